@@ -1,0 +1,59 @@
+# Every target sets up first when needed; `make setup` alone is quick when there is nothing to do.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PROTO_FILES := $(wildcard protos/tui_manager_protos/v1/*.proto)
+PYPROJECTS := pyproject.toml agent/pyproject.toml protos/pyproject.toml
+AGENTS ?= 3
+
+.PHONY: setup demo test lint format protos check-protos screenshots lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock $(PYPROJECTS)
+	@$(PYTHON) tools/check_python.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e protos -e agent -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/tui-manager demo --agents $(AGENTS)
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup check-protos
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+protos: setup
+	$(BIN)/python tools/make_protos.py protos
+
+# The committed code must be what the .proto files make.
+check-protos: setup
+	@$(BIN)/python tools/make_protos.py --check protos
+
+screenshots: setup
+	$(BIN)/python screenshots/make.py
+
+# For all supported Pythons and platforms, with hashes, without index addresses.
+lock:
+	@test -x .lock-venv/bin/uv || { $(PYTHON) -m venv .lock-venv && .lock-venv/bin/pip install --quiet uv; }
+	.lock-venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate \
+		--no-emit-package tui-manager --no-emit-package tui-manager-agent \
+		--no-emit-package tui-manager-protos \
+		--custom-compile-command "make lock" \
+		--output-file requirements.lock \
+		--extra demo pyproject.toml --group dev
+
+clean:
+	rm -rf $(VENV) .lock-venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Version 1 of the wire, package `tui_manager.v1`."""

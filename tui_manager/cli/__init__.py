@@ -1,0 +1,1 @@
+"""Argument parsing and the plain commands."""

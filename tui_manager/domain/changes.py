@@ -1,0 +1,44 @@
+"""What changed since a watcher last looked: facts that fold into each other."""
+
+from dataclasses import dataclass
+
+_TASKS_MAX = 200  # named one by one; beyond that a watcher reads what it shows anew
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to read again. Nothing here carries data: a watcher reads the window that it shows.
+
+    Attributes:
+        hosts: some host changed (state, vitals, labels).
+        tasks: tasks whose status, counts or command hosts changed.
+        output: tasks for which new output is stored.
+        all_tasks: more tasks changed than are worth naming.
+        manager: the manager's own figures changed.
+    """
+
+    hosts: bool = False
+    tasks: frozenset[int] = frozenset()
+    output: frozenset[int] = frozenset()
+    all_tasks: bool = False
+    manager: bool = False
+
+    def __or__(self, other: "Changes") -> "Changes":
+        tasks, output = self.tasks | other.tasks, self.output | other.output
+        all_tasks = self.all_tasks or other.all_tasks
+        if max(len(tasks), len(output)) > _TASKS_MAX:
+            tasks, output, all_tasks = frozenset(), frozenset(), True
+        return Changes(
+            hosts=self.hosts or other.hosts,
+            tasks=tasks,
+            output=output,
+            all_tasks=all_tasks,
+            manager=self.manager or other.manager,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.hosts or self.tasks or self.output or self.all_tasks or self.manager)
+
+    def touches(self, task_id: int) -> bool:
+        """Whether something of this task may have changed."""
+        return self.all_tasks or task_id in self.tasks or task_id in self.output

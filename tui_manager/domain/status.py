@@ -1,0 +1,70 @@
+"""The words for states, as the database, the wire, the screens and the scripts spell them."""
+
+from enum import StrEnum
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def ended(self) -> bool:
+        """True for a status that only a late result can still correct."""
+        return self not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+
+
+class CommandHostStatus(StrEnum):
+    """Where one command on one host stands; also what a command as a whole derives to."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELED = "canceled"
+    SKIPPED = "skipped"
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing more is expected, a late result aside."""
+        return self not in (CommandHostStatus.PENDING, CommandHostStatus.RUNNING)
+
+
+class Reason(StrEnum):
+    """Why a command host ended; empty while it has not, and for `completed`."""
+
+    NONE = ""
+    UNDELIVERABLE = "undeliverable"
+    REJECTED = "rejected"
+    SPAWN_FAILED = "spawn_failed"
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    AGENT_LOST = "agent_lost"
+    AGENT_STATE_LOST = "agent_state_lost"
+    INTERRUPTED = "interrupted"
+    TIMEOUT = "timeout"
+    CANCELED = "canceled"
+    CANCEL_UNCONFIRMED = "cancel_unconfirmed"
+    EARLIER_FAILED = "earlier_failed"
+    BUDGET_SPENT = "budget_spent"
+
+
+class Admission(StrEnum):
+    """Whether a host may be given work."""
+
+    PENDING = "pending"
+    ADMITTED = "admitted"
+    REJECTED = "rejected"
+    REVOKED = "revoked"
+
+
+class Stream(StrEnum):
+    """One of the two outputs of a command."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"

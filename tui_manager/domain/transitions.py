@@ -1,0 +1,141 @@
+"""The table of legal moves. The guards in SQL repeat it, and a test compares the two.
+
+A row says: this operation, on a command host with this status (and one of these reasons, where
+they matter), leads to that status. What is not in the table is not a move: an operation of the
+operator or the manager raises on it, a report of an agent changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui_manager.domain.status import CommandHostStatus as Status
+from tui_manager.domain.status import Reason, TaskStatus
+
+
+class Operation(StrEnum):
+    """What can happen to a command host."""
+
+    START = "start"  # the agent says that it runs
+    COMPLETE = "complete"  # a result: exit code 0
+    FAIL = "fail"  # a result: anything else that ended by itself or never came to run
+    TIME_OUT = "time_out"  # a result: killed at its timeout
+    CONFIRM_CANCEL = "confirm_cancel"  # a result: killed on the operator's word, or never started
+    CANCEL_UNSENT = "cancel_unsent"  # cancelled before it was sent
+    GIVE_UP_SENDING = "give_up_sending"  # the host is offline, or the delivery timeout has passed
+    LOSE_AGENT = "lose_agent"  # away longer than lost_after
+    LOSE_CANCELED = "lose_canceled"  # the same after a cancel: no proof of the kill came
+    LOSE_STATE = "lose_state"  # the agent is back with another journal
+    SKIP = "skip"  # an earlier command did not complete here, or the error budget is spent
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The end of a row.
+
+    Attributes:
+        status: what the command host becomes.
+        reasons: the reasons it may then have.
+        late: whether the row is then marked `late`: it replaces a guess of the manager.
+    """
+
+    status: Status
+    reasons: frozenset[Reason]
+    late: bool = False
+
+
+# A status alone, or with the one reason under which it is only a guess.
+Source = tuple[Status, Reason | None]
+
+LOST: Source = (Status.FAILED, Reason.AGENT_LOST)
+UNCONFIRMED: Source = (Status.CANCELED, Reason.CANCEL_UNCONFIRMED)
+_PENDING: Source = (Status.PENDING, None)
+_RUNNING: Source = (Status.RUNNING, None)
+
+_NONE = frozenset({Reason.NONE})
+_FAILURES = frozenset(
+    {
+        Reason.EXIT_CODE,
+        Reason.SIGNAL,
+        Reason.REJECTED,
+        Reason.SPAWN_FAILED,
+        Reason.INTERRUPTED,
+        Reason.UNDELIVERABLE,
+    }
+)
+
+
+def _results(
+    operation: Operation, status: Status, reasons: frozenset[Reason]
+) -> dict[tuple[Operation, Source], Move]:
+    """A result ends what runs; for what is pending it implies the start; it replaces a guess."""
+    return {
+        (operation, _PENDING): Move(status, reasons),
+        (operation, _RUNNING): Move(status, reasons),
+        (operation, LOST): Move(status, reasons, late=True),
+        (operation, UNCONFIRMED): Move(status, reasons, late=True),
+    }
+
+
+TRANSITIONS: Mapping[tuple[Operation, Source], Move] = {
+    (Operation.START, _PENDING): Move(Status.RUNNING, _NONE),
+    # The agent is back and still runs it: command and task open again.
+    (Operation.START, LOST): Move(Status.RUNNING, _NONE),
+    **_results(Operation.COMPLETE, Status.COMPLETED, _NONE),
+    **_results(Operation.FAIL, Status.FAILED, _FAILURES),
+    **_results(Operation.TIME_OUT, Status.TIMEOUT, frozenset({Reason.TIMEOUT})),
+    **_results(Operation.CONFIRM_CANCEL, Status.CANCELED, frozenset({Reason.CANCELED})),
+    (Operation.CANCEL_UNSENT, _PENDING): Move(Status.CANCELED, frozenset({Reason.CANCELED})),
+    (Operation.GIVE_UP_SENDING, _PENDING): Move(Status.FAILED, frozenset({Reason.UNDELIVERABLE})),
+    (Operation.LOSE_AGENT, _PENDING): Move(Status.FAILED, frozenset({Reason.AGENT_LOST})),
+    (Operation.LOSE_AGENT, _RUNNING): Move(Status.FAILED, frozenset({Reason.AGENT_LOST})),
+    (Operation.LOSE_CANCELED, _PENDING): Move(
+        Status.CANCELED, frozenset({Reason.CANCEL_UNCONFIRMED})
+    ),
+    (Operation.LOSE_CANCELED, _RUNNING): Move(
+        Status.CANCELED, frozenset({Reason.CANCEL_UNCONFIRMED})
+    ),
+    (Operation.LOSE_STATE, _PENDING): Move(Status.FAILED, frozenset({Reason.AGENT_STATE_LOST})),
+    (Operation.LOSE_STATE, _RUNNING): Move(Status.FAILED, frozenset({Reason.AGENT_STATE_LOST})),
+    (Operation.SKIP, _PENDING): Move(
+        Status.SKIPPED, frozenset({Reason.EARLIER_FAILED, Reason.BUDGET_SPENT})
+    ),
+}
+
+OPERATION_OF_RESULT: Mapping[Status, Operation] = {
+    Status.COMPLETED: Operation.COMPLETE,
+    Status.FAILED: Operation.FAIL,
+    Status.TIMEOUT: Operation.TIME_OUT,
+    Status.CANCELED: Operation.CONFIRM_CANCEL,
+}
+
+
+def move(operation: Operation, status: Status, reason: Reason = Reason.NONE) -> Move | None:
+    """What `operation` makes of a command host with `status` and `reason`; None: not a move."""
+    return TRANSITIONS.get((operation, (status, None))) or TRANSITIONS.get(
+        (operation, (status, reason))
+    )
+
+
+class TaskOperation(StrEnum):
+    """What can happen to a task."""
+
+    START = "start"
+    CANCEL = "cancel"
+    END = "end"  # all its command hosts have ended
+    REOPEN = "reopen"  # an agent called lost is back and still runs a command of it
+    CORRECT = "correct"  # a late result turns completed into failed, or back
+
+
+TASK_TRANSITIONS: Mapping[tuple[TaskOperation, TaskStatus], frozenset[TaskStatus]] = {
+    (TaskOperation.START, TaskStatus.PENDING): frozenset({TaskStatus.RUNNING}),
+    (TaskOperation.CANCEL, TaskStatus.PENDING): frozenset({TaskStatus.CANCELED}),
+    # The task ends once its command hosts have; until then the wish stands in cancel_requested_at.
+    (TaskOperation.CANCEL, TaskStatus.RUNNING): frozenset({TaskStatus.RUNNING}),
+    (TaskOperation.END, TaskStatus.RUNNING): frozenset(
+        {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELED}
+    ),
+    (TaskOperation.REOPEN, TaskStatus.FAILED): frozenset({TaskStatus.RUNNING}),
+    (TaskOperation.CORRECT, TaskStatus.COMPLETED): frozenset({TaskStatus.FAILED}),
+    (TaskOperation.CORRECT, TaskStatus.FAILED): frozenset({TaskStatus.COMPLETED}),
+}

@@ -1,0 +1,125 @@
+"""The Protocol through which the dashboard, the command line and any script see the manager.
+
+Every call may raise a ManagerError whose message is written for the operator: InvalidInputError,
+NotFoundError, IllegalMoveError, StorageError, UnreachableError. A call that raised changed nothing.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
+from tui_manager.domain.window import Page, Window
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPreview:
+    """What a target would resolve to now.
+
+    Attributes:
+        hosts: names of all that match, in order.
+        offline: names of those that are offline.
+        folded: the names in ClusterShell notation, `web[01-14]`.
+    """
+
+    hosts: tuple[str, ...]
+    offline: tuple[str, ...]
+    folded: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChunk:
+    """A piece of stored output.
+
+    Attributes:
+        position: grows in the order in which output was stored; what `after` takes.
+        offset: of its first byte in its stream.
+        gap: instead of data, so many bytes are gone.
+    """
+
+    position: int
+    execution_id: str
+    host: str
+    command: int
+    stream: Stream
+    offset: int
+    data: bytes
+    gap: int = 0
+
+
+class Operator(Protocol):
+    """Everything an operator can see and do."""
+
+    async def manager_status(self) -> ManagerStatus:
+        """Address, security, counts and figures of the manager."""
+        ...
+
+    async def list_hosts(self, window: Window) -> Page[Host]:
+        """Hosts by name. `text` matches names and `key=value` labels; sort: name, state, cpu,
+        memory, running, since."""
+        ...
+
+    async def list_tasks(self, window: Window) -> Page[Task]:
+        """Tasks, the newest first. `text` matches name, target and id."""
+        ...
+
+    async def get_task(self, task_id: int) -> TaskDetail:
+        """A task with its commands."""
+        ...
+
+    async def get_task_status(self, task_id: int) -> TaskStatus:
+        """Only where it stands."""
+        ...
+
+    async def get_task_progress(self, task_id: int) -> Progress:
+        """Counts, fraction, elapsed time and an estimate of what is left."""
+        ...
+
+    async def list_command_hosts(
+        self, task_id: int, window: Window, command: int | None = None
+    ) -> Page[CommandHost]:
+        """Command hosts of a task: faults first, then running, pending, completed; by command and
+        name within these. `sort="host"` orders by command and name alone. `text` matches host
+        names, status and reason; `command` keeps those of one command."""
+        ...
+
+    async def preview_target(self, target: str) -> TargetPreview:
+        """What a target means now. InvalidInputError("target") says what did not match."""
+        ...
+
+    async def create_task(self, spec: TaskSpec) -> int:
+        """Stores a pending task and returns its task_id. The target is checked for its notation
+        only: it is resolved when the task starts."""
+        ...
+
+    async def start_task(self, task_id: int) -> None:
+        """pending → running, with the target resolved and frozen."""
+        ...
+
+    async def cancel_task(self, task_id: int) -> None:
+        """Ends what was not sent at once and tells the agents to end the rest."""
+        ...
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> Sequence[OutputChunk]:
+        """Stored output of one stream from `offset` (bytes) on, at most about `limit` bytes;
+        empty at the end of what is stored."""
+        ...
+
+    async def follow_output(
+        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
+    ) -> Sequence[OutputChunk]:
+        """Output of a task in the order in which it was stored, behind position `after`, at most
+        about `limit` bytes; of one host when `host_id` is given. A negative `after` asks for the
+        newest `-after` chunks."""
+        ...
+
+    def watch(self) -> AsyncIterator[Changes]:
+        """Coalesced changes, at most 10 a second, until the iterator is closed. The first comes at
+        once and says to read everything. Raises UnreachableError when the manager ends."""
+        ...

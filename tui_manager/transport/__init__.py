@@ -1,0 +1,1 @@
+"""gRPC towards the agents: servers, sessions, and the conversion of their messages."""

@@ -1,0 +1,1 @@
+"""What is drawn inside a screen."""
