@@ -1,0 +1,284 @@
+"""The TARGET notation, against examples, a naive model of sets, and hostile input."""
+
+import contextlib
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.names import natural_key, unfold_names
+from tui_manager.domain.target import TargetHost, check_target, fold_names, resolve_target
+
+
+def host(name: str, **labels: str) -> TargetHost:
+    return TargetHost(f"id-{name}", name, labels)
+
+
+HOSTS = [
+    *(host(f"web{i:02}", env="prod", role="web") for i in range(20, 0, -1)),
+    host("web100", env="test", role="web"),
+    host("db1", env="prod", role="db"),
+    host("db2", env="test", role="db"),
+    host("Mail", role="mail"),
+    host("bare"),
+]
+GROUPS = {
+    "web": "web[01-03]",
+    "prod": "env=prod",
+    "both": "@web, db1",
+    "less": "@both,!web02",
+    "stale": "web01,gone[1-3]",
+    "wrong": "web01,,",
+    "minus": "!web01",
+}
+
+
+def resolve(target: str) -> str:
+    return fold_names(found.name for found in resolve_target(target, HOSTS, GROUPS))
+
+
+def refusal(target: str, groups: dict[str, str] | None = None) -> str:
+    with pytest.raises(InvalidInputError) as caught:
+        resolve_target(target, HOSTS, GROUPS if groups is None else groups)
+    assert caught.value.field == "target"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("db1", "db1"),
+        ("web[01-03,05],db1", "db1,web[01-03,05]"),
+        ("web[ 01 - 03 , 05 ]", "web[01-03,05]"),
+        ("web0[8-9]", "web[08-09]"),
+        ("web[01-09/4]", "web[01,05,09]"),
+        ("web1*", "web[10-19,100]"),
+        ("web?00", "web100"),
+        ("web[01-02]*,db?", "db[1-2],web[01-02]"),
+        ("mail*,db1", "db1"),
+        ("env=prod&role=db", "db1"),
+        ("env = t*", "db2,web100"),
+        ("role!=web", "Mail,bare,db[1-2]"),
+        ("env!=*", "Mail,bare"),
+        ("@web", "web[01-03]"),
+        ("@both", "db1,web[01-03]"),
+        ("@less", "db1,web[01,03]"),
+        ("@prod & @web , db2", "db2,web[01-03]"),
+        ("@all,!role=web", "Mail,bare,db[1-2]"),
+        ("@all , ! env=* & role=web", "Mail,bare,db[1-2]"),
+        ("db1,!@all,db2", "db2"),
+        ("env=prod&role=web,db1,!web07", "db1,web[01-06,08-20]"),
+        ("web01,web01,web0[1-1]", "web01"),
+    ],
+)
+def test_what_a_target_means(target: str, expected: str) -> None:
+    assert resolve(target) == expected
+
+
+def test_hosts_come_in_natural_order_each_once() -> None:
+    found = resolve_target("web100,web*,Mail,db2,db1", HOSTS, {})
+    names = [one.name for one in found]
+    assert names[:4] == ["Mail", "db1", "db2", "web01"]
+    assert names[-2:] == ["web20", "web100"]
+    assert len(names) == len(set(names)) == 24
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("web21", "Not known: web21."),
+        ("web01,!db[1-3]", "Not known: db3."),
+        ("web[19-38]", "Not known: web[21-25] and 13 more."),
+        ("nope&env=prod", "Not known: nope."),
+        ("@stale", "Not known: gone[1-3]."),
+        ("x*", "No host matches x*."),
+        ("x*,y=1&env=prod,db1,!db1", "No host matches x*, y=1."),
+        ("env=test&role=mail", "No host matches env=test&role=mail."),
+        ("web*,!role=web", "Nothing is left: all that matches is taken away."),
+        ("!web01", "!web01 takes away from nothing; begin with what it is taken from, as in "),
+        ("@minus", "In group @minus: !web01 takes away from nothing"),
+        ("@wrong", "In group @wrong: Something is missing beside a ','"),
+        ("env=prod&!web01", "write ',!web01' instead of '&!web01'"),
+        ("@nope", "There is no group @nope. Groups: @both, @less,"),
+        ("@", "@ is not a group"),
+        ("@a b", "@a b is not a group"),
+        (" \n", "The target is empty"),
+        ("web01,", "Something is missing"),
+        ("&web01", "Something is missing"),
+        ("web01,!", "Something is missing"),
+        ("web 01", "web 01 is not a host's name"),
+        ("wéb", "wéb is not a host's name"),
+        ("a/b", "a/b cannot be a host's name."),
+        ("w" * 65, "cannot be a host's name."),
+        ("env=[ab]", "is not a label: KEY=VALUE"),
+        ("=prod", "is not a label: KEY=VALUE"),
+        ("web[01-", "its brackets do not pair"),
+        ("web01]", "its brackets do not pair"),
+        ("web[[1-2]]", "its brackets do not pair"),
+        ("web[]", "'' is not a number"),
+        ("web[1-3-5]", "'1-3-5' is not a number"),
+        ("web[-1]", "'-1' is not a number"),
+        ("web[1 2]", "web[1 2] is not a host's name"),
+        ("web[9-1]", "runs backwards"),
+        ("web[1-9/0]", "step 0"),
+        ("web[01-100]", "mixes widths; write 001-100"),
+    ],
+)
+def test_errors_say_what_is_wrong(target: str, message: str) -> None:
+    assert message in refusal(target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "web[1-999999999]",
+        "web[1-999999999/1]",
+        "a" + "9" * 18 + "[1-9999999]",
+        "a[1-1000]b[1-1000]",
+        "-".join(["a[0-9]"] * 6),
+        "-".join(["a[0-9]"] * 900),
+        "web[1-60000],db[1-60000]",
+        "web[" + "0" * 9000 + "1-2]",
+        "web" + "0" * 9000,
+        "web" + "0" * 9000 + "[1-2]",
+        "web[1-101]*",
+        "[" * 5000,
+        "web[1" + " " * 9000 + "x]",
+        "," * 9999,
+        "@" * 9999,
+        "!" * 9999,
+        "a," * 5001,
+        "web[" + "1-99," * 1900 + "1]",
+    ],
+    ids=lambda target: target[:24],
+)
+def test_hostile_targets_are_refused_before_they_are_expanded(target: str) -> None:
+    assert len(refusal(target)) < 600
+
+
+def test_many_stars_take_linear_time() -> None:
+    slow = [host("a" * 64), host("a" * 63 + "b")]
+    assert len(resolve_target("*a" * 30 + "*b", slow, {})) == 1
+
+
+def test_no_group_of_the_machine_is_consulted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def consulted(*_: object, **__: object) -> None:
+        raise AssertionError("ClusterShell's group configuration was consulted")
+
+    monkeypatch.setattr("ClusterShell.NodeUtils.GroupResolver.group_nodes", consulted)
+    assert resolve("web[01-02]") == "web[01-02]"
+    assert "There is no group @db" in refusal("@db", {})
+
+
+def test_groups_that_hold_themselves_are_found() -> None:
+    groups = {"a": "db1,@b", "b": "@c", "c": "@all,!@a"}
+    assert refusal("db1,@b", groups) == "The group @b holds itself: @b → @c → @a → @b."
+
+
+def test_groups_named_many_times_are_read_once() -> None:
+    groups = {f"g{i}": f"@g{i + 1},@g{i + 1},@all&@g{i + 1}" for i in range(15)} | {"g15": "db1"}
+    assert [one.name for one in resolve_target("@g0", HOSTS, groups)] == ["db1"]
+    deep = {f"g{i}": f"@g{i + 1}" for i in range(5000)} | {"g5000": "db1"}
+    assert "20 deep" in refusal("@g0", deep)
+
+
+def test_check_looks_at_the_notation_only() -> None:
+    check_target("unknown[1-5],x=y,!@web", GROUPS)
+    with pytest.raises(InvalidInputError, match="no group @nope"):
+        check_target("@nope", GROUPS)
+
+
+def test_without_hosts_nothing_can_be_meant() -> None:
+    with pytest.raises(InvalidInputError, match="There is no host"):
+        resolve_target("@all", [], {})
+
+
+NAMES = [f"{word}{number}" for word in ("web", "db", "n1-") for number in ("1", "01", "2", "10")]
+VALUES = ["prod", "test", "pre"]
+MODEL_HOSTS = st.lists(
+    st.builds(
+        lambda name, env: TargetHost(name, name, {} if env is None else {"env": env}),
+        st.sampled_from(NAMES),
+        st.none() | st.sampled_from(VALUES),
+    ),
+    unique_by=lambda one: one.name,
+)
+TERMS = st.one_of(
+    st.sampled_from([*NAMES, "@all", "web*", "*1", "?b*", "env=prod", "env!=p*", "env=*e*"])
+)
+PARTS = st.tuples(st.booleans(), st.lists(TERMS, min_size=1, max_size=3))
+TARGETS = st.lists(PARTS, min_size=1, max_size=5).map(lambda ps: [(False, ps[0][1]), *ps[1:]])
+
+
+def naive(term: str, hosts: list[TargetHost]) -> set[str]:
+    if term == "@all":
+        return {one.name for one in hosts}
+    if "!=" in term:
+        key, glob = term.split("!=")
+        return {h.name for h in hosts if not (key in h.labels and fnmatchcase(h.labels[key], glob))}
+    if "=" in term:
+        key, glob = term.split("=")
+        return {h.name for h in hosts if key in h.labels and fnmatchcase(h.labels[key], glob)}
+    return {one.name for one in hosts if fnmatchcase(one.name, term)}
+
+
+@given(hosts=MODEL_HOSTS, parts=TARGETS)
+def test_means_what_sets_say(hosts: list[TargetHost], parts: list[tuple[bool, list[str]]]) -> None:
+    target = ",".join(("!" if away else "") + "&".join(terms) for away, terms in parts)
+    known = {one.name for one in hosts}
+    spelled = {term for _, terms in parts for term in terms if term in NAMES}
+    expected: set[str] = set()
+    for away, terms in parts:
+        matching = set.intersection(*(naive(term, hosts) for term in terms))
+        expected = expected - matching if away else expected | matching
+    if spelled <= known and expected:
+        found = [one.name for one in resolve_target(target, hosts, {})]
+        assert found == sorted(expected, key=natural_key)
+    else:
+        with pytest.raises(InvalidInputError) as caught:
+            resolve_target(target, hosts, {})
+        assert ("Not known" in str(caught.value)) is bool(spelled - known)
+
+
+@given(st.text(alphabet="ab01289[]-/,!&@=*?. \u0663", max_size=40))
+def test_any_text_is_resolved_or_refused(target: str) -> None:
+    with contextlib.suppress(InvalidInputError):
+        assert resolve_target(target, HOSTS, GROUPS)
+
+
+@given(st.sets(st.from_regex(r"[ab0-2.-]{1,12}", fullmatch=True), max_size=40))
+def test_folded_names_unfold_to_the_same(names: set[str]) -> None:
+    folded = fold_names(names)
+    parts = check_and_split(folded) if folded else []
+    unfolded = [name for part in parts for name in unfold_names(part)]
+    assert sorted(unfolded) == sorted(names)
+
+
+def check_and_split(folded: str) -> list[str]:
+    """The parts between the commas that stand outside of brackets."""
+    check_target(folded, {})
+    parts, depth = [""], 0
+    for letter in folded:
+        depth += {"[": 1, "]": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("names", "folded"),
+    [
+        ([], ""),
+        (["web1"], "web1"),
+        (["web02", "db1", "web01", "web04"], "db1,web[01-02,04]"),
+        (["r1n1", "r1n2", "r2n1", "r2n2", "r2n3"], "r1n[1-2],r2n[1-3]"),
+        (["web1.dc2.example", "web2.dc2.example"], "web[1-2].dc2.example"),
+        (["1", "2", "a", "-"], "-,[1-2],a"),
+    ],
+)
+def test_names_fold(names: list[str], folded: str) -> None:
+    assert fold_names(names) == folded

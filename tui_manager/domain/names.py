@@ -1,0 +1,130 @@
+"""Many host names at once: unfolding ranges, folding names into ranges, natural order."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+from ClusterShell.RangeSet import RangeSet, RangeSetException
+
+from tui_manager.domain.errors import InvalidInputError
+
+NAMES_MAX = 100_000  # that one target may spell out with ranges
+_DIGITS_MAX = 18  # of one bound of a range
+_BRACKETS_MAX = 8  # of one name
+_LITERAL_MAX = 128  # characters of one name without its brackets
+
+_NUMBER = re.compile(r"([0-9]+)")
+_BRACKET = re.compile(r"\[([^\[\]]*)\]")
+_BOUNDS = re.compile(r"([0-9]+)(?:-([0-9]+)(?:/([0-9]+))?)?")
+
+
+@lru_cache(maxsize=1 << 16)
+def natural_key(name: str) -> str:
+    """A key that sorts `web2` before `web10`: the length of a number stands before it."""
+    return f"{_NUMBER.sub(_sortable, name)}\0{name}"
+
+
+def _sortable(match: re.Match[str]) -> str:
+    digits = match[0].lstrip("0")
+    return f"{len(digits):03}{digits}"
+
+
+def fold_names(names: Iterable[str]) -> str:
+    """Host names in ClusterShell notation, `db1,web[01-14]`, in natural order.
+
+    Of several numbers in a name only the one that varies most becomes a range: to find the best
+    boxes in several dimensions takes time that grows with the square of the names.
+    """
+    patterns: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    for name in sorted(set(names), key=natural_key):
+        pieces = _NUMBER.split(name)
+        patterns[tuple(pieces[::2])].append(pieces[1::2])
+    return ",".join(
+        part for texts, numbers in patterns.items() for part in _fold_pattern(texts, numbers)
+    )
+
+
+def _fold_pattern(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Folds names that differ in their numbers only; `texts` is what stands around these."""
+    if len(texts) == 1:
+        return [texts[0]]
+    axis = max(range(len(texts) - 1), key=lambda i: len({row[i] for row in rows}))
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for row in rows:
+        groups[(*row[:axis], "", *row[axis + 1 :])].append(row[axis])
+    return [_join(texts, rest, axis, _fold_numbers(found)) for rest, found in groups.items()]
+
+
+def _fold_numbers(numbers: Sequence[str]) -> str:
+    return numbers[0] if len(numbers) == 1 else f"[{RangeSet.fromlist(numbers)}]"
+
+
+def _join(texts: Sequence[str], numbers: Sequence[str], axis: int, folded: str) -> str:
+    spelled = [*numbers[:axis], folded, *numbers[axis + 1 :], ""]
+    return "".join(text + number for text, number in zip(texts, spelled, strict=True))
+
+
+def unfold_names(text: str, limit: int = NAMES_MAX) -> tuple[str, ...]:
+    """The names that `text`, one name with or without ranges (`web[01-20]`), spells out.
+
+    Args:
+        text: a name, its ranges in brackets.
+        limit: how many names it may spell out; checked before one is made.
+
+    Raises InvalidInputError("target").
+    """
+    if "[" not in text and "]" not in text:
+        return (text,)
+    literal, brackets = _BRACKET.sub("", text), _BRACKET.findall(text)
+    if "[" in literal or "]" in literal:
+        raise _bad(text, "its brackets do not pair.")
+    if len(literal) > _LITERAL_MAX:
+        raise _bad(text, f"it is longer than {_LITERAL_MAX} characters.")
+    if len(brackets) > _BRACKETS_MAX:
+        raise _bad(text, f"a name has at most {_BRACKETS_MAX} ranges.")
+    if prod(_count(text, bracket) for bracket in brackets) > limit:
+        raise _bad(text, f"a target spells out at most {NAMES_MAX} names.")
+    # Not NodeSet: it reads web1[8-10] as web[18-110], past what was counted here.
+    pieces = [
+        _numbers(text, piece) if i % 2 else (piece,) for i, piece in enumerate(_BRACKET.split(text))
+    ]
+    return tuple(map("".join, product(*pieces)))
+
+
+def _numbers(text: str, bracket: str) -> Sequence[str]:
+    try:
+        return tuple(RangeSet(bracket))
+    except RangeSetException as error:
+        raise _bad(text, "its ranges cannot be read; write web[01-20] or web[1,3-5].") from error
+
+
+def _count(text: str, bracket: str) -> int:
+    """How many numbers stand in a bracket, twice where ranges overlap."""
+    return sum(_count_range(text, part) for part in bracket.split(","))
+
+
+def _count_range(text: str, part: str) -> int:
+    bounds = _BOUNDS.fullmatch(part)
+    if bounds is None:
+        raise _bad(text, f"{part[:40]!r} is not a number or a range such as 01-20.")
+    first, last, step = bounds[1], bounds[2] or bounds[1], bounds[3] or "1"
+    if max(map(len, (first, last, step))) > _DIGITS_MAX:
+        raise _bad(text, f"a number in a range has at most {_DIGITS_MAX} digits.")
+    if int(first) > int(last):
+        raise _bad(text, f"the range {part} runs backwards.")
+    if not int(step):
+        raise _bad(text, f"the range {part} has the step 0.")
+    if len(first) != len(last) and (first[0] == "0" or last[0] == "0"):
+        width = max(len(first), len(last))
+        raise _bad(
+            text, f"the range {part} mixes widths; write {first.zfill(width)}-{last.zfill(width)}."
+        )
+    return (int(last) - int(first)) // int(step) + 1
+
+
+def _bad(text: str, why: str) -> InvalidInputError:
+    shown = text if len(text) <= 80 else text[:77] + "…"
+    return InvalidInputError("target", f"{shown!r} cannot be used: {why}")

@@ -1,0 +1,233 @@
+"""Reads the TARGET notation into terms; what they mean for which hosts is `target.py`.
+
+target  = part *("," part)              union, from left to right
+part    = ["!"] term *("&" term)        "!" takes the part away from everything so far
+term    = "@all" | "@" GROUP | KEY ("=" | "!=") GLOB | NAME with ranges | GLOB with ranges
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.names import NAMES_MAX, unfold_names
+
+LENGTH_MAX = 10_000  # characters of a target
+_DEPTH_MAX = 20  # groups in groups
+_GLOBS_MAX = 100  # that one term spells out with ranges
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NAME_LIKE = re.compile(r"[][A-Za-z0-9._*?,/-]+")
+_LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]*)\s*(!?=)\s*([A-Za-z0-9._:/@+*?-]*)")
+_GROUP = re.compile(r"@([A-Za-z0-9._-]+)")
+_BRACKETED = re.compile(r"\[([^\[\]]*)\]")
+_SPLIT = {operator: re.compile(rf"{operator}(?![^\[\]]*\])") for operator in ",&"}
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """`@all`."""
+
+    text: str = "@all"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`@web`: what stands under `name` among the groups."""
+
+    text: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """`key=glob`, or with `absent` `key!=glob`."""
+
+    text: str
+    key: str
+    pattern: re.Pattern[str]
+    absent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A name with `*` or `?`."""
+
+    text: str
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names that must be known."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+Term = Everything | Group | Label | Glob | Names
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What stands between two commas.
+
+    Attributes:
+        takes_away: whether it began with `!`.
+        terms: all of them must match.
+    """
+
+    text: str
+    takes_away: bool
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """A target and all groups that it needs, read."""
+
+    parts: tuple[Part, ...]
+    groups: Mapping[str, tuple[Part, ...]]
+
+
+def read_notation(target: str, groups: Mapping[str, str]) -> Notation:
+    """Reads a target and the groups that it names, and the groups that these name.
+
+    Raises InvalidInputError("target"): the notation is wrong, a group is not known or holds
+    itself, or ranges spell out more than 100,000 names.
+    """
+    reader = _Reader(groups)
+    parts = reader.read(target)
+    reader.follow(parts, ())
+    return Notation(parts, reader.read_groups)
+
+
+class _Reader:
+    """Reads one target; counts the names that it spells out."""
+
+    def __init__(self, groups: Mapping[str, str]) -> None:
+        self._groups = groups
+        self._names_left = NAMES_MAX
+        self.read_groups: dict[str, tuple[Part, ...]] = {}
+
+    def follow(self, parts: Iterable[Part], path: tuple[str, ...]) -> None:
+        """Reads the groups that `parts` name; `path` is the groups that led here."""
+        names = dict.fromkeys(t.name for p in parts for t in p.terms if isinstance(t, Group))
+        for name in names:
+            if name in path:
+                chain = " → ".join(f"@{step}" for step in (*path[path.index(name) :], name))
+                raise _wrong(f"The group @{name} holds itself: {chain}.")
+            if name not in self.read_groups:
+                self._enter(name, (*path, name))
+
+    def _enter(self, name: str, path: tuple[str, ...]) -> None:
+        if name not in self._groups:
+            raise _wrong(f"There is no group @{name}.{self._known_groups()}")
+        if len(path) > _DEPTH_MAX:
+            raise _wrong(f"Groups lie in each other at most {_DEPTH_MAX} deep, at @{name}.")
+        try:
+            parts = self.read(self._groups[name])
+        except InvalidInputError as error:
+            raise _wrong(f"In group @{name}: {error}") from error
+        self.follow(parts, path)
+        # Only now: a group that is still being read and named again is a cycle.
+        self.read_groups[name] = parts
+
+    def _known_groups(self) -> str:
+        known = sorted(self._groups)
+        more = f" and {len(known) - 10} more" if len(known) > 10 else ""
+        return f" Groups: {', '.join('@' + name for name in known[:10])}{more}." if known else ""
+
+    def read(self, text: str) -> tuple[Part, ...]:
+        """The parts of one text."""
+        if len(text) > LENGTH_MAX:
+            raise _wrong(f"A target has at most {LENGTH_MAX} characters, not {len(text)}.")
+        if not text.strip():
+            raise _wrong("The target is empty; name hosts, or @all.")
+        parts = tuple(self._part(piece.strip()) for piece in _split(",", text))
+        if parts[0].takes_away:
+            raise _wrong(
+                f"{_shown(parts[0].text)} takes away from nothing; begin with what it is taken "
+                f"from, as in @all,{_shown(parts[0].text)}"
+            )
+        return parts
+
+    def _part(self, text: str) -> Part:
+        takes_away = text.startswith("!")
+        body = text[1:] if takes_away else text
+        terms = tuple(self._term(piece.strip()) for piece in _split("&", body))
+        return Part(text, takes_away, terms)
+
+    def _term(self, text: str) -> Term:
+        if not text:
+            raise _wrong("Something is missing beside a ',', '&' or '!'.")
+        if text.startswith("!"):
+            raise _wrong(
+                f"A '!' stands at the beginning of a part: write ',{_shown(text)}' instead of "
+                f"'&{_shown(text)}', or KEY!=VALUE for a label."
+            )
+        if text.startswith("@"):
+            return _group(text)
+        return _label(text) if "=" in text else self._name(text)
+
+    def _name(self, text: str) -> Names | Glob:
+        text = _BRACKETED.sub(lambda match: f"[{_without_blanks(match[1])}]", text)
+        if not _NAME_LIKE.fullmatch(text):
+            raise _wrong(
+                f"{_shown(text)} is not a host's name, a pattern (web*), a label (env=prod) or a "
+                "group (@web)."
+            )
+        glob = "*" in text or "?" in text
+        names = unfold_names(text, min(self._names_left, _GLOBS_MAX) if glob else self._names_left)
+        self._names_left -= len(names)
+        for name in names:
+            if not _NAME.fullmatch(name.translate(_WITHOUT_WILDCARDS) if glob else name):
+                raise _wrong(f"{_shown(name)} cannot be a host's name.")
+        return Glob(text, _globs(names)) if glob else Names(text, names)
+
+
+_WITHOUT_WILDCARDS = str.maketrans("*?", "xx")
+
+
+def _split(operator: str, text: str) -> list[str]:
+    """Splits where the operator stands outside of brackets."""
+    return _SPLIT[operator].split(text) if "[" in text else text.split(operator)
+
+
+def _without_blanks(bracket: str) -> str:
+    """`1 - 3, 5` → `1-3,5`; a blank inside a number stays, and is refused."""
+    return ",".join(
+        "-".join(bound.strip() for bound in part.split("-")) for part in bracket.split(",")
+    )
+
+
+def _group(text: str) -> Everything | Group:
+    match = _GROUP.fullmatch(text)
+    if match is None:
+        raise _wrong(f"{_shown(text)} is not a group: @ and letters, digits, '.', '_', '-'.")
+    return Everything() if text == "@all" else Group(text, match[1])
+
+
+def _label(text: str) -> Label:
+    match = _LABEL.fullmatch(text)
+    if match is None:
+        raise _wrong(
+            f"{_shown(text)} is not a label: KEY=VALUE or KEY!=VALUE, in which VALUE may hold * "
+            "and ?."
+        )
+    key, operator, value = match.groups()
+    return Label(text, key, _globs([value]), operator == "!=")
+
+
+def _globs(globs: Iterable[str]) -> re.Pattern[str]:
+    """One pattern for all; fnmatch's translation takes linear time however many `*` there are."""
+    return re.compile("|".join(map(translate, globs)))
+
+
+def _shown(text: str) -> str:
+    return repr(text)[1:-1] if len(text) <= 80 else repr(text[:77])[1:-1] + "…"
+
+
+def _wrong(message: str) -> InvalidInputError:
+    return InvalidInputError("target", message)

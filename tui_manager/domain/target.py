@@ -1,0 +1,145 @@
+"""Which hosts a TARGET means. How the notation is read is `notation.py`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.names import fold_names, natural_key
+from tui_manager.domain.notation import (
+    Everything,
+    Glob,
+    Group,
+    Label,
+    Names,
+    Part,
+    Term,
+    read_notation,
+)
+
+__all__ = ["TargetHost", "check_target", "fold_names", "natural_key", "resolve_target"]
+
+_NAMED_MAX = 5  # that an error names one by one
+
+
+@dataclass(frozen=True, slots=True)
+class TargetHost:
+    """What of a host a target can ask for."""
+
+    host_id: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_target(target: str, groups: Mapping[str, str]) -> None:
+    """Checks the notation only.
+
+    Args:
+        target: in the TARGET notation.
+        groups: name, without `@`, → target.
+
+    Raises InvalidInputError("target").
+    """
+    read_notation(target, groups)
+
+
+def resolve_target(
+    target: str, hosts: Sequence[TargetHost], groups: Mapping[str, str]
+) -> list[TargetHost]:
+    """The hosts that `target` means, in natural order of their names, each once.
+
+    Args:
+        target: in the TARGET notation.
+        hosts: all that can be meant, with unique names.
+        groups: name, without `@`, → target.
+
+    Raises InvalidInputError("target"): the notation is wrong, a name is not known (also one that
+    is to be taken away), or nothing matches; the message names what did not.
+    """
+    notation = read_notation(target, groups)
+    resolution = _Resolution(hosts, notation.groups)
+    found = resolution.union(notation.parts)
+    if resolution.unknown:
+        raise InvalidInputError("target", _not_known(resolution.unknown))
+    if not found:
+        raise InvalidInputError("target", resolution.why_empty(notation.parts))
+    return [resolution.by_name[name] for name in sorted(found, key=natural_key)]
+
+
+def _not_known(names: Iterable[str]) -> str:
+    ordered = sorted(names, key=natural_key)
+    more = f" and {len(ordered) - _NAMED_MAX} more" if len(ordered) > _NAMED_MAX else ""
+    return f"Not known: {fold_names(ordered[:_NAMED_MAX])}{more}."
+
+
+class _Resolution:
+    """Works with sets of names; notes the names that it does not know."""
+
+    def __init__(self, hosts: Sequence[TargetHost], groups: Mapping[str, tuple[Part, ...]]) -> None:
+        self.by_name = {host.name: host for host in hosts}
+        self.unknown: set[str] = set()
+        self._groups = groups
+        self._known: dict[Term, frozenset[str]] = {}
+
+    def union(self, parts: Iterable[Part]) -> set[str]:
+        """What the parts mean together, from left to right."""
+        found: set[str] = set()
+        for part in parts:
+            matching = self._intersection(part)
+            if part.takes_away:
+                found -= matching
+            else:
+                found |= matching
+        return found
+
+    def _intersection(self, part: Part) -> frozenset[str]:
+        matching = self._term(part.terms[0])
+        for term in part.terms[1:]:
+            matching &= self._term(term)
+        return matching
+
+    def _term(self, term: Term) -> frozenset[str]:
+        """The names that one term matches; a group, or a term met again, is looked up once."""
+        found = self._known.get(term)
+        if found is None:
+            found = self._known[term] = frozenset(self._matching(term))
+        return found
+
+    def _matching(self, term: Term) -> Iterable[str]:
+        match term:
+            case Everything():
+                return self.by_name
+            case Group(name=name):
+                return self.union(self._groups[name])
+            case Names(names=names):
+                self.unknown.update(name for name in names if name not in self.by_name)
+                return names
+            case Glob(pattern=pattern):
+                return filter(pattern.match, self.by_name)
+            case Label():
+                return self._labelled(term)
+
+    def _labelled(self, term: Label) -> Iterable[str]:
+        key, matches, absent = term.key, term.pattern.match, term.absent
+        for name, host in self.by_name.items():
+            value = host.labels.get(key)
+            if (value is not None and matches(value) is not None) is not absent:
+                yield name
+
+    def why_empty(self, parts: Sequence[Part]) -> str:
+        """A sentence that names what matched nothing."""
+        if not self.by_name:
+            return "There is no host that could be meant."
+        empty = dict.fromkeys(
+            text for part in parts if not part.takes_away for text in self._empty_of(part)
+        )
+        if not empty:
+            return "Nothing is left: all that matches is taken away."
+        named = list(empty)[:_NAMED_MAX]
+        more = f" and {len(empty) - _NAMED_MAX} more" if len(empty) > _NAMED_MAX else ""
+        return f"No host matches {', '.join(text[:200] for text in named)}{more}."
+
+    def _empty_of(self, part: Part) -> Iterable[str]:
+        """The terms that match nothing; the whole part when each matches but not together."""
+        if not self._intersection(part):
+            return [term.text for term in part.terms if not self._term(term)] or [part.text]
+        return []
