@@ -1,5 +1,7 @@
 """What can be wrong with what an operator asked for. Every message is written for the operator."""
 
+from enum import StrEnum
+
 
 class ManagerError(Exception):
     """The root of all errors that an operator may read."""
@@ -21,8 +23,25 @@ class IllegalMoveError(ManagerError):
     """The status that something has does not allow the operation; nothing was changed."""
 
 
+class Refusal(StrEnum):
+    """Why an agent is turned away."""
+
+    WRONG_MANAGER = "wrong_manager"
+    DUPLICATE_IDENTITY = "duplicate_identity"
+    NAME_TAKEN = "name_taken"
+    INVALID_HELLO = "invalid_hello"
+    REJECTED = "rejected"
+    REVOKED = "revoked"
+    PROTOCOL_VERSION = "protocol_version"
+    PROTOCOL_ERROR = "protocol_error"
+
+
 class RefusedError(ManagerError):
-    """A host may not do what it asked for: its identity, name or state stands against it."""
+    """An agent is turned away; the message is written for the host's owner."""
+
+    def __init__(self, refusal: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal
 
 
 class StorageError(ManagerError):
@@ -31,3 +50,11 @@ class StorageError(ManagerError):
 
 class UnreachableError(ManagerError):
     """No manager answers on this state directory."""
+
+
+class AlreadyRunningError(ManagerError):
+    """Another manager holds this state directory."""
+
+
+class AgentUnavailableError(ManagerError):
+    """The host has no session that could take the command; it never left the manager."""

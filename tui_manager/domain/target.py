@@ -16,7 +16,14 @@ from tui_manager.domain.notation import (
     read_notation,
 )
 
-__all__ = ["TargetHost", "check_target", "fold_names", "natural_key", "resolve_target"]
+__all__ = [
+    "TargetHost",
+    "TargetPreview",
+    "check_target",
+    "fold_names",
+    "natural_key",
+    "resolve_target",
+]
 
 _NAMED_MAX = 5  # that an error names one by one
 
@@ -28,6 +35,21 @@ class TargetHost:
     host_id: str
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPreview:
+    """What a target would resolve to now.
+
+    Attributes:
+        hosts: names of all that match, in order.
+        offline: names of those that are offline.
+        folded: the names in ClusterShell notation, `web[01-14]`.
+    """
+
+    hosts: tuple[str, ...]
+    offline: tuple[str, ...]
+    folded: str
 
 
 def check_target(target: str, groups: Mapping[str, str]) -> None:

@@ -5,50 +5,16 @@ NotFoundError, IllegalMoveError, StorageError, UnreachableError. A call that rai
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
+from tui_manager.domain.output import OutputChunk as OutputChunk
 from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.target import TargetPreview as TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
 from tui_manager.domain.window import Page, Window
-
-
-@dataclass(frozen=True, slots=True)
-class TargetPreview:
-    """What a target would resolve to now.
-
-    Attributes:
-        hosts: names of all that match, in order.
-        offline: names of those that are offline.
-        folded: the names in ClusterShell notation, `web[01-14]`.
-    """
-
-    hosts: tuple[str, ...]
-    offline: tuple[str, ...]
-    folded: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutputChunk:
-    """A piece of stored output.
-
-    Attributes:
-        position: grows in the order in which output was stored; what `after` takes.
-        offset: of its first byte in its stream.
-        gap: instead of data, so many bytes are gone.
-    """
-
-    position: int
-    execution_id: str
-    host: str
-    command: int
-    stream: Stream
-    offset: int
-    data: bytes
-    gap: int = 0
 
 
 class Operator(Protocol):

@@ -1,0 +1,14 @@
+"""The services under test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import Parts, manager_parts
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    async with manager_parts(tmp_path) as made:
+        yield made

@@ -1,0 +1,161 @@
+"""What agents report: repeats, late news, lies, and the output's places."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.support.manager_parts import Parts, counters_differ, failed, result, totals
+from tui_manager.domain.report import Output, Started
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+
+
+async def _running(parts: Parts) -> tuple[str, str, int]:
+    """(host_id, execution_id, task_id) of a command that has started."""
+    host = await parts.connect("web01")
+    task_id = await parts.started("web01")
+    ((_, run),) = parts.dispatcher.sent
+    await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
+    return host.host_id, run.execution_id, task_id
+
+
+def _piece(execution_id: str, offset: int, data: bytes, gap: int = 0) -> Output:
+    return Output(execution_id, Stream.STDOUT, offset, data, gap)
+
+
+async def _stdout(parts: Parts, execution_id: str, offset: int = 0) -> bytes:
+    chunks = await parts.tasks.read_output(execution_id, Stream.STDOUT, offset, 1 << 30)
+    return b"".join(chunk.data or b"\0" * chunk.gap for chunk in chunks)
+
+
+async def test_repeats_change_nothing_and_are_acknowledged(parts: Parts) -> None:
+    host_id, execution_id, task_id = await _running(parts)
+    report = (
+        Started(execution_id, timedelta(0)),
+        _piece(execution_id, 0, b"abc"),
+        result(execution_id, totals=totals(3)),
+    )
+    first = await parts.report(host_id, *report)
+    row = await parts.row(execution_id, task_id)
+    parts.clock.turn(60)
+    again = await parts.report(host_id, *report)
+    assert await parts.row(execution_id, task_id) == row
+    assert first.acknowledged == again.acknowledged
+    assert (again.acknowledged[0].result, again.acknowledged[0].offsets[Stream.STDOUT]) == (True, 3)
+    assert await _stdout(parts, execution_id) == b"abc"
+    assert (again.conflicts, again.results, again.output) == ([], [], set())
+
+
+async def test_output_lies_at_its_offsets_however_it_comes(parts: Parts) -> None:
+    host_id, execution_id, task_id = await _running(parts)
+    for offset, data in ((0, b"abc"), (0, b"ab"), (1, b"bcde"), (5, b"f")):
+        outcome = await parts.report(host_id, _piece(execution_id, offset, data))
+    assert outcome.acknowledged[0].offsets[Stream.STDOUT] == 6
+    assert await _stdout(parts, execution_id) == b"abcdef"
+    assert await _stdout(parts, execution_id, 4) == b"ef"
+    assert await _stdout(parts, execution_id, 6) == b""
+    assert (await parts.row(execution_id, task_id)).stdout_bytes == 6
+
+
+async def test_output_behind_a_hole_is_not_stored_and_not_acknowledged(parts: Parts) -> None:
+    host_id, execution_id, _ = await _running(parts)
+    await parts.report(host_id, _piece(execution_id, 0, b"abc"))
+    outcome = await parts.report(host_id, _piece(execution_id, 4, b"e"))
+    assert outcome.holes == {execution_id}
+    assert outcome.acknowledged[0].offsets[Stream.STDOUT] == 3
+    assert await _stdout(parts, execution_id) == b"abc"
+
+
+async def test_output_that_is_gone_is_a_counted_gap(parts: Parts) -> None:
+    host_id, execution_id, _ = await _running(parts)
+    await parts.report(host_id, _piece(execution_id, 0, b"", 4), _piece(execution_id, 4, b"e"))
+    assert await _stdout(parts, execution_id) == b"\0\0\0\0e"
+    assert await _stdout(parts, execution_id, 2) == b"\0\0e"
+
+
+async def test_a_result_is_acknowledged_once_its_output_is_whole(parts: Parts) -> None:
+    host_id, execution_id, task_id = await _running(parts)
+    outcome = await parts.report(host_id, result(execution_id, totals=totals(3)))
+    assert not outcome.acknowledged[0].result
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.COMPLETED
+    outcome = await parts.report(host_id, _piece(execution_id, 0, b"abc"))
+    assert outcome.acknowledged[0].result
+
+
+async def test_a_second_different_result_is_counted_and_the_first_stays(parts: Parts) -> None:
+    host_id, execution_id, task_id = await _running(parts)
+    await parts.report(host_id, result(execution_id))
+    row = await parts.row(execution_id, task_id)
+    outcome = await parts.report(host_id, failed(execution_id))
+    assert await parts.row(execution_id, task_id) == row
+    assert outcome.acknowledged[0].result
+    assert parts.statistics.counters.conflicting_results == 1
+
+
+async def test_a_host_speaks_only_of_its_own_executions(parts: Parts) -> None:
+    _, execution_id, task_id = await _running(parts)
+    other = await parts.connect("web02")
+    outcome = await parts.report(
+        other.host_id, _piece(execution_id, 0, b"lies"), result(execution_id)
+    )
+    assert (outcome.unknown, outcome.acknowledged) == ({execution_id}, [])
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
+    assert await _stdout(parts, execution_id) == b""
+
+
+async def test_a_result_implies_the_start(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    task_id = await parts.started("web01")
+    ((_, run),) = parts.dispatcher.sent
+    acknowledged = await parts.tasks.handle_command_result(host.host_id, result(run.execution_id))
+    assert acknowledged is not None
+    assert acknowledged.result
+    row = await parts.row(run.execution_id, task_id)
+    assert row.started_at == parts.clock.instant - timedelta(seconds=1)
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
+
+
+async def test_what_a_result_says_is_kept(parts: Parts) -> None:
+    host_id, execution_id, task_id = await _running(parts)
+    said = result(
+        execution_id,
+        CommandHostStatus.TIMEOUT,
+        Reason.TIMEOUT,
+        signal=9,
+        detail="pid 7 of root survives",
+        kill_incomplete=True,
+        age=timedelta(seconds=2),
+        totals={Stream.STDERR: replace(totals()[Stream.STDERR], dropped=5)},
+    )
+    await parts.report(host_id, said)
+    row = await parts.row(execution_id, task_id)
+    assert (row.status, row.reason, row.signal) == (
+        CommandHostStatus.TIMEOUT,
+        Reason.TIMEOUT,
+        9,
+    )
+    assert (row.detail, row.kill_incomplete, row.truncated_bytes) == (said.detail, True, 5)
+    assert row.finished_at == parts.clock.instant - timedelta(seconds=2)
+
+
+async def test_output_is_followed_in_the_order_of_storing(parts: Parts) -> None:
+    hosts = [await parts.connect(name) for name in ("web01", "web02")]
+    task_id = await parts.started("@all")
+    runs = dict(parts.dispatcher.sent)
+    for number in range(3):
+        for host in hosts:
+            execution_id = runs[host.host_id].execution_id
+            await parts.report(host.host_id, _piece(execution_id, 2 * number, b"%d\n" % number))
+    chunks = await parts.tasks.follow_output(task_id, 0, "", 1 << 20)
+    assert [(chunk.host, chunk.data) for chunk in chunks] == [
+        (name, b"%d\n" % number) for number in range(3) for name in ("web01", "web02")
+    ]
+    after = chunks[3].position
+    chunks = await parts.tasks.follow_output(task_id, after, hosts[0].host_id, 1 << 20)
+    assert [chunk.data for chunk in chunks] == [b"2\n"]
+    chunks = await parts.tasks.follow_output(task_id, -3, "", 1 << 20)
+    assert [(chunk.host, chunk.data) for chunk in chunks] == [
+        ("web02", b"1\n"),
+        ("web01", b"2\n"),
+        ("web02", b"2\n"),
+    ]
+    assert len(await parts.tasks.follow_output(task_id, 0, "", 3)) == 2
+    assert await parts.database.read(counters_differ) == []

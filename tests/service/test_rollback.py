@@ -1,0 +1,152 @@
+"""A transaction that fails in its middle leaves everything as it was, and can be done again."""
+
+import itertools
+import sqlite3
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.manager_parts import Parts, counters_differ, greeting, result, spec, totals
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.report import Held, HeldState, Output, Started
+from tui_manager.domain.status import Stream
+from tui_manager.storage.connection import Transaction
+
+TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit")
+
+
+class FailingTransaction:
+    """Runs the first statements, then raises at each."""
+
+    def __init__(self, tx: Transaction, statements: int) -> None:
+        self._tx = tx
+        self.left = statements
+
+    def _count(self) -> None:
+        if not self.left:
+            raise sqlite3.OperationalError("the test's own failure")
+        self.left -= 1
+
+    def execute(self, *given: Any) -> sqlite3.Cursor:
+        self._count()
+        return self._tx.execute(*given)
+
+    def executemany(self, *given: Any) -> sqlite3.Cursor:
+        self._count()
+        return self._tx.executemany(*given)
+
+
+def _everything(tx: Transaction) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: [tuple(row) for row in tx.execute(f"SELECT * FROM {table}")] for table in TABLES}
+
+
+def _failing_at(statements: int, work: Callable[[Transaction], Any]) -> Callable[..., Any]:
+    return lambda tx: work(FailingTransaction(tx, statements))  # type: ignore[arg-type]
+
+
+Act = Callable[[Parts, str, str], Awaitable[object]]
+
+
+async def _create(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.started("web01", "third")
+
+
+async def _start(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.tasks.start_task(2)
+
+
+async def _send(parts: Parts, host_id: str, _execution_id: str) -> None:
+    await parts.tasks.start_task(2)
+    await parts.send()
+
+
+async def _cancel(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.tasks.cancel_task(1)
+
+
+async def _report(parts: Parts, host_id: str, execution_id: str) -> None:
+    await parts.report(
+        host_id,
+        Output(execution_id, Stream.STDOUT, 0, b"abc"),
+        result(execution_id, totals=totals(3)),
+    )
+
+
+async def _begin(parts: Parts, host_id: str, execution_id: str) -> None:
+    await parts.report(host_id, Started(execution_id, timedelta(0)))
+
+
+async def _register(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.hosts.open_session(greeting("web02"))
+
+
+async def _resume(parts: Parts, host_id: str, execution_id: str) -> None:
+    held = (Held(execution_id, HeldState.RUNNING),)
+    await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held))
+
+
+async def _lose(parts: Parts, host_id: str, _execution_id: str) -> None:
+    entry = parts.hosts.get(host_id)
+    if entry and entry.session:
+        await parts.hosts.close_session(host_id, entry.session.generation, "test")
+    parts.clock.turn(1000)
+    await parts.silence.look()
+
+
+@pytest.mark.parametrize(
+    "act", [_create, _start, _send, _cancel, _report, _begin, _register, _resume, _lose]
+)
+async def test_a_failure_in_the_middle_leaves_the_database_as_it_was(
+    parts: Parts, act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await parts.connect("web01")
+    await parts.started("web01", "first", "second")
+    await parts.tasks.create_task(spec("web01", "other"))
+    ((_, run),) = parts.dispatcher.sent
+    write = parts.database.write
+    failures = 0
+
+    async def failing(work: Callable[[Transaction], Any]) -> Any:
+        """Fails at every statement in turn, looks at the database each time, then does it."""
+        nonlocal failures
+        for statements in itertools.count():
+            before = await parts.database.read(_everything)
+            try:
+                return await write(_failing_at(statements, work))
+            except StorageError as error:
+                own = "the test's own failure" in str(error)
+            assert own
+            assert await parts.database.read(_everything) == before
+            failures += 1
+
+    monkeypatch.setattr(parts.database, "write", failing)
+    await act(parts, host.host_id, run.execution_id)
+    assert failures >= 2
+    assert await parts.database.read(counters_differ) == []
+
+
+async def test_reports_wait_while_the_database_cannot_be_written(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await parts.connect("web01")
+    task_id = await parts.started("web01")
+    ((_, run),) = parts.dispatcher.sent
+    write = parts.database.write
+    shown: list[str] = []
+
+    async def full_twice(work: Callable[[Transaction], Any]) -> Any:
+        if len(shown) < 2:
+            shown.append(parts.statistics.storage_error)
+            raise StorageError("The disk is full.")
+        shown.append(parts.statistics.storage_error)
+        return await write(work)
+
+    monkeypatch.setattr("tui_manager.service.tasks._RETRY", 0)
+    monkeypatch.setattr(parts.database, "write", full_twice)
+    outcome = await parts.report(host.host_id, result(run.execution_id))
+    assert shown == ["", "The disk is full.", "The disk is full."]
+    assert parts.statistics.storage_error == ""
+    assert outcome.acknowledged[0].result
+    assert (await parts.rows(task_id))[0].status == "completed"

@@ -1,0 +1,206 @@
+"""Agents that come, go, come back, and are taken for lost."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.manager_parts import MANAGER_ID, Parts, counters_differ, result
+from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.host import Vitals
+from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.window import Window
+from tui_manager.service.hosts import OpenedSession
+
+LOST_AFTER = 301.0
+
+
+async def _sent(parts: Parts, *texts: str) -> tuple[OpenedSession, str, int]:
+    """(session, execution_id, task_id) of a command that was sent."""
+    host = await parts.connect("web01")
+    task_id = await parts.started("web01", *texts)
+    ((_, run),) = parts.dispatcher.sent
+    return host, run.execution_id, task_id
+
+
+async def _away(parts: Parts, host: OpenedSession, seconds: float = LOST_AFTER) -> None:
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    parts.clock.turn(seconds)
+    await parts.silence.look()
+
+
+async def _back(parts: Parts, host: OpenedSession, *held: Held, **given: Any) -> OpenedSession:
+    return await parts.connect("web01", host_id=host.host_id, held=held, **given)
+
+
+async def test_silence_is_not_failure_until_it_has_lasted(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    await parts.report(host.host_id, Started(execution_id, timedelta(0)))
+    await _away(parts, host, 299)
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
+    parts.clock.turn(2)
+    await parts.silence.look()
+    row = await parts.row(execution_id, task_id)
+    assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
+
+
+async def test_a_lost_agent_that_still_runs_it_opens_command_and_task_again(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts, "first", "second")
+    await _away(parts, host)
+    held = Held(execution_id, HeldState.RUNNING)
+    back = await _back(parts, host, held)
+    assert back.resumes[0].action is ResumeAction.GO_ON
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.RUNNING
+    await parts.report(host.host_id, result(execution_id))
+    first, second = await parts.rows(task_id)
+    assert (first.status, first.late) == (CommandHostStatus.COMPLETED, False)
+    assert (second.status, second.reason) == (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)
+    assert await parts.send() == []
+
+
+async def test_a_late_result_replaces_the_guess_and_dispatches_nothing(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    await _away(parts, host)
+    await _back(parts, host, Held(execution_id, HeldState.ENDED, has_result=True))
+    await parts.report(host.host_id, result(execution_id))
+    row = await parts.row(execution_id, task_id)
+    assert (row.status, row.reason, row.late) == (CommandHostStatus.COMPLETED, Reason.NONE, True)
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
+    assert parts.statistics.counters.late_results == 1
+    assert await parts.database.read(counters_differ) == []
+
+
+async def test_a_cancel_without_proof_is_said_to_be_so(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    await parts.tasks.cancel_task(task_id)
+    await _away(parts, host)
+    row = await parts.row(execution_id, task_id)
+    assert (row.status, row.reason) == (CommandHostStatus.CANCELED, Reason.CANCEL_UNCONFIRMED)
+    back = await _back(parts, host, Held(execution_id, HeldState.RUNNING))
+    assert back.resumes[0].action is ResumeAction.CANCEL
+    assert (await parts.row(execution_id, task_id)).reason is Reason.CANCEL_UNCONFIRMED
+    await parts.report(host.host_id, result(execution_id))
+    row = await parts.row(execution_id, task_id)
+    assert (row.status, row.late) == (CommandHostStatus.COMPLETED, True)
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
+
+
+async def test_what_never_arrived_is_sent_again_to_the_same_journal(parts: Parts) -> None:
+    host, execution_id, _ = await _sent(parts)
+    await _away(parts, host, 10)
+    await _back(parts, host)
+    parts.hosts.session_ready(host.host_id)
+    ((_, run),) = await parts.send()
+    assert run.execution_id == execution_id
+
+
+async def test_what_was_canceled_and_never_arrived_is_canceled(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    await parts.tasks.cancel_task(task_id)
+    await _back(parts, host)
+    assert (await parts.row(execution_id, task_id)).reason is Reason.CANCELED
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
+    parts.hosts.session_ready(host.host_id)
+    assert await parts.send() == []
+
+
+@pytest.mark.parametrize("started", [False, True])
+async def test_another_journal_means_that_the_state_is_lost(parts: Parts, started: bool) -> None:
+    host, execution_id, task_id = await _sent(parts, "first", "second")
+    if started:
+        await parts.report(host.host_id, Started(execution_id, timedelta(0)))
+    await _away(parts, host, 10)
+    await _back(parts, host, journal_id="another")
+    first, second = await parts.rows(task_id)
+    assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST)
+    assert second.reason is Reason.EARLIER_FAILED
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
+    assert await parts.send() == []
+
+
+async def test_answers_for_what_an_agent_holds(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    running = Held(execution_id, HeldState.RUNNING)
+    back = await _back(parts, host, running, Held("stranger", HeldState.RUNNING))
+    assert [resume.action for resume in back.resumes] == [
+        ResumeAction.GO_ON,
+        ResumeAction.UNKNOWN,
+    ]
+    await parts.tasks.cancel_task(task_id)
+    back = await _back(parts, host, running)
+    assert back.resumes[0].action is ResumeAction.CANCEL
+    await parts.report(
+        host.host_id, result(execution_id, CommandHostStatus.CANCELED, Reason.CANCELED)
+    )
+    back = await _back(parts, host, Held(execution_id, HeldState.ENDED, has_result=True))
+    assert back.resumes[0].action is ResumeAction.STORED
+
+
+async def test_unsent_work_of_a_host_that_stays_away_is_undeliverable(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    parts.dispatcher.rooms[host.host_id] = 0
+    task_id = await parts.started("web01")
+    await _away(parts, host)
+    (row,) = await parts.rows(task_id)
+    assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.UNDELIVERABLE)
+
+
+async def test_the_end_of_an_old_session_never_touches_a_newer_one(parts: Parts) -> None:
+    old = await parts.connect("web01")
+    new = await _back(parts, old)
+    assert new.generation == old.generation + 1
+    await parts.hosts.close_session(old.host_id, old.generation, "test")
+    (host,) = parts.hosts.list_hosts(Window()).rows
+    assert host.online
+    await parts.hosts.close_session(new.host_id, new.generation, "test")
+    (host,) = parts.hosts.list_hosts(Window()).rows
+    assert not host.online
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ({"manager_id": "another"}, Refusal.WRONG_MANAGER),
+        ({"manager_id": MANAGER_ID}, Refusal.NAME_TAKEN),
+        ({"name": "a b"}, Refusal.INVALID_HELLO),
+        ({"name": "x" * 65}, Refusal.INVALID_HELLO),
+        ({"name": "web02", "labels": {"a b": "c"}}, Refusal.INVALID_HELLO),
+        ({"name": "web02", "labels": {f"k{n}": "" for n in range(65)}}, Refusal.INVALID_HELLO),
+        ({"name": "web02", "labels": {"k": "\x1b]0;title\x07"}}, Refusal.INVALID_HELLO),
+    ],
+)
+async def test_who_does_not_belong_is_refused(
+    parts: Parts, given: dict[str, Any], refusal: Refusal
+) -> None:
+    await parts.connect("web01")
+    values = {"name": "web01", **given}
+    with pytest.raises(RefusedError) as caught:
+        await parts.connect(values.pop("name"), **values)
+    assert caught.value.refusal is refusal
+    assert parts.hosts.list_hosts(Window()).total == 1
+    assert parts.statistics.counters.refusals == 1
+
+
+async def test_a_copied_identity_is_refused_while_the_first_lives(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    with pytest.raises(RefusedError) as caught:
+        await _back(parts, host, instance_id="copy")
+    assert caught.value.refusal is Refusal.DUPLICATE_IDENTITY
+    parts.clock.turn(11)  # two heartbeats without a word
+    assert (await _back(parts, host, instance_id="copy")).generation == host.generation + 1
+
+
+async def test_vitals_show_while_a_host_is_online(parts: Parts) -> None:
+    host = await parts.connect("web01", labels={"role": "web"})
+    for percent in (10.0, 20.0):
+        parts.hosts.vitals(host.host_id, host.generation, Vitals(cpu_percent=percent, running=2))
+    (shown,) = parts.hosts.list_hosts(Window(text="role=w")).rows
+    assert (shown.cpu_history, shown.running, shown.labels) == ((10.0, 20.0), 2, {"role": "web"})
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    (shown,) = parts.hosts.list_hosts(Window(faults_only=True)).rows
+    assert (shown.vitals, shown.online) == (None, False)

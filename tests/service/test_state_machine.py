@@ -1,0 +1,215 @@
+"""Any sequence of operations and reports, in any order and with repeats, keeps every invariant."""
+
+import asyncio
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from tests.support.manager_parts import Parts, counters_differ, greeting, manager_parts, spec
+from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.report import Held, HeldState, Output, Result, Started
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.task import CommandHost, Task, ended_task_status
+from tui_manager.domain.transitions import TASK_TRANSITIONS, TRANSITIONS
+from tui_manager.domain.window import Window
+from tui_manager.service.hosts import OpenedSession
+
+Executions = MultipleResults[tuple[str, str]]
+NAMES = ("web01", "web02")
+RESULTS = [
+    (CommandHostStatus.COMPLETED, Reason.NONE, 0),
+    (CommandHostStatus.FAILED, Reason.EXIT_CODE, 3),
+    (CommandHostStatus.FAILED, Reason.INTERRUPTED, None),
+    (CommandHostStatus.TIMEOUT, Reason.TIMEOUT, None),
+    (CommandHostStatus.CANCELED, Reason.CANCELED, None),
+]
+_MOVES = {(source[0], move.status) for (_, source), move in TRANSITIONS.items()} | {
+    (status, status) for status in CommandHostStatus
+}
+_STEPS = {
+    (source, target) for (_, source), targets in TASK_TRANSITIONS.items() for target in targets
+} | {(status, status) for status in TaskStatus}
+
+
+def _reach(steps: set[tuple[object, object]]) -> set[tuple[object, object]]:
+    """The pairs that some number of steps connects: one operation may make more than one."""
+    found = set(steps)
+    while more := {(a, d) for a, b in found for c, d in steps if b == c} - found:
+        found |= more
+    return found
+
+
+LEGAL, LEGAL_TASK = _reach(set(_MOVES)), _reach(set(_STEPS))
+
+
+class TaskMachine(RuleBasedStateMachine):
+    """Operators, agents and time act on the services; the database is looked at after each act."""
+
+    tasks: Bundle[int] = Bundle("tasks")
+    executions: Bundle[tuple[str, str]] = Bundle("executions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.new_event_loop()
+        self._folder = tempfile.TemporaryDirectory()
+        self._context = manager_parts(Path(self._folder.name))
+        self.parts: Parts = self._loop.run_until_complete(self._context.__aenter__())
+        self._sessions: dict[str, OpenedSession] = {}
+        self._host_ids: dict[str, str] = {}
+        self._rows: dict[str, CommandHost] = {}
+        self._tasks: dict[int, Task] = {}
+        self._skipped: set[str] = set()
+
+    def teardown(self) -> None:
+        self._loop.run_until_complete(self._context.__aexit__(None, None, None))
+        self._loop.close()
+        self._folder.cleanup()
+
+    @initialize()
+    def dial_in(self) -> None:
+        for name in NAMES:
+            self._connect(name, ())
+
+    def _connect(self, name: str, held: tuple[Held, ...], journal: str = "") -> None:
+        hello = greeting(
+            name,
+            host_id=self._host_ids.get(name, ""),
+            held=held,
+            journal_id=journal or f"journal-{name}",
+        )
+        opened = self._loop.run_until_complete(self.parts.hosts.open_session(hello))
+        self._sessions[name], self._host_ids[name] = opened, opened.host_id
+        self.parts.hosts.session_ready(opened.host_id)
+
+    @rule(target=tasks, commands=st.integers(1, 3))
+    def create(self, commands: int) -> int:
+        texts = [f"step {number}" for number in range(commands)]
+        return self._loop.run_until_complete(self.parts.tasks.create_task(spec("@all", *texts)))
+
+    @rule(target=executions, task_id=tasks)
+    def start(self, task_id: int) -> Executions:
+        try:
+            self._loop.run_until_complete(self.parts.tasks.start_task(task_id))
+        except IllegalMoveError:
+            assert self._tasks[task_id].status is not TaskStatus.PENDING
+        return self._hand_out()
+
+    def _hand_out(self) -> Executions:
+        sent = self._loop.run_until_complete(self.parts.send())
+        return multiple(*((host_id, run.execution_id) for host_id, run in sent))
+
+    @rule(task_id=tasks)
+    def cancel(self, task_id: int) -> None:
+        try:
+            self._loop.run_until_complete(self.parts.tasks.cancel_task(task_id))
+        except IllegalMoveError:
+            assert self._tasks[task_id].status.ended
+
+    @rule(target=executions, execution=executions, outcome=st.sampled_from(RESULTS))
+    def end(
+        self, execution: tuple[str, str], outcome: tuple[CommandHostStatus, Reason, int | None]
+    ) -> Executions:
+        status, reason, code = outcome
+        result = Result(execution[1], status, reason, exit_code=code, duration=timedelta(seconds=1))
+        self._report(execution, result)
+        return self._hand_out()
+
+    @rule(execution=executions)
+    def begin(self, execution: tuple[str, str]) -> None:
+        self._report(execution, Started(execution[1], timedelta(0)))
+
+    @rule(execution=executions, offset=st.integers(0, 6), size=st.integers(1, 6))
+    def say(self, execution: tuple[str, str], offset: int, size: int) -> None:
+        data = bytes(range(offset, offset + size))
+        self._report(execution, Output(execution[1], Stream.STDOUT, offset, data))
+
+    def _report(self, execution: tuple[str, str], item: Started | Output | Result) -> None:
+        self._loop.run_until_complete(self.parts.report(execution[0], item))
+
+    @rule(name=st.sampled_from(NAMES), seconds=st.sampled_from([1, 200, 400]))
+    def fall_silent(self, name: str, seconds: int) -> None:
+        opened = self._sessions[name]
+        closing = self.parts.hosts.close_session(opened.host_id, opened.generation, "test")
+        self._loop.run_until_complete(closing)
+        self.parts.clock.turn(seconds)
+        self._loop.run_until_complete(self.parts.silence.look())
+
+    @rule(
+        target=executions,
+        name=st.sampled_from(NAMES),
+        journal=st.sampled_from(["", "", "", "another"]),
+        state=st.sampled_from([HeldState.RUNNING, HeldState.ACCEPTED, HeldState.ENDED]),
+        holds=st.booleans(),
+    )
+    def return_(self, name: str, journal: str, state: HeldState, holds: bool) -> Executions:
+        mine = [
+            row.execution_id
+            for row in self._rows.values()
+            if row.host == name and row.sent_at and holds
+        ]
+        ended = state is HeldState.ENDED
+        self._connect(name, tuple(Held(item, state, ended) for item in mine), journal)
+        return self._hand_out()
+
+    @rule(execution=consumes(executions))
+    def forget(self, execution: tuple[str, str]) -> None:
+        """An agent that says nothing more of an execution."""
+
+    @invariant()
+    def everything_holds(self) -> None:
+        assert self._loop.run_until_complete(self.parts.database.read(counters_differ)) == []
+        page = self._loop.run_until_complete(self.parts.tasks.list_tasks(Window(limit=1000)))
+        for task in page.rows:
+            self._look_at(task)
+
+    def _look_at(self, task: Task) -> None:
+        before = self._tasks.get(task.task_id)
+        if before:
+            assert (before.status, task.status) in LEGAL_TASK
+        self._tasks[task.task_id] = task
+        canceled = task.cancel_requested_at is not None
+        derived = ended_task_status(task.counts, canceled=canceled)
+        if task.status is TaskStatus.RUNNING:
+            assert derived is None
+        elif task.status is not TaskStatus.CANCELED and task.started_at:
+            assert task.status is derived
+        for row in self._loop.run_until_complete(self.parts.rows(task.task_id)):
+            self._look_at_row(row)
+
+    def _look_at_row(self, row: CommandHost) -> None:
+        before = self._rows.get(row.execution_id)
+        if before:
+            assert (before.status, row.status) in LEGAL
+            if before.status.ended and before.reason not in (
+                Reason.AGENT_LOST,
+                Reason.CANCEL_UNCONFIRMED,
+            ):
+                assert (row.status, row.reason) == (before.status, before.reason)
+            assert row.stdout_bytes >= before.stdout_bytes
+        self._rows[row.execution_id] = row
+        assert row.status.ended == (row.finished_at is not None)
+        assert (row.reason == Reason.NONE) == (
+            row.status is CommandHostStatus.COMPLETED or not row.status.ended
+        )
+        chunks = self._loop.run_until_complete(
+            self.parts.tasks.read_output(row.execution_id, Stream.STDOUT, 0, 1 << 20)
+        )
+        stored = b"".join(chunk.data for chunk in chunks)
+        assert stored == bytes(range(row.stdout_bytes))
+
+
+TestTaskMachine = TaskMachine.TestCase
+TestTaskMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

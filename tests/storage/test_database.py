@@ -1,0 +1,150 @@
+"""The file: how it is opened, migrated, refused, and written in groups."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui_manager.domain.errors import NotFoundError, StorageError
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import open_database
+from tui_manager.storage.migrations import migrations
+
+
+def _note(text: str) -> Callable[[Transaction], None]:
+    def work(tx: Transaction) -> None:
+        tx.execute("INSERT INTO audit (at, actor, action) VALUES (0, '', ?)", (text,))
+
+    return work
+
+
+def _notes(tx: Transaction) -> list[str]:
+    return [row["action"] for row in tx.execute("SELECT action FROM audit ORDER BY id")]
+
+
+async def test_a_new_database_has_the_schema_and_the_promised_pragmas(tmp_path: Path) -> None:
+    path = tmp_path / "manager.db"
+    async with open_database(path) as database:
+
+        def pragmas(tx: Transaction) -> list[Any]:
+            names = ("journal_mode", "synchronous", "foreign_keys", "user_version")
+            return [tx.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+        assert await database.write(pragmas) == ["wal", 2, 1, len(migrations())]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "manager.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="newer tui-manager \\(schema 999"):
+        async with open_database(path):
+            pass
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (999,)
+        assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+    connection.close()
+    assert len(path.read_bytes()) == len(before)
+
+
+async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manager.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StorageError, match="another program"):
+        async with open_database(path):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manager.db"
+    path.write_bytes(b"not a database at all, not even a little bit of one" * 100)
+    with pytest.raises(StorageError, match="damaged or no database"):
+        async with open_database(path):
+            pass
+
+
+async def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be opened for writing"):
+        async with open_database(tmp_path / "missing" / "manager.db"):
+            pass
+
+
+async def test_many_changes_share_a_transaction(tmp_path: Path) -> None:
+    commits: list[float] = []
+    async with open_database(tmp_path / "manager.db", commits.append) as database:
+        await asyncio.gather(*(database.write(_note(str(n))) for n in range(100)))
+        assert sorted(await database.read(_notes), key=int) == [str(n) for n in range(100)]
+    assert len(commits) <= 3
+
+
+async def test_one_that_fails_is_undone_alone_and_told_why(tmp_path: Path) -> None:
+    def broken(tx: Transaction) -> None:
+        _note("broken")(tx)
+        raise NotFoundError("the test's own failure")
+
+    async with open_database(tmp_path / "manager.db") as database:
+        outcomes = await asyncio.gather(
+            database.write(_note("a")),
+            database.write(broken),
+            database.write(_note("b")),
+            return_exceptions=True,
+        )
+        assert isinstance(outcomes[1], NotFoundError)
+        assert await database.read(_notes) == ["a", "b"]
+
+
+async def test_a_full_disk_fails_all_of_the_transaction_and_goes_on_by_itself(
+    tmp_path: Path,
+) -> None:
+    def limit(pages: int) -> Callable[[Transaction], None]:
+        def work(tx: Transaction) -> None:
+            tx.execute(f"PRAGMA max_page_count = {pages}")
+
+        return work
+
+    async with open_database(tmp_path / "manager.db") as database:
+        await database.write(limit(1))
+        big = "x" * 1_000_000
+        outcomes = await asyncio.gather(
+            database.write(_note("small")), database.write(_note(big)), return_exceptions=True
+        )
+        assert isinstance(outcomes[1], StorageError)
+        assert "full" in str(outcomes[1])
+        kept = await database.read(_notes)
+        assert kept == ([] if isinstance(outcomes[0], StorageError) else ["small"])
+        await database.write(limit(1_000_000))
+        await database.write(_note("later"))
+        assert (await database.read(_notes))[-1] == "later"
+
+
+async def test_what_waits_at_the_end_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "manager.db"
+    async with open_database(path) as database:
+        waiting = [asyncio.ensure_future(database.write(_note(str(n)))) for n in range(50)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    async with open_database(path) as database:
+        assert len(await database.read(_notes)) == 50
+
+
+async def test_a_reader_sees_one_state_and_cannot_write(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "manager.db") as database:
+        with pytest.raises(StorageError, match="readonly"):
+            await database.read(_note("no"))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
+async def test_the_audit_is_append_only(tmp_path: Path, statement: str) -> None:
+    async with open_database(tmp_path / "manager.db") as database:
+        await database.write(_note("kept"))
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            await database.write(lambda tx: tx.execute(statement))
+        assert await database.read(_notes) == ["kept"]

@@ -1,0 +1,165 @@
+"""The guards in SQL against the table of moves: every operation by every status and reason."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tui_manager.domain.report import Result
+from tui_manager.domain.status import CommandHostStatus as Status
+from tui_manager.domain.status import Reason, TaskStatus
+from tui_manager.domain.transitions import (
+    OPERATION_OF_RESULT,
+    TASK_TRANSITIONS,
+    Operation,
+    TaskOperation,
+    move,
+)
+from tui_manager.storage import command_hosts, tasks
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import open_database
+
+# A status with a reason that it may have, and whether the row was sent.
+STATES = [
+    (Status.PENDING, Reason.NONE),
+    (Status.RUNNING, Reason.NONE),
+    (Status.COMPLETED, Reason.NONE),
+    (Status.TIMEOUT, Reason.TIMEOUT),
+    (Status.CANCELED, Reason.CANCELED),
+    (Status.CANCELED, Reason.CANCEL_UNCONFIRMED),
+    (Status.SKIPPED, Reason.EARLIER_FAILED),
+    (Status.SKIPPED, Reason.BUDGET_SPENT),
+    *(
+        (Status.FAILED, reason)
+        for reason in (
+            Reason.UNDELIVERABLE,
+            Reason.REJECTED,
+            Reason.SPAWN_FAILED,
+            Reason.EXIT_CODE,
+            Reason.SIGNAL,
+            Reason.AGENT_LOST,
+            Reason.AGENT_STATE_LOST,
+            Reason.INTERRUPTED,
+        )
+    ),
+]
+NOW = 1_000_000
+_REASON_OF_RESULT = {
+    Status.COMPLETED: Reason.NONE,
+    Status.FAILED: Reason.EXIT_CODE,
+    Status.TIMEOUT: Reason.TIMEOUT,
+    Status.CANCELED: Reason.CANCELED,
+}
+
+
+def _finish(status: Status) -> Callable[[Transaction], object]:
+    result = Result("e", status, _REASON_OF_RESULT[status], duration=timedelta(seconds=1))
+    return lambda tx: command_hosts.finish(tx, 1, result, NOW)
+
+
+GUARDS: dict[Operation, Callable[[Transaction], object]] = {
+    Operation.START: lambda tx: command_hosts.start(tx, 1, NOW),
+    **{operation: _finish(status) for status, operation in OPERATION_OF_RESULT.items()},
+    Operation.CANCEL_UNSENT: lambda tx: command_hosts.cancel_unsent(tx, 1, NOW),
+    Operation.GIVE_UP_SENDING: lambda tx: command_hosts.give_up_sending(tx, 1, "", NOW),
+    Operation.LOSE_AGENT: lambda tx: command_hosts.lose(tx, 1, NOW),
+    Operation.LOSE_CANCELED: lambda tx: command_hosts.lose(tx, 1, NOW),
+    Operation.LOSE_STATE: lambda tx: command_hosts.lose_state(tx, 1, NOW),
+    Operation.SKIP: lambda tx: command_hosts.skip(tx, 1, 1, -1, Reason.EARLIER_FAILED, NOW),
+}
+_SENT = (Operation.LOSE_AGENT, Operation.LOSE_CANCELED)
+
+
+def _prepare(tx: Transaction, operation: Operation, status: Status, reason: Reason) -> None:
+    tx.execute(
+        "INSERT INTO hosts (id, host_id, name, admission, first_seen, since)"
+        " VALUES (1, 'h', 'web01', 'admitted', 0, 0)"
+    )
+    tx.execute(
+        "INSERT INTO tasks (id, name, description, target, created_by, created_at, status)"
+        " VALUES (1, '', '', '@all', '', 0, 'running')"
+    )
+    tx.execute(
+        "INSERT INTO commands (id, task_id, position, text, timeout_after, parameters,"
+        " environment, cwd) VALUES (1, 1, 0, 'true', 1, '{}', '{}', '')"
+    )
+    tx.execute(
+        "INSERT INTO command_hosts (id, execution_id, task_id, command_id, position, host, status,"
+        " reason, sent_at, cancel_requested_at) VALUES (1, 'e', 1, 1, 0, 1, ?, ?, ?, ?)",
+        (
+            status,
+            reason,
+            1 if operation in _SENT else None,
+            1 if operation is Operation.LOSE_CANCELED else None,
+        ),
+    )
+
+
+def test_every_operation_has_a_guard() -> None:
+    assert set(GUARDS) == set(Operation)
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+async def test_the_guard_does_what_the_table_says(tmp_path: Path, operation: Operation) -> None:
+    async with open_database(tmp_path / "manager.db") as database:
+        for status, reason in STATES:
+
+            def work(
+                tx: Transaction, status: Status = status, reason: Reason = reason
+            ) -> tuple[Status, Reason, bool]:
+                tx.execute("SAVEPOINT one_state")
+                _prepare(tx, operation, status, reason)
+                GUARDS[operation](tx)
+                row = tx.execute("SELECT status, reason, late FROM command_hosts").fetchone()
+                tx.execute("ROLLBACK TO one_state")
+                return Status(row["status"]), Reason(row["reason"]), bool(row["late"])
+
+            became, why, late = await database.write(work)
+            expected = move(operation, status, reason)
+            if expected is None:
+                assert (became, why, late) == (status, reason, False)
+            else:
+                assert (became, late) == (expected.status, expected.late)
+                assert why in expected.reasons
+
+
+TASK_GUARDS: dict[TaskOperation, Callable[[Transaction], object]] = {
+    TaskOperation.START: lambda tx: tasks.start(tx, 1, 1, NOW),
+    TaskOperation.CANCEL: lambda tx: tasks.cancel(tx, 1, NOW),
+    TaskOperation.END: lambda tx: tasks.end(tx, 1, TaskStatus.COMPLETED, NOW),
+    TaskOperation.REOPEN: lambda tx: tasks.reopen(tx, 1),
+}
+
+
+@pytest.mark.parametrize("operation", list(TaskOperation))
+@pytest.mark.parametrize("status", list(TaskStatus))
+async def test_the_guard_of_a_task_does_what_the_table_says(
+    tmp_path: Path, operation: TaskOperation, status: TaskStatus
+) -> None:
+    def correct(tx: Transaction) -> object:
+        other = {
+            TaskStatus.COMPLETED: TaskStatus.FAILED,
+            TaskStatus.FAILED: TaskStatus.COMPLETED,
+        }
+        return tasks.correct(tx, 1, other.get(status, TaskStatus.FAILED))
+
+    def work(tx: Transaction) -> TaskStatus:
+        tx.execute(
+            "INSERT INTO tasks (id, name, description, target, created_by, created_at, status)"
+            " VALUES (1, '', '', '@all', '', 0, ?)",
+            (status,),
+        )
+        guard = TASK_GUARDS.get(operation, correct)
+        try:
+            moved = guard(tx)
+        except Exception:
+            moved = False
+        row = tx.execute("SELECT status FROM tasks").fetchone()
+        legal = (operation, status) in TASK_TRANSITIONS
+        assert (moved is not False) == legal
+        return TaskStatus(row["status"])
+
+    async with open_database(tmp_path / "manager.db") as database:
+        became = await database.write(work)
+    assert became in TASK_TRANSITIONS.get((operation, status), {status})

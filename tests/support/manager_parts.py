@@ -1,0 +1,236 @@
+"""The services on a real database, with a dispatcher that records and a clock that tests turn."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tui_manager.domain.errors import AgentUnavailableError
+from tui_manager.domain.report import (
+    ExecutionReport,
+    Greeting,
+    Held,
+    Output,
+    Result,
+    Run,
+    Started,
+    StreamTotal,
+)
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.domain.task import CommandHost, CommandSpec, TaskSpec
+from tui_manager.domain.window import Window
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock import Clock
+from tui_manager.service.directory import Directory
+from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.hosts import HostService, OpenedSession
+from tui_manager.service.limits import Limits
+from tui_manager.service.silence import Silence
+from tui_manager.service.statistics import Statistics
+from tui_manager.service.tasks import TaskService
+from tui_manager.storage import hosts
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import FILE, Database, open_database
+
+MANAGER_ID = "00000000-0000-4000-8000-000000000001"
+
+
+@dataclass
+class TurnedClock:
+    """Both clocks, turned by hand."""
+
+    instant: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    seconds: float = 1000.0
+
+    def turn(self, seconds: float) -> None:
+        self.instant += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.instant, monotonic=lambda: self.seconds)
+
+
+@dataclass
+class RecordingDispatcher:
+    """A TaskDispatcher that keeps what it was given; `broken` hosts take nothing."""
+
+    sent: list[tuple[str, Run]] = field(default_factory=list)
+    cancels: list[tuple[str, str]] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    rooms: dict[str, int] = field(default_factory=dict)
+
+    def room(self, host_id: str) -> int:
+        return self.rooms.get(host_id, 64)
+
+    async def send_command_to_agent(self, host_id: str, run: Run) -> None:
+        if host_id in self.broken:
+            raise AgentUnavailableError("broken by the test")
+        self.sent.append((host_id, run))
+
+    async def send_cancel_to_agent(self, host_id: str, execution_id: str) -> None:
+        if host_id in self.broken:
+            raise AgentUnavailableError("broken by the test")
+        self.cancels.append((host_id, execution_id))
+
+
+@dataclass
+class Parts:
+    """What a test works with."""
+
+    database: Database
+    directory: Directory
+    dispatcher: RecordingDispatcher
+    dispatch: Dispatch
+    silence: Silence
+    hosts: HostService
+    tasks: TaskService
+    statistics: Statistics
+    feed: ChangeFeed
+    clock: TurnedClock
+    limits: Limits
+
+    async def connect(self, name: str, **given: Any) -> OpenedSession:
+        """A host dials in."""
+        return await self.hosts.open_session(greeting(name, **given))
+
+    async def send(self) -> list[tuple[str, Run]]:
+        """Lets the dispatch hand out everything that may go, and returns what it handed out."""
+        before = len(self.dispatcher.sent)
+        while await self.dispatch.send_some():
+            pass
+        return self.dispatcher.sent[before:]
+
+    async def started(self, target: str, *texts: str) -> int:
+        """A task that has been created, started and handed out."""
+        task_id = await self.tasks.create_task(spec(target, *texts))
+        await self.tasks.start_task(task_id)
+        await self.send()
+        return task_id
+
+    async def rows(self, task_id: int) -> list[CommandHost]:
+        """All command hosts of a task by command and host."""
+        page = await self.tasks.list_command_hosts(task_id, Window(sort="host", limit=1000))
+        return list(page.rows)
+
+    async def row(self, execution_id: str, task_id: int) -> CommandHost:
+        """One command host."""
+        return next(row for row in await self.rows(task_id) if row.execution_id == execution_id)
+
+    async def report(self, host_id: str, *items: Started | Output | Result) -> Any:
+        """An agent reports."""
+        return await self.tasks.handle_report(
+            host_id,
+            ExecutionReport(
+                started=tuple(item for item in items if isinstance(item, Started)),
+                output=tuple(item for item in items if isinstance(item, Output)),
+                results=tuple(item for item in items if isinstance(item, Result)),
+            ),
+        )
+
+
+def greeting(name: str, **given: Any) -> Greeting:
+    """A Hello of a host called `name`."""
+    values: dict[str, Any] = {
+        "name": name,
+        "host_id": "",
+        "manager_id": "",
+        "journal_id": f"journal-{name}",
+        "machine_id": f"machine-{name}",
+        "boot_id": "boot",
+        "instance_id": f"instance-{name}",
+        "hostname": name,
+        "os": "Linux",
+        "arch": "x86_64",
+        "labels": {},
+        "capacity": 5,
+        "agent_version": "0.1.0",
+        "address": "127.0.0.1:1",
+        "held": (),
+    }
+    held = tuple(given.pop("held", ()))
+    assert all(isinstance(item, Held) for item in held)
+    return Greeting(**{**values, **given, "held": held})
+
+
+def spec(target: str, *texts: str) -> TaskSpec:
+    """A task of some commands."""
+    commands = tuple(CommandSpec(text) for text in (texts or ("true",)))
+    return TaskSpec(target=target, commands=commands, created_by="ana@pts/3")
+
+
+def result(
+    execution_id: str,
+    status: CommandHostStatus = CommandHostStatus.COMPLETED,
+    reason: Reason = Reason.NONE,
+    **given: Any,
+) -> Result:
+    """A result after one second, just now; exit code 0 when it completed."""
+    if status is CommandHostStatus.COMPLETED:
+        given.setdefault("exit_code", 0)
+    given.setdefault("duration", timedelta(seconds=1))
+    return Result(execution_id, status, reason, **given)
+
+
+def failed(execution_id: str, code: int = 1) -> Result:
+    """A result with an exit code that is not 0."""
+    return result(execution_id, CommandHostStatus.FAILED, Reason.EXIT_CODE, exit_code=code)
+
+
+def totals(stdout: int = 0, stderr: int = 0) -> dict[Stream, StreamTotal]:
+    """The totals of a result, nothing dropped."""
+    return {Stream.STDOUT: StreamTotal(stdout), Stream.STDERR: StreamTotal(stderr)}
+
+
+@contextlib.asynccontextmanager
+async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
+    """The services on a database in `folder`."""
+    turned = TurnedClock()
+    clock, feed, directory = turned.clock(), ChangeFeed(), Directory()
+    statistics = Statistics(feed, clock)
+    given = Limits(**{"free_disk": 0, **limits})
+    dispatcher = RecordingDispatcher()
+    async with open_database(folder / FILE) as database:
+        directory.load(await database.read(hosts.all_hosts), clock.monotonic())
+        dispatch = Dispatch(database, dispatcher, directory, feed, statistics, clock, given)
+        yield Parts(
+            database=database,
+            directory=directory,
+            dispatcher=dispatcher,
+            dispatch=dispatch,
+            silence=Silence(database, directory, feed, clock, given),
+            hosts=HostService(
+                MANAGER_ID, database, directory, dispatch, feed, statistics, clock, given
+            ),
+            tasks=TaskService(
+                database, dispatcher, directory, dispatch, feed, statistics, clock, given
+            ),
+            statistics=statistics,
+            feed=feed,
+            clock=turned,
+            limits=given,
+        )
+
+
+RECOUNT = """
+SELECT count(*) AS total, sum(status = 'pending') AS pending, sum(status = 'running') AS running,
+    sum(status = 'completed') AS completed, sum(status = 'failed') AS failed,
+    sum(status = 'timeout') AS timeout, sum(status = 'canceled') AS canceled,
+    sum(status = 'skipped') AS skipped
+FROM command_hosts WHERE {key} = ?
+"""
+
+
+def counters_differ(tx: Transaction) -> list[str]:
+    """Every counter of a task or a command that is not what a recount gives."""
+    wrong = []
+    for table, key in (("tasks", "task_id"), ("commands", "command_id")):
+        for row in tx.execute(f"SELECT * FROM {table}").fetchall():
+            counted = tx.execute(RECOUNT.format(key=key), (row["id"],)).fetchone()
+            wrong += [
+                f"{table} {row['id']}.{name}: {row[name]}, recount {counted[name] or 0}"
+                for name in counted.keys()  # noqa: SIM118
+                if row[name] != (counted[name] or 0)
+            ]
+    return wrong

@@ -1,0 +1,29 @@
+"""Waits for a condition and, when it gives up, says what it saw last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+State = TypeVar("State")
+_PAUSE = 0.01  # seconds between two looks
+
+
+async def wait_until(
+    look: Callable[[], Awaitable[State]],
+    fits: Callable[[State], object],
+    seconds: float = 20.0,
+) -> State:
+    """Looks until what it sees fits, and returns that.
+
+    Raises:
+        AssertionError: it never fitted within `seconds`; the message shows the last state.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        state = await look()
+        if fits(state):
+            return state
+        if loop.time() > deadline:
+            raise AssertionError(f"gave up after {seconds:g} s; the last state was {state!r}")
+        await asyncio.sleep(_PAUSE)

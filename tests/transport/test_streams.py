@@ -1,0 +1,280 @@
+"""The command port over real sockets: a good agent, an odd one, and one that breaks the rules."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import grpc.aio
+import pytest
+
+from tests.support.agent_stream import AgentStream, dial
+from tests.support.waiting import wait_until
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import CommandHostStatus, TaskStatus
+from tui_manager.domain.task import CommandHost, CommandSpec, TaskSpec
+from tui_manager.domain.window import Window
+from tui_manager.runtime import RunningManager, run_manager
+from tui_manager.settings import Settings
+from tui_manager_protos.v1 import agent_pb2 as pb
+
+
+@pytest.fixture
+async def manager(tmp_path: Path) -> AsyncIterator[RunningManager]:
+    settings = Settings(
+        state_dir=tmp_path / "state",
+        listen="127.0.0.1:0",
+        insecure=True,
+        free_disk=0,
+        heartbeat=timedelta(seconds=1),
+    )
+    async with run_manager(settings) as running:
+        yield running
+
+
+async def _started(manager: RunningManager, *texts: str) -> int:
+    commands = tuple(CommandSpec(text) for text in (texts or ("true",)))
+    task_id = await manager.operator.create_task(TaskSpec("@all", commands))
+    await manager.operator.start_task(task_id)
+    return task_id
+
+
+async def _rows(manager: RunningManager, task_id: int) -> list[CommandHost]:
+    page = await manager.operator.list_command_hosts(task_id, Window(sort="host"))
+    return list(page.rows)
+
+
+async def _hosts(manager: RunningManager) -> list[Host]:
+    return list((await manager.operator.list_hosts(Window())).rows)
+
+
+async def _status(manager: RunningManager, task_id: int) -> TaskStatus:
+    return await manager.operator.get_task_status(task_id)
+
+
+def _completed(execution_id: str, stored: int = 0) -> pb.Result:
+    return pb.Result(
+        execution_id=execution_id,
+        status=pb.RESULT_STATUS_COMPLETED,
+        exit_code=0,
+        totals=[pb.StreamTotal(stream=pb.STREAM_STDOUT, stored=stored)],
+    )
+
+
+async def test_a_short_command_costs_three_messages(manager: RunningManager) -> None:
+    async with dial(manager.address) as agent:
+        welcome = (await agent.hello("web01")).welcome
+        assert welcome.manager_id == manager.manager_id
+        assert (welcome.name, welcome.generation) == ("web01", 1)
+        assert welcome.settings.heartbeat.ToTimedelta() == timedelta(seconds=1)
+        task_id = await _started(manager, "echo hi")
+        run = (await agent.read()).run_command
+        assert (run.command, run.timeout.ToTimedelta()) == ("echo hi", timedelta(hours=1))
+        await agent.report(
+            started=[pb.Started(execution_id=run.execution_id)],
+            output=[
+                pb.Output(execution_id=run.execution_id, stream=pb.STREAM_STDOUT, data=b"hi\n")
+            ],
+            results=[_completed(run.execution_id, 3)],
+        )
+        (acknowledged,) = (await agent.read()).acknowledge.executions
+        assert (acknowledged.execution_id, acknowledged.result) == (run.execution_id, True)
+        assert [(o.stream, o.offset) for o in acknowledged.offsets] == [(pb.STREAM_STDOUT, 3)]
+    assert await _status(manager, task_id) is TaskStatus.COMPLETED
+    (chunk,) = await manager.operator.follow_output(task_id)
+    assert chunk.data == b"hi\n"
+
+
+async def test_a_broken_stream_marks_the_host_offline_and_not_its_work_failed(
+    manager: RunningManager,
+) -> None:
+    async with dial(manager.address) as agent:
+        host_id = (await agent.hello("web01")).welcome.host_id
+        task_id = await _started(manager)
+        run = (await agent.read()).run_command
+        await agent.report(started=[pb.Started(execution_id=run.execution_id)])
+        await wait_until(lambda: _rows(manager, task_id), lambda rows: rows[0].status == "running")
+    (host,) = await wait_until(lambda: _hosts(manager), lambda hosts: not hosts[0].online)
+    assert host.host_id == host_id
+    assert (await _rows(manager, task_id))[0].status is CommandHostStatus.RUNNING
+    async with dial(manager.address) as agent:
+        held = pb.HeldExecution(execution_id=run.execution_id, state=pb.EXECUTION_STATE_RUNNING)
+        welcome = await agent.hello("web01", host_id=host_id, executions=[held])
+        assert welcome.welcome.generation == 2
+        resume = (await agent.read()).resume
+        assert resume.action == pb.RESUME_ACTION_GO_ON
+        await agent.report(results=[_completed(run.execution_id)])
+        await agent.read_until("acknowledge")
+    assert await _status(manager, task_id) is TaskStatus.COMPLETED
+
+
+async def test_what_never_arrived_is_sent_again_on_the_next_stream(
+    manager: RunningManager,
+) -> None:
+    async with dial(manager.address) as agent:
+        host_id = (await agent.hello("web01")).welcome.host_id
+        await _started(manager)
+        first = (await agent.read()).run_command
+    await wait_until(lambda: _hosts(manager), lambda hosts: not hosts[0].online)
+    async with dial(manager.address) as agent:
+        await agent.hello("web01", host_id=host_id)
+        assert (await agent.read()).run_command.execution_id == first.execution_id
+
+
+async def test_a_newer_session_replaces_an_older_one(manager: RunningManager) -> None:
+    async with dial(manager.address) as old, dial(manager.address) as new:
+        host_id = (await old.hello("web01", instance_id="one")).welcome.host_id
+        welcome = await new.hello("web01", instance_id="one", host_id=host_id)
+        assert welcome.welcome.generation == 2
+        last = await old.read_until("disconnect")
+        assert last.disconnect.reason == pb.DISCONNECT_REASON_REPLACED
+        assert await old.ended()
+        await _started(manager)
+        assert (await new.read()).HasField("run_command")
+        assert [host.online for host in await _hosts(manager)] == [True]
+
+
+async def test_cancel_reaches_the_agent(manager: RunningManager) -> None:
+    async with dial(manager.address) as agent:
+        await agent.hello("web01")
+        task_id = await _started(manager)
+        run = (await agent.read()).run_command
+        await manager.operator.cancel_task(task_id)
+        cancel = (await agent.read()).cancel_command
+        assert (cancel.execution_id, cancel.mode) == (run.execution_id, pb.CANCEL_MODE_KILL)
+        canceled = pb.Result(
+            execution_id=run.execution_id, status=pb.RESULT_STATUS_CANCELED, signal=15
+        )
+        await agent.report(results=[canceled])
+        await agent.read_until("acknowledge")
+    assert await _status(manager, task_id) is TaskStatus.CANCELED
+
+
+async def test_more_commands_than_a_session_holds_all_arrive(manager: RunningManager) -> None:
+    async with dial(manager.address) as agent:
+        await agent.hello("web01")
+        tasks = [await _started(manager, f"echo {number}") for number in range(200)]
+        texts = [(await agent.read()).run_command.command for _ in tasks]
+    assert texts == [f"echo {number}" for number in range(200)]
+
+
+async def test_a_silent_session_is_ended(manager: RunningManager) -> None:
+    async with dial(manager.address) as agent:
+        await agent.hello("web01")
+        assert await agent.ended()
+    (host,) = await wait_until(lambda: _hosts(manager), lambda hosts: not hosts[0].online)
+    assert host.name == "web01"
+
+
+async def _refusal(agent: AgentStream, message: pb.AgentMessage) -> pb.Disconnect:
+    await agent.call.write(message)
+    return (await agent.read_until("disconnect")).disconnect
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (pb.AgentMessage(), pb.DISCONNECT_REASON_PROTOCOL_ERROR),
+        (pb.AgentMessage(report=pb.Report()), pb.DISCONNECT_REASON_PROTOCOL_ERROR),
+        (
+            pb.AgentMessage(hello=pb.Hello(hostname="a", protocol_version=9)),
+            pb.DISCONNECT_REASON_PROTOCOL_VERSION,
+        ),
+        (
+            pb.AgentMessage(hello=pb.Hello(hostname="a b", protocol_version=1)),
+            pb.DISCONNECT_REASON_INVALID_HELLO,
+        ),
+        (
+            pb.AgentMessage(hello=pb.Hello(hostname="a", protocol_version=1, manager_id="other")),
+            pb.DISCONNECT_REASON_WRONG_MANAGER,
+        ),
+    ],
+)
+async def test_a_bad_hello_is_answered_with_its_reason(
+    manager: RunningManager, message: pb.AgentMessage, reason: pb.DisconnectReason.ValueType
+) -> None:
+    async with dial(manager.address) as agent:
+        disconnect = await _refusal(agent, message)
+        assert disconnect.reason == reason
+        assert disconnect.detail
+        assert await agent.ended()
+    assert await _hosts(manager) == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pb.Report(results=[pb.Result(execution_id="RUN", status=pb.RESULT_STATUS_FAILED)]),
+        pb.Report(results=[pb.Result(execution_id="RUN")]),
+        pb.Report(output=[pb.Output(execution_id="RUN", data=b"x")]),
+        pb.Report(
+            output=[pb.Output(execution_id="RUN", stream=pb.STREAM_STDOUT, offset=7, data=b"x")]
+        ),
+    ],
+)
+async def test_what_breaks_the_rules_ends_the_session_and_nothing_else(
+    manager: RunningManager, report: pb.Report
+) -> None:
+    async with dial(manager.address) as agent, dial(manager.address) as other:
+        await agent.hello("web01")
+        await other.hello("web02")
+        task_id = await _started(manager)
+        run = (await agent.read()).run_command
+        for part in (*report.results, *report.output):
+            part.execution_id = run.execution_id
+        disconnect = await _refusal(agent, pb.AgentMessage(report=report))
+        assert disconnect.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
+        run = (await other.read()).run_command
+        await other.report(results=[_completed(run.execution_id)])
+        await other.read_until("acknowledge")
+    states = [(row.host, row.status) for row in await _rows(manager, task_id)]
+    assert states == [
+        ("web01", CommandHostStatus.PENDING),
+        ("web02", CommandHostStatus.COMPLETED),
+    ]
+
+
+async def test_a_message_over_the_limit_ends_only_its_own_stream(manager: RunningManager) -> None:
+    async with dial(manager.address) as agent, dial(manager.address) as other:
+        await agent.hello("web01")
+        await other.hello("web02")
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await agent.report(output=[pb.Output(data=b"x" * (8 << 20))])
+            await agent.ended()
+        await wait_until(
+            lambda: _hosts(manager), lambda hosts: [host.online for host in hosts] == [False, True]
+        )
+
+
+async def test_a_report_of_an_unknown_execution_is_answered_unknown(
+    manager: RunningManager,
+) -> None:
+    async with dial(manager.address) as agent:
+        await agent.hello("web01")
+        await agent.report(results=[_completed("stranger")])
+        resume = (await agent.read_until("resume")).resume
+        assert (resume.execution_id, resume.action) == (
+            "stranger",
+            pb.RESUME_ACTION_UNKNOWN,
+        )
+
+
+async def test_agents_are_told_to_come_back_when_the_manager_stops(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True, free_disk=0)
+    async with contextlib.AsyncExitStack() as stack:
+        manager = await stack.enter_async_context(run_manager(settings))
+        async with dial(manager.address) as agent:
+            await agent.hello("web01")
+            stopping = asyncio.ensure_future(stack.aclose())
+            disconnect = (await agent.read_until("disconnect")).disconnect
+            assert disconnect.reason == pb.DISCONNECT_REASON_SHUTTING_DOWN
+            await stopping
+
+
+async def test_a_port_in_use_is_said_to_be_so(manager: RunningManager, tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path / "other", listen=manager.address, insecure=True)
+    with pytest.raises(InvalidInputError, match="in use"):
+        async with run_manager(settings):
+            pass

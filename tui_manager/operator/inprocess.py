@@ -1,0 +1,157 @@
+"""The Operator on the services of this process; to be used on the manager's loop."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import tui_manager
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import Host
+from tui_manager.domain.output import OutputChunk
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.target import TargetPreview
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
+from tui_manager.domain.window import Page, Window
+from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.directory import Directory
+from tui_manager.service.hosts import HostService
+from tui_manager.service.statistics import Statistics
+from tui_manager.service.tasks import TaskService
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What does not change while the manager runs.
+
+    Attributes:
+        recovering: host_ids that had work when the manager started.
+    """
+
+    manager_id: str
+    state_dir: Path
+    address: str
+    security: str
+    started_at: datetime
+    recovering: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class InProcessOperator:
+    """Implements `operator.api.Operator`."""
+
+    identity: Identity
+    hosts: HostService
+    tasks: TaskService
+    directory: Directory
+    feed: ChangeFeed
+    statistics: Statistics
+
+    async def manager_status(self) -> ManagerStatus:
+        """See Operator."""
+        total, online, pending = self.directory.counts()
+        recovering = self._recovering()
+        return ManagerStatus(
+            manager_id=self.identity.manager_id,
+            version=tui_manager.__version__,
+            pid=os.getpid(),
+            state_dir=str(self.identity.state_dir),
+            address=self.identity.address,
+            security=self.identity.security,
+            started_at=self.identity.started_at,
+            recovering=bool(recovering),
+            hosts_total=total,
+            hosts_online=online,
+            hosts_pending=pending,
+            tasks_running=await self.tasks.count_running(),
+            attention=tuple(self._attention(total - online, pending, recovering)),
+            health=self.statistics.health,
+        )
+
+    def _recovering(self) -> int:
+        """Hosts that had work when the manager started, and have not come back yet."""
+        entries = map(self.directory.get, self.identity.recovering)
+        return sum(entry is not None and not entry.online and not entry.judged for entry in entries)
+
+    def _attention(self, offline: int, pending: int, recovering: int) -> list[str]:
+        counters = self.statistics.counters
+        found = []
+        if self.statistics.storage_error:
+            found.append(f"Results wait for the database: {self.statistics.storage_error}")
+        if recovering:
+            found.append(f"Recovering: {recovering} hosts with work have not come back yet.")
+        if pending:
+            found.append(f"{pending} hosts wait to be approved.")
+        if offline:
+            found.append(f"{offline} hosts are offline.")
+        if counters.conflicting_results:
+            count = counters.conflicting_results
+            found.append(f"{count} second, different results were ignored; see the log.")
+        if counters.violations:
+            found.append(f"Agents broke the protocol {counters.violations} times; see the log.")
+        return found
+
+    async def list_hosts(self, window: Window) -> Page[Host]:
+        """See Operator."""
+        return self.hosts.list_hosts(window)
+
+    async def list_tasks(self, window: Window) -> Page[Task]:
+        """See Operator."""
+        return await self.tasks.list_tasks(window)
+
+    async def get_task(self, task_id: int) -> TaskDetail:
+        """See Operator."""
+        return await self.tasks.get_task(task_id)
+
+    async def get_task_status(self, task_id: int) -> TaskStatus:
+        """See Operator."""
+        return await self.tasks.get_task_status(task_id)
+
+    async def get_task_progress(self, task_id: int) -> Progress:
+        """See Operator."""
+        return await self.tasks.get_task_progress(task_id)
+
+    async def list_command_hosts(
+        self, task_id: int, window: Window, command: int | None = None
+    ) -> Page[CommandHost]:
+        """See Operator."""
+        return await self.tasks.list_command_hosts(task_id, window, command)
+
+    async def preview_target(self, target: str) -> TargetPreview:
+        """See Operator."""
+        return await self.tasks.preview_target(target)
+
+    async def create_task(self, spec: TaskSpec) -> int:
+        """See Operator."""
+        return await self.tasks.create_task(replace(spec, created_by=spec.created_by or _actor()))
+
+    async def start_task(self, task_id: int) -> None:
+        """See Operator."""
+        await self.tasks.start_task(task_id, _actor())
+
+    async def cancel_task(self, task_id: int) -> None:
+        """See Operator."""
+        await self.tasks.cancel_task(task_id, _actor())
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> Sequence[OutputChunk]:
+        """See Operator."""
+        return await self.tasks.read_output(execution_id, stream, offset, limit)
+
+    async def follow_output(
+        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
+    ) -> Sequence[OutputChunk]:
+        """See Operator."""
+        return await self.tasks.follow_output(task_id, after, host_id, limit)
+
+    def watch(self) -> AsyncIterator[Changes]:
+        """See Operator."""
+        return self.feed.watch()
+
+
+def _actor() -> str:
+    return CURRENT_ACTOR.get() or this_actor()

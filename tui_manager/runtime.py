@@ -1,0 +1,204 @@
+"""Puts the parts of the manager together, and starts and stops them in order."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from tui_manager import state_dir
+from tui_manager.operator.api import Operator
+from tui_manager.operator.hop import HoppingOperator
+from tui_manager.operator.inprocess import Identity, InProcessOperator
+from tui_manager.operator.server import serve_operator
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock import Clock
+from tui_manager.service.directory import Directory
+from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.hosts import HostService
+from tui_manager.service.limits import Limits
+from tui_manager.service.silence import Silence
+from tui_manager.service.statistics import Statistics
+from tui_manager.service.tasks import TaskService
+from tui_manager.settings import Settings
+from tui_manager.storage import command_hosts, hosts, meta
+from tui_manager.storage.database import FILE, Database, open_database
+from tui_manager.transport.server import CommandService, serve_agents
+from tui_manager.transport.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningManager:
+    """A manager that listens.
+
+    Attributes:
+        operator: everything an operator can do.
+        address: where agents dial in, with the real port.
+    """
+
+    operator: Operator
+    address: str
+    manager_id: str
+
+
+@dataclass(slots=True)
+class _Parts:
+    manager_id: str
+    database: Database
+    directory: Directory
+    feed: ChangeFeed
+    statistics: Statistics
+    sessions: Sessions
+    dispatch: Dispatch
+    silence: Silence
+    hosts: HostService
+    tasks: TaskService
+    clock: Clock
+    limits: Limits
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        lost_after=settings.lost_after,
+        heartbeat=settings.heartbeat,
+        kill_grace=settings.kill_grace,
+        output_limit=settings.output_limit,
+        free_disk=settings.free_disk,
+        groups=settings.groups,
+    )
+
+
+async def _assemble(
+    settings: Settings, database: Database, feed: ChangeFeed, statistics: Statistics, clock: Clock
+) -> _Parts:
+    limits, directory, sessions = _limits(settings), Directory(), Sessions()
+    manager_id = await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
+    directory.load(await database.read(hosts.all_hosts), clock.monotonic())
+    dispatch = Dispatch(database, sessions, directory, feed, statistics, clock, limits)
+    host_service = HostService(
+        manager_id, database, directory, dispatch, feed, statistics, clock, limits
+    )
+    task_service = TaskService(
+        database, sessions, directory, dispatch, feed, statistics, clock, limits
+    )
+    gauges = statistics.gauges
+    gauges.sessions = lambda: len(sessions)
+    gauges.write_queue = lambda: database.waiting
+    gauges.send_queue = lambda: sessions.waiting
+    gauges.database_bytes = lambda: database.path.stat().st_size
+    return _Parts(
+        manager_id=manager_id,
+        database=database,
+        directory=directory,
+        feed=feed,
+        statistics=statistics,
+        sessions=sessions,
+        dispatch=dispatch,
+        silence=Silence(database, directory, feed, clock, limits),
+        hosts=host_service,
+        tasks=task_service,
+        clock=clock,
+        limits=limits,
+    )
+
+
+@contextlib.asynccontextmanager
+async def run_manager(settings: Settings) -> AsyncIterator[RunningManager]:
+    """Runs a manager on this event loop until the block is left.
+
+    Raises:
+        AlreadyRunningError: another manager holds the state folder.
+        StorageError: the state folder or the database cannot be used.
+        InvalidInputError: the address cannot be listened on.
+    """
+    clock, feed = Clock(), ChangeFeed()
+    statistics = Statistics(feed, clock)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(state_dir.hold(settings.state_dir))
+        path = settings.state_dir / FILE
+        database = await stack.enter_async_context(open_database(path, statistics.committed))
+        parts = await _assemble(settings, database, feed, statistics, clock)
+        await stack.enter_async_context(_background(parts))
+        service = CommandService(
+            parts.manager_id, parts.hosts, parts.tasks, parts.sessions, clock, parts.limits
+        )
+        address = await stack.enter_async_context(
+            serve_agents(service, parts.hosts, parts.sessions, settings.listen, parts.limits)
+        )
+        operator = await _operator(settings, parts, address)
+        await stack.enter_async_context(serve_operator(operator, settings.state_dir))
+        stack.callback(feed.close)  # first: a watch that goes on would hold up the rest
+        log.info("manager started", extra={"manager": parts.manager_id, "address": address})
+        yield RunningManager(operator, address, parts.manager_id)
+        log.info("manager stops", extra={"manager": parts.manager_id})
+
+
+@contextlib.asynccontextmanager
+async def _background(parts: _Parts) -> AsyncIterator[None]:
+    """What runs beside the calls: sending, judging silence, counting. One that dies ends all."""
+    async with asyncio.TaskGroup() as group:
+        running = [
+            group.create_task(parts.dispatch.run(), name="dispatch"),
+            group.create_task(parts.silence.run(), name="silence"),
+            group.create_task(parts.statistics.run(), name="statistics"),
+        ]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+
+
+async def _operator(settings: Settings, parts: _Parts, address: str) -> InProcessOperator:
+    with_work = await parts.database.read(command_hosts.hosts_with_work)
+    identity = Identity(
+        manager_id=parts.manager_id,
+        state_dir=settings.state_dir,
+        address=address,
+        security="insecure",
+        started_at=parts.clock.now(),
+        recovering=frozenset(with_work),
+    )
+    return InProcessOperator(
+        identity, parts.hosts, parts.tasks, parts.directory, parts.feed, parts.statistics
+    )
+
+
+@contextlib.contextmanager
+def manager_thread(settings: Settings) -> Iterator[RunningManager]:
+    """Runs a manager on an event loop in a thread of its own until the block is left.
+
+    The operator that it yields may be used from any other loop. Raises what `run_manager` raises.
+    """
+    ready: Future[tuple[RunningManager, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        async with run_manager(settings) as manager:
+            ready.set_result((manager, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            if ready.done():
+                log.exception("the manager has died")
+                raise
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=run, name="manager")
+    thread.start()
+    try:
+        manager, loop, stop = ready.result()
+        operator = HoppingOperator(manager.operator, loop)
+        yield RunningManager(operator, manager.address, manager.manager_id)
+    finally:
+        if ready.done() and not ready.exception():
+            with contextlib.suppress(RuntimeError):  # its loop is closed: it has died already
+                loop.call_soon_threadsafe(stop.set)
+        thread.join()

@@ -1,0 +1,177 @@
+"""The hosts in memory: what is stored of each, who is connected, and the newest vitals."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.status import Admission
+from tui_manager.domain.target import natural_key
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.storage.hosts import HostRow
+
+_CPU_READINGS = 30
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """The newest session of a host; `heard_at` on the monotonic clock, in seconds."""
+
+    generation: int
+    instance_id: str
+    boot_id: str
+    heard_at: float
+
+
+@dataclass(slots=True)
+class Entry:
+    """One host.
+
+    Attributes:
+        silent_since: when it went offline, or the manager started; monotonic seconds.
+        judged: whether this silence has already turned its work into failure.
+    """
+
+    row: HostRow
+    silent_since: float
+    session: LiveSession | None = None
+    vitals: Vitals | None = None
+    cpu: deque[float] = field(default_factory=lambda: deque(maxlen=_CPU_READINGS))
+    since: datetime | None = None
+    judged: bool = False
+
+    @property
+    def online(self) -> bool:
+        """Whether an agent is connected."""
+        return self.session is not None
+
+    def host(self) -> Host:
+        """The host as lists show it."""
+        row = self.row
+        return Host(
+            host_id=row.host_id,
+            name=row.name,
+            labels=row.labels,
+            admission=row.admission,
+            online=self.online,
+            since=self.since,
+            address=row.address,
+            os=row.os,
+            arch=row.arch,
+            agent_version=row.agent_version,
+            capacity=row.capacity,
+            vitals=self.vitals if self.online else None,
+            cpu_history=tuple(self.cpu),
+        )
+
+
+def _state(entry: Entry) -> tuple[bool, str]:
+    return (entry.online, entry.row.admission)
+
+
+_ORDERS: dict[str, Callable[[Entry], Any]] = {
+    "state": _state,
+    "cpu": lambda entry: entry.vitals.cpu_percent if entry.vitals else -1.0,
+    "memory": lambda entry: entry.vitals.memory_percent if entry.vitals else -1.0,
+    "running": lambda entry: entry.vitals.running if entry.vitals else -1,
+    "since": lambda entry: entry.since.timestamp() if entry.since else 0.0,
+}
+
+
+class Directory:
+    """All hosts by host_id; changed only on the manager's loop, after the database was."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._by_row: dict[int, Entry] = {}
+        self._in_order: list[Entry] | None = None
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def load(self, rows: Iterable[HostRow], monotonic: float) -> None:
+        """Takes what is stored, all offline from `monotonic` (seconds) on."""
+        for row in rows:
+            self._add(Entry(row, silent_since=monotonic, since=row.since))
+
+    def _add(self, entry: Entry) -> None:
+        self._entries[entry.row.host_id] = entry
+        self._by_row[entry.row.row_id] = entry
+        self._in_order = None
+
+    def get(self, host_id: str) -> Entry | None:
+        """One host."""
+        return self._entries.get(host_id)
+
+    def of_row(self, row_id: int) -> Entry:
+        """The host that a row of the database speaks of."""
+        return self._by_row[row_id]
+
+    def opened(self, row: HostRow, session: LiveSession, now: datetime) -> None:
+        """A session has begun, and `row` is what is stored of its host since."""
+        entry = self._entries.get(row.host_id)
+        if entry is None:
+            entry = Entry(row, silent_since=session.heard_at)
+            self._add(entry)
+        elif entry.row.name != row.name:
+            self._in_order = None
+        if entry.session is None:
+            entry.since = now
+        entry.row, entry.session, entry.judged = row, session, False
+
+    def closed(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
+        """A session has ended; False when a newer one had taken its place already."""
+        entry = self._entries.get(host_id)
+        if entry is None or entry.session is None or entry.session.generation != generation:
+            return False
+        entry.session, entry.vitals, entry.since = None, None, now
+        entry.cpu.clear()
+        entry.silent_since = monotonic
+        return True
+
+    def online_rows(self) -> set[int]:
+        """Row ids of the hosts that are connected."""
+        return {entry.row.row_id for entry in self._entries.values() if entry.online}
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many hosts there are, are online, wait for admission; turned away ones aside."""
+        known = [
+            entry
+            for entry in self._entries.values()
+            if entry.row.admission in (Admission.ADMITTED, Admission.PENDING)
+        ]
+        online = sum(entry.online for entry in known)
+        pending = sum(entry.row.admission is Admission.PENDING for entry in known)
+        return len(known), online, pending
+
+    def window(self, window: Window) -> Page[Host]:
+        """A window of the list, by name unless it says otherwise."""
+        entries = self._ordered(window)
+        text = window.text.casefold()
+        if text or window.faults_only:
+            entries = [entry for entry in entries if _passes(entry, text, window.faults_only)]
+        shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
+        return Page([entry.host() for entry in shown], len(entries), len(self._entries))
+
+    def _ordered(self, window: Window) -> list[Entry]:
+        if self._in_order is None:
+            self._in_order = sorted(
+                self._entries.values(), key=lambda entry: natural_key(entry.row.name)
+            )
+        order = _ORDERS.get(window.sort)
+        if order is None:
+            return self._in_order[::-1] if window.descending else self._in_order
+        return sorted(self._in_order, key=order, reverse=window.descending)
+
+
+def _passes(entry: Entry, text: str, faults_only: bool) -> bool:
+    if faults_only and entry.online and entry.row.admission is Admission.ADMITTED:
+        return False
+    return (
+        text in entry.row.name.casefold()
+        or any(text in f"{key}={value}".casefold() for key, value in entry.row.labels.items())
+        or text == entry.row.admission
+        or text == ("online" if entry.online else "offline")
+    )

@@ -1,0 +1,155 @@
+"""Hands out what may be sent: marks it as sent, commits, and gives it to the dispatcher."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.service import moves
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock import Clock
+from tui_manager.service.directory import Directory
+from tui_manager.service.dispatcher import TaskDispatcher
+from tui_manager.service.limits import Limits
+from tui_manager.service.statistics import Statistics
+from tui_manager.storage import command_hosts
+from tui_manager.storage.command_hosts import Claimed
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import Database
+
+log = logging.getLogger(__name__)
+_HOSTS_AT_ONCE = 500  # of one transaction
+_RETRY = 1.0  # seconds until the next try when the database cannot be written
+OFFLINE = "The host was offline."
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A session with room."""
+
+    host_id: str
+    row_id: int
+    journal_id: str
+    room: int
+
+
+class Dispatch:
+    """Everything that makes a command sendable says so with `kick`; one loop sends."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: TaskDispatcher,
+        directory: Directory,
+        feed: ChangeFeed,
+        statistics: Statistics,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._directory = directory
+        self._feed = feed
+        self._statistics = statistics
+        self._clock = clock
+        self._limits = limits
+        self._kicked: dict[str, None] = {}
+        self._some = asyncio.Event()
+
+    def kick(self, host_ids: Iterable[str]) -> None:
+        """Looks soon for what these hosts may be sent."""
+        self._kicked.update(dict.fromkeys(host_ids))
+        if self._kicked:
+            self._some.set()
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        while True:
+            await self._some.wait()
+            try:
+                await self.send_some()
+            except StorageError as error:
+                log.error("sending waits for the database", extra={"error": str(error)})
+                await asyncio.sleep(_RETRY)
+
+    async def send_some(self) -> bool:
+        """Sends what the next of the kicked hosts may be sent; False when none is left.
+
+        Raises:
+            StorageError: the database cannot be written now; the hosts are looked at again.
+        """
+        hosts = list(self._kicked)[:_HOSTS_AT_ONCE]
+        for host_id in hosts:
+            del self._kicked[host_id]
+        if not self._kicked:
+            self._some.clear()
+        try:
+            await self._send(hosts)
+        except StorageError:
+            self.kick(hosts)
+            raise
+        return bool(self._kicked)
+
+    async def _send(self, host_ids: list[str]) -> None:
+        places = [place for host_id in host_ids if (place := self._place(host_id))]
+        if not places:
+            return
+        claimed = await self._database.write(lambda tx: self._claim(tx, places))
+        refused = []
+        for place, commands in zip(places, claimed, strict=True):
+            for command in commands:
+                if not await self._hand_over(place.host_id, command):
+                    refused.append((place.row_id, command))
+        if refused:
+            await self._give_up(refused)
+
+    def _place(self, host_id: str) -> _Place | None:
+        entry = self._directory.get(host_id)
+        if entry is None or entry.session is None:
+            return None
+        room = self._dispatcher.room(host_id)
+        return _Place(host_id, entry.row.row_id, entry.row.journal_id, room) if room else None
+
+    def _claim(self, tx: Transaction, places: list[_Place]) -> list[list[Claimed]]:
+        now = self._clock.stamp()
+        return [
+            command_hosts.claim(
+                tx,
+                place.row_id,
+                place.room,
+                place.journal_id,
+                now,
+                self._limits.kill_grace,
+                self._limits.output_limit,
+            )
+            for place in places
+        ]
+
+    async def _hand_over(self, host_id: str, command: Claimed) -> bool:
+        ids = {"task": command.task_id, "host": host_id, "execution": command.run.execution_id}
+        try:
+            await self._dispatcher.send_command_to_agent(host_id, command.run)
+        except AgentUnavailableError as error:
+            log.warning("command not sent", extra={**ids, "error": str(error)})
+            return False
+        self._statistics.counters.sent += 1
+        log.info("command sent", extra=ids)
+        return True
+
+    async def _give_up(self, refused: list[tuple[int, Claimed]]) -> None:
+        """What could not be handed over has failed; nothing else has."""
+
+        def work(tx: Transaction) -> None:
+            now = self._clock.stamp()
+            for host, command in refused:
+                if command_hosts.give_up_sending(tx, command.row_id, OFFLINE, now):
+                    failed = CommandHostStatus.FAILED
+                    moves.go_on(tx, command.task_id, host, command.position, failed, now)
+            for task_id in {command.task_id for _, command in refused}:
+                moves.settle(tx, task_id, now)
+
+        await self._database.write(work)
+        self._feed.publish(Changes(tasks=frozenset(item.task_id for _, item in refused)))

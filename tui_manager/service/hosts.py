@@ -1,0 +1,224 @@
+"""HostService: who is a host, who is connected, how they are."""
+
+import logging
+import uuid
+from dataclasses import dataclass
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError
+from tui_manager.domain.host import Host, Vitals, check_labels, check_name
+from tui_manager.domain.report import Greeting, Resume
+from tui_manager.domain.status import Admission
+from tui_manager.domain.window import Page, Window
+from tui_manager.service import resume
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock import Clock
+from tui_manager.service.directory import Directory, Entry, LiveSession
+from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.limits import Limits
+from tui_manager.service.statistics import Statistics
+from tui_manager.storage import audit, hosts
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import Database
+from tui_manager.storage.hosts import HostRow
+
+log = logging.getLogger(__name__)
+_ALIVE = 2  # heartbeats within which a session was heard to count as alive
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """What a session begins with.
+
+    Attributes:
+        generation: a newer session of the same host has a higher one.
+        resumes: the answers for what the agent holds.
+    """
+
+    host_id: str
+    name: str
+    admission: Admission
+    generation: int
+    resumes: tuple[Resume, ...]
+
+
+class HostService:
+    """Registers hosts, opens and closes their sessions, keeps their vitals."""
+
+    def __init__(
+        self,
+        manager_id: str,
+        database: Database,
+        directory: Directory,
+        dispatch: Dispatch,
+        feed: ChangeFeed,
+        statistics: Statistics,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._manager_id = manager_id
+        self._database = database
+        self._directory = directory
+        self._dispatch = dispatch
+        self._feed = feed
+        self._statistics = statistics
+        self._clock = clock
+        self._limits = limits
+
+    async def open_session(self, greeting: Greeting) -> OpenedSession:
+        """Takes in an agent that said who it is: registers an unknown host, resumes a known one.
+
+        Raises:
+            RefusedError: its identity, name or labels stand against it; nothing was stored.
+            StorageError: the database cannot be written now.
+        """
+        try:
+            self._check(greeting)
+            row, reconciled = await self._database.write(lambda tx: self._open(tx, greeting))
+        except RefusedError as error:
+            self._statistics.counters.refusals += 1
+            log.warning(
+                "agent refused",
+                extra={
+                    "host": greeting.name[:64],
+                    "address": greeting.address,
+                    "reason": error.refusal,
+                    "error": str(error),
+                },
+            )
+            raise
+        session = LiveSession(
+            row.generation, greeting.instance_id, greeting.boot_id, self._clock.monotonic()
+        )
+        self._directory.opened(row, session, self._clock.now())
+        self._statistics.counters.connects += 1
+        self._log_opened(row, reconciled)
+        self._feed.publish(Changes(hosts=True, tasks=frozenset(reconciled.tasks)))
+        return OpenedSession(
+            row.host_id, row.name, row.admission, row.generation, tuple(reconciled.resumes)
+        )
+
+    def _check(self, greeting: Greeting) -> None:
+        if greeting.manager_id and greeting.manager_id != self._manager_id:
+            raise RefusedError(
+                Refusal.WRONG_MANAGER,
+                f"This agent belongs to manager {greeting.manager_id[:36]}, and this is "
+                f"{self._manager_id}. Give the agent another --state-dir to serve this one too.",
+            )
+        try:
+            check_name(greeting.name)
+            check_labels(greeting.labels)
+        except InvalidInputError as error:
+            raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
+        if greeting.host_id:
+            self._refuse_duplicate(greeting)
+
+    def _refuse_duplicate(self, greeting: Greeting) -> None:
+        """A copied state folder makes two agents with one identity: the living one stays."""
+        entry = self._directory.get(greeting.host_id)
+        if entry is None or entry.session is None:
+            return
+        session = entry.session
+        heard = self._clock.monotonic() - session.heard_at
+        alive = heard < _ALIVE * self._limits.heartbeat.total_seconds()
+        if session.instance_id != greeting.instance_id and alive:
+            raise RefusedError(
+                Refusal.DUPLICATE_IDENTITY,
+                f"Another agent is connected as {entry.row.name} with this same identity. "
+                "If its state folder was copied, give this one a new --state-dir and --name.",
+            )
+
+    def _open(self, tx: Transaction, greeting: Greeting) -> tuple[HostRow, resume.Reconciled]:
+        now = self._clock.stamp()
+        known = hosts.by_host_id(tx, greeting.host_id) if greeting.host_id else None
+        if known and known.admission in (Admission.REVOKED, Admission.REJECTED):
+            raise RefusedError(
+                Refusal(known.admission.value), f"The host {known.name} was {known.admission}."
+            )
+        self._refuse_taken_name(tx, greeting, known)
+        host_id = known.host_id if known else str(uuid.uuid4())
+        if not known:
+            hosts.insert(tx, host_id, greeting.name, Admission.ADMITTED, now)
+            audit.record(
+                tx, now, "manager", "admit_host", host_id=host_id, name=greeting.name, by="insecure"
+            )
+        row = hosts.open_session(tx, host_id, greeting, now)
+        return row, resume.reconcile(tx, row.row_id, greeting.journal_id, greeting.held, now)
+
+    def _refuse_taken_name(
+        self, tx: Transaction, greeting: Greeting, known: HostRow | None
+    ) -> None:
+        owner = hosts.by_name(tx, greeting.name)
+        if owner and (known is None or owner.host_id != known.host_id):
+            raise RefusedError(
+                Refusal.NAME_TAKEN,
+                f"Another host is known as {greeting.name} already (last seen from "
+                f"{owner.address or 'nowhere'}). Start this agent with another --name, or with "
+                "the --state-dir that it had before.",
+            )
+
+    def _log_opened(self, row: HostRow, reconciled: resume.Reconciled) -> None:
+        log.info(
+            "agent connected",
+            extra={
+                "host": row.name,
+                "host_id": row.host_id,
+                "address": row.address,
+                "session": row.generation,
+                "held": len(reconciled.resumes),
+            },
+        )
+        for what, executions in (
+            ("agent state lost", reconciled.state_lost),
+            ("command is sent again", reconciled.sent_again),
+            ("agent holds an unknown execution", reconciled.unknown),
+        ):
+            for execution_id in executions:
+                log.warning(what, extra={"host": row.name, "execution": execution_id})
+
+    def session_ready(self, host_id: str) -> None:
+        """The session takes commands from now on."""
+        self._dispatch.kick([host_id])
+
+    async def close_session(self, host_id: str, generation: int, why: str) -> None:
+        """A stream has ended. The end of an old session never touches a newer one."""
+        now = self._clock.now()
+        if not self._directory.closed(host_id, generation, now, self._clock.monotonic()):
+            return
+        entry = self._directory.get(host_id)
+        name = entry.row.name if entry else host_id
+        log.info("agent disconnected", extra={"host": name, "session": generation, "reason": why})
+        self._feed.publish(Changes(hosts=True))
+        stamp = self._clock.stamp()
+        await self._database.write(lambda tx: hosts.close_session(tx, host_id, generation, stamp))
+
+    def heard(self, host_id: str, generation: int) -> None:
+        """Something came from this session just now."""
+        entry = self._directory.get(host_id)
+        if entry and entry.session and entry.session.generation == generation:
+            entry.session.heard_at = self._clock.monotonic()
+
+    def vitals(self, host_id: str, generation: int, vitals: Vitals) -> None:
+        """Keeps the newest measurements of a host, in memory only."""
+        entry = self._directory.get(host_id)
+        if entry and entry.session and entry.session.generation == generation:
+            entry.vitals = vitals
+            entry.cpu.append(vitals.cpu_percent)
+            self._feed.publish(Changes(hosts=True))
+
+    def silent_sessions(self, seconds: float) -> list[tuple[str, int]]:
+        """(host_id, generation) of sessions from which nothing came for so long."""
+        limit = self._clock.monotonic() - seconds
+        return [
+            (entry.row.host_id, entry.session.generation)
+            for entry in self._directory
+            if entry.session and entry.session.heard_at < limit
+        ]
+
+    def list_hosts(self, window: Window) -> Page[Host]:
+        """Hosts by name, or as the window says."""
+        return self._directory.window(window)
+
+    def get(self, host_id: str) -> Entry | None:
+        """One host, with its session."""
+        return self._directory.get(host_id)

@@ -1,0 +1,26 @@
+"""The numbers that the services obey."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tui_manager.domain.task import KILL_GRACE, OUTPUT_LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an operator may set, as far as the services care; see `settings.Settings`.
+
+    Attributes:
+        output_window: unacknowledged bytes of one execution under way.
+        max_message: bytes of one message on the wire.
+    """
+
+    lost_after: timedelta = timedelta(minutes=5)
+    heartbeat: timedelta = timedelta(seconds=5)
+    kill_grace: timedelta = KILL_GRACE
+    output_limit: int = OUTPUT_LIMIT
+    free_disk: int = 256 * 1024 * 1024
+    groups: Mapping[str, str] = field(default_factory=dict)
+    output_window: int = 1024 * 1024
+    max_message: int = 4 * 1024 * 1024

@@ -1,0 +1,39 @@
+"""What a move of one command host means for the rest of its task; all inside a transaction."""
+
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.task import ended_task_status
+from tui_manager.storage import command_hosts, tasks
+from tui_manager.storage.connection import Transaction
+
+
+def go_on(
+    tx: Transaction, task_id: int, host: int, position: int, status: CommandHostStatus, now: int
+) -> bool:
+    """After the command at `position` ended on a host: lets the next one go, or skips the rest.
+
+    Returns:
+        Whether the host has something to be sent.
+    """
+    if status is CommandHostStatus.COMPLETED:
+        return command_hosts.make_ready(tx, task_id, host, position + 1)
+    command_hosts.skip(tx, task_id, host, position, Reason.EARLIER_FAILED, now)
+    return False
+
+
+def settle(tx: Transaction, task_id: int, now: int) -> TaskStatus | None:
+    """Brings the status of a task in line with its counters.
+
+    Returns:
+        The new status; None when it stays as it was.
+    """
+    task = tasks.get(tx, task_id)
+    canceled = task.cancel_requested_at is not None
+    if task.status is TaskStatus.RUNNING:
+        ended = ended_task_status(task.counts, canceled=canceled)
+        return ended if ended and tasks.end(tx, task_id, ended, now) else None
+    if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
+        derived = ended_task_status(task.counts, canceled=False)
+        if derived is None:
+            return TaskStatus.RUNNING if tasks.reopen(tx, task_id) else None
+        return derived if tasks.correct(tx, task_id, derived) else None
+    return None  # a canceled task stays canceled; a pending one has no command hosts

@@ -1,0 +1,147 @@
+"""What a report of an agent changes, inside one transaction. A report never raises: what repeats,
+or is older than what is known, changes nothing and is acknowledged."""
+
+from dataclasses import dataclass, field, replace
+
+from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
+from tui_manager.domain.status import TaskStatus
+from tui_manager.service import moves
+from tui_manager.storage import command_hosts, output
+from tui_manager.storage.command_hosts import Known
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.instants import from_timedelta
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a report changed.
+
+    Attributes:
+        tasks: whose command hosts moved, with the new status of those that moved themselves.
+        output: tasks for which output was stored.
+        more_to_send: a next command of this host became ready.
+        results: accepted, with the task each belongs to.
+        late: how many of these replaced a guess.
+        conflicts: second, different results; the first stays.
+        unknown: executions that are not this host's.
+        holes: executions whose output began behind what is stored.
+    """
+
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    tasks: dict[int, TaskStatus | None] = field(default_factory=dict)
+    output: set[int] = field(default_factory=set)
+    output_bytes: int = 0
+    more_to_send: bool = False
+    started: list[tuple[int, str]] = field(default_factory=list)
+    results: list[tuple[int, Result]] = field(default_factory=list)
+    late: int = 0
+    conflicts: list[tuple[int, Result]] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    holes: set[str] = field(default_factory=set)
+
+
+def apply(tx: Transaction, host: int, report: ExecutionReport, now: int) -> Outcome:
+    """Stores what a host reports of its executions.
+
+    Args:
+        host: the row id of the host that speaks; it can only speak of its own executions.
+        now: when the report was received, microseconds since 1970 UTC.
+    """
+    return _Work(tx, host, now).run(report)
+
+
+class _Work:
+    def __init__(self, tx: Transaction, host: int, now: int) -> None:
+        self._tx = tx
+        self._host = host
+        self._now = now
+        self._known: dict[str, Known | None] = {}
+        self._grown: dict[str, Known] = {}
+        self._outcome = Outcome()
+
+    def run(self, report: ExecutionReport) -> Outcome:
+        ended = {result.execution_id for result in report.results}
+        for started in report.started:
+            if started.execution_id not in ended:  # a result implies the start
+                self._start(started)
+        for piece in report.output:
+            self._store(piece)
+        for known in self._grown.values():
+            command_hosts.set_stored(self._tx, known)
+        for result in report.results:
+            self._end(result)
+        for task_id in self._outcome.tasks:
+            self._outcome.tasks[task_id] = moves.settle(self._tx, task_id, self._now)
+        self._acknowledge(ended)
+        return self._outcome
+
+    def _find(self, execution_id: str) -> Known | None:
+        if execution_id not in self._known:
+            known = command_hosts.of_host(self._tx, self._host, execution_id)
+            self._known[execution_id] = known
+            if known is None:
+                self._outcome.unknown.add(execution_id)
+        return self._known[execution_id]
+
+    def _start(self, started: Started) -> None:
+        known = self._find(started.execution_id)
+        if known is None:
+            return
+        at = self._now - from_timedelta(started.age)
+        if command_hosts.start(self._tx, known.row_id, at):
+            self._outcome.tasks[known.task_id] = None
+            self._outcome.started.append((known.task_id, known.execution_id))
+
+    def _store(self, piece: Output) -> None:
+        known = self._find(piece.execution_id)
+        if known is None:
+            return
+        stored = known.stored[piece.stream]
+        if piece.offset > stored:
+            self._outcome.holes.add(piece.execution_id)
+            return
+        if piece.end <= stored:
+            return
+        if piece.gap:
+            piece = replace(piece, offset=stored, gap=piece.end - stored)
+        elif piece.offset < stored:
+            piece = replace(piece, offset=stored, data=piece.data[stored - piece.offset :])
+        output.insert(self._tx, known.task_id, known.row_id, piece)
+        known.stored[piece.stream] = piece.end
+        self._grown[piece.execution_id] = known
+        self._outcome.output.add(known.task_id)
+        self._outcome.output_bytes += len(piece.data)
+
+    def _end(self, result: Result) -> None:
+        known = self._find(result.execution_id)
+        if known is None:
+            return
+        before = known.status
+        if not command_hosts.finish(self._tx, known.row_id, result, self._now):
+            if (known.status, known.exit_code, known.signal) != (
+                result.status,
+                result.exit_code,
+                result.signal,
+            ):
+                self._outcome.conflicts.append((known.task_id, result))
+            return
+        refreshed = command_hosts.of_host(self._tx, self._host, result.execution_id)
+        assert refreshed is not None
+        self._known[result.execution_id] = refreshed
+        self._outcome.tasks[known.task_id] = None
+        self._outcome.results.append((known.task_id, result))
+        if before.ended:  # late: it corrects, and dispatches nothing
+            self._outcome.late += 1
+            return
+        self._outcome.more_to_send |= moves.go_on(
+            self._tx, known.task_id, self._host, known.position, result.status, self._now
+        )
+
+    def _acknowledge(self, ended: set[str]) -> None:
+        for execution_id, known in self._known.items():
+            if known is None:
+                continue
+            settled = known.totals is None and execution_id in ended and known.status.ended
+            self._outcome.acknowledged.append(
+                Acknowledged(execution_id, dict(known.stored), known.whole or settled)
+            )

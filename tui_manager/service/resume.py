@@ -1,0 +1,86 @@
+"""What becomes of executions when an agent returns, inside the transaction of its session."""
+
+from dataclasses import dataclass, field
+
+from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.service import moves
+from tui_manager.storage import command_hosts
+from tui_manager.storage.command_hosts import Remembered, Sent
+from tui_manager.storage.connection import Transaction
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """The answers for what the agent holds, and what changed.
+
+    Attributes:
+        tasks: whose command hosts moved, with the new status of those that moved themselves.
+        state_lost: executions that the agent should know of and does not.
+        sent_again: executions that the agent's journal never saw.
+        unknown: executions that this database does not know; they are left alone.
+    """
+
+    resumes: list[Resume] = field(default_factory=list)
+    tasks: dict[int, TaskStatus | None] = field(default_factory=dict)
+    state_lost: list[str] = field(default_factory=list)
+    sent_again: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def reconcile(
+    tx: Transaction, host: int, journal_id: str, held: tuple[Held, ...], now: int
+) -> Reconciled:
+    """Holds what the agent's journal holds against what is stored of this host.
+
+    Args:
+        host: the host's row id.
+        journal_id: of the journal that the agent has now.
+        held: what its Hello names.
+        now: microseconds since 1970 UTC.
+    """
+    outcome = Reconciled()
+    for execution in held:
+        outcome.resumes.append(_answer(tx, host, execution, outcome, now))
+    names = {execution.execution_id for execution in held}
+    for sent in command_hosts.sent_unended(tx, host):
+        if sent.execution_id not in names:
+            _missing(tx, host, journal_id, sent, outcome, now)
+    for task_id in outcome.tasks:
+        outcome.tasks[task_id] = moves.settle(tx, task_id, now)
+    return outcome
+
+
+def _answer(tx: Transaction, host: int, execution: Held, outcome: Reconciled, now: int) -> Resume:
+    known = command_hosts.held(tx, host, execution.execution_id)
+    if known is None:
+        outcome.unknown.append(execution.execution_id)
+        return Resume(execution.execution_id, ResumeAction.UNKNOWN)
+    if known.whole and not _guessed(known):
+        return Resume(execution.execution_id, ResumeAction.STORED)
+    if execution.state is HeldState.RUNNING and command_hosts.start(tx, known.row_id, now):
+        outcome.tasks[known.task_id] = None
+    cancel = known.canceled and not execution.has_result
+    action = ResumeAction.CANCEL if cancel else ResumeAction.GO_ON
+    return Resume(execution.execution_id, action, known.stored)
+
+
+def _guessed(known: Remembered) -> bool:
+    return known.reason in (Reason.AGENT_LOST, Reason.CANCEL_UNCONFIRMED)
+
+
+def _missing(
+    tx: Transaction, host: int, journal_id: str, sent: Sent, outcome: Reconciled, now: int
+) -> None:
+    """The agent does not hold what was sent: it never arrived, or the agent's state is lost."""
+    outcome.tasks[sent.task_id] = None
+    if sent.journal_id == journal_id and sent.status is CommandHostStatus.PENDING:
+        command_hosts.mark_unsent(tx, sent.row_id)
+        if sent.canceled:  # proof that it never started, and it never will
+            command_hosts.cancel_unsent(tx, sent.task_id, now)
+        else:
+            outcome.sent_again.append(sent.execution_id)
+        return
+    if command_hosts.lose_state(tx, sent.row_id, now):
+        outcome.state_lost.append(sent.execution_id)
+        moves.go_on(tx, sent.task_id, host, sent.position, CommandHostStatus.FAILED, now)

@@ -1,0 +1,80 @@
+"""Turns a silence that lasts too long into failure: the only clock that does."""
+
+import asyncio
+import logging
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.service import moves
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock import Clock
+from tui_manager.service.directory import Directory, Entry
+from tui_manager.service.limits import Limits
+from tui_manager.storage import command_hosts
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import Database
+
+log = logging.getLogger(__name__)
+_TICK = 1.0  # seconds between two looks, at most
+
+
+class Silence:
+    """Watches hosts that are offline and have work."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        feed: ChangeFeed,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._feed = feed
+        self._clock = clock
+        self._lost_after = limits.lost_after.total_seconds()
+
+    async def run(self) -> None:
+        """Looks until cancelled."""
+        while True:
+            await asyncio.sleep(min(_TICK, self._lost_after / 4))
+            try:
+                await self.look()
+            except StorageError as error:
+                log.error("judging silence waits for the database", extra={"error": str(error)})
+
+    async def look(self) -> None:
+        """Judges every host that has been silent for longer than `lost_after`, once a silence."""
+        limit = self._clock.monotonic() - self._lost_after
+        silent = [
+            entry
+            for entry in self._directory
+            if not entry.online and not entry.judged and entry.silent_since <= limit
+        ]
+        if not silent:
+            return
+        tasks = await self._database.write(lambda tx: self._judge(tx, silent))
+        for entry in silent:
+            entry.judged = True
+        self._feed.publish(Changes(tasks=frozenset(tasks)))
+
+    def _judge(self, tx: Transaction, silent: list[Entry]) -> set[int]:
+        now = self._clock.stamp()
+        tasks: set[int] = set()
+        for entry in silent:
+            host = entry.row.row_id
+            moved = command_hosts.lose(tx, host, now)
+            for waiting in command_hosts.unsent_of_host(tx, host):
+                detail = "The host did not come back in time."
+                if command_hosts.give_up_sending(tx, waiting.row_id, detail, now):
+                    moved.append((waiting.task_id, waiting.position))
+            for task_id, position in moved:
+                moves.go_on(tx, task_id, host, position, CommandHostStatus.FAILED, now)
+            if moved:
+                log.warning("agent lost", extra={"host": entry.row.name, "commands": len(moved)})
+            tasks.update(task_id for task_id, _ in moved)
+        for task_id in tasks:
+            moves.settle(tx, task_id, now)
+        return tasks

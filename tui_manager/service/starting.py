@@ -1,0 +1,92 @@
+"""The transaction that starts a task: resolves its target, freezes it, makes its command hosts."""
+
+import uuid
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.target import TargetHost, resolve_target
+from tui_manager.service import moves
+from tui_manager.storage import audit, command_hosts, hosts, tasks
+from tui_manager.storage.command_hosts import NewRow
+from tui_manager.storage.connection import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StartedTask:
+    """What a start did: the hosts that have something to be sent, and how many are offline."""
+
+    host_ids: tuple[str, ...]
+    offline: int
+
+
+def start(
+    tx: Transaction,
+    task_id: int,
+    groups: Mapping[str, str],
+    online: Set[int],
+    actor: str,
+    now: int,
+) -> StartedTask:
+    """pending → running, with a command host for each command on each host.
+
+    Args:
+        groups: host groups that the target may name.
+        online: row ids of the hosts that are connected; the others have failed at once.
+        actor: who asked, `user@terminal`.
+        now: microseconds since 1970 UTC.
+
+    Raises:
+        NotFoundError: there is no such task.
+        IllegalMoveError: it was started already.
+        InvalidInputError: its target means nothing now.
+    """
+    task = tasks.get(tx, task_id)
+    targetable, row_ids = hosts.targetable(tx)
+    if task.status.ended or task.started_at:
+        targets: list[TargetHost] = []  # the guard of the start says what is wrong
+    else:
+        targets = resolve_target(task.target, targetable, groups)
+    tasks.start(tx, task_id, len(targets), now)
+    for position, command_id in enumerate(tasks.command_ids(tx, task_id)):
+        command_hosts.insert(
+            tx,
+            [
+                _row(task_id, command_id, position, row_ids[target.host_id], online, now)
+                for target in targets
+            ],
+        )
+    moves.settle(tx, task_id, now)
+    audit.record(
+        tx,
+        now,
+        actor,
+        "start_task",
+        task_id=task_id,
+        target=task.target,
+        hosts=len(targets),
+    )
+    reachable = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
+    return StartedTask(reachable, len(targets) - len(reachable))
+
+
+def _row(
+    task_id: int, command_id: int, position: int, host: int, online: Set[int], now: int
+) -> NewRow:
+    if host in online:
+        status, reason = CommandHostStatus.PENDING, Reason.NONE
+    elif position == 0:
+        status, reason = CommandHostStatus.FAILED, Reason.UNDELIVERABLE
+    else:
+        status, reason = CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED
+    return NewRow(
+        execution_id=str(uuid.uuid4()),
+        task_id=task_id,
+        command_id=command_id,
+        position=position,
+        host=host,
+        status=status,
+        reason=reason,
+        ready=status is CommandHostStatus.PENDING and position == 0,
+        finished_at=None if status is CommandHostStatus.PENDING else now,
+    )

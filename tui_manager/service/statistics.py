@@ -1,0 +1,114 @@
+"""What the manager counts of itself: a line in the log every minute, figures for the dashboard."""
+
+import asyncio
+import logging
+import statistics
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.health import Health
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock import Clock
+
+log = logging.getLogger(__name__)
+_TICK = 1.0  # seconds between two sets of figures
+_LOG_EVERY = 60  # ticks
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counted since the start; rates are made of differences."""
+
+    sent: int = 0
+    results: int = 0
+    late_results: int = 0
+    conflicting_results: int = 0
+    output_bytes: int = 0
+    connects: int = 0
+    refusals: int = 0
+    violations: int = 0
+
+
+@dataclass(slots=True)
+class Gauges:
+    """Where current depths and sizes are read from."""
+
+    sessions: Callable[[], int] = lambda: 0
+    write_queue: Callable[[], int] = lambda: 0
+    send_queue: Callable[[], int] = lambda: 0
+    database_bytes: Callable[[], int] = lambda: 0
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts, and makes figures of the counts once a second."""
+
+    feed: ChangeFeed
+    clock: Clock
+    counters: Counters = field(default_factory=Counters)
+    gauges: Gauges = field(default_factory=Gauges)
+    health: Health = field(default_factory=Health)
+    storage_error: str = ""
+    _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
+
+    def committed(self, seconds: float) -> None:
+        """Takes the time of one transaction."""
+        self._commits.append(seconds)
+
+    async def run(self) -> None:
+        """Makes figures until cancelled."""
+        process = psutil.Process()
+        process.cpu_percent()
+        ticks = 0
+        minute = (self.counters.results, self.counters.output_bytes)
+        while True:
+            before = (self.clock.monotonic(), self.counters.results, self.counters.output_bytes)
+            await asyncio.sleep(_TICK)
+            self._measure(process, *before)
+            self.feed.publish(Changes(manager=True))
+            ticks += 1
+            if ticks % _LOG_EVERY == 0:
+                self._log(*minute)
+                minute = (self.counters.results, self.counters.output_bytes)
+
+    def _measure(self, process: psutil.Process, since: float, results: int, size: int) -> None:
+        seconds = self.clock.monotonic() - since
+        with process.oneshot():
+            memory, cpu = process.memory_info().rss, process.cpu_percent()
+        self.health = Health(
+            sessions=self.gauges.sessions(),
+            commands_per_second=(self.counters.results - results) / seconds,
+            bytes_per_second=(self.counters.output_bytes - size) / seconds,
+            commit_seconds=statistics.median(self._commits) if self._commits else 0.0,
+            loop_lag_seconds=max(0.0, seconds - _TICK),
+            memory_bytes=memory,
+            cpu_percent=cpu,
+            write_queue=self.gauges.write_queue(),
+            send_queue=self.gauges.send_queue(),
+            database_bytes=self.gauges.database_bytes(),
+            storage_error=self.storage_error,
+        )
+
+    def _log(self, results: int, size: int) -> None:
+        seconds = _TICK * _LOG_EVERY
+        log.info(
+            "statistics",
+            extra={
+                "sessions": self.health.sessions,
+                "commands_per_second": round((self.counters.results - results) / seconds, 1),
+                "bytes_per_second": round((self.counters.output_bytes - size) / seconds),
+                "write_queue": self.health.write_queue,
+                "send_queue": self.health.send_queue,
+                "commit_ms": round(1000 * self.health.commit_seconds, 2),
+                "loop_lag_ms": round(1000 * self.health.loop_lag_seconds, 2),
+                "memory_mb": self.health.memory_bytes >> 20,
+                "late_results": self.counters.late_results,
+                "conflicting_results": self.counters.conflicting_results,
+                "refusals": self.counters.refusals,
+                "violations": self.counters.violations,
+            },
+        )

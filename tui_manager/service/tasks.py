@@ -1,0 +1,301 @@
+"""TaskService: create, start, cancel, take results, tell the progress."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Sequence
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import AgentUnavailableError, NotFoundError, StorageError
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.output import OutputChunk
+from tui_manager.domain.report import Acknowledged, ExecutionReport, Result
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.target import TargetPreview, check_target, resolve_target
+from tui_manager.domain.task import (
+    CommandHost,
+    Progress,
+    Task,
+    TaskDetail,
+    TaskSpec,
+    estimate_remaining,
+)
+from tui_manager.domain.window import Page, Window
+from tui_manager.service import reports, starting
+from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock import Clock
+from tui_manager.service.directory import Directory
+from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.dispatcher import TaskDispatcher
+from tui_manager.service.limits import Limits
+from tui_manager.service.moves import settle
+from tui_manager.service.statistics import Statistics
+from tui_manager.storage import audit, command_hosts, hosts, output, tasks
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import Database
+
+log = logging.getLogger(__name__)
+_RETRY = 1.0  # seconds until a report is tried again when the database cannot be written
+
+
+class TaskService:
+    """What operators do with tasks, and what agents report of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: TaskDispatcher,
+        directory: Directory,
+        dispatch: Dispatch,
+        feed: ChangeFeed,
+        statistics: Statistics,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._directory = directory
+        self._dispatch = dispatch
+        self._feed = feed
+        self._statistics = statistics
+        self._clock = clock
+        self._limits = limits
+
+    async def create_task(self, spec: TaskSpec) -> int:
+        """Stores a pending task and returns its task_id.
+
+        Raises:
+            InvalidInputError: a field of it is out of bounds, or the target's notation is wrong.
+        """
+        spec.check()
+        check_target(spec.target, self._limits.groups)
+
+        def work(tx: Transaction) -> int:
+            now = self._clock.stamp()
+            task_id = tasks.insert(tx, spec, now)
+            audit.record(
+                tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target
+            )
+            return task_id
+
+        task_id = await self._database.write(work)
+        log.info("task created", extra={"task": task_id, "target": spec.target})
+        self._feed.publish(Changes(tasks=frozenset({task_id})))
+        return task_id
+
+    async def start_task(self, task_id: int, actor: str = "") -> None:
+        """pending → running: resolves and freezes the target, and hands the commands out.
+
+        Raises:
+            NotFoundError, IllegalMoveError: there is no such task, or it was started already.
+            InvalidInputError: its target means nothing now.
+            StorageError: the database cannot be written, or too little disk is free.
+        """
+        self._check_free_disk()
+
+        def work(tx: Transaction) -> starting.StartedTask:
+            online = self._directory.online_rows()
+            now = self._clock.stamp()
+            return starting.start(tx, task_id, self._limits.groups, online, actor, now)
+
+        started = await self._database.write(work)
+        log.info(
+            "task started",
+            extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
+        )
+        self._dispatch.kick(started.host_ids)
+        self._feed.publish(Changes(tasks=frozenset({task_id})))
+
+    def _check_free_disk(self) -> None:
+        folder = self._database.path.parent
+        free = shutil.disk_usage(folder).free
+        if free < self._limits.free_disk:
+            raise StorageError(
+                f"Only {free >> 20} MiB are free in {folder}; no task starts below "
+                f"{self._limits.free_disk >> 20} MiB. Free some space, or set free_disk."
+            )
+
+    async def cancel_task(self, task_id: int, actor: str = "") -> None:
+        """Ends what was not sent at once, and tells the agents to end the rest.
+
+        Cancelling a task that is being cancelled tells the agents once more.
+
+        Raises:
+            NotFoundError, IllegalMoveError: there is no such task, or it has ended.
+        """
+
+        def work(tx: Transaction) -> list[tuple[int, str]]:
+            now = self._clock.stamp()
+            tasks.cancel(tx, task_id, now)
+            command_hosts.cancel_unsent(tx, task_id, now)
+            sent = command_hosts.request_cancel(tx, task_id, now)
+            settle(tx, task_id, now)
+            audit.record(tx, now, actor, "cancel_task", task_id=task_id, told=len(sent))
+            return sent
+
+        sent = await self._database.write(work)
+        log.info("task canceled", extra={"task": task_id, "told": len(sent)})
+        for host, execution_id in sent:
+            await self._send_cancel(task_id, self._directory.of_row(host).row.host_id, execution_id)
+        self._feed.publish(Changes(tasks=frozenset({task_id})))
+
+    async def _send_cancel(self, task_id: int, host_id: str, execution_id: str) -> None:
+        ids = {"task": task_id, "host": host_id, "execution": execution_id}
+        try:
+            await self._dispatcher.send_cancel_to_agent(host_id, execution_id)
+        except AgentUnavailableError:
+            log.info("cancel waits for the agent", extra=ids)
+        else:
+            log.info("cancel sent", extra=ids)
+
+    async def handle_command_result(self, host_id: str, result: Result) -> Acknowledged | None:
+        """Stores one result: command host, command, progress and task in one transaction.
+
+        Returns:
+            What to tell the agent; None for an execution that is not this host's.
+        """
+        outcome = await self.handle_report(host_id, ExecutionReport(results=(result,)))
+        return next(iter(outcome.acknowledged), None)
+
+    async def handle_report(self, host_id: str, report: ExecutionReport) -> reports.Outcome:
+        """Stores what an agent reports, in one transaction, and waits while that cannot be done.
+
+        Returns:
+            What is now in the database for good, and what of the report could not be placed.
+        """
+        entry = self._directory.get(host_id)
+        if entry is None:
+            raise NotFoundError(f"There is no host {host_id}.")
+        received = self._clock.stamp()
+        host = entry.row.row_id
+        while True:
+            try:
+                outcome = await self._database.write(
+                    lambda tx: reports.apply(tx, host, report, received)
+                )
+            except StorageError as error:
+                self._storage_failed(str(error))
+                await asyncio.sleep(_RETRY)
+            else:
+                self._storage_failed("")
+                break
+        if outcome.more_to_send:
+            self._dispatch.kick([host_id])
+        self._count(outcome)
+        self._log(entry.row.name, outcome)
+        changed, grown = frozenset(outcome.tasks), frozenset(outcome.output)
+        self._feed.publish(Changes(tasks=changed, output=grown))
+        return outcome
+
+    def _storage_failed(self, error: str) -> None:
+        if error != self._statistics.storage_error:
+            if error:
+                log.error("results wait for the database", extra={"error": error})
+            else:
+                log.info("the database takes results again")
+            self._statistics.storage_error = error
+
+    def _count(self, outcome: reports.Outcome) -> None:
+        counters = self._statistics.counters
+        counters.results += len(outcome.results)
+        counters.late_results += outcome.late
+        counters.conflicting_results += len(outcome.conflicts)
+        counters.output_bytes += outcome.output_bytes
+        counters.violations += len(outcome.holes)
+
+    def _log(self, host: str, outcome: reports.Outcome) -> None:
+        for task_id, execution_id in outcome.started:
+            ids = {"task": task_id, "host": host, "execution": execution_id}
+            log.info("command started", extra=ids)
+        for what, level, results in (
+            ("result", logging.INFO, outcome.results),
+            ("second, different result ignored", logging.WARNING, outcome.conflicts),
+        ):
+            for task_id, result in results:
+                ids = {"task": task_id, "host": host, "execution": result.execution_id}
+                told = {"status": result.status, "reason": result.reason, "exit": result.exit_code}
+                log.log(level, what, extra={**ids, **told})
+        for task_id, status in outcome.tasks.items():
+            if status:
+                log.info("task is now", extra={"task": task_id, "status": status})
+        for execution_id in outcome.unknown:
+            ids = {"host": host, "execution": execution_id}
+            log.warning("report of an unknown execution", extra=ids)
+
+    async def get_task(self, task_id: int) -> TaskDetail:
+        """A task with its commands. Raises NotFoundError."""
+
+        def work(tx: Transaction) -> TaskDetail:
+            task = tasks.get(tx, task_id)
+            return TaskDetail(task, tasks.commands(tx, task))
+
+        return await self._database.read(work)
+
+    async def get_task_status(self, task_id: int) -> TaskStatus:
+        """Only where a task stands. Raises NotFoundError."""
+        return (await self._database.read(lambda tx: tasks.get(tx, task_id))).status
+
+    async def get_task_progress(self, task_id: int) -> Progress:
+        """How far a task is. Raises NotFoundError."""
+        detail = await self.get_task(task_id)
+        task, counts = detail.task, detail.task.counts
+        elapsed = None
+        if task.started_at:
+            elapsed = (task.finished_at or self._clock.now()) - task.started_at
+        running = task.status is TaskStatus.RUNNING
+        return Progress(
+            task_id=task_id,
+            status=task.status,
+            counts=counts,
+            commands=tuple(command.counts for command in detail.commands),
+            fraction=counts.ended / counts.total if counts.total else 0.0,
+            elapsed=elapsed,
+            remaining=estimate_remaining(counts, elapsed) if running and elapsed else None,
+        )
+
+    async def list_tasks(self, window: Window) -> Page[Task]:
+        """Tasks, the newest first."""
+        return await self._database.read(lambda tx: tasks.window(tx, window))
+
+    async def count_running(self) -> int:
+        """Tasks that run."""
+        return await self._database.read(tasks.count_running)
+
+    async def list_command_hosts(
+        self, task_id: int, window: Window, command: int | None = None
+    ) -> Page[CommandHost]:
+        """Command hosts of a task in the order of attention. Raises NotFoundError."""
+
+        def work(tx: Transaction) -> Page[CommandHost]:
+            total = tasks.get(tx, task_id).counts.total
+            return command_hosts.window(tx, task_id, window, command, total)
+
+        return await self._database.read(work)
+
+    async def preview_target(self, target: str) -> TargetPreview:
+        """What a target means now. Raises InvalidInputError."""
+        targetable, _ = await self._database.read(hosts.targetable)
+        found = resolve_target(target, targetable, self._limits.groups)
+        offline = [
+            host.name
+            for host in found
+            if not ((entry := self._directory.get(host.host_id)) and entry.online)
+        ]
+        names = tuple(host.name for host in found)
+        return TargetPreview(names, tuple(offline), fold_names(names))
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int, limit: int
+    ) -> Sequence[OutputChunk]:
+        """Stored output of one stream from `offset` on, at most about `limit` bytes."""
+        return await self._database.read(
+            lambda tx: output.read(tx, execution_id, stream, offset, limit)
+        )
+
+    async def follow_output(
+        self, task_id: int, after: int, host_id: str, limit: int
+    ) -> Sequence[OutputChunk]:
+        """Output of a task in the order of storing, behind position `after`."""
+        return await self._database.read(
+            lambda tx: output.follow(tx, task_id, after, host_id, limit)
+        )

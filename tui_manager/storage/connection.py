@@ -1,0 +1,80 @@
+"""A connection that runs whole functions in its own thread, and how one is opened."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+
+from tui_manager.domain.errors import StorageError
+
+T = TypeVar("T")
+Transaction = sqlite3.Connection
+OLDEST_SQLITE = (3, 37)  # STRICT tables
+_BUSY = 10_000  # milliseconds to wait for another process's lock
+
+
+class StorageConnection(aiosqlite.Connection):
+    """An aiosqlite connection for work of many statements.
+
+    A hop between threads costs more than a short statement, so a unit of work is a plain function
+    that runs whole in the connection's thread.
+    """
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self
+        except BaseException:
+            await asyncio.to_thread(self._thread.join)  # it speaks to this loop once more
+            raise
+        return self
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """Calls `work` with the connection in its thread and returns what it returned."""
+        result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        return result
+
+
+def open_connection(path: Path, *, read_only: bool) -> StorageConnection:
+    """A connection to the database, to be awaited; the writer's creates the file."""
+    return StorageConnection(partial(_connect, path, read_only), iter_chunk_size=64)
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc"
+    if not read_only:
+        path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=_BUSY / 1000,
+        cached_statements=256,
+        check_same_thread=False,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -32768")
+    if not read_only:
+        connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def explain(error: Exception, path: Path) -> StorageError:
+    """What an error of SQLite or of the file system means to an operator."""
+    text = str(error)
+    if isinstance(error, OSError):
+        return StorageError(f"{path} cannot be opened for writing: {error.strerror}.")
+    if "full" in text:
+        return StorageError(f"The disk that holds {path} is full; free some space. ({text})")
+    if "locked" in text or "busy" in text:
+        return StorageError(f"{path} is locked by another program; close it. ({text})")
+    if "readonly" in text or "unable to open" in text:
+        return StorageError(f"{path} cannot be opened for writing; check its owner. ({text})")
+    if "not a database" in text or "malformed" in text:
+        return StorageError(f"{path} is damaged or no database; put a backup back. ({text})")
+    return StorageError(f"{path}: {text}")

@@ -1,0 +1,105 @@
+"""The manager's database: one file, one writer, a few readers."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage.connection import (
+    StorageConnection,
+    Transaction,
+    explain,
+    open_connection,
+)
+from tui_manager.storage.migrations import check_sqlite, migrate
+from tui_manager.storage.writer import Writer
+
+T = TypeVar("T")
+FILE = "manager.db"
+_READERS = 2
+
+
+class Database:
+    """What the services read and write through; made by `open_database`."""
+
+    def __init__(
+        self, path: Path, writer: Writer, readers: "asyncio.Queue[StorageConnection]"
+    ) -> None:
+        self.path = path
+        self._writer = writer
+        self._readers = readers
+
+    @property
+    def waiting(self) -> int:
+        """Units of work that wait for the writer."""
+        return self._writer.waiting
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in a transaction, whole or not at all; see `Writer.write`."""
+        return await self._writer.write(work)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` on one consistent state of the database.
+
+        Raises:
+            StorageError: the database cannot be read now.
+        """
+        reader = await self._readers.get()
+        try:
+            return await reader.run(lambda tx: _read_consistently(tx, work))
+        except sqlite3.OperationalError as error:
+            raise explain(error, self.path) from error
+        finally:
+            self._readers.put_nowait(reader)
+
+
+def _read_consistently(tx: Transaction, work: Callable[[Transaction], T]) -> T:
+    tx.execute("BEGIN")
+    try:
+        return work(tx)
+    finally:
+        tx.execute("ROLLBACK")
+
+
+@contextlib.asynccontextmanager
+async def open_database(
+    path: Path, committed: Callable[[float], None] = lambda _: None
+) -> AsyncIterator[Database]:
+    """Opens the database at `path`, makes it when it is not there, migrates it when it is older.
+
+    Args:
+        path: of the file; its folder exists.
+        committed: called for each transaction with its seconds, queueing included.
+
+    Raises:
+        StorageError: it cannot be opened, is damaged, or is from a newer program.
+    """
+    check_sqlite()
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            writing = await stack.enter_async_context(open_connection(path, read_only=False))
+            await writing.run(_use_wal)
+            await writing.run(lambda tx: migrate(tx, path))
+            readers: asyncio.Queue[StorageConnection] = asyncio.Queue()
+            for _ in range(_READERS):
+                reading = open_connection(path, read_only=True)
+                readers.put_nowait(await stack.enter_async_context(reading))
+        except (sqlite3.Error, OSError) as error:
+            raise explain(error, path) from error
+        writer = Writer(writing, path, committed)
+        running = asyncio.create_task(writer.run(), name="writer")
+        try:
+            yield Database(path, writer, readers)
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            await writer.drain()
+
+
+def _use_wal(tx: Transaction) -> None:
+    mode = tx.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise StorageError("The database's file system does not support SQLite's WAL mode.")

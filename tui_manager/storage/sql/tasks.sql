@@ -1,0 +1,66 @@
+-- name: insert
+-- A new task, pending.
+INSERT INTO tasks (name, description, target, created_by, created_at)
+VALUES (:name, :description, :target, :created_by, :now)
+RETURNING id;
+
+-- name: insert_command
+-- One step of a new task.
+INSERT INTO commands (task_id, position, text, timeout_after, parameters, environment, cwd)
+VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd);
+
+-- name: get
+-- One task.
+SELECT * FROM tasks WHERE id = :task_id;
+
+-- name: commands
+-- The steps of a task in order.
+SELECT * FROM commands WHERE task_id = :task_id ORDER BY position;
+
+-- name: start
+-- pending → running.
+UPDATE tasks SET status = 'running', started_at = :now, host_count = :host_count
+WHERE id = :task_id AND status = 'pending';
+
+-- name: cancel
+-- pending → canceled; a running task keeps its status until its command hosts have ended.
+UPDATE tasks SET
+    cancel_requested_at = coalesce(cancel_requested_at, :now),
+    finished_at = CASE status WHEN 'pending' THEN :now END,
+    status = CASE status WHEN 'pending' THEN 'canceled' ELSE status END
+WHERE id = :task_id AND status IN ('pending', 'running')
+RETURNING status;
+
+-- name: end
+-- running → completed, failed or canceled: all command hosts have ended.
+UPDATE tasks SET status = :status, finished_at = :now WHERE id = :task_id AND status = 'running';
+
+-- name: reopen
+-- failed → running: an agent that was called lost still runs a command of it.
+UPDATE tasks SET status = 'running', finished_at = NULL
+WHERE id = :task_id AND status = 'failed';
+
+-- name: correct
+-- completed ↔ failed: a late result has replaced a guess.
+UPDATE tasks SET status = :status
+WHERE id = :task_id AND status IN ('completed', 'failed') AND status <> :status;
+
+-- name: count
+-- All tasks, and those that run.
+SELECT count(*) AS total FROM tasks;
+
+-- name: count_running
+-- For the header.
+SELECT count(*) AS running FROM tasks WHERE status = 'running';
+
+-- name: window
+-- A window of the list, the newest first.
+SELECT * FROM tasks ORDER BY id DESC LIMIT :limit OFFSET :offset;
+
+-- name: filtered
+-- The same, of those that contain the text or need attention.
+SELECT *, count(*) OVER () AS matching FROM tasks
+WHERE (:pattern = '' OR name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
+       OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact)
+  AND (NOT :faults_only OR failed + timeout + skipped > 0)
+ORDER BY id DESC LIMIT :limit OFFSET :offset;

@@ -1,0 +1,182 @@
+"""Rows of `tasks` and `commands`."""
+
+import json
+import sqlite3
+from datetime import timedelta
+
+from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Command, CommandSpec, Counts, Task, TaskSpec, command_status
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.instants import from_timedelta, to_datetime
+from tui_manager.storage.queries import load
+
+_SQL = load("tasks.sql")
+
+
+def _counts(row: sqlite3.Row) -> Counts:
+    return Counts(
+        total=row["total"],
+        pending=row["pending"],
+        running=row["running"],
+        completed=row["completed"],
+        failed=row["failed"],
+        timeout=row["timeout"],
+        canceled=row["canceled"],
+        skipped=row["skipped"],
+    )
+
+
+def _task(row: sqlite3.Row) -> Task:
+    created_at = to_datetime(row["created_at"])
+    assert created_at is not None
+    return Task(
+        task_id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        target=row["target"],
+        status=TaskStatus(row["status"]),
+        counts=_counts(row),
+        host_count=row["host_count"],
+        created_by=row["created_by"],
+        created_at=created_at,
+        started_at=to_datetime(row["started_at"]),
+        finished_at=to_datetime(row["finished_at"]),
+        cancel_requested_at=to_datetime(row["cancel_requested_at"]),
+    )
+
+
+def spec_of(row: sqlite3.Row) -> CommandSpec:
+    """What the operator gave, from a row of `commands`."""
+    return CommandSpec(
+        text=row["text"],
+        timeout=timedelta(microseconds=row["timeout_after"]),
+        parameters=json.loads(row["parameters"]),
+        environment=json.loads(row["environment"]),
+        cwd=row["cwd"],
+    )
+
+
+def insert(tx: Transaction, spec: TaskSpec, now: int) -> int:
+    """Adds a pending task with its commands and returns its task_id."""
+    values = {
+        "name": spec.shown_name,
+        "description": spec.description,
+        "target": spec.target.strip(),
+        "created_by": spec.created_by,
+        "now": now,
+    }
+    task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]
+    tx.executemany(
+        _SQL["insert_command"],
+        [
+            {
+                "task_id": task_id,
+                "position": position,
+                "text": command.text,
+                "timeout_after": from_timedelta(command.timeout),
+                "parameters": json.dumps(dict(command.parameters)),
+                "environment": json.dumps(dict(command.environment)),
+                "cwd": command.cwd,
+            }
+            for position, command in enumerate(spec.commands)
+        ],
+    )
+    return task_id
+
+
+def get(tx: Transaction, task_id: int) -> Task:
+    """One task. Raises NotFoundError."""
+    row = tx.execute(_SQL["get"], {"task_id": task_id}).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no task {task_id}.")
+    return _task(row)
+
+
+def command_ids(tx: Transaction, task_id: int) -> list[int]:
+    """Row ids of a task's commands in order."""
+    return [row["id"] for row in tx.execute(_SQL["commands"], {"task_id": task_id})]
+
+
+def commands(tx: Transaction, task: Task) -> tuple[Command, ...]:
+    """The commands of a task in order, each with its derived status."""
+    return tuple(
+        Command(
+            index=row["position"],
+            spec=spec_of(row),
+            status=command_status(
+                _counts(row),
+                started=task.started_at is not None,
+                canceled=task.cancel_requested_at is not None,
+            ),
+            counts=_counts(row),
+        )
+        for row in tx.execute(_SQL["commands"], {"task_id": task.task_id})
+    )
+
+
+def start(tx: Transaction, task_id: int, host_count: int, now: int) -> None:
+    """pending → running. Raises IllegalMoveError from any other status."""
+    values = {"task_id": task_id, "host_count": host_count, "now": now}
+    if not tx.execute(_SQL["start"], values).rowcount:
+        status = get(tx, task_id).status
+        raise IllegalMoveError(f"Task {task_id} cannot be started: it is {status} already.")
+
+
+def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
+    """Stores the wish, ends a pending task, and returns the status after it.
+
+    Raises:
+        IllegalMoveError: the task has ended.
+    """
+    rows = tx.execute(_SQL["cancel"], {"task_id": task_id, "now": now}).fetchall()
+    if not rows:
+        status = get(tx, task_id).status
+        raise IllegalMoveError(f"Task {task_id} cannot be canceled: it is {status} already.")
+    return TaskStatus(rows[0]["status"])
+
+
+def end(tx: Transaction, task_id: int, status: TaskStatus, now: int) -> bool:
+    """running → `status`; False when it was not running."""
+    values = {"task_id": task_id, "status": status, "now": now}
+    return bool(tx.execute(_SQL["end"], values).rowcount)
+
+
+def reopen(tx: Transaction, task_id: int) -> bool:
+    """failed → running; False when it had not failed."""
+    return bool(tx.execute(_SQL["reopen"], {"task_id": task_id}).rowcount)
+
+
+def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
+    """completed ↔ failed; False when nothing had to change."""
+    return bool(tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount)
+
+
+def like(text: str) -> str:
+    """The LIKE pattern of rows that contain `text`; empty for no filter."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%" if text else ""
+
+
+def window(tx: Transaction, window: Window) -> Page[Task]:
+    """Tasks, the newest first."""
+    total: int = tx.execute(_SQL["count"]).fetchone()["total"]
+    values = {
+        "limit": min(window.limit, LIMIT_MAX),
+        "offset": window.offset,
+        "pattern": like(window.text),
+        "exact": window.text.lstrip("#"),
+        "faults_only": window.faults_only,
+    }
+    if not window.text and not window.faults_only:
+        rows = tx.execute(_SQL["window"], values).fetchall()
+        return Page([_task(row) for row in rows], total, total)
+    rows = tx.execute(_SQL["filtered"], values).fetchall()
+    return Page([_task(row) for row in rows], rows[0]["matching"] if rows else 0, total)
+
+
+def count_running(tx: Transaction) -> int:
+    """Tasks that run."""
+    count: int = tx.execute(_SQL["count_running"]).fetchone()["running"]
+    return count

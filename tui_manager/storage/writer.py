@@ -1,0 +1,127 @@
+"""The one writer: group commit. What waits is written in one transaction, and every caller is told
+when its own part is durable, or why it is not."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tui_manager.storage.connection import StorageConnection, Transaction, explain
+
+T = TypeVar("T")
+BATCH = 500  # units of work in one transaction
+QUEUE = 10_000  # units that may wait; beyond, callers wait for their place
+
+
+@dataclass(slots=True)
+class _Unit:
+    work: Callable[[Transaction], Any]
+    done: "asyncio.Future[Any]"
+    queued_at: float
+
+
+class Writer:
+    """Runs units of work one after another on the writing connection."""
+
+    def __init__(
+        self,
+        connection: StorageConnection,
+        path: Path,
+        committed: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`committed` is called for each transaction with its seconds, queueing included."""
+        self._connection = connection
+        self._path = path
+        self._committed = committed
+        self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
+
+    @property
+    def waiting(self) -> int:
+        """Units of work that are not yet in a transaction."""
+        return self._queue.qsize()
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` whole or not at all, and returns what it returned once that is durable.
+
+        Raises:
+            StorageError: the database cannot be written now; nothing of `work` was kept.
+            Exception: what `work` raised; nothing of it was kept.
+        """
+        unit = _Unit(work, asyncio.get_running_loop().create_future(), time.monotonic())
+        await self._queue.put(unit)
+        result: T = await unit.done
+        return result
+
+    async def run(self) -> None:
+        """Writes until cancelled; what is being written then is still brought to its end."""
+        while True:
+            units = [await self._queue.get()]
+            with contextlib.suppress(asyncio.QueueEmpty):
+                while len(units) < BATCH:
+                    units.append(self._queue.get_nowait())
+            writing = asyncio.ensure_future(self._write(units))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await writing
+                raise
+
+    async def drain(self) -> None:
+        """Writes what still waits after `run` has ended."""
+        while not self._queue.empty():
+            await self._write([self._queue.get_nowait() for _ in range(self._queue.qsize())])
+
+    async def _write(self, units: list[_Unit]) -> None:
+        works = [unit.work for unit in units]
+        try:
+            outcomes = await self._connection.run(lambda tx: _run_together(tx, works))
+        except sqlite3.Error as error:
+            outcomes = [_Raised(explain(error, self._path))] * len(units)
+        self._committed(time.monotonic() - units[0].queued_at)
+        for unit, outcome in zip(units, outcomes, strict=True):
+            self._tell(unit, outcome)
+
+    def _tell(self, unit: _Unit, outcome: Any) -> None:
+        if unit.done.done():  # the caller was cancelled; its work is done all the same
+            return
+        if not isinstance(outcome, _Raised):
+            unit.done.set_result(outcome)
+        elif isinstance(outcome.error, sqlite3.OperationalError):
+            unit.done.set_exception(explain(outcome.error, self._path))
+        else:
+            unit.done.set_exception(outcome.error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: Exception
+
+
+def _run_together(tx: Transaction, works: list[Callable[[Transaction], Any]]) -> list[Any]:
+    """Runs all in one transaction; one that raises is undone alone and its outcome is the error."""
+    tx.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [_run_one(tx, work) for work in works]
+        tx.execute("COMMIT")
+    except BaseException:
+        if tx.in_transaction:
+            tx.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _run_one(tx: Transaction, work: Callable[[Transaction], Any]) -> Any:
+    tx.execute("SAVEPOINT unit")
+    try:
+        outcome = work(tx)
+    except Exception as error:
+        if isinstance(error, sqlite3.OperationalError) and not tx.in_transaction:
+            raise  # SQLite itself undid the whole (a full disk, say)
+        tx.execute("ROLLBACK TO unit")
+        outcome = _Raised(error)
+    tx.execute("RELEASE unit")
+    return outcome

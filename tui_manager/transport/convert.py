@@ -1,0 +1,273 @@
+"""The agents' messages in the words of the domain, and back. No behaviour."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+
+from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.host import Disk, Vitals
+from tui_manager.domain.report import (
+    Acknowledged,
+    ExecutionReport,
+    Greeting,
+    Held,
+    HeldState,
+    Output,
+    Result,
+    Resume,
+    ResumeAction,
+    Run,
+    Started,
+    StreamTotal,
+)
+from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
+from tui_manager.service.hosts import OpenedSession
+from tui_manager.service.limits import Limits
+from tui_manager_protos.v1 import agent_pb2 as pb
+
+PROTOCOL_VERSION = 1
+Key = TypeVar("Key")
+
+_STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
+_STREAM_TO = {value: key for key, value in _STREAM.items()}
+_STATUS = {
+    pb.RESULT_STATUS_COMPLETED: CommandHostStatus.COMPLETED,
+    pb.RESULT_STATUS_FAILED: CommandHostStatus.FAILED,
+    pb.RESULT_STATUS_TIMEOUT: CommandHostStatus.TIMEOUT,
+    pb.RESULT_STATUS_CANCELED: CommandHostStatus.CANCELED,
+}
+_REASON = {
+    pb.RESULT_REASON_EXIT_CODE: Reason.EXIT_CODE,
+    pb.RESULT_REASON_SIGNAL: Reason.SIGNAL,
+    pb.RESULT_REASON_REJECTED: Reason.REJECTED,
+    pb.RESULT_REASON_SPAWN_FAILED: Reason.SPAWN_FAILED,
+    pb.RESULT_REASON_INTERRUPTED: Reason.INTERRUPTED,
+    pb.RESULT_REASON_UNDELIVERABLE: Reason.UNDELIVERABLE,
+}
+_IMPLIED_REASON = {
+    CommandHostStatus.COMPLETED: Reason.NONE,
+    CommandHostStatus.TIMEOUT: Reason.TIMEOUT,
+    CommandHostStatus.CANCELED: Reason.CANCELED,
+}
+_HELD = {
+    pb.EXECUTION_STATE_ACCEPTED: HeldState.ACCEPTED,
+    pb.EXECUTION_STATE_STARTING: HeldState.STARTING,
+    pb.EXECUTION_STATE_RUNNING: HeldState.RUNNING,
+    pb.EXECUTION_STATE_ENDED: HeldState.ENDED,
+}
+_RESUME = {
+    ResumeAction.GO_ON: pb.RESUME_ACTION_GO_ON,
+    ResumeAction.CANCEL: pb.RESUME_ACTION_CANCEL,
+    ResumeAction.STORED: pb.RESUME_ACTION_STORED,
+    ResumeAction.UNKNOWN: pb.RESUME_ACTION_UNKNOWN,
+}
+_ADMISSION = {
+    Admission.PENDING: pb.ADMISSION_PENDING,
+    Admission.ADMITTED: pb.ADMISSION_ADMITTED,
+    Admission.REJECTED: pb.ADMISSION_REJECTED,
+    Admission.REVOKED: pb.ADMISSION_REVOKED,
+}
+_REFUSAL = {
+    Refusal.WRONG_MANAGER: pb.DISCONNECT_REASON_WRONG_MANAGER,
+    Refusal.DUPLICATE_IDENTITY: pb.DISCONNECT_REASON_DUPLICATE_IDENTITY,
+    Refusal.NAME_TAKEN: pb.DISCONNECT_REASON_NAME_TAKEN,
+    Refusal.INVALID_HELLO: pb.DISCONNECT_REASON_INVALID_HELLO,
+    Refusal.REJECTED: pb.DISCONNECT_REASON_REJECTED,
+    Refusal.REVOKED: pb.DISCONNECT_REASON_REVOKED,
+    Refusal.PROTOCOL_VERSION: pb.DISCONNECT_REASON_PROTOCOL_VERSION,
+    Refusal.PROTOCOL_ERROR: pb.DISCONNECT_REASON_PROTOCOL_ERROR,
+}
+
+
+def _known(table: Mapping[Key, object], value: Key, what: str) -> None:
+    if value not in table:
+        raise RefusedError(Refusal.PROTOCOL_ERROR, f"{what} has the unknown value {value}.")
+
+
+def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
+    """Who dialed in. Raises RefusedError for a version or a value that is not of this protocol."""
+    if hello.protocol_version != PROTOCOL_VERSION:
+        raise RefusedError(
+            Refusal.PROTOCOL_VERSION,
+            f"This manager speaks protocol {PROTOCOL_VERSION}, the agent "
+            f"{hello.protocol_version}. Install the version that belongs to the manager.",
+        )
+    for execution in hello.executions:
+        _known(_HELD, execution.state, "An execution's state")
+    return Greeting(
+        name=hello.name or hello.hostname,
+        host_id=hello.host_id,
+        manager_id=hello.manager_id,
+        journal_id=hello.journal_id,
+        machine_id=hello.machine_id,
+        boot_id=hello.boot_id,
+        instance_id=hello.instance_id,
+        hostname=hello.hostname,
+        os=hello.os,
+        arch=hello.arch,
+        labels=dict(hello.labels),
+        capacity=hello.capacity,
+        agent_version=hello.agent_version,
+        address=address,
+        skew=hello.clock.ToDatetime(UTC) - now if hello.HasField("clock") else timedelta(0),
+        held=tuple(
+            Held(item.execution_id, _HELD[item.state], item.has_result) for item in hello.executions
+        ),
+    )
+
+
+def to_report(report: pb.Report) -> ExecutionReport:
+    """What a report says of executions. Raises RefusedError for an unknown value."""
+    return ExecutionReport(
+        started=tuple(
+            Started(item.execution_id, item.age.ToTimedelta()) for item in report.started
+        ),
+        output=tuple(_to_output(item) for item in report.output),
+        results=tuple(_to_result(item) for item in report.results),
+    )
+
+
+def _to_output(output: pb.Output) -> Output:
+    _known(_STREAM, output.stream, "A stream")
+    return Output(
+        output.execution_id, _STREAM[output.stream], output.offset, output.data, output.gap
+    )
+
+
+def _to_result(result: pb.Result) -> Result:
+    _known(_STATUS, result.status, "A result's status")
+    status = _STATUS[result.status]
+    if status is CommandHostStatus.FAILED:
+        _known(_REASON, result.reason, "A failure's reason")
+    for total in result.totals:
+        _known(_STREAM, total.stream, "A stream")
+    return Result(
+        execution_id=result.execution_id,
+        status=status,
+        reason=_IMPLIED_REASON.get(status) or _REASON.get(result.reason, Reason.NONE),
+        detail=result.detail,
+        exit_code=result.exit_code if result.HasField("exit_code") else None,
+        signal=result.signal if result.HasField("signal") else None,
+        age=result.age.ToTimedelta(),
+        duration=result.duration.ToTimedelta() if result.HasField("duration") else None,
+        totals={
+            _STREAM[total.stream]: StreamTotal(total.stored, total.dropped)
+            for total in result.totals
+        },
+        cpu=result.cpu.ToTimedelta(),
+        memory_peak=result.memory_peak,
+        kill_incomplete=result.kill_incomplete,
+    )
+
+
+def to_vitals(vitals: pb.Vitals, now: datetime) -> Vitals:
+    """The newest measurements of a host, received `now`."""
+    return Vitals(
+        cpu_percent=vitals.cpu_percent,
+        load_1m=vitals.load_1m,
+        memory_used=vitals.memory_used,
+        memory_total=vitals.memory_total,
+        disks=tuple(Disk(disk.mount, disk.used, disk.total) for disk in vitals.disks),
+        running=vitals.running,
+        queued=vitals.queued,
+        cores=vitals.cores,
+        uptime=vitals.uptime.ToTimedelta(),
+        skew=vitals.clock.ToDatetime(UTC) - now if vitals.HasField("clock") else timedelta(0),
+    )
+
+
+def _duration(value: timedelta) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(value)
+    return duration
+
+
+def _offsets(offsets: Mapping[Stream, int]) -> list[pb.StreamOffset]:
+    return [
+        pb.StreamOffset(stream=_STREAM_TO[stream], offset=offset)
+        for stream, offset in offsets.items()
+        if offset
+    ]
+
+
+def from_opened(manager_id: str, opened: OpenedSession, limits: Limits) -> pb.ManagerMessage:
+    """The Welcome."""
+    settings = pb.Settings(
+        admission=_ADMISSION[opened.admission],
+        heartbeat=_duration(limits.heartbeat),
+        output_window=limits.output_window,
+        max_message=limits.max_message,
+        lost_after=_duration(limits.lost_after),
+    )
+    welcome = pb.Welcome(
+        manager_id=manager_id,
+        host_id=opened.host_id,
+        name=opened.name,
+        generation=opened.generation,
+        settings=settings,
+    )
+    return pb.ManagerMessage(welcome=welcome)
+
+
+def from_resume(resume: Resume) -> pb.ManagerMessage:
+    """The answer for one held execution."""
+    return pb.ManagerMessage(
+        resume=pb.Resume(
+            execution_id=resume.execution_id,
+            action=_RESUME[resume.action],
+            offsets=_offsets(resume.offsets),
+        )
+    )
+
+
+def from_run(run: Run) -> pb.ManagerMessage:
+    """One command."""
+    return pb.ManagerMessage(
+        run_command=pb.RunCommand(
+            execution_id=run.execution_id,
+            command=run.text,
+            cwd=run.cwd,
+            environment=run.environment,
+            timeout=_duration(run.timeout),
+            kill_grace=_duration(run.kill_grace),
+            output_limit=run.output_limit,
+        )
+    )
+
+
+def from_cancel(execution_id: str) -> pb.ManagerMessage:
+    """The wish that an execution ends."""
+    cancel = pb.CancelCommand(execution_id=execution_id, mode=pb.CANCEL_MODE_KILL)
+    return pb.ManagerMessage(cancel_command=cancel)
+
+
+def from_acknowledged(executions: list[Acknowledged]) -> pb.ManagerMessage:
+    """What is in the database for good."""
+    return pb.ManagerMessage(
+        acknowledge=pb.Acknowledge(
+            executions=[
+                pb.Acknowledged(
+                    execution_id=item.execution_id,
+                    offsets=_offsets(item.offsets),
+                    result=item.result,
+                )
+                for item in executions
+            ]
+        )
+    )
+
+
+def from_refusal(error: RefusedError, retry_after: timedelta) -> pb.ManagerMessage:
+    """Why the stream ends at once, and when another try may help."""
+    return disconnect(_REFUSAL[error.refusal], str(error), retry_after)
+
+
+def disconnect(
+    reason: pb.DisconnectReason.ValueType, detail: str, retry_after: timedelta
+) -> pb.ManagerMessage:
+    """The last message of a stream."""
+    return pb.ManagerMessage(
+        disconnect=pb.Disconnect(reason=reason, detail=detail, retry_after=_duration(retry_after))
+    )

@@ -1,0 +1,100 @@
+"""One live stream of one agent, and what waits to be sent on it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from tui_manager.domain.errors import AgentUnavailableError
+from tui_manager.domain.report import Acknowledged, Run
+from tui_manager.transport import convert
+from tui_manager_protos.v1 import agent_pb2 as pb
+
+RUNS_MAX = 64  # commands that wait on a session; beyond, they stay unsent in the database
+
+
+class Session:
+    """The outbox of a stream. Commands are bounded; acknowledgements fold into one message;
+    cancels are bounded by what was sent."""
+
+    def __init__(self, host_id: str, generation: int, on_room: Callable[[str], None]) -> None:
+        """`on_room` is told the host_id when a full session takes commands again."""
+        self.host_id = host_id
+        self.generation = generation
+        self._on_room = on_room
+        self._control: deque[pb.ManagerMessage] = deque()
+        self._acknowledged: dict[str, Acknowledged] = {}
+        self._cancels: dict[str, None] = {}
+        self._runs: deque[Run] = deque()
+        self._was_full = False
+        self._last: pb.ManagerMessage | None = None
+        self._ended = False
+        self._some = asyncio.Event()
+
+    @property
+    def room(self) -> int:
+        """How many more commands it takes."""
+        return 0 if self._ended else RUNS_MAX - len(self._runs)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait."""
+        return len(self._control) + bool(self._acknowledged) + len(self._cancels) + len(self._runs)
+
+    def control(self, message: pb.ManagerMessage) -> None:
+        """Adds a message that goes before all others."""
+        self._control.append(message)
+        self._some.set()
+
+    def run(self, run: Run) -> None:
+        """Adds a command. Raises AgentUnavailableError when there is no room."""
+        if not self.room:
+            raise AgentUnavailableError("The session has ended, or its queue is full.")
+        self._runs.append(run)
+        self._was_full = not self.room
+        self._some.set()
+
+    def cancel(self, execution_id: str) -> None:
+        """Adds a cancel."""
+        if self._ended:
+            raise AgentUnavailableError("The session has ended.")
+        self._cancels[execution_id] = None
+        self._some.set()
+
+    def acknowledge(self, executions: list[Acknowledged]) -> None:
+        """Adds acknowledgements; a newer one of an execution replaces the older."""
+        if executions:
+            self._acknowledged.update({item.execution_id: item for item in executions})
+            self._some.set()
+
+    def end(self, last: pb.ManagerMessage | None = None) -> None:
+        """Ends the stream: nothing more is sent but `last`."""
+        if not self._ended:
+            self._ended, self._last = True, last
+            self._some.set()
+
+    async def next_messages(self) -> list[pb.ManagerMessage]:
+        """What is to be sent now, in order; empty: the stream ends."""
+        while True:
+            if self._ended:
+                messages, self._last = [self._last] if self._last else [], None
+                return messages
+            messages = self._take()
+            if messages:
+                return messages
+            self._some.clear()
+            await self._some.wait()
+
+    def _take(self) -> list[pb.ManagerMessage]:
+        messages = list(self._control)
+        self._control.clear()
+        if self._acknowledged:
+            messages.append(convert.from_acknowledged(list(self._acknowledged.values())))
+            self._acknowledged.clear()
+        messages += map(convert.from_run, self._runs)
+        self._runs.clear()
+        messages += map(convert.from_cancel, self._cancels)
+        self._cancels.clear()
+        if self._was_full:
+            self._was_full = False
+            self._on_room(self.host_id)
+        return messages
