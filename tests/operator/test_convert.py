@@ -1,0 +1,129 @@
+"""What goes onto the wire comes back the same."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
+from tui_manager_protos.v1 import agent_pb2 as agent
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tests.operator.made import made
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.task import (
+    TIMEOUT_DEFAULT,
+    CommandHost,
+    Counts,
+    Progress,
+    Task,
+    TaskDetail,
+    TaskSpec,
+)
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.operator import convert, convert_task
+from tui_manager.operator.api import OutputChunk, TargetPreview
+
+WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
+    (ManagerStatus, convert.status_to_wire, convert.status_from_wire),
+    (Host, convert.host_to_wire, convert.host_from_wire),
+    (TargetPreview, convert.preview_to_wire, convert.preview_from_wire),
+    (OutputChunk, convert.chunk_to_wire, convert.chunk_from_wire),
+    (Changes, convert.changes_to_wire, convert.changes_from_wire),
+    (TaskSpec, convert_task.spec_to_wire, convert_task.spec_from_wire),
+    (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
+    (Task, convert_task.task_to_wire, convert_task.task_from_wire),
+    (TaskDetail, convert_task.detail_to_wire, convert_task.detail_from_wire),
+    (CommandHost, convert_task.command_host_to_wire, convert_task.command_host_from_wire),
+    (Progress, convert_task.progress_to_wire, convert_task.progress_from_wire),
+]
+
+
+@pytest.mark.parametrize(("kind", "there", "back"), WAYS, ids=lambda one: one.__name__)
+@given(data=st.data())
+def test_every_field_survives(
+    kind: type, there: Callable[[Any], Message], back: Callable[[Any], Any], data: st.DataObject
+) -> None:
+    value = data.draw(made(kind))
+    message = there(value)
+    assert back(type(message).FromString(message.SerializeToString())) == value
+
+
+@given(made(Window))
+def test_a_window_survives_with_its_limit_bounded(window: Window) -> None:
+    back = convert.window_from_wire(convert.window_to_wire(window))
+    assert back.limit == min(window.limit, LIMIT_MAX)
+    assert convert.window_to_wire(back).offset == window.offset
+    assert (back.text, back.sort, back.descending, back.faults_only) == (
+        window.text,
+        window.sort,
+        window.descending,
+        window.faults_only,
+    )
+
+
+def test_absent_fields_mean_the_defaults() -> None:
+    assert convert.window_from_wire(wire.Window()) == Window()
+    spec = convert_task.spec_from_wire(wire.TaskSpec(commands=[wire.CommandSpec(text="x")]))
+    assert spec.commands[0].timeout == TIMEOUT_DEFAULT
+    zero = wire.TaskSpec(commands=[wire.CommandSpec(timeout=Duration())])
+    assert convert_task.spec_from_wire(zero).commands[0].timeout == timedelta(0)
+    assert convert.output_limit(wire.ReadOutputRequest(), 7) == 7
+    assert convert.output_limit(wire.ReadOutputRequest(limit=0), 7) == 0
+    assert convert.output_limit(wire.FollowOutputRequest(limit=1 << 40), 7) == convert.OUTPUT_MAX
+
+
+def test_a_page_says_how_much_there_is() -> None:
+    page = Page(rows=(1, 2), matching=5, total=9)
+    assert convert.page_from_wire([1, 2], convert.size_to_wire(page)) == page
+
+
+@pytest.mark.parametrize(
+    ("words", "table", "numbers"),
+    [
+        (Stream, convert.STREAMS, agent.Stream),
+        (Admission, convert.ADMISSIONS, agent.Admission),
+        (TaskStatus, convert_task.TASK_STATUSES, wire.TaskStatus),
+        (CommandHostStatus, convert_task.COMMAND_HOST_STATUSES, wire.CommandHostStatus),
+        (Reason, convert_task.REASONS, wire.Reason),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_each_word_has_its_number(words: Any, table: Mapping[Any, int], numbers: Any) -> None:
+    assert set(table) == set(words)
+    assert set(table.values()) | {0} == set(numbers.values())
+    for word, number in table.items():
+        assert numbers.Name(number).endswith(f"_{word.name}") or word is Reason.NONE
+
+
+@pytest.mark.parametrize("number", [0, 99])
+def test_an_unknown_number_is_wrong_input(number: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"no stream with the number {number}") as caught:
+        convert.word(convert.STREAMS, number)
+    assert caught.value.field == "stream"
+
+
+@pytest.mark.parametrize(
+    ("field", "spec"),
+    [
+        ("batches", wire.TaskSpec(batches="1,rest")),
+        ("max_concurrency", wire.TaskSpec(max_concurrency="10%")),
+        ("max_errors", wire.TaskSpec(max_errors="3")),
+        ("offline", wire.TaskSpec(offline=wire.OFFLINE_POLICY_WAIT)),
+        ("delivery_timeout", wire.TaskSpec(delivery_timeout=Duration())),
+        ("secrets", wire.TaskSpec(commands=[wire.CommandSpec(secrets={"K": b""})])),
+        ("run_as_user", wire.TaskSpec(commands=[wire.CommandSpec(run_as_user="root")])),
+        ("priority", wire.TaskSpec(commands=[wire.CommandSpec(priority=-1)])),
+    ],
+)
+def test_what_would_not_happen_is_refused(field: str, spec: wire.TaskSpec) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        convert_task.spec_from_wire(spec)
+    assert caught.value.field == field

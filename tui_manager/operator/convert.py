@@ -1,0 +1,294 @@
+"""Manager, hosts, windows, output and changes between the wire and the domain.
+
+Tasks are in `convert_task.py`. Fields of the same name mean the same. What a peer of another
+version sends and this one does not know raises InvalidInputError.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from tui_manager_protos.v1 import agent_pb2 as agent
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.health import Health, ManagerStatus
+from tui_manager.domain.host import Disk, Host, Vitals
+from tui_manager.domain.status import Admission, Stream
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.operator.api import OutputChunk, TargetPreview
+
+_Word = TypeVar("_Word", bound=StrEnum)
+_Number = TypeVar("_Number", bound=int)
+_Row = TypeVar("_Row")
+
+OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, so that it stays far below a message's limit
+
+STREAMS = {Stream.STDOUT: agent.STREAM_STDOUT, Stream.STDERR: agent.STREAM_STDERR}
+ADMISSIONS = {
+    Admission.PENDING: agent.ADMISSION_PENDING,
+    Admission.ADMITTED: agent.ADMISSION_ADMITTED,
+    Admission.REVOKED: agent.ADMISSION_REVOKED,
+    Admission.REJECTED: agent.ADMISSION_REJECTED,
+}
+
+
+def word(table: Mapping[_Word, _Number], number: int) -> _Word:
+    """The domain's word for a number of an enum; InvalidInputError when there is none."""
+    for found, known in table.items():
+        if known == number:
+            return found
+    name = type(next(iter(table))).__name__.lower()
+    raise InvalidInputError(name, f"There is no {name} with the number {number}.")
+
+
+def timestamp(at: datetime | None) -> Timestamp | None:
+    """None becomes an absent field."""
+    if at is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(at)
+    return message
+
+
+def duration(length: timedelta | None) -> Duration | None:
+    """None becomes an absent field."""
+    if length is None:
+        return None
+    message = Duration()
+    message.FromTimedelta(length)
+    return message
+
+
+def instant(message: Timestamp) -> datetime:
+    """In UTC."""
+    return message.ToDatetime(tzinfo=UTC)
+
+
+def window_to_wire(window: Window) -> wire.Window:
+    return wire.Window(
+        text=window.text,
+        sort=window.sort,
+        descending=window.descending,
+        faults_only=window.faults_only,
+        offset=window.offset,
+        limit=window.limit,
+    )
+
+
+def window_from_wire(message: wire.Window) -> Window:
+    return Window(
+        text=message.text,
+        sort=message.sort,
+        descending=message.descending,
+        faults_only=message.faults_only,
+        offset=message.offset,
+        limit=min(message.limit, LIMIT_MAX) if message.HasField("limit") else Window().limit,
+    )
+
+
+def size_to_wire(page: Page[_Row]) -> wire.PageSize:
+    return wire.PageSize(matching=page.matching, total=page.total)
+
+
+def page_from_wire(rows: Iterable[_Row], size: wire.PageSize) -> Page[_Row]:
+    return Page(rows=tuple(rows), matching=size.matching, total=size.total)
+
+
+def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
+    return wire.ManagerStatus(
+        manager_id=status.manager_id,
+        version=status.version,
+        pid=status.pid,
+        state_dir=status.state_dir,
+        address=status.address,
+        security=status.security,
+        started_at=timestamp(status.started_at),
+        recovering=status.recovering,
+        hosts_total=status.hosts_total,
+        hosts_online=status.hosts_online,
+        hosts_pending=status.hosts_pending,
+        tasks_running=status.tasks_running,
+        attention=status.attention,
+        health=_health_to_wire(status.health),
+    )
+
+
+def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
+    return ManagerStatus(
+        manager_id=message.manager_id,
+        version=message.version,
+        pid=message.pid,
+        state_dir=message.state_dir,
+        address=message.address,
+        security=message.security,
+        started_at=instant(message.started_at),
+        recovering=message.recovering,
+        hosts_total=message.hosts_total,
+        hosts_online=message.hosts_online,
+        hosts_pending=message.hosts_pending,
+        tasks_running=message.tasks_running,
+        attention=tuple(message.attention),
+        health=_health_from_wire(message.health),
+    )
+
+
+def _health_to_wire(health: Health) -> wire.Health:
+    return wire.Health(
+        sessions=health.sessions,
+        commands_per_second=health.commands_per_second,
+        bytes_per_second=health.bytes_per_second,
+        commit_seconds=health.commit_seconds,
+        loop_lag_seconds=health.loop_lag_seconds,
+        memory_bytes=health.memory_bytes,
+        cpu_percent=health.cpu_percent,
+        write_queue=health.write_queue,
+        send_queue=health.send_queue,
+        database_bytes=health.database_bytes,
+        storage_error=health.storage_error,
+    )
+
+
+def _health_from_wire(message: wire.Health) -> Health:
+    return Health(
+        sessions=message.sessions,
+        commands_per_second=message.commands_per_second,
+        bytes_per_second=message.bytes_per_second,
+        commit_seconds=message.commit_seconds,
+        loop_lag_seconds=message.loop_lag_seconds,
+        memory_bytes=message.memory_bytes,
+        cpu_percent=message.cpu_percent,
+        write_queue=message.write_queue,
+        send_queue=message.send_queue,
+        database_bytes=message.database_bytes,
+        storage_error=message.storage_error,
+    )
+
+
+def host_to_wire(host: Host) -> wire.Host:
+    return wire.Host(
+        host_id=host.host_id,
+        name=host.name,
+        labels=host.labels,
+        admission=ADMISSIONS[host.admission],
+        online=host.online,
+        since=timestamp(host.since),
+        address=host.address,
+        os=host.os,
+        arch=host.arch,
+        agent_version=host.agent_version,
+        capacity=host.capacity,
+        vitals=None if host.vitals is None else _vitals_to_wire(host.vitals),
+        cpu_history=host.cpu_history,
+    )
+
+
+def host_from_wire(message: wire.Host) -> Host:
+    return Host(
+        host_id=message.host_id,
+        name=message.name,
+        labels=dict(message.labels),
+        admission=word(ADMISSIONS, message.admission),
+        online=message.online,
+        since=instant(message.since) if message.HasField("since") else None,
+        address=message.address,
+        os=message.os,
+        arch=message.arch,
+        agent_version=message.agent_version,
+        capacity=message.capacity,
+        vitals=_vitals_from_wire(message.vitals) if message.HasField("vitals") else None,
+        cpu_history=tuple(message.cpu_history),
+    )
+
+
+def _vitals_to_wire(vitals: Vitals) -> wire.HostVitals:
+    return wire.HostVitals(
+        cpu_percent=vitals.cpu_percent,
+        load_1m=vitals.load_1m,
+        memory_used=vitals.memory_used,
+        memory_total=vitals.memory_total,
+        disks=[agent.Disk(mount=d.mount, used=d.used, total=d.total) for d in vitals.disks],
+        running=vitals.running,
+        queued=vitals.queued,
+        cores=vitals.cores,
+        uptime=duration(vitals.uptime),
+        skew=duration(vitals.skew),
+    )
+
+
+def _vitals_from_wire(message: wire.HostVitals) -> Vitals:
+    return Vitals(
+        cpu_percent=message.cpu_percent,
+        load_1m=message.load_1m,
+        memory_used=message.memory_used,
+        memory_total=message.memory_total,
+        disks=tuple(Disk(disk.mount, disk.used, disk.total) for disk in message.disks),
+        running=message.running,
+        queued=message.queued,
+        cores=message.cores,
+        uptime=message.uptime.ToTimedelta(),
+        skew=message.skew.ToTimedelta(),
+    )
+
+
+def preview_to_wire(preview: TargetPreview) -> wire.TargetPreview:
+    return wire.TargetPreview(hosts=preview.hosts, offline=preview.offline, folded=preview.folded)
+
+
+def preview_from_wire(message: wire.TargetPreview) -> TargetPreview:
+    return TargetPreview(tuple(message.hosts), tuple(message.offline), message.folded)
+
+
+def output_limit(request: wire.ReadOutputRequest | wire.FollowOutputRequest, default: int) -> int:
+    """How many bytes a reply may hold."""
+    return min(request.limit, OUTPUT_MAX) if request.HasField("limit") else default
+
+
+def chunk_to_wire(chunk: OutputChunk) -> wire.OutputChunk:
+    return wire.OutputChunk(
+        position=chunk.position,
+        execution_id=chunk.execution_id,
+        host=chunk.host,
+        command=chunk.command,
+        stream=STREAMS[chunk.stream],
+        offset=chunk.offset,
+        data=chunk.data,
+        gap=chunk.gap,
+    )
+
+
+def chunk_from_wire(message: wire.OutputChunk) -> OutputChunk:
+    return OutputChunk(
+        position=message.position,
+        execution_id=message.execution_id,
+        host=message.host,
+        command=message.command,
+        stream=word(STREAMS, message.stream),
+        offset=message.offset,
+        data=message.data,
+        gap=message.gap,
+    )
+
+
+def changes_to_wire(changes: Changes) -> wire.Changes:
+    return wire.Changes(
+        hosts=changes.hosts,
+        tasks=changes.tasks,
+        output=changes.output,
+        all_tasks=changes.all_tasks,
+        manager=changes.manager,
+    )
+
+
+def changes_from_wire(message: wire.Changes) -> Changes:
+    return Changes(
+        hosts=message.hosts,
+        tasks=frozenset(message.tasks),
+        output=frozenset(message.output),
+        all_tasks=message.all_tasks,
+        manager=message.manager,
+    )
