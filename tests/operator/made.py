@@ -25,7 +25,7 @@ def made(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a type, with all their fields."""
     if kind in SCALARS:
         return SCALARS[kind]
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return st.builds(kind, **{name: made(hint) for name, hint in hints.items()})
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -1,0 +1,464 @@
+"""Client and server over a real unix socket, on one loop as gRPC wants it."""
+
+import asyncio
+import logging
+import socket
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+from tui_manager_protos.v1 import operator_pb2 as wire
+from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
+
+from tests.operator.recording import CALLS, EVERYTHING, RecordingOperator, call
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    ManagerError,
+    NotFoundError,
+    RefusedError,
+    StorageError,
+    UnreachableError,
+)
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Stream
+from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.domain.window import Page, Window
+from tui_manager.operator.api import Operator, OutputChunk
+from tui_manager.operator.client import connect
+from tui_manager.operator.convert import OUTPUT_MAX
+from tui_manager.operator.endpoint import socket_address, socket_path
+from tui_manager.operator.failure import FIELD, MESSAGE_MAX
+from tui_manager.operator.server import serve_operator
+from tui_manager.operator.watching import watching
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """Short enough for a socket, wherever pytest's own folders lie."""
+    with tempfile.TemporaryDirectory(prefix="tm-") as folder:
+        yield Path(folder) / "state"
+
+
+@pytest.fixture
+def recording() -> RecordingOperator:
+    return RecordingOperator()
+
+
+@pytest.fixture
+async def operator(recording: RecordingOperator, state_dir: Path) -> AsyncIterator[Operator]:
+    async with serve_operator(recording, state_dir), connect(state_dir) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("name", "arguments", "answer"), CALLS)
+async def test_each_call_arrives_and_is_answered(
+    operator: Operator,
+    recording: RecordingOperator,
+    name: str,
+    arguments: tuple[Any, ...],
+    answer: Any,
+) -> None:
+    recording.answers[name] = answer
+    assert await call(operator, name, arguments) == answer
+    assert recording.calls == [(name, *arguments)]
+
+
+async def test_defaults_are_those_of_the_protocol(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    await operator.read_output("e-1", Stream.STDOUT)
+    await operator.follow_output(7)
+    await operator.list_command_hosts(7, Window())
+    assert recording.calls == [
+        ("read_output", "e-1", Stream.STDOUT, 0, 1 << 20),
+        ("follow_output", 7, 0, "", 1 << 18),
+        ("list_command_hosts", 7, Window(), None),
+    ]
+
+
+async def test_what_is_asked_for_is_bounded(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    await operator.read_output("e-1", Stream.STDOUT, limit=1 << 40)
+    await operator.list_hosts(Window(limit=10**9))
+    assert recording.calls == [
+        ("read_output", "e-1", Stream.STDOUT, 0, OUTPUT_MAX),
+        ("list_hosts", Window(limit=1000)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidInputError("target", "Not known: wéb[01-02]\n\u2026 and %41 more."),
+        InvalidInputError("", "No field."),
+        NotFoundError("There is no task 7."),
+        IllegalMoveError("Task 7 has ended."),
+        RefusedError("Its name is taken."),
+        StorageError("The database is locked."),
+        UnreachableError("The manager ends."),
+        ManagerError("Something else."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_errors_come_back_as_they_were(
+    operator: Operator, recording: RecordingOperator, error: ManagerError
+) -> None:
+    recording.answers["start_task"] = error
+    with pytest.raises(ManagerError) as caught:
+        await operator.start_task(7)
+    assert type(caught.value) is type(error)
+    assert str(caught.value) == str(error)
+    assert getattr(caught.value, "field", None) == getattr(error, "field", None)
+
+
+async def test_a_long_message_is_cut(operator: Operator, recording: RecordingOperator) -> None:
+    recording.answers["start_task"] = NotFoundError("\U0001f600" * 100_000)
+    with pytest.raises(NotFoundError) as caught:
+        await operator.start_task(7)
+    assert str(caught.value) == "\U0001f600" * (MESSAGE_MAX - 1) + "…"
+
+
+async def test_a_defect_is_logged_and_named(
+    operator: Operator, recording: RecordingOperator, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording.answers["get_task"] = KeyError("secret detail")
+    with caplog.at_level(logging.ERROR), pytest.raises(ManagerError) as caught:
+        await operator.get_task(7)
+    assert type(caught.value) is ManagerError
+    assert "its log has the details (INTERNAL: KeyError)" in str(caught.value)
+    assert "secret detail" not in str(caught.value)
+    assert "OperatorService.GetTask failed" in caplog.text
+    assert "secret detail" in caplog.text
+    assert await operator.get_task_status(7)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        TaskSpec("web*", (CommandSpec("echo \udcff"),)),
+        TaskSpec("\udcff", ()),
+    ],
+)
+async def test_what_is_not_text_is_wrong_input(
+    operator: Operator, recording: RecordingOperator, spec: TaskSpec
+) -> None:
+    with pytest.raises(InvalidInputError, match="cannot be sent"):
+        await operator.create_task(spec)
+    with pytest.raises(InvalidInputError, match="cannot be sent"):
+        await operator.get_task(2**70)
+    assert recording.calls == []
+
+
+async def test_large_replies_pass(operator: Operator, recording: RecordingOperator) -> None:
+    labels = {f"key{i}": "v" * 128 for i in range(40)}
+    host = CALLS[1][2].rows[0]
+    rows = tuple(
+        Host(str(i), f"web{i}", labels, host.admission, True, None, "", "", "", "", 1)
+        for i in range(1000)
+    )
+    recording.answers["list_hosts"] = Page(rows, 1000, 1000)
+    assert (await operator.list_hosts(Window(limit=1000))).rows == rows
+    chunk = OutputChunk(1, "e-1", "web01", 0, Stream.STDOUT, 0, bytes(6 * 1024 * 1024))
+    recording.answers["read_output"] = (chunk,)
+    assert await operator.read_output("e-1", Stream.STDOUT) == (chunk,)
+
+
+async def test_giving_up_a_call_ends_it_on_the_other_side(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    recording.answers["start_task"] = hang
+    pending = asyncio.create_task(operator.start_task(7))
+    await began.wait()
+    pending.cancel()
+    await ended.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await pending
+
+
+async def test_two_clients_are_served_at_once(
+    operator: Operator, recording: RecordingOperator, state_dir: Path
+) -> None:
+    hold = asyncio.Event()
+    recording.answers["start_task"] = hold.wait
+    pending = asyncio.create_task(operator.start_task(7))
+    async with connect(state_dir) as other, watching(other) as changes:
+        assert await anext(changes) == EVERYTHING
+        assert await other.create_task(CALLS[10][1][0]) == 8
+        assert not pending.done()
+        hold.set()
+        await pending
+    assert await operator.get_task_status(7)
+
+
+# ------------------------------------------------------------------------------------ watching
+
+
+async def test_changes_come_as_they_are_made(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    queue: asyncio.Queue[Changes] = asyncio.Queue()
+
+    async def from_queue() -> AsyncIterator[Changes]:
+        while True:
+            yield await queue.get()
+
+    recording.changes = from_queue
+    async with watching(operator) as changes:
+        assert await anext(changes) == EVERYTHING
+        made = Changes(tasks=frozenset({1, 2}), output=frozenset({3}))
+        queue.put_nowait(made)
+        assert await anext(changes) == made
+        await recording.until_watching(1)
+    await recording.until_watching(0)
+
+
+async def test_a_watcher_that_is_cancelled_is_gone(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    seen = asyncio.Event()
+
+    async def look() -> None:
+        async for _ in operator.watch():
+            seen.set()
+
+    watcher = asyncio.create_task(look())
+    await seen.wait()
+    assert recording.watching == 1
+    watcher.cancel()
+    await recording.until_watching(0)
+
+
+async def test_watching_ends_with_the_manager(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    async with served(recording, state_dir) as (client, stop):
+        watcher = client.watch()
+        assert await anext(watcher) == EVERYTHING
+        await stop()
+        with pytest.raises(UnreachableError, match=r"The manager ends\."):
+            await anext(watcher)
+        assert recording.watching == 0
+        with pytest.raises(UnreachableError, match="has gone"):
+            await client.get_task(7)
+
+
+async def test_an_operator_that_ends_its_changes_ends_the_watch(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    async def nothing() -> AsyncIterator[Changes]:
+        return
+        yield
+
+    recording.changes = nothing
+    watcher = operator.watch()
+    assert await anext(watcher) == EVERYTHING
+    with pytest.raises(UnreachableError):
+        await anext(watcher)
+
+
+async def test_a_slow_reader_holds_the_changes_back(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    made = 0
+    large = Changes(tasks=frozenset(range(10**6, 10**6 + 200)))
+
+    async def without_end() -> AsyncIterator[Changes]:
+        nonlocal made
+        while True:
+            made += 1
+            yield large
+            await asyncio.sleep(0)
+
+    recording.changes = without_end
+    async with watching(operator) as changes:
+        assert await anext(changes) == EVERYTHING
+        before = -1
+        for _ in range(100):  # until nothing more is made while others are served
+            before = made
+            for _ in range(20):
+                await operator.get_task_status(7)
+            if before == made:
+                break
+        assert made == before
+        for _ in range(made):
+            assert await anext(changes) == large
+    await recording.until_watching(0)
+
+
+# ---------------------------------------------------------------------------------- the socket
+
+
+@asynccontextmanager
+async def served(
+    operator: Operator, state_dir: Path
+) -> AsyncIterator[tuple[Operator, Callable[[], Awaitable[None]]]]:
+    """A client, and a way to stop its server under it."""
+    async with AsyncExitStack() as serving:
+        await serving.enter_async_context(serve_operator(operator, state_dir))
+        async with connect(state_dir) as client:
+            yield client, serving.aclose
+
+
+async def test_only_its_owner_may_open_the_socket(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    state_dir.mkdir(mode=0o755)
+    async with serve_operator(recording, state_dir) as path:
+        assert path == state_dir.resolve() / "operator.sock"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
+        (state_dir / "later").touch()
+        assert stat.S_IMODE((state_dir / "later").stat().st_mode) & 0o400
+    assert [item.name for item in state_dir.iterdir()] == ["later"]
+
+
+async def test_a_long_state_path_gets_a_socket_in_the_runtime_folder(
+    recording: RecordingOperator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(state_dir.parent))
+    long = state_dir / ("long" * 30)
+    other = state_dir / ("long" * 31)
+    assert socket_path(long) != socket_path(other)
+    async with serve_operator(recording, long) as path:
+        assert path == socket_path(long)
+        assert path.parent == state_dir.parent / "tui-manager"
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        async with connect(long) as client:
+            assert await client.create_task(CALLS[10][1][0]) == 8
+    assert not path.exists()
+
+
+def test_a_socket_path_is_used_up_to_its_limit() -> None:
+    root = Path("/tmp").resolve()
+    room = 103 - len(f"{root}/x/operator.sock") + 1
+    assert socket_path(root / ("x" * room)).parent == root / ("x" * room)
+    assert len(bytes(socket_path(root / ("x" * room)))) == 103
+    assert socket_path(root / ("x" * (room + 1))).parent != root / ("x" * (room + 1))
+    assert socket_path(root / ("ü" * (room // 2 + 1))).name != "operator.sock"
+
+
+@pytest.mark.parametrize("name", ["with blank", "100%41", "a?b#c", "ünicode"])
+async def test_any_folder_name_will_do(
+    recording: RecordingOperator, state_dir: Path, name: str
+) -> None:
+    async with serve_operator(recording, state_dir / name) as path:
+        assert path.is_socket()
+        async with connect(state_dir / name) as client:
+            assert await client.create_task(CALLS[10][1][0]) == 8
+
+
+async def test_a_link_to_the_state_folder_leads_to_its_manager(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    async with serve_operator(recording, state_dir):
+        link = state_dir.parent / "link"
+        link.symlink_to(state_dir)
+        async with connect(link) as client:
+            assert await client.create_task(CALLS[10][1][0]) == 8
+
+
+async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    state_dir.mkdir(mode=0o700)
+    path = socket_path(state_dir)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. Start one with"):
+        async with connect(state_dir):
+            pass
+    async with serve_operator(recording, state_dir), connect(state_dir) as client:
+        assert await client.create_task(CALLS[10][1][0]) == 8
+
+
+async def test_without_a_manager_there_is_a_clear_error(state_dir: Path) -> None:
+    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. Start one with"):
+        async with connect(state_dir):
+            pass
+
+
+async def test_a_manager_that_comes_back_is_found_again(
+    operator: Operator, recording: RecordingOperator, state_dir: Path
+) -> None:
+    async with served(recording, state_dir / "x") as (client, stop):
+        await stop()
+        with pytest.raises(UnreachableError):
+            await client.get_task(7)
+        async with serve_operator(recording, state_dir / "x"):
+            await until_answered(client)
+
+
+async def until_answered(client: Operator) -> None:
+    """Asks again while the channel waits for its backoff, 0.1 s at first."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await client.get_task(7)
+            except UnreachableError:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+async def test_a_file_in_the_way_is_not_removed(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    state_dir.mkdir(mode=0o700)
+    socket_path(state_dir).write_text("mine")
+    with pytest.raises(StorageError, match="cannot be made"):
+        async with serve_operator(recording, state_dir):
+            pass
+    assert socket_path(state_dir).read_text() == "mine"
+
+
+# ------------------------------------------------------------------- what other clients may send
+
+
+@pytest.fixture
+async def stub(recording: RecordingOperator, state_dir: Path) -> AsyncIterator[Any]:
+    async with (
+        serve_operator(recording, state_dir) as path,
+        aio.insecure_channel(socket_address(path)) as channel,
+    ):
+        yield OperatorServiceStub(channel)
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "field"),
+    [
+        ("ReadOutput", wire.ReadOutputRequest(execution_id="e-1"), "stream"),
+        ("CreateTask", wire.CreateTaskRequest(spec=wire.TaskSpec(batches="1")), "batches"),
+    ],
+)
+async def test_requests_that_cannot_be_read_are_wrong_input(
+    stub: Any, recording: RecordingOperator, name: str, request_: Any, field: str
+) -> None:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await getattr(stub, name)(request_)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert dict(caught.value.trailing_metadata())[FIELD] == field
+    assert recording.calls == []
+
+
+async def test_calls_that_are_not_built_are_unimplemented(stub: Any) -> None:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await stub.PauseTask(wire.PauseTaskRequest(task_id=1))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

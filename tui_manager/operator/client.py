@@ -1,0 +1,219 @@
+"""The operator's API of a manager in another process, over its unix socket."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from grpc import aio
+from tui_manager_protos.v1 import operator_pb2 as wire
+from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError, UnreachableError
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
+from tui_manager.domain.window import Page, Window
+from tui_manager.operator import convert, convert_task
+from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
+from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
+from tui_manager.operator.failure import error_of
+
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
+
+_PROBE = 2.0  # seconds until a socket whose owner does not answer counts as dead
+_RECONNECT = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+@asynccontextmanager
+async def connect(state_dir: Path) -> AsyncIterator[Operator]:
+    """The manager that runs on `state_dir`, until the block is left.
+
+    Raises UnreachableError at once when none does, or it is another user's.
+    """
+    path = socket_path(state_dir)
+    await _probe(path, state_dir)
+    channel = aio.insecure_channel(socket_address(path), options=(*OPTIONS, *_RECONNECT))
+    async with channel:
+        yield SocketOperator(channel, str(state_dir))
+
+
+async def _probe(path: Path, state_dir: Path) -> None:
+    """Asks the kernel whether somebody listens: gRPC would only say so after its own backoff."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            async with asyncio.timeout(_PROBE):
+                await asyncio.get_running_loop().sock_connect(probe, str(path))
+        except PermissionError as error:
+            raise UnreachableError(
+                f"The manager on {state_dir} belongs to another user; run this as that user."
+            ) from error
+        except OSError as error:  # no file, no listener, or no answer in time
+            raise UnreachableError(
+                f"No manager runs on {state_dir}. Start one with: "
+                f"tui-manager serve --state-dir {state_dir}"
+            ) from error
+    _check_owner(path)
+
+
+def _check_owner(path: Path) -> None:
+    """A runtime folder may lie in /tmp: what another user put there must not get our secrets."""
+    try:
+        owner = path.stat().st_uid
+    except FileNotFoundError as error:
+        raise UnreachableError(f"The manager that listened on {path} has gone.") from error
+    if owner != os.geteuid() != 0:
+        raise UnreachableError(f"The socket {path} belongs to another user and is not trusted.")
+
+
+class SocketOperator:
+    """An Operator whose calls go over a channel."""
+
+    def __init__(self, channel: aio.Channel, state_dir: str) -> None:
+        self._stub = OperatorServiceStub(channel)
+        self._state_dir = state_dir
+
+    async def manager_status(self) -> ManagerStatus:
+        """See Operator."""
+        reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
+        return convert.status_from_wire(reply)
+
+    async def list_hosts(self, window: Window) -> Page[Host]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListHosts,
+            lambda: wire.ListHostsRequest(window=convert.window_to_wire(window)),
+        )
+        return convert.page_from_wire(map(convert.host_from_wire, reply.hosts), reply.size)
+
+    async def list_tasks(self, window: Window) -> Page[Task]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListTasks,
+            lambda: wire.ListTasksRequest(window=convert.window_to_wire(window)),
+        )
+        return convert.page_from_wire(map(convert_task.task_from_wire, reply.tasks), reply.size)
+
+    async def list_command_hosts(
+        self, task_id: int, window: Window, command: int | None = None
+    ) -> Page[CommandHost]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListCommandHosts,
+            lambda: wire.ListCommandHostsRequest(
+                task_id=task_id, window=convert.window_to_wire(window), command=command
+            ),
+        )
+        rows = map(convert_task.command_host_from_wire, reply.command_hosts)
+        return convert.page_from_wire(rows, reply.size)
+
+    async def get_task(self, task_id: int) -> TaskDetail:
+        """See Operator."""
+        reply = await self._call(self._stub.GetTask, lambda: wire.GetTaskRequest(task_id=task_id))
+        return convert_task.detail_from_wire(reply)
+
+    async def get_task_status(self, task_id: int) -> TaskStatus:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.GetTaskStatus, lambda: wire.GetTaskStatusRequest(task_id=task_id)
+        )
+        return convert.word(convert_task.TASK_STATUSES, reply.status)
+
+    async def get_task_progress(self, task_id: int) -> Progress:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.GetTaskProgress, lambda: wire.GetTaskProgressRequest(task_id=task_id)
+        )
+        return convert_task.progress_from_wire(reply)
+
+    async def preview_target(self, target: str) -> TargetPreview:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.PreviewTarget, lambda: wire.PreviewTargetRequest(target=target)
+        )
+        return convert.preview_from_wire(reply)
+
+    async def create_task(self, spec: TaskSpec) -> int:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.CreateTask,
+            lambda: wire.CreateTaskRequest(spec=convert_task.spec_to_wire(spec)),
+        )
+        return reply.task_id
+
+    async def start_task(self, task_id: int) -> None:
+        """See Operator."""
+        await self._call(self._stub.StartTask, lambda: wire.StartTaskRequest(task_id=task_id))
+
+    async def cancel_task(self, task_id: int) -> None:
+        """See Operator."""
+        await self._call(self._stub.CancelTask, lambda: wire.CancelTaskRequest(task_id=task_id))
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> Sequence[OutputChunk]:
+        """See Operator; a limit above 2 MiB counts as 2 MiB."""
+        reply = await self._call(
+            self._stub.ReadOutput,
+            lambda: wire.ReadOutputRequest(
+                execution_id=execution_id,
+                stream=convert.STREAMS[stream],
+                offset=offset,
+                limit=limit,
+            ),
+        )
+        return tuple(map(convert.chunk_from_wire, reply.chunks))
+
+    async def follow_output(
+        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
+    ) -> Sequence[OutputChunk]:
+        """See Operator; a limit above 2 MiB counts as 2 MiB."""
+        reply = await self._call(
+            self._stub.FollowOutput,
+            lambda: wire.FollowOutputRequest(
+                task_id=task_id, after=after, host_id=host_id, limit=limit
+            ),
+        )
+        return tuple(map(convert.chunk_from_wire, reply.chunks))
+
+    async def watch(self) -> AsyncIterator[Changes]:
+        """See Operator."""
+        stream = self._stub.WatchChanges(wire.WatchChangesRequest())
+        try:
+            with self._errors():
+                async for message in stream:
+                    yield convert.changes_from_wire(message)
+        finally:
+            stream.cancel()
+        raise UnreachableError(f"The manager on {self._state_dir} has gone.")
+
+    async def _call(
+        self,
+        call: Callable[[_Request], Awaitable[_Reply]],
+        make: Callable[[], _Request],
+    ) -> _Reply:
+        """One call; a request that cannot be put on the wire is the caller's wrong input."""
+        try:
+            request = make()
+        except (ValueError, OverflowError) as error:  # not UTF-8, or a number out of bounds
+            raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
+        with self._errors():
+            return await call(request)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except aio.AioRpcError as failure:
+            raise error_of(failure, self._state_dir) from failure

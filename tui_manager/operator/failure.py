@@ -1,0 +1,77 @@
+"""Errors between the wire and the domain: which gRPC status says which ManagerError."""
+
+import grpc
+from grpc import aio
+
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    ManagerError,
+    NotFoundError,
+    RefusedError,
+    StorageError,
+    UnreachableError,
+)
+
+# Marks what the manager says itself; its value is the field of an InvalidInputError, else empty.
+FIELD = "tui-manager-field"
+MESSAGE_MAX = 2000  # characters of an error: a status travels in a header, which is bounded
+
+CODES: dict[type[ManagerError], grpc.StatusCode] = {
+    NotFoundError: grpc.StatusCode.NOT_FOUND,
+    IllegalMoveError: grpc.StatusCode.FAILED_PRECONDITION,
+    RefusedError: grpc.StatusCode.PERMISSION_DENIED,
+    StorageError: grpc.StatusCode.ABORTED,
+    UnreachableError: grpc.StatusCode.UNAVAILABLE,
+    InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
+}
+ERRORS = {code: kind for kind, code in CODES.items() if kind is not InvalidInputError}
+
+
+def code_of(error: ManagerError) -> grpc.StatusCode:
+    """UNKNOWN for an error without a status of its own."""
+    return next(
+        (code for kind, code in CODES.items() if isinstance(error, kind)), grpc.StatusCode.UNKNOWN
+    )
+
+
+def message_of(error: ManagerError) -> str:
+    """The error's sentence, cut where it is too long for a header."""
+    message = str(error)
+    return message if len(message) <= MESSAGE_MAX else f"{message[: MESSAGE_MAX - 1]}…"
+
+
+def field_of(error: ManagerError) -> str:
+    """The field of an InvalidInputError as the header can hold it."""
+    field = error.field if isinstance(error, InvalidInputError) else ""
+    return field.encode("ascii", "replace").decode()
+
+
+def error_of(failure: aio.AioRpcError, state_dir: str) -> ManagerError:
+    """The error that the manager raised, or a sentence for what gRPC itself says.
+
+    Args:
+        failure: how a call ended.
+        state_dir: whose manager was called.
+    """
+    code, message = failure.code(), failure.details() or ""
+    field = dict(failure.trailing_metadata()).get(FIELD)
+    if field is None:
+        return _of_grpc(code, message, state_dir)
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return InvalidInputError(str(field), message)
+    return ERRORS.get(code, ManagerError)(message)
+
+
+def _of_grpc(code: grpc.StatusCode, message: str, state_dir: str) -> ManagerError:
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return UnreachableError(f"The manager on {state_dir} has gone.")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return ManagerError(
+            f"The manager on {state_dir} is of another version and does not know this call."
+        )
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return InvalidInputError("size", f"That is too much for one call: {message}")
+    return ManagerError(
+        f"The manager on {state_dir} failed; its log has the details ({code.name}: {message})."
+    )
