@@ -140,17 +140,33 @@ async def run_manager(settings: Settings) -> AsyncIterator[RunningManager]:
 @contextlib.asynccontextmanager
 async def _background(parts: _Parts) -> AsyncIterator[None]:
     """What runs beside the calls: sending, judging silence, counting. One that dies ends all."""
-    async with asyncio.TaskGroup() as group:
-        running = [
-            group.create_task(parts.dispatch.run(), name="dispatch"),
-            group.create_task(parts.silence.run(), name="silence"),
-            group.create_task(parts.statistics.run(), name="statistics"),
-        ]
-        try:
-            yield
-        finally:
-            for task in running:
-                task.cancel()
+    owner = asyncio.current_task()
+    dead: list[BaseException] = []
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            log.critical(
+                "a part of the manager died", exc_info=error, extra={"part": task.get_name()}
+            )
+            dead.append(error)
+            if owner:
+                owner.cancel()
+
+    running = [
+        asyncio.create_task(parts.dispatch.run(), name="dispatch"),
+        asyncio.create_task(parts.silence.run(), name="silence"),
+        asyncio.create_task(parts.statistics.run(), name="statistics"),
+    ]
+    for task in running:
+        task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+        if dead:
+            raise dead[0]
 
 
 async def _operator(settings: Settings, parts: _Parts, address: str) -> InProcessOperator:

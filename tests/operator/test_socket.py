@@ -23,7 +23,6 @@ from tui_manager.domain.errors import (
     InvalidInputError,
     ManagerError,
     NotFoundError,
-    RefusedError,
     StorageError,
     UnreachableError,
 )
@@ -102,7 +101,6 @@ async def test_what_is_asked_for_is_bounded(
         InvalidInputError("", "No field."),
         NotFoundError("There is no task 7."),
         IllegalMoveError("Task 7 has ended."),
-        RefusedError("Its name is taken."),
         StorageError("The database is locked."),
         UnreachableError("The manager ends."),
         ManagerError("Something else."),

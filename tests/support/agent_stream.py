@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
-
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 

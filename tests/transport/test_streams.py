@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc.aio
 import pytest
+from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import AgentStream, dial
 from tests.support.waiting import wait_until
@@ -18,7 +19,6 @@ from tui_manager.domain.task import CommandHost, CommandSpec, TaskSpec
 from tui_manager.domain.window import Window
 from tui_manager.runtime import RunningManager, run_manager
 from tui_manager.settings import Settings
-from tui_manager_protos.v1 import agent_pb2 as pb
 
 
 @pytest.fixture
@@ -222,8 +222,10 @@ async def test_what_breaks_the_rules_ends_the_session_and_nothing_else(
         await other.hello("web02")
         task_id = await _started(manager)
         run = (await agent.read()).run_command
-        for part in (*report.results, *report.output):
-            part.execution_id = run.execution_id
+        for result in report.results:
+            result.execution_id = run.execution_id
+        for output in report.output:
+            output.execution_id = run.execution_id
         disconnect = await _refusal(agent, pb.AgentMessage(report=report))
         assert disconnect.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
         run = (await other.read()).run_command

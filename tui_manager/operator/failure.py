@@ -8,7 +8,6 @@ from tui_manager.domain.errors import (
     InvalidInputError,
     ManagerError,
     NotFoundError,
-    RefusedError,
     StorageError,
     UnreachableError,
 )
@@ -20,7 +19,6 @@ MESSAGE_MAX = 2000  # characters of an error: a status travels in a header, whic
 CODES: dict[type[ManagerError], grpc.StatusCode] = {
     NotFoundError: grpc.StatusCode.NOT_FOUND,
     IllegalMoveError: grpc.StatusCode.FAILED_PRECONDITION,
-    RefusedError: grpc.StatusCode.PERMISSION_DENIED,
     StorageError: grpc.StatusCode.ABORTED,
     UnreachableError: grpc.StatusCode.UNAVAILABLE,
     InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,

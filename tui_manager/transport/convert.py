@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
+from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.host import Disk, Vitals
@@ -25,7 +26,6 @@ from tui_manager.domain.report import (
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
 from tui_manager.service.hosts import OpenedSession
 from tui_manager.service.limits import Limits
-from tui_manager_protos.v1 import agent_pb2 as pb
 
 PROTOCOL_VERSION = 1
 Key = TypeVar("Key")

@@ -9,6 +9,8 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from tui_manager_protos.v1 import agent_pb2 as pb
+from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.domain.report import Resume, ResumeAction
@@ -19,8 +21,6 @@ from tui_manager.service.tasks import TaskService
 from tui_manager.transport import convert
 from tui_manager.transport.session import Session
 from tui_manager.transport.sessions import Sessions
-from tui_manager_protos.v1 import agent_pb2 as pb
-from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 
 log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[pb.AgentMessage, pb.ManagerMessage]

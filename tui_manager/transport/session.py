@@ -4,10 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from tui_manager_protos.v1 import agent_pb2 as pb
+
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import Acknowledged, Run
 from tui_manager.transport import convert
-from tui_manager_protos.v1 import agent_pb2 as pb
 
 RUNS_MAX = 64  # commands that wait on a session; beyond, they stay unsent in the database
 

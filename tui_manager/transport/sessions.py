@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 
+from tui_manager_protos.v1 import agent_pb2 as pb
+
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import Run
 from tui_manager.transport.convert import disconnect
 from tui_manager.transport.session import Session
-from tui_manager_protos.v1 import agent_pb2 as pb
 
 _RETURN_AFTER = timedelta(seconds=1)  # an agent that is told to come back waits at least so long
 
