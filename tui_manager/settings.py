@@ -1,12 +1,15 @@
-"""Every setting of the manager, with its default. Where values come from is `cli/config.py`."""
+"""Every setting of the manager, with its default and bounds. Where values come from is
+`cli/config.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from platformdirs import user_log_path, user_state_path
 
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task import KILL_GRACE, OUTPUT_LIMIT
 
 APP = "tui-manager"
@@ -39,3 +42,69 @@ class Settings:
     output_limit: int = OUTPUT_LIMIT
     free_disk: int = 256 * 1024 * 1024
     groups: Mapping[str, str] = field(default_factory=dict)
+
+
+# The least and the most that a duration may be.
+DURATIONS: Mapping[str, tuple[timedelta, timedelta]] = {
+    "lost_after": (timedelta(seconds=1), timedelta(days=7)),
+    "heartbeat": (timedelta(milliseconds=100), timedelta(minutes=10)),
+    "kill_grace": (timedelta(0), timedelta(hours=1)),
+}
+
+# The same for sizes, in bytes.
+SIZES: Mapping[str, tuple[int, int]] = {
+    "output_limit": (1024, 16 << 30),
+    "free_disk": (0, 1 << 50),
+}
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT; an IPv6 address stands in brackets.
+
+    Raises:
+        InvalidInputError: there is no host, or the port is not from 0 to 65535.
+    """
+    host, colon, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""  # an IPv6 address without brackets: where it ends is anybody's guess
+    # Nobody's port has more than 5 digits; int() would take a million of them.
+    known = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535
+    if not (colon and host and known):
+        raise InvalidInputError(
+            "listen",
+            f"{address!r} is not an address: HOST:PORT, the port from 0 to 65535, "
+            "an IPv6 address in brackets.",
+        )
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nothing but this machine can reach `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_security(settings: Settings) -> None:
+    """Raises InvalidInputError unless a manager may listen with these settings.
+
+    Without TLS anybody who reaches the port could pose as a host or as the manager, so it stays on
+    loopback, and has to be asked for by name.
+    """
+    host, _ = split_address(settings.listen)
+    if not is_loopback(host):
+        raise InvalidInputError(
+            "listen",
+            f"Refusing to listen on {settings.listen}: this version has no TLS, and whoever "
+            "reaches the port could pose as a host. Only a loopback address is allowed: "
+            "--listen 127.0.0.1:7443 --insecure.",
+        )
+    if not settings.insecure:
+        raise InvalidInputError(
+            "insecure",
+            f"This version has no TLS, so a manager on {settings.listen} would be insecure. "
+            "It is on loopback; add --insecure to start it all the same.",
+        )

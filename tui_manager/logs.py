@@ -1,0 +1,131 @@
+"""Logs of the manager: one line a record, `time level logger message key=value…`.
+
+Whoever logs passes ids as fields, `log.info("command sent", extra={"task": 7, "host": "web01"})`,
+and the formatter appends every one of them.
+"""
+
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.settings import APP, Settings
+
+FILE_BYTES = 10_000_000  # of one log file
+OLD_FILES = 5
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class FieldFormatter(logging.Formatter):
+    """Renders a record as one line; a traceback follows on indented lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of a record."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        parts = [
+            moment.replace("+00:00", "Z"),
+            record.levelname.lower(),
+            record.name,
+            _visible(record.getMessage()),
+            *(f"{key}={_value(value)}" for key, value in vars(record).items() if key not in _OWN),
+        ]
+        lines = [" ".join(parts)]
+        if record.exc_info:
+            lines += [
+                f"    {_visible(line)}"
+                for line in self.formatException(record.exc_info).split("\n")
+            ]
+        return "\n".join(lines)
+
+
+class _PrivateFile(RotatingFileHandler):
+    """A rotating file that its owner alone can read."""
+
+    def _open(self) -> io.TextIOWrapper:
+        file = _private(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return io.TextIOWrapper(open(file, "ab"), encoding=self.encoding, errors=self.errors)
+
+
+def log_to_file(settings: Settings) -> Path:
+    """Sends all logs to a rotating file in the log folder, and returns its path.
+
+    Raises:
+        StorageError: the folder or the file cannot be written.
+    """
+    path = settings.log_dir / f"{APP}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler = _PrivateFile(
+            path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8", errors="replace"
+        )
+    except OSError as error:
+        raise StorageError(f"The log file {path} cannot be written: {error.strerror}.") from error
+    _install(handler)
+    return path
+
+
+def log_to_stderr() -> None:
+    """Sends all logs to stderr."""
+    _install(logging.StreamHandler(sys.stderr))
+
+
+@contextmanager
+def redirect_stderr_for_dashboard(path: Path) -> Iterator[None]:
+    """Keeps file descriptor 2 off the screen until left: what is written there goes to `path`,
+    while `sys.__stderr__`, on which Textual draws, still reaches the terminal.
+
+    gRPC's C core writes to file descriptor 2 and reads GRPC_VERBOSITY when it is loaded, so this
+    comes before the first import of grpc.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    before, screen = sys.__stderr__, os.dup(2)
+    with open(screen, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:
+        log = _private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.dup2(log, 2)
+        os.close(log)
+        sys.__stderr__ = terminal  # type: ignore[misc]  # Final for those who only read it
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            sys.__stderr__ = before  # type: ignore[misc]
+            os.dup2(screen, 2)
+
+
+def _install(handler: logging.Handler) -> None:
+    handler.setFormatter(FieldFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+
+
+def _private(path: str | Path, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+def _value(value: object) -> str:
+    """A field's value, quoted when a reader could not tell where it ends."""
+    text = str(value)
+    if text and text.isprintable() and not set(text) & set(' ="\\'):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _visible(text: str) -> str:
+    """`text` on one line: what a host said cannot make up records of its own."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
