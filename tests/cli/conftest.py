@@ -1,0 +1,46 @@
+"""What the tests of the command line share: a manager in memory, and nothing of this machine."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.fake import FakeOperator
+from tui_manager.cli import hosts, output, run, task
+from tui_manager.operator.api import Operator
+
+Connect = Callable[[Callable[[], FakeOperator]], None]
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Configuration, state and logs of this test alone."""
+    for name in ("CONFIG", "STATE", "DATA", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    for name in ("TUI_MANAGER_STATE_DIR", "TUI_MANAGER_LISTEN"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def config_file(own_folders: Path) -> Path:
+    """Where the configuration file of this test would lie."""
+    path = own_folders / "config" / "tui-manager" / "config.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Lets every command talk to the operator that the test makes, on the command's own loop."""
+
+    def use(make: Callable[[], FakeOperator]) -> None:
+        @asynccontextmanager
+        async def connect(state_dir: Path) -> AsyncIterator[Operator]:
+            yield make()
+
+        for module in (hosts, output, run, task):
+            monkeypatch.setattr(module, "connect", connect)
+
+    return use

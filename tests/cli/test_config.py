@@ -1,0 +1,175 @@
+"""Settings: their sources, their order, and what is said of bad ones."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tui_manager.cli.config import NAMES, load
+from tui_manager.cli.main import main
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.settings import Settings, check_security, is_loopback, split_address
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('state_dir = "/from/file"\nlisten = "127.0.0.1:1"\nkill_grace = "500ms"\n')
+    environment = {"TUI_MANAGER_STATE_DIR": "/from/environment", "TUI_MANAGER_LISTEN": "[::1]:2"}
+    config = load({"state_dir": "/from/line", "insecure": True}, environment, path)
+    assert config.settings.state_dir == Path("/from/line")
+    assert config.settings.listen == "[::1]:2"
+    assert config.settings.kill_grace == timedelta(milliseconds=500)
+    assert config.sources["state_dir"] == "command line"
+    assert config.sources["listen"] == "environment TUI_MANAGER_LISTEN"
+    assert config.sources["kill_grace"] == f"file {path}"
+    assert config.sources["heartbeat"] == "default"
+
+
+def test_without_anything_all_is_default(tmp_path: Path) -> None:
+    config = load({}, {}, tmp_path / "none.toml")
+    assert config.settings == Settings()
+    assert set(config.sources.values()) == {"default"}
+
+
+def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        'state_dir = "~/state"\nlog_dir = "/logs"\nlisten = "localhost:0"\ninsecure = true\n'
+        'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
+        'free_disk = 4096\n[groups]\nweb = "role=web"\n'
+    )
+    config = load({}, {}, path)
+    assert set(config.sources.values()) == {f"file {path}"}
+    assert config.settings == Settings(
+        state_dir=Path.home() / "state",
+        log_dir=Path("/logs"),
+        listen="localhost:0",
+        insecure=True,
+        lost_after=timedelta(minutes=2),
+        heartbeat=timedelta(seconds=7),
+        kill_grace=timedelta(seconds=1.5),
+        output_limit=32 << 20,
+        free_disk=4096,
+        groups={"web": "role=web"},
+    )
+
+
+def test_a_relative_state_dir_on_the_line_is_meant_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load({"state_dir": "here"}, {}, tmp_path / "none.toml")
+    assert config.settings.state_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "words"),
+    [
+        ("colour = 1", "colour", "there is no setting 'colour'; there are state_dir"),
+        ("kill_grace = 'soon'", "kill_grace", "'soon': expected a number of seconds"),
+        ("kill_grace = '2h'", "kill_grace", "from 0s to 1h"),
+        ("kill_grace = -1", "kill_grace", "from 0s to 1h"),
+        ("kill_grace = true", "kill_grace", "expected a number of seconds"),
+        ("lost_after = '999999999d'", "lost_after", "from 1s to 7d"),
+        ("heartbeat = '10m'", "heartbeat", "shorter than lost_after"),
+        ("output_limit = '1 MB'", "output_limit", "16MiB"),
+        ("output_limit = 1", "output_limit", "from 1KiB to 16GiB"),
+        ("listen = 'here'", "listen", "HOST:PORT"),
+        ("listen = '127.0.0.1:65536'", "listen", "HOST:PORT"),
+        ("listen = 7443", "listen", "HOST:PORT"),
+        ("insecure = 'yes'", "insecure", "true or false"),
+        ("state_dir = ''", "state_dir", "absolute path"),
+        ("state_dir = 'here'", "state_dir", "absolute path"),
+        ("state_dir = '~nobody-of-that-name/x'", "state_dir", "home directory"),
+        ("groups = 'web'", "groups", "[groups]"),
+        ("groups = {web = 1}", "groups", "group web needs a target"),
+        ("groups = {'a b' = '@all'}", "groups", "not a group's name"),
+        ("= 1", "config", "line 1"),
+    ],
+)
+def test_a_bad_file_is_named_with_key_value_and_what_is_allowed(
+    config_file: Path, capsys: pytest.CaptureFixture[str], line: str, key: str, words: str
+) -> None:
+    config_file.write_text(line)
+    assert main(["config"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("tui-manager: ")
+    assert str(config_file) in said
+    assert words in said
+    with pytest.raises(InvalidInputError) as error:
+        load({}, {}, config_file)
+    assert error.value.field == key
+
+
+def test_a_file_that_cannot_be_read(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config_file.mkdir()
+    assert main(["hosts"]) == 2
+    assert f"{config_file} cannot be used: Is a directory." in capsys.readouterr().err
+    config_file.rmdir()
+    config_file.write_bytes(b"\xff")
+    assert main(["hosts"]) == 2
+
+
+def test_a_bad_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUI_MANAGER_LISTEN", "nonsense")
+    assert main(["config"]) == 2
+    assert "environment TUI_MANAGER_LISTEN: listen = 'nonsense'" in capsys.readouterr().err
+
+
+def test_config_prints_every_setting(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config_file.write_text('kill_grace = "90s"\n[groups]\nweb = "role=web"')
+    assert main(["config", "--listen", "127.0.0.1:0"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["SETTING", "VALUE", "FROM"]
+    assert [line.split()[0] for line in lines[1:]] == list(NAMES)
+    found = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines[1:]}
+    assert found["kill_grace"].split(maxsplit=1) == ["90s", f"file {config_file}"]
+    assert found["listen"].split(maxsplit=1) == ["127.0.0.1:0", "command line"]
+    assert found["groups"].startswith("web = 'role=web'")
+
+
+def test_config_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--insecure", "config", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert tuple(found) == NAMES
+    assert found["insecure"] == {"value": True, "source": "command line"}
+    assert found["lost_after"] == {"value": "5m", "source": "default"}
+    assert found["output_limit"] == {"value": "16MiB", "source": "default"}
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [("127.0.0.1:7443", "127.0.0.1", 7443), ("[::1]:0", "::1", 0), ("web:65535", "web", 65535)],
+)
+def test_addresses(address: str, host: str, port: int) -> None:
+    assert split_address(address) == (host, port)
+
+
+@pytest.mark.parametrize("address", ["", ":1", "a", "a:", "a:x", "a:-1", "a:65536", "::1:80"])
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(InvalidInputError, match="HOST:PORT"):
+        split_address(address)
+
+
+def test_what_is_loopback() -> None:
+    assert all(map(is_loopback, ("127.0.0.1", "127.1.2.3", "::1", "localhost")))
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.org", "")))
+
+
+def test_a_manager_without_tls_stays_on_loopback_and_is_asked_for() -> None:
+    check_security(Settings(insecure=True))
+    with pytest.raises(InvalidInputError, match="--insecure"):
+        check_security(Settings())
+    with pytest.raises(InvalidInputError, match="no TLS"):
+        check_security(Settings(listen="0.0.0.0:7443", insecure=True))
+
+
+@pytest.mark.parametrize("options", [["serve"], ["serve", "--listen", "0.0.0.0:0", "--insecure"]])
+def test_serve_refuses_what_is_not_safe(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(options) == 2
+    assert "--insecure" in capsys.readouterr().err

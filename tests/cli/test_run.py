@@ -1,0 +1,335 @@
+"""`run`: what is printed, in all its modes, and the exit status."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Connect
+from tests.cli.fake import FakeOperator
+from tests.cli.script import scripted
+from tui_manager.cli.main import main
+from tui_manager.cli.run import who
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+
+FAILED = CommandHostStatus.FAILED
+Script = Callable[[FakeOperator], Awaitable[None]]
+
+
+def run(connect_to: Connect, script: Script, *options: str) -> tuple[int, FakeOperator]:
+    """Runs a command on web01 and web02, which do what `script` says once it is started."""
+    operators: list[FakeOperator] = []
+    connect_to(lambda: scripted(operators, script, "web01", "web02"))
+    code = main(["run", "@all", *options, "--", "hostname", "-f"])
+    return code, operators[0]
+
+
+async def nothing(_operator: FakeOperator) -> None:
+    """The hosts are silent."""
+
+
+async def both_complete(operator: FakeOperator) -> None:
+    """Both print and complete."""
+    for host in ("web01", "web02"):
+        operator.say(host, "same\n")
+        operator.end(host)
+
+
+async def one_fails(operator: FakeOperator) -> None:
+    """web02 writes to both streams and fails."""
+    operator.say("web01", "fine\n")
+    operator.end("web01")
+    operator.say("web02", "out\n")
+    operator.say("web02", "err\n", Stream.STDERR)
+    operator.end("web02", FAILED, Reason.EXIT_CODE, exit_code=3)
+
+
+def test_lines_carry_the_host_and_keep_their_stream(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, operator = run(connect_to, one_fails)
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert out == "web01: fine\nweb02: out\n"
+    assert err == "web02: err\ntui-manager: 1 completed, 1 failed: web02 exit code 3\n"
+    assert operator.specs[1].commands[0].text == "hostname -f"
+
+
+def test_all_completed_is_0(connect_to: Connect, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = run(connect_to, both_complete)
+    assert code == 0
+    assert capsys.readouterr().err == "tui-manager: 2 completed\n"
+
+
+def test_lines_and_characters_may_come_in_pieces(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def pieces(operator: FakeOperator) -> None:
+        euro = "€".encode()
+        operator.say("web01", b"one " + euro[:1])
+        operator.say("web02", "other\r\nbad \udcff".encode(errors="surrogateescape"))
+        operator.say("web01", euro[1:] + b"\n\nlast " + euro[:2])
+        operator.say("web02", b"", gap=7)
+        operator.end("web01")
+        operator.end("web02")
+
+    assert run(connect_to, pieces)[0] == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "web02: other",
+        "web01: one €",
+        "web01: ",
+        "web01: last \N{REPLACEMENT CHARACTER}",
+        "web02: bad \N{REPLACEMENT CHARACTER}[7 bytes are gone]",
+    ]
+
+
+def test_stdout_and_stderr_keep_their_order_in_one_place(
+    connect_to: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def in_turns(operator: FakeOperator) -> None:
+        operator.say("web01", "1\n")
+        operator.say("web01", "2\n", Stream.STDERR)
+        operator.say("web01", "3\n")
+        operator.end("web01")
+        operator.end("web02")
+
+    path = tmp_path / "both"
+    with path.open("a") as out, path.open("a") as err:
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stderr", err)
+        run(connect_to, in_turns)
+    assert path.read_text().startswith("web01: 1\nweb01: 2\nweb01: 3\n")
+
+
+def test_lines_are_printed_before_the_end(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = []
+
+    async def step_by_step(operator: FakeOperator) -> None:
+        operator.say("web01", "first\n")
+        while not (text := capsys.readouterr().out):
+            await operator.a_moment()
+        seen.append(text)
+        operator.end("web01")
+        operator.end("web02")
+
+    assert run(connect_to, step_by_step)[0] == 0
+    assert seen == ["web01: first\n"]
+
+
+def test_what_was_not_kept_is_said(connect_to: Connect, capsys: pytest.CaptureFixture[str]) -> None:
+    async def too_much(operator: FakeOperator) -> None:
+        operator.end("web01", truncated_bytes=123)
+        operator.end("web02", FAILED, Reason.SPAWN_FAILED, detail="no folder\n/x")
+
+    assert run(connect_to, too_much)[0] == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "tui-manager: web01: 123 bytes past the output limit were not kept",
+        "tui-manager: 1 completed, 1 failed: web02 spawn failed (no folder\N{REPLACEMENT CHARACTER}"
+        "/x)",
+    ]
+
+
+def test_gather_prints_identical_output_once(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(connect_to, both_complete, "--gather")[0] == 0
+    rule = "-" * 15
+    out, err = capsys.readouterr()
+    assert out == f"{rule}\nweb[01-02] (2)\n{rule}\nsame\n"
+    assert err == "tui-manager: 2 completed\n"
+
+
+def test_gather_does_not_care_how_output_was_cut(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def differently_cut(operator: FakeOperator) -> None:
+        operator.say("web01", "a\nb")
+        operator.say("web02", "a")
+        operator.say("web02", "\nb")
+        operator.say("web02", "only me\n", Stream.STDERR)
+        operator.end("web01")
+        operator.end("web02", FAILED, Reason.SIGNAL, signal=9)
+
+    assert run(connect_to, differently_cut, "--gather")[0] == 1
+    rule = "-" * 15
+    out, err = capsys.readouterr()
+    assert out == f"{rule}\nweb[01-02] (2)\n{rule}\na\nb\n"
+    assert err == (
+        f"{rule}\nweb02 (1)\n{rule}\nonly me\n"
+        "tui-manager: 1 completed, 1 failed: web02 signal 9 (SIGKILL)\n"
+    )
+
+
+def test_json_is_one_object_of_the_promised_shape(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(connect_to, one_fails, "--json")[0] == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    found = json.loads(out)
+    hosts = found.pop("hosts")
+    assert found == {
+        "task_id": 1,
+        "status": "failed",
+        "counts": {
+            "total": 2, "pending": 0, "running": 0, "completed": 1, "failed": 1, "timeout": 0,
+            "canceled": 0, "skipped": 0,
+        },
+    }  # fmt: skip
+    assert [row["host"] for row in hosts] == ["web01", "web02"]
+    assert hosts[1] == {
+        "host": "web02",
+        "command": 0,
+        "status": "failed",
+        "reason": "exit_code",
+        "detail": "",
+        "exit_code": 3,
+        "signal": None,
+        "stdout": "out\n",
+        "stderr": "err\n",
+        "stdout_bytes": 4,
+        "stderr_bytes": 4,
+        "truncated_bytes": 0,
+        "started_at": "2026-03-01T12:00:00.250Z",
+        "finished_at": "2026-03-01T12:00:01.250Z",
+        "late": False,
+    }
+    assert list(hosts[1]) == [
+        "host", "command", "status", "reason", "detail", "exit_code", "signal", "stdout", "stderr",
+        "stdout_bytes", "stderr_bytes", "truncated_bytes", "started_at", "finished_at", "late",
+    ]  # fmt: skip
+
+
+def test_json_cuts_a_stream_at_one_mebibyte(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mebibyte = 1 << 20
+
+    async def plenty(operator: FakeOperator) -> None:
+        operator.say("web01", b"x" * mebibyte)
+        operator.say("web02", b"x" * (mebibyte - 1))
+        operator.say("web02", "€")
+        operator.end("web01")
+        operator.end("web02")
+
+    run(connect_to, plenty, "--json")
+    whole, cut = json.loads(capsys.readouterr().out)["hosts"]
+    assert whole["stdout"] == "x" * mebibyte
+    assert "cut" not in whole
+    assert cut["stdout"] == "x" * (mebibyte - 1)
+    assert cut["cut"] is True
+    assert cut["stdout_bytes"] == mebibyte + 2
+
+
+def test_detach_prints_the_id_of_a_running_task(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, operator = run(connect_to, nothing, "--detach")
+    assert (code, capsys.readouterr().out) == (0, "1\n")
+    assert operator.tasks[1].started_at is not None
+
+
+def test_no_start_prints_the_id_of_a_pending_task(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, operator = run(connect_to, nothing, "--no-start")
+    assert (code, capsys.readouterr().out) == (0, "1\n")
+    assert operator.tasks[1].started_at is None
+
+
+def test_all_options_reach_the_task(connect_to: Connect) -> None:
+    options = (
+        "--name=upgrade --description=all --param=A=1 --param=B=2 --env=C=3 --cwd=/tmp --timeout=5m"
+    )
+    _, operator = run(connect_to, nothing, "--no-start", *options.split())
+    spec = operator.specs[1]
+    (command,) = spec.commands
+    assert (spec.name, spec.description, spec.target) == ("upgrade", "all", "@all")
+    assert spec.created_by
+    assert (command.parameters, command.environment) == ({"A": "1", "B": "2"}, {"C": "3"})
+    assert (command.cwd, command.timeout.total_seconds()) == ("/tmp", 300)
+
+
+def test_a_target_without_hosts_makes_no_task(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator = FakeOperator("web01")
+    connect_to(lambda: operator)
+    assert main(["run", "web09", "--", "true"]) == 2
+    assert capsys.readouterr().err == "tui-manager: No host is called 'web09'.\n"
+    assert operator.tasks == {}
+
+
+def test_a_task_that_cannot_start_stays_and_is_named(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(self: FakeOperator, task_id: int) -> None:
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr(FakeOperator, "start_task", full)
+    operator = FakeOperator("web01")
+    connect_to(lambda: operator)
+    assert main(["run", "web01", "--", "true"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "tui-manager: task 1 is stored but not started; `tui-manager task start 1`",
+        "tui-manager: The disk is full.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "TARGET"),
+        (["run", "@all"], "put it behind `--`"),
+        (["run", "@all", "ls"], "unrecognized arguments: ls"),
+        (["run", "@all", "--"], "put it behind `--`"),
+        (["run", "@all", "--", " "], "The command is empty"),
+        (["run", " ", "--", "ls"], "The target is empty"),
+        (["run", "@all", "--timeout", "0", "--", "ls"], "from 1 s to 7 d"),
+        (["run", "@all", "--timeout", "-5", "--", "ls"], "-5 s is not"),
+        (["run", "@all", "--timeout", "8d", "--", "ls"], "691200 s is not"),
+        (["run", "@all", "--timeout", "soon", "--", "ls"], "--timeout soon: expected"),
+        (["run", "@all", "--env", "A", "--", "ls"], "--env A: expected NAME=VALUE"),
+        (["run", "@all", "--param", "1A=x", "--", "ls"], "'1A' is not a variable's name"),
+        (["run", "@all", "--name", "n" * 201, "--", "ls"], "at most 200 characters"),
+        (["run", "@all", "--json", "--gather", "--", "ls"], "not allowed with argument"),
+        (["run", "@all", "--det", "--", "ls"], "unrecognized arguments: --det"),
+        (["run", "\udcff", "--", "ls"], "not valid UTF-8"),
+        (["hosts", "--", "ls"], "Only `run` takes a command"),
+        (["task", "show", "0"], "'0' is not a task's number"),
+        (["task", "show", "9" * 30], "is not a task's number"),
+        (["task", "start"], "ID"),
+        (["task"], "COMMAND"),
+        (["output", "1", "--stream", "both"], "--stream"),
+        (["output", "1", "--command", "-1"], "--command"),
+        (["demo", "--agents", "0"], "a number from 1 to 50"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_what(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tui-manager: ")
+    assert words in err
+
+
+def test_a_user_without_a_name_goes_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert who().startswith(str(os.getuid()))
+
+
+def test_the_task_is_checked_before_a_manager_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "@all", "--timeout", "1ms", "--", "ls"]) == 2
+    assert "0.001 s is not" in capsys.readouterr().err

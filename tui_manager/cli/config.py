@@ -1,0 +1,191 @@
+"""Where settings come from: defaults, the configuration file, the environment, the command line;
+what comes later wins. Remembers the source of each for `tui-manager config`."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path
+
+from tui_manager.cli.values import (
+    DURATION_FORMS,
+    SIZE_FORMS,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+)
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.settings import APP, DURATIONS, SIZES, Settings, split_address
+
+ENVIRONMENT: Mapping[str, str] = {
+    "TUI_MANAGER_STATE_DIR": "state_dir",
+    "TUI_MANAGER_LISTEN": "listen",
+}
+NAMES = tuple(item.name for item in fields(Settings))
+_GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings, and in words where each came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+
+def config_path() -> Path:
+    """Where the configuration file lies, whether it exists or not."""
+    return user_config_path(APP) / "config.toml"
+
+
+def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path) -> Configuration:
+    """Settings from all sources.
+
+    Args:
+        given: what the command line set, by name of the setting.
+        environment: of the process.
+        path: the configuration file; it need not exist.
+
+    Raises:
+        InvalidInputError: a value is out of bounds, or the file cannot be used.
+    """
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(NAMES, "default")
+
+    def take(source: str, found: Mapping[str, object]) -> None:
+        for name, value in found.items():
+            values[name] = _read(name, value, source)
+            sources[name] = source
+
+    take(f"file {path}", _read_file(path))
+    for variable, name in ENVIRONMENT.items():
+        if environment.get(variable):
+            take(f"environment {variable}", {name: _absolute(name, environment[variable])})
+    take("command line", {name: _absolute(name, value) for name, value in given.items()})
+    settings = Settings(**values)
+    if settings.heartbeat >= settings.lost_after:
+        raise InvalidInputError(
+            "heartbeat",
+            f"heartbeat ({format_duration(settings.heartbeat)}, {sources['heartbeat']}) must be "
+            f"shorter than lost_after ({format_duration(settings.lost_after)}, "
+            f"{sources['lost_after']}).",
+        )
+    return Configuration(settings, sources)
+
+
+def show_value(value: object) -> object:
+    """A setting's value as the configuration file would hold it."""
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return format_size(value)
+    return value
+
+
+def _read_file(path: Path) -> Mapping[str, object]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InvalidInputError("config", f"{path} cannot be used: {reason}.") from error
+    for name in found:
+        if name not in NAMES:
+            raise InvalidInputError(
+                name, f"{path}: there is no setting {name!r}; there are {', '.join(NAMES)}."
+            )
+    return found
+
+
+def _absolute(name: str, value: object) -> object:
+    """A relative state_dir that somebody typed is meant from where they stand."""
+    if name == "state_dir" and value and not str(value).startswith("~"):
+        return str(Path(str(value)).absolute())
+    return value
+
+
+def _read(name: str, value: object, source: str) -> object:
+    """The value of a setting in its own type.
+
+    Raises:
+        InvalidInputError: naming source, setting, value and what is allowed.
+    """
+    try:
+        if name in DURATIONS:
+            return _duration(value, *DURATIONS[name])
+        if name in SIZES:
+            return _size(value, *SIZES[name])
+        if name == "groups":
+            return _groups(value)
+        if name == "insecure":
+            return _boolean(value)
+        return _address(value) if name == "listen" else _folder(value)
+    except ValueError as error:
+        raise InvalidInputError(name, f"{source}: {name} = {value!r}: {error}.") from error
+
+
+def _duration(value: object, low: timedelta, high: timedelta) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"expected {DURATION_FORMS}")
+    duration = parse_duration(str(value))
+    if not low <= duration <= high:
+        raise ValueError(f"must be from {format_duration(low)} to {format_duration(high)}")
+    return duration
+
+
+def _size(value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"expected {SIZE_FORMS}")
+    size = parse_size(str(value))
+    if not low <= size <= high:
+        raise ValueError(f"must be from {format_size(low)} to {format_size(high)}")
+    return size
+
+
+def _groups(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError('expected a table of names and targets: [groups] web = "role=web"')
+    for name, target in value.items():
+        if not _GROUP.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is not a group's name: 1 to 64 of letters, digits, '.', '_', '-'"
+            )
+        if not isinstance(target, str) or not target.strip():
+            raise ValueError(f'group {name} needs a target, such as {name} = "role=web"')
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")
+    return value
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected HOST:PORT")
+    try:
+        split_address(value)
+    except InvalidInputError:
+        raise ValueError("expected HOST:PORT, the port from 0 to 65535") from None
+    return value
+
+
+def _folder(value: object) -> Path:
+    try:
+        folder = Path(value).expanduser() if isinstance(value, str) and value else None
+    except RuntimeError as error:  # ~ of a user that does not exist
+        raise ValueError(str(error)) from None
+    if folder is None or not folder.is_absolute() or "\0" in str(folder):
+        raise ValueError("expected an absolute path, or one that begins with ~")
+    return folder

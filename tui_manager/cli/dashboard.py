@@ -1,0 +1,104 @@
+"""The dashboard: on a manager that runs already, or on one of its own."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from types import FrameType
+
+from tui_manager.cli.reading import connect
+from tui_manager.domain.errors import (
+    AlreadyRunningError,
+    InvalidInputError,
+    UnreachableError,
+)
+from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings, check_security
+
+OpenOperator = Callable[[], AbstractAsyncContextManager[Operator]]
+
+
+def run_dashboard(settings: Settings) -> int:
+    """Shows the dashboard until it is left, and returns the exit status."""
+    check_terminal("`tui-manager serve` runs a manager without one")
+    with redirect_stderr_for_dashboard(log_to_file(settings)):
+        try:
+            check_security(settings)
+        except InvalidInputError:
+            # It may not start a manager, but whoever runs one may be joined.
+            try:
+                asyncio.run(_knock(settings))
+            except UnreachableError:
+                pass
+            else:
+                return _join(settings)
+            raise
+        return _start_or_join(settings)
+
+
+def check_terminal(instead: str) -> None:
+    """Raises InvalidInputError, which says what to do `instead`, where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InvalidInputError("terminal", f"The dashboard needs a terminal; {instead}.")
+
+
+def show(open_operator: OpenOperator, *, joined: bool = False) -> int:
+    """Draws the dashboard until the operator leaves, or SIGTERM or SIGHUP comes."""
+    from tui_manager.ui.app import DashboardApp
+
+    async def draw() -> int:
+        app = DashboardApp(open_operator, joined)
+        loop = asyncio.get_running_loop()
+
+        def leave(_number: int, _frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(app.exit)
+
+        with handled((signal.SIGTERM, signal.SIGHUP), leave):
+            await app.run_async()
+        return int(app.return_code or 0)
+
+    return asyncio.run(draw())
+
+
+@contextmanager
+def handled(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
+) -> Iterator[None]:
+    """Lets `handler` take these signals; afterwards it is as before."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def opened(operator: Operator) -> OpenOperator:
+    """For a manager in this process: there is nothing to open or to close."""
+
+    @asynccontextmanager
+    async def provide() -> AsyncIterator[Operator]:
+        yield operator
+
+    return provide
+
+
+def _start_or_join(settings: Settings) -> int:
+    from tui_manager.runtime import manager_thread
+
+    try:
+        with manager_thread(settings) as manager:
+            return show(opened(manager.operator))
+    except AlreadyRunningError:
+        return _join(settings)
+
+
+def _join(settings: Settings) -> int:
+    return show(lambda: connect(settings.state_dir), joined=True)
+
+
+async def _knock(settings: Settings) -> None:
+    async with connect(settings.state_dir) as operator:
+        await operator.manager_status()

@@ -1,0 +1,45 @@
+"""`tui-manager hosts`."""
+
+import asyncio
+
+from tui_manager.cli.printing import local_time, table, write, write_json
+from tui_manager.cli.reading import all_hosts, connect
+from tui_manager.cli.shapes import host_shape
+from tui_manager.domain.host import Host
+from tui_manager.settings import Settings
+
+_HEADER = ("NAME", "STATE", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS", "SYSTEM", "AGENT")
+_LABELS = _HEADER.index("LABELS")
+
+
+def run_hosts(settings: Settings, *, as_json: bool) -> int:
+    """Prints the hosts, and returns the exit status."""
+    hosts = asyncio.run(_read(settings))
+    if as_json:
+        write_json([host_shape(host) for host in hosts])
+    elif hosts:
+        write(table(_HEADER, [_row(host) for host in hosts], stretch=_LABELS))
+    else:
+        write("No hosts yet: start an agent with `tui-manager-agent run --manager HOST:PORT`.\n")
+    return 0
+
+
+async def _read(settings: Settings) -> list[Host]:
+    async with connect(settings.state_dir) as operator:
+        return await all_hosts(operator)
+
+
+def _row(host: Host) -> tuple[str, ...]:
+    vitals = host.vitals
+    return (
+        host.name,
+        "online" if host.online else "offline",
+        " ".join(f"{key}={value}" for key, value in sorted(host.labels.items())) or "-",
+        f"{vitals.cpu_percent:.0f}%" if vitals else "-",
+        f"{vitals.memory_percent:.0f}%" if vitals else "-",
+        str(host.running),
+        local_time(host.since),
+        host.address,
+        f"{host.os} {host.arch}",
+        host.agent_version,
+    )

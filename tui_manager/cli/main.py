@@ -1,0 +1,101 @@
+"""The program `tui-manager`: from arguments to a command, from errors to exit status."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from tui_manager.cli.arguments import PROGRAM, parse
+from tui_manager.cli.config import Configuration, config_path, load
+from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
+
+NOT_COMPLETED = 1
+WRONG_USAGE = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+OUTPUT_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
+
+_GIVEN = ("state_dir", "listen", "insecure")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a host may say what the locale cannot
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+        return code
+    except UnreachableError as error:
+        return _complain(error, UNREACHABLE)
+    except StorageError as error:
+        return _complain(error, NOT_COMPLETED)
+    except ManagerError as error:
+        return _complain(error, WRONG_USAGE)
+    except BrokenPipeError:
+        _abandon_output()
+        return OUTPUT_CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
+    given = {name: getattr(options, name) for name in _GIVEN if hasattr(options, name)}
+    return _dispatch(options, load(given, os.environ, config_path()))
+
+
+def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
+    """Imports only what the command needs: the program must answer at once."""
+    settings = config.settings
+    match options.action:
+        case "dashboard":
+            from tui_manager.cli.dashboard import run_dashboard
+
+            return run_dashboard(settings)
+        case "serve":
+            from tui_manager.cli.serve import run_serve
+
+            return run_serve(settings)
+        case "demo":
+            from tui_manager.cli.demo import run_demo
+
+            return run_demo(options.agents)
+        case "config":
+            from tui_manager.cli.show_config import run_config
+
+            return run_config(config, as_json=options.json)
+        case "run":
+            from tui_manager.cli.run import run_command
+
+            return run_command(settings, options)
+        case "hosts":
+            from tui_manager.cli.hosts import run_hosts
+
+            return run_hosts(settings, as_json=options.json)
+        case "task":
+            from tui_manager.cli.task import run_task
+
+            return run_task(settings, options)
+        case _:
+            from tui_manager.cli.output import run_output
+
+            return run_output(settings, options)
+
+
+def _complain(error: ManagerError, code: int) -> int:
+    sys.stderr.write(f"{PROGRAM}: {error}\n")
+    return code
+
+
+def _abandon_output() -> None:
+    """Nobody reads any more: keeps the interpreter from complaining of it when it flushes."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,82 @@
+"""Writing to stdout and stderr, and tables of text. What a host said goes through here."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+from rich.cells import cell_len, set_cell_size
+
+from tui_manager.cli.arguments import PROGRAM
+
+Cleaner = Callable[[str], str]
+_GAP = "  "
+
+
+def write(text: str) -> None:
+    """Writes lines to stdout at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Tells the operator something beside the output: one line on stderr."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{PROGRAM}: {text}\n")
+    sys.stderr.flush()
+
+
+def write_json(value: object) -> None:
+    """Writes one JSON value to stdout, in UTF-8 whatever the locale."""
+    text = json.dumps(value, indent=2, ensure_ascii=not _speaks_utf8(sys.stdout))
+    write(f"{text}\n")
+
+
+def cleaner_for(stream: TextIO) -> Cleaner:
+    """What a line of a host must go through on its way to `stream`: a terminal obeys escape
+    sequences, a file does not."""
+    if not stream.isatty():
+        return lambda text: text
+    from tui_manager.domain.safe_text import safe_text
+
+    cleaner: Cleaner = safe_text
+    return cleaner
+
+
+def one_line(text: str) -> str:
+    """`text` with everything replaced that is not plainly visible in one line."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: int) -> str:
+    """Aligned columns; on a terminal the column `stretch` is shortened so that lines fit."""
+    cells = [tuple(header), *(tuple(one_line(cell) for cell in row) for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - sum(widths) - len(_GAP) * (len(widths) - 1)
+        widths[stretch] = max(min(widths[stretch], widths[stretch] + room), 8)
+    return "".join(_GAP.join(map(_fit, line, widths)).rstrip() + "\n" for line in cells)
+
+
+def _fit(cell: str, width: int) -> str:
+    if cell_len(cell) > width:
+        cell = set_cell_size(cell, width - 1).rstrip() + "…"
+    return cell + " " * (width - cell_len(cell))
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_time(moment: datetime | None) -> str:
+    """For people: to the second, in their own time zone."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+
+
+def _speaks_utf8(stream: TextIO) -> bool:
+    return (getattr(stream, "encoding", "") or "").lower().replace("-", "") == "utf8"

@@ -1,0 +1,84 @@
+"""Reading from a manager: the connection, and whole lists out of windows."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.host import Host
+from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.operator.api import Operator, OutputChunk
+
+_Row = TypeVar("_Row")
+_OUTPUT_STEP = 1 << 20  # bytes of one call
+
+
+def connect(state_dir: Path) -> AbstractAsyncContextManager[Operator]:
+    """The manager that runs on `state_dir`.
+
+    Raises:
+        UnreachableError: on entering, when none answers.
+    """
+    from tui_manager.operator.client import connect as dial
+
+    connection: AbstractAsyncContextManager[Operator] = dial(state_dir)
+    return connection
+
+
+@asynccontextmanager
+async def watching(operator: Operator) -> AsyncIterator[AsyncIterator[Changes]]:
+    """The manager's changes; the watch is closed on leaving."""
+    changes = operator.watch()
+    try:
+        yield changes
+    finally:
+        if isinstance(changes, AsyncGenerator):
+            await changes.aclose()
+
+
+async def all_hosts(operator: Operator) -> list[Host]:
+    """Every host, by name."""
+    return await _all(operator.list_hosts, Window(), lambda host: host.host_id)
+
+
+async def all_tasks(operator: Operator) -> list[Task]:
+    """Every task, the newest first."""
+    return await _all(operator.list_tasks, Window(), lambda task: task.task_id)
+
+
+async def all_command_hosts(operator: Operator, task_id: int) -> list[CommandHost]:
+    """Every command host of a task, by command and name."""
+
+    async def read(window: Window) -> Page[CommandHost]:
+        return await operator.list_command_hosts(task_id, window)
+
+    return await _all(read, Window(sort="host"), lambda row: row.execution_id)
+
+
+async def output_behind(
+    operator: Operator, task_id: int, position: int, host_id: str = ""
+) -> AsyncIterator[OutputChunk]:
+    """What is stored of a task's output behind `position`, in the order in which it came."""
+    while chunks := await operator.follow_output(task_id, position, host_id, _OUTPUT_STEP):
+        for chunk in chunks:
+            yield chunk
+        position = chunks[-1].position
+
+
+async def _all(
+    read: Callable[[Window], Awaitable[Page[_Row]]],
+    window: Window,
+    identity: Callable[[_Row], object],
+) -> list[_Row]:
+    """All rows of a list. It may move while its windows are read: a row counts once."""
+    rows: dict[object, _Row] = {}
+    offset = 0
+    while True:
+        page = await read(replace(window, offset=offset, limit=LIMIT_MAX))
+        rows.update((identity(row), row) for row in page.rows)
+        offset += len(page.rows)
+        if not page.rows or offset >= page.matching:
+            return list(rows.values())

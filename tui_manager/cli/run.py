@@ -1,0 +1,183 @@
+"""`tui-manager run`: a task from its creation to its end, seen from a shell."""
+
+import argparse
+import asyncio
+import getpass
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+
+from tui_manager.cli.collect import Collector, Gathered, LiveLines, Whole
+from tui_manager.cli.printing import note, write
+from tui_manager.cli.reading import connect, output_behind, watching
+from tui_manager.cli.summary import count_words
+from tui_manager.cli.values import format_duration, parse_duration, parse_pairs
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    ManagerError,
+    UnreachableError,
+)
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings
+
+COMPLETED, NOT_COMPLETED, INTERRUPTED = 0, 1, 130
+
+
+def run_command(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs the command, and returns the exit status."""
+    spec = task_spec(options)
+    spec.check()
+    return asyncio.run(_run(settings, spec, options.mode))
+
+
+def task_spec(options: argparse.Namespace) -> TaskSpec:
+    """The task that the options describe."""
+    if not options.command_words:
+        raise InvalidInputError(
+            "command", "There is no command; put it behind `--`: run TARGET -- COMMAND."
+        )
+    try:
+        timeout = parse_duration(options.timeout)
+    except ValueError as error:
+        raise InvalidInputError("timeout", f"--timeout {options.timeout}: {error}.") from error
+    command = CommandSpec(
+        text=" ".join(options.command_words),
+        timeout=timeout,
+        parameters=parse_pairs("param", options.param),
+        environment=parse_pairs("env", options.env),
+        cwd=options.cwd,
+    )
+    return TaskSpec(
+        target=options.target,
+        commands=(command,),
+        name=options.name,
+        description=options.description,
+        created_by=who(),
+    )
+
+
+def who() -> str:
+    """`user@terminal` of whoever runs this; the user alone where there is no terminal."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        user = str(os.getuid())
+    with suppress(OSError, ValueError):
+        return f"{user}@{os.ttyname(sys.stdin.fileno()).removeprefix('/dev/')}"
+    return user
+
+
+async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
+    async with connect(settings.state_dir) as operator:
+        if mode == "no-start":
+            write(f"{await operator.create_task(spec)}\n")
+            return COMPLETED
+        await operator.preview_target(spec.target)  # a target without hosts makes no task
+        task_id = await operator.create_task(spec)
+        await _start(operator, task_id)
+        if mode == "detach":
+            write(f"{task_id}\n")
+            return COMPLETED
+        return await _Watch(operator, task_id, _collector(mode)).to_the_end()
+
+
+async def _start(operator: Operator, task_id: int) -> None:
+    try:
+        await operator.start_task(task_id)
+    except ManagerError:
+        note(f"task {task_id} is stored but not started; `tui-manager task start {task_id}`")
+        raise
+
+
+def _collector(mode: str) -> Collector:
+    match mode:
+        case "json":
+            return Whole()
+        case "gather":
+            return Gathered()
+        case _:
+            return LiveLines()
+
+
+class _Watch:
+    """Follows a started task, and answers ctrl-c: the first tells how far it is, the second cancels
+    it, a third leaves it to end by itself."""
+
+    def __init__(self, operator: Operator, task_id: int, collector: Collector) -> None:
+        self._operator = operator
+        self._task_id = task_id
+        self._collector = collector
+        self._presses: asyncio.Queue[None] = asyncio.Queue()
+        self._canceled = False
+
+    async def to_the_end(self) -> int:
+        """Waits for the end of the task, and returns the exit status."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._presses.put_nowait, None)
+        following = asyncio.create_task(self._follow())
+        answering = asyncio.create_task(self._answer())
+        try:
+            await asyncio.wait((following, answering), return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                answering.result()
+                return INTERRUPTED
+            status = following.result()
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            for task in (following, answering):
+                task.cancel()
+            await asyncio.gather(following, answering, return_exceptions=True)
+        if self._canceled:
+            return INTERRUPTED
+        return COMPLETED if status is TaskStatus.COMPLETED else NOT_COMPLETED
+
+    async def _follow(self) -> TaskStatus:
+        try:
+            async with watching(self._operator) as changes:
+                await self._take_until_ended(changes)
+            task = (await self._operator.get_task(self._task_id)).task
+            await self._collector.finish(self._operator, task)
+        except UnreachableError:
+            note(f"task {self._task_id} goes on without its manager; its hosts keep the results")
+            raise
+        return task.status
+
+    async def _take_until_ended(self, changes: AsyncIterator[Changes]) -> None:
+        position = 0
+        async for change in changes:
+            if change.touches(self._task_id):
+                # The status first: what is stored once the task has ended is all of its output.
+                status = await self._operator.get_task_status(self._task_id)
+                position = await self._take_output(position)
+                if status.ended:
+                    return
+        raise UnreachableError("The manager has ended.")
+
+    async def _take_output(self, position: int) -> int:
+        async for chunk in output_behind(self._operator, self._task_id, position):
+            self._collector.take(chunk)
+            position = chunk.position
+        self._collector.flush()
+        return position
+
+    async def _answer(self) -> None:
+        await self._presses.get()
+        progress = await self._operator.get_task_progress(self._task_id)
+        elapsed = timedelta(seconds=int((progress.elapsed or timedelta()).total_seconds()))
+        note(
+            f"task {self._task_id}: {progress.counts.ended} of {progress.counts.total} ended after "
+            f"{format_duration(elapsed)}: {count_words(progress.counts)}; ctrl-c again cancels it"
+        )
+        await self._presses.get()
+        with suppress(IllegalMoveError):  # it has just ended
+            await self._operator.cancel_task(self._task_id)
+            self._canceled = True
+            note(f"canceling task {self._task_id}; ctrl-c again leaves without waiting")
+        await self._presses.get()

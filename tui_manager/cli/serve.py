@@ -1,0 +1,36 @@
+"""`tui-manager serve`: the manager without a screen."""
+
+import asyncio
+import logging
+import signal
+
+from tui_manager.cli.printing import write
+from tui_manager.logs import log_to_stderr
+from tui_manager.settings import Settings, check_security
+
+log = logging.getLogger(__name__)
+
+
+def run_serve(settings: Settings) -> int:
+    """Runs a manager until a signal says to stop, and returns the exit status."""
+    check_security(settings)
+    log_to_stderr()
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    from tui_manager.runtime import run_manager
+
+    stop: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, stop, number)
+    async with run_manager(settings) as manager:
+        write(f"listening on {manager.address} insecure, state in {settings.state_dir}\n")
+        number = await stop
+        log.info("stopping", extra={"signal": number.name})
+    return 0
+
+
+def _stop(stop: "asyncio.Future[signal.Signals]", number: signal.Signals) -> None:
+    if not stop.done():
+        stop.set_result(number)

@@ -1,0 +1,70 @@
+"""The JSON that scripts read: names and shapes are a promise."""
+
+from typing import Any
+
+from tui_manager.cli.printing import timestamp
+from tui_manager.domain.host import Host
+from tui_manager.domain.task import CommandHost, Task
+
+Shape = dict[str, Any]
+
+
+def host_shape(host: Host) -> Shape:
+    """An element of `hosts --json`."""
+    return {
+        "host_id": host.host_id,
+        "name": host.name,
+        "labels": dict(sorted(host.labels.items())),
+        "admission": host.admission,
+        "online": host.online,
+        "since": timestamp(host.since),
+        "address": host.address,
+        "os": host.os,
+        "arch": host.arch,
+        "agent_version": host.agent_version,
+        "running": host.running,
+    }
+
+
+def task_shape(task: Task) -> Shape:
+    """An element of `task list --json`."""
+    return {
+        "task_id": task.task_id,
+        "name": task.name,
+        "status": task.status,
+        "target": task.target,
+        "counts": task.counts.as_dict(),
+        "created_at": timestamp(task.created_at),
+        "started_at": timestamp(task.started_at),
+        "finished_at": timestamp(task.finished_at),
+        "created_by": task.created_by,
+    }
+
+
+def command_host_shape(row: CommandHost) -> Shape:
+    """An element of "hosts" of `task show --json`."""
+    return {
+        "host": row.host,
+        "command": row.command,
+        "status": row.status,
+        "reason": row.reason,
+        "detail": row.detail,
+        "exit_code": row.exit_code,
+        "signal": row.signal,
+        "stdout_bytes": row.stdout_bytes,
+        "stderr_bytes": row.stderr_bytes,
+        "truncated_bytes": row.truncated_bytes,
+        "started_at": timestamp(row.started_at),
+        "finished_at": timestamp(row.finished_at),
+        "late": row.late,
+    }
+
+
+def output_shape(row: CommandHost, stdout: str, stderr: str, *, cut: bool) -> Shape:
+    """An element of "hosts" of `run --json`."""
+    shape: Shape = {}
+    for name, value in command_host_shape(row).items():
+        if name == "stdout_bytes":
+            shape |= {"stdout": stdout, "stderr": stderr}
+        shape[name] = value
+    return shape | ({"cut": True} if cut else {})
