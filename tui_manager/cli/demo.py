@@ -1,0 +1,135 @@
+"""`tui-manager demo`: the dashboard with real local agents, of which nothing remains afterwards."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from tui_manager.cli.dashboard import check_terminal, handled, opened, show
+from tui_manager.cli.fleet import Fleet, agent_program, host_names
+from tui_manager.cli.reading import all_tasks, watching
+from tui_manager.domain.errors import IllegalMoveError, ManagerError
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings
+
+ONLINE_SECONDS = 60.0  # within which the agents must have dialed in
+END_SECONDS = 10.0  # that running tasks get to end when the demo is left
+_LOOK_SECONDS = 0.1  # between two looks at the agents' processes
+_KILL_GRACE = timedelta(seconds=2)
+
+HELLO = TaskSpec(
+    target="@all",
+    name="hello",
+    description="The first task of the demo.",
+    commands=(CommandSpec('echo "hello from a $(uname -s) host"; uname -r; date'),),
+    created_by="demo",
+)
+
+
+def run_demo(count: int) -> int:
+    """Shows a dashboard with `count` agents, and returns the exit status."""
+    check_terminal("run `tui-manager demo` in one")
+    agent_program()
+    with (
+        handled((signal.SIGTERM, signal.SIGHUP), _end),
+        tempfile.TemporaryDirectory(prefix="tui-manager-demo-", ignore_cleanup_errors=True) as made,
+    ):
+        folder = Path(made)
+        settings = Settings(
+            state_dir=folder / "manager",
+            log_dir=folder / "log",
+            listen="127.0.0.1:0",
+            insecure=True,
+            kill_grace=_KILL_GRACE,
+        )
+        with redirect_stderr_for_dashboard(log_to_file(settings)):
+            return _show_fleet(settings, folder, count)
+
+
+def _show_fleet(settings: Settings, folder: Path, count: int) -> int:
+    from tui_manager.runtime import manager_thread
+
+    with manager_thread(settings) as manager:
+        fleet = Fleet(folder, manager.address)
+        try:
+            fleet.start(host_names(count))
+            asyncio.run(_prepare(manager.operator, fleet))
+            return show(opened(manager.operator))
+        finally:
+            _clean_up(manager.operator, fleet)
+
+
+async def _prepare(operator: Operator, fleet: Fleet) -> None:
+    """Waits until all agents are online, and runs a first task on them."""
+    wanted = len(fleet.agents)
+    online = 0
+    try:
+        async with asyncio.timeout(ONLINE_SECONDS):
+            while online < wanted:
+                fleet.check_alive()
+                online = (await operator.manager_status()).hosts_online
+                _say(f"\r{online} of {wanted} agents online")
+                await asyncio.sleep(_LOOK_SECONDS)
+            task_id = await operator.create_task(HELLO)
+            await operator.start_task(task_id)
+            await _wait_for_end(operator, {task_id})
+    except TimeoutError:
+        words = "\n".join(f"{agent.name}: {agent.last_words}" for agent in fleet.agents)
+        raise ManagerError(
+            f"Only {online} of {wanted} agents were ready after {ONLINE_SECONDS:g} s.\n{words}"
+        ) from None
+    finally:
+        _say("\n")
+
+
+async def _wait_for_end(operator: Operator, task_ids: set[int]) -> None:
+    async with watching(operator) as changes:
+        async for _ in changes:
+            statuses = [await operator.get_task_status(task_id) for task_id in task_ids]
+            if all(status.ended for status in statuses):
+                return
+
+
+def _clean_up(operator: Operator, fleet: Fleet) -> None:
+    """Ends what runs and then the agents, whatever happens meanwhile."""
+    with handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _carry_on):
+        try:
+            with suppress(ManagerError, TimeoutError):
+                asyncio.run(_cancel_all(operator))
+        finally:
+            fleet.stop()
+
+
+async def _cancel_all(operator: Operator) -> None:
+    async with asyncio.timeout(END_SECONDS):
+        tasks = await all_tasks(operator)
+        running = {task.task_id for task in tasks if task.status is TaskStatus.RUNNING}
+        for task_id in running:
+            with suppress(IllegalMoveError):  # it has just ended
+                await operator.cancel_task(task_id)
+        if running:
+            await _wait_for_end(operator, running)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Unwinds the stack, so that everything is cleaned up."""
+    raise SystemExit(128 + number)
+
+
+def _carry_on(_number: int, _frame: FrameType | None) -> None:
+    """The end is under way already."""
+
+
+def _say(text: str) -> None:
+    """On the terminal: what is written to sys.stderr goes to the log meanwhile."""
+    if sys.__stderr__:
+        sys.__stderr__.write(text)
+        sys.__stderr__.flush()

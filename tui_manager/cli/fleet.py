@@ -1,0 +1,132 @@
+"""Real agents on this machine for the demo: started, watched, and ended to the last process."""
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tui_manager.domain.errors import InvalidInputError, ManagerError
+
+AGENT = "tui-manager-agent"
+STOP_SECONDS = 5.0  # that an agent has to end by itself
+_MARK = "TUI_MANAGER_DEMO"
+_ROLES = ("web", "web", "db")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent of the demo."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    stderr: Path
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it wrote to stderr."""
+        with suppress(OSError):
+            return "\n".join(self.stderr.read_text(errors="replace").splitlines()[-5:])
+        return ""
+
+
+def host_names(count: int) -> Iterator[tuple[str, str]]:
+    """Names and roles of `count` hosts: web01, web02, db01, web03…"""
+    numbers = dict.fromkeys(_ROLES, 0)
+    for index in range(count):
+        role = _ROLES[index % len(_ROLES)]
+        numbers[role] += 1
+        yield f"{role}{numbers[role]:02}", role
+
+
+def agent_program() -> str:
+    """The agent that is installed beside this program, or else the one in PATH.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    beside = Path(sys.executable).with_name(AGENT)
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(AGENT)
+    if not found:
+        raise InvalidInputError(
+            "agents", f"The program {AGENT} is not installed: pip install {AGENT}."
+        )
+    return found
+
+
+class Fleet:
+    """The agents of one demo. What runs under them carries a mark by which it is found again."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self._folder = folder
+        self._address = address
+        self._mark = uuid.uuid4().hex
+        self.agents: list[Agent] = []
+
+    def start(self, names: Iterable[tuple[str, str]]) -> None:
+        """Starts an agent for each name and role."""
+        program = agent_program()
+        for name, role in names:
+            stderr = self._folder / f"{name}.log"
+            arguments = (
+                *(program, "run", "--manager", self._address, "--insecure", "--name", name),
+                *("--label", "env=demo", "--label", f"role={role}"),
+                *("--state-dir", str(self._folder / name)),
+            )
+            with stderr.open("wb") as log:
+                process = subprocess.Popen(
+                    arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, _MARK: self._mark},
+                    start_new_session=True,  # ctrl-c in the terminal is not for them
+                )
+            self.agents.append(Agent(name, process, stderr))
+
+    def check_alive(self) -> None:
+        """Raises ManagerError with the last words of an agent that ended by itself."""
+        for agent in self.agents:
+            if agent.process.poll() is not None:
+                raise ManagerError(
+                    f"The agent {agent.name} ended with status {agent.process.returncode}:\n"
+                    f"{agent.last_words}"
+                )
+
+    def stop(self) -> None:
+        """Ends the agents, and then everything that they leave behind."""
+        children = self._descendants()
+        for agent in self.agents:
+            agent.process.terminate()
+        for agent in self.agents:
+            try:
+                agent.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                agent.process.kill()
+                agent.process.wait()
+        _kill({*children, *self._marked()})
+
+    def _descendants(self) -> Sequence[psutil.Process]:
+        found: list[psutil.Process] = []
+        for agent in self.agents:
+            with suppress(psutil.Error):
+                found += psutil.Process(agent.process.pid).children(recursive=True)
+        return found
+
+    def _marked(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(_MARK) == self._mark:
+                    yield process
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()  # psutil compares the start time first: a reused id is left alone
