@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +18,8 @@ from tui_manager.domain.errors import InvalidInputError, ManagerError
 AGENT = "tui-manager-agent"
 STOP_SECONDS = 5.0  # that an agent has to end by itself
 _MARK = "TUI_MANAGER_DEMO"
+_SWEEPS = 20
+_SWEEP_SECONDS = 0.05
 _ROLES = ("web", "web", "db")
 
 
@@ -110,7 +113,13 @@ class Fleet:
             except subprocess.TimeoutExpired:
                 agent.process.kill()
                 agent.process.wait()
-        _kill({*children, *self._marked()})
+        _kill(children)
+        for _ in range(_SWEEPS):  # what is killed may have just started something
+            left = list(self._marked())
+            if not left:
+                return
+            _kill(left)
+            time.sleep(_SWEEP_SECONDS)
 
     def _descendants(self) -> Sequence[psutil.Process]:
         found: list[psutil.Process] = []
@@ -126,7 +135,7 @@ class Fleet:
                     yield process
 
 
-def _kill(processes: Iterable[psutil.Process]) -> None:
+def _kill(processes: Sequence[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.kill()  # psutil compares the start time first: a reused id is left alone

@@ -1,0 +1,109 @@
+"""The demo's agents: how they are started, and that nothing of them stays."""
+
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import marked, wait_for
+from tui_manager.cli import fleet as module
+from tui_manager.cli.fleet import Fleet, agent_program, host_names
+from tui_manager.domain.errors import InvalidInputError, ManagerError
+
+MARK = "FLEET_OF_TEST"
+
+# Plays an agent: says how it was started, and leaves a child that no group or parent leads to.
+AGENT = """#!{python}
+import os, signal, subprocess, sys
+if "stubborn" in os.environ["PLAY"]:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "dies" in os.environ["PLAY"]:
+    sys.exit("cannot go on")
+print(*sys.argv[1:], flush=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pause()
+    os._exit(0)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Is in the environment of everything that the test starts."""
+    made = {MARK: uuid.uuid4().hex}
+    monkeypatch.setenv(MARK, made[MARK])
+    yield made
+    for process in marked(made):
+        if process.pid != os.getpid():
+            process.kill()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """A fleet whose agents are played."""
+    program = tmp_path / "agent"
+    program.write_text(AGENT.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setattr(module, "agent_program", lambda: str(program))
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
+    monkeypatch.setenv("PLAY", "")
+    return Fleet(tmp_path, "127.0.0.1:4711")
+
+
+def test_names_and_roles() -> None:
+    assert list(host_names(5)) == [
+        ("web01", "web"), ("web02", "web"), ("db01", "db"), ("web03", "web"), ("web04", "web"),
+    ]  # fmt: skip
+    assert len({name for name, _ in host_names(50)}) == 50
+
+
+def test_agents_are_started_as_an_owner_would(fleet: Fleet, mark: dict[str, str]) -> None:
+    fleet.start(host_names(1))
+    (agent,) = fleet.agents
+    try:
+        said = wait_for("its arguments", lambda: agent.last_words)
+        assert said == (
+            "run --manager 127.0.0.1:4711 --insecure --name web01 --label env=demo "
+            f"--label role=web --state-dir {agent.stderr.parent / 'web01'}"
+        )
+        fleet.check_alive()
+    finally:
+        fleet.stop()
+
+
+@pytest.mark.parametrize("play", ["", "stubborn"])
+def test_nothing_stays(
+    fleet: Fleet, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch, play: str
+) -> None:
+    monkeypatch.setenv("PLAY", play)
+    fleet.start(host_names(2))
+    wait_for("agents and what they leave", lambda: len(marked(mark)), lambda seen: seen >= 4)
+    fleet.stop()
+    wait_for("their end", lambda: marked(mark), lambda seen: not seen)
+
+
+def test_an_agent_that_dies_is_told_with_its_last_words(
+    fleet: Fleet, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAY", "dies")
+    fleet.start(host_names(1))
+    fleet.agents[0].process.wait()
+    with pytest.raises(ManagerError, match="web01 ended with status 1:\ncannot go on"):
+        fleet.check_alive()
+    fleet.stop()
+
+
+def test_a_program_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidInputError, match="tui-manager-agent is not installed"):
+        agent_program()
+    beside = tmp_path / "tui-manager-agent"
+    beside.touch(mode=0o755)
+    assert agent_program() == str(beside)

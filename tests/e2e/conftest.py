@@ -1,0 +1,28 @@
+"""Machines for end-to-end tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import Machine
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine on which nothing runs yet."""
+    made = Machine(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine with a manager and the agents h1 and h2, for all tests of a file."""
+    made = Machine(tmp_path_factory.mktemp("busy"))
+    try:
+        made.serve()
+        made.agents("h1", "h2")
+        yield made
+    finally:
+        made.stop()

@@ -1,0 +1,267 @@
+"""Real programs for end-to-end tests: a manager, agents, and whatever they leave behind.
+
+Everything lies in one folder of the test: configuration, state, logs, home. Waiting is done by
+`wait_for` alone, which tells the last state seen when it gives up.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+_Seen = TypeVar("_Seen")
+
+GIVE_UP = 60.0  # seconds; far beyond what anything here takes, so that slowness never fails a test
+_LOOK_EVERY = 0.03  # seconds
+_MARK = "TUI_MANAGER_TEST"
+
+
+def wait_for(
+    what: str,
+    look: Callable[[], _Seen],
+    good: Callable[[_Seen], object] = bool,
+    *,
+    explain: Callable[[], str] = str,
+) -> _Seen:
+    """Looks until what it sees is `good`, and returns it.
+
+    Raises:
+        AssertionError: it never was; with what was awaited, the last state, and what `explain`
+            adds.
+    """
+    deadline = time.monotonic() + GIVE_UP
+    while not good(seen := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Gave up waiting for {what}; last seen:\n{seen!r}\n{explain()}")
+        time.sleep(_LOOK_EVERY)
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that runs beside the test, with what it writes in files."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    out_path: Path
+    err_path: Path
+
+    @property
+    def out(self) -> str:
+        """What it wrote to stdout so far."""
+        return self.out_path.read_text(errors="replace")
+
+    @property
+    def err(self) -> str:
+        """What it wrote to stderr so far."""
+        return self.err_path.read_text(errors="replace")
+
+    def interrupt(self) -> None:
+        """What ctrl-c does."""
+        self.process.send_signal(signal.SIGINT)
+
+    def stop(self) -> int:
+        """Ends it with SIGTERM, and returns its exit status."""
+        self.process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        try:
+            return self.process.wait(GIVE_UP)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} does not end.\n{self.story()}") from None
+
+    def story(self) -> str:
+        """Everything that it said, for a test that gives up."""
+        status = self.process.poll()
+        return f"--- {self.name} ({status=})\n{self.out[-4000:]}\n{self.err[-4000:]}"
+
+
+@dataclass(slots=True)
+class Machine:
+    """A folder, and the programs that run in it as if it were a machine of their own."""
+
+    folder: Path
+    programs: list[Program] = field(default_factory=list)
+    address: str = ""
+
+    @property
+    def state_dir(self) -> Path:
+        """Of the manager."""
+        return self.folder / "manager"
+
+    def environment(self) -> dict[str, str]:
+        """Of every program: nothing of this machine's own configuration and state, and a mark on
+        whatever they start."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TUI_MANAGER", "XDG_"))
+        }
+        names = ("CONFIG", "STATE", "DATA", "CACHE")
+        own = {f"XDG_{name}_HOME": str(self.folder / name.lower()) for name in names}
+        (self.folder / "run").mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "home").mkdir(exist_ok=True)
+        return {
+            **kept,
+            **own,
+            "XDG_RUNTIME_DIR": str(self.folder / "run"),
+            "HOME": str(self.folder / "home"),
+            "TUI_MANAGER_STATE_DIR": str(self.state_dir),
+            _MARK: str(self.folder),
+        }
+
+    def configure(self, text: str) -> Path:
+        """Writes the manager's configuration file."""
+        path = self.folder / "config" / "tui-manager" / "config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def start(self, name: str, *arguments: str, program: str = "tui-manager") -> Program:
+        """Starts a program beside the test."""
+        out, err = self.folder / f"{name}.out", self.folder / f"{name}.err"
+        with out.open("ab") as stdout, err.open("ab") as stderr:
+            process = subprocess.Popen(
+                [installed(program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=self.environment(),
+                start_new_session=True,
+            )
+        self.programs.append(Program(name, process, out, err))
+        return self.programs[-1]
+
+    def run(self, *arguments: str, program: str = "tui-manager") -> "Done":
+        """Runs a program to its end."""
+        done = subprocess.run(
+            [installed(program), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=self.environment(),
+            timeout=GIVE_UP,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+    def json(self, *arguments: str) -> Any:
+        """What a command prints as JSON; it must exit with 0."""
+        done = self.run(*arguments, "--json")
+        assert done.code == 0, f"{arguments}: {done}\n{self.story()}"
+        return json.loads(done.out)
+
+    def wait_for(
+        self, what: str, look: Callable[[], _Seen], good: Callable[[_Seen], object] = bool
+    ) -> _Seen:
+        """As the function, with the story of all programs when it gives up."""
+        return wait_for(what, look, good, explain=self.story)
+
+    def serve(self, *options: str) -> Program:
+        """Starts a manager on a free port, and waits until it listens."""
+        number = sum(program.name.startswith("serve") for program in self.programs)
+        serve = self.start(f"serve{number}", "serve", "--insecure", *_listen(options), *options)
+
+        def alive_and_listening() -> bool:
+            assert serve.process.poll() is None, self.story()
+            return serve.out.startswith("listening on ") and serve.out.endswith("\n")
+
+        self.wait_for("the manager to listen", alive_and_listening)
+        self.address = serve.out.split()[2]
+        return serve
+
+    def agent(self, name: str, *options: str, state: str = "") -> Program:
+        """Starts an agent; `state` is the name of its state folder, `name` unless given."""
+        number = sum(program.name.startswith(f"agent-{name}-") for program in self.programs)
+        return self.start(
+            f"agent-{name}-{number}",
+            *("run", "--manager", self.address, "--insecure", "--name", name),
+            *("--state-dir", str(self.folder / "agents" / (state or name)), *options),
+            program="tui-manager-agent",
+        )
+
+    def agents(self, *names: str) -> list[Program]:
+        """Starts agents, and waits until they are online."""
+        started = [self.agent(name) for name in names]
+        self.wait_until_online(*names)
+        return started
+
+    def wait_until_online(self, *names: str) -> None:
+        """Waits until all of these hosts are online."""
+
+        def online() -> set[str]:
+            return {host["name"] for host in self.json("hosts") if host["online"]}
+
+        self.wait_for(f"{names} to be online", online, lambda seen: seen >= set(names))
+
+    def task(self, task_id: int) -> Any:
+        """A task with its hosts, as `task show` tells."""
+        return self.json("task", "show", str(task_id))
+
+    def wait_for_task(self, task_id: int, status: str) -> Any:
+        """The task, once it has the status."""
+        return self.wait_for(
+            f"task {task_id} to be {status}",
+            lambda: self.task(task_id),
+            lambda task: task["status"] == status,
+        )
+
+    def story(self) -> str:
+        """What all programs said."""
+        return "\n".join(program.story() for program in self.programs)
+
+    def stop(self) -> None:
+        """Ends all programs, the youngest first, and whatever they left."""
+        for program in reversed(self.programs):
+            if program.process.poll() is None:
+                program.process.terminate()
+        for program in self.programs:
+            try:
+                program.process.wait(10)
+            except subprocess.TimeoutExpired:
+                program.process.kill()
+                program.process.wait()
+        for process in marked({_MARK: str(self.folder)}):
+            with suppress(psutil.Error):
+                process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a program ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+def installed(program: str) -> str:
+    """The program that is installed beside this interpreter."""
+    return str(Path(sys.executable).with_name(program))
+
+
+def marked(mark: Mapping[str, str]) -> list[psutil.Process]:
+    """The processes of this machine that have these environment variables."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            environment = process.environ()
+            if process.status() != psutil.STATUS_ZOMBIE and all(
+                environment.get(name) == value for name, value in mark.items()
+            ):
+                found.append(process)
+    return found
+
+
+def _listen(options: Sequence[str]) -> Sequence[str]:
+    return () if "--listen" in options else ("--listen", "127.0.0.1:0")
