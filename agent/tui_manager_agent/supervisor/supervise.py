@@ -1,0 +1,208 @@
+"""The supervisor of one command: claims it, runs it, watches it, and writes down how it ended."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from tui_manager_agent.supervisor import claim, clock, processes, record, shell
+from tui_manager_agent.supervisor.bell import Bell
+from tui_manager_agent.supervisor.killing import Killing
+from tui_manager_agent.supervisor.output import Cap, Pipe
+
+DRAIN = clock.SECOND  # how long a background process that keeps a pipe open may delay the result
+LONGEST_SLEEP = 30 * clock.SECOND  # poll() stands still while the host sleeps, the clock does not
+TAKES_A_TURN = 16  # reads of one pipe before the others are looked at
+
+
+def supervise(folder: str) -> int:
+    """Runs the order in an execution's folder to its end. Returns the exit status of the process.
+
+    Nothing is run, and 1 returned, when the execution is already claimed.
+    """
+    if not claim.take(folder):
+        return 1
+    order = record.read(f"{folder}/{record.STARTING}")
+    os.unlink(f"{folder}/{record.STARTING}")
+    supervisor = Supervisor(folder, order)
+    supervisor.run()
+    return 0
+
+
+class Supervisor:
+    """One command from its order to its result."""
+
+    def __init__(self, folder: str, order: dict[str, str]) -> None:
+        self._folder = folder
+        self._order = order
+        self._id = folder.rpartition("/")[2]
+        self._bell = Bell(order["bell"], self._id)
+        self._shell: shell.Shell | None = None
+        self._killing: Killing | None = None
+        self._killed_for = ""  # the status that a kill leads to
+        self._drained_at = 0  # when pipes that are still open no longer hold up the result
+
+    def run(self) -> None:
+        try:
+            record.reserve(self._folder, record.RESULT)
+            self._prepare()
+        except OSError as error:
+            self._finish_unstarted("failed", "spawn_failed", f"the agent's disk: {error.strerror}")
+            return
+        if self._cancel_wanted():
+            self._finish_unstarted("canceled", "", "")
+            return
+        try:
+            self._shell = shell.Shell(self._order, self._pipes)
+        except shell.SpawnError as error:
+            self._finish_unstarted("failed", "spawn_failed", str(error))
+            return
+        self._deadline = self._shell.started + int(self._order["timeout"])
+        self._note_start()
+        while not self._ended():
+            self._turn()
+        self._finish(self._shell)
+        self._linger()
+
+    def _prepare(self) -> None:
+        processes.adopt_orphans()
+        control = f"{self._folder}/{record.CONTROL}"
+        os.mkfifo(control, 0o600)
+        self._control = os.open(control, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._children = shell.watch_children()
+        cap = Cap(int(self._order["output_limit"]))
+        self._cap = cap
+        self._pipes = [Pipe(f"{self._folder}/{s}", cap) for s in (record.STDOUT, record.STDERR)]
+        self._poll = select.poll()
+        for descriptor in (self._control, self._children, *(p.reader for p in self._pipes)):
+            self._poll.register(descriptor, select.POLLIN)
+
+    def _note_start(self) -> None:
+        assert self._shell is not None
+        path = f"{self._folder}/{record.STARTED}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            record.write_all(descriptor, record.encode({"at": self._shell.started}))
+        except OSError:
+            pass  # a full disk: the result will say when it started
+        finally:
+            os.close(descriptor)
+        self._bell.soon()
+
+    def _cancel_wanted(self) -> bool:
+        return os.path.exists(f"{self._folder}/{record.CANCEL}")
+
+    # ------------------------------------------------------------------------------ while it runs
+
+    def _turn(self) -> None:
+        """Waits for the next thing to happen, and deals with it."""
+        for descriptor, _ in self._poll.poll(self._sleep()):
+            if descriptor == self._children:
+                self._reap()
+            elif descriptor == self._control:
+                self._obey()
+            else:
+                self._move_output(descriptor)
+        now = clock.now()
+        if self._killing is None and not self._drained_at and now >= self._deadline:
+            self._kill("timeout")
+        if self._killing is not None and now >= self._killing.next_look:
+            self._advance_kill(self._killing)
+        if self._bell.due and now >= self._bell.due:
+            self._bell.ring()
+
+    def _sleep(self) -> float:
+        """Milliseconds until something is due."""
+        due = [clock.now() + LONGEST_SLEEP]
+        if self._drained_at:
+            due.append(self._drained_at)
+        elif self._killing is not None:
+            due.append(self._killing.next_look)
+        else:
+            due.append(self._deadline)
+        if self._bell.due:
+            due.append(self._bell.due)
+        return max(0, min(due) - clock.now()) / clock.MILLISECOND
+
+    def _reap(self) -> None:
+        assert self._shell is not None
+        os.read(self._children, 4096)
+        self._shell.reap()
+        if self._killing is not None:
+            self._advance_kill(self._killing)
+        elif self._shell.ended and not self._drained_at:
+            self._drained_at = clock.now() + DRAIN
+
+    def _obey(self) -> None:
+        os.read(self._control, 4096)
+        if self._killing is None and not self._drained_at and self._cancel_wanted():
+            self._kill("canceled")
+
+    def _move_output(self, descriptor: int) -> None:
+        for pipe in self._pipes:
+            if pipe.reader == descriptor:
+                for _ in range(TAKES_A_TURN):
+                    if not pipe.take():
+                        break
+                if pipe.reader < 0:
+                    self._poll.unregister(descriptor)
+                self._bell.soon()
+
+    def _kill(self, status: str) -> None:
+        self._killed_for = status
+        self._killing = Killing(self._id, int(self._order["kill_grace"]))
+
+    def _advance_kill(self, killing: Killing) -> None:
+        if not self._drained_at and killing.step():
+            self._drained_at = clock.now() + DRAIN
+
+    def _ended(self) -> bool:
+        if not self._drained_at:
+            return False
+        closed = all(pipe.reader < 0 for pipe in self._pipes)
+        return closed or clock.now() >= self._drained_at
+
+    # ------------------------------------------------------------------------------ when it ended
+
+    def _finish(self, done: shell.Shell) -> None:
+        for pipe in self._pipes:
+            while pipe.reader >= 0 and pipe.take():
+                pass
+            pipe.seal()
+        done.reap()
+        outcome = done.outcome(self._killed_for)
+        survivors = self._killing.survivors if self._killing else []
+        details = [self._cap.failure] if self._cap.failure else []
+        if survivors:
+            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:20]))
+        outcome["kill_incomplete"] = int(bool(survivors))
+        outcome["detail"] = "; ".join(details)
+        for name, pipe in zip((record.STDOUT, record.STDERR), self._pipes, strict=True):
+            outcome[f"{name}_stored"] = pipe.stored
+            outcome[f"{name}_dropped"] = pipe.dropped
+        self._write(outcome)
+
+    def _finish_unstarted(self, status: str, reason: str, detail: str) -> None:
+        self._write({"status": status, "reason": reason, "detail": detail, "ended": clock.now()})
+
+    def _write(self, outcome: dict[str, object]) -> None:
+        outcome["boot_id"] = self._order["boot_id"]
+        data = record.encode(outcome)
+        while os.path.isdir(self._folder):
+            try:
+                record.write(self._folder, record.RESULT, data)
+                break
+            except OSError:
+                select.select([], [], [], 1)  # the disk is full: a result is worth waiting for
+        self._bell.ring()
+
+    def _linger(self) -> None:
+        """Lets background processes that still write live: discards until they close the pipes."""
+        while any(pipe.reader >= 0 for pipe in self._pipes):
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._children:
+                    self._reap()
+                elif descriptor == self._control:
+                    os.read(self._control, 4096)
+                else:
+                    self._move_output(descriptor)
