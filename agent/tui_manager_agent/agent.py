@@ -1,0 +1,134 @@
+"""The agent put together: identity, executions, and one stream after the other."""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tui_manager_agent import __version__
+from tui_manager_agent.executions import Executions
+from tui_manager_agent.identity import Identity, machine_id
+from tui_manager_agent.link import Ears, Link, WrongManagerError
+from tui_manager_agent.outbox import Outbox
+from tui_manager_agent.reconnect import Reconnect, RefusedByManagerError, sentence
+from tui_manager_agent.vitals import Vitals
+
+PROTOCOL_VERSION = 1
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a host's owner can set.
+
+    Attributes:
+        manager: HOST:PORT to dial.
+        state_dir: where the journal and the output lie until the manager has them.
+        name: what the host wants to be called; empty: its hostname.
+        capacity: commands that run at once; more wait.
+    """
+
+    manager: str
+    state_dir: Path
+    name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    capacity: int = 5
+
+
+class Agent:
+    """One agent on one state folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Locks the state folder. Raises StateError."""
+        self._settings = settings
+        self._identity = Identity(settings.state_dir)
+        self._vitals = Vitals()
+        self._reconnect = Reconnect(random.Random())
+        self._outbox = Outbox()
+        self._executions: Executions | None = None
+        self._tasks = asyncio.TaskGroup()
+
+    async def run(self) -> None:
+        """Works until it is cancelled; commands that run then run on.
+
+        Raises RefusedByManagerError when dialling again would not help, OSError when the state
+        folder cannot be used.
+        """
+        refusal: Exception | None = None
+        try:
+            async with self._tasks:
+                if self._identity.manager_id:
+                    self._take_up()
+                self._tasks.create_task(self._keep_dialling())
+        except* (RefusedByManagerError, OSError) as group:
+            refusal = group.exceptions[0]
+        finally:
+            if self._executions is not None:
+                self._executions.close()
+            self._identity.close()
+        if refusal is not None:
+            raise refusal
+
+    def _take_up(self) -> Executions:
+        executions = Executions(self._identity, self._outbox, self._settings.capacity)
+        self._tasks.create_task(executions.serve())
+        self._executions = executions
+        return executions
+
+    async def _keep_dialling(self) -> None:
+        while True:
+            link = Link(self._settings.manager, self._outbox, self._measure, self._welcome)
+            end = await link.converse(self._hello())
+            pause = self._reconnect.pause_after(end)
+            _LOG.warning("no manager: reason=%r again_in=%.1fs", sentence(end), pause)
+            await asyncio.sleep(pause)
+
+    def _welcome(self, welcome: wire.Welcome) -> Ears:
+        bound = self._identity.manager_id
+        if bound and welcome.manager_id != bound:
+            raise WrongManagerError(f"it is {welcome.manager_id}, this agent belongs to {bound}")
+        try:
+            self._identity.bind(welcome.manager_id, welcome.host_id)
+        except ValueError as error:
+            raise WrongManagerError(str(error)) from error
+        _LOG.info("welcome: name=%s generation=%d", welcome.name, welcome.generation)
+        executions = self._executions or self._take_up()
+        return {
+            "run_command": executions.run,
+            "cancel_command": executions.cancel,
+            "resume": executions.resume,
+            "acknowledge": executions.acknowledge,
+        }
+
+    def _hello(self) -> wire.Hello:
+        system = os.uname()
+        hello = wire.Hello(
+            protocol_version=PROTOCOL_VERSION,
+            agent_version=__version__,
+            manager_id=self._identity.manager_id,
+            journal_id=self._identity.journal_id,
+            machine_id=machine_id(),
+            boot_id=self._identity.boot_id,
+            instance_id=self._identity.instance_id,
+            hostname=socket.gethostname(),
+            os=system.sysname.lower(),
+            arch=system.machine,
+            labels=self._settings.labels,
+            capacity=self._settings.capacity,
+            executions=self._executions.begin_session() if self._executions else [],
+            name=self._settings.name,
+            host_id=self._identity.host_id,
+        )
+        hello.clock.GetCurrentTime()
+        return hello
+
+    def _measure(self) -> wire.Vitals:
+        turns = self._executions.turns if self._executions else None
+        running, queued = (turns.running, turns.queued) if turns else (0, 0)
+        return self._vitals.measure(running=running, queued=queued)

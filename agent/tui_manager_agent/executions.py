@@ -1,0 +1,155 @@
+"""All executions of one manager: what the manager says of them, and what the journal answers."""
+
+import logging
+
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tui_manager_agent import result
+from tui_manager_agent.bell import Bell
+from tui_manager_agent.disk import Disk
+from tui_manager_agent.execution import Execution, State
+from tui_manager_agent.identity import Identity
+from tui_manager_agent.journal import Journal
+from tui_manager_agent.order import RefusedError, is_execution_id, order_for
+from tui_manager_agent.outbox import Outbox
+from tui_manager_agent.running import Runner
+from tui_manager_agent.spool import UNKNOWN
+
+_LOG = logging.getLogger(__name__)
+
+
+class Executions:
+    """What this agent holds for its manager. Messages are handled one at a time, in order."""
+
+    def __init__(self, identity: Identity, outbox: Outbox, capacity: int) -> None:
+        """Opens the journal and takes up what an earlier agent left. Raises OSError."""
+        self._boot_id = identity.boot_id
+        self._outbox = outbox
+        self._journal = Journal(identity.manager_dir())
+        self._held: dict[str, Execution] = {}
+        self._disk = Disk()
+        self._runner = Runner(
+            self._held, outbox, self._disk, capacity=capacity, boot_id=identity.boot_id
+        )
+        self.turns = self._runner.turns
+        self._bell = Bell(identity.state_dir, self._runner.look_at)
+        for execution_id in self._journal.held():
+            execution = self._hold(execution_id)
+            execution.hush()
+            self._runner.restore(execution)
+
+    async def serve(self) -> None:
+        """Works until it is cancelled; what runs then runs on."""
+        await self._runner.serve()
+
+    def close(self) -> None:
+        """Call when nothing works any more; returns when everything is written."""
+        self._bell.close()
+        self._disk.close()
+        self._journal.close()
+
+    def begin_session(self) -> list[wire.HeldExecution]:
+        """Everything held, for Hello; nothing more is said of it until Resume."""
+        for execution in self._held.values():
+            execution.hush()
+        return [execution.held() for execution in self._held.values()]
+
+    async def run(self, message: wire.RunCommand) -> None:
+        execution_id = message.execution_id
+        if not is_execution_id(execution_id):
+            _LOG.error("not a UUID, left alone: execution_id=%r", execution_id[:64])
+            return
+        if await self._answer_from_journal(execution_id):
+            return
+        execution = self._hold(execution_id)
+        try:
+            order = order_for(message, bell=self._bell.path, boot_id=self._boot_id)
+            await self._disk.do(execution.spool.accept, order)
+        except RefusedError as error:
+            await self._runner.end(execution, "failed", error.reason, str(error))
+        except OSError as error:
+            detail = f"the agent cannot write its journal: {error.strerror}"
+            await self._runner.end(execution, "failed", "spawn_failed", detail)
+        else:
+            execution.order = {key: str(value) for key, value in order.items()}
+            self._runner.enqueue(execution)
+
+    async def cancel(self, message: wire.CancelCommand) -> None:
+        execution_id = message.execution_id
+        if not is_execution_id(execution_id):
+            _LOG.error("not a UUID, left alone: execution_id=%r", execution_id[:64])
+            return
+        execution = self._held.get(execution_id)
+        if execution is not None:
+            waiting = execution.state is State.ACCEPTED
+            if waiting or message.mode != wire.CANCEL_MODE_ONLY_IF_NOT_STARTED:
+                await self._runner.kill(execution)
+        elif not await self._answer_from_journal(execution_id):
+            tombstone = self._hold(execution_id)
+            await self._runner.end(tombstone, "canceled", detail="canceled before it arrived")
+
+    async def resume(self, message: wire.Resume) -> None:
+        execution = self._held.get(message.execution_id)
+        if execution is None:
+            return
+        if message.action == wire.RESUME_ACTION_UNKNOWN:
+            await self._disk.do(execution.spool.note, UNKNOWN)
+        elif message.action == wire.RESUME_ACTION_STORED:
+            await self._forget(execution)
+        else:
+            await self._disk.do(execution.spool.drop_note, UNKNOWN)
+            execution.resume(message.offsets)
+            self._outbox.put(execution)
+            if message.action == wire.RESUME_ACTION_CANCEL:
+                await self._runner.kill(execution)
+
+    async def acknowledge(self, message: wire.Acknowledge) -> None:
+        for acknowledged in message.executions:
+            execution = self._held.get(acknowledged.execution_id)
+            if execution is None:
+                continue
+            execution.stored(acknowledged.offsets)
+            if acknowledged.result:
+                await self._forget(execution)
+            else:
+                self._outbox.put(execution)
+
+    def _hold(self, execution_id: str) -> Execution:
+        spool = self._journal.spool(execution_id)
+        execution = Execution(execution_id, spool, self._boot_id)
+        self._held[execution_id] = execution
+        return execution
+
+    async def _answer_from_journal(self, execution_id: str) -> bool:
+        """Says again what is known of an execution; False if nothing is."""
+        execution = self._held.get(execution_id)
+        if execution is None:
+            known = await self._disk.do(self._known, execution_id)
+            if known is None:
+                return False
+            execution = self._hold(execution_id)
+            execution.result = known
+            execution.refresh()
+        execution.silent = False
+        execution.repeat()
+        self._outbox.put(execution)
+        return True
+
+    def _known(self, execution_id: str) -> dict[str, str] | None:
+        try:
+            return self._journal.acknowledged(execution_id)
+        except ValueError as error:
+            _LOG.error("journal unreadable: execution_id=%s error=%s", execution_id, error)
+            detail = "it ended and was acknowledged; how, the host's journal no longer says"
+            lost = result.of_the_agent(self._boot_id, "failed", "interrupted", detail)
+            return {key: str(value) for key, value in lost.items()}
+
+    async def _forget(self, execution: Execution) -> None:
+        """The manager has everything. A failing disk leaves the folder for the next Hello."""
+        if not execution.result:
+            return
+        del self._held[execution.id]
+        try:
+            await self._disk.do(self._journal.acknowledge, execution.id, execution.result)
+        except OSError as error:
+            _LOG.warning("not put away: execution_id=%s error=%s", execution.id, error)

@@ -1,0 +1,179 @@
+"""One stream to the manager: dial, Hello, Welcome, then both directions until it ends."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import grpc
+from grpc import aio
+from tui_manager_protos.v1 import agent_pb2 as wire
+from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
+
+from tui_manager_agent.outbox import WINDOW, Outbox
+from tui_manager_agent.reconnect import Ending, StreamEnd, ending_of
+
+WELCOME_WITHIN = 30.0  # seconds
+STEADY_AFTER = 10.0  # seconds
+HEARTBEAT = 5.0  # seconds, unless the manager says otherwise
+GATHER = 0.003  # seconds from the first news to the report that carries it
+FAREWELL = 1.0  # seconds for the manager to end a stream that this side has closed
+MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+)
+_LOG = logging.getLogger(__name__)
+_Call = aio.StreamStreamCall[wire.AgentMessage, wire.ManagerMessage]
+
+
+Ears = Mapping[str, Callable[..., Awaitable[None]]]  # by the name of the field in ManagerMessage
+
+
+class WrongManagerError(Exception):
+    """Who answers is not the manager that this agent belongs to."""
+
+
+class Link:
+    """One stream, used once.
+
+    Args:
+        address: HOST:PORT.
+        outbox: what is to be said.
+        vitals: measures the host.
+        welcome: learns who answered, says who listens to it, or raises WrongManagerError.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        outbox: Outbox,
+        vitals: Callable[[], wire.Vitals],
+        welcome: Callable[[wire.Welcome], Ears],
+    ) -> None:
+        self._address = address
+        self._outbox = outbox
+        self._vitals = vitals
+        self._welcome = welcome
+        self._ears: Ears = {}
+        self._heartbeat = HEARTBEAT
+        self._welcomed_at = 0.0
+
+    async def converse(self, hello: wire.Hello) -> StreamEnd:
+        """Talks until the stream ends, and says why it did. Cancelling ends it politely."""
+        async with aio.insecure_channel(self._address, options=_OPTIONS) as channel:
+            call = CommandServiceStub(channel).ConnectForCommands()
+            try:
+                return await self._talk(call, hello)
+            except aio.AioRpcError as error:
+                return self._broken(error)
+            except asyncio.InvalidStateError:  # grpc.aio: written to after its end
+                return self._broken(None)
+            except OSError as error:  # what could not be written down will be asked for again
+                _LOG.error("the disk fails: error=%s", error)
+                return StreamEnd(Ending.BROKEN, str(error))
+            finally:
+                call.cancel()
+
+    async def _talk(self, call: _Call, hello: wire.Hello) -> StreamEnd:
+        await call.write(wire.AgentMessage(hello=hello))
+        try:
+            async with asyncio.timeout(WELCOME_WITHIN):
+                first = await call.read()
+        except TimeoutError:
+            return StreamEnd(Ending.BAD_WELCOME, "no answer to Hello")
+        if not isinstance(first, wire.ManagerMessage):
+            return StreamEnd(Ending.CLOSED)
+        if first.HasField("disconnect"):
+            return ending_of(first.disconnect, was_steady=False)
+        if not first.HasField("welcome"):
+            return StreamEnd(Ending.BAD_WELCOME, f"its first word was {_kind(first)}")
+        try:
+            self._ears = self._welcome(first.welcome)
+        except WrongManagerError as error:
+            return StreamEnd(Ending.WRONG_MANAGER, str(error))
+        self._welcomed_at = time.monotonic()
+        self._apply(first.welcome.settings)
+        writing = asyncio.create_task(self._write(call))
+        reading = asyncio.create_task(self._read(call))
+        try:
+            await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await _finish(writing)
+            await _say_goodbye(call, reading)
+            raise
+        if not reading.done():
+            call.cancel()  # writing failed; what is being handled is handled to its end
+        await _finish(writing)
+        return await reading
+
+    async def _read(self, call: _Call) -> StreamEnd:
+        while isinstance(message := await call.read(), wire.ManagerMessage):
+            kind = _kind(message)
+            if kind == "disconnect":
+                return ending_of(message.disconnect, was_steady=self._steady())
+            if kind == "settings":
+                self._apply(message.settings)
+            elif kind in self._ears:
+                await self._ears[kind](getattr(message, kind))
+            else:
+                _LOG.warning("message of no use to this agent: kind=%s", kind)
+        return StreamEnd(Ending.CLOSED, was_steady=self._steady())
+
+    async def _write(self, call: _Call) -> None:
+        heartbeat_due = time.monotonic()
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, heartbeat_due - time.monotonic())):
+                    await self._outbox.wait()
+                await asyncio.sleep(GATHER)
+            except TimeoutError:
+                pass
+            report = self._outbox.report()
+            if time.monotonic() >= heartbeat_due:
+                report.vitals.CopyFrom(self._vitals())
+                heartbeat_due = time.monotonic() + self._heartbeat
+            elif not report.ByteSize():
+                continue
+            await call.write(wire.AgentMessage(report=report))
+
+    def _apply(self, settings: wire.Settings) -> None:
+        self._heartbeat = settings.heartbeat.ToNanoseconds() / 1e9 or HEARTBEAT
+        self._outbox.window = settings.output_window or WINDOW
+
+    def _steady(self) -> bool:
+        return bool(self._welcomed_at) and time.monotonic() - self._welcomed_at >= STEADY_AFTER
+
+    def _broken(self, error: aio.AioRpcError | None) -> StreamEnd:
+        detail = (error.details() or "") if error else ""
+        answered = self._welcomed_at or (error and error.code() != grpc.StatusCode.UNAVAILABLE)
+        ending = Ending.BROKEN if answered else Ending.UNREACHABLE
+        return StreamEnd(ending, detail, was_steady=self._steady())
+
+
+def _kind(message: wire.ManagerMessage) -> str:
+    return message.WhichOneof("message") or "nothing"
+
+
+async def _finish(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    except (aio.AioRpcError, asyncio.InvalidStateError, OSError) as error:
+        _LOG.info("writing ended: error=%s", error)
+
+
+async def _say_goodbye(call: _Call, reading: asyncio.Task[StreamEnd]) -> None:
+    """Nothing more from this side; the manager may finish its sentence."""
+    if not call.done():
+        await call.done_writing()
+        await asyncio.wait((reading,), timeout=FAREWELL)
+    reading.cancel()
+    await asyncio.wait((reading,))

@@ -1,0 +1,209 @@
+"""From an accepted order to its end: turns, supervisors, and what is left when one of them dies."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+
+from tui_manager_agent import result
+from tui_manager_agent.disk import Disk
+from tui_manager_agent.execution import Execution, State
+from tui_manager_agent.outbox import Outbox
+from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisors import LOOK, Supervisors
+from tui_manager_agent.turns import Turns
+
+SWEEP = 10.0  # seconds that killing what a dead supervisor left may take
+_LOG = logging.getLogger(__name__)
+
+
+class Runner:
+    """Starts executions in turn and sees each to its end.
+
+    Attributes:
+        turns: who waits and who holds capacity.
+    """
+
+    def __init__(
+        self,
+        held: dict[str, Execution],
+        outbox: Outbox,
+        disk: Disk,
+        *,
+        capacity: int,
+        boot_id: str,
+    ) -> None:
+        """Works on what `held` holds, which its owner fills and empties."""
+        self._held = held
+        self._outbox = outbox
+        self._disk = disk
+        self._boot_id = boot_id
+        self._supervisors = Supervisors(self._gone)
+        self._wake = asyncio.Event()
+        self._dead: asyncio.Queue[Execution] = asyncio.Queue()
+        self.turns = Turns(capacity)
+
+    async def serve(self) -> None:
+        """Works until it is cancelled; what runs then runs on."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._start_in_turn())
+                tasks.create_task(self._bury_the_dead())
+                tasks.create_task(self._look_around())
+        finally:
+            self._supervisors.close()
+
+    def enqueue(self, execution: Execution) -> None:
+        self.turns.join(execution)
+        self._wake.set()
+
+    def restore(self, execution: Execution) -> None:
+        """Takes up an execution that an earlier agent left."""
+        execution.refresh()
+        spool = execution.spool
+        if execution.ended:
+            self._outbox.put(execution)
+        elif spool.has(record.ACCEPTED):
+            execution.order = spool.order()
+            if execution.order["boot_id"] != self._boot_id and "start_before" in execution.order:
+                execution.order["start_before"] = "1"  # of an earlier boot: long ago
+            self.enqueue(execution)
+        else:
+            execution.state = execution.state if spool.started() else State.STARTING
+            self.turns.hold(execution.id)
+            if not self._supervisors.adopt(execution.id, spool):
+                self._dead.put_nowait(execution)
+
+    def look_at(self, execution_id: str) -> None:
+        """A supervisor rang."""
+        execution = self._held.get(execution_id)
+        if execution is None or execution.ended or execution.state is State.ACCEPTED:
+            return
+        execution.refresh()
+        if execution.ended:
+            self._ended(execution)
+        else:
+            self._outbox.put(execution)
+
+    async def kill(self, execution: Execution) -> None:
+        """Cancels, at whatever stage."""
+        if execution.state is State.ACCEPTED:
+            await self.end(execution, "canceled", detail="canceled before it started")
+        elif not execution.ended:
+            _LOG.info("canceling: execution_id=%s", execution.id)
+            await self._disk.do(execution.spool.ask_to_cancel)
+
+    async def end(
+        self, execution: Execution, status: str, reason: str = "", detail: str = "", **more: object
+    ) -> None:
+        """Ends an execution that no supervisor will end. A full disk keeps it in memory only."""
+        if execution.ended:
+            return
+        execution.state = State.ENDED
+        self.turns.leave(execution.id)
+        fields = result.of_the_agent(self._boot_id, status, reason, detail, **more)
+        try:
+            await self._disk.do(execution.spool.end, fields)
+        except OSError as error:
+            _LOG.error("result not on disk: execution_id=%s error=%s", execution.id, error)
+        execution.result = {key: str(value) for key, value in fields.items()}
+        execution.refresh()
+        self._ended(execution)
+
+    def _ended(self, execution: Execution) -> None:
+        self.turns.leave(execution.id)
+        self._wake.set()
+        self._outbox.put(execution)
+        outcome = execution.result
+        _LOG.info(
+            "ended: execution_id=%s status=%s reason=%s",
+            execution.id,
+            outcome["status"],
+            outcome["reason"],
+        )
+
+    async def _start_in_turn(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self.turns.next_expiry()):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            await self._end_expired()
+            while (execution := self.turns.next()) is not None:
+                await self._start(execution)
+                await self._end_expired()
+
+    async def _end_expired(self) -> None:
+        for execution in self.turns.expired():
+            detail = "it waited on the host past the time by which it had to start"
+            await self.end(execution, "failed", "undeliverable", detail)
+
+    async def _start(self, execution: Execution) -> None:
+        execution.state = State.STARTING
+        execution.order = {}
+        try:
+            await self._disk.do(execution.spool.starting)
+            self._supervisors.start(execution.id, execution.spool)
+            _LOG.info("starting: execution_id=%s", execution.id)
+        except OSError as error:
+            detail = f"the agent cannot start a supervisor: {error.strerror}"
+            await self.end(execution, "failed", "spawn_failed", detail)
+
+    def _gone(self, execution_id: str) -> None:
+        execution = self._held.get(execution_id)
+        if execution is None or execution.ended:
+            return
+        self.look_at(execution_id)
+        if not execution.ended:
+            self._dead.put_nowait(execution)
+
+    async def _bury_the_dead(self) -> None:
+        while True:
+            execution = await self._dead.get()
+            spool = execution.spool
+            unclaimed = not spool.has(record.CLAIM) and spool.bar()
+            # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
+            if unclaimed or not self._supervisors.adopt(execution.id, spool):
+                await self._bury(execution)
+
+    async def _bury(self, execution: Execution) -> None:
+        execution.refresh()
+        if execution.ended:
+            self._ended(execution)
+            return
+        left = await asyncio.to_thread(_sweep, execution.id)
+        last_words = execution.spool.last_words()
+        detail = "its supervisor died under it, or the host did"
+        if left:
+            detail += f"; {left} of its processes were killed"
+        if last_words:
+            detail += f": {last_words}"
+        more = execution.remains()
+        await self.end(execution, "failed", "interrupted", detail, **more)
+
+    async def _look_around(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            self._supervisors.look()
+            for execution in list(self._held.values()):
+                self.look_at(execution.id)
+
+
+def _sweep(execution_id: str) -> int:
+    """Kills what carries the mark of a command whose supervisor is dead; returns how many."""
+    killed: set[int] = set()
+    give_up_at = time.monotonic() + SWEEP
+    while (found := processes.find(execution_id, 0)) and time.monotonic() < give_up_at:
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            except PermissionError:
+                give_up_at = 0
+            killed.add(pid)
+        time.sleep(0.02)
+    return len(killed)

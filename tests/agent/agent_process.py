@@ -1,0 +1,56 @@
+"""The installed agent as a process, as its owner starts it."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tests.agent.fake_manager import FakeManager
+
+
+class AgentProcess:
+    """`tui-manager-agent run` on a state folder; may be started again and again."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, manager: FakeManager, *options: str) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("tui-manager-agent"),
+            "run",
+            "--insecure",
+            f"--manager={manager.address}",
+            f"--state-dir={self.state_dir}",
+            *options,
+            env={**os.environ, "OWN_SECRET": "of the agent"},
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def ended(self) -> tuple[int, str]:
+        """Exit status and stderr, once it ends."""
+        assert self._process is not None
+        _, errors = await self._process.communicate()
+        assert self._process.returncode is not None
+        return self._process.returncode, errors.decode()
+
+    async def terminate(self) -> tuple[int, str]:
+        """SIGTERM; exit status and stderr."""
+        assert self._process is not None
+        self._process.terminate()
+        return await self.ended()
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        assert self._process is not None
+        self._process.kill()
+        await self.ended()
+
+    async def close(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()

@@ -1,0 +1,83 @@
+"""Children as hosts really have them: `misbehave.py WHAT`. Each says `ready` when it is so far."""
+
+import os
+import signal
+import sys
+import time
+
+
+def ignore_sigterm() -> None:
+    """Ends by SIGKILL only."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("ready", flush=True)
+    time.sleep(600)
+
+
+def exit_0_on_sigterm() -> None:
+    """As if nothing had happened."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    print("ready", flush=True)
+    time.sleep(600)
+
+
+def escape() -> None:
+    """A daemon that forks twice, leaves the session and ignores SIGTERM; its pid is printed."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            os.write(writer, str(os.getpid()).encode())
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+    print(os.read(reader, 20).decode(), "ready", flush=True)
+    time.sleep(600)
+
+
+def shed_the_mark() -> None:
+    """A child with an empty environment in a session of its own."""
+    if os.fork() == 0:
+        os.setsid()
+        os.execve("/bin/sleep", ["sleep", "600"], {})
+    print("ready", flush=True)
+    time.sleep(600)
+
+
+def leak_the_pipe() -> None:
+    """Ends, and leaves a daemon that holds stdout until it finds the file named in argv[2]."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        while not os.path.exists(sys.argv[2]):
+            print("still here", flush=True)
+            time.sleep(0.01)
+        os._exit(0)
+    print(pid, flush=True)
+
+
+def flood() -> None:
+    """argv[2] bytes on stdout, and as many on stderr."""
+    size = int(sys.argv[2])
+    block = b"0123456789abcdef" * 4096
+    for start in range(0, size, len(block)):
+        part = block[: size - start]
+        os.write(1, part)
+        os.write(2, part)
+
+
+def every_byte() -> None:
+    """All 256 values, without a line's end."""
+    sys.stdout.buffer.write(bytes(range(256)) * 1024)
+
+
+def progress() -> None:
+    """Rewrites one line, as progress bars do."""
+    for percent in range(101):
+        sys.stdout.write(f"\r{percent:3} %")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
