@@ -1,0 +1,214 @@
+"""The one boundary between what a host sends and what a terminal gets.
+
+Output, names, labels and details of a host are hostile: they may hold sequences that move the
+cursor, set the clipboard, answer as if typed, or turn the reading direction round. What leaves
+here holds printable characters, tabs, line ends and, where asked for, colours: each line sets its
+own and resets them at its end. A progress line's carriage return is kept on demand.
+"""
+
+import codecs
+import re
+from enum import Enum, auto
+
+from tui_manager.domain.colours import RESET, Colours
+
+_SEQUENCE_MAX = 64  # characters of a control sequence before it is taken for something else
+_STRING_MAX = 4096  # characters of a title, link or the like that may go unshown
+_MARKS_MAX = 3  # combining marks on one character
+
+# What changes how its neighbours read without a shape of its own: direction marks, joiners,
+# fillers, invisible operators, line and paragraph separators, interlinear and tag characters.
+_INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff\U0001d173-\U0001d17a"
+)
+_SELECTORS = "\ufe00-\ufe0f"  # of a glyph's variant: widths differ between terminals
+_SPECIAL = f"\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE}{_SELECTORS}"
+_PLAIN = re.compile(f"[^{_SPECIAL}]+")
+_SELECTOR = re.compile(f"[{_SELECTORS}]")
+_COMBINING = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_STACK = re.compile(f"({_COMBINING}{{{_MARKS_MAX}}}){_COMBINING}+")
+_STRING_END = re.compile("[\x07\x18\x1a\x1b\x9c\n]")
+_PARAMETERS = re.compile("[0-9;:]*")
+
+_STRING_OPENERS = frozenset("]PX^_")  # OSC, DCS, SOS, PM, APC behind an escape
+_C1_STRINGS = frozenset("\x9d\x90\x98\x9e\x9f")
+_DROPPED = frozenset("\x00\x07\x0e\x0f\x7f")  # padding, bell, character sets: nothing to see
+
+
+class _State(Enum):
+    GROUND = auto()
+    RETURNED = auto()  # behind a carriage return
+    ESCAPED = auto()
+    SEQUENCE = auto()  # ESC [ … up to its final character
+    CHARSET = auto()  # ESC ( and the like: one more character
+    STRING = auto()  # ESC ] … up to its terminator
+
+
+class SafeTextDecoder:
+    """Turns the bytes of one stream, as they come, into text that may be shown.
+
+    Args:
+        colours: keep colours and weights, in one canonical spelling.
+        rewrites: pass "\\r" on, for a reader that replaces the line; else it is shown as "␍".
+    """
+
+    def __init__(self, *, colours: bool = True, rewrites: bool = False) -> None:
+        self._keep_colours = colours
+        self._rewrites = rewrites
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._state = _State.GROUND
+        self._held = ""
+        self._wanted = Colours()
+        self._shown = ""  # the colour sequence that is in force where the text ends
+        self._pieces: list[str] = []
+
+    def feed(self, data: bytes | str) -> list[str]:
+        """The safe pieces of what has come: runs of text, colour sequences, "\\n" and "\\r"."""
+        self._run(data if isinstance(data, str) else self._utf8.decode(data))
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def close(self) -> list[str]:
+        """What is still held, and the reset of colours that are in force."""
+        self._run(self._utf8.decode(b"", final=True))
+        if self._state is _State.RETURNED:
+            self._return()
+        elif self._state is not _State.GROUND:
+            self._text("␛")
+        self._state = _State.GROUND
+        self._reset()
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def _run(self, text: str) -> None:
+        at = 0
+        while at < len(text):
+            if self._state is _State.GROUND:
+                if run := _PLAIN.match(text, at):
+                    self._text(run.group())
+                    at = run.end()
+                else:
+                    self._special(text[at])
+                    at += 1
+            elif self._state is _State.STRING:
+                at = self._skip_string(text, at)
+            else:
+                at += self._step(text[at])
+
+    def _special(self, char: str) -> None:
+        if char == "\n":
+            self._reset()
+            self._pieces.append("\n")
+        elif char == "\r":
+            self._state = _State.RETURNED
+        elif char == "\x1b":
+            self._state = _State.ESCAPED
+        elif char == "\x9b":
+            self._state, self._held = _State.SEQUENCE, ""
+        elif char in _C1_STRINGS:
+            self._state, self._held = _State.STRING, ""
+        elif char not in _DROPPED and not _SELECTOR.match(char):
+            self._text(visible(char))
+
+    def _step(self, char: str) -> int:
+        """One character outside of plain text; how many were consumed."""
+        match self._state:
+            case _State.RETURNED:
+                self._state = _State.GROUND
+                if char == "\r":
+                    self._state = _State.RETURNED
+                    return 1
+                if char != "\n":
+                    self._return()
+                return 0
+            case _State.ESCAPED:
+                return self._escape(char)
+            case _State.CHARSET:
+                return self._end(keep=not "0" <= char <= "~")
+            case _:
+                return self._sequence(char)
+
+    def _escape(self, char: str) -> int:
+        if char == "[":
+            self._state, self._held = _State.SEQUENCE, ""
+        elif char in _STRING_OPENERS:
+            self._state, self._held = _State.STRING, ""
+        elif " " <= char <= "/":
+            self._state = _State.CHARSET
+        else:
+            return self._end(keep=not "0" <= char <= "~")
+        return 1
+
+    def _sequence(self, char: str) -> int:
+        if " " <= char <= "?" and len(self._held) < _SEQUENCE_MAX:
+            self._held += char
+            return 1
+        if char == "m" and self._keep_colours and _PARAMETERS.fullmatch(self._held):
+            self._wanted = self._wanted.changed(self._held)
+        return self._end(keep=not "@" <= char <= "~")
+
+    def _skip_string(self, text: str, at: int) -> int:
+        end = _STRING_END.search(text, at)
+        stop = end.start() if end else len(text)
+        self._held += text[at:stop]
+        if len(self._held) > _STRING_MAX:  # nobody's title: show what would go unseen
+            hidden, self._held = self._held, ""
+            self._end(keep=True)
+            self._run(hidden)
+            return stop
+        if end is None:
+            return stop
+        if end.group() == "\x1b":  # ESC \ ends it; what else follows an escape is a new one
+            self._state = _State.ESCAPED
+            return stop + 1
+        return stop + self._end(keep=end.group() == "\n")
+
+    def _end(self, *, keep: bool) -> int:
+        """Back to plain text; a character that cannot belong to the sequence is kept, and shown."""
+        self._state = _State.GROUND
+        if keep:
+            self._text("␛")
+        return 0 if keep else 1
+
+    def _return(self) -> None:
+        if self._rewrites:
+            self._reset()
+            self._pieces.append("\r")
+        else:
+            self._text("␍")
+
+    def _text(self, text: str) -> None:
+        if (sequence := self._wanted.sequence) != self._shown:
+            self._reset()
+            if sequence:
+                self._pieces.append(sequence)
+            self._shown = sequence
+        self._pieces.append(text if text.isascii() else _STACK.sub(r"\1", text))
+
+    def _reset(self) -> None:
+        if self._shown:
+            self._pieces.append(RESET)
+            self._shown = ""
+
+
+def visible(char: str) -> str:
+    """What stands for a character that must not reach a terminal."""
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return f"<U+{code:04X}>"
+
+
+def safe_text(data: bytes | str) -> str:
+    """The whole of `data` without colours, everything that is not printable dropped or made
+    visible; tabs and line ends stay."""
+    decoder = SafeTextDecoder(colours=False)
+    return "".join(decoder.feed(data) + decoder.close())
+
+
+def safe_line(data: bytes | str) -> str:
+    """The same for what must stay on one line, as a name, a label or a detail."""
+    return safe_text(data).replace("\n", "␊").replace("\t", "␉")
