@@ -79,7 +79,7 @@ class RecordingOperator:
 
     Attributes:
         calls: what was called, with its arguments.
-        changes: what `watch` gives, beginning with EVERYTHING; None ends it.
+        changes: what `watch` gives, after EVERYTHING, which comes first.
         watching: how many watchers there are now.
         watch_moved: set when a watcher came or went.
     """

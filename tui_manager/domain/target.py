@@ -155,7 +155,8 @@ class _Resolution:
             text for part in parts if not part.takes_away for text in self._empty_of(part)
         )
         if not empty:
-            return "Nothing is left: all that matches is taken away."
+            kept = ", ".join(part.text[:200] for part in parts if not part.takes_away)
+            return f"Nothing is left of {kept}: all that matches is taken away."
         named = list(empty)[:_NAMED_MAX]
         more = f" and {len(empty) - _NAMED_MAX} more" if len(empty) > _NAMED_MAX else ""
         return f"No host matches {', '.join(text[:200] for text in named)}{more}."

@@ -43,6 +43,8 @@ class CommandSpec:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
         if not self.text.strip():
             raise InvalidInputError("command", "The command is empty.")
+        for kind, text in (("command", self.text), ("cwd", self.cwd)):
+            _check_text(kind, text)
         if len(self.text.encode()) > COMMAND_LENGTH:
             raise InvalidInputError(
                 "command",
@@ -57,9 +59,18 @@ class CommandSpec:
         for kind, values in (("param", self.parameters), ("env", self.environment)):
             for name, value in values.items():
                 check_variable(kind, name, value)
-        for kind, text in (("command", self.text), ("cwd", self.cwd)):
-            if "\0" in text:
-                raise InvalidInputError(kind, "A NUL character cannot be passed to a command.")
+
+
+def _check_text(kind: str, text: str) -> None:
+    """Raises InvalidInputError unless `text` can be given to a process as UTF-8."""
+    if "\0" in text:
+        raise InvalidInputError(kind, "A NUL character cannot be passed to a command.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            kind, f"Not valid UTF-8 at character {error.start + 1}; write such bytes as \\x.."
+        ) from None
 
 
 def check_variable(kind: str, name: str, value: str) -> None:
@@ -68,8 +79,7 @@ def check_variable(kind: str, name: str, value: str) -> None:
         raise InvalidInputError(
             kind, f"{name!r} is not a variable's name: letters, digits and _, no digit first."
         )
-    if "\0" in value:
-        raise InvalidInputError(kind, f"The value of {name} holds a NUL character.")
+    _check_text(kind, value)
     if len(name.encode()) + len(value.encode()) + 1 > COMMAND_LENGTH:
         raise InvalidInputError(kind, f"The value of {name} is longer than {COMMAND_LENGTH} bytes.")
 

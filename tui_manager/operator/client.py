@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -62,7 +63,7 @@ async def _probe(path: Path, state_dir: Path) -> None:
         except OSError as error:  # no file, no listener, or no answer in time
             raise UnreachableError(
                 f"No manager runs on {state_dir}. Start one with: "
-                f"tui-manager serve --state-dir {state_dir}"
+                f"tui-manager serve --state-dir {shlex.quote(str(state_dir))}"
             ) from error
     _check_owner(path)
 

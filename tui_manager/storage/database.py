@@ -14,7 +14,7 @@ from tui_manager.storage.connection import (
     explain,
     open_connection,
 )
-from tui_manager.storage.migrations import check_sqlite, migrate
+from tui_manager.storage.migrations import check_sqlite, check_version, migrate
 from tui_manager.storage.writer import Writer
 
 T = TypeVar("T")
@@ -81,8 +81,9 @@ async def open_database(
     async with contextlib.AsyncExitStack() as stack:
         try:
             writing = await stack.enter_async_context(open_connection(path, read_only=False))
+            await writing.run(lambda tx: check_version(tx, path))
             await writing.run(_use_wal)
-            await writing.run(lambda tx: migrate(tx, path))
+            await writing.run(migrate)
             readers: asyncio.Queue[StorageConnection] = asyncio.Queue()
             for _ in range(_READERS):
                 reading = open_connection(path, read_only=True)

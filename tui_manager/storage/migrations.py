@@ -33,21 +33,24 @@ def check_sqlite() -> None:
         )
 
 
-def migrate(tx: Transaction, path: Path) -> None:
-    """Runs what is missing, each migration in a transaction of its own.
+def check_version(tx: Transaction, path: Path) -> None:
+    """Raises StorageError when the database is from a newer program, or of another one.
 
-    Raises:
-        StorageError: the database is from a newer program, or no database of this program; it is
-            left alone.
+    Nothing is written: such a database is left alone.
     """
-    steps = migrations()
+    newest = len(migrations())
     version = tx.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(steps):
+    if version > newest:
         raise StorageError(
             f"{path} was written by a newer tui-manager (schema {version}; this program knows "
-            f"{len(steps)}). Start that one, or name another --state-dir."
+            f"{newest}). Start that one, or name another --state-dir."
         )
     if not version and tx.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
         raise StorageError(f"{path} is a database of another program. Name another --state-dir.")
-    for number, sql in steps[version:]:
+
+
+def migrate(tx: Transaction) -> None:
+    """Runs what is missing, each migration in a transaction of its own."""
+    version = tx.execute("PRAGMA user_version").fetchone()[0]
+    for number, sql in migrations()[version:]:
         tx.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")

@@ -58,7 +58,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self._clock = clock
         self._limits = limits
 
-    async def ConnectForCommands(  # type: ignore[override]  # noqa: N802
+    async def ConnectForCommands(  # type: ignore[override]
         self, request_iterator: AsyncIterator[pb.AgentMessage], context: Context
     ) -> None:
         """One stream, from Hello to its end."""

@@ -1,0 +1,157 @@
+"""Where the socket lies, who may open it, and what is left when a manager has gone."""
+
+import asyncio
+import socket
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.operator.recording import CALLS, EVERYTHING, RecordingOperator
+from tui_manager.domain.errors import StorageError, UnreachableError
+from tui_manager.operator.api import Operator
+from tui_manager.operator.client import connect
+from tui_manager.operator.endpoint import socket_path
+from tui_manager.operator.server import serve_operator
+
+
+@asynccontextmanager
+async def served(
+    operator: Operator, state_dir: Path
+) -> AsyncIterator[tuple[Operator, Callable[[], Awaitable[None]]]]:
+    """A client, and a way to stop its server under it."""
+    async with AsyncExitStack() as serving:
+        await serving.enter_async_context(serve_operator(operator, state_dir))
+        async with connect(state_dir) as client:
+            yield client, serving.aclose
+
+
+async def test_only_its_owner_may_open_the_socket(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    state_dir.mkdir(mode=0o755)
+    (state_dir / "before").touch()
+    async with serve_operator(recording, state_dir) as path:
+        assert path == state_dir.resolve() / "operator.sock"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
+        (state_dir / "after").touch()
+        assert (state_dir / "after").stat().st_mode == (state_dir / "before").stat().st_mode
+    assert {item.name for item in state_dir.iterdir()} == {"before", "after"}
+
+
+async def test_a_long_state_path_gets_a_socket_in_the_runtime_folder(
+    recording: RecordingOperator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(state_dir.parent))
+    long = state_dir / ("long" * 30)
+    other = state_dir / ("long" * 31)
+    assert socket_path(long) != socket_path(other)
+    async with serve_operator(recording, long) as path:
+        assert path == socket_path(long)
+        assert path.parent == state_dir.parent / "tui-manager"
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        link = state_dir.parent / "link"
+        link.symlink_to(long)
+        async with connect(link) as client:
+            assert await client.create_task(CALLS[10][1][0]) == 8
+    assert not path.exists()
+
+
+def test_a_socket_path_is_used_up_to_its_limit() -> None:
+    root = Path("/tmp").resolve()
+    room = 103 - len(f"{root}/x/operator.sock") + 1
+    assert socket_path(root / ("x" * room)).parent == root / ("x" * room)
+    assert len(bytes(socket_path(root / ("x" * room)))) == 103
+    assert socket_path(root / ("x" * (room + 1))).parent != root / ("x" * (room + 1))
+    assert socket_path(root / ("ü" * (room // 2 + 1))).name != "operator.sock"
+
+
+@pytest.mark.parametrize("name", ["with blank", "100%41", "a?b#c", "ünicode"])
+async def test_any_folder_name_will_do(
+    recording: RecordingOperator, state_dir: Path, name: str
+) -> None:
+    async with serve_operator(recording, state_dir / name) as path:
+        assert path.is_socket()
+        async with connect(state_dir / name) as client:
+            assert await client.create_task(CALLS[10][1][0]) == 8
+
+
+async def test_a_link_to_the_state_folder_leads_to_its_manager(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    async with serve_operator(recording, state_dir):
+        link = state_dir.parent / "link"
+        link.symlink_to(state_dir)
+        async with connect(link) as client:
+            assert await client.create_task(CALLS[10][1][0]) == 8
+
+
+async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    state_dir.mkdir(mode=0o700)
+    path = socket_path(state_dir)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. Start one with"):
+        async with connect(state_dir):
+            pass
+    async with serve_operator(recording, state_dir), connect(state_dir) as client:
+        assert await client.create_task(CALLS[10][1][0]) == 8
+
+
+async def test_without_a_manager_there_is_a_clear_error(state_dir: Path) -> None:
+    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. Start one with"):
+        async with connect(state_dir):
+            pass
+
+
+async def test_watching_ends_with_the_manager(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    async with served(recording, state_dir) as (client, stop):
+        watcher = client.watch()
+        assert await anext(watcher) == EVERYTHING
+        await stop()
+        with pytest.raises(UnreachableError, match=r"The manager ends\."):
+            await anext(watcher)
+        assert recording.watching == 0
+        with pytest.raises(UnreachableError, match="has gone"):
+            await client.get_task(7)
+
+
+async def test_a_manager_that_comes_back_is_found_again(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    async with served(recording, state_dir) as (client, stop):
+        await stop()
+        with pytest.raises(UnreachableError):
+            await client.get_task(7)
+        async with serve_operator(recording, state_dir):
+            await until_answered(client)
+
+
+async def until_answered(client: Operator) -> None:
+    """Asks again while the channel waits for its backoff, 0.1 s at first."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await client.get_task(7)
+            except UnreachableError:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+async def test_a_file_in_the_way_is_not_removed(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    state_dir.mkdir(mode=0o700)
+    socket_path(state_dir).write_text("mine")
+    with pytest.raises(StorageError, match="cannot be made"):
+        async with serve_operator(recording, state_dir):
+            pass
+    assert socket_path(state_dir).read_text() == "mine"
