@@ -5,9 +5,7 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from signal import Signals
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -17,28 +15,11 @@ from tui_manager_agent.identity import Identity, machine_id
 from tui_manager_agent.link import Ears, Link, WrongManagerError
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.reconnect import Reconnect, RefusedByManagerError, sentence
+from tui_manager_agent.settings import Settings
 from tui_manager_agent.vitals import Vitals
 
 PROTOCOL_VERSION = 1
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a host's owner can set.
-
-    Attributes:
-        manager: HOST:PORT to dial.
-        state_dir: where the journal and the output lie until the manager has them.
-        name: what the host wants to be called; empty: its hostname.
-        capacity: commands that run at once; more wait.
-    """
-
-    manager: str
-    state_dir: Path
-    name: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    capacity: int = 5
 
 
 class Agent:
@@ -53,6 +34,15 @@ class Agent:
         self._outbox = Outbox()
         self._executions: Executions | None = None
         self._tasks = asyncio.TaskGroup()
+
+    async def run_until(self, *signals: Signals) -> None:
+        """`run`, ended by any of these signals."""
+        working = asyncio.create_task(self.run())
+        for number in signals:
+            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+        await asyncio.wait((working,))
+        if not working.cancelled():
+            working.result()
 
     async def run(self) -> None:
         """Works until it is cancelled; commands that run then run on.

@@ -51,9 +51,14 @@ class Journal:
 
     def acknowledge(self, execution_id: str, result: dict[str, str]) -> None:
         """The manager has everything: keeps a line, removes the folder. Raises OSError."""
+        spool = self.spool(execution_id)
         if execution_id.encode() not in self._places:
-            self._append(execution_id, result)
-        self.spool(execution_id).remove()
+            try:
+                self._append(execution_id, result)
+            except OSError:
+                spool.drop_output()  # the disk is full: make the room that a line takes
+                self._append(execution_id, result)
+        spool.remove()
 
     def acknowledged(self, execution_id: str) -> dict[str, str] | None:
         """The result of an execution that was acknowledged; None if there was none such.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
+from google.protobuf.message import Message
 from grpc import aio
 from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
@@ -74,9 +75,6 @@ class Link:
                 return self._broken(error)
             except asyncio.InvalidStateError:  # grpc.aio: written to after its end
                 return self._broken(None)
-            except OSError as error:  # what could not be written down will be asked for again
-                _LOG.error("the disk fails: error=%s", error)
-                return StreamEnd(Ending.BROKEN, str(error))
             finally:
                 call.cancel()
 
@@ -109,8 +107,11 @@ class Link:
             raise
         if not reading.done():
             call.cancel()  # writing failed; what is being handled is handled to its end
+            await asyncio.wait((reading,))
         await _finish(writing)
-        return await reading
+        if reading.cancelled():  # grpc.aio: reading what this side cancelled
+            return StreamEnd(Ending.BROKEN, "writing failed", was_steady=self._steady())
+        return reading.result()
 
     async def _read(self, call: _Call) -> StreamEnd:
         while isinstance(message := await call.read(), wire.ManagerMessage):
@@ -120,10 +121,21 @@ class Link:
             if kind == "settings":
                 self._apply(message.settings)
             elif kind in self._ears:
-                await self._ears[kind](getattr(message, kind))
+                if not await self._handle(kind, getattr(message, kind)):
+                    return StreamEnd(Ending.BROKEN, f"{kind} failed", was_steady=self._steady())
             else:
                 _LOG.warning("message of no use to this agent: kind=%s", kind)
         return StreamEnd(Ending.CLOSED, was_steady=self._steady())
+
+    async def _handle(self, kind: str, message: Message) -> bool:
+        """False when this agent failed: with the next stream the manager asks again."""
+        try:
+            await self._ears[kind](message)
+        except Exception:
+            execution_id = getattr(message, "execution_id", "")
+            _LOG.exception("not handled: kind=%s execution_id=%s", kind, execution_id)
+            return False
+        return True
 
     async def _write(self, call: _Call) -> None:
         heartbeat_due = time.monotonic()

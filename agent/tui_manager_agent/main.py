@@ -1,7 +1,6 @@
 """`tui-manager-agent`: the command line of the agent."""
 
 import argparse
-import asyncio
 import logging
 import os
 import signal
@@ -12,9 +11,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from tui_manager_agent import __version__
-from tui_manager_agent.agent import Agent, Settings
-from tui_manager_agent.identity import StateError
-from tui_manager_agent.reconnect import RefusedByManagerError
+from tui_manager_agent.settings import Settings
 
 WRONG_USAGE = 2
 REFUSED = 3
@@ -54,35 +51,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(settings: Settings) -> int:
+    # asyncio would load OpenSSL, 4 MB that nothing here uses: gRPC has its own TLS.
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
+    import asyncio
+
+    from tui_manager_agent.agent import Agent
+    from tui_manager_agent.identity import StateError
+    from tui_manager_agent.reconnect import RefusedByManagerError
+
     try:
         agent = Agent(settings)
     except StateError as error:
         return _fail(str(error), WRONG_USAGE)
     try:
-        asyncio.run(_until_signalled(agent))
+        asyncio.run(agent.run_until(signal.SIGTERM, signal.SIGINT))
     except RefusedByManagerError as error:
         return _fail(f"{error}. The agent stops, because trying again would not help.", REFUSED)
     except OSError as error:
         return _fail(f"The state folder {settings.state_dir} fails: {error}.", 1)
     return 0
-
-
-async def _until_signalled(agent: Agent) -> None:
-    working = asyncio.create_task(agent.run())
-    stopped = False
-
-    def stop() -> None:
-        nonlocal stopped
-        stopped = True
-        working.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    try:
-        await working
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
 
 
 def _fail(message: str, status: int) -> int:

@@ -39,11 +39,11 @@ def is_execution_id(text: str) -> bool:
 
 def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, object]:
     """The order for a supervisor. Raises RefusedError."""
-    me = pwd.getpwuid(os.geteuid())
-    _check(run, me.pw_name)
+    name, home = _me()
+    _check(run, name)
     order: dict[str, object] = {
         "command": run.command,
-        "cwd": run.cwd or me.pw_dir,
+        "cwd": run.cwd or home,
         "timeout": to_nanoseconds(run.timeout) if run.HasField("timeout") else TIMEOUT,
         "kill_grace": to_nanoseconds(run.kill_grace) if run.HasField("kill_grace") else KILL_GRACE,
         "output_limit": run.output_limit or OUTPUT_LIMIT,
@@ -53,7 +53,11 @@ def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, ob
     }
     if run.HasField("start_before"):
         order["start_before"] = clock.now() + to_nanoseconds(run.start_before)
-    environment = {**_base_environment(me), **run.environment, record.MARK: run.execution_id}
+    environment = {
+        **_base_environment(name, home),
+        **run.environment,
+        record.MARK: run.execution_id,
+    }
     order.update((record.ENVIRONMENT + name, value) for name, value in environment.items())
     return order
 
@@ -74,11 +78,20 @@ def _check(run: wire.RunCommand, me: str) -> None:
         raise RefusedError("spawn_failed", problem)
 
 
-def _base_environment(me: pwd.struct_passwd) -> dict[str, str]:
+def _me() -> tuple[str, str]:
+    """Name and home folder of the agent's user, who in a container may not be in passwd."""
+    try:
+        entry = pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return str(os.geteuid()), os.environ.get("HOME", "/")
+    return entry.pw_name, entry.pw_dir
+
+
+def _base_environment(name: str, home: str) -> dict[str, str]:
     inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _INHERITED or name.startswith("LC_")
+        key: value
+        for key, value in os.environ.items()
+        if key in _INHERITED or key.startswith("LC_")
     }
-    own = {"HOME": me.pw_dir, "USER": me.pw_name, "LOGNAME": me.pw_name}
+    own = {"HOME": home, "USER": name, "LOGNAME": name}
     return {"PATH": _PATH, **inherited, **own}

@@ -1,7 +1,6 @@
 """What waits to be said to the manager: which executions have news, gathered into reports."""
 
 import asyncio
-from collections import deque
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -20,13 +19,12 @@ class Outbox:
 
     def __init__(self) -> None:
         self.window = WINDOW
-        self._waiting: deque[Execution] = deque()
+        self._waiting: dict[str, Execution] = {}
         self._news = asyncio.Event()
 
     def put(self, execution: Execution) -> None:
         """Something about an execution may have changed."""
-        if execution not in self._waiting:
-            self._waiting.append(execution)
+        self._waiting[execution.id] = execution
         self._news.set()
 
     async def wait(self) -> None:
@@ -38,11 +36,11 @@ class Outbox:
         report = wire.Report()
         budget = REPORT
         while self._waiting and budget > 0:
-            execution = self._waiting.popleft()
+            execution = self._waiting.pop(next(iter(self._waiting)))
             used = execution.tell(report, budget, self.window)
             budget -= used
             if used:
-                self._waiting.append(execution)
+                self._waiting[execution.id] = execution
         if not self._waiting:
             self._news.clear()
         return report

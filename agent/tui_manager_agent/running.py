@@ -137,7 +137,7 @@ class Runner:
                 await self._end_expired()
 
     async def _end_expired(self) -> None:
-        for execution in self.turns.expired():
+        while (execution := self.turns.expired()) is not None:
             detail = "it waited on the host past the time by which it had to start"
             await self.end(execution, "failed", "undeliverable", detail)
 
@@ -186,6 +186,7 @@ class Runner:
 
     async def _look_around(self) -> None:
         while True:
+            await self._supervisors.some.wait()
             await asyncio.sleep(LOOK)
             self._supervisors.look()
             for execution in list(self._held.values()):

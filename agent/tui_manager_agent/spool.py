@@ -105,6 +105,10 @@ class Spool:
             return ""
         return next((line for line in reversed(lines) if line), "")[:200]
 
+    def drop_output(self) -> None:
+        for stream in STREAMS:
+            self.drop_note(stream)
+
     def remove(self) -> None:
         """Deletes everything."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -19,10 +19,14 @@ class Supervisors:
     """Watches supervisor processes; calls back when one is gone.
 
     Where the system has pidfds their end is an event; elsewhere `look` finds it.
+
+    Attributes:
+        some: set as long as there is one.
     """
 
     def __init__(self, gone: Callable[[str], None]) -> None:
         self._gone = gone
+        self.some = asyncio.Event()
         self._spools: dict[str, Spool] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._pidfds: dict[str, int] = {}
@@ -70,6 +74,7 @@ class Supervisors:
 
     def _watch(self, execution_id: str, spool: Spool, pid: int) -> None:
         self._spools[execution_id] = spool
+        self.some.set()
         if not hasattr(os, "pidfd_open"):
             return
         try:
@@ -92,4 +97,6 @@ class Supervisors:
         if child is not None:
             child.wait()
         del self._spools[execution_id]
+        if not self._spools:
+            self.some.clear()
         self._gone(execution_id)

@@ -14,6 +14,7 @@ class Turns:
         self._capacity = capacity
         self._holders: set[str] = set()
         self._heap: list[tuple[int, int, Execution]] = []
+        self._limits: list[tuple[int, int, Execution]] = []
         self._waiting: set[str] = set()
         self._arrivals = count()
 
@@ -30,6 +31,8 @@ class Turns:
         priority = int(execution.order["priority"])
         heapq.heappush(self._heap, (-priority, next(self._arrivals), execution))
         self._waiting.add(execution.id)
+        if limit := int(execution.order.get("start_before", 0)):
+            heapq.heappush(self._limits, (limit, next(self._arrivals), execution))
 
     def leave(self, execution_id: str) -> None:
         """Waits no longer, and holds nothing."""
@@ -50,19 +53,19 @@ class Turns:
                 return execution
         return None
 
-    def expired(self) -> list[Execution]:
-        """Who has waited past its `start_before`."""
-        now = clock.now()
-        return [e for e in self._still_waiting() if 0 < _start_before(e) <= now]
+    def expired(self) -> Execution | None:
+        """Somebody who has waited past its `start_before`, and no longer waits from now on."""
+        limit = self.next_expiry()
+        if limit is None or limit > 0:
+            return None
+        execution = heapq.heappop(self._limits)[2]
+        self._waiting.discard(execution.id)
+        return execution
 
     def next_expiry(self) -> float | None:
         """Seconds until somebody has waited too long; None if nobody will."""
-        limits = [limit for e in self._still_waiting() if (limit := _start_before(e))]
-        return max(0.0, (min(limits) - clock.now()) / clock.SECOND) if limits else None
-
-    def _still_waiting(self) -> list[Execution]:
-        return [execution for _, _, execution in self._heap if execution.id in self._waiting]
-
-
-def _start_before(execution: Execution) -> int:
-    return int(execution.order.get("start_before", 0))
+        while self._limits and self._limits[0][2].id not in self._waiting:
+            heapq.heappop(self._limits)
+        if not self._limits:
+            return None
+        return max(0.0, (self._limits[0][0] - clock.now()) / clock.SECOND)

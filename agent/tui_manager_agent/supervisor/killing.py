@@ -25,8 +25,9 @@ class Killing:
         survivors: when done, the processes that live on, as `name (pid)`.
     """
 
-    def __init__(self, execution_id: str, grace: int) -> None:
+    def __init__(self, execution_id: str, group: int, grace: int) -> None:
         self._execution_id = execution_id
+        self._group = group
         self._kill_at = clock.now() + grace
         self._give_up_at = self._kill_at + STUBBORN
         self._terminated: set[int] = set()
@@ -38,7 +39,7 @@ class Killing:
         """Signals whoever is there now; True when nobody is left who could be ended."""
         now = clock.now()
         forceful = now >= self._kill_at
-        found = processes.find(self._execution_id, os.getpid())
+        found = processes.find(self._execution_id, os.getpid(), self._group)
         forbidden = {pid for pid in found if not self._signal(pid, forceful)}
         left = found if forceful and now >= self._give_up_at else forbidden
         if len(left) == len(found) and (forceful or not found):

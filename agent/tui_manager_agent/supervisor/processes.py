@@ -27,14 +27,15 @@ def adopt_orphans() -> bool:
         return False
 
 
-def find(execution_id: str, root: int) -> dict[int, str]:
+def find(execution_id: str, root: int, group: int = 0) -> dict[int, str]:
     """The living processes of a command, pid to name.
 
     Args:
         execution_id: what their environment carries.
         root: the supervisor's pid, whose descendants count, and which itself does not; 0: none.
+        group: the shell's process group, which counts where there is no /proc; 0: none.
     """
-    table = _from_proc() if ON_LINUX else _from_ps(execution_id)
+    table = _from_proc() if ON_LINUX else _from_ps(execution_id, group)
     found = _descendants(table, root) if root else set()
     mark = f"{MARK}={execution_id}".encode()
     for pid, (_, name, marked) in table.items():
@@ -64,19 +65,22 @@ def _from_proc() -> _Table:
     return table
 
 
-def _from_ps(execution_id: str) -> _Table:
+def _from_ps(execution_id: str, group: int) -> _Table:
     """For systems without /proc: BSD's `e` adds the environment to the command."""
     import subprocess
 
     listing = subprocess.run(
-        ["/bin/ps", "axeww", "-o", "pid=,ppid=,state=,command="], capture_output=True, check=False
+        ["/bin/ps", "axeww", "-o", "pid=,ppid=,pgid=,state=,command="],
+        capture_output=True,
+        check=False,
     ).stdout.decode("utf-8", "replace")
     table: _Table = {}
     for line in listing.splitlines():
-        pid, parent, state, command = (*line.split(None, 3), "", "")[:4]
+        pid, parent, of, state, command = (*line.split(None, 4), *[""] * 5)[:5]
         if pid.isdigit() and parent.isdigit():
             name = "" if state.startswith("Z") else command.split(" ", 1)[0]
-            table[int(pid)] = (int(parent), name, f"{MARK}={execution_id}" in command)
+            marked = f"{MARK}={execution_id}" in command or of == str(group)
+            table[int(pid)] = (int(parent), name, marked)
     return table
 
 

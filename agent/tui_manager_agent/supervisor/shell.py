@@ -35,6 +35,7 @@ class Shell:
     """The running shell. Raises SpawnError when it cannot be started.
 
     Attributes:
+        pid: of the shell, and of its process group.
         started: boot-time ns of the exec.
         ended: whether it has ended; its own background processes may live on.
     """
@@ -46,7 +47,7 @@ class Shell:
         except OSError as error:
             raise SpawnError(f"cannot use the folder {cwd}: {error.strerror}") from None
         try:
-            self._pid = _spawn(order, pipes)
+            self.pid = _spawn(order, pipes)
         except OSError as error:
             raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
         finally:
@@ -70,7 +71,7 @@ class Shell:
                 return
             self._cpu += usage.ru_utime + usage.ru_stime
             self._memory_peak = max(self._memory_peak, usage.ru_maxrss * _MAXRSS_UNIT)
-            if pid == self._pid:
+            if pid == self.pid:
                 self.ended = clock.now()
                 self._status = status
 

@@ -150,7 +150,8 @@ class Supervisor:
 
     def _kill(self, status: str) -> None:
         self._killed_for = status
-        self._killing = Killing(self._id, int(self._order["kill_grace"]))
+        group = self._shell.pid if self._shell else 0
+        self._killing = Killing(self._id, group, int(self._order["kill_grace"]))
 
     def _advance_kill(self, killing: Killing) -> None:
         if not self._drained_at and killing.step():
