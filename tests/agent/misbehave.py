@@ -67,6 +67,12 @@ def flood() -> None:
         os.write(2, part)
 
 
+def eat() -> None:
+    """50 MB of memory and some CPU."""
+    block = b"x" * 50_000_000
+    sum(range(3_000_000), len(block))
+
+
 def every_byte() -> None:
     """All 256 values, without a line's end."""
     sys.stdout.buffer.write(bytes(range(256)) * 1024)

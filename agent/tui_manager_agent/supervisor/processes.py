@@ -41,7 +41,7 @@ def find(execution_id: str, root: int, group: int = 0) -> dict[int, str]:
     for pid, (_, name, marked) in table.items():
         if name and pid not in found and (marked or (ON_LINUX and _carries(pid, mark))):
             found.add(pid)
-    found -= {root, os.getpid()}
+    found -= {0, 1, root, os.getpid()}
     return {pid: table[pid][1] for pid in found if table[pid][1]}
 
 
@@ -79,7 +79,7 @@ def _from_ps(execution_id: str, group: int) -> _Table:
         pid, parent, of, state, command = (*line.split(None, 4), *[""] * 5)[:5]
         if pid.isdigit() and parent.isdigit():
             name = "" if state.startswith("Z") else command.split(" ", 1)[0]
-            marked = f"{MARK}={execution_id}" in command or of == str(group)
+            marked = f"{MARK}={execution_id}" in command or (group > 1 and of == str(group))
             table[int(pid)] = (int(parent), name, marked)
     return table
 

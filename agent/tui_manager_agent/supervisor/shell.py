@@ -75,13 +75,6 @@ class Shell:
                 self.ended = clock.now()
                 self._status = status
 
-    def _known_memory_peak(self) -> int:
-        """Bytes; 0 when it is not above this process's own, which the kernel lends to the shell."""
-        import resource  # wait4() has loaded it
-
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
-        return self._memory_peak if self._memory_peak > own else 0
-
     def outcome(self, killed_for: str) -> dict[str, object]:
         """The result's own part. A kill decides the status, whatever the shell made of it."""
         ended = self.ended or clock.now()  # an unkillable shell
@@ -89,7 +82,7 @@ class Shell:
             "ended": ended,
             "duration": ended - self.started,
             "cpu": int(self._cpu * clock.SECOND),
-            "memory_peak": self._known_memory_peak(),
+            "memory_peak": _known_peak(self._memory_peak),
         }
         code = os.waitstatus_to_exitcode(self._status) if self.ended else None
         if code is not None:
@@ -102,6 +95,17 @@ class Shell:
             failed = code is not None and code > 0
             outcome.update(status="failed", reason="exit_code" if failed else "signal")
         return outcome
+
+
+def _known_peak(peak: int) -> int:
+    """Bytes; 0 if unknown: on Linux a spawned child is charged with this process's own peak."""
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            status = file.read()
+    except OSError:
+        return peak
+    own = int(status.partition(b"VmHWM:")[2].split(None, 1)[0]) * 1024
+    return peak if peak > own else 0
 
 
 def _spawn(order: dict[str, str], pipes: list[Pipe]) -> int:

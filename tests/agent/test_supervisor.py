@@ -1,0 +1,291 @@
+"""What a supervisor makes of commands, well-behaved and not."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tui_manager_agent.supervisor import claim, clock, processes, record
+from tui_manager_agent.supervisor.killing import STUBBORN, Killing
+
+from tests.agent.conftest import MISBEHAVE
+from tests.agent.supervised import Supervised
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("true", {"status": "completed", "reason": "", "exit_code": "0"}),
+        ("exit 42", {"status": "failed", "reason": "exit_code", "exit_code": "42"}),
+        ("kill -SEGV $$", {"status": "failed", "reason": "signal", "signal": "11"}),
+        ("no-such-program", {"status": "failed", "reason": "exit_code", "exit_code": "127"}),
+    ],
+)
+def test_how_a_command_ends(folder: Path, command: str, expected: dict[str, str]) -> None:
+    with Supervised(folder, command) as run:
+        result = run.result()
+        assert expected.items() <= result.items()
+        assert ("exit_code" in result) != ("signal" in result)
+        assert int(result["duration"]) > 0
+        assert run.process.wait() == 0
+
+
+def test_the_order_with_its_secrets_is_gone_once_it_runs(folder: Path) -> None:
+    with Supervised(folder, "echo $PASSWORD", **{"env:PASSWORD": "hunter2"}) as run:
+        run.result()
+        assert run.stdout == b"hunter2\n"
+        files = [path for path in run.spool.folder.iterdir() if path.is_file()]
+        assert [p.name for p in files if b"hunter2" in p.read_bytes()] == ["stdout"]
+
+
+def test_the_shell_starts_clean(folder: Path) -> None:
+    probe = "cat /proc/self/status; readlink /proc/self/fd/0; ls /proc/self/fd; ps -o sid= -p $$"
+    with Supervised(folder, probe) as run:
+        run.result()
+        lines = run.stdout.decode().splitlines()
+        masks = dict(line.split(":\t", 1) for line in lines if line.startswith("Sig"))
+        assert int(masks["SigBlk"], 16) == 0
+        internal_to_libc = 0b11 << 31
+        assert int(masks["SigIgn"], 16) & ~internal_to_libc == 0
+        at = lines.index("/dev/null")
+        assert lines[at + 1 : at + 4] == ["0", "1", "2"]
+        assert lines[at + 4] == "3"  # what ls itself opened
+        assert int(lines[-1]) == run.process.pid
+
+
+def test_nothing_is_run_twice(folder: Path) -> None:
+    with Supervised(folder, "echo once >> traces; sleep 600", kill_grace=0) as run:
+        run.until(run.spool.started)
+        second = run.start_another()
+        assert second.wait() == 1
+        run.spool.ask_to_cancel()
+        run.result()
+        third = run.start_another()
+        assert third.wait() == 1
+        assert (folder / "traces").read_text() == "once\n"
+
+
+def test_what_is_barred_never_starts(folder: Path) -> None:
+    run = Supervised(folder, "echo ran > trace")
+    assert run.spool.bar()
+    with run:
+        assert run.process.wait() == 1
+        assert not (folder / "trace").exists()
+
+
+def test_its_claim_is_held_as_long_as_it_lives(folder: Path) -> None:
+    with Supervised(folder, "sleep 600") as run:
+        run.until(run.spool.started)
+        assert run.spool.supervisor_pid() == run.process.pid
+        run.spool.ask_to_cancel()
+        run.process.wait()
+        assert not claim.is_held(str(run.spool.folder))
+
+
+@pytest.mark.parametrize("what", ["ignore_sigterm", "escape", "shed_the_mark"])
+def test_a_timeout_kills_everything(folder: Path, what: str) -> None:
+    with Supervised(folder, f"{MISBEHAVE} {what}", timeout=2, kill_grace=0.1) as run:
+        run.until(lambda: b"ready" in run.stdout)
+        family = processes.find(run.id, run.process.pid)
+        assert family
+        result = run.result()
+        assert result["status"] == "timeout"
+        assert result["kill_incomplete"] == "0"
+        assert [pid for pid in family if is_alive(pid)] == []
+
+
+def test_a_timeout_stays_one_when_the_command_then_exits_0(folder: Path) -> None:
+    command = f"exec {MISBEHAVE} exit_0_on_sigterm"
+    with Supervised(folder, command, timeout=1, kill_grace=30) as run:
+        result = run.result()
+        assert (result["status"], result["exit_code"]) == ("timeout", "0")
+
+
+def test_cancel_kills_a_tree_that_resists(folder: Path) -> None:
+    command = f"{MISBEHAVE} escape & sleep 600 & {MISBEHAVE} ignore_sigterm & wait"
+    with Supervised(folder, command) as run:
+        run.until(lambda: run.stdout.count(b"ready") == 2)
+        family = processes.find(run.id, run.process.pid)
+        assert len(family) == 5
+        run.spool.ask_to_cancel()
+        assert run.result()["status"] == "canceled"
+        assert [pid for pid in family if is_alive(pid)] == []
+
+
+def test_a_marked_process_that_is_no_descendant_is_killed(folder: Path) -> None:
+    with Supervised(folder, "sleep 600", kill_grace=0) as run:
+        run.until(run.spool.started)
+        environment = {record.MARK: run.id}
+        stranger = os.posix_spawn("/bin/sleep", ["sleep", "600"], environment)
+        run.spool.ask_to_cancel()
+        _, status = os.waitpid(stranger, 0)
+        assert os.WTERMSIG(status) in (signal.SIGTERM, signal.SIGKILL)
+
+
+def test_a_stopped_process_hears_sigterm(folder: Path) -> None:
+    command = "trap 'echo heard; exit' TERM; echo ready; kill -STOP $$"
+    with Supervised(folder, command, kill_grace=30) as run:
+        run.until(lambda: b"ready" in run.stdout)
+        run.spool.ask_to_cancel()
+        assert run.result()["status"] == "canceled"
+        assert b"heard" in run.stdout
+
+
+def test_a_cancel_that_is_there_first_wins(folder: Path) -> None:
+    run = Supervised(folder, "echo ran")
+    run.spool.ask_to_cancel()
+    with run:
+        result = run.result()
+        assert result["status"] == "canceled"
+        assert "duration" not in result
+        assert not run.spool.started()
+        assert run.stdout == b""
+
+
+def test_the_cap_keeps_the_head_and_counts_the_rest(folder: Path) -> None:
+    limit, flood = 100_000, 3_000_000
+    with Supervised(folder, f"{MISBEHAVE} flood {flood}", output_limit=limit) as run:
+        result = run.result()
+        stored = {s: int(result[f"{s}_stored"]) for s in ("stdout", "stderr")}
+        assert sum(stored.values()) == limit
+        for stream, size in stored.items():
+            assert size + int(result[f"{stream}_dropped"]) == flood
+            data = run.spool.read(stream, 0, flood)
+            assert data == (b"0123456789abcdef" * (flood // 16))[:size]
+        assert result["exit_code"] == "0"
+
+
+def test_bytes_are_kept_as_they_are(folder: Path) -> None:
+    with Supervised(folder, f"{MISBEHAVE} every_byte; {MISBEHAVE} progress >&2") as run:
+        run.result()
+        assert run.stdout == bytes(range(256)) * 1024
+        assert run.stderr.startswith(b"\r  0 %\r  1 %")
+        assert run.stderr.endswith(b"\r100 %")
+
+
+def test_a_background_process_keeps_the_pipe_and_lives_on(folder: Path) -> None:
+    gate = folder / "gate"
+    with Supervised(folder, f"{MISBEHAVE} leak_the_pipe {gate}; echo done") as run:
+        result = run.result()
+        assert (result["status"], result["exit_code"]) == ("completed", "0")
+        assert b"done" in run.stdout
+        daemon = int(run.stdout.split()[0])
+        assert is_alive(daemon)
+        assert run.process.poll() is None
+        gate.touch()
+        assert run.process.wait() == 0
+        assert run.spool.size("stdout") == int(result["stdout_stored"])
+
+
+def test_a_quiet_background_process_delays_nothing_and_lives_on(folder: Path) -> None:
+    with Supervised(folder, "sleep 600 >/dev/null 2>&1 & echo $!") as run:
+        assert run.result()["status"] == "completed"
+        assert run.process.wait() == 0
+        pid = int(run.stdout)
+        assert is_alive(pid)
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ({"cwd": "/no/such/folder"}, ["/no/such/folder", "No such file or directory"]),
+        ({"cwd": "/etc/passwd"}, ["/etc/passwd", "Not a directory"]),
+        ({"env:BIG": "x" * 3_000_000}, ["/bin/sh", "Argument list too long"]),
+    ],
+)
+def test_what_cannot_be_started_says_why(
+    folder: Path, order: dict[str, str], words: list[str]
+) -> None:
+    with Supervised(folder, "true", **order) as run:
+        result = run.result()
+        assert (result["status"], result["reason"]) == ("failed", "spawn_failed")
+        assert all(word in result["detail"] for word in words)
+        assert "duration" not in result
+        assert not run.spool.started()
+
+
+def test_cpu_and_memory_are_those_of_the_command(folder: Path) -> None:
+    hog = f"{MISBEHAVE} eat"
+    with Supervised(folder, hog) as run:
+        result = run.result()
+        assert 50_000_000 < int(result["memory_peak"]) < 500_000_000
+        assert int(result["cpu"]) > 10_000_000
+
+
+def test_the_memory_of_a_small_command_is_not_made_up(folder: Path) -> None:
+    with Supervised(folder, "true") as run:
+        assert int(run.result()["memory_peak"]) == 0
+
+
+def test_a_folder_with_any_name_will_do(folder: Path) -> None:
+    odd = folder / "é\n$x'"
+    odd.mkdir()
+    with Supervised(folder, "pwd", cwd=odd) as run:
+        run.result()
+        assert run.stdout.decode() == f"{odd}\n"
+
+
+def test_survivors_out_of_reach_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(pid: int, number: int) -> None:
+        raise PermissionError
+
+    def find(execution_id: str, root: int, group: int) -> dict[int, str]:
+        return {7: "sudo"}
+
+    monkeypatch.setattr(processes, "find", find)
+    monkeypatch.setattr(os, "kill", forbid)
+    killing = Killing("an id", group=1, grace=0)
+    assert killing.step()
+    assert killing.survivors == ["sudo (7)"]
+
+
+def test_whoever_does_not_die_of_sigkill_is_given_up_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def find(execution_id: str, root: int, group: int) -> dict[int, str]:
+        return {8: "dd"}
+
+    now = 0
+    monkeypatch.setattr(processes, "find", find)
+    monkeypatch.setattr(os, "kill", lambda pid, number: None)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    killing = Killing("an id", group=1, grace=5 * clock.SECOND)
+    assert not killing.step()
+    now = killing.next_look
+    assert not killing.step()
+    now = 5 * clock.SECOND + STUBBORN
+    assert killing.step()
+    assert killing.survivors == ["dd (8)"]
+
+
+def test_ps_finds_the_same_where_there_is_no_proc(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Supervised(folder, f"{MISBEHAVE} escape & sleep 600", kill_grace=0) as run:
+        run.until(lambda: b"ready" in run.stdout)
+        by_proc = processes.find(run.id, run.process.pid)
+        monkeypatch.setattr(processes, "ON_LINUX", False)
+        assert set(processes.find(run.id, run.process.pid)) == set(by_proc)
+        monkeypatch.setattr(processes, "MARK", "NOT_THE_MARK")
+        shell = min(by_proc)
+        by_group = processes.find(run.id, 0, group=shell)
+        assert shell in by_group
+        assert set(by_group) < set(by_proc)
+        assert processes.find(run.id, 0) == {}
+        monkeypatch.undo()
+        run.spool.ask_to_cancel()
+        run.result()
