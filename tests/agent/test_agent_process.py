@@ -1,6 +1,5 @@
 """The installed agent against a manager: one stream, commands, output, results, restarts."""
 
-import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
+from tests.agent.conftest import Gate
 from tests.agent.fake_manager import FakeManager
 
 
@@ -106,13 +106,16 @@ async def test_cancel_of_what_never_arrived_leaves_a_tombstone(
     assert manager.stored(execution_id).stdout == b""
 
 
-async def test_sigterm_leaves_commands_running(manager: FakeManager, agent: AgentProcess) -> None:
-    execution_id = manager.run("echo begin; sleep 0.3; echo end")
+async def test_sigterm_leaves_commands_running(
+    manager: FakeManager, agent: AgentProcess, gate: Gate
+) -> None:
+    execution_id = manager.run(f"echo begin; cat {gate}; echo end")
     await manager.wait_for(lambda: manager.stored(execution_id).stdout)
     status, _ = await agent.terminate()
     assert status == 0
     await manager.wait_for(lambda: manager.closed_politely)
     await agent.start(manager)
+    gate.open()
     result = await manager.result(execution_id)
     assert result.status == wire.RESULT_STATUS_COMPLETED
     assert manager.stored(execution_id).stdout == b"begin\nend\n"
@@ -121,16 +124,14 @@ async def test_sigterm_leaves_commands_running(manager: FakeManager, agent: Agen
 
 
 async def test_a_killed_agent_goes_on_at_the_byte(
-    manager: FakeManager, agent: AgentProcess, tmp_path: Path
+    manager: FakeManager, agent: AgentProcess, gate: Gate
 ) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
     execution_id = manager.run(f"seq 1 100000; cat {gate}; seq 100001 200000")
     await manager.wait_for(lambda: manager.stored(execution_id).size > 100_000)
     await agent.kill()
     await agent.start(manager)
     await manager.wait_for(lambda: len(manager.hellos) == 2)
-    gate.write_text("")
+    gate.open()
     result = await manager.result(execution_id)
     assert result.exit_code == 0
     expected = "".join(f"{number}\n" for number in range(1, 200_001)).encode()
