@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -138,18 +139,18 @@ class Link:
         return True
 
     async def _write(self, call: _Call) -> None:
-        heartbeat_due = time.monotonic()
+        beat_at = -math.inf
         while True:
             try:
-                async with asyncio.timeout(max(0.0, heartbeat_due - time.monotonic())):
+                async with asyncio.timeout(max(0.0, beat_at + self._heartbeat - time.monotonic())):
                     await self._outbox.wait()
                 await asyncio.sleep(GATHER)
             except TimeoutError:
                 pass
             report = self._outbox.report()
-            if time.monotonic() >= heartbeat_due:
+            if time.monotonic() >= beat_at + self._heartbeat:
                 report.vitals.CopyFrom(self._vitals())
-                heartbeat_due = time.monotonic() + self._heartbeat
+                beat_at = time.monotonic()
             elif not report.ByteSize():
                 continue
             await call.write(wire.AgentMessage(report=report))
@@ -157,6 +158,7 @@ class Link:
     def _apply(self, settings: wire.Settings) -> None:
         self._heartbeat = settings.heartbeat.ToNanoseconds() / 1e9 or HEARTBEAT
         self._outbox.window = settings.output_window or WINDOW
+        self._outbox.wake()
 
     def _steady(self) -> bool:
         return bool(self._welcomed_at) and time.monotonic() - self._welcomed_at >= STEADY_AFTER

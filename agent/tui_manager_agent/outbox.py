@@ -27,6 +27,10 @@ class Outbox:
         self._waiting[execution.id] = execution
         self._news.set()
 
+    def wake(self) -> None:
+        """Ends a wait without news."""
+        self._news.set()
+
     async def wait(self) -> None:
         """Until somebody has news."""
         await self._news.wait()

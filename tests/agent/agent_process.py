@@ -1,9 +1,14 @@
 """The installed agent as a process, as its owner starts it."""
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
+
+from tui_manager_agent.spool import Spool
+from tui_manager_agent.supervisor import processes
 
 from tests.agent.fake_manager import FakeManager
 
@@ -54,3 +59,14 @@ class AgentProcess:
     async def close(self) -> None:
         if self._process is not None and self._process.returncode is None:
             await self.kill()
+        for folder in self.state_dir.glob("managers/*/executions/*"):
+            _end(Spool(folder))
+
+
+def _end(spool: Spool) -> None:
+    """What the agent has left running, as it should."""
+    supervisor = spool.supervisor_pid()
+    for pid in (*processes.find(spool.folder.name, supervisor), supervisor):
+        with contextlib.suppress(ProcessLookupError):
+            if pid:
+                os.kill(pid, signal.SIGKILL)

@@ -49,6 +49,7 @@ class FakeManager(CommandServiceServicer):
     Attributes:
         acknowledges: whether what is stored is acknowledged.
         verdicts: the Resume of an execution, where it is not GO_ON.
+        holds_back: executions that get no Resume.
         refusal: said instead of Welcome.
     """
 
@@ -59,6 +60,7 @@ class FakeManager(CommandServiceServicer):
         self.acknowledges = True
         self.acknowledges_results = True
         self.verdicts: dict[str, wire.ResumeAction.ValueType] = {}
+        self.holds_back: set[str] = set()
         self.refusal: wire.Disconnect | None = None
         self.executions: dict[str, Stored] = {}
         self.hellos: list[wire.Hello] = []
@@ -96,6 +98,8 @@ class FakeManager(CommandServiceServicer):
         welcome = wire.Welcome(manager_id=self.manager_id, host_id="h", settings=self.settings)
         yield wire.ManagerMessage(welcome=welcome)
         for held in hello.executions:
+            if held.execution_id in self.holds_back:
+                continue
             yield wire.ManagerMessage(resume=self._resume(held.execution_id))
         reading = asyncio.create_task(self._read(request_iterator, outgoing))
         try:
