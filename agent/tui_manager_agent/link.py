@@ -12,12 +12,13 @@ from grpc import aio
 from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
-from tui_manager_agent.outbox import WINDOW, Outbox
+from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.reconnect import Ending, StreamEnd, ending_of
 
 WELCOME_WITHIN = 30.0  # seconds
 STEADY_AFTER = 10.0  # seconds
 HEARTBEAT = 5.0  # seconds, unless the manager says otherwise
+SHORTEST_HEARTBEAT = 0.01  # seconds
 GATHER = 0.003  # seconds from the first news to the report that carries it
 FAREWELL = 1.0  # seconds for the manager to end a stream that this side has closed
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
@@ -156,9 +157,9 @@ class Link:
             await call.write(wire.AgentMessage(report=report))
 
     def _apply(self, settings: wire.Settings) -> None:
-        self._heartbeat = settings.heartbeat.ToNanoseconds() / 1e9 or HEARTBEAT
-        self._outbox.window = settings.output_window or WINDOW
-        self._outbox.wake()
+        heartbeat = settings.heartbeat.ToNanoseconds() / 1e9
+        self._heartbeat = max(heartbeat, SHORTEST_HEARTBEAT) if heartbeat else HEARTBEAT
+        self._outbox.apply(window=settings.output_window, max_message=settings.max_message)
 
     def _steady(self) -> bool:
         return bool(self._welcomed_at) and time.monotonic() - self._welcomed_at >= STEADY_AFTER

@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(settings: Settings) -> int:
     # asyncio would load OpenSSL, 4 MB that nothing here uses: gRPC has its own TLS.
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # the agent says itself what it meets
     import asyncio
 
     from tui_manager_agent.agent import Agent

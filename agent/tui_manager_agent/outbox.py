@@ -7,18 +7,15 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_agent.execution import Execution
 
 WINDOW = 1024 * 1024  # bytes of one execution under way, unless the manager says otherwise
-REPORT = 768 * 1024  # bytes of a report; the smallest limit on messages in use is 4 MiB
+REPORT = 768 * 1024  # bytes of a report, unless the manager's limit on messages is tighter
 
 
 class Outbox:
-    """Executions with news, in turn, each once.
-
-    Attributes:
-        window: bytes of one execution that may be under way unacknowledged.
-    """
+    """Executions with news, in turn, each once."""
 
     def __init__(self) -> None:
-        self.window = WINDOW
+        self._window = WINDOW
+        self._limit = REPORT
         self._waiting: dict[str, Execution] = {}
         self._news = asyncio.Event()
 
@@ -27,8 +24,15 @@ class Outbox:
         self._waiting[execution.id] = execution
         self._news.set()
 
-    def wake(self) -> None:
-        """Ends a wait without news."""
+    def apply(self, *, window: int, max_message: int) -> None:
+        """Takes the manager's limits in bytes, 0 for the usual ones; ends a wait under old ones.
+
+        Args:
+            window: of one execution, under way unacknowledged.
+            max_message: of one message; half of it is left for what surrounds the output.
+        """
+        self._window = window or WINDOW
+        self._limit = min(REPORT, max_message // 2) if max_message else REPORT
         self._news.set()
 
     async def wait(self) -> None:
@@ -36,12 +40,12 @@ class Outbox:
         await self._news.wait()
 
     def report(self) -> wire.Report:
-        """What can be said now, a chunk of each execution in turn, up to REPORT bytes."""
+        """What can be said now, a chunk of each execution in turn, up to the limit."""
         report = wire.Report()
-        budget = REPORT
+        budget = self._limit
         while self._waiting and budget > 0:
             execution = self._waiting.pop(next(iter(self._waiting)))
-            used = execution.tell(report, budget, self.window)
+            used = execution.tell(report, budget, self._window)
             budget -= used
             if used:
                 self._waiting[execution.id] = execution

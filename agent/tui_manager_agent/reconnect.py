@@ -17,7 +17,10 @@ class Ending(StrEnum):
     BROKEN = "the stream broke"
     CLOSED = "the manager ended the stream"
     BAD_WELCOME = "the manager did not say what it must"
-    WRONG_MANAGER = "this is not the manager that this agent belongs to"
+    WRONG_MANAGER = (
+        "this is not the manager that this agent belongs to (a host that moves to another manager "
+        "needs a new --state-dir)"
+    )
     SHUTTING_DOWN = "the manager shuts down"
     REPLACED = "a newer session took over"
     OVERLOADED = "the manager has too much to do"

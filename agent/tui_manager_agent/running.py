@@ -133,13 +133,22 @@ class Runner:
             self._wake.clear()
             await self._end_expired()
             while (execution := self.turns.next()) is not None:
-                await self._start(execution)
+                await self._start_for_good(execution)
                 await self._end_expired()
 
     async def _end_expired(self) -> None:
         while (execution := self.turns.expired()) is not None:
             detail = "it waited on the host past the time by which it had to start"
             await self.end(execution, "failed", "undeliverable", detail)
+
+    async def _start_for_good(self, execution: Execution) -> None:
+        """Whoever is `starting` is handed over, also when the agent is asked to stop just then."""
+        starting = asyncio.create_task(self._start(execution))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await starting
+            raise
 
     async def _start(self, execution: Execution) -> None:
         execution.state = State.STARTING

@@ -1,0 +1,49 @@
+"""What is loaded where: the supervisor is paid for by every command, the agent by every host."""
+
+import subprocess
+import sys
+
+COSTLY = {
+    "asyncio",
+    "ctypes",
+    "dataclasses",
+    "enum",
+    "json",
+    "re",
+    "signal",
+    "subprocess",
+    "typing",
+}
+
+
+def modules_after(statement: str, *flags: str) -> set[str]:
+    """Names in sys.modules of a fresh interpreter."""
+    program = f"import sys; {statement}; print(*sys.modules)"
+    output = subprocess.run([sys.executable, *flags, "-c", program], check=True, stdout=-1).stdout
+    return set(output.decode().split())
+
+
+def test_the_supervisor_loads_next_to_nothing() -> None:
+    from tui_manager_agent.supervisor import launch
+
+    parent = launch.__file__.rsplit("/", 3)[0]
+    statement = f"sys.path.append({parent!r}); import tui_manager_agent.supervisor.supervise"
+    modules = modules_after(statement, "-I", "-S")
+    assert modules & COSTLY == set()
+    ours = {name for name in modules if name.startswith("tui_manager")}
+    assert all(
+        name == "tui_manager_agent" or name.startswith("tui_manager_agent.supervisor")
+        for name in ours
+    )
+
+
+def test_the_agent_loads_nothing_of_the_manager() -> None:
+    modules = modules_after("import tui_manager_agent.agent")
+    assert (
+        modules & {"tui_manager", "textual", "rich", "sqlite3", "aiosqlite", "ClusterShell"}
+        == set()
+    )
+
+
+def test_usage_is_said_without_loading_grpc() -> None:
+    assert modules_after("import tui_manager_agent.main") & {"grpc", "asyncio", "ssl"} == set()
