@@ -1,6 +1,8 @@
 """The demo's agents: how they are started, and that nothing of them stays."""
 
 import os
+import signal
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -86,6 +88,18 @@ def test_nothing_stays(
     wait_for("agents and what they leave", lambda: len(marked(mark)), lambda seen: seen >= 4)
     fleet.stop()
     wait_for("their end", lambda: marked(mark), lambda seen: not seen)
+
+
+def test_what_an_execution_left_behind_does_not_stay(fleet: Fleet, mark: dict[str, str]) -> None:
+    environment = {**mark, "TUI_MANAGER_EXECUTION_ID": uuid.uuid4().hex}
+    other = {**mark, "TUI_MANAGER_EXECUTION_ID": uuid.uuid4().hex}
+    sleeping = [subprocess.Popen(["/bin/sleep", "600"], env=each) for each in (environment, other)]
+    wait_for("both", lambda: len(marked(mark)), lambda seen: seen >= 2)
+    fleet.stop({environment["TUI_MANAGER_EXECUTION_ID"]})
+    assert sleeping[0].wait() == -signal.SIGKILL
+    assert sleeping[1].poll() is None
+    sleeping[1].kill()
+    sleeping[1].wait()
 
 
 def test_an_agent_that_dies_is_told_with_its_last_words(

@@ -53,7 +53,7 @@ def test_work_that_waits_on_an_agent_never_starts(machine: Machine) -> None:
         lambda: (begun.read_text(), [host["running"] for host in machine.json("hosts")]),
         lambda seen: seen == ("x\n" * CAPACITY, [CAPACITY]),
     )
-    for task_id in reversed(task_ids):  # a cancel of what runs would let the next one start
+    for task_id in reversed(task_ids):  # first those that wait: no room is made for them
         assert machine.run("task", "cancel", str(task_id)).code == 0
     for task_id in task_ids:
         machine.wait_for_task(task_id, "canceled")

@@ -231,9 +231,18 @@ class Machine:
             except subprocess.TimeoutExpired:
                 program.process.kill()
                 program.process.wait()
-        for process in marked({_MARK: str(self.folder)}):
+        for process in self._left_behind():
             with suppress(psutil.Error):
                 process.kill()
+
+    def _left_behind(self) -> list[psutil.Process]:
+        """What runs under the mark or in the folder, with all that it started."""
+        found = marked({_MARK: str(self.folder)})
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if any(str(self.folder) in argument for argument in process.cmdline()):
+                    found += [process, *process.children(recursive=True)]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from tui_manager.cli.dashboard import check_terminal, handled, opened, show
 from tui_manager.cli.fleet import Fleet, agent_program, host_names
-from tui_manager.cli.reading import all_tasks, watching
+from tui_manager.cli.reading import all_command_hosts, all_tasks, watching
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import CommandSpec, TaskSpec
@@ -101,16 +101,21 @@ async def _wait_for_end(operator: Operator, task_ids: set[int]) -> None:
 def _clean_up(operator: Operator, fleet: Fleet) -> None:
     """Ends what runs and then the agents, whatever happens meanwhile."""
     with handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _carry_on):
+        executions: set[str] = set()
         try:
             with suppress(ManagerError, TimeoutError):
-                asyncio.run(_cancel_all(operator))
+                asyncio.run(_cancel_all(operator, executions))
         finally:
-            fleet.stop()
+            fleet.stop(executions)
 
 
-async def _cancel_all(operator: Operator) -> None:
+async def _cancel_all(operator: Operator, executions: set[str]) -> None:
+    """Cancels what runs and waits for its end; adds all that ever ran to `executions`."""
     async with asyncio.timeout(END_SECONDS):
         tasks = await all_tasks(operator)
+        for task in tasks:
+            rows = await all_command_hosts(operator, task.task_id)
+            executions.update(row.execution_id for row in rows)
         running = {task.task_id for task in tasks if task.status is TaskStatus.RUNNING}
         for task_id in running:
             with suppress(IllegalMoveError):  # it has just ended

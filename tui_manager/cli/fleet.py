@@ -1,4 +1,8 @@
-"""Real agents on this machine for the demo: started, watched, and ended to the last process."""
+"""Real agents on this machine for the demo: started, watched, and ended to the last process.
+
+A command outlives its agent, and what a command leaves may outlive the command: what is ours is
+found by what it carries, not by its parents.
+"""
 
 import os
 import shutil
@@ -6,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +21,8 @@ from tui_manager.domain.errors import InvalidInputError, ManagerError
 
 AGENT = "tui-manager-agent"
 STOP_SECONDS = 5.0  # that an agent has to end by itself
-_MARK = "TUI_MANAGER_DEMO"
+_MARK = "TUI_MANAGER_DEMO"  # on the agents
+_EXECUTION = "TUI_MANAGER_EXECUTION_ID"  # what agents put on every process of a command
 _SWEEPS = 20
 _SWEEP_SECONDS = 0.05
 _ROLES = ("web", "web", "db")
@@ -102,9 +107,8 @@ class Fleet:
                     f"{agent.last_words}"
                 )
 
-    def stop(self) -> None:
-        """Ends the agents, and then everything that they leave behind."""
-        children = self._descendants()
+    def stop(self, executions: Collection[str] = ()) -> None:
+        """Ends the agents, and then everything that they and these executions leave behind."""
         for agent in self.agents:
             agent.process.terminate()
         for agent in self.agents:
@@ -113,29 +117,22 @@ class Fleet:
             except subprocess.TimeoutExpired:
                 agent.process.kill()
                 agent.process.wait()
-        _kill(children)
         for _ in range(_SWEEPS):  # what is killed may have just started something
-            left = list(self._marked())
+            left = [process for process in psutil.process_iter() if self._owns(process, executions)]
             if not left:
                 return
-            _kill(left)
+            for process in left:
+                with suppress(psutil.Error):
+                    process.kill()
             time.sleep(_SWEEP_SECONDS)
 
-    def _descendants(self) -> Sequence[psutil.Process]:
-        found: list[psutil.Process] = []
-        for agent in self.agents:
-            with suppress(psutil.Error):
-                found += psutil.Process(agent.process.pid).children(recursive=True)
-        return found
-
-    def _marked(self) -> Iterator[psutil.Process]:
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.environ().get(_MARK) == self._mark:
-                    yield process
-
-
-def _kill(processes: Sequence[psutil.Process]) -> None:
-    for process in processes:
+    def _owns(self, process: psutil.Process, executions: Collection[str]) -> bool:
+        """Whether it carries the mark of an agent or of an execution, or works in the folder."""
         with suppress(psutil.Error):
-            process.kill()  # psutil compares the start time first: a reused id is left alone
+            environment = process.environ()
+            return (
+                environment.get(_MARK) == self._mark
+                or environment.get(_EXECUTION) in executions
+                or any(str(self._folder) in argument for argument in process.cmdline())
+            )
+        return False

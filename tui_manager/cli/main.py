@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core would write between our lines
     options = parse(arguments)
     given = {name: getattr(options, name) for name in _GIVEN if hasattr(options, name)}
     return _dispatch(options, load(given, os.environ, config_path()))
