@@ -231,11 +231,11 @@ class Machine:
             except subprocess.TimeoutExpired:
                 program.process.kill()
                 program.process.wait()
-        for process in self._left_behind():
+        for process in self.left_behind():
             with suppress(psutil.Error):
                 process.kill()
 
-    def _left_behind(self) -> list[psutil.Process]:
+    def left_behind(self) -> list[psutil.Process]:
         """What runs under the mark or in the folder, with all that it started."""
         found = marked({_MARK: str(self.folder)})
         for process in psutil.process_iter():

@@ -1,0 +1,54 @@
+"""The demo in a terminal of its own: what it starts is real, and none of it stays."""
+
+import signal
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.processes import Machine, installed, marked
+from tests.support.terminals import Terminal, on_terminal
+
+# A command with a child that ignores SIGTERM, and one that has left its session.
+BUSY = "(trap '' TERM; exec sleep 600) & setsid sleep 600 > /dev/null 2>&1 & wait"
+
+
+def leave_by_term(terminal: Terminal) -> None:
+    terminal.process.send_signal(signal.SIGTERM)
+
+
+def leave_by_closing_the_window(terminal: Terminal) -> None:
+    terminal.hang_up()
+
+
+@pytest.mark.parametrize("leave", [leave_by_term, leave_by_closing_the_window])
+def test_nothing_stays_of_a_demo(machine: Machine, leave: Callable[[Terminal], None]) -> None:
+    throwaway = machine.folder / "tmp"
+    throwaway.mkdir()
+    mark = {"MARK_OF_DEMO": uuid.uuid4().hex}
+    environment = {**machine.environment(), "TMPDIR": str(throwaway)}
+    with on_terminal([installed("tui-manager"), "demo", "--agents", "2"], environment) as terminal:
+        machine.wait_for(
+            "the dashboard with its agents",
+            lambda: terminal.drawn,
+            lambda seen: "\x1b[?1049h" in seen and "web01" in seen and "web02" in seen,
+        )
+        (folder,) = throwaway.iterdir()
+        started = machine.run(
+            *("run", "@all", "--detach", "--state-dir", str(folder / "manager")),
+            *(f"--env={name}={value}" for name, value in mark.items()),
+            *("--", BUSY),
+        )
+        assert started.code == 0, started
+        machine.wait_for("its work", lambda: len(marked(mark)), lambda seen: seen >= 6)
+        leave(terminal)
+        machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
+    assert machine.left_behind() == []
+    assert marked(mark) == []
+    assert list(throwaway.iterdir()) == []
+
+
+def test_a_demo_needs_a_terminal(machine: Machine) -> None:
+    done = machine.run("demo")
+    assert done.code == 2
+    assert "needs a terminal" in done.err

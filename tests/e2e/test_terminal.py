@@ -1,0 +1,69 @@
+"""What the program does on a terminal: the dashboard, and lines of hosts that are hostile."""
+
+import signal
+
+from tests.support.processes import Machine, installed
+from tests.support.terminals import Terminal, on_terminal
+
+ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the alternate screen
+
+
+def wait_until_drawn(machine: Machine, terminal: Terminal) -> None:
+    machine.wait_for("the dashboard", lambda: terminal.drawn, lambda seen: ENTER in seen)
+
+
+def leave(machine: Machine, terminal: Terminal) -> None:
+    """Leaves it with SIGTERM; the terminal is as it was before."""
+    terminal.process.send_signal(signal.SIGTERM)
+    machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
+    assert terminal.process.returncode == 0, terminal.drawn
+    machine.wait_for("the screen before", lambda: terminal.drawn, lambda seen: LEAVE in seen)
+
+
+def test_a_dashboard_needs_a_terminal(machine: Machine) -> None:
+    done = machine.run("--insecure")
+    assert done.code == 2
+    assert "needs a terminal" in done.err
+    assert not machine.state_dir.exists()
+
+
+def test_a_dashboard_is_a_manager_for_others(machine: Machine) -> None:
+    arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
+    with on_terminal(arguments, machine.environment()) as terminal:
+        wait_until_drawn(machine, terminal)
+        machine.wait_for("it to answer", lambda: machine.run("hosts").code, lambda seen: seen == 0)
+        assert machine.json("hosts") == []
+        leave(machine, terminal)
+    assert machine.run("hosts").code == 3
+
+
+def test_a_dashboard_joins_a_manager_and_leaves_it_running(machine: Machine) -> None:
+    machine.serve()
+    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+        wait_until_drawn(machine, terminal)
+        leave(machine, terminal)
+    with on_terminal([installed("tui-manager"), "--insecure"], machine.environment()) as terminal:
+        wait_until_drawn(machine, terminal)
+        leave(machine, terminal)
+    assert machine.json("hosts") == []
+
+
+def test_without_a_manager_and_without_leave_to_be_insecure(machine: Machine) -> None:
+    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+        machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
+        assert terminal.process.returncode == 2
+        machine.wait_for("why", lambda: terminal.drawn, lambda seen: "--insecure" in seen)
+    assert ENTER not in terminal.drawn
+
+
+def test_no_escape_sequence_of_a_host_reaches_the_terminal(busy: Machine) -> None:
+    command = r"printf '\033[2J\033]0;title\007\233J[b]x[/b]\n' | tee /dev/stderr"
+    arguments = [installed("tui-manager"), "run", "h1", "--", command]
+    with on_terminal(arguments, busy.environment()) as terminal:
+        busy.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
+        drawn = busy.wait_for(
+            "the summary", lambda: terminal.drawn, lambda seen: "1 completed" in seen
+        )
+    assert terminal.process.returncode == 0
+    assert drawn.count("[b]x[/b]") == 2
+    assert not set(drawn) & set("\x1b\x07\x9b")

@@ -1,0 +1,80 @@
+"""Programs in a terminal of their own, for what draws."""
+
+import os
+import pty
+import select
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+_READ = 1 << 16
+
+
+@dataclass(slots=True)
+class Terminal:
+    """A program on a terminal; everything that it draws is read at once and kept."""
+
+    process: subprocess.Popen[bytes]
+    _master: int
+    _drawn: bytearray = field(default_factory=bytearray)
+    _closed: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def drawn(self) -> str:
+        """What it has written so far, control sequences and all."""
+        return self._drawn.decode(errors="replace")
+
+    def press(self, keys: str) -> None:
+        """Types."""
+        os.write(self._master, keys.encode())
+
+    def hang_up(self) -> None:
+        """Closes the terminal under it, as when a window is closed: the kernel sends SIGHUP."""
+        self._closed.set()
+
+    def _read(self) -> None:
+        while not self._closed.is_set():
+            if select.select([self._master], [], [], 0.05)[0]:
+                try:
+                    self._drawn += os.read(self._master, _READ)
+                except OSError:  # the program has closed its side
+                    break
+        self._closed.wait()
+        os.close(self._master)
+
+
+@contextmanager
+def on_terminal(
+    arguments: Sequence[str], environment: Mapping[str, str], *, columns: int = 120, rows: int = 36
+) -> Iterator[Terminal]:
+    """Runs a program on a new terminal, and kills it on leaving if it still runs."""
+    master, slave = pty.openpty()
+    size = {"COLUMNS": str(columns), "LINES": str(rows), "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        arguments,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**environment, **size},
+        start_new_session=True,
+        preexec_fn=_take_terminal,
+    )
+    os.close(slave)
+    terminal = Terminal(process, master)
+    reader = threading.Thread(target=terminal._read)
+    reader.start()
+    try:
+        yield terminal
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+        terminal.hang_up()
+        reader.join()
+
+
+def _take_terminal() -> None:
+    """Makes stdin the controlling terminal, so that its end reaches the program as SIGHUP."""
+    os.close(os.open(os.ttyname(0), os.O_RDWR))
