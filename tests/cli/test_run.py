@@ -1,7 +1,6 @@
 """`run`: what is printed, in all its modes, and the exit status."""
 
 import json
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
-from tui_manager.cli.run import who
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 
@@ -320,14 +318,6 @@ def test_wrong_usage_is_2_and_says_what(
     assert out == ""
     assert err.startswith("tui-manager: ")
     assert words in err
-
-
-def test_a_user_without_a_name_goes_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody() -> str:
-        raise KeyError("uid not found")
-
-    monkeypatch.setattr("getpass.getuser", nobody)
-    assert who().startswith(str(os.getuid()))
 
 
 def test_the_task_is_checked_before_a_manager_is_asked(capsys: pytest.CaptureFixture[str]) -> None:

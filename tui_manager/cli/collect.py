@@ -11,7 +11,8 @@ from typing import Protocol, TextIO
 from tui_manager.cli.printing import cleaner_for, note, write_json
 from tui_manager.cli.reading import all_command_hosts
 from tui_manager.cli.shapes import output_shape
-from tui_manager.cli.summary import fold, summarize
+from tui_manager.cli.summary import summarize
+from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.operator.api import Operator, OutputChunk
@@ -132,7 +133,7 @@ class Gathered:
 async def _print_group(operator: Operator, stream: Stream, group: Sequence[CommandHost]) -> None:
     file, clean, lines = _file(stream), cleaner_for(_file(stream)), _Lines()
     rule = "-" * 15
-    file.write(f"{rule}\n{fold(row.host for row in group)} ({len(group)})\n{rule}\n")
+    file.write(f"{rule}\n{fold_names(row.host for row in group)} ({len(group)})\n{rule}\n")
     offset = 0
     while chunks := await operator.read_output(group[0].execution_id, stream, offset):
         for chunk in chunks:

@@ -2,10 +2,7 @@
 
 import argparse
 import asyncio
-import getpass
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
@@ -24,6 +21,7 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
@@ -59,19 +57,8 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         commands=(command,),
         name=options.name,
         description=options.description,
-        created_by=who(),
+        created_by=this_actor(),
     )
-
-
-def who() -> str:
-    """`user@terminal` of whoever runs this; the user alone where there is no terminal."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        user = str(os.getuid())
-    with suppress(OSError, ValueError):
-        return f"{user}@{os.ttyname(sys.stdin.fileno()).removeprefix('/dev/')}"
-    return user
 
 
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:

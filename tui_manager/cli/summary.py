@@ -1,21 +1,15 @@
 """How a task ended, in one line."""
 
 import signal
-from collections.abc import Iterable, Sequence
-
-from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
+from collections.abc import Sequence
 
 from tui_manager.cli.printing import one_line
+from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost, Counts
 
 _GROUPS_SHOWN = 5
-
-
-def fold(names: Iterable[str]) -> str:
-    """Host names in ClusterShell notation: `web[01-98]`."""
-    return str(NodeSet.fromlist(sorted(names), resolver=RESOLVER_NOGROUP))
 
 
 def count_words(counts: Counts) -> str:
@@ -47,7 +41,7 @@ def summarize(counts: Counts, rows: Sequence[CommandHost]) -> str:
     for row in rows:
         if row.status in (Status.FAILED, Status.TIMEOUT, Status.SKIPPED) or row.kill_incomplete:
             groups.setdefault(outcome(row), []).append(row.host)
-    faults = [f"{fold(names)} {why}" for why, names in groups.items()]
+    faults = [f"{fold_names(names)} {why}" for why, names in groups.items()]
     if len(faults) > _GROUPS_SHOWN:
         faults[_GROUPS_SHOWN:] = [f"and {len(faults) - _GROUPS_SHOWN} other reasons"]
     return ": ".join(filter(None, (count_words(counts), "; ".join(faults))))
