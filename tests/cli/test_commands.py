@@ -72,7 +72,7 @@ def test_without_hosts_or_tasks(connect_to: Connect, capsys: Capture) -> None:
     connect_to(FakeOperator)
     assert main(["hosts"]) == main(["task", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "No hosts yet: start an agent with `tui-manager-agent run --manager HOST:PORT`.",
+        "No hosts yet; start an agent: tui-manager-agent run --manager 127.0.0.1:7443 --insecure",
         "No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.",
     ]
     assert main(["hosts", "--json"]) == main(["task", "list", "--json"]) == 0

@@ -8,25 +8,26 @@ from tui_manager.cli.shapes import host_shape
 from tui_manager.domain.host import Host
 from tui_manager.settings import Settings
 
+AGENT = "tui-manager-agent"
 _HEADER = ("NAME", "STATE", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS", "SYSTEM", "AGENT")
 _LABELS = _HEADER.index("LABELS")
 
 
 def run_hosts(settings: Settings, *, as_json: bool) -> int:
     """Prints the hosts, and returns the exit status."""
-    hosts = asyncio.run(_read(settings))
+    hosts, address = asyncio.run(_read(settings))
     if as_json:
         write_json([host_shape(host) for host in hosts])
     elif hosts:
         write(table(_HEADER, [_row(host) for host in hosts], stretch=_LABELS))
     else:
-        write("No hosts yet: start an agent with `tui-manager-agent run --manager HOST:PORT`.\n")
+        write(f"No hosts yet; start an agent: {AGENT} run --manager {address} --insecure\n")
     return 0
 
 
-async def _read(settings: Settings) -> list[Host]:
+async def _read(settings: Settings) -> tuple[list[Host], str]:
     async with connect(settings.state_dir) as operator:
-        return await all_hosts(operator)
+        return await all_hosts(operator), (await operator.manager_status()).address
 
 
 def _row(host: Host) -> tuple[str, ...]:
