@@ -156,8 +156,8 @@ class FakeOperator:
         """Counts only."""
         online = sum(host.online for host in self.hosts)
         return ManagerStatus(
-            "m", "0.1.0", 1, "", "127.0.0.1:7443", "insecure", NOW, False, len(self.hosts), online, 0, 0, (),
-            Health(),
+            "m", "0.1.0", 1, "", "127.0.0.1:7443", "insecure", NOW, False, len(self.hosts), online,
+            0, 0, (), Health(),
         )  # fmt: skip
 
     async def list_hosts(self, window: Window) -> Page[Host]:
