@@ -80,23 +80,23 @@ def log_to_stderr() -> None:
 @contextmanager
 def redirect_stderr_for_dashboard(path: Path) -> Iterator[None]:
     """Keeps file descriptor 2 off the screen until left: what is written there goes to `path`,
-    while `sys.__stderr__`, on which Textual draws, still reaches the terminal.
+    while `sys.__stderr__`, on which Textual draws, and `sys.stderr`, on which it says last words,
+    still reach the terminal.
 
     gRPC's C core writes to file descriptor 2 and reads GRPC_VERBOSITY when it is loaded, so this
     comes before the first import of grpc.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    before, screen = sys.__stderr__, os.dup(2)
+    before, screen = (sys.__stderr__, sys.stderr), os.dup(2)
     with open(screen, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:
         log = _private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(log, 2)
         os.close(log)
-        sys.__stderr__ = terminal  # type: ignore[misc]  # Final for those who only read it
+        sys.__stderr__ = sys.stderr = terminal  # type: ignore[misc]  # Final for mere readers
         try:
             yield
         finally:
-            sys.stderr.flush()
-            sys.__stderr__ = before  # type: ignore[misc]
+            sys.__stderr__, sys.stderr = before  # type: ignore[misc]
             os.dup2(screen, 2)
 
 

@@ -92,7 +92,7 @@ from tui_manager.logs import redirect_stderr_for_dashboard
 with redirect_stderr_for_dashboard(Path(sys.argv[1])):
     os.write(2, b"from the C core\\n")
     sys.__stderr__.write("drawn\\n")
-    sys.__stderr__.flush()
+    sys.stderr.write("last words\\n")
     verbosity = os.environ["GRPC_VERBOSITY"]
 os.write(2, b"after\\n")
 sys.__stderr__.write("also after\\n")
@@ -118,7 +118,7 @@ def test_file_descriptor_2_goes_to_the_log_and_the_drawing_to_the_terminal(
     finally:
         os.close(ours)
         os.close(theirs)
-    assert shown.splitlines() == ["drawn", "after", "also after"]
+    assert shown.splitlines() == ["drawn", "last words", "after", "also after"]
     assert log.read_text() == "from the C core\n"
     assert log.stat().st_mode & 0o777 == 0o600
     assert json.loads(done.stdout) == [expected, False]

@@ -9,7 +9,11 @@ ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the alternate screen
 
 
 def wait_until_drawn(machine: Machine, terminal: Terminal) -> None:
-    machine.wait_for("the dashboard", lambda: terminal.drawn, lambda seen: ENTER in seen)
+    machine.wait_for(
+        "the dashboard",
+        lambda: terminal.drawn,
+        lambda seen: ENTER in seen and "0/0 online" in seen,
+    )
 
 
 def leave(machine: Machine, terminal: Terminal) -> None:

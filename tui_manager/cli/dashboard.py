@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from types import FrameType
 
 from tui_manager.cli.reading import connect
@@ -24,18 +24,12 @@ def run_dashboard(settings: Settings) -> int:
     """Shows the dashboard until it is left, and returns the exit status."""
     check_terminal("`tui-manager serve` runs a manager without one")
     with redirect_stderr_for_dashboard(log_to_file(settings)):
-        try:
-            check_security(settings)
-        except InvalidInputError:
-            # It may not start a manager, but whoever runs one may be joined.
-            try:
-                asyncio.run(_knock(settings))
-            except UnreachableError:
-                pass
-            else:
-                return _join(settings)
-            raise
-        return _start_or_join(settings)
+        if (refusal := _refusal(settings)) is None:
+            return _start_or_join(settings)
+        # It may not start a manager, but one that runs may be joined.
+        if not asyncio.run(_answers(settings)):
+            raise refusal
+        return _join(settings)
 
 
 def check_terminal(instead: str) -> None:
@@ -49,7 +43,7 @@ def show(open_operator: OpenOperator, *, joined: bool = False) -> int:
     from tui_manager.ui.app import DashboardApp
 
     async def draw() -> int:
-        app = DashboardApp(open_operator, joined)
+        app = DashboardApp(open_operator, joined=joined)
         loop = asyncio.get_running_loop()
 
         def leave(_number: int, _frame: FrameType | None) -> None:
@@ -88,17 +82,29 @@ def opened(operator: Operator) -> OpenOperator:
 def _start_or_join(settings: Settings) -> int:
     from tui_manager.runtime import manager_thread
 
-    try:
-        with manager_thread(settings) as manager:
-            return show(opened(manager.operator))
-    except AlreadyRunningError:
-        return _join(settings)
+    with suppress(AlreadyRunningError), manager_thread(settings) as manager:
+        return show(opened(manager.operator))
+    return _join(settings)
 
 
 def _join(settings: Settings) -> int:
     return show(lambda: connect(settings.state_dir), joined=True)
 
 
-async def _knock(settings: Settings) -> None:
-    async with connect(settings.state_dir) as operator:
-        await operator.manager_status()
+def _refusal(settings: Settings) -> InvalidInputError | None:
+    """Why no manager may be started with these settings."""
+    try:
+        check_security(settings)
+    except InvalidInputError as error:
+        return error
+    return None
+
+
+async def _answers(settings: Settings) -> bool:
+    """Whether a manager runs on the state folder."""
+    try:
+        async with connect(settings.state_dir) as operator:
+            await operator.manager_status()
+    except UnreachableError:
+        return False
+    return True

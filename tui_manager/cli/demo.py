@@ -134,7 +134,5 @@ def _carry_on(_number: int, _frame: FrameType | None) -> None:
 
 
 def _say(text: str) -> None:
-    """On the terminal: what is written to sys.stderr goes to the log meanwhile."""
-    if sys.__stderr__:
-        sys.__stderr__.write(text)
-        sys.__stderr__.flush()
+    sys.stderr.write(text)
+    sys.stderr.flush()
