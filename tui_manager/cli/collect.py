@@ -138,8 +138,8 @@ async def _print_group(operator: Operator, stream: Stream, group: Sequence[Comma
     while chunks := await operator.read_output(group[0].execution_id, stream, offset):
         for chunk in chunks:
             offset = chunk.offset + (chunk.gap or len(chunk.data))
-            file.writelines(f"{clean(line)}\n" for line in lines.feed(chunk))
-    file.writelines(f"{clean(line)}\n" for line in lines.rest())
+            file.write("".join(f"{clean(line)}\n" for line in lines.feed(chunk)))
+    file.write("".join(f"{clean(line)}\n" for line in lines.rest()))
     file.flush()
 
 
