@@ -1,0 +1,45 @@
+"""A small part of the TARGET notation for the fake operator: names, globs, labels, @all and `,`."""
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from ClusterShell.NodeSet import NodeSet, NodeSetParseError
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.host import Host
+
+_COMMA = re.compile(r",(?![^\[]*\])")
+
+
+def resolve(target: str, hosts: list[Host]) -> list[str]:
+    """The names that match, in order. Raises InvalidInputError naming what did not."""
+    names: set[str] = set()
+    if not target.strip():
+        raise InvalidInputError("target", "The target is empty; name hosts, or @all.")
+    for part in _COMMA.split(target):
+        found = set(_part(part.strip(), hosts))
+        if not found:
+            raise InvalidInputError("target", f"No host matches {part.strip()!r}.")
+        names |= found
+    return sorted(names)
+
+
+def fold(names: Iterable[str]) -> str:
+    """The names in ClusterShell notation."""
+    return str(NodeSet.fromlist(list(names)))
+
+
+def _part(part: str, hosts: list[Host]) -> list[str]:
+    if part == "@all":
+        return [host.name for host in hosts]
+    if "=" in part:
+        key, value = part.split("=", 1)
+        return [host.name for host in hosts if host.labels.get(key) == value]
+    if "*" in part:
+        return [host.name for host in hosts if fnmatchcase(host.name, part)]
+    try:
+        wanted = set(NodeSet(part))
+    except NodeSetParseError as error:
+        raise InvalidInputError("target", f"{part!r} is not a target: {error}.") from error
+    return [host.name for host in hosts if host.name in wanted]

@@ -1,0 +1,142 @@
+"""A fleet in the middle of a day's work, the same each time: for snapshots and screenshots."""
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.support.fake_operator import FakeOperator
+from tui_manager.domain.health import Health
+from tui_manager.domain.host import Disk, Vitals
+from tui_manager.domain.status import Admission, Reason, Stream
+from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.domain.transitions import Operation
+
+UPGRADE = "apt-get -y -q upgrade"
+
+
+def wave(seed: int, top: float) -> tuple[float, ...]:
+    """Readings that look like a day's load."""
+    return tuple(
+        round(top * (0.55 + 0.45 * math.sin(seed * 1.7 + step * 0.9)), 1) for step in range(20)
+    )
+
+
+async def seeded_fleet() -> FakeOperator:
+    """Fourteen web servers, three databases, a pending host; five tasks; output of the newest."""
+    fleet = FakeOperator()
+    _hosts(fleet)
+    fleet.health = Health(
+        sessions=15, commands_per_second=2.4, bytes_per_second=18_300, commit_seconds=0.0021,
+        loop_lag_seconds=0.004, memory_bytes=88_000_000, cpu_percent=3, database_bytes=41_600_000,
+    )  # fmt: skip
+    fleet.attention = (
+        "web04 has been offline for 42 s; a command of task 5 waits for it.",
+        "db9 asks to be admitted.",
+        "On db2 a killed command left a process of another user behind (task 3).",
+    )
+    await _old_tasks(fleet)
+    await _upgrade(fleet)
+    await _spec(fleet, "restart web", "env=prod", "systemctl restart nginx", start=False)
+    return fleet
+
+
+def _hosts(fleet: FakeOperator) -> None:
+    for number in range(1, 15):
+        fleet.add_host(
+            f"web{number:02}",
+            labels={"env": "prod" if number <= 10 else "test", "role": "web"},
+            cpu=wave(number, 6 + number * 6.4),
+            memory=0.31 + number * 0.02,
+            running=1 if number in (6, 9) else 0,
+            ago=timedelta(days=2, minutes=number),
+        )
+    for number in (1, 2, 3):
+        fleet.add_host(
+            f"db{number}",
+            labels={"env": "prod", "role": "db"},
+            cpu=wave(number + 20, 35),
+            memory=0.7 + number * 0.08,
+            ago=timedelta(days=9),
+        )
+    fleet.add_host("db9", online=False, admission=Admission.PENDING, ago=timedelta(minutes=3))
+    fleet.change_host("web04", online=False, vitals=None, since=fleet.now() - timedelta(seconds=42))
+    for name, host in fleet.hosts.items():
+        if isinstance(host.vitals, Vitals):
+            disks = (Disk("/", 21 << 30, 64 << 30), Disk("/var/lib", 180 << 30, 500 << 30))
+            vitals = replace(host.vitals, disks=disks, uptime=timedelta(days=41, hours=3))
+            fleet.change_host(name, vitals=vitals)
+
+
+async def _spec(
+    fleet: FakeOperator, name: str, target: str, *commands: str, start: bool = True
+) -> int:
+    task_id = await fleet.create_task(
+        TaskSpec(target, tuple(CommandSpec(text, timedelta(minutes=5)) for text in commands), name)
+    )
+    if start:
+        await fleet.start_task(task_id)
+    return task_id
+
+
+async def _old_tasks(fleet: FakeOperator) -> None:
+    now = fleet.clock
+    fleet.clock = now - timedelta(hours=3)
+    uptime = await _spec(fleet, "uptime", "web[01-03]", "uptime")
+    for name in ("web01", "web02", "web03"):
+        execution = fleet.execution(uptime, name)
+        fleet.emit(execution, f" 11:03:22 up 41 days, load average: 0.1{name[-1]}\n".encode())
+        fleet.finish(execution)
+    disk = await _spec(fleet, "check disk", "role=db", "df -h /var/lib", "pg_isready")
+    fleet.clock += timedelta(seconds=2)
+    for name in ("db1", "db2", "db3"):
+        execution = fleet.execution(disk, name)
+        fleet.emit(execution, b"/dev/sdb1  500G  180G  320G  36% /var/lib\n")
+        fleet.finish(execution)
+        fleet.finish(fleet.execution(disk, name, 1), 2 if name == "db2" else 0)
+    fleet.clock = now - timedelta(minutes=50)
+    backup = await _spec(fleet, "备份 🚀 nightly backup", "db2", "pg_dump --all | gzip > $BACKUP")
+    fleet.emit(fleet.execution(backup, "db2"), "正在备份数据库 … 42%\n".encode())
+    await fleet.cancel_task(backup)
+    fleet.clock += timedelta(minutes=12)
+    fleet.apply(
+        fleet.execution(backup, "db2"), Operation.CONFIRM_CANCEL, Reason.CANCELED,
+        kill_incomplete=True, detail="pid 4711 of user postgres",
+    )  # fmt: skip
+    fleet.clock = now - timedelta(seconds=7)
+    await _spec(fleet, "rotate logs", "@all", "logrotate -f /etc/logrotate.conf")
+    for name in ("db1", "db2", "web01"):
+        fleet.finish(fleet.execution(4, name))
+    fleet.clock = now
+
+
+async def _upgrade(fleet: FakeOperator) -> None:
+    now = fleet.clock
+    fleet.clock = now - timedelta(seconds=41)
+    task = await _spec(fleet, "upgrade packages", "role=web", UPGRADE)
+    names = [name for name in sorted(fleet.hosts) if name.startswith("web") and name != "web04"]
+    for name in names:
+        fleet.emit(fleet.execution(task, name), b"Reading package lists...\r")
+        fleet.emit(fleet.execution(task, name), b"Reading package lists... Done\n")
+    fleet.clock = now - timedelta(seconds=29)
+    for name in ("web03", "web13"):
+        execution = fleet.execution(task, name)
+        fleet.emit(
+            execution,
+            b"\x1b[1;31mE:\x1b[0m Could not get lock /var/lib/dpkg/lock-frontend. "
+            b"It is held by process 812 (unattended-upgr)\n",
+            Stream.STDERR,
+        )
+        fleet.finish(execution, 100)
+    fleet.clock = now - timedelta(seconds=10)
+    for name in names:
+        execution = fleet.execution(task, name)
+        if name in ("web03", "web13"):
+            continue
+        fleet.emit(execution, b"Calculating upgrade... \x1b[32mDone\x1b[0m\n")
+        if name in ("web06", "web09"):
+            fleet.emit(execution, b"Get:14 http://deb [updates] libssl3 3.0.15-1 [2,027 kB]\n")
+            fleet.emit(execution, b"\x1b[7mProgress: [ 61%]\x1b[0m [#########......]\r")
+        else:
+            fleet.emit(execution, b"0 upgraded, 0 newly installed, 0 to remove.\n")
+            fleet.finish(execution)
+    fleet.clock = now

@@ -1,0 +1,175 @@
+"""Every key of the screens, once. Bindings, footer, help and palette are made from this table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.binding import Binding, BindingType
+
+
+class Place(StrEnum):
+    """Where an action can be used."""
+
+    DASHBOARD = "dashboard"
+    HOSTS = "hosts"
+    TASKS = "tasks"
+    MANAGER = "manager"
+    TASK = "task"
+
+
+class Group(StrEnum):
+    """Under which heading the help lists an action."""
+
+    TASKS = "Tasks"
+    LISTS = "Lists"
+    OUTPUT = "Output"
+    SCREENS = "Screens"
+
+
+EVERYWHERE = frozenset(Place)
+_LISTS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS, Place.TASK})
+_OUTPUT = frozenset({Place.DASHBOARD, Place.TASK})
+_TASK = frozenset({Place.TASK})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that an operator can do.
+
+    Attributes:
+        id: its screen or the app has a method `action_` and this.
+        keys: as Textual names them, the one that is shown first.
+        shown: the keys as people read them.
+        label: a word or two, for the footer and the palette.
+        text: a sentence, for the help.
+        destructive: it ends or hides something: it asks before it acts.
+        footer: whether the footer has room for it.
+        places: the screens that have it.
+        of_app: the app has the method, not the screen.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    shown: str
+    label: str
+    text: str
+    group: Group
+    destructive: bool = False
+    footer: bool = False
+    places: frozenset[Place] = EVERYWHERE
+    of_app: bool = False
+
+
+_START = frozenset({Place.DASHBOARD, Place.TASKS, Place.TASK})
+_MARKS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
+
+ACTIONS: tuple[Action, ...] = (
+    Action(
+        "new_task", ("n",), "n", "New task", "New task; marked hosts become its target",
+        Group.TASKS, of_app=True, footer=True,
+    ),
+    Action(
+        "start_task", ("s",), "s", "Start", "Start the selected task, or the marked ones",
+        Group.TASKS, footer=True, places=_START,
+    ),
+    Action(
+        "cancel_task", ("c",), "c", "Cancel", "Cancel the selected task, or the marked ones",
+        Group.TASKS, destructive=True, footer=True, places=_START,
+    ),
+    Action(
+        "open", ("enter",), "enter", "Open", "Open what is selected",
+        Group.LISTS, footer=True, places=_MARKS,
+    ),
+    Action(
+        "mark", ("space",), "space", "Mark", "Mark or unmark what is selected",
+        Group.LISTS, footer=True, places=_MARKS,
+    ),
+    Action(
+        "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
+        Group.LISTS, footer=True, places=_LISTS,
+    ),
+    Action(
+        "faults_only", ("ctrl+z",), "ctrl+z", "Faults only", "Show only what is wrong, or all",
+        Group.LISTS, places=_LISTS,
+    ),
+    Action(
+        "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",
+        Group.LISTS, places=_OUTPUT | {Place.HOSTS},
+    ),
+    Action(
+        "all_output", ("o",), "o", "All output", "Output of all hosts, or of the selected one",
+        Group.OUTPUT, footer=True, places=_TASK,
+    ),
+    Action(
+        "groups", ("equals_sign",), "=", "Groups", "Hosts with the same output together, or lines",
+        Group.OUTPUT, footer=True, places=_TASK,
+    ),
+    Action(
+        "compare", ("d",), "d", "Compare", "Compare a group of hosts with the largest one",
+        Group.OUTPUT, places=_TASK,
+    ),
+    Action(
+        "follow", ("f",), "f", "Follow", "Stay at the newest line, or stop there",
+        Group.OUTPUT, footer=True, places=_OUTPUT,
+    ),
+    Action(
+        "wrap", ("w",), "w", "Wrap", "Wrap long lines, or cut them",
+        Group.OUTPUT, places=_OUTPUT,
+    ),
+    Action(
+        "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save the shown output to a file",
+        Group.OUTPUT, places=_OUTPUT,
+    ),
+    Action(
+        "show_dashboard", ("1",), "1", "Dashboard", "Hosts, tasks and live output",
+        Group.SCREENS, of_app=True,
+    ),
+    Action(
+        "show_hosts", ("2",), "2", "Hosts", "All hosts and their facts",
+        Group.SCREENS, of_app=True,
+    ),
+    Action("show_tasks", ("3",), "3", "Tasks", "All tasks", Group.SCREENS, of_app=True),
+    Action(
+        "show_manager", ("4",), "4", "Manager", "What needs attention, and the manager's figures",
+        Group.SCREENS, of_app=True,
+    ),
+    Action("back", ("escape",), "esc", "Back", "Back, or clear filter and marks", Group.SCREENS),
+    Action(
+        "palette", ("ctrl+p", "colon"), "ctrl+p :", "Commands", "Find a command, host or task",
+        Group.SCREENS, of_app=True, footer=True,
+    ),
+    Action("theme", ("t",), "t", "Theme", "Dark or light", Group.SCREENS, of_app=True),
+    Action(
+        "help", ("question_mark",), "?", "Help", "This help",
+        Group.SCREENS, of_app=True, footer=True,
+    ),
+    Action(
+        "quit", ("q", "ctrl+q"), "q", "Quit", "Quit; running commands go on on their hosts",
+        Group.SCREENS, of_app=True, destructive=True, footer=True,
+    ),
+)  # fmt: skip
+
+
+def actions_of(place: Place) -> tuple[Action, ...]:
+    """What can be done on a screen, in the order of the table."""
+    return tuple(action for action in ACTIONS if place in action.places)
+
+
+def bindings(actions: Iterable[Action]) -> list[BindingType]:
+    """Textual's bindings for these actions, as a screen declares them."""
+    return [
+        Binding(
+            ",".join(action.keys),
+            f"app.{action.id}" if action.of_app else action.id,
+            action.label,
+            show=action.footer,
+            key_display=action.shown.split()[0],
+            id=action.id,
+        )
+        for action in actions
+    ]
+
+
+def place_bindings(place: Place) -> list[BindingType]:
+    """All bindings of a screen."""
+    return bindings(actions_of(place))

@@ -1,0 +1,213 @@
+"""The app: opens the operator, hands facts to the screens, and does what is not one screen's."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import App
+from textual.binding import BindingType
+from textual.command import CommandPalette, Provider
+from textual.screen import Screen
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import ManagerError
+from tui_manager.ui.actions import Place
+from tui_manager.ui.feed import Feed, OpenOperator
+from tui_manager.ui.form_fields import marked_target
+from tui_manager.ui.link import Link
+from tui_manager.ui.messages import Facts, FactsChanged, Problem
+from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.palette import ManagerProvider
+from tui_manager.ui.screens.confirm import ConfirmScreen
+from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.screens.help import HelpScreen
+from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.screens.manager import ManagerScreen
+from tui_manager.ui.screens.new_task import NewTaskScreen
+from tui_manager.ui.screens.quitting import GOES_ON, quit_question
+from tui_manager.ui.screens.task import TaskScreen
+from tui_manager.ui.screens.tasks import TasksScreen
+from tui_manager.ui.theme import DARK, LIGHT
+
+
+def local_now() -> datetime:
+    """The time here."""
+    return datetime.now(UTC).astimezone()
+
+
+class DashboardApp(App[None], inherit_bindings=False):
+    """The dashboard.
+
+    Args:
+        open_operator: opened on the app's loop when it starts, closed when it ends.
+        joined: the manager runs in another process, and goes on when the app ends.
+        now: the clock.
+    """
+
+    TITLE = "tui-manager"
+    CSS_PATH = "app.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ManagerProvider}
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = False  # it is opened by the table's keys
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (not a ClassVar there)
+
+    def __init__(
+        self,
+        open_operator: OpenOperator,
+        *,
+        joined: bool = False,
+        now: Callable[[], datetime] = local_now,
+    ) -> None:
+        super().__init__()
+        self.link = Link(now=now, joined=joined)
+        self.feed = Feed(open_operator, self.link, self._facts_came)
+        self._watcher: asyncio.Task[None] | None = None
+        self._last_problem = ""
+        self._status_stale = self._status_read = False
+        for place, screen in (
+            (Place.DASHBOARD, DashboardScreen),
+            (Place.HOSTS, HostsScreen),
+            (Place.TASKS, TasksScreen),
+            (Place.MANAGER, ManagerScreen),
+        ):
+            self.add_mode(place, lambda screen=screen: screen(self.link))  # type: ignore[misc]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The variables that only our themes have, until one of them is set."""
+        return dict(DARK.variables)
+
+    def on_mount(self) -> None:
+        """Shows the dashboard, and opens the operator beside it."""
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
+        self.switch_mode(Place.DASHBOARD)
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def on_unmount(self) -> None:
+        """Closes the operator."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+
+    async def _watch(self) -> None:
+        try:
+            await self.feed.run()
+        except ManagerError as error:
+            self.exit(return_code=1, message=str(error))
+
+    # Facts.
+
+    def _facts_came(self) -> None:
+        self.post_message(FactsChanged())
+
+    @on(FactsChanged)
+    def _hand_on(self) -> None:
+        changes = self.feed.take()
+        self._tell_screens(changes)
+        if changes.manager or changes.hosts or changes.all_tasks:
+            self._status_stale = True
+            if not self._status_read:
+                self._status_read = True
+                self.run_worker(self._read_status(), group="status")
+
+    def _tell_screens(self, changes: Changes) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):
+                screen.post_message(Facts(changes))
+
+    async def _read_status(self) -> None:
+        try:
+            while self._status_stale:
+                self._status_stale = False
+                self.link.status = await self.link.operator.manager_status()
+                self._tell_screens(Changes(manager=True))
+        except ManagerError as error:
+            self.post_message(Problem(error))
+        finally:
+            self._status_read = False
+
+    @on(Problem)
+    def _say_problem(self, message: Problem) -> None:
+        """Says what is wrong once, not at every refresh; the header says what lasts."""
+        text = str(message.error)
+        if text != self._last_problem and not self.link.trouble:
+            self._last_problem = text
+            self.notify(text, severity="error", markup=False)
+            self.set_timer(10, self._forget_problem)
+
+    def _forget_problem(self) -> None:
+        self._last_problem = ""
+
+    # Going about.
+
+    def _show(self, place: Place) -> Screen[Any]:
+        """The first screen of a mode; what lay on it is closed."""
+        self.switch_mode(place)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        return self.screen
+
+    def action_show_dashboard(self) -> None:
+        """Hosts, tasks and live output."""
+        self._show(Place.DASHBOARD)
+
+    def action_show_hosts(self) -> None:
+        """All hosts."""
+        self._show(Place.HOSTS)
+
+    def action_show_tasks(self) -> None:
+        """All tasks."""
+        self._show(Place.TASKS)
+
+    def action_show_manager(self) -> None:
+        """What needs attention, and figures."""
+        self._show(Place.MANAGER)
+
+    @on(OpenTask)
+    def _open_task(self, message: OpenTask) -> None:
+        self.push_screen(TaskScreen(self.link, message.task_id))
+
+    @on(OpenHost)
+    async def _open_host(self, message: OpenHost) -> None:
+        await self.switch_mode(Place.HOSTS)
+        screen = self._show(Place.HOSTS)
+        if isinstance(screen, HostsScreen):
+            screen.go_to(message.host_id, message.name)
+
+    # Actions.
+
+    @work(group="form", exclusive=True)
+    async def action_new_task(self) -> None:
+        """The form, with the marked hosts as its target."""
+        screen = self.screen
+        hosts = screen.marked_hosts() if isinstance(screen, MainScreen) else []
+        form = NewTaskScreen(self.link, marked_target(host.name for host in hosts))
+        task_id = await self.push_screen_wait(form)
+        if task_id is not None and isinstance(screen, MainScreen):
+            screen.task_created(task_id)
+
+    def action_palette(self) -> None:
+        """Commands, hosts and tasks by name."""
+        self.push_screen(CommandPalette(placeholder="Find a command, a host, a task…"))
+
+    def action_theme(self) -> None:
+        """Dark or light."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.push_screen(HelpScreen())
+
+    async def action_quit(self) -> None:
+        """Asks when something runs that the operator may think would stop."""
+        self._quit()
+
+    @work(group="quit", exclusive=True)
+    async def _quit(self) -> None:
+        question = quit_question(self.link)
+        if question is None or await self.push_screen_wait(ConfirmScreen(question)):
+            self.exit(message=GOES_ON if self.link.joined else None)

@@ -1,0 +1,69 @@
+"""What the fields of the new-task form hold, and what is wrong with it. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_WHOLE = re.compile(r"(\s*\d+(?:\.\d+)?[smhd]?)+\s*")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class FormFields:
+    """The texts as they are typed."""
+
+    target: str = ""
+    command: str = ""
+    name: str = ""
+    timeout: str = ""
+
+    def spec(self) -> TaskSpec:
+        """The task that they say. Raises InvalidInputError, naming the field."""
+        command = CommandSpec(self.command.strip("\n"), parse_timeout(self.timeout))
+        spec = TaskSpec(self.target.strip(), (command,), self.name.strip())
+        spec.check()
+        return spec
+
+    def problems(self) -> Mapping[str, str]:
+        """What is wrong, by field; empty fields are not wrong yet."""
+        found: dict[str, str] = {}
+        # Each field is judged with the others as they would be if they were right.
+        for field, text in (
+            ("command", self.command),
+            ("name", self.name),
+            ("timeout", self.timeout),
+        ):
+            if not text.strip():
+                continue
+            try:
+                FormFields(**{"target": "@all", "command": "true", field: text}).spec()
+            except InvalidInputError as error:
+                found[field] = str(error)
+        return found
+
+
+def parse_timeout(text: str) -> timedelta:
+    """`90s`, `5m`, `1h30m`, or seconds alone; empty for the default of one hour.
+
+    Raises InvalidInputError("timeout") when it is something else.
+    """
+    if not text.strip():
+        return TIMEOUT_DEFAULT
+    if not _WHOLE.fullmatch(text):
+        raise InvalidInputError("timeout", "A timeout is like 90s, 5m, 1h30m or 2d.")
+    try:
+        return timedelta(
+            seconds=sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+        )
+    except OverflowError as error:
+        raise InvalidInputError("timeout", "A timeout must be from 1 s to 7 d.") from error
+
+
+def marked_target(names: Iterable[str]) -> str:
+    """A target that names hosts one by one."""
+    return ",".join(sorted(names))

@@ -1,0 +1,76 @@
+"""The palette: the actions of the screen, and hosts and tasks by name."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.window import Window
+from tui_manager.ui.actions import Action, actions_of
+from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.render.states import host_glyph, task_glyph
+from tui_manager.ui.screens.main_screen import MainScreen
+
+if TYPE_CHECKING:
+    from tui_manager.ui.link import Link
+
+_FOUND = 8  # hosts, and tasks, that are offered
+_NAME_SCORE = 0.4  # below a good match of an action's name
+
+
+class ManagerProvider(Provider):
+    """What the palette offers on a screen of the manager."""
+
+    @property
+    def _actions(self) -> tuple[Action, ...]:
+        screen = self.screen
+        offered = actions_of(screen.PLACE) if isinstance(screen, MainScreen) else ()
+        return tuple(action for action in offered if action.id != "palette")
+
+    async def discover(self) -> Hits:
+        """Everything that the screen can do."""
+        for action in self._actions:
+            yield DiscoveryHit(self._label(action), self._run(action), action.label, action.text)
+
+    async def search(self, query: str) -> Hits:
+        """Actions by their words; hosts and tasks by their names."""
+        matcher = self.matcher(query)
+        for action in self._actions:
+            score = max(matcher.match(action.label), matcher.match(action.text))
+            if score > 0:
+                yield Hit(score, self._label(action), self._run(action), action.label, action.text)
+        if not isinstance(self.screen, MainScreen):
+            return
+        link: Link = self.screen.link
+        try:
+            hosts = await link.operator.list_hosts(Window(text=query, limit=_FOUND))
+            tasks = await link.operator.list_tasks(Window(text=query, limit=_FOUND))
+        except ManagerError:
+            return  # the header says it already
+        for host in hosts.rows:
+            text = f"{host_glyph(host).text} {safe_line(host.name)}"
+            yield Hit(_NAME_SCORE, Content(text), self._post(OpenHost(host.host_id, host.name)),
+                      text, "Go to this host")  # fmt: skip
+        for task in tasks.rows:
+            text = f"{task_glyph(task).text} #{task.task_id} {safe_line(task.name)}"
+            yield Hit(_NAME_SCORE, Content(text), self._post(OpenTask(task.task_id)),
+                      text, "Open this task")  # fmt: skip
+
+    @staticmethod
+    def _label(action: Action) -> Content:
+        return Content(f"{action.label}  ({action.shown})")
+
+    def _run(self, action: Action) -> Callable[[], object]:
+        screen, app = self.screen, self.app
+
+        async def run() -> None:
+            await app.run_action(action.id, app if action.of_app else screen)
+
+        return run
+
+    def _post(self, message: OpenHost | OpenTask) -> Callable[[], object]:
+        app = self.app
+        return lambda: app.post_message(message)

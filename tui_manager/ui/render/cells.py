@@ -1,0 +1,124 @@
+"""Cells, columns and how they share a width. Text here is measured in terminal cells."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rich.cells import cell_len, set_cell_size
+
+
+class Role(StrEnum):
+    """What a piece of text means; a theme decides how that looks."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    MUTED = "muted"
+    GOOD = "good"
+    ACTIVE = "active"
+    CAUTION = "caution"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text with one meaning."""
+
+    text: str
+    role: Role = Role.PLAIN
+
+
+Spans = tuple[Span, ...]
+BLANK: Spans = ()
+
+
+def spans(text: str, role: Role = Role.PLAIN) -> Spans:
+    """One span, or none for an empty text."""
+    return (Span(text, role),) if text else BLANK
+
+
+def plain(line: Iterable[Span]) -> str:
+    """The text alone."""
+    return "".join(span.text for span in line)
+
+
+def width_of(line: Iterable[Span]) -> int:
+    """In cells."""
+    return sum(cell_len(span.text) for span in line)
+
+
+def shorten(text: str, width: int) -> str:
+    """`text`, cut with an ellipsis where it does not fit `width` cells."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def fit(line: Spans, width: int, *, right: bool = False) -> Spans:
+    """Exactly `width` cells: cut with an ellipsis, or filled up on one side."""
+    left = width
+    fitted: list[Span] = []
+    for span in line:
+        size = cell_len(span.text)
+        if size > left:
+            fitted.append(Span(shorten(span.text, left), span.role))
+            left -= cell_len(fitted[-1].text)
+            break
+        fitted.append(span)
+        left -= size
+    padding = spans(" " * left)
+    return (*padding, *fitted) if right else (*fitted, *padding)
+
+
+def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Spans:
+    """`left` and `right` at the two ends of a line; the right one yields when space is short."""
+    room = width - width_of(left)
+    if (size := width_of(right)) > room - 1:
+        return fit(tuple(left), width)
+    return (*left, Span(" " * (room - size)), *right)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        width: cells that it needs at least.
+        grow: its share of what is left over; 0 keeps it at its width.
+        most: cells beyond which it does not grow.
+        right: whether it is aligned to the right.
+        rank: columns of the highest rank fold away first; rank 0 never does.
+        sort: what `Window.sort` calls it; empty when it cannot be sorted by.
+    """
+
+    key: str
+    title: str
+    width: int
+    grow: int = 0
+    most: int = 60
+    right: bool = False
+    rank: int = 0
+    sort: str = ""
+
+
+GAP = 1  # cells between two columns
+
+
+def share(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
+    """The columns that fit `width` cells, each with its width."""
+    kept = list(columns)
+    while sum(column.width + GAP for column in kept) - GAP > width:
+        worst = max(kept, key=lambda column: column.rank)
+        if worst.rank == 0:
+            break
+        kept.remove(worst)
+    widths = {column.key: column.width for column in kept}
+    spare = width - sum(widths.values()) - GAP * (len(kept) - 1)
+    while spare > 0:
+        growing = [column for column in kept if column.grow and widths[column.key] < column.most]
+        if not growing:
+            break
+        for column in growing:
+            step = min(column.grow, spare, column.most - widths[column.key])
+            widths[column.key] += step
+            spare -= step
+    return tuple((column, widths[column.key]) for column in kept)

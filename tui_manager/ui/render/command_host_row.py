@@ -1,0 +1,52 @@
+"""A command host as a row of a table."""
+
+from datetime import datetime
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.domain.task import CommandHost
+from tui_manager.ui.render.cells import BLANK, Column, Role, Spans, spans
+from tui_manager.ui.render.figures import clock, size
+from tui_manager.ui.render.states import row_glyph, row_words
+
+COLUMNS = (
+    Column("state", "", 1),
+    Column("host", "HOST", 10, grow=1, most=24),
+    Column("words", "STATUS", 14, grow=3, most=80),
+    Column("bytes", "OUTPUT", 7, right=True, rank=2),
+    Column("time", "TIME", 7, right=True, rank=1),
+)
+# A task of one command does not need to say which.
+STEP_COLUMNS = (COLUMNS[0], Column("command", "#", 2, right=True), *COLUMNS[1:])
+
+_WORDS = {
+    CommandHostStatus.FAILED: Role.FAULT,
+    CommandHostStatus.TIMEOUT: Role.FAULT,
+    CommandHostStatus.SKIPPED: Role.CAUTION,
+    CommandHostStatus.CANCELED: Role.CAUTION,
+    CommandHostStatus.PENDING: Role.MUTED,
+    CommandHostStatus.COMPLETED: Role.MUTED,
+    CommandHostStatus.RUNNING: Role.PLAIN,
+}
+
+
+def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> Spans:
+    """The cell of a command host in a column; commands count from 1 on the screen."""
+    match key:
+        case "state":
+            return (row_glyph(row),)
+        case "command":
+            return spans(str(row.command + 1), Role.MUTED)
+        case "host":
+            return spans(safe_line(row.host), Role.STRONG)
+        case "words":
+            return spans(row_words(row), _WORDS[row.status])
+        case "bytes":
+            stored = row.stdout_bytes + row.stderr_bytes
+            cut = row.truncated_bytes > 0
+            text = size(stored) + ("✂" if cut else "") if stored or cut else ""
+            return spans(text, Role.CAUTION if cut else Role.MUTED)
+        case _:
+            if row.started_at is None:
+                return BLANK
+            return spans(clock((row.finished_at or now) - row.started_at))

@@ -1,0 +1,63 @@
+"""Durations, sizes and counts as people read them."""
+
+from datetime import datetime, timedelta
+
+
+def clock(duration: timedelta) -> str:
+    """A running time: `0:07`, `12:41`, `3:05:09`, `4d 02:11`."""
+    seconds = max(0, int(duration.total_seconds()))
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours:02}:{minutes:02}"
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds:02}"
+    return f"{minutes}:{seconds:02}"
+
+
+def age(duration: timedelta) -> str:
+    """How long ago, in the largest unit: `42s`, `7m`, `3h`, `2d`."""
+    seconds = max(0, int(duration.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def since(moment: datetime | None, now: datetime) -> str:
+    """The age of a moment; empty when there was none."""
+    return age(now - moment) if moment else ""
+
+
+def precise(duration: timedelta | float) -> str:
+    """A short time with its unit: `0.4ms`, `12ms`, `1.5s`."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    if seconds < 0.01:
+        return f"{seconds * 1000:.1f}ms"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    return f"{seconds:.1f}s"
+
+
+def size(count: float) -> str:
+    """Bytes: `0 B`, `12 kB`, `1.4 GB`, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 999.5 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 9.95 else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("TB takes what is left")
+
+
+def count_of(number: int, noun: str) -> str:
+    """`1 host`, `14 hosts`, `10,000 hosts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def timeout_text(duration: timedelta) -> str:
+    """A timeout as it is typed: `90s`, `5m`, `1h`."""
+    seconds = int(duration.total_seconds())
+    for unit, factor in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % factor == 0:
+            return f"{seconds // factor}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,81 @@
+"""The header: who the manager is, how the fleet is, what needs an operator, what time it is."""
+
+from datetime import datetime
+
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.ui.render.cells import Role, Span, Spans, spread, width_of
+from tui_manager.ui.render.figures import precise
+
+_SLOW_COMMIT = 0.25  # seconds
+_SLOW_LOOP = 0.25  # seconds
+
+
+def header_line(status: ManagerStatus | None, trouble: str, now: datetime, width: int) -> Spans:
+    """One line of `width` cells; what matters least is left out first.
+
+    Args:
+        status: None before the manager has answered.
+        trouble: why the manager cannot be reached; empty when it can.
+    """
+    clock = Span(f"{now:%H:%M:%S} ", Role.MUTED)
+    name = Span(" tui-manager", Role.STRONG)
+    if trouble:
+        return spread((name, Span(f"  ✘ {trouble}", Role.FAULT)), (clock,), width)
+    if status is None:
+        return spread((name, Span("  connecting…", Role.MUTED)), (clock,), width)
+    online = status.hosts_online == status.hosts_total
+    parts: list[tuple[int, Spans]] = [
+        (5, (name,)),
+        (2, (Span(status.address),)),
+        (0, (_security(status.security),)),
+        (
+            0,
+            (
+                Span(
+                    f"{status.hosts_online:,}/{status.hosts_total:,} online",
+                    Role.PLAIN if online else Role.CAUTION,
+                ),
+            ),
+        ),
+        (1, (_running(status.tasks_running),)),
+        (0, _attention(status)),
+        (4, (_health(status),)),
+    ]
+    return _fit_parts(parts, clock, width)
+
+
+def _fit_parts(parts: list[tuple[int, Spans]], clock: Span, width: int) -> Spans:
+    """Leaves out what has the highest number until the line fits, the name first of all."""
+    kept = [part for part in parts if part[1]]
+    while True:
+        left: list[Span] = []
+        for _, group in kept:
+            left += [Span("   " if left else ""), *group]
+        optional = max(kept, key=lambda part: part[0])
+        if width_of(left) + width_of((clock,)) + 1 <= width or optional[0] == 0:
+            return spread([Span(" "), *left] if optional[0] < 5 else left, (clock,), width)
+        kept.remove(optional)
+
+
+def _security(security: str) -> Span:
+    return Span(security, Role.CAUTION if security == "insecure" else Role.GOOD)
+
+
+def _running(number: int) -> Span:
+    return Span(f"▶ {number} running", Role.ACTIVE if number else Role.MUTED)
+
+
+def _attention(status: ManagerStatus) -> Spans:
+    number = len(status.attention)
+    if not number:
+        return (Span("nothing needs you", Role.MUTED),)
+    return (Span(f"▲ {number} need{'s' if number == 1 else ''} attention", Role.FAULT),)
+
+
+def _health(status: ManagerStatus) -> Span:
+    health = status.health
+    if health.storage_error:
+        return Span("storage fails", Role.FAULT)
+    slow = health.commit_seconds > _SLOW_COMMIT or health.loop_lag_seconds > _SLOW_LOOP
+    text = f"commit {precise(health.commit_seconds)}  lag {precise(health.loop_lag_seconds)}"
+    return Span(text, Role.CAUTION if slow else Role.MUTED)

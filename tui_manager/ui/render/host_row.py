@@ -1,0 +1,142 @@
+"""A host as a row of a table, and as a page of facts."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from tui_manager.domain.host import Host
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Admission
+from tui_manager.ui.render.bars import sparkline
+from tui_manager.ui.render.cells import BLANK, Column, Role, Span, Spans, spans
+from tui_manager.ui.render.figures import age, precise, since, size
+from tui_manager.ui.render.states import host_glyph, host_state
+
+HOT = 90.0  # percent from which a figure deserves a look
+
+COLUMNS = (
+    Column("state", "", 1, sort="state"),
+    Column("name", "NAME", 10, grow=2, most=28, sort="name"),
+    Column("labels", "LABELS", 8, grow=3, most=48, rank=3),
+    Column("cpu", "CPU", 5, right=True, sort="cpu"),
+    Column("spark", "", 8, rank=4),
+    Column("memory", "MEM", 5, right=True, rank=1, sort="memory"),
+    Column("running", "RUN", 4, right=True, sort="running"),
+    Column("since", "SINCE", 6, right=True, rank=2, sort="since"),
+)
+WIDE_COLUMNS = (
+    *COLUMNS,
+    Column("load", "LOAD", 6, right=True, rank=5),
+    Column("capacity", "CAP", 4, right=True, rank=8),
+    Column("system", "SYSTEM", 13, rank=7),
+    Column("agent", "AGENT", 7, rank=9),
+    Column("address", "ADDRESS", 20, rank=6),
+)
+
+
+def labels_text(host: Host) -> str:
+    """`env=prod role=web`."""
+    return safe_line(" ".join(f"{key}={value}" for key, value in host.labels.items()))
+
+
+def host_cell(host: Host, key: str, width: int, now: datetime) -> Spans:
+    """The cell of a host in a column."""
+    return _CELLS[key](host, width, now)
+
+
+def _labels(host: Host, width: int, now: datetime) -> Spans:
+    if host.admission is not Admission.ADMITTED:
+        return spans(host_state(host), Role.CAUTION)
+    return spans(labels_text(host), Role.MUTED)
+
+
+def _name(host: Host, width: int, now: datetime) -> Spans:
+    return spans(safe_line(host.name), Role.STRONG if host.online else Role.MUTED)
+
+
+def _since(host: Host, width: int, now: datetime) -> Spans:
+    return spans(since(host.since, now), Role.MUTED if host.online else Role.FAULT)
+
+
+def _running(host: Host, width: int, now: datetime) -> Spans:
+    return spans(str(host.running), Role.ACTIVE) if host.running else BLANK
+
+
+def _spark(host: Host, width: int, now: datetime) -> Spans:
+    return spans(sparkline(host.cpu_history, width), Role.MUTED) if host.vitals else BLANK
+
+
+def _cpu(host: Host, width: int, now: datetime) -> Spans:
+    return _percent(host.vitals.cpu_percent) if host.vitals else BLANK
+
+
+def _memory(host: Host, width: int, now: datetime) -> Spans:
+    return _percent(host.vitals.memory_percent) if host.vitals else BLANK
+
+
+def _load(host: Host, width: int, now: datetime) -> Spans:
+    return spans(f"{host.vitals.load_1m:.2f}", Role.MUTED) if host.vitals else BLANK
+
+
+def _words(words: Callable[[Host], str]) -> "_Cell":
+    return lambda host, width, now: spans(safe_line(words(host)), Role.MUTED)
+
+
+_Cell = Callable[[Host, int, datetime], Spans]
+_CELLS: Mapping[str, _Cell] = {
+    "state": lambda host, width, now: (host_glyph(host),),
+    "name": _name,
+    "labels": _labels,
+    "cpu": _cpu,
+    "spark": _spark,
+    "memory": _memory,
+    "running": _running,
+    "since": _since,
+    "load": _load,
+    "capacity": _words(lambda host: str(host.capacity)),
+    "system": _words(lambda host: f"{host.os} {host.arch}"),
+    "agent": _words(lambda host: host.agent_version),
+    "address": _words(lambda host: host.address),
+}
+
+
+def _percent(value: float) -> Spans:
+    return spans(f"{value:.0f}%", Role.CAUTION if value >= HOT else Role.PLAIN)
+
+
+def host_facts(host: Host, now: datetime) -> tuple[Spans, ...]:
+    """What is known of a host, a line each."""
+    state = f"{host_state(host)} for {since(host.since, now)}" if host.since else host_state(host)
+    lines: list[Spans] = [
+        (host_glyph(host), Span(f" {safe_line(host.name)}", Role.STRONG), Span(f"  {state}")),
+        _fact("labels", labels_text(host) or "none"),
+        _fact("address", safe_line(host.address)),
+        _fact(
+            "system",
+            safe_line(f"{host.os} {host.arch}, agent {host.agent_version}, {host.host_id}"),
+        ),
+    ]
+    if (vitals := host.vitals) is not None:
+        lines.append(
+            _fact(
+                "load",
+                f"{vitals.load_1m:.2f} on {vitals.cores} cores, cpu {vitals.cpu_percent:.0f}%, "
+                f"memory {size(vitals.memory_used)} of {size(vitals.memory_total)}, "
+                f"up {age(vitals.uptime)}, clock {precise(abs(vitals.skew))} "
+                f"{'ahead' if vitals.skew.total_seconds() >= 0 else 'behind'}",
+            )
+        )
+        lines.append(
+            _fact(
+                "commands",
+                f"{vitals.running} running, {vitals.queued} queued, {host.capacity} at a time",
+            )
+        )
+        lines += [
+            _fact("disk", f"{safe_line(disk.mount)}  {size(disk.used)} of {size(disk.total)}")
+            for disk in vitals.disks
+        ]
+    return tuple(lines)
+
+
+def _fact(name: str, value: str) -> Spans:
+    return (Span(f"{name:<9}", Role.MUTED), Span(value))

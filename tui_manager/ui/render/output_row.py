@@ -1,0 +1,122 @@
+"""A line of output as rows of cells: its host, its stream, its text in the host's own colours."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+
+_SGR = re.compile("\x1b\\[([0-9;]*)m")
+_TAB = 8
+_CUT_MARK = "…"
+
+StyleOf = Callable[[str], Style]
+
+
+@lru_cache(maxsize=512)
+def style_of(parameters: str) -> Style:
+    """The style that a canonical colour sequence sets."""
+    codes = iter(parameters.split(";"))
+    style: dict[str, str | bool] = {}
+    for code in codes:
+        number = int(code or 0)
+        if number in _FLAGS:
+            style[_FLAGS[number]] = True
+        elif number in (38, 48):
+            key = "color" if number == 38 else "bgcolor"
+            if next(codes) == "5":
+                style[key] = f"color({next(codes)})"
+            else:
+                style[key] = f"rgb({next(codes)},{next(codes)},{next(codes)})"
+        elif number:
+            background = number // 10 in (4, 10)
+            style["bgcolor" if background else "color"] = _named(number)
+    return Style(**style)  # type: ignore[arg-type]
+
+
+_FLAGS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse", 9: "strike"}
+
+
+def _named(number: int) -> str:
+    bright = number >= 90
+    return f"color({number % 10 + (8 if bright else 0)})"
+
+
+def segments(text: str) -> list[Segment]:
+    """The runs of a safe line, tabs expanded."""
+    runs: list[Segment] = []
+    style = Style.null()
+    column = at = 0
+    for match in _SGR.finditer(text):
+        column = _run(runs, text[at : match.start()], style, column)
+        style = style_of(match.group(1)) if match.group(1) not in ("", "0") else Style.null()
+        at = match.end()
+    _run(runs, text[at:], style, column)
+    return runs
+
+
+def _run(runs: list[Segment], text: str, style: Style, column: int) -> int:
+    if not text:
+        return column
+    if "\t" in text:
+        parts = []
+        for index, part in enumerate(text.split("\t")):
+            if index:
+                gap = _TAB - column % _TAB
+                parts.append(" " * gap)
+                column += gap
+            parts.append(part)
+            column += cell_len(part)
+        text = "".join(parts)
+    else:
+        column += cell_len(text)
+    runs.append(Segment(text, style))
+    return column
+
+
+def crop(runs: list[Segment], width: int) -> list[Segment]:
+    """The first row of a line, with a mark where something is cut."""
+    rows = wrap(runs, width, limit=1)
+    first = rows[0] if rows else []
+    if sum(len(run.text) for run in first) < sum(len(run.text) for run in runs):
+        first = wrap(first, width - 1, limit=1)[0]
+        first.append(Segment(_CUT_MARK, Style(dim=True)))
+    return first
+
+
+def wrap(runs: list[Segment], width: int, limit: int = 0) -> list[list[Segment]]:
+    """The rows of a line at `width` cells, at most `limit` of them when it is not 0."""
+    rows: list[list[Segment]] = [[]]
+    left = width
+    for run in runs:
+        text = run.text
+        while text:
+            count = _fitting(text, left)
+            if not count and (rows[-1] or left < width):
+                if limit and len(rows) == limit:
+                    return rows
+                rows.append([])
+                left = width
+                continue
+            count = count or 1  # a wide character in a column of one cell
+            rows[-1].append(Segment(text[:count], run.style))
+            left -= cell_len(text[:count])
+            text = text[count:]
+    return rows
+
+
+def _fitting(text: str, width: int) -> int:
+    """How many of the first characters fit `width` cells."""
+    if width <= 0:
+        return 0
+    part = text[:width]
+    if part.isascii():
+        return len(part)
+    while cell_len(part) > width:
+        part = part[:-1]
+    # What has no width of its own stays with the character before it.
+    while len(part) < len(text) and cell_len(text[len(part)]) == 0:
+        part = text[: len(part) + 1]
+    return len(part)

@@ -1,0 +1,78 @@
+"""The head of a task's screen: what it is, how far it is, what it runs."""
+
+from datetime import datetime
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Command, Task, TaskDetail
+from tui_manager.ui.render.bars import progress_bar
+from tui_manager.ui.render.cells import Role, Span, Spans, spread
+from tui_manager.ui.render.figures import clock, timeout_text
+from tui_manager.ui.render.states import command_glyph, task_glyph, task_state
+from tui_manager.ui.render.task_row import counts_line, elapsed, remaining
+
+_BAR = 24  # cells
+_COMMANDS = 4  # that are shown
+
+
+def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
+    """Three lines, and one for each further command."""
+    task = detail.task
+    bar = progress_bar(task.counts, min(_BAR, width // 4)) if task.started_at else ()
+    hosts = counts_line(task.counts, task.host_count)
+    how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
+    return (
+        spread(_name(task, now), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width),
+        how_far,
+        *_commands(detail.commands),
+    )
+
+
+def _name(task: Task, now: datetime) -> Spans:
+    return (
+        Span(f"#{task.task_id} ", Role.MUTED),
+        Span(safe_line(task.name), Role.STRONG),
+        Span("  "),
+        task_glyph(task),
+        Span(f" {_state(task, now)}"),
+    )
+
+
+def _state(task: Task, now: datetime) -> str:
+    state = task_state(task)
+    passed, left = elapsed(task, now), remaining(task, now)
+    if passed is None:
+        return f"{state}, not started"
+    if task.status is not TaskStatus.RUNNING:
+        return f"{state} after {clock(passed)}"
+    return f"{state} {clock(passed)}" + (f", about {clock(left)} left" if left else "")
+
+
+def _target(task: Task) -> Span:
+    return Span(safe_line(task.target))
+
+
+def _commands(commands: tuple[Command, ...]) -> tuple[Spans, ...]:
+    if len(commands) == 1:
+        return (_command(commands[0], Span("$ ", Role.MUTED)),)
+    lines = [
+        _command(
+            command,
+            Span(f"#{command.index + 1} ", Role.MUTED),
+            command_glyph(command.status),
+            Span(" "),
+        )
+        for command in commands[:_COMMANDS]
+    ]
+    if (more := len(commands) - _COMMANDS) > 0:
+        lines.append((Span(f"   and {more} more", Role.MUTED),))
+    return tuple(lines)
+
+
+def _command(command: Command, *before: Span) -> Spans:
+    text = safe_line(command.spec.text.strip())
+    return (
+        *before,
+        Span(text),
+        Span(f"   timeout {timeout_text(command.spec.timeout)}", Role.MUTED),
+    )

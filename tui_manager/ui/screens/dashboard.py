@@ -1,0 +1,146 @@
+"""The dashboard: hosts and tasks, side by side or as tabs, over the live output of the selected."""
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.containers import Container
+from textual.events import DescendantFocus
+from textual.widget import Widget
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.host import Host
+from tui_manager.domain.task import Task
+from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.render.empty import no_hosts
+from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.screens.output_keys import OutputKeys
+from tui_manager.ui.widgets.host_strip import HostStrip
+from tui_manager.ui.widgets.host_table import HostTable
+from tui_manager.ui.widgets.output_pane import OutputPane, Source
+from tui_manager.ui.widgets.pane_tabs import PaneTabs
+from tui_manager.ui.widgets.row_table import RowTable
+from tui_manager.ui.widgets.task_table import TaskTable
+
+
+class DashboardScreen(OutputKeys, MainScreen):
+    """What most operators look at all day."""
+
+    PLACE = Place.DASHBOARD
+    BINDINGS = place_bindings(Place.DASHBOARD)
+
+    def body(self) -> Iterable[Widget]:
+        yield HostStrip(self.link)
+        yield PaneTabs(("Hosts", "Tasks"))
+        yield Container(
+            HostTable(self.link, id="hosts"), TaskTable(self.link, id="tasks"), id="lists"
+        )
+        yield OutputPane(self.link, id="output")
+
+    @property
+    def hosts(self) -> HostTable:
+        """The hosts."""
+        return self.query_one("#hosts", HostTable)
+
+    @property
+    def tasks(self) -> TaskTable:
+        """The tasks."""
+        return self.query_one("#tasks", TaskTable)
+
+    @property
+    def output(self) -> OutputPane:
+        """The output."""
+        return self.query_one("#output", OutputPane)
+
+    def on_mount(self) -> None:
+        """Tasks have the focus; the strip goes round the fleet."""
+        super().on_mount()
+        self.set_interval(1.0, self.query_one(HostStrip).read_page)
+        self.show_pane(self.tasks)
+
+    def take(self, changes: Changes) -> None:
+        if changes.hosts:
+            self.hosts.reload()
+        if changes.tasks or changes.all_tasks:
+            self.tasks.reload()
+        if changes == changes | Changes(hosts=True, manager=True, all_tasks=True):
+            self.query_one(HostStrip).read_page()
+        source = self.output.source
+        if source is not None and changes.touches(source.task_id):
+            self.output.poll()
+        status = self.link.status
+        self.output.teaching = (
+            no_hosts(status, self.output.size.width - 2)
+            if status is not None and not status.hosts_total
+            else ()
+        )
+
+    # Panes.
+
+    def show_pane(self, pane: Widget) -> None:
+        """Focuses a pane; where there are tabs, brings its table to the front."""
+        if isinstance(pane, RowTable):
+            tasks = pane is self.tasks
+            self.set_class(tasks, "-tasks-first")
+            self.query_one(PaneTabs).chosen = int(tasks)
+        pane.focus()
+
+    def action_next_pane(self) -> None:
+        """Hosts, tasks, output, and round again."""
+        panes: list[Widget] = [self.hosts, self.tasks, self.output]
+        at = panes.index(self.focused) if self.focused in panes else -1
+        self.show_pane(panes[(at + 1) % len(panes)])
+
+    @on(PaneTabs.Chosen)
+    def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
+        self.show_pane(self.tasks if message.number else self.hosts)
+
+    @on(DescendantFocus)
+    def _focus_moved(self) -> None:
+        self._follow_selection()
+
+    @on(RowTable.Selected)
+    def _selected(self) -> None:
+        self._follow_selection()
+
+    def _follow_selection(self) -> None:
+        """Output of the selected task; with the hosts focused, of the selected host in it."""
+        task, host = self.tasks.selected, self.hosts.selected
+        if task is None:
+            self.output.show(None)
+            return
+        source = Source(task.task_id, title=f"#{task.task_id} {task.name}")
+        current = self.output.source
+        if self.focused is self.hosts and host is not None:
+            source = Source(task.task_id, host.host_id, title=f"{source.title} on {host.name}")
+        elif self.focused is self.output and current and current.task_id == task.task_id:
+            return
+        self.output.show(source)
+
+    @on(HostStrip.Picked)
+    def _picked(self, message: HostStrip.Picked) -> None:
+        self.show_pane(self.hosts)
+        self.hosts.jump(message.host_id, message.number)
+
+    # What keys act on.
+
+    @property
+    def table(self) -> RowTable[Host] | RowTable[Task]:
+        """The focused table, else the tasks, whose output is shown."""
+        return self.hosts if self.focused is self.hosts else self.tasks
+
+    def chosen_tasks(self) -> list[Task]:
+        selected = self.tasks.selected
+        return self.tasks.marked or ([selected] if selected else [])
+
+    def marked_hosts(self) -> list[Host]:
+        return self.hosts.marked
+
+    @on(RowTable.Opened)
+    def action_open(self) -> None:
+        """Opens the selected host or task."""
+        if self.focused is self.hosts:
+            if (host := self.hosts.selected) is not None:
+                self.post_message(OpenHost(host.host_id, host.name))
+        elif (task := self.tasks.selected) is not None:
+            self.post_message(OpenTask(task.task_id))

@@ -1,0 +1,146 @@
+"""Base of the screens that show the manager: header, body, filter, footer, and what they share."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.events import Resize, ScreenResume
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.host import Host
+from tui_manager.domain.task import Task
+from tui_manager.ui.actions import Place
+from tui_manager.ui.link import Link
+from tui_manager.ui.messages import Facts
+from tui_manager.ui.screens.task_moves import cancel_tasks, start_tasks
+from tui_manager.ui.widgets.filter_bar import FilterBar
+from tui_manager.ui.widgets.header_line import HeaderLine
+from tui_manager.ui.widgets.row_table import RowTable
+
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+SMALLEST = (60, 16)  # columns and lines below which nothing can be told
+
+
+class MainScreen(Screen[None]):
+    """A subclass says what is in its body and which of it reads again on which facts."""
+
+    PLACE: ClassVar[Place]
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
+
+    def compose(self) -> ComposeResult:
+        """The frame of every screen."""
+        yield HeaderLine(self.link)
+        with Container(id="body"):
+            yield from self.body()
+        yield FilterBar()
+        yield Footer(compact=True, show_command_palette=False)
+        yield Static(id="too-small", markup=False)
+
+    def body(self) -> Iterable[Widget]:
+        """What stands between header and footer."""
+        raise NotImplementedError
+
+    def take(self, changes: Changes) -> None:
+        """Reads again what may have changed."""
+        raise NotImplementedError
+
+    @property
+    def table(self) -> RowTable[Any] | None:
+        """The table that keys act on: the focused one, else the screen's first."""
+        if isinstance(self.focused, RowTable):
+            return self.focused
+        tables = self.query(RowTable).results(RowTable)
+        return next((table for table in tables if table.display), None)
+
+    def on_mount(self) -> None:
+        """Running times go on between two facts."""
+        self.set_interval(1.0, self.tick)
+
+    def tick(self) -> None:
+        """A second has passed."""
+        if self.is_current:
+            self.query_one(HeaderLine).refresh()
+            for table in self.query(RowTable).results(RowTable):
+                table.refresh()
+
+    @on(ScreenResume)
+    def _resumed(self) -> None:
+        self.take(EVERYTHING)
+
+    @on(Facts)
+    def _facts(self, message: Facts) -> None:
+        self.query_one(HeaderLine).refresh()
+        self.take(message.changes)
+
+    @on(Resize)
+    def _check_size(self, event: Resize) -> None:
+        columns, lines = SMALLEST
+        small = event.size.width < columns or event.size.height < lines
+        self.set_class(small, "-too-small")
+        self.query_one("#too-small", Static).update(
+            f"This terminal has {event.size.width} columns and {event.size.height} lines.\n"
+            f"The dashboard needs {columns} and {lines}: enlarge it, or use a smaller font."
+        )
+
+    # What keys do on every screen.
+
+    def action_filter(self) -> None:
+        """Types a filter for the table."""
+        if self.table is not None:
+            self.query_one(FilterBar).open(self.table)
+
+    @on(FilterBar.Closed)
+    def _filtered(self, message: FilterBar.Closed) -> None:
+        message.table.focus()
+
+    def action_faults_only(self) -> None:
+        """Shows only what is wrong, or all."""
+        if self.table is not None:
+            self.table.toggle_faults()
+
+    def action_mark(self) -> None:
+        """Marks what is selected."""
+        if self.table is not None:
+            self.table.toggle_mark()
+
+    def action_back(self) -> None:
+        """One step back: out of the filter, then marks and filter away, then the screen before."""
+        bar, table = self.query_one(FilterBar), self.table
+        if bar.display:
+            bar.clear()
+        elif table is not None and table.marked:
+            table.clear_marks()
+        elif table is not None and table.window.text:
+            table.narrow_to("")
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Goes to the screen before; a first screen has none."""
+
+    def task_created(self, task_id: int) -> None:
+        """The form was opened here and has made a task."""
+
+    def chosen_tasks(self) -> list[Task]:
+        """The tasks that `s` and `c` act on."""
+        return []
+
+    def marked_hosts(self) -> list[Host]:
+        """The hosts that a new task is for."""
+        return []
+
+    def action_start_task(self) -> None:
+        """Starts the chosen tasks."""
+        self.run_worker(start_tasks(self, self.link, self.chosen_tasks()), group="moves")
+
+    def action_cancel_task(self) -> None:
+        """Cancels the chosen tasks, after asking."""
+        self.run_worker(cancel_tasks(self, self.link, self.chosen_tasks()), group="moves")

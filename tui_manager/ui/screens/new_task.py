@@ -1,0 +1,183 @@
+"""The form for a new task. What is wrong stands below its field while it is typed."""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, TextArea
+
+from tui_manager.domain.errors import InvalidInputError, ManagerError
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.operator.api import TargetPreview
+from tui_manager.ui.form_fields import FormFields
+from tui_manager.ui.link import Link
+from tui_manager.ui.render.cells import shorten
+from tui_manager.ui.render.figures import count_of
+from tui_manager.ui.screens.confirm import TYPED_ABOVE, ConfirmScreen
+from tui_manager.ui.screens.task_moves import start_question
+
+_HINTS = {
+    "target": "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away",
+    "command": "given whole to /bin/sh; may have several lines",
+    "name": "",
+    "timeout": "",
+}
+
+
+class NewTaskScreen(ModalScreen[int | None]):
+    """Ends with the id of the task that it made, or with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back")]
+
+    def __init__(self, link: Link, target: str = "") -> None:
+        super().__init__()
+        self.link = link
+        self._target = target
+        self.preview: TargetPreview | None = None
+
+    def compose(self) -> ComposeResult:
+        """Four fields, each with a line for what is wrong or what it wants, and two buttons."""
+        with VerticalScroll(id="form", classes="dialog", can_focus=False) as form:
+            form.border_title = "New task"
+            yield Label("Target", classes="name")
+            yield Input(self._target, id="target", compact=True)
+            yield Label(_HINTS["target"], id="target-hint", classes="hint", markup=False)
+            yield Label("Command", classes="name")
+            yield TextArea(id="command", compact=True, tab_behavior="focus")
+            yield Label(_HINTS["command"], id="command-hint", classes="hint", markup=False)
+            yield Label("Name", classes="name")
+            yield Input(
+                id="name", compact=True, placeholder="the first line of the command", max_length=200
+            )
+            yield Label("", id="name-hint", classes="hint", markup=False)
+            yield Label("Timeout", classes="name")
+            yield Input(id="timeout", compact=True, placeholder="1h  (90s, 5m, 1h30m, 2d)")
+            yield Label("", id="timeout-hint", classes="hint", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Back  esc", id="back", compact=True)
+                yield Button("Save", id="save", compact=True)
+                yield Button("Start", id="start", compact=True, variant="primary", disabled=True)
+
+    def on_mount(self) -> None:
+        """A target that is given already needs no more typing."""
+        self.query_one("#command" if self._target else "#target").focus()
+        self._check()
+
+    @property
+    def fields(self) -> FormFields:
+        """What is typed."""
+        return FormFields(
+            target=self.query_one("#target", Input).value,
+            command=self.query_one("#command", TextArea).text,
+            name=self.query_one("#name", Input).value,
+            timeout=self.query_one("#timeout", Input).value,
+        )
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _check(self) -> None:
+        problems = self.fields.problems()
+        for field in ("command", "name", "timeout"):
+            self._hint(field, problems.get(field, ""))
+        self._look_up(self.fields.target)
+        self._offer()
+
+    @work(group="preview", exclusive=True)
+    async def _look_up(self, target: str) -> None:
+        """What the target means now."""
+        self.preview = None
+        problem = ""
+        if target.strip():
+            try:
+                self.preview = await self.link.operator.preview_target(target)
+            except ManagerError as error:
+                problem = str(error)
+        if self.preview is not None:
+            self._say_hosts(self.preview)
+        else:
+            self._hint("target", problem)
+        self._offer()
+
+    def _say_hosts(self, preview: TargetPreview) -> None:
+        text = Text(count_of(len(preview.hosts), "host"), style="bold")
+        if preview.offline:
+            text.append(f", {len(preview.offline):,} offline", style="not bold")
+        text.append(f"   {shorten(safe_line(preview.folded), 400)}", style="not bold dim")
+        label = self.query_one("#target-hint", Label)
+        label.remove_class("problem")
+        label.update(Content.from_rich_text(text))
+
+    def _hint(self, field: str, problem: str) -> None:
+        label = self.query_one(f"#{field}-hint", Label)
+        label.set_class(bool(problem), "problem")
+        label.update(problem or _HINTS[field])
+
+    def _offer(self) -> None:
+        """The buttons say what they would do, and can be pressed when they can do it."""
+        hosts = len(self.preview.hosts) if self.preview else 0
+        fields = self.fields
+        ready = bool(fields.target.strip() and fields.command.strip()) and not fields.problems()
+        self.query_one("#save", Button).disabled = not ready
+        start = self.query_one("#start", Button)
+        start.disabled = not (ready and hosts)
+        start.label = f"Start on {count_of(hosts, 'host')}" if hosts else "Start"
+
+    @on(Input.Submitted)
+    def _next(self) -> None:
+        self.focus_next()
+
+    @on(Button.Pressed, "#back")
+    def action_close(self) -> None:
+        """Makes no task."""
+        self.dismiss(None)
+
+    @on(Button.Pressed, "#save")
+    def _save(self) -> None:
+        self._create(start=False)
+
+    @on(Button.Pressed, "#start")
+    def _start(self) -> None:
+        self._create(start=True)
+
+    @work(group="create", exclusive=True)
+    async def _create(self, *, start: bool) -> None:
+        try:
+            spec = self.fields.spec()
+            if start:
+                preview = await self.link.operator.preview_target(spec.target)
+                hosts = len(preview.hosts)
+                question = start_question(safe_line(spec.shown_name), hosts, preview.folded)
+                if hosts > TYPED_ABOVE and not await self.app.push_screen_wait(
+                    ConfirmScreen(question)
+                ):
+                    return
+            task_id = await self.link.operator.create_task(spec)
+        except InvalidInputError as error:
+            self._complain(error)
+            return
+        except ManagerError as error:
+            self.app.notify(str(error), severity="error", markup=False)
+            return
+        if start:
+            await self._start_created(task_id)
+        self.dismiss(task_id)
+
+    async def _start_created(self, task_id: int) -> None:
+        """The task exists from here on: what is wrong with its start is said, not undone."""
+        try:
+            await self.link.operator.start_task(task_id)
+        except ManagerError as error:
+            text = f"Task {task_id} is saved, but did not start: {error}"
+            self.app.notify(text, severity="error", markup=False)
+
+    def _complain(self, error: InvalidInputError) -> None:
+        if error.field in _HINTS:
+            self._hint(error.field, str(error))
+            self.query_one(f"#{error.field}").focus()
+        else:
+            self.app.notify(str(error), severity="error", markup=False)

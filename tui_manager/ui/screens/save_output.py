@@ -1,0 +1,95 @@
+"""Saves the stored output of what is shown to a file on the operator's machine."""
+
+import asyncio
+from pathlib import Path
+from typing import IO, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.ui.link import Link
+from tui_manager.ui.render.figures import size
+from tui_manager.ui.widgets.output_pane import Source
+
+
+class SaveOutputScreen(ModalScreen[None]):
+    """Asks where to; writes the raw bytes in the order in which they were stored."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back")]
+
+    def __init__(self, link: Link, source: Source) -> None:
+        super().__init__()
+        self.link = link
+        self.source = source
+
+    def compose(self) -> ComposeResult:
+        """The path and the buttons."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Save output"
+            yield Label(self.source.title, markup=False)
+            yield Label("To the file:", classes="ask")
+            yield Input(self.default_path, compact=True)
+            yield Label("", id="problem", classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Back  esc", id="no", compact=True)
+                yield Button("Save  enter", id="yes", compact=True, variant="primary")
+
+    @property
+    def default_path(self) -> str:
+        """In the folder that the manager was started in."""
+        part = self.source.execution_id or self.source.host_id
+        return f"task-{self.source.task_id}{'-' + part[:8] if part else ''}.log"
+
+    def action_close(self) -> None:
+        """Saves nothing."""
+        self.dismiss()
+
+    @on(Button.Pressed, "#no")
+    def _no(self) -> None:
+        self.dismiss()
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def _yes(self) -> None:
+        self.run_worker(self._save(Path(self.query_one(Input).value).expanduser()), exclusive=True)
+
+    async def _save(self, path: Path) -> None:
+        try:
+            file = await asyncio.to_thread(path.open, "xb")
+        except FileExistsError:
+            self._say(f"{path} exists already; give another name.")
+            return
+        except OSError as error:
+            self._say(f"{path}: {error.strerror}.")
+            return
+        try:
+            written = await self._copy(file)
+        except (ManagerError, OSError) as error:
+            self._say(str(error))
+            return
+        finally:
+            await asyncio.to_thread(file.close)
+        self.app.notify(f"Saved {size(written)} to {path}.", markup=False)
+        self.dismiss()
+
+    async def _copy(self, file: IO[bytes]) -> int:
+        source, after, written = self.source, 0, 0
+        while chunks := await self.link.operator.follow_output(
+            source.task_id, after, source.host_id
+        ):
+            after = chunks[-1].position
+            kept = [
+                chunk.data
+                for chunk in chunks
+                if not source.execution_id or chunk.execution_id == source.execution_id
+            ]
+            written += await asyncio.to_thread(file.write, b"".join(kept))
+        return written
+
+    def _say(self, text: str) -> None:
+        self.query_one("#problem", Label).update(text)

@@ -1,0 +1,112 @@
+"""One task: its command hosts with status and reason, and the output of one or of all."""
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.task import Task, TaskDetail
+from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.link import Link
+from tui_manager.ui.messages import Problem
+from tui_manager.ui.render.task_head import task_head
+from tui_manager.ui.screens.output_keys import OutputKeys
+from tui_manager.ui.widgets.command_host_table import CommandHostTable
+from tui_manager.ui.widgets.fact_lines import FactLines
+from tui_manager.ui.widgets.output_pane import OutputPane, Source
+from tui_manager.ui.widgets.row_table import RowTable
+
+
+class TaskScreen(OutputKeys):
+    """Faults first."""
+
+    PLACE = Place.TASK
+    BINDINGS = place_bindings(Place.TASK)
+
+    def __init__(self, link: Link, task_id: int) -> None:
+        super().__init__(link)
+        self.task_id = task_id
+        self.detail: TaskDetail | None = None
+        self.all_hosts = False  # whether the output is of all hosts, not of the selected one
+
+    def body(self) -> Iterable[Widget]:
+        yield FactLines(id="head")
+        yield Container(
+            CommandHostTable(self.link, self.task_id, id="rows"),
+            OutputPane(self.link, id="output"),
+            id="task",
+        )
+
+    @property
+    def rows(self) -> CommandHostTable:
+        """The command hosts."""
+        return self.query_one("#rows", CommandHostTable)
+
+    @property
+    def output(self) -> OutputPane:
+        """The output."""
+        return self.query_one("#output", OutputPane)
+
+    def on_mount(self) -> None:
+        """The command hosts have the focus."""
+        super().on_mount()
+        self.rows.focus()
+
+    def take(self, changes: Changes) -> None:
+        if changes.touches(self.task_id):
+            self.run_worker(self._read_head(), group="head", exclusive=True)
+            self.rows.reload()
+            self.output.poll()
+
+    async def _read_head(self) -> None:
+        try:
+            self.detail = await self.link.operator.get_task(self.task_id)
+        except ManagerError as error:
+            self.post_message(Problem(error))
+            return
+        self.rows.steps = len(self.detail.commands) > 1
+        self._show_head()
+        self._show_output()
+
+    def _show_head(self) -> None:
+        if self.detail is not None:
+            head = self.query_one(FactLines)
+            width = max(1, self.size.width - 2)
+            head.set_lines(task_head(self.detail, self.link.now(), width))
+
+    def tick(self) -> None:
+        super().tick()
+        self._show_head()
+
+    def on_resize(self) -> None:
+        """The head is made for a width."""
+        self._show_head()
+
+    @on(RowTable.Selected)
+    def _show_output(self) -> None:
+        row, steps = self.rows.selected, self.rows.steps
+        if self.all_hosts or row is None:
+            self.output.show(Source(self.task_id, title="all hosts", steps=steps))
+            return
+        title = safe_line(row.host) + (f", command {row.command + 1}" if steps else "")
+        self.output.show(Source(self.task_id, row.host_id, row.execution_id, title))
+
+    def action_all_output(self) -> None:
+        """Output of all hosts, or of the selected one."""
+        self.all_hosts = not self.all_hosts
+        self._show_output()
+
+    def action_next_pane(self) -> None:
+        """Command hosts, output, and round again."""
+        (self.output if self.focused is self.rows else self.rows).focus()
+
+    def chosen_tasks(self) -> list[Task]:
+        return [self.detail.task] if self.detail else []
+
+    def leave(self) -> None:
+        """Back to the screen before."""
+        self.app.pop_screen()

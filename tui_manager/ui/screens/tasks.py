@@ -1,0 +1,48 @@
+"""All tasks."""
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.widget import Widget
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.task import Task
+from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.opening import OpenTask
+from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.widgets.row_table import RowTable
+from tui_manager.ui.widgets.task_table import WideTaskTable
+
+
+class TasksScreen(MainScreen):
+    """What was ever started, the newest first."""
+
+    PLACE = Place.TASKS
+    BINDINGS = place_bindings(Place.TASKS)
+
+    def body(self) -> Iterable[Widget]:
+        yield WideTaskTable(self.link, id="tasks")
+
+    @property
+    def tasks(self) -> WideTaskTable:
+        """The table."""
+        return self.query_one("#tasks", WideTaskTable)
+
+    def on_mount(self) -> None:
+        """The table has the focus."""
+        super().on_mount()
+        self.tasks.focus()
+
+    def take(self, changes: Changes) -> None:
+        if changes.tasks or changes.all_tasks:
+            self.tasks.reload()
+
+    def chosen_tasks(self) -> list[Task]:
+        selected = self.tasks.selected
+        return self.tasks.marked or ([selected] if selected else [])
+
+    @on(RowTable.Opened)
+    def action_open(self) -> None:
+        """Opens the selected task."""
+        if (task := self.tasks.selected) is not None:
+            self.post_message(OpenTask(task.task_id))

@@ -1,0 +1,38 @@
+"""The command hosts of one task: faults first, then running, waiting, completed."""
+
+from collections.abc import Sequence
+
+from tui_manager.domain.task import CommandHost
+from tui_manager.domain.window import Page, Window
+from tui_manager.ui.link import Link
+from tui_manager.ui.render.cells import Column, Spans
+from tui_manager.ui.render.command_host_row import COLUMNS, STEP_COLUMNS, command_host_cell
+from tui_manager.ui.render.empty import NOT_STARTED
+from tui_manager.ui.widgets.row_table import RowTable
+
+
+class CommandHostTable(RowTable[CommandHost]):
+    """One row for each command on each host."""
+
+    TITLE = "Hosts"
+
+    def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(link, id=id)
+        self.task_id = task_id
+        self.steps = False  # whether the task has several commands
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return STEP_COLUMNS if self.steps else COLUMNS
+
+    def key_of(self, row: CommandHost) -> str:
+        return row.execution_id
+
+    def cell(self, row: CommandHost, key: str, width: int) -> Spans:
+        return command_host_cell(row, key, width, self.link.now())
+
+    async def fetch(self, window: Window) -> Page[CommandHost]:
+        return await self.link.operator.list_command_hosts(self.task_id, window)
+
+    def empty_lines(self) -> Sequence[Spans]:
+        return NOT_STARTED

@@ -1,0 +1,70 @@
+"""The line in which a filter is typed; it narrows the table while it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Label
+
+from tui_manager.ui.widgets.row_table import RowTable
+
+
+class FilterBar(Horizontal):
+    """Hidden until it is opened for a table."""
+
+    @dataclass
+    class Closed(Message):
+        """The filter is typed, or given up; the table gets the focus back."""
+
+        bar: "FilterBar"
+        table: "RowTable[Any]"
+
+        @property
+        def control(self) -> "FilterBar":
+            """The bar."""
+            return self.bar
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.display = False
+        self.table: RowTable[Any] | None = None
+
+    def compose(self) -> ComposeResult:
+        """The slash, and the field."""
+        yield Label(" / ", markup=False)
+        yield Input(placeholder="name, label or status; enter keeps, esc clears", compact=True)
+
+    def open(self, table: "RowTable[Any]") -> None:
+        """Starts typing a filter for a table."""
+        self.table = table
+        self.display = True
+        field = self.query_one(Input)
+        field.value = table.window.text
+        field.focus()
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.table is not None and self.display:
+            self.table.narrow_to(event.value)
+
+    @on(Input.Submitted)
+    def _keep(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.close()
+
+    def clear(self) -> None:
+        """Gives the filter up."""
+        if self.table is not None:
+            self.table.narrow_to("")
+        self.close()
+
+    def close(self) -> None:
+        """Keeps the filter."""
+        table, self.table = self.table, None
+        self.display = False
+        if table is not None:
+            self.post_message(self.Closed(self, table))

@@ -1,0 +1,92 @@
+"""The whole fleet in one line. It reads a page of hosts at a time, so that ten thousand hosts cost
+no more a second than a thousand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.host import Host
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.window import LIMIT_MAX, Window
+from tui_manager.ui.link import Link
+from tui_manager.ui.messages import Problem
+from tui_manager.ui.render.cells import Span
+from tui_manager.ui.render.host_strip import hosts_at, strip_cells
+from tui_manager.ui.render.states import WAITING, host_glyph
+from tui_manager.ui.widgets.roles import RolePainter
+
+
+class HostStrip(RolePainter):
+    """One cell a host, or a cell for several."""
+
+    @dataclass
+    class Picked(Message):
+        """The mouse chose a host, the one at `number` in the order of names."""
+
+        strip: "HostStrip"
+        host_id: str
+        number: int
+
+        @property
+        def control(self) -> "HostStrip":
+            """The strip."""
+            return self.strip
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
+        self._glyphs: list[Span] = []
+        self._hosts: list[tuple[str, str]] = []  # host_id and name
+        self._next = 0  # the page to read
+
+    def read_page(self) -> None:
+        """Reads one page; the whole fleet at first."""
+        if self.link.connected is not None:
+            self.run_worker(self._read(whole=not self._glyphs), group="strip", exclusive=True)
+
+    async def _read(self, *, whole: bool) -> None:
+        try:
+            while True:
+                page = await self.link.operator.list_hosts(
+                    Window(offset=self._next, limit=LIMIT_MAX)
+                )
+                self._place(page.rows, page.total)
+                if not whole or self._next == 0:
+                    return
+        except ManagerError as error:
+            self.post_message(Problem(error))
+
+    def _place(self, hosts: Sequence[Host], total: int) -> None:
+        end = self._next + len(hosts)
+        self._glyphs[self._next : end] = [host_glyph(host) for host in hosts]
+        self._hosts[self._next : end] = [(host.host_id, host.name) for host in hosts]
+        del self._glyphs[total:], self._hosts[total:]
+        self._next = end if end < total and hosts else 0
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        width, base = self.size.width, self.rich_style
+        cells = strip_cells(self._glyphs, width - 2)
+        line = (Span(" "), *(cells or (Span("no hosts", WAITING.role),)))
+        return self.strip(self.paint(line, base), width, base)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Says which hosts are under the mouse."""
+        numbers = self._under(event)
+        names = [safe_line(self._hosts[number][1]) for number in numbers]
+        shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}" if names else None
+        self.tooltip = shown
+
+    def on_click(self, event: events.Click) -> None:
+        """Goes to the host under the mouse."""
+        for number in self._under(event)[:1]:
+            self.post_message(self.Picked(self, self._hosts[number][0], number))
+
+    def _under(self, event: events.MouseEvent) -> range:
+        found = hosts_at(event.x - 1, len(self._hosts), self.size.width - 2)
+        return found if event.x > 0 and found.stop <= len(self._hosts) else range(0)

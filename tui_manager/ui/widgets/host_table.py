@@ -1,0 +1,36 @@
+"""The hosts of the fleet."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tui_manager.domain.host import Host
+from tui_manager.domain.window import Page, Window
+from tui_manager.ui.render.cells import Column, Spans
+from tui_manager.ui.render.empty import no_hosts
+from tui_manager.ui.render.host_row import COLUMNS, WIDE_COLUMNS, host_cell
+from tui_manager.ui.widgets.row_table import RowTable
+
+
+class HostTable(RowTable[Host]):
+    """All hosts by name."""
+
+    TITLE = "Hosts"
+    COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
+
+    def key_of(self, row: Host) -> str:
+        return row.host_id
+
+    def cell(self, row: Host, key: str, width: int) -> Spans:
+        return host_cell(row, key, width, self.link.now())
+
+    async def fetch(self, window: Window) -> Page[Host]:
+        return await self.link.operator.list_hosts(window)
+
+    def empty_lines(self) -> Sequence[Spans]:
+        return no_hosts(self.link.status, self.size.width - 2)
+
+
+class WideHostTable(HostTable):
+    """The same with more columns, for a screen of its own."""
+
+    COLUMNS: ClassVar[Sequence[Column]] = WIDE_COLUMNS

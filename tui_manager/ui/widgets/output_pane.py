@@ -1,0 +1,250 @@
+"""The live output of a task, of one of its hosts, or of one command host."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Stream
+from tui_manager.operator.api import OutputChunk
+from tui_manager.ui.link import Link
+from tui_manager.ui.messages import Problem
+from tui_manager.ui.output_lines import OutputLine, OutputLines
+from tui_manager.ui.render.cells import Role, Span, Spans, fit
+from tui_manager.ui.render.output_row import crop, segments, wrap
+from tui_manager.ui.widgets.roles import RolePainter
+
+NEWEST = 400  # chunks read when a source is shown
+HOST_WIDTH = 16  # cells of a host's name at most
+ROUNDS = 8  # reads in a row before the screen gets its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose output is shown.
+
+    Attributes:
+        host_id: of one host only; empty for all.
+        execution_id: of one command host only; empty for all.
+        title: what stands in the frame.
+        steps: whether lines say of which command they are.
+    """
+
+    task_id: int
+    host_id: str = ""
+    execution_id: str = ""
+    title: str = ""
+    steps: bool = False
+
+
+class OutputPane(RolePainter, ScrollView, can_focus=True):
+    """Lines of output, the newest at the end."""
+
+    follow: reactive[bool] = reactive(True)
+    wraps: reactive[bool] = reactive(False)
+
+    def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.link = link
+        self.source: Source | None = None
+        self.log_lines = OutputLines()
+        self.teaching: tuple[Spans, ...] = ()
+        self._after = 0
+        self._stale = False
+        self._reading = False
+        self._read_once = False
+        self._ends: list[int] = []  # rows up to and with each line
+        self._heights: dict[OutputLine, tuple[int, int]] = {}  # revision and rows
+        self._host_width = 0
+        self._dropped = 0
+
+    def show(self, source: Source | None) -> None:
+        """Shows another source from its newest output on; the same one stays as it is."""
+        if source == self.source:
+            return
+        self.source = source
+        self.log_lines = OutputLines()
+        self._after, self._dropped, self._host_width = 0, 0, 0
+        self._read_once = False
+        self._heights.clear()
+        self.follow = True
+        self._laid_out()
+        self.poll()
+
+    def poll(self) -> None:
+        """Reads what has come; calls while it reads fold into one."""
+        self._stale = True
+        if not self._reading and self.source is not None and self.is_mounted:
+            self._reading = True
+            self.run_worker(self._read(), group="read")
+
+    async def _read(self) -> None:
+        try:
+            while self._stale and self.source is not None:
+                self._stale = False
+                await self._read_source(self.source)
+        except ManagerError as error:
+            self.post_message(Problem(error))
+        finally:
+            self._reading = False
+
+    async def _read_source(self, source: Source) -> None:
+        operator = self.link.operator
+        for _ in range(ROUNDS):
+            chunks = await operator.follow_output(
+                source.task_id, self._after or -NEWEST, source.host_id
+            )
+            if self.source is not source:
+                self._stale = True
+                return
+            self._read_once = True
+            if not chunks:
+                self._laid_out()
+                return
+            self._after = chunks[-1].position
+            self._feed([chunk for chunk in chunks if self._belongs(chunk, source)])
+        self._stale = True
+
+    @staticmethod
+    def _belongs(chunk: OutputChunk, source: Source) -> bool:
+        return not source.execution_id or chunk.execution_id == source.execution_id
+
+    def _feed(self, chunks: list[OutputChunk]) -> None:
+        self.log_lines.feed(chunks)
+        if not self._one_host:
+            names = {chunk.host for chunk in chunks}
+            longest = max((cell_len(safe_line(name)) for name in names), default=0)
+            self._host_width = max(self._host_width, min(longest, HOST_WIDTH))
+        self._laid_out()
+
+    # Layout: how many rows each line takes.
+
+    @property
+    def _one_host(self) -> bool:
+        return bool(self.source and (self.source.host_id or self.source.execution_id))
+
+    @property
+    def _prefix_width(self) -> int:
+        steps = 3 if self.source and self.source.steps else 0
+        return self._host_width + steps + (3 if self._host_width else 2)
+
+    @property
+    def _text_width(self) -> int:
+        return max(1, self.size.width - self._prefix_width)
+
+    def _laid_out(self) -> None:
+        lines = self.log_lines.lines
+        if self.wraps:
+            self._ends = list(accumulate(self._height(line) for line in lines))
+            if len(self._heights) > 2 * len(lines) + 100:
+                self._heights = {line: self._heights[line] for line in lines}
+        rows = (self._ends[-1] if self._ends else 0) if self.wraps else len(lines)
+        gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
+        self.virtual_size = Size(self.size.width, rows)
+        if self.follow:
+            self.scroll_end(animate=False, force=True, immediate=True)
+        elif gone:
+            self.scroll_to(y=max(0, self.scroll_y - gone), animate=False, force=True)
+        self.retitle()
+        self.refresh()
+
+    def _height(self, line: OutputLine) -> int:
+        known = self._heights.get(line)
+        if known is None or known[0] != line.revision:
+            rows = len(wrap(segments(line.text), self._text_width))
+            known = self._heights[line] = (line.revision, max(rows, 1))
+        return known[1]
+
+    def on_resize(self) -> None:
+        """Wrapped lines take other heights."""
+        self._heights.clear()
+        self._laid_out()
+        self.poll()
+
+    def watch_wraps(self) -> None:
+        """Lines are cut, or broken."""
+        self._heights.clear()
+        self._laid_out()
+
+    def watch_follow(self) -> None:
+        """Back to the end, or stay."""
+        if self.follow:
+            self.scroll_end(animate=False, force=True, immediate=True)
+        self.retitle()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolling up stops following; scrolling to the end takes it up again."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < old_value and new_value < self.max_scroll_y:
+            self.follow = False
+        elif new_value >= self.max_scroll_y:
+            self.follow = True
+
+    def retitle(self) -> None:
+        """The frame says what is shown and how."""
+        title = Text("Output", style="bold")
+        if self.source is not None:
+            title.append(f"  {safe_line(self.source.title)}", style="not bold")
+            title.append("  ▼ following" if self.follow else "  ‖ not following", style="not bold")
+            if self.wraps:
+                title.append("  wrapped", style="not bold")
+        self.border_title = title
+
+    # Drawing.
+
+    def render_line(self, y: int) -> Strip:
+        """A row of a line, or of what an empty pane says."""
+        base = self.rich_style
+        width = self.size.width
+        if not self.log_lines.lines:
+            line = self._empty_line(y)
+            return self.strip(self.paint(line, base), width, base)
+        row = int(self.scroll_offset.y) + y
+        number = bisect_right(self._ends, row) if self.wraps else row
+        if number >= len(self.log_lines.lines):
+            return Strip.blank(width, base)
+        part = row - (self._ends[number - 1] if number else 0) if self.wraps else 0
+        line_ = self.log_lines.lines[number]
+        return self.strip(self._row(line_, part, base), width, base)
+
+    def _row(self, line: OutputLine, part: int, base: Style) -> list[Segment]:
+        prefix = self.paint(self._prefix(line, part), base)
+        if line.note:
+            return prefix + self.paint((Span(line.text, Role.CAUTION),), base)
+        runs = segments(line.text)
+        if self.wraps:
+            rows = wrap(runs, self._text_width, limit=part + 1)
+            runs = rows[part] if part < len(rows) else []
+        else:
+            runs = crop(runs, self._text_width)
+        return prefix + [Segment(run.text, base + (run.style or Style.null())) for run in runs]
+
+    def _prefix(self, line: OutputLine, part: int) -> Spans:
+        bar = Span("┃ ", Role.FAULT) if line.stream is Stream.STDERR else Span("│ ", Role.MUTED)
+        parts: list[Span] = []
+        if self._host_width:
+            name = safe_line(line.host) if not part else ""
+            parts += [*fit((Span(name, Role.MUTED),), self._host_width), Span(" ")]
+        if self.source and self.source.steps:
+            step = f"#{line.command + 1}" if not part else ""
+            parts.append(Span(f"{step:<3}", Role.MUTED))
+        return (*parts, bar)
+
+    def _empty_line(self, y: int) -> Spans:
+        if self.source is None:
+            lines = self.teaching
+        elif not self._read_once:
+            lines = ((Span("…", Role.MUTED),),)
+        else:
+            lines = ((Span("No output yet.", Role.MUTED),),)
+        return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()

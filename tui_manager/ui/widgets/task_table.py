@@ -1,0 +1,36 @@
+"""The tasks, the newest first."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tui_manager.domain.task import Task
+from tui_manager.domain.window import Page, Window
+from tui_manager.ui.render.cells import Column, Spans
+from tui_manager.ui.render.empty import NO_TASKS
+from tui_manager.ui.render.task_row import COLUMNS, WIDE_COLUMNS, task_cell
+from tui_manager.ui.widgets.row_table import RowTable
+
+
+class TaskTable(RowTable[Task]):
+    """All tasks."""
+
+    TITLE = "Tasks"
+    COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
+
+    def key_of(self, row: Task) -> str:
+        return str(row.task_id)
+
+    def cell(self, row: Task, key: str, width: int) -> Spans:
+        return task_cell(row, key, width, self.link.now())
+
+    async def fetch(self, window: Window) -> Page[Task]:
+        return await self.link.operator.list_tasks(window)
+
+    def empty_lines(self) -> Sequence[Spans]:
+        return NO_TASKS
+
+
+class WideTaskTable(TaskTable):
+    """The same with more columns, for a screen of its own."""
+
+    COLUMNS: ClassVar[Sequence[Column]] = WIDE_COLUMNS
