@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Connect
-from tests.cli.fake import FakeOperator, make_host
+from tests.cli.fake import FakeOperator
 from tui_manager.cli.main import main
 from tui_manager.cli.printing import table
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
@@ -34,25 +35,25 @@ async def _fill(operator: FakeOperator) -> None:
         operator.say(host, f"{host} says\n")
         operator.say(host, b"\xff\x00", Stream.STDERR)
         operator.say(host, "more\n")
-    operator.end("web01")
-    operator.end("web02", CommandHostStatus.TIMEOUT, Reason.TIMEOUT)
-    operator.end("web03", CommandHostStatus.FAILED, Reason.EXIT_CODE, exit_code=3)
+    operator.end_on("web01")
+    operator.end_on("web02", CommandHostStatus.TIMEOUT, Reason.TIMEOUT)
+    operator.end_on("web03", CommandHostStatus.FAILED, Reason.EXIT_CODE, exit_code=3)
 
 
 def test_hosts_as_json(operator: FakeOperator, capsys: Capture) -> None:
-    operator.hosts[2] = make_host("web03", online=False)
+    operator.change_host("web03", online=False)
     assert main(["hosts", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [host["name"] for host in found] == ["web01", "web02", "web03"]
     assert found[0] == {
-        "host_id": "id-web01",
+        "host_id": "host-web01",
         "name": "web01",
         "labels": {"env": "prod", "role": "web"},
         "admission": "admitted",
         "online": True,
         "since": "2026-03-01T12:00:00.250Z",
-        "address": "127.0.0.1:4711",
-        "os": "Linux",
+        "address": "10.0.0.9:40112",
+        "os": "linux",
         "arch": "x86_64",
         "agent_version": "0.1.0",
         "running": 2,
@@ -150,8 +151,8 @@ def test_task_start_and_cancel(operator: FakeOperator, capsys: Capture) -> None:
         (["task", "start", "9"], "There is no task 9."),
         (["task", "cancel", "9"], "There is no task 9."),
         (["output", "9"], "There is no task 9."),
-        (["task", "start", "1"], "only a pending one starts"),
-        (["task", "cancel", "1"], "has ended"),
+        (["task", "start", "1"], "it cannot start"),
+        (["task", "cancel", "1"], "it cannot cancel"),
         (["output", "1", "--host", "web09"], "Task 1 has no host 'web09'."),
         (["output", "1", "--host", ""], "Task 1 has no host ''."),
         (["output", "1", "--command", "1"], "Task 1 has no command 1; its commands are 0 to 0."),
@@ -160,13 +161,13 @@ def test_task_start_and_cancel(operator: FakeOperator, capsys: Capture) -> None:
 def test_what_does_not_exist_or_may_not_be_is_2(
     operator: FakeOperator, capsys: Capture, arguments: list[str], words: str
 ) -> None:
-    before = dict(operator.tasks)
+    before = {task_id: task.row for task_id, task in operator.tasks.items()}
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("tui-manager: ")
     assert words in err
-    assert operator.tasks == before
+    assert {task_id: task.row for task_id, task in operator.tasks.items()} == before
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,9 @@ def test_output_is_raw_bytes(
 
 def test_output_says_what_is_missing(operator: FakeOperator, capsys: Capture) -> None:
     operator.say("web01", b"", gap=5)
-    operator.end("web01", truncated_bytes=7)
+    rows = operator.tasks[1].rows
+    execution_id = operator.execution(1, "web01")
+    rows[execution_id] = replace(rows[execution_id], truncated_bytes=7)
     assert main(["output", "1", "--host", "web01", "--stream", "stdout"]) == 0
     out, err = capsys.readouterr()
     assert out == "web01 says\nmore\n"

@@ -11,6 +11,7 @@ from tui_manager.cli import arguments, config
 from tui_manager.cli.config import NAMES, show_value
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.settings import Settings
+from tui_manager.ui.actions import ACTIONS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,6 +67,16 @@ def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
         assert row == f"`{str(default).lower()}`"
     elif isinstance(default, str) and not name.endswith("_dir"):
         assert row == f"`{default}`"
+
+
+def test_the_table_of_keys_is_the_table_of_actions() -> None:
+    keys = README.split("## Keys")[1].split("\n## ")[0]
+    documented = [
+        key
+        for row in re.findall(r"^\| (`.+?) \|", keys, re.MULTILINE)
+        for key in re.findall("`(.+?)`", row)
+    ]
+    assert sorted(documented) == sorted(key for action in ACTIONS for key in action.shown.split())
 
 
 @pytest.mark.parametrize("variable", config.ENVIRONMENT)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Connect
-from tests.cli.fake import EVERYTHING, FakeOperator
+from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
+from tests.support.fake_operator import EVERYTHING
 from tui_manager.cli.main import main
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
@@ -40,10 +41,10 @@ def test_the_first_tells_and_the_second_cancels(connect_to: Connect, capsys: Cap
     said = []
 
     async def script(operator: FakeOperator) -> None:
-        operator.end("web01")
+        operator.end_on("web01")
         await operator.a_moment()
         said.append(await press_and_read(operator, capsys))
-        assert operator.tasks[1].status is TaskStatus.RUNNING
+        assert operator.tasks[1].row.status is TaskStatus.RUNNING
         press_ctrl_c()
 
     operators: list[FakeOperator] = []
@@ -53,14 +54,14 @@ def test_the_first_tells_and_the_second_cancels(connect_to: Connect, capsys: Cap
         "tui-manager: task 1: 1 of 2 ended after 12s: 1 running, 1 completed; "
         "ctrl-c again cancels it\n"
     ]
-    assert operators[0].tasks[1].status is TaskStatus.CANCELED
+    assert operators[0].tasks[1].row.status is TaskStatus.CANCELED
     assert "1 completed, 1 canceled" in capsys.readouterr().err
 
 
 def test_after_one_the_end_counts_as_always(connect_to: Connect, capsys: Capture) -> None:
     async def script(operator: FakeOperator) -> None:
         await press_and_read(operator, capsys)
-        operator.end("web01")
+        operator.end_on("web01")
 
     connect_to(lambda: scripted([], script, "web01"))
     assert main(RUN) == 0
@@ -133,7 +134,7 @@ def test_a_reader_that_leaves_is_no_error(
 ) -> None:
     async def script(operator: FakeOperator) -> None:
         operator.say("web01", "line\n")
-        operator.end("web01")
+        operator.end_on("web01")
 
     reading, writing = os.pipe()
     os.close(reading)
@@ -160,7 +161,7 @@ def test_a_locale_that_lacks_a_character(
 ) -> None:
     async def script(operator: FakeOperator) -> None:
         operator.say("web01", "10 €\n")
-        operator.end("web01")
+        operator.end_on("web01")
 
     connect_to(lambda: scripted([], script, "web01"))
     with (tmp_path / "out").open("w", encoding="ascii") as out:

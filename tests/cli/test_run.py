@@ -33,16 +33,16 @@ async def both_complete(operator: FakeOperator) -> None:
     """Both print and complete."""
     for host in ("web01", "web02"):
         operator.say(host, "same\n")
-        operator.end(host)
+        operator.end_on(host)
 
 
 async def one_fails(operator: FakeOperator) -> None:
     """web02 writes to both streams and fails."""
     operator.say("web01", "fine\n")
-    operator.end("web01")
+    operator.end_on("web01")
     operator.say("web02", "out\n")
     operator.say("web02", "err\n", Stream.STDERR)
-    operator.end("web02", FAILED, Reason.EXIT_CODE, exit_code=3)
+    operator.end_on("web02", FAILED, Reason.EXIT_CODE, exit_code=3)
 
 
 def test_lines_carry_the_host_and_keep_their_stream(
@@ -53,7 +53,7 @@ def test_lines_carry_the_host_and_keep_their_stream(
     assert code == 1
     assert out == "web01: fine\nweb02: out\n"
     assert err == "web02: err\ntui-manager: 1 completed, 1 failed: web02 exit code 3\n"
-    assert operator.specs[1].commands[0].text == "hostname -f"
+    assert operator.tasks[1].spec.commands[0].text == "hostname -f"
 
 
 def test_all_completed_is_0(connect_to: Connect, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,8 +71,8 @@ def test_lines_and_characters_may_come_in_pieces(
         operator.say("web02", "other\r\nbad \udcff".encode(errors="surrogateescape"))
         operator.say("web01", euro[1:] + b"\n\nlast " + euro[:2])
         operator.say("web02", b"", gap=7)
-        operator.end("web01")
-        operator.end("web02")
+        operator.end_on("web01")
+        operator.end_on("web02")
 
     assert run(connect_to, pieces)[0] == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -91,8 +91,8 @@ def test_stdout_and_stderr_keep_their_order_in_one_place(
         operator.say("web01", "1\n")
         operator.say("web01", "2\n", Stream.STDERR)
         operator.say("web01", "3\n")
-        operator.end("web01")
-        operator.end("web02")
+        operator.end_on("web01")
+        operator.end_on("web02")
 
     path = tmp_path / "both"
     with path.open("a") as out, path.open("a") as err:
@@ -112,8 +112,8 @@ def test_lines_are_printed_before_the_end(
         while not (text := capsys.readouterr().out):
             await operator.a_moment()
         seen.append(text)
-        operator.end("web01")
-        operator.end("web02")
+        operator.end_on("web01")
+        operator.end_on("web02")
 
     assert run(connect_to, step_by_step)[0] == 0
     assert seen == ["web01: first\n"]
@@ -121,8 +121,8 @@ def test_lines_are_printed_before_the_end(
 
 def test_what_was_not_kept_is_said(connect_to: Connect, capsys: pytest.CaptureFixture[str]) -> None:
     async def too_much(operator: FakeOperator) -> None:
-        operator.end("web01", truncated_bytes=123)
-        operator.end("web02", FAILED, Reason.SPAWN_FAILED, detail="no folder\n/x")
+        operator.end_on("web01", truncated_bytes=123)
+        operator.end_on("web02", FAILED, Reason.SPAWN_FAILED, detail="no folder\n/x")
 
     assert run(connect_to, too_much)[0] == 1
     assert capsys.readouterr().err.splitlines() == [
@@ -150,8 +150,8 @@ def test_gather_does_not_care_how_output_was_cut(
         operator.say("web02", "a")
         operator.say("web02", "\nb")
         operator.say("web02", "only me\n", Stream.STDERR)
-        operator.end("web01")
-        operator.end("web02", FAILED, Reason.SIGNAL, signal=9)
+        operator.end_on("web01")
+        operator.end_on("web02", FAILED, Reason.SIGNAL, signal=9)
 
     assert run(connect_to, differently_cut, "--gather")[0] == 1
     rule = "-" * 15
@@ -212,8 +212,8 @@ def test_json_cuts_a_stream_at_one_mebibyte(
         operator.say("web01", b"x" * mebibyte)
         operator.say("web02", b"x" * (mebibyte - 1))
         operator.say("web02", "€")
-        operator.end("web01")
-        operator.end("web02")
+        operator.end_on("web01")
+        operator.end_on("web02")
 
     run(connect_to, plenty, "--json")
     whole, cut = json.loads(capsys.readouterr().out)["hosts"]
@@ -229,7 +229,7 @@ def test_detach_prints_the_id_of_a_running_task(
 ) -> None:
     code, operator = run(connect_to, nothing, "--detach")
     assert (code, capsys.readouterr().out) == (0, "1\n")
-    assert operator.tasks[1].started_at is not None
+    assert operator.tasks[1].row.started_at is not None
 
 
 def test_no_start_prints_the_id_of_a_pending_task(
@@ -237,7 +237,7 @@ def test_no_start_prints_the_id_of_a_pending_task(
 ) -> None:
     code, operator = run(connect_to, nothing, "--no-start")
     assert (code, capsys.readouterr().out) == (0, "1\n")
-    assert operator.tasks[1].started_at is None
+    assert operator.tasks[1].row.started_at is None
 
 
 def test_all_options_reach_the_task(connect_to: Connect) -> None:
@@ -245,7 +245,7 @@ def test_all_options_reach_the_task(connect_to: Connect) -> None:
         "--name=upgrade --description=all --param=A=1 --param=B=2 --env=C=3 --cwd=/tmp --timeout=5m"
     )
     _, operator = run(connect_to, nothing, "--no-start", *options.split())
-    spec = operator.specs[1]
+    spec = operator.tasks[1].spec
     (command,) = spec.commands
     assert (spec.name, spec.description, spec.target) == ("upgrade", "all", "@all")
     assert spec.created_by
@@ -259,7 +259,7 @@ def test_a_target_without_hosts_makes_no_task(
     operator = FakeOperator("web01")
     connect_to(lambda: operator)
     assert main(["run", "web09", "--", "true"]) == 2
-    assert capsys.readouterr().err == "tui-manager: No host is called 'web09'.\n"
+    assert capsys.readouterr().err == "tui-manager: No host matches 'web09'.\n"
     assert operator.tasks == {}
 
 
