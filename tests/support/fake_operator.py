@@ -372,6 +372,8 @@ class FakeOperator:
         for execution_id, row in task.rows.items():
             if not row.status.ended:
                 task.rows[execution_id] = replace(row, cancel_requested_at=self.now())
+                if row.sent_at is None:
+                    self.apply(execution_id, Operation.CANCEL_UNSENT, Reason.CANCELED)
         self._recount(task)
 
     async def read_output(

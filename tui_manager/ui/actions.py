@@ -65,15 +65,15 @@ _MARKS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
 
 ACTIONS: tuple[Action, ...] = (
     Action(
-        "new_task", ("n",), "n", "New task", "New task; marked hosts become its target",
+        "new_task", ("n",), "n", "New", "New task; marked hosts are its target",
         Group.TASKS, of_app=True, footer=True,
     ),
     Action(
-        "start_task", ("s",), "s", "Start", "Start the selected task, or the marked ones",
+        "start_task", ("s",), "s", "Start", "Start the selected or marked tasks",
         Group.TASKS, footer=True, places=_START,
     ),
     Action(
-        "cancel_task", ("c",), "c", "Cancel", "Cancel the selected task, or the marked ones",
+        "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
         Group.TASKS, destructive=True, footer=True, places=_START,
     ),
     Action(
@@ -82,7 +82,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "mark", ("space",), "space", "Mark", "Mark or unmark what is selected",
-        Group.LISTS, footer=True, places=_MARKS,
+        Group.LISTS, places=_MARKS,
     ),
     Action(
         "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
@@ -97,20 +97,20 @@ ACTIONS: tuple[Action, ...] = (
         Group.LISTS, places=_OUTPUT | {Place.HOSTS},
     ),
     Action(
-        "all_output", ("o",), "o", "All output", "Output of all hosts, or of the selected one",
+        "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of the selected one",
         Group.OUTPUT, footer=True, places=_TASK,
     ),
     Action(
-        "groups", ("equals_sign",), "=", "Groups", "Hosts with the same output together, or lines",
+        "groups", ("equals_sign",), "=", "Groups", "Group hosts with the same output",
         Group.OUTPUT, footer=True, places=_TASK,
     ),
     Action(
-        "compare", ("d",), "d", "Compare", "Compare a group of hosts with the largest one",
+        "compare", ("d",), "d", "Compare", "Compare a group with the largest",
         Group.OUTPUT, places=_TASK,
     ),
     Action(
         "follow", ("f",), "f", "Follow", "Stay at the newest line, or stop there",
-        Group.OUTPUT, footer=True, places=_OUTPUT,
+        Group.OUTPUT, places=_OUTPUT,
     ),
     Action(
         "wrap", ("w",), "w", "Wrap", "Wrap long lines, or cut them",
@@ -130,12 +130,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("show_tasks", ("3",), "3", "Tasks", "All tasks", Group.SCREENS, of_app=True),
     Action(
-        "show_manager", ("4",), "4", "Manager", "What needs attention, and the manager's figures",
+        "show_manager", ("4",), "4", "Manager", "Attention, and the manager's figures",
         Group.SCREENS, of_app=True,
     ),
     Action("back", ("escape",), "esc", "Back", "Back, or clear filter and marks", Group.SCREENS),
     Action(
-        "palette", ("ctrl+p", "colon"), "ctrl+p :", "Commands", "Find a command, host or task",
+        "palette", ("colon", "ctrl+p"), ": ctrl+p", "Commands", "Find a command, host or task",
         Group.SCREENS, of_app=True, footer=True,
     ),
     Action("theme", ("t",), "t", "Theme", "Dark or light", Group.SCREENS, of_app=True),
@@ -144,7 +144,7 @@ ACTIONS: tuple[Action, ...] = (
         Group.SCREENS, of_app=True, footer=True,
     ),
     Action(
-        "quit", ("q", "ctrl+q"), "q", "Quit", "Quit; running commands go on on their hosts",
+        "quit", ("q", "ctrl+q"), "q", "Quit", "Quit; running commands go on",
         Group.SCREENS, of_app=True, destructive=True, footer=True,
     ),
 )  # fmt: skip
@@ -165,6 +165,7 @@ def bindings(actions: Iterable[Action]) -> list[BindingType]:
             show=action.footer,
             key_display=action.shown.split()[0],
             id=action.id,
+            priority=action.id == "next_pane",  # keys typed behind it go to the next pane already
         )
         for action in actions
     ]

@@ -112,13 +112,14 @@ class DashboardApp(App[None], inherit_bindings=False):
             self._status_stale = True
             if not self._status_read:
                 self._status_read = True
-                self.run_worker(self._read_status(), group="status")
+                self._read_status()
 
     def _tell_screens(self, changes: Changes) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
                 screen.post_message(Facts(changes))
 
+    @work(group="status")
     async def _read_status(self) -> None:
         try:
             while self._status_stale:

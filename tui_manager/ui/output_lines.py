@@ -108,8 +108,6 @@ class OutputLines:
                 self._add(source, chunk, piece)
 
     def _add(self, source: _Source, chunk: OutputChunk, piece: str) -> None:
-        if piece == "\x1b[0m" and source.rewrite:
-            return  # the end of what the rewrite is about to replace
         line = self._line(source, chunk)
         before = len(line.text)
         if source.rewrite:

@@ -15,11 +15,11 @@ def sparkline(values: Sequence[float], width: int, top: float = 100.0) -> str:
     return "".join(_SPARKS[round(mark)] for mark in marks).rjust(width)
 
 
-def progress_bar(counts: Counts, width: int) -> Spans:
+def progress_bar(counts: Counts, width: int, *, ended: bool = False) -> Spans:
     """Completed, faulty, canceled and open command hosts, in proportion. What exists is at least
-    one cell wide, and the bar is full only when all have ended."""
+    one cell wide, and the bar is full only when all have ended. What has `ended` is quiet."""
     parts = (
-        ("█", Role.GOOD, counts.completed),
+        ("█", Role.MUTED if ended else Role.GOOD, counts.completed),
         ("▓", Role.FAULT, counts.faults),
         ("▒", Role.CAUTION, counts.canceled),
         ("░", Role.MUTED, counts.total - counts.ended if counts.total else 1),

@@ -15,13 +15,13 @@ HOT = 90.0  # percent from which a figure deserves a look
 
 COLUMNS = (
     Column("state", "", 1, sort="state"),
-    Column("name", "NAME", 10, grow=2, most=28, sort="name"),
-    Column("labels", "LABELS", 8, grow=3, most=48, rank=3),
-    Column("cpu", "CPU", 5, right=True, sort="cpu"),
-    Column("spark", "", 8, rank=4),
-    Column("memory", "MEM", 5, right=True, rank=1, sort="memory"),
-    Column("running", "RUN", 4, right=True, sort="running"),
-    Column("since", "SINCE", 6, right=True, rank=2, sort="since"),
+    Column("name", "NAME", 9, grow=1, most=28, sort="name"),
+    Column("labels", "LABELS", 10, grow=4, most=48, rank=3),
+    Column("cpu", "CPU", 4, right=True, sort="cpu"),
+    Column("spark", "", 6, rank=4),
+    Column("memory", "MEM", 4, right=True, rank=1, sort="memory"),
+    Column("running", "RUN", 3, right=True, sort="running"),
+    Column("since", "SINCE", 5, right=True, rank=2, sort="since"),
 )
 WIDE_COLUMNS = (
     *COLUMNS,

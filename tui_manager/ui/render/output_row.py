@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from rich.cells import cell_len
+from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
@@ -91,32 +91,31 @@ def wrap(runs: list[Segment], width: int, limit: int = 0) -> list[list[Segment]]
     rows: list[list[Segment]] = [[]]
     left = width
     for run in runs:
-        text = run.text
-        while text:
-            count = _fitting(text, left)
-            if not count and (rows[-1] or left < width):
+        text, at = run.text, 0
+        while at < len(text):
+            end, used = _fitting(text, at, left)
+            if end == at and left < width:
                 if limit and len(rows) == limit:
                     return rows
                 rows.append([])
                 left = width
                 continue
-            count = count or 1  # a wide character in a column of one cell
-            rows[-1].append(Segment(text[:count], run.style))
-            left -= cell_len(text[:count])
-            text = text[count:]
+            end = max(end, at + 1)  # a wide character in a column of one cell
+            rows[-1].append(Segment(text[at:end], run.style))
+            left -= max(used, 1)
+            at = end
     return rows
 
 
-def _fitting(text: str, width: int) -> int:
-    """How many of the first characters fit `width` cells."""
-    if width <= 0:
-        return 0
-    part = text[:width]
+def _fitting(text: str, at: int, width: int) -> tuple[int, int]:
+    """Where the characters from `at` on that fit `width` cells end, and their cells."""
+    part = text[at : at + max(width, 0) + 1]
     if part.isascii():
-        return len(part)
-    while cell_len(part) > width:
-        part = part[:-1]
+        count = min(len(part), max(width, 0))
+        return at + count, count
+    used, end = 0, at
     # What has no width of its own stays with the character before it.
-    while len(part) < len(text) and cell_len(text[len(part)]) == 0:
-        part = text[: len(part) + 1]
-    return len(part)
+    while end < len(text) and used + (size := get_character_cell_size(text[end])) <= width:
+        used += size
+        end += 1
+    return end, used

@@ -18,7 +18,11 @@ _COMMANDS = 4  # that are shown
 def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
     """Three lines, and one for each further command."""
     task = detail.task
-    bar = progress_bar(task.counts, min(_BAR, width // 4)) if task.started_at else ()
+    bar = (
+        progress_bar(task.counts, min(_BAR, width // 4), ended=task.status.ended)
+        if task.started_at
+        else ()
+    )
     hosts = counts_line(task.counts, task.host_count)
     how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
     return (

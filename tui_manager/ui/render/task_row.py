@@ -55,7 +55,7 @@ def _name(task: Task, width: int, now: datetime) -> Spans:
 def _bar(task: Task, width: int, now: datetime) -> Spans:
     if task.started_at is None:
         return spans(str(task.status), Role.MUTED)
-    return progress_bar(task.counts, width)
+    return progress_bar(task.counts, width, ended=task.status.ended)
 
 
 def _done(task: Task, width: int, now: datetime) -> Spans:

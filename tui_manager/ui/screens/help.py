@@ -26,7 +26,7 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Two columns or one."""
-        lines = help_lines(min(event.size.width - 8, 116))
+        lines = help_lines(min(event.size.width - 6, 116))
         self.query_one(FactLines).set_lines(lines)
 
     def action_close(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from textual import on
+from textual import on, work
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
@@ -60,8 +60,9 @@ class HostsScreen(MainScreen):
 
     def go_to(self, host_id: str, name: str) -> None:
         """Selects a host, wherever it stands."""
-        self.run_worker(self._find(host_id), group="find", exclusive=True)
+        self._find(host_id)
 
+    @work(group="find", exclusive=True)
     async def _find(self, host_id: str) -> None:
         """Its number is where its name stands in the order; the list tells it page by page."""
         self.hosts.restart(Window())

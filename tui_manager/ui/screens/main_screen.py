@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.events import Resize, ScreenResume
@@ -137,10 +137,12 @@ class MainScreen(Screen[None]):
         """The hosts that a new task is for."""
         return []
 
-    def action_start_task(self) -> None:
+    @work(group="moves")
+    async def action_start_task(self) -> None:
         """Starts the chosen tasks."""
-        self.run_worker(start_tasks(self, self.link, self.chosen_tasks()), group="moves")
+        await start_tasks(self, self.link, self.chosen_tasks())
 
-    def action_cancel_task(self) -> None:
+    @work(group="moves")
+    async def action_cancel_task(self) -> None:
         """Cancels the chosen tasks, after asking."""
-        self.run_worker(cancel_tasks(self, self.link, self.chosen_tasks()), group="moves")
+        await cancel_tasks(self, self.link, self.chosen_tasks())

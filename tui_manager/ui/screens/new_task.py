@@ -32,7 +32,12 @@ _HINTS = {
 class NewTaskScreen(ModalScreen[int | None]):
     """Ends with the id of the task that it made, or with None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Back"),
+        # With priority, so that what is typed behind it goes to the next field already.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
 
     def __init__(self, link: Link, target: str = "") -> None:
         super().__init__()
@@ -44,19 +49,21 @@ class NewTaskScreen(ModalScreen[int | None]):
         """Four fields, each with a line for what is wrong or what it wants, and two buttons."""
         with VerticalScroll(id="form", classes="dialog", can_focus=False) as form:
             form.border_title = "New task"
-            yield Label("Target", classes="name")
-            yield Input(self._target, id="target", compact=True)
+            with Horizontal(classes="field"):
+                yield Label("Target", classes="name")
+                yield Input(self._target, id="target", compact=True)
             yield Label(_HINTS["target"], id="target-hint", classes="hint", markup=False)
-            yield Label("Command", classes="name")
-            yield TextArea(id="command", compact=True, tab_behavior="focus")
+            with Horizontal(classes="field"):
+                yield Label("Command", classes="name")
+                yield TextArea(id="command", compact=True, tab_behavior="focus")
             yield Label(_HINTS["command"], id="command-hint", classes="hint", markup=False)
-            yield Label("Name", classes="name")
-            yield Input(
-                id="name", compact=True, placeholder="the first line of the command", max_length=200
-            )
+            with Horizontal(classes="field"):
+                yield Label("Name", classes="name")
+                yield Input(id="name", compact=True, placeholder="first line of the command")
             yield Label("", id="name-hint", classes="hint", markup=False)
-            yield Label("Timeout", classes="name")
-            yield Input(id="timeout", compact=True, placeholder="1h  (90s, 5m, 1h30m, 2d)")
+            with Horizontal(classes="field"):
+                yield Label("Timeout", classes="name")
+                yield Input(id="timeout", compact=True, placeholder="1h  (90s, 5m, 1h30m, 2d)")
             yield Label("", id="timeout-hint", classes="hint", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Back  esc", id="back", compact=True)

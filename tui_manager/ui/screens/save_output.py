@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import IO, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -56,8 +56,10 @@ class SaveOutputScreen(ModalScreen[None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
     def _yes(self) -> None:
-        self.run_worker(self._save(Path(self.query_one(Input).value).expanduser()), exclusive=True)
+        path = Path(self.query_one(Input).value).expanduser()
+        self._save(path)
 
+    @work(exclusive=True)
     async def _save(self, path: Path) -> None:
         try:
             file = await asyncio.to_thread(path.open, "xb")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from textual import on
+from textual import on, work
 from textual.containers import Container
 from textual.widget import Widget
 
@@ -58,10 +58,11 @@ class TaskScreen(OutputKeys):
 
     def take(self, changes: Changes) -> None:
         if changes.touches(self.task_id):
-            self.run_worker(self._read_head(), group="head", exclusive=True)
+            self._read_head()
             self.rows.reload()
             self.output.poll()
 
+    @work(group="head", exclusive=True)
     async def _read_head(self) -> None:
         try:
             self.detail = await self.link.operator.get_task(self.task_id)

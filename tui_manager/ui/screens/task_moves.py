@@ -68,11 +68,13 @@ def start_question(title: str, hosts: int, folded: str) -> Question:
 def cancel_question(tasks: Sequence[Task]) -> Question:
     """What is asked before tasks are cancelled."""
     hosts = sum(task.host_count for task in tasks)
+    total = sum(task.counts.total for task in tasks)
     left = sum(task.counts.pending + task.counts.running for task in tasks)
     what = _title(tasks[0]) if len(tasks) == 1 else count_of(len(tasks), "task")
     lines = [
-        f"{count_of(left, 'command')} on {count_of(hosts, 'host')} will be stopped: SIGTERM,",
-        "then SIGKILL. What has ended stays as it is.",
+        f"{left:,} of {count_of(total, 'command')} on {count_of(hosts, 'host')} "
+        f"{'has' if left == 1 else 'have'} not ended.",
+        "They get SIGTERM, then SIGKILL. What has ended stays as it is.",
     ]
     if not hosts:
         lines = ["Not started yet: it will never run."]

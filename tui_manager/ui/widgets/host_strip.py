@@ -4,7 +4,7 @@ no more a second than a thousand."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual import events
+from textual import events, work
 from textual.message import Message
 from textual.strip import Strip
 
@@ -42,13 +42,17 @@ class HostStrip(RolePainter):
         self._glyphs: list[Span] = []
         self._hosts: list[tuple[str, str]] = []  # host_id and name
         self._next = 0  # the page to read
+        self._reading = False
 
     def read_page(self) -> None:
         """Reads one page; the whole fleet at first."""
-        if self.link.connected is not None:
-            self.run_worker(self._read(whole=not self._glyphs), group="strip", exclusive=True)
+        if self.link.connected is not None and not self._reading:
+            self._reading = True
+            self._read()
 
-    async def _read(self, *, whole: bool) -> None:
+    @work(group="strip")
+    async def _read(self) -> None:
+        whole = not self._glyphs
         try:
             while True:
                 page = await self.link.operator.list_hosts(
@@ -59,6 +63,8 @@ class HostStrip(RolePainter):
                     return
         except ManagerError as error:
             self.post_message(Problem(error))
+        finally:
+            self._reading = False
 
     def _place(self, hosts: Sequence[Host], total: int) -> None:
         end = self._next + len(hosts)

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import work
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -86,8 +87,9 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         self._stale = True
         if not self._reading and self.source is not None and self.is_mounted:
             self._reading = True
-            self.run_worker(self._read(), group="read")
+            self._read()
 
+    @work(group="read")
     async def _read(self) -> None:
         try:
             while self._stale and self.source is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Generic
 
-from textual import events
+from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -165,8 +165,9 @@ class RowTable(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self._stale = True
         if not self._loading and self.is_mounted:
             self._loading = True
-            self.run_worker(self._load(), group="load")
+            self._load()
 
+    @work(group="load")
     async def _load(self) -> None:
         try:
             while self._stale:

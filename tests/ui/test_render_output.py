@@ -1,0 +1,128 @@
+"""From chunks of bytes to lines, and from lines to rows of cells."""
+
+from rich.cells import cell_len
+from rich.color import Color
+from rich.segment import Segment
+
+from tui_manager.domain.status import Stream
+from tui_manager.operator.api import OutputChunk
+from tui_manager.ui.output_lines import LINE_MAX, OutputLines
+from tui_manager.ui.render.output_row import crop, segments, wrap
+
+
+class Host:
+    """One stream of one command host, for tests."""
+
+    def __init__(self, name: str = "web01", stream: Stream = Stream.STDOUT) -> None:
+        self.name, self.stream, self.offset = name, stream, 0
+
+    def chunk(self, data: bytes, gap: int = 0) -> OutputChunk:
+        chunk = OutputChunk(1, self.name, self.name, 0, self.stream, self.offset, data, gap)
+        self.offset += len(data) + gap
+        return chunk
+
+
+def texts(lines: OutputLines) -> list[str]:
+    return [line.text for line in lines.lines]
+
+
+def test_a_line_grows_until_its_end() -> None:
+    host, lines = Host(), OutputLines()
+    lines.feed([host.chunk(b"one\ntw")])
+    assert texts(lines) == ["one", "tw"]
+    lines.feed([host.chunk(b"o\n")])
+    assert texts(lines) == ["one", "two"]
+
+
+def test_streams_and_hosts_keep_their_own_lines() -> None:
+    one, two, errors = Host(), Host("web02"), Host(stream=Stream.STDERR)
+    lines = OutputLines()
+    lines.feed([one.chunk(b"a"), two.chunk(b"b"), errors.chunk(b"c"), one.chunk(b"d\n")])
+    assert [(line.host, line.stream.value, line.text) for line in lines.lines] == [
+        ("web01", "stdout", "ad"),
+        ("web02", "stdout", "b"),
+        ("web01", "stderr", "c"),
+    ]
+
+
+def test_the_last_rewrite_of_a_progress_line_wins() -> None:
+    host, lines = Host(), OutputLines()
+    lines.feed([host.chunk(b"10%\r20%\r"), host.chunk(b"30"), host.chunk(b"%\rdone\r\nnext\n")])
+    assert texts(lines) == ["done", "next"]
+
+
+def test_a_coloured_progress_line_keeps_its_colour_while_it_stands() -> None:
+    host, lines = Host(), OutputLines()
+    lines.feed([host.chunk(b"\x1b[32m10%\r")])
+    assert texts(lines) == ["\x1b[32m10%"]
+    lines.feed([host.chunk(b"20%\r\n")])
+    assert texts(lines) == ["\x1b[32m20%\x1b[0m"]
+
+
+def test_characters_cut_between_chunks_come_out_whole() -> None:
+    host, lines = Host(), OutputLines()
+    data = "工程 🚀".encode()
+    lines.feed([host.chunk(data[at : at + 1]) for at in range(len(data))])
+    assert texts(lines) == ["工程 🚀"]
+
+
+def test_what_is_missing_is_said() -> None:
+    host, lines = Host(), OutputLines()
+    host.offset = 2048
+    lines.feed([host.chunk(b"tail\n"), host.chunk(b"", gap=1000), host.chunk(b"after\n")])
+    assert texts(lines) == ["… 2.0 kB before this", "tail", "… 1.0 kB are gone", "after"]
+
+
+def test_memory_is_bounded() -> None:
+    host, lines = Host(), OutputLines(lines_max=100, characters_max=1000)
+    lines.feed([host.chunk(b"x\n" * 5000)])
+    assert len(lines.lines) == 100
+    assert lines.dropped == 4900
+    lines.feed([host.chunk(b"y" * 600 + b"\n" + b"z" * 600 + b"\n")])
+    assert texts(lines) == ["z" * 600]
+
+
+def test_a_line_let_go_while_it_grew_starts_anew() -> None:
+    slow, fast = Host("slow"), Host("fast")
+    lines = OutputLines(lines_max=3)
+    lines.feed([slow.chunk(b"begun"), fast.chunk(b"1\n2\n3\n4\n"), slow.chunk(b" and ended\n")])
+    lines.feed([slow.chunk(b"next\n")])
+    assert texts(lines)[-2:] == [" and ended", "next"] or texts(lines)[-1] == "next"
+
+
+def test_a_very_long_line_is_kept_up_to_a_limit() -> None:
+    host, lines = Host(), OutputLines()
+    lines.feed([host.chunk(b"x" * 60_000), host.chunk(b"y" * 60_000)])
+    assert len(lines.lines[0].text) == LINE_MAX
+    assert lines.lines[0].cut == 20_000
+
+
+def row_texts(rows: list[list[Segment]]) -> list[str]:
+    return ["".join(run.text for run in row) for row in rows]
+
+
+def test_colours_become_styles_and_tabs_spaces() -> None:
+    runs = segments("a\tb\x1b[1;31mred\x1b[0m\x1b[38;2;1;2;3mx\x1b[0m[b]")
+    assert "".join(run.text for run in runs) == "a       bredx[b]"
+    red = runs[1].style
+    assert red is not None
+    assert red.bold
+    assert red.color == Color.parse("color(1)")
+    assert runs[2].style is not None
+    assert runs[2].style.color == Color.parse("rgb(1,2,3)")
+
+
+def test_lines_break_at_the_width_in_cells() -> None:
+    assert row_texts(wrap(segments("abcdefg"), 3)) == ["abc", "def", "g"]
+    assert row_texts(wrap(segments("工程师x"), 3)) == ["工", "程", "师x"]
+    assert row_texts(wrap(segments("abc"), 3)) == ["abc"]
+    assert row_texts(wrap(segments("工"), 1)) == ["工"]
+    assert row_texts(wrap(segments("e\u0301x"), 1)) == ["e\u0301", "x"]
+
+
+def test_cut_lines_say_so_and_fit() -> None:
+    for text in ("工程师" * 30, "x" * 100_000, "a\x1b[31mb" * 50):
+        cut = row_texts([crop(segments(text), 20)])[0]
+        assert cut.endswith("…")
+        assert cell_len(cut) <= 20
+    assert row_texts([crop(segments("short"), 20)]) == ["short"]

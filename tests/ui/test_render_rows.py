@@ -1,0 +1,236 @@
+"""Hosts, tasks and command hosts as cells."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.support.fake_operator import START, FakeOperator
+from tests.support.seeded_fleet import seeded_fleet
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task import CommandHost, Counts
+from tui_manager.domain.window import Window
+from tui_manager.ui.render import command_host_row, host_row, task_row
+from tui_manager.ui.render.bars import apportion, progress_bar, sparkline
+from tui_manager.ui.render.cells import Column, Role, Span, fit, plain, share, shorten, width_of
+from tui_manager.ui.render.empty import no_hosts
+from tui_manager.ui.render.figures import age, clock, precise, size, timeout_text
+from tui_manager.ui.render.header import header_line
+from tui_manager.ui.render.host_strip import hosts_at, strip_cells
+from tui_manager.ui.render.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
+from tui_manager.ui.render.task_head import task_head
+
+
+def row(status: CommandHostStatus, reason: Reason = Reason.NONE, **fields: object) -> CommandHost:
+    base = CommandHost(
+        "1/0/web01", 1, 0, "host-web01", "web01", status, reason, "", None, None,
+        0, 0, 0, START, START, None, None, False, False,
+    )  # fmt: skip
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (row(CommandHostStatus.PENDING, sent_at=None), "waits to be sent"),
+        (row(CommandHostStatus.PENDING), "waits for its start"),
+        (row(CommandHostStatus.RUNNING), "running"),
+        (row(CommandHostStatus.RUNNING, cancel_requested_at=START), "canceling"),
+        (row(CommandHostStatus.COMPLETED), "completed"),
+        (
+            row(CommandHostStatus.FAILED, Reason.EXIT_CODE, exit_code=100),
+            "failed: exit code 100",
+        ),
+        (row(CommandHostStatus.FAILED, Reason.SIGNAL, signal=9), "failed: signal 9"),
+        (
+            row(CommandHostStatus.FAILED, Reason.REJECTED, detail="rule\x1b[2J 3"),
+            "failed: rejected by the host's policy (rule 3)",
+        ),
+        (
+            row(CommandHostStatus.CANCELED, Reason.CANCEL_UNCONFIRMED),
+            "canceled: no proof of the kill",
+        ),
+        (
+            row(CommandHostStatus.TIMEOUT, Reason.TIMEOUT, kill_incomplete=True, late=True),
+            "timeout, some processes survive, corrected late",
+        ),
+    ],
+)
+def test_a_command_host_says_how_it_stands(what: CommandHost, words: str) -> None:
+    assert row_words(what) == words
+
+
+def test_every_reason_has_words() -> None:
+    for reason in Reason:
+        words = row_words(row(CommandHostStatus.FAILED, reason, exit_code=1, signal=1))
+        assert words.startswith("failed")
+
+
+def test_output_beyond_the_limit_is_marked() -> None:
+    cut = row(CommandHostStatus.COMPLETED, stdout_bytes=16_000_000, truncated_bytes=5)
+    cell = command_host_row.command_host_cell(cut, "bytes", 8, START)
+    assert plain(cell) == "16 MB✂"
+
+
+def test_every_column_of_every_row_fits_its_width() -> None:
+    fleet = FakeOperator()
+    host = fleet.add_host("名" * 40, labels={"k": "v" * 100}, cpu=(99.0,) * 30, memory=0.99)
+    for columns in (host_row.COLUMNS, host_row.WIDE_COLUMNS):
+        for column, width in share(columns, 118):
+            cell = host_row.host_cell(host, column.key, width, START)
+            assert width_of(fit(cell, width, right=column.right)) == width
+
+
+def test_a_host_that_is_offline_says_since_when() -> None:
+    fleet = FakeOperator()
+    host = fleet.add_host("web01", online=False, ago=timedelta(seconds=42))
+    assert host_row.host_cell(host, "state", 1, START) == (OFFLINE,)
+    assert host_row.host_cell(host, "since", 5, START) == (Span("42s", Role.FAULT),)
+    assert host_row.host_cell(host, "cpu", 5, START) == ()
+
+
+async def test_a_task_shows_progress_faults_and_what_is_left() -> None:
+    fleet = await seeded_fleet()
+    task = fleet.tasks[5].row
+    cells = {
+        key: plain(task_row.task_cell(task, key, 10, START))
+        for key in ("state", "id", "name", "target", "bar", "done", "faults", "time", "left")
+    }
+    assert cells == {
+        "state": "▶",
+        "id": "5",
+        "name": "upgrade packages",
+        "target": "role=web",
+        "bar": "███████▓░░",
+        "done": "11/14",
+        "faults": "2✘",
+        "time": "0:41",
+        "left": "~0:11",
+    }
+
+
+async def test_the_head_of_a_task_tells_all_commands() -> None:
+    fleet = await seeded_fleet()
+    lines = [plain(line) for line in task_head(await fleet.get_task(2), START, 80)]
+    assert lines[0].startswith("#2 check disk  ✘ failed after 0:02")
+    assert lines[0].endswith("by ana@pts/3 ")
+    assert "3 hosts  5 completed  1 failed" in lines[1]
+    assert lines[2:] == [
+        "#1 ✔ df -h /var/lib   timeout 5m",
+        "#2 ✘ pg_isready   timeout 5m",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "bar"),
+    [
+        (Counts(total=14, completed=14), "██████████"),
+        (Counts(total=1000, completed=999, pending=1), "█████████░"),
+        (Counts(total=1000, failed=1, completed=999), "█████████▓"),
+        (Counts(total=4, completed=1, failed=1, canceled=1, running=1), "███▓▓▓▒▒░░"),
+        (Counts(), "░░░░░░░░░░"),
+    ],
+)
+def test_a_bar_hides_nothing(counts: Counts, bar: str) -> None:
+    assert plain(progress_bar(counts, 10)) == bar
+
+
+def test_shares_add_up_to_the_width() -> None:
+    for width in range(1, 40):
+        for numbers in ([1, 0, 3], [1000, 1, 1], [5, 5, 5, 5]):
+            assert sum(apportion(numbers, width)) == width
+
+
+def test_a_sparkline_shows_the_newest_readings() -> None:
+    assert sparkline((0, 50, 100), 2) == "▅█"
+    assert sparkline((100,), 3) == "  █"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("abc", 3, "abc"),
+        ("abcd", 3, "ab…"),
+        ("工程师", 5, "工程…"),
+        ("工程师", 4, "工…"),
+        ("a", 0, ""),
+    ],
+)
+def test_text_is_cut_by_cells(text: str, width: int, shown: str) -> None:
+    assert shorten(text, width) == shown
+
+
+def test_columns_fold_away_by_rank() -> None:
+    columns = (Column("a", "", 4), Column("b", "", 4, rank=1), Column("c", "", 4, rank=2, grow=1))
+    assert [column.key for column, _ in share(columns, 14)] == ["a", "b", "c"]
+    assert [column.key for column, _ in share(columns, 13)] == ["a", "b"]
+    assert [width for _, width in share(columns, 20)] == [4, 4, 10]
+
+
+def test_durations_and_sizes() -> None:
+    assert [clock(timedelta(seconds=s)) for s in (7, 761, 11109, 400_000)] == [
+        "0:07", "12:41", "3:05:09", "4d 15:06",
+    ]  # fmt: skip
+    assert [age(timedelta(seconds=s)) for s in (-1, 42, 420, 7300, 200_000)] == [
+        "0s", "42s", "7m", "2h", "2d",
+    ]  # fmt: skip
+    assert [precise(s) for s in (0.0004, 0.012, 1.52)] == ["0.4ms", "12ms", "1.5s"]
+    assert [size(n) for n in (0, 999, 1000, 12_000, 16_777_216, 3e12)] == [
+        "0 B", "999 B", "1.0 kB", "12 kB", "17 MB", "3.0 TB",
+    ]  # fmt: skip
+    assert [timeout_text(timedelta(seconds=s)) for s in (90, 300, 7200, 86400)] == [
+        "90s", "5m", "2h", "1d",
+    ]  # fmt: skip
+
+
+async def test_the_header_leaves_out_the_least_first() -> None:
+    fleet = await seeded_fleet()
+    status = await fleet.manager_status()
+    wide = plain(header_line(status, "", START, 130))
+    for part in ("tui-manager", "127.0.0.1:7443", "insecure", "16/18 online", "▲ 3 need", "commit"):
+        assert part in wide
+    narrow = plain(header_line(status, "", START, 60))
+    assert "16/18 online" in narrow
+    assert "▲ 3 need attention" in narrow
+    assert "commit" not in narrow
+    for width in range(60, 170):
+        assert width_of(header_line(status, "", START, width)) == width
+
+
+def test_the_header_says_that_the_manager_is_gone() -> None:
+    line = plain(header_line(None, "The manager has ended.", START, 80))
+    assert "✘ The manager has ended." in line
+
+
+def test_the_strip_folds_a_large_fleet() -> None:
+    assert strip_cells([ONLINE, OFFLINE], 10) == (ONLINE, OFFLINE)
+    fleet = [ONLINE] * 10_000
+    fleet[5_000] = OFFLINE
+    cells = strip_cells(fleet, 118)
+    assert len(cells) == 118
+    assert [cell for cell in cells if cell != ONLINE] == [PARTLY]
+    assert 5_000 in hosts_at(cells.index(PARTLY), 10_000, 118)
+    assert strip_cells([ONLINE, BUSY, BUSY, WAITING], 2) == (ONLINE, WAITING)
+
+
+async def test_without_hosts_the_line_to_paste_is_shown() -> None:
+    fleet = FakeOperator()
+    status = await fleet.manager_status()
+    whole = "tui-manager-agent run --manager 127.0.0.1:7443 --insecure --name NAME"
+    assert plain(no_hosts(status, 80)[-1]) == whole
+    narrow = [plain(line) for line in no_hosts(status, 50)[-2:]]
+    assert all(len(line) <= 50 for line in narrow)
+    assert "".join(narrow).replace("\\", "").split() == whole.split()
+    secure = [plain(line) for line in no_hosts(replace(status, security="mTLS"), 90)]
+    assert "--join-token TOKEN" in secure[-1]
+    assert any("token create" in line for line in secure)
+
+
+async def test_the_fake_counts_what_it_holds() -> None:
+    fleet = await seeded_fleet()
+    for task in (await fleet.list_tasks(Window())).rows:
+        page = await fleet.list_command_hosts(task.task_id, Window(limit=1000))
+        assert task.counts.total == page.total
+        assert task.counts.completed == sum(
+            row.status is CommandHostStatus.COMPLETED for row in page.rows
+        )
