@@ -26,6 +26,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.domain.window import Page, Window
+from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.operator.client import connect
 from tui_manager.operator.convert import OUTPUT_MAX
@@ -52,6 +53,19 @@ async def test_each_call_arrives_and_is_answered(
     recording.answers[name] = answer
     assert await call(operator, name, arguments) == answer
     assert recording.calls == [(name, *arguments)]
+
+
+async def test_who_asks_is_known_to_the_manager(
+    operator: Operator, recording: RecordingOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    async def cancel_task(task_id: int) -> None:
+        seen.append(CURRENT_ACTOR.get())
+
+    monkeypatch.setattr(recording, "cancel_task", cancel_task)
+    await operator.cancel_task(7)
+    assert seen == [this_actor()]
 
 
 async def test_defaults_are_those_of_the_protocol(

@@ -4,6 +4,9 @@ import getpass
 import os
 from contextvars import ContextVar
 
+ACTOR_KEY = "tui-manager-actor-bin"  # metadata of a call over the socket, UTF-8
+_ACTOR_LENGTH = 200  # characters kept of what a client states
+
 CURRENT_ACTOR: ContextVar[str] = ContextVar("CURRENT_ACTOR", default="")
 
 
@@ -19,3 +22,8 @@ def this_actor() -> str:
         except OSError:
             continue
     return user
+
+
+def stated_actor(value: bytes | None) -> str:
+    """What a client states of itself, cut to a sane length; empty when it states nothing."""
+    return (value or b"").decode(errors="replace")[:_ACTOR_LENGTH]

@@ -21,6 +21,7 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator import convert, convert_task
+from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
 from tui_manager.operator.failure import error_of
@@ -83,6 +84,7 @@ class SocketOperator:
 
     def __init__(self, channel: aio.Channel, state_dir: str) -> None:
         self._stub = OperatorServiceStub(channel)
+        self._metadata = ((ACTOR_KEY, this_actor().encode()),)
         self._state_dir = state_dir
 
     async def manager_status(self) -> ManagerStatus:
@@ -201,7 +203,7 @@ class SocketOperator:
 
     async def _call(
         self,
-        call: Callable[[_Request], Awaitable[_Reply]],
+        call: Callable[..., Awaitable[_Reply]],
         make: Callable[[], _Request],
     ) -> _Reply:
         """One call; a request that cannot be put on the wire is the caller's wrong input."""
@@ -210,7 +212,7 @@ class SocketOperator:
         except (ValueError, OverflowError) as error:  # not UTF-8, or a number out of bounds
             raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
         with self._errors():
-            return await call(request)
+            return await call(request, metadata=self._metadata)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import (
 
 from tui_manager.domain.errors import ManagerError, StorageError
 from tui_manager.operator import convert, convert_task
+from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
 from tui_manager.operator.api import Operator
 from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
 from tui_manager.operator.failure import FIELD, code_of, field_of, message_of
@@ -209,7 +210,9 @@ class OperatorServicer(OperatorServiceServicer):
 
 @asynccontextmanager
 async def _answering(context: _Context, call: str) -> AsyncIterator[None]:
-    """Ends the call with the status that says what was raised."""
+    """Says who asks, and ends the call with the status that says what was raised."""
+    stated = dict(context.invocation_metadata() or ()).get(ACTOR_KEY)
+    CURRENT_ACTOR.set(stated_actor(stated if isinstance(stated, bytes) else None))
     try:
         yield
     except ManagerError as error:
