@@ -31,6 +31,7 @@ class _Place:
     """A session with room."""
 
     host_id: str
+    name: str
     row_id: int
     journal_id: str
     room: int
@@ -101,7 +102,7 @@ class Dispatch:
         refused = []
         for place, commands in zip(places, claimed, strict=True):
             for command in commands:
-                if not await self._hand_over(place.host_id, command):
+                if not await self._hand_over(place, command):
                     refused.append((place.row_id, command))
         if refused:
             await self._give_up(refused)
@@ -111,7 +112,8 @@ class Dispatch:
         if entry is None or entry.session is None:
             return None
         room = self._dispatcher.room(host_id)
-        return _Place(host_id, entry.row.row_id, entry.row.journal_id, room) if room else None
+        row = entry.row
+        return _Place(host_id, row.name, row.row_id, row.journal_id, room) if room else None
 
     def _claim(self, tx: Transaction, places: list[_Place]) -> list[list[Claimed]]:
         now = self._clock.stamp()
@@ -128,10 +130,10 @@ class Dispatch:
             for place in places
         ]
 
-    async def _hand_over(self, host_id: str, command: Claimed) -> bool:
-        ids = {"task": command.task_id, "host": host_id, "execution": command.run.execution_id}
+    async def _hand_over(self, place: _Place, command: Claimed) -> bool:
+        ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
         try:
-            await self._dispatcher.send_command_to_agent(host_id, command.run)
+            await self._dispatcher.send_command_to_agent(place.host_id, command.run)
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})
             return False

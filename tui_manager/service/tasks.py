@@ -33,6 +33,7 @@ from tui_manager.service.statistics import Statistics
 from tui_manager.storage import audit, command_hosts, hosts, output, tasks
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
+from tui_manager.storage.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until a report is tried again when the database cannot be written
@@ -136,13 +137,13 @@ class TaskService:
         sent = await self._database.write(work)
         log.info("task canceled", extra={"task": task_id, "told": len(sent)})
         for host, execution_id in sent:
-            await self._send_cancel(task_id, self._directory.of_row(host).row.host_id, execution_id)
+            await self._send_cancel(task_id, self._directory.of_row(host).row, execution_id)
         self._feed.publish(Changes(tasks=frozenset({task_id})))
 
-    async def _send_cancel(self, task_id: int, host_id: str, execution_id: str) -> None:
-        ids = {"task": task_id, "host": host_id, "execution": execution_id}
+    async def _send_cancel(self, task_id: int, host: HostRow, execution_id: str) -> None:
+        ids = {"task": task_id, "host": host.name, "execution": execution_id}
         try:
-            await self._dispatcher.send_cancel_to_agent(host_id, execution_id)
+            await self._dispatcher.send_cancel_to_agent(host.host_id, execution_id)
         except AgentUnavailableError:
             log.info("cancel waits for the agent", extra=ids)
         else:

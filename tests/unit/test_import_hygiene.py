@@ -1,0 +1,37 @@
+"""What a room loads when it is imported alone: each layer stays as light as it promises."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCREEN = ("textual", "rich")
+WIRE = ("grpc", "google.protobuf", "tui_manager_protos")
+STORE = ("sqlite3", "aiosqlite")
+
+
+@pytest.mark.parametrize(
+    ("room", "absent"),
+    [
+        ("tui_manager.domain.task", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs", "asyncio")),
+        ("tui_manager.domain.target", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs")),
+        ("tui_manager.storage.database", (*SCREEN, *WIRE, "psutil")),
+        ("tui_manager.service.tasks", (*SCREEN, *WIRE)),
+        ("tui_manager.transport.server", SCREEN),
+        ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
+        ("tui_manager.operator.hop", (*SCREEN, *WIRE, *STORE)),
+        ("tui_manager.operator.client", (*SCREEN, *STORE)),
+        ("tui_manager.runtime", SCREEN),
+        ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
+        ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE)),
+        ("tui_manager_agent.main", (*SCREEN, "tui_manager")),
+    ],
+)
+def test_a_room_loads_nothing_that_is_not_its_own(room: str, absent: tuple[str, ...]) -> None:
+    program = f"import sys, {room}; print('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.splitlines())
+    assert room in loaded
+    assert loaded.isdisjoint(absent)
