@@ -8,8 +8,6 @@ import socket
 import sys
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from tui_manager_agent import __version__
 from tui_manager_agent.settings import Settings
 
@@ -42,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = Settings(
         manager=chosen.manager,
-        state_dir=chosen.state_dir.absolute(),
+        state_dir=_state_dir(chosen.state_dir),
         name=chosen.name,
         labels=dict(chosen.label),
         capacity=chosen.capacity,
@@ -109,8 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         "--state-dir",
         metavar="D",
         type=Path,
-        default=Path(_default("STATE_DIR", "") or user_state_path("tui-manager-agent")),
-        help="where journal and output lie until the manager has them (default: %(default)s)",
+        default=_default("STATE_DIR", ""),
+        help="where journal and output lie until the manager has them; unless said, a folder "
+        "tui-manager-agent among the user's own state",
     )
     run.add_argument(
         "--capacity",
@@ -131,6 +130,14 @@ def _parser() -> argparse.ArgumentParser:
         help="what is written to stderr (default: %(default)s)",
     )
     return parser
+
+
+def _state_dir(chosen: Path) -> Path:
+    if chosen != Path():
+        return chosen.absolute()
+    from platformdirs import user_state_path  # 1.4 MB, for those who need it
+
+    return user_state_path("tui-manager-agent")
 
 
 def _default(name: str, fallback: str) -> str:

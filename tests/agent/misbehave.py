@@ -37,10 +37,17 @@ def escape() -> None:
 
 
 def shed_the_mark() -> None:
-    """A child with an empty environment in a session of its own."""
+    """An orphan with an empty environment in a session of its own; its pid is printed."""
+    reader, writer = os.pipe()
     if os.fork() == 0:
         os.setsid()
-        os.execve("/bin/sleep", ["sleep", "600"], {})
+        orphan = os.fork()
+        if orphan == 0:
+            os.execve("/bin/sleep", ["sleep", "600"], {})
+        os.write(writer, str(orphan).encode())
+        os._exit(0)
+    os.wait()
+    print(os.read(reader, 20).decode(), end=" ")
     print("ready", flush=True)
     time.sleep(600)
 

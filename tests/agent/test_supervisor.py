@@ -95,7 +95,20 @@ def test_its_claim_is_held_as_long_as_it_lives(folder: Path) -> None:
         assert not claim.is_held(str(run.spool.folder))
 
 
-@pytest.mark.parametrize("what", ["ignore_sigterm", "escape", "shed_the_mark"])
+def test_an_orphan_without_the_mark_is_killed(folder: Path) -> None:
+    with Supervised(folder, f"{MISBEHAVE} shed_the_mark") as run:
+        run.until(lambda: b"ready" in run.stdout)
+        orphan = int(run.stdout.split()[0])
+        assert is_alive(orphan)
+        run.spool.ask_to_cancel()
+        run.result()
+        survived = is_alive(orphan)
+        if survived:
+            os.kill(orphan, signal.SIGKILL)
+        assert not survived
+
+
+@pytest.mark.parametrize("what", ["ignore_sigterm", "escape"])
 def test_a_timeout_kills_everything(folder: Path, what: str) -> None:
     with Supervised(folder, f"{MISBEHAVE} {what}", timeout=2, kill_grace=0.1) as run:
         run.until(lambda: b"ready" in run.stdout)
@@ -166,6 +179,16 @@ def test_the_cap_keeps_the_head_and_counts_the_rest(folder: Path) -> None:
             data = run.spool.read(stream, 0, flood)
             assert data == (b"0123456789abcdef" * (flood // 16))[:size]
         assert result["exit_code"] == "0"
+
+
+def test_a_full_disk_costs_output_and_says_so(folder: Path) -> None:
+    run = Supervised(folder, "echo lost; echo kept >&2; exit 3")
+    (run.spool.folder / "stdout").symlink_to("/dev/full")
+    with run:
+        result = run.result()
+        assert result["exit_code"] == "3"
+        assert (result["stdout_stored"], result["stdout_dropped"]) == ("0", "5")
+        assert "No space left on device" in result["detail"]
 
 
 def test_bytes_are_kept_as_they_are(folder: Path) -> None:
