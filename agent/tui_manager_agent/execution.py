@@ -51,7 +51,7 @@ class Execution:
     def refresh(self) -> None:
         """Looks at what the supervisor has written."""
         if not self.result:
-            self._started = self._started or self.spool.started()
+            self._started = self._started or self.spool.started(self._boot_id)
             # The result first: output that it counts is then there to be seen.
             self.result = self.spool.result()
             for stream in STREAMS:
@@ -80,8 +80,9 @@ class Execution:
     def remains(self) -> dict[str, int]:
         """What a result says of an execution whose supervisor left none."""
         remains = {f"{stream}_stored": size for stream, size in self._sizes.items()}
-        if self._started:
-            remains["duration"] = max(0, clock.now() - self._started)
+        duration = self.spool.ran_for(self._boot_id)
+        if duration is not None:
+            remains["duration"] = duration
         return remains
 
     # ------------------------------------------------------------------------- in a conversation

@@ -64,13 +64,14 @@ class Runner:
         spool = execution.spool
         if execution.ended:
             self._outbox.put(execution)
-        elif spool.has(record.ACCEPTED):
-            execution.order = spool.order()
+        elif order := spool.order():
+            execution.order = order
             if execution.order["boot_id"] != self._boot_id and "start_before" in execution.order:
                 execution.order["start_before"] = "1"  # of an earlier boot: long ago
             self.enqueue(execution)
         else:
-            execution.state = execution.state if spool.started() else State.STARTING
+            if execution.state is State.ACCEPTED:
+                execution.state = State.STARTING
             self.turns.hold(execution.id)
             if not self._supervisors.adopt(execution.id, spool):
                 self._dead.put_nowait(execution)
@@ -183,15 +184,16 @@ class Runner:
         if execution.ended:
             self._ended(execution)
             return
-        left = await asyncio.to_thread(_sweep, execution.id)
-        last_words = execution.spool.last_words()
-        detail = "its supervisor died under it, or the host did"
-        if left:
-            detail += f"; {left} of its processes were killed"
-        if last_words:
-            detail += f": {last_words}"
-        more = execution.remains()
-        await self.end(execution, "failed", "interrupted", detail, **more)
+        killed, survivors = await asyncio.to_thread(_sweep, execution.id)
+        details = ["its supervisor died under it, or the host did"]
+        if killed:
+            details.append(f"{killed} of its processes were killed")
+        if survivors:
+            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:20]))
+        if last_words := execution.spool.last_words():
+            details.append(f"it said: {last_words}")
+        more = {**execution.remains(), "kill_incomplete": int(bool(survivors))}
+        await self.end(execution, "failed", "interrupted", "; ".join(details), **more)
 
     async def _look_around(self) -> None:
         while True:
@@ -202,18 +204,22 @@ class Runner:
                 self.look_at(execution.id)
 
 
-def _sweep(execution_id: str) -> int:
-    """Kills what carries the mark of a command whose supervisor is dead; returns how many."""
+def _sweep(execution_id: str) -> tuple[int, list[str]]:
+    """Kills what carries the mark of a command whose supervisor is dead.
+
+    Returns how many were killed, and who survives.
+    """
     killed: set[int] = set()
     give_up_at = time.monotonic() + SWEEP
     while (found := processes.find(execution_id, 0)) and time.monotonic() < give_up_at:
         for pid in found:
             try:
                 os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
             except ProcessLookupError:
-                continue
+                pass
             except PermissionError:
                 give_up_at = 0
-            killed.add(pid)
         time.sleep(0.02)
-    return len(killed)
+    survivors = [f"{name} ({pid})" for pid, name in sorted(found.items())]
+    return len(killed - set(found)), survivors

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tui_manager_agent.supervisor import claim, record
+from tui_manager_agent.supervisor import claim, clock, record
 
 STREAMS = (record.STDOUT, record.STDERR)
 UNKNOWN = "unknown"  # the manager's database does not have this execution
@@ -44,9 +44,20 @@ class Spool:
     def order(self) -> dict[str, str]:
         return self._read(record.ACCEPTED)
 
-    def started(self) -> int:
-        """Boot-time ns of the shell's exec; 0: not known to have started."""
-        return int(self._read(record.STARTED).get("at", 0))
+    def started(self, boot_id: str) -> int:
+        """Boot-time ns of the shell's exec; 0: it has not started in this boot."""
+        fields = self._read(record.STARTED)
+        return int(fields.get("at", 0)) if fields.get("boot_id") == boot_id else 0
+
+    def ran_for(self, boot_id: str) -> int | None:
+        """How long a command ran whose supervisor died, in ns; None: it never started.
+
+        Of an earlier boot only the times of its files are left: until its last output, at least.
+        """
+        if started := self.started(boot_id):
+            return clock.now() - started
+        times = [self._modified(name) for name in (record.STARTED, *STREAMS)]
+        return max(times) - times[0] if times[0] else None
 
     def result(self) -> dict[str, str]:
         """The result's fields; none as long as there is no result."""
@@ -112,6 +123,12 @@ class Spool:
     def remove(self) -> None:
         """Deletes everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _modified(self, name: str) -> int:
+        try:
+            return (self.folder / name).stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def _read(self, name: str) -> dict[str, str]:
         try:

@@ -83,6 +83,9 @@ class Supervised:
                 raise AssertionError(f"it did not happen; last seen: {seen}")
             os.read(self._bell, 65536)
 
+    def is_started(self) -> bool:
+        return bool(self.spool.started("this"))
+
     def result(self) -> dict[str, str]:
         """The result, once it is there."""
         self.until(self.spool.result)

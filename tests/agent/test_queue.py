@@ -101,7 +101,10 @@ async def test_what_was_accepted_starts_after_a_restart(
     states = {held.execution_id: held.state for held in manager.hellos[1].executions}
     assert states[waiting] == wire.EXECUTION_STATE_ACCEPTED
     assert states[running] == wire.EXECUTION_STATE_RUNNING
-    assert manager.stored(waiting).starts == 0
+    before = len(manager.reports)
+    await manager.wait_for(lambda: len(manager.reports) > before)
+    vitals = manager.reports[before].vitals
+    assert (vitals.running, vitals.queued) == (1, 1)
     gate.open()
     await manager.result(waiting)
     assert manager.stored(waiting).stdout == b"kept\n"

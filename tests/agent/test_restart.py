@@ -104,6 +104,22 @@ async def test_handed_over_but_never_claimed_is_interrupted(
     assert (await manager.result(execution_id)).exit_code == 0
 
 
+async def test_the_host_was_restarted_under_it(manager: FakeManager, agent: AgentProcess) -> None:
+    execution_id = manager.run("echo ready; sleep 600")
+    await begun(manager, execution_id)
+    supervisor = supervisor_of(agent, manager, execution_id)
+    await agent.kill()
+    os.kill(supervisor, signal.SIGKILL)
+    folder = folder_of(agent, manager, execution_id)
+    started = record.encode({"at": 10**18, "boot_id": "an earlier one"})
+    record.write(str(folder), record.STARTED, started)
+    await agent.start(manager)
+    result = await manager.result(execution_id)
+    assert result.reason == wire.RESULT_REASON_INTERRUPTED
+    assert result.HasField("duration")
+    assert result.duration.ToSeconds() < 60
+
+
 async def test_cancel_reaches_a_supervisor_of_an_earlier_agent(
     manager: FakeManager, agent: AgentProcess
 ) -> None:

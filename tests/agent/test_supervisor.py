@@ -68,7 +68,7 @@ def test_the_shell_starts_clean(folder: Path) -> None:
 
 def test_nothing_is_run_twice(folder: Path) -> None:
     with Supervised(folder, "echo once >> traces; sleep 600", kill_grace=0) as run:
-        run.until(run.spool.started)
+        run.until(run.is_started)
         second = run.start_another()
         assert second.wait() == 1
         run.spool.ask_to_cancel()
@@ -88,7 +88,7 @@ def test_what_is_barred_never_starts(folder: Path) -> None:
 
 def test_its_claim_is_held_as_long_as_it_lives(folder: Path) -> None:
     with Supervised(folder, "sleep 600") as run:
-        run.until(run.spool.started)
+        run.until(run.is_started)
         assert run.spool.supervisor_pid() == run.process.pid
         run.spool.ask_to_cancel()
         run.process.wait()
@@ -140,7 +140,7 @@ def test_cancel_kills_a_tree_that_resists(folder: Path) -> None:
 
 def test_a_marked_process_that_is_no_descendant_is_killed(folder: Path) -> None:
     with Supervised(folder, "sleep 600", kill_grace=0) as run:
-        run.until(run.spool.started)
+        run.until(run.is_started)
         environment = {record.MARK: run.id}
         stranger = os.posix_spawn("/bin/sleep", ["sleep", "600"], environment)
         run.spool.ask_to_cancel()
@@ -164,7 +164,7 @@ def test_a_cancel_that_is_there_first_wins(folder: Path) -> None:
         result = run.result()
         assert result["status"] == "canceled"
         assert "duration" not in result
-        assert not run.spool.started()
+        assert not run.is_started()
         assert run.stdout == b""
 
 
@@ -238,7 +238,7 @@ def test_what_cannot_be_started_says_why(
         assert (result["status"], result["reason"]) == ("failed", "spawn_failed")
         assert all(word in result["detail"] for word in words)
         assert "duration" not in result
-        assert not run.spool.started()
+        assert not run.is_started()
 
 
 def test_cpu_and_memory_are_those_of_the_command(folder: Path) -> None:

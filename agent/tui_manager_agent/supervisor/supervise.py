@@ -82,12 +82,16 @@ class Supervisor:
         path = f"{self._folder}/{record.STARTED}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            record.write_all(descriptor, record.encode({"at": self._shell.started}))
+            record.write_all(descriptor, self._started_record())
         except OSError:
             pass  # a full disk: the result will say when it started
         finally:
             os.close(descriptor)
         self._bell.soon()
+
+    def _started_record(self) -> bytes:
+        assert self._shell is not None
+        return record.encode({"at": self._shell.started, "boot_id": self._order["boot_id"]})
 
     def _cancel_wanted(self) -> bool:
         return os.path.exists(f"{self._folder}/{record.CANCEL}")
