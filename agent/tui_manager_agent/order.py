@@ -43,7 +43,7 @@ def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, ob
     _check(run, name)
     order: dict[str, object] = {
         "command": run.command,
-        "cwd": run.cwd or home,
+        "cwd": run.cwd or (home if os.path.isdir(home) else "/"),
         "timeout": to_nanoseconds(run.timeout) if run.HasField("timeout") else TIMEOUT,
         "kill_grace": to_nanoseconds(run.kill_grace) if run.HasField("kill_grace") else KILL_GRACE,
         "output_limit": run.output_limit or OUTPUT_LIMIT,
