@@ -191,6 +191,14 @@ def test_a_full_disk_costs_output_and_says_so(folder: Path) -> None:
         assert "No space left on device" in result["detail"]
 
 
+def test_a_start_that_cannot_be_noted_does_not_end_the_command(folder: Path) -> None:
+    run = Supervised(folder, "echo fine")
+    (run.spool.folder / record.STARTED).mkdir()
+    with run:
+        assert run.result()["status"] == "completed"
+        assert run.stdout == b"fine\n"
+
+
 def test_bytes_are_kept_as_they_are(folder: Path) -> None:
     with Supervised(folder, f"{MISBEHAVE} every_byte; {MISBEHAVE} progress >&2") as run:
         run.result()

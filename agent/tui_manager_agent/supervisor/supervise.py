@@ -80,18 +80,13 @@ class Supervisor:
     def _note_start(self) -> None:
         assert self._shell is not None
         path = f"{self._folder}/{record.STARTED}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fields = {"at": self._shell.started, "boot_id": self._order["boot_id"]}
         try:
-            record.write_all(descriptor, self._started_record())
+            with open(path, "wb", buffering=0) as file:
+                file.write(record.encode(fields))
         except OSError:
             pass  # a full disk: the result will say when it started
-        finally:
-            os.close(descriptor)
         self._bell.soon()
-
-    def _started_record(self) -> bytes:
-        assert self._shell is not None
-        return record.encode({"at": self._shell.started, "boot_id": self._order["boot_id"]})
 
     def _cancel_wanted(self) -> bool:
         return os.path.exists(f"{self._folder}/{record.CANCEL}")
