@@ -61,6 +61,7 @@ class Action:
 
 
 _START = frozenset({Place.DASHBOARD, Place.TASKS, Place.TASK})
+_OPENS = frozenset({Place.DASHBOARD, Place.TASKS})
 _MARKS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
 
 ACTIONS: tuple[Action, ...] = (
@@ -78,7 +79,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "open", ("enter",), "enter", "Open", "Open what is selected",
-        Group.LISTS, footer=True, places=_MARKS,
+        Group.LISTS, footer=True, places=_OPENS,
     ),
     Action(
         "mark", ("space",), "space", "Mark", "Mark or unmark what is selected",

@@ -100,9 +100,10 @@ def wrap(runs: list[Segment], width: int, limit: int = 0) -> list[list[Segment]]
                 rows.append([])
                 left = width
                 continue
-            end = max(end, at + 1)  # a wide character in a column of one cell
+            if end == at:  # a wide character in a column of one cell
+                end, used = at + 1, width
             rows[-1].append(Segment(text[at:end], run.style))
-            left -= max(used, 1)
+            left -= used
             at = end
     return rows
 

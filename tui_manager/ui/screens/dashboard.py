@@ -9,15 +9,16 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import Place, place_bindings
 from tui_manager.ui.opening import OpenHost, OpenTask
-from tui_manager.ui.render.empty import no_hosts
+from tui_manager.ui.render.empty import NOT_STARTED, no_hosts
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.output_keys import OutputKeys
 from tui_manager.ui.widgets.host_strip import HostStrip
 from tui_manager.ui.widgets.host_table import HostTable
-from tui_manager.ui.widgets.output_pane import OutputPane, Source
+from tui_manager.ui.widgets.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.widgets.pane_tabs import PaneTabs
 from tui_manager.ui.widgets.row_table import RowTable
 from tui_manager.ui.widgets.task_table import TaskTable
@@ -83,7 +84,7 @@ class DashboardScreen(OutputKeys, MainScreen):
             tasks = pane is self.tasks
             self.set_class(tasks, "-tasks-first")
             self.query_one(PaneTabs).chosen = int(tasks)
-        pane.focus()
+        self.set_focus(pane)
 
     def action_next_pane(self) -> None:
         """Hosts, tasks, output, and round again."""
@@ -111,6 +112,8 @@ class DashboardScreen(OutputKeys, MainScreen):
             return
         source = Source(task.task_id, title=f"#{task.task_id} {task.name}")
         current = self.output.source
+        pending = task.status is TaskStatus.PENDING
+        self.output.silence = NOT_STARTED if pending else (NO_OUTPUT,)
         if self.focused is self.hosts and host is not None:
             source = Source(task.task_id, host.host_id, title=f"{source.title} on {host.name}")
         elif self.focused is self.output and current and current.task_id == task.task_id:

@@ -55,9 +55,6 @@ class HostsScreen(MainScreen):
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked
 
-    def action_open(self) -> None:
-        """A host has no screen of its own: what is known of it stands below the table."""
-
     def go_to(self, host_id: str, name: str) -> None:
         """Selects a host, wherever it stands."""
         self._find(host_id)

@@ -1,6 +1,7 @@
 """Saves the stored output of what is shown to a file on the operator's machine."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import IO, ClassVar
 
@@ -12,9 +13,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.link import Link
 from tui_manager.ui.render.figures import size
 from tui_manager.ui.widgets.output_pane import Source
+
+_OTHER = re.compile("[^A-Za-z0-9._]+")  # what has no place in a file's name
 
 
 class SaveOutputScreen(ModalScreen[None]):
@@ -29,9 +33,9 @@ class SaveOutputScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The path and the buttons."""
-        with Vertical(classes="dialog") as dialog:
+        with Vertical(id="save", classes="dialog") as dialog:
             dialog.border_title = "Save output"
-            yield Label(self.source.title, markup=False)
+            yield Label(safe_line(self.source.title), markup=False)
             yield Label("To the file:", classes="ask")
             yield Input(self.default_path, compact=True)
             yield Label("", id="problem", classes="problem", markup=False)
@@ -42,8 +46,8 @@ class SaveOutputScreen(ModalScreen[None]):
     @property
     def default_path(self) -> str:
         """In the folder that the manager was started in."""
-        part = self.source.execution_id or self.source.host_id
-        return f"task-{self.source.task_id}{'-' + part[:8] if part else ''}.log"
+        words = _OTHER.sub("-", self.source.title.removeprefix(f"#{self.source.task_id}"))
+        return "-".join(filter(None, (f"task-{self.source.task_id}", words.strip("-.")))) + ".log"
 
     def action_close(self) -> None:
         """Saves nothing."""

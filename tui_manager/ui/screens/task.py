@@ -17,6 +17,7 @@ from tui_manager.ui.render.task_head import task_head
 from tui_manager.ui.screens.output_keys import OutputKeys
 from tui_manager.ui.widgets.command_host_table import CommandHostTable
 from tui_manager.ui.widgets.fact_lines import FactLines
+from tui_manager.ui.widgets.groups_pane import GroupsPane
 from tui_manager.ui.widgets.output_pane import OutputPane, Source
 from tui_manager.ui.widgets.row_table import RowTable
 
@@ -38,6 +39,7 @@ class TaskScreen(OutputKeys):
         yield Container(
             CommandHostTable(self.link, self.task_id, id="rows"),
             OutputPane(self.link, id="output"),
+            GroupsPane(self.link, self.task_id, id="groups"),
             id="task",
         )
 
@@ -51,9 +53,20 @@ class TaskScreen(OutputKeys):
         """The output."""
         return self.query_one("#output", OutputPane)
 
+    @property
+    def groups(self) -> GroupsPane:
+        """The output by groups."""
+        return self.query_one("#groups", GroupsPane)
+
+    @property
+    def shown_output(self) -> Widget:
+        """The pane that is seen: lines or groups."""
+        return self.groups if self.groups.display else self.output
+
     def on_mount(self) -> None:
         """The command hosts have the focus."""
         super().on_mount()
+        self.groups.display = False
         self.rows.focus()
 
     def take(self, changes: Changes) -> None:
@@ -61,6 +74,7 @@ class TaskScreen(OutputKeys):
             self._read_head()
             self.rows.reload()
             self.output.poll()
+            self.groups.poll()
 
     @work(group="head", exclusive=True)
     async def _read_head(self) -> None:
@@ -69,7 +83,7 @@ class TaskScreen(OutputKeys):
         except ManagerError as error:
             self.post_message(Problem(error))
             return
-        self.rows.steps = len(self.detail.commands) > 1
+        self.rows.steps = self.groups.steps = len(self.detail.commands) > 1
         self._show_head()
         self._show_output()
 
@@ -103,7 +117,20 @@ class TaskScreen(OutputKeys):
 
     def action_next_pane(self) -> None:
         """Command hosts, output, and round again."""
-        (self.output if self.focused is self.rows else self.rows).focus()
+        self.set_focus(self.shown_output if self.focused is self.rows else self.rows)
+
+    def action_groups(self) -> None:
+        """Lines, or groups of hosts with the same output."""
+        grouped = not self.groups.display
+        self.groups.display, self.output.display = grouped, not grouped
+        self.set_focus(self.groups if grouped else self.rows)
+        self.groups.poll()
+
+    def action_compare(self) -> None:
+        """A group beside the largest one; groups first when lines are shown."""
+        if not self.groups.display:
+            self.action_groups()
+        self.groups.toggle_compare()
 
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []

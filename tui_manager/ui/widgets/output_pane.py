@@ -26,6 +26,7 @@ from tui_manager.ui.render.output_row import crop, segments, wrap
 from tui_manager.ui.widgets.roles import RolePainter
 
 NEWEST = 400  # chunks read when a source is shown
+NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
 HOST_WIDTH = 16  # cells of a host's name at most
 ROUNDS = 8  # reads in a row before the screen gets its turn
 
@@ -59,7 +60,8 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         self.link = link
         self.source: Source | None = None
         self.log_lines = OutputLines()
-        self.teaching: tuple[Spans, ...] = ()
+        self.teaching: tuple[Spans, ...] = ()  # what stands here without a source
+        self.silence: tuple[Spans, ...] = (NO_OUTPUT,)  # what stands here without output
         self._after = 0
         self._stale = False
         self._reading = False
@@ -248,5 +250,5 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         elif not self._read_once:
             lines = ((Span("…", Role.MUTED),),)
         else:
-            lines = ((Span("No output yet.", Role.MUTED),),)
+            lines = self.silence
         return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()

@@ -1,0 +1,234 @@
+"""Every key, pressed, at the smallest and at a large size."""
+
+import pytest
+from textual.command import CommandPalette
+from textual.widgets import Input
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.ui.actions import ACTIONS, Place, actions_of
+from tui_manager.ui.screens.confirm import ConfirmScreen
+from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.screens.help import HelpScreen
+from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.screens.manager import ManagerScreen
+from tui_manager.ui.screens.new_task import NewTaskScreen
+from tui_manager.ui.screens.save_output import SaveOutputScreen
+from tui_manager.ui.screens.task import TaskScreen
+from tui_manager.ui.screens.tasks import TasksScreen
+from tui_manager.ui.widgets.output_pane import OutputPane
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+# Where a key leads that opens something.
+OPENS = {
+    "new_task": NewTaskScreen,
+    "cancel_task": ConfirmScreen,
+    "open": TaskScreen,
+    "palette": CommandPalette,
+    "help": HelpScreen,
+    "quit": ConfirmScreen,
+    "save_output": SaveOutputScreen,
+    "show_dashboard": DashboardScreen,
+    "show_hosts": HostsScreen,
+    "show_tasks": TasksScreen,
+    "show_manager": ManagerScreen,
+}
+WAY = {
+    Place.DASHBOARD: ("home", "down"),
+    Place.HOSTS: ("2",),
+    Place.TASKS: ("3", "home", "down"),
+    Place.MANAGER: ("4",),
+    Place.TASK: ("home", "down", "enter"),
+}
+
+
+@SIZES
+@pytest.mark.parametrize("place", list(Place))
+async def test_every_key_of_every_screen(
+    fleet: FakeOperator, running: Running, size: tuple[int, int], place: Place
+) -> None:
+    async with running(fleet, size) as pilot:
+        for action in actions_of(place):
+            for key in action.keys:
+                await press(pilot, "1", *WAY[place])
+                screen = pilot.app.screen
+                assert isinstance(screen, MainScreen)
+                assert screen.PLACE is place
+                await press(pilot, key)
+                if action.id in OPENS:
+                    assert isinstance(pilot.app.screen, OPENS[action.id]), action.id
+                if not isinstance(pilot.app.screen, MainScreen):
+                    await press(pilot, "escape")
+
+
+@pytest.mark.parametrize("place", list(Place))
+async def test_every_action_of_a_screen_has_its_method(
+    fleet: FakeOperator, running: Running, place: Place
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, *WAY[place])
+        for action in actions_of(place):
+            owner = pilot.app if action.of_app else pilot.app.screen
+            assert callable(getattr(owner, f"action_{action.id}"))
+
+
+def test_no_key_stands_twice_on_a_screen() -> None:
+    for place in Place:
+        keys = [key for action in actions_of(place) for key in action.keys]
+        assert len(keys) == len(set(keys))
+
+
+async def test_the_help_lists_every_action(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (120, 60)) as pilot:
+        await press(pilot, "question_mark")
+        text = shown(pilot)
+        for action in ACTIONS:
+            assert action.text in text
+            assert action.shown in text
+        await press(pilot, "question_mark")
+        assert isinstance(pilot.app.screen, DashboardScreen)
+
+
+async def test_a_filter_narrows_and_says_so(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "2", "slash", *"role=db")
+        assert "3 of 18" in shown(pilot)
+        await press(pilot, "enter")
+        assert "/ role=db" in shown(pilot)
+        assert "web01" not in shown(pilot)
+        await press(pilot, "escape")
+        assert "web01" in shown(pilot)
+        await press(pilot, "slash", *"zz", "enter")
+        assert "None of 18 hosts contains “zz”." in shown(pilot)
+
+
+async def test_faults_only_shows_what_is_wrong(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "2", "ctrl+z")
+        text = shown(pilot)
+        assert "faults only" in text
+        assert "web04" in text
+        assert "web05" not in text
+
+
+async def test_marked_hosts_become_the_target(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "2", "space", "space", "n")
+        assert pilot.app.screen.query_one("#target", Input).value == "db1,db2"
+        assert "2 hosts" in shown(pilot)
+        await press(pilot, "escape", "escape")
+        screen = pilot.app.screen
+        assert isinstance(screen, HostsScreen)
+        assert screen.hosts.marked == []
+
+
+async def test_s_starts_a_pending_task(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "s")
+        assert fleet.tasks[6].row.status is TaskStatus.RUNNING
+
+
+async def test_s_on_a_task_that_runs_says_why_not(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "s")
+        said = [note.message for note in pilot.app._notifications]
+        assert said == ["#5 upgrade packages is running: only a pending task can be started."]
+
+
+async def test_c_asks_and_a_no_changes_nothing(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "c")
+        assert "3 of 14 commands on 14 hosts have not ended." in shown(pilot)
+        await press(pilot, "n")
+        assert fleet.tasks[5].row.cancel_requested_at is None
+        await press(pilot, "c", "enter")
+        assert fleet.tasks[5].row.cancel_requested_at is None
+        await press(pilot, "c", "y")
+        assert fleet.tasks[5].row.cancel_requested_at is not None
+
+
+async def test_marked_tasks_are_cancelled_together(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "space", "space", "c")
+        # 14 and 18 hosts together are more than a key may stop.
+        assert "Type 32" in shown(pilot)
+        await press(pilot, *"31", "enter")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await press(pilot, "backspace", "2", "enter")
+        assert [fleet.tasks[n].row.cancel_requested_at is not None for n in (4, 5)] == [True, True]
+
+
+async def test_above_twenty_hosts_a_start_wants_the_number(running: Running) -> None:
+    fleet = FakeOperator()
+    for number in range(21):
+        fleet.add_host(f"n{number:02}")
+    await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
+    async with running(fleet) as pilot:
+        await press(pilot, "s", "y", "enter")
+        assert fleet.tasks[1].row.started_at is None
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await press(pilot, *"21", "enter")
+        assert fleet.tasks[1].row.status is TaskStatus.RUNNING
+
+
+async def test_follow_and_wrap(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "down")
+        pane = pilot.app.screen.query_one(OutputPane)
+        assert pane.follow
+        assert pane.scroll_y == pane.max_scroll_y > 0
+        await press(pilot, "f")
+        assert not pane.follow
+        at = pane.scroll_y
+        fleet.emit(fleet.execution(5, "web06"), b"more\n" * 5)
+        await settle(pilot)
+        assert pane.scroll_y == at
+        await press(pilot, "f")
+        assert pane.scroll_y == pane.max_scroll_y
+        assert "more" in shown(pilot)
+        rows = pane.virtual_size.height
+        await press(pilot, "w")
+        assert pane.virtual_size.height > rows
+
+
+async def test_quit_asks_only_when_something_would_stop(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "q")
+        assert "Running commands go on on their hosts" in shown(pilot)
+        await press(pilot, "escape", "q", "y")
+        assert pilot.app._exit
+    assert fleet.closed
+    async with running(fleet, joined=True) as pilot:
+        await press(pilot, "q")
+        assert pilot.app._exit
+
+
+async def test_enter_on_a_host_shows_its_facts(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "tab", "tab", "down", "down", "enter")
+        assert isinstance(pilot.app.screen, HostsScreen)
+        text = shown(pilot)
+        assert "▸ ● db3" in text
+        assert "193 GB of 537 GB" in text
+
+
+async def test_the_palette_jumps_to_a_task(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "colon", *"rotate", "enter")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, TaskScreen)
+        assert screen.task_id == 4
+
+
+async def test_the_theme_changes(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "t")
+        assert not pilot.app.current_theme.dark
+        await press(pilot, "t")
+        assert pilot.app.current_theme.dark
