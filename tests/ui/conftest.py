@@ -41,10 +41,10 @@ def running() -> Running:
 
 
 async def press(pilot: "Pilot[None]", *keys: str) -> None:
-    """Presses keys one by one, each when the one before has had its effect."""
+    """Presses keys; the pilot waits for the effect of each."""
     for key in keys:
         await pilot.press(key)
-        await settle(pilot, 2)
+    await settle(pilot, 2)
 
 
 def shown(pilot: "Pilot[None]") -> str:

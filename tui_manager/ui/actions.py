@@ -95,7 +95,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",
-        Group.LISTS, places=_OUTPUT | {Place.HOSTS},
+        Group.LISTS, places=_OUTPUT,
     ),
     Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of the selected one",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tui_manager.ui.link import Link
 
 _FOUND = 8  # hosts, and tasks, that are offered
-_NAME_SCORE = 0.4  # below a good match of an action's name
+_TEXT_SCORE = 0.1  # of an action whose help only says it
+_NAME_SCORE = 0.2  # of a host or task that is found by a label or target
 
 
 class ManagerProvider(Provider):
@@ -39,7 +40,9 @@ class ManagerProvider(Provider):
         """Actions by their words; hosts and tasks by their names."""
         matcher = self.matcher(query)
         for action in self._actions:
-            score = max(matcher.match(action.label), matcher.match(action.text))
+            score = matcher.match(action.label)
+            if not score and query.casefold() in action.text.casefold():
+                score = _TEXT_SCORE
             if score > 0:
                 yield Hit(score, self._label(action), self._run(action), action.label, action.text)
         if not isinstance(self.screen, MainScreen):
@@ -52,11 +55,13 @@ class ManagerProvider(Provider):
             return  # the header says it already
         for host in hosts.rows:
             text = f"{host_glyph(host).text} {safe_line(host.name)}"
-            yield Hit(_NAME_SCORE, Content(text), self._post(OpenHost(host.host_id, host.name)),
+            score = matcher.match(safe_line(host.name)) or _NAME_SCORE
+            yield Hit(score, Content(text), self._post(OpenHost(host.host_id, host.name)),
                       text, "Go to this host")  # fmt: skip
         for task in tasks.rows:
             text = f"{task_glyph(task).text} #{task.task_id} {safe_line(task.name)}"
-            yield Hit(_NAME_SCORE, Content(text), self._post(OpenTask(task.task_id)),
+            score = matcher.match(safe_line(task.name)) or _NAME_SCORE
+            yield Hit(score, Content(text), self._post(OpenTask(task.task_id)),
                       text, "Open this task")  # fmt: skip
 
     @staticmethod

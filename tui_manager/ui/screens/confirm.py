@@ -59,7 +59,7 @@ class ConfirmScreen(ModalScreen[bool]):
                 yield Label(line, markup=False)
             if question.typed:
                 yield Label(f"Type {question.typed}, the number of hosts, to go on:", classes="ask")
-                yield Input(id="number", compact=True, max_length=9)
+                yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")
             with Horizontal(classes="buttons"):
                 yield Button("No  esc", id="no", compact=True)
                 yield Button(
