@@ -33,7 +33,7 @@ def running() -> Running:
         operator: FakeOperator, size: tuple[int, int] = (120, 36), *, joined: bool = False
     ) -> AsyncIterator["Pilot[None]"]:
         app = DashboardApp(operator.open, joined=joined, now=operator.now)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             await settle(pilot)
             yield pilot
 

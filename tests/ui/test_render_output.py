@@ -85,8 +85,8 @@ def test_memory_is_bounded() -> None:
 def test_a_line_let_go_while_it_grew_starts_anew() -> None:
     slow, fast = Host("slow"), Host("fast")
     lines = OutputLines(lines_max=3)
-    lines.feed([slow.chunk(b"begun"), fast.chunk(b"1\n2\n3\n4\n"), slow.chunk(b" and ended\n")])
-    lines.feed([slow.chunk(b"next\n")])
+    lines.feed([slow.chunk(b"begun"), fast.chunk(b"1\n2\n3\n4\n")])
+    lines.feed([slow.chunk(b" and ended\n"), slow.chunk(b"next\n")])
     assert texts(lines) == ["4", " and ended", "next"]
 
 

@@ -85,6 +85,10 @@ class DashboardApp(App[None], inherit_bindings=False):
             self.register_theme(theme)
         self.theme = DARK.name
         self.switch_mode(Place.DASHBOARD)
+        # Behind the first paint: an operator that cannot be opened ends an app that stands.
+        self.call_after_refresh(self._start_watching)
+
+    def _start_watching(self) -> None:
         self._watcher = asyncio.create_task(self._watch())
 
     async def on_unmount(self) -> None:

@@ -132,6 +132,10 @@ class DashboardScreen(OutputKeys, MainScreen):
         """The focused table, else the tasks, whose output is shown."""
         return self.hosts if self.focused is self.hosts else self.tasks
 
+    def task_created(self, task_id: int) -> None:
+        """The newest task is the first."""
+        self.tasks.jump(str(task_id), 0)
+
     def chosen_tasks(self) -> list[Task]:
         selected = self.tasks.selected
         return self.tasks.marked or ([selected] if selected else [])

@@ -133,6 +133,7 @@ class NewTaskScreen(ModalScreen[int | None]):
         start = self.query_one("#start", Button)
         start.disabled = not (ready and hosts)
         start.label = f"Start on {count_of(hosts, 'host')}" if hosts else "Start"
+        start.refresh(layout=True)
 
     @on(Input.Submitted)
     def _next(self) -> None:

@@ -33,7 +33,7 @@ class SaveOutputScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The path and the buttons."""
-        with Vertical(id="save", classes="dialog") as dialog:
+        with Vertical(id="saving", classes="dialog") as dialog:
             dialog.border_title = "Save output"
             yield Label(safe_line(self.source.title), markup=False)
             yield Label("To the file:", classes="ask")

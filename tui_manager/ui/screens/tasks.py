@@ -37,6 +37,10 @@ class TasksScreen(MainScreen):
         if changes.tasks or changes.all_tasks:
             self.tasks.reload()
 
+    def task_created(self, task_id: int) -> None:
+        """The newest task is the first."""
+        self.tasks.jump(str(task_id), 0)
+
     def chosen_tasks(self) -> list[Task]:
         selected = self.tasks.selected
         return self.tasks.marked or ([selected] if selected else [])

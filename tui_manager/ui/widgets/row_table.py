@@ -163,7 +163,8 @@ class RowTable(RolePainter, ScrollView, Generic[Row], can_focus=True):
     def reload(self) -> None:
         """Reads the visible window again; calls while it is read fold into one."""
         self._stale = True
-        if not self._loading and self.is_mounted:
+        # Before the operator is open nothing can be read; its first facts say to read all.
+        if not self._loading and self.is_mounted and self.link.connected is not None:
             self._loading = True
             self._load()
 
@@ -234,7 +235,6 @@ class RowTable(RolePainter, ScrollView, Generic[Row], can_focus=True):
             self.reload()
 
     def on_resize(self) -> None:
-        """More rows may be seen."""
         self.reload()
 
     def on_click(self, event: events.Click) -> None:

@@ -1,0 +1,156 @@
+"""A manager that goes away, and hosts that mean no good."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.ui import feed
+from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.screens.dashboard import DashboardScreen
+
+HOSTILE = b"\x1b]0;owned\x07\x1b[2J[bold]not bold[/bold] \x1b[8mhidden\x1b[0m\xe2\x80\xae[red]\n"
+
+
+async def test_the_screen_says_that_the_manager_is_gone_and_comes_back(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "RETRY", 0.0)
+    async with running(fleet) as pilot:
+        fleet.end()
+        await settle(pilot)
+        assert "✘ The manager has ended. Trying again…" in shown(pilot)
+        fleet.revive()
+        await settle(pilot, 8)
+        assert "16/18 online" in shown(pilot)
+
+
+async def test_quit_works_without_a_manager(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        fleet.end()
+        await settle(pilot)
+        await press(pilot, "q")
+        assert pilot.app._exit
+
+
+async def test_an_error_is_said_once(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        fleet.failure = StorageError("The database is [locked].")
+        for _ in range(3):
+            fleet.change_host("web01", online=False)
+            await settle(pilot)
+        assert [note.message for note in pilot.app._notifications] == ["The database is [locked]."]
+        assert "The database is [locked]." in shown(pilot)
+
+
+async def test_an_operator_that_cannot_be_opened_ends_the_app_with_its_words() -> None:
+    fleet = FakeOperator()
+
+    class Failing:
+        async def __aenter__(self) -> FakeOperator:
+            raise StorageError("The database is from a newer version.")
+
+        async def __aexit__(self, *_: object) -> None:
+            return None
+
+    app = DashboardApp(Failing, now=fleet.now)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert app._exit
+    assert app.return_code == 1
+
+
+async def test_hostile_output_and_names_reach_the_screen_as_text(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "[red]x\x1b[2J\u202e"))
+    await fleet.start_task(task)
+    fleet.emit(fleet.execution(task, "web01"), HOSTILE)
+    async with running(fleet) as pilot:
+        text = shown(pilot)
+        assert "[bold]not bold[/bold] hidden<U+202E>[red]" in text
+        assert "#1 [red]x<U+202E>" in text
+        assert "owned" not in text
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+        await press(pilot, "enter", "c")
+        assert "[red]x" in shown(pilot)
+
+
+async def test_a_hundred_thousand_lines_and_characters_do_not_stall(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
+    await fleet.start_task(task)
+    execution = fleet.execution(task, "web01")
+    fleet.emit(execution, b"x" * 100_000 + b"\n")
+    fleet.emit(execution, b"".join(b"line %d\n" % number for number in range(100_000)))
+    async with running(fleet, (80, 24)) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        assert "line 99999" in shown(pilot)
+        assert len(screen.output.log_lines.lines) == 10_000
+        await press(pilot, "w")
+        assert "line 99999" in shown(pilot)
+
+
+async def test_rows_that_move_do_not_move_the_selection(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down")
+        await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "newer"))
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        assert (screen.tasks.list.key, screen.tasks.list.cursor) == ("5", 2)
+
+
+async def test_output_is_saved_as_it_was_stored(
+    fleet: FakeOperator, running: Running, tmp_path: Path
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "enter", "ctrl+s")
+        field = pilot.app.screen.query_one(Input)
+        assert field.value == "task-5-web03.log"
+        field.value = str(tmp_path / "out.log")
+        await press(pilot, "enter")
+        await pilot.app.workers.wait_for_complete()
+    saved = (tmp_path / "out.log").read_bytes()
+    assert saved.startswith(
+        b"Reading package lists...\rReading package lists... Done\n\x1b[1;31mE:"
+    )
+
+
+async def test_only_the_seen_rows_are_asked_for(running: Running) -> None:
+    fleet = FakeOperator()
+    for number in range(3_000):
+        fleet.add_host(f"n{number:04}")
+    async with running(fleet) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        assert len(screen.hosts.list.rows) < 200
+        await press(pilot, "tab", "tab", "end")
+        await settle(pilot)
+        assert "n2999" in shown(pilot)
+        assert screen.hosts.selected is not None
+        assert screen.hosts.selected.name == "n2999"
+        assert len(screen.hosts.list.rows) < 200
+
+
+async def test_a_slow_manager_is_marked_in_the_header(
+    fleet: FakeOperator, running: Running
+) -> None:
+    fleet.health = replace(fleet.health, storage_error="disk full")
+    status: ManagerStatus = await fleet.manager_status()
+    assert status.health.storage_error
+    async with running(fleet, (160, 48)) as pilot:
+        assert "storage fails" in shown(pilot)
+        await press(pilot, "4")
+        assert "✘ disk full" in shown(pilot)

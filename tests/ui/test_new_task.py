@@ -1,0 +1,79 @@
+"""The form: what it says while it is typed in, and what it makes."""
+
+from datetime import timedelta
+
+import pytest
+from textual.widgets import Button, Label
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.status import TaskStatus
+from tui_manager.ui.form_fields import FormFields, parse_timeout
+from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.screens.new_task import NewTaskScreen
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 3600),
+        ("90s", 90),
+        ("5m", 300),
+        ("1h", 3600),
+        ("1h30m", 5400),
+        ("2d", 172800),
+        ("45", 45),
+    ],
+)
+def test_timeouts(text: str, seconds: int) -> None:
+    assert parse_timeout(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["5x", "m", "-5", "1h;30", "inf"])
+def test_what_is_no_timeout(text: str) -> None:
+    with pytest.raises(InvalidInputError) as raised:
+        parse_timeout(text)
+    assert raised.value.field == "timeout"
+
+
+def test_empty_fields_are_not_wrong_yet() -> None:
+    assert FormFields().problems() == {}
+    problems = FormFields(command="true\0", name="n" * 300, timeout="8d").problems()
+    assert set(problems) == {"command", "name", "timeout"}
+
+
+async def test_it_counts_hosts_and_starts_on_them(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"role=web", "tab", *"uptime", "tab", *"up", "tab", *"5m")
+        text = shown(pilot)
+        assert "14 hosts, 1 offline   web[01-14]" in text
+        assert "Start on 14 hosts" in text
+        await press(pilot, "tab", "tab", "tab", "enter")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        assert screen.tasks.list.key == "7"
+    task = fleet.tasks[7]
+    assert task.row.status is TaskStatus.RUNNING
+    assert (task.row.name, task.row.host_count) == ("up", 14)
+    assert task.spec.commands[0].timeout == timedelta(minutes=5)
+
+
+async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "tab", "enter")
+    assert fleet.tasks[7].row.status is TaskStatus.PENDING
+
+
+async def test_what_is_wrong_stands_below_its_field(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"rolx=web", "tab", *"true", "tab", "tab", *"5x")
+        screen = pilot.app.screen
+        assert isinstance(screen, NewTaskScreen)
+        assert str(screen.query_one("#target-hint", Label).content) == "No host matches 'rolx=web'."
+        assert "like 90s" in str(screen.query_one("#timeout-hint", Label).content)
+        assert screen.query_one("#start", Button).disabled
+        assert screen.query_one("#save", Button).disabled
+        await press(pilot, "escape")
+    assert len(fleet.tasks) == 6
