@@ -233,6 +233,12 @@ async def test_the_palette_jumps_to_a_task(fleet: FakeOperator, running: Running
         assert screen.task_id == 4
 
 
+async def test_an_empty_fleet_shows_the_line_to_paste(running: Running) -> None:
+    async with running(FakeOperator(), (80, 24)) as pilot:
+        line = "tui-manager-agent run --manager 127.0.0.1:7443 --insecure --name NAME"
+        assert line in shown(pilot)
+
+
 async def test_the_theme_changes(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "t")

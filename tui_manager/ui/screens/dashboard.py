@@ -70,11 +70,8 @@ class DashboardScreen(OutputKeys, MainScreen):
         if source is not None and changes.touches(source.task_id):
             self.output.poll()
         status = self.link.status
-        self.output.teaching = (
-            no_hosts(status, self.output.size.width - 2)
-            if status is not None and not status.hosts_total
-            else ()
-        )
+        empty = status is not None and not status.hosts_total
+        self.output.teach(no_hosts(status, self.output.size.width - 2) if empty else ())
 
     # Panes.
 

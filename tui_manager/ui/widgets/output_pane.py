@@ -84,6 +84,12 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         self._laid_out()
         self.poll()
 
+    def teach(self, lines: tuple[Spans, ...]) -> None:
+        """What the pane says while it has no source."""
+        if lines != self.teaching:
+            self.teaching = lines
+            self.refresh()
+
     def poll(self) -> None:
         """Reads what has come; calls while it reads fold into one."""
         self._stale = True
