@@ -100,6 +100,22 @@ async def test_a_hundred_thousand_lines_and_characters_do_not_stall(running: Run
         assert "line 99999" in shown(pilot)
 
 
+async def test_an_earlier_commands_output_is_found_behind_a_later_flood(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("a"), CommandSpec("b"))))
+    await fleet.start_task(task)
+    fleet.emit(fleet.execution(task, "web01"), b"from the first\n")
+    fleet.finish(fleet.execution(task, "web01"), 1)
+    for number in range(1000):
+        fleet.emit(fleet.execution(task, "web01", 1), b"flood %d\n" % number)
+    async with running(fleet) as pilot:
+        await press(pilot, "enter")
+        await settle(pilot)
+        assert "from the first" in shown(pilot)
+        assert "flood" not in shown(pilot)
+
+
 async def test_rows_that_move_do_not_move_the_selection(
     fleet: FakeOperator, running: Running
 ) -> None:

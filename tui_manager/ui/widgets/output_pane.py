@@ -66,6 +66,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         self._stale = False
         self._reading = False
         self._read_once = False
+        self._from_start = False
         self._ends: list[int] = []  # rows up to and with each line
         self._heights: dict[OutputLine, tuple[int, int]] = {}  # revision and rows
         self._host_width = 0
@@ -78,7 +79,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         self.source = source
         self.log_lines = OutputLines()
         self._after, self._dropped, self._host_width = 0, 0, 0
-        self._read_once = False
+        self._read_once = self._from_start = False
         self._heights.clear()
         self.follow = True
         self._laid_out()
@@ -111,9 +112,8 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
     async def _read_source(self, source: Source) -> None:
         operator = self.link.operator
         for _ in range(ROUNDS):
-            chunks = await operator.follow_output(
-                source.task_id, self._after or -NEWEST, source.host_id
-            )
+            start = self._after or (0 if self._from_start else -NEWEST)
+            chunks = await operator.follow_output(source.task_id, start, source.host_id)
             if self.source is not source:
                 self._stale = True
                 return
@@ -121,8 +121,13 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
             if not chunks:
                 self._laid_out()
                 return
+            wanted = [chunk for chunk in chunks if self._belongs(chunk, source)]
+            if start < 0 and not wanted:
+                # The newest output is all of other commands on this host: it lies further back.
+                self._from_start = True
+                continue
             self._after = chunks[-1].position
-            self._feed([chunk for chunk in chunks if self._belongs(chunk, source)])
+            self._feed(wanted)
         self._stale = True
 
     @staticmethod
