@@ -89,7 +89,7 @@ async def _assemble(
     gauges.sessions = lambda: len(sessions)
     gauges.write_queue = lambda: database.waiting
     gauges.send_queue = lambda: sessions.waiting
-    gauges.database_bytes = lambda: database.path.stat().st_size
+    gauges.database_bytes = lambda: database.size
     return _Parts(
         manager_id=manager_id,
         database=database,

@@ -49,7 +49,7 @@ async def test_it_counts_hosts_and_starts_on_them(fleet: FakeOperator, running: 
         text = shown(pilot)
         assert "14 hosts, 1 offline   web[01-14]" in text
         assert "Start on 14 hosts" in text
-        await press(pilot, "tab", "tab", "tab", "enter")
+        await press(pilot, "enter", "enter")  # from the last field to Start, then press it
         await settle(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
@@ -62,7 +62,7 @@ async def test_it_counts_hosts_and_starts_on_them(fleet: FakeOperator, running: 
 
 async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "tab", "enter")
+        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "enter")
     assert fleet.tasks[7].row.status is TaskStatus.PENDING
 
 

@@ -37,6 +37,12 @@ class Database:
         """Units of work that wait for the writer."""
         return self._writer.waiting
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file and of the log that is not yet in it."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return sum(path.stat().st_size for path in (self.path, log) if path.exists())
+
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in a transaction, whole or not at all; see `Writer.write`."""
         return await self._writer.write(work)

@@ -66,7 +66,9 @@ class NewTaskScreen(ModalScreen[int | None]):
                 yield Input(id="timeout", compact=True, placeholder="1h  (90s, 5m, 1h30m, 2d)")
             yield Label("", id="timeout-hint", classes="hint", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Back  esc", id="back", compact=True)
+                back = Button("Back  esc", id="back", compact=True)
+                back.can_focus = False  # esc does it; tab goes to what makes the task
+                yield back
                 yield Button("Save", id="save", compact=True)
                 yield Button("Start", id="start", compact=True, variant="primary", disabled=True)
 
@@ -136,8 +138,12 @@ class NewTaskScreen(ModalScreen[int | None]):
         start.refresh(layout=True)
 
     @on(Input.Submitted)
-    def _next(self) -> None:
-        self.focus_next()
+    def _next(self, event: Input.Submitted) -> None:
+        start = self.query_one("#start", Button)
+        if event.input.id == "timeout" and not start.disabled:
+            start.focus()
+        else:
+            self.focus_next()
 
     @on(Button.Pressed, "#back")
     def action_close(self) -> None:
