@@ -97,6 +97,11 @@ def _parser() -> _Parser:
     _add_json(add("hosts", "list the hosts", state))
     _add_task_commands(add("task", "list, show, start or cancel tasks"), state)
     _add_output_options(add("output", "the raw bytes that a task printed", state))
+    check = add("check", "look for damage and contradictions in the database", state)
+    check.add_argument(
+        "file", metavar="FILE", nargs="?", help="a database, such as a backup, instead of the own"
+    )
+    _add_json(check)
     _add_json(add("config", "every setting, its value and where it came from", state, listen))
     return parser
 

@@ -68,6 +68,10 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
             from tui_manager.cli.show_config import run_config
 
             return run_config(config, as_json=options.json)
+        case "check":
+            from tui_manager.cli.check import run_check
+
+            return run_check(settings, options.file, as_json=options.json)
         case "run":
             from tui_manager.cli.run import run_command
 

@@ -117,6 +117,12 @@ def move(operation: Operation, status: Status, reason: Reason = Reason.NONE) -> 
     )
 
 
+def legal_states() -> frozenset[tuple[Status, Reason]]:
+    """Every pair of status and reason that a command host can have: waiting, or after a move."""
+    moved = {(end.status, reason) for end in TRANSITIONS.values() for reason in end.reasons}
+    return frozenset(moved | {(Status.PENDING, Reason.NONE)})
+
+
 class TaskOperation(StrEnum):
     """What can happen to a task."""
 

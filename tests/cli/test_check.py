@@ -1,0 +1,62 @@
+"""`tui-manager check` and its exit status."""
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tui_manager.cli.main import main
+from tui_manager.storage import meta
+from tui_manager.storage.database import FILE, open_database
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    """Of a manager that has run."""
+
+    async def make() -> None:
+        async with open_database(tmp_path / FILE) as database:
+            await database.write(lambda tx: meta.manager_id(tx, 0))
+
+    asyncio.run(make())
+    return tmp_path
+
+
+def _spoil(state_dir: Path) -> None:
+    with closing(sqlite3.connect(state_dir / FILE)) as connection:
+        connection.execute("DELETE FROM manager")
+        connection.commit()
+
+
+def test_a_sound_database_exits_with_0(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--state-dir", str(state_dir)]) == 0
+    assert capsys.readouterr().out == (
+        "0 tasks, 0 command hosts, 0 output bytes: no problem found\n"
+    )
+
+
+def test_findings_are_lines_and_exit_with_1(
+    state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _spoil(state_dir)
+    assert main(["check", "--state-dir", str(state_dir)]) == 1
+    said = capsys.readouterr()
+    assert said.out == "The table of the manager holds 0 rows; it must hold one.\n"
+    assert said.err == "tui-manager: 1 problem found\n"
+
+
+def test_json_names_each_finding(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _spoil(state_dir)
+    assert main(["check", str(state_dir / FILE), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found.keys() == {"database", "tasks", "command_hosts", "output_bytes", "findings"}
+    assert [item["check"] for item in found["findings"]] == ["managers"]
+
+
+def test_no_database_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--state-dir", str(tmp_path / "none")]) == 2
+    assert "There is no database" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,139 @@
+"""What `check` finds: each contradiction that is put into a sound database, and nothing else."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import Parts, failed, manager_parts, result, spec, totals
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.report import Output, Started
+from tui_manager.domain.status import Stream
+from tui_manager.storage import meta
+from tui_manager.storage.check import _SENTENCES, _SQL, check_database
+from tui_manager.storage.database import FILE
+
+
+async def _history(parts: Parts) -> None:
+    """Three tasks: one that completed with output and a gap, one that runs, one that waits."""
+    await parts.database.write(lambda tx: meta.manager_id(tx, 0))
+    one, two = await parts.connect("web01"), await parts.connect("web02")
+    await parts.started("web[01-02]", "first", "second")
+    runs = dict(parts.dispatcher.sent)
+    execution = runs[one.host_id].execution_id
+    await parts.report(
+        one.host_id,
+        Started(execution, timedelta(0)),
+        Output(execution, Stream.STDOUT, 0, b"hello\n"),
+        Output(execution, Stream.STDOUT, 6, b"", gap=10),
+        Output(execution, Stream.STDOUT, 16, b"world\n"),
+        result(execution, totals=totals(22)),
+    )
+    await parts.report(two.host_id, failed(runs[two.host_id].execution_id))
+    for _, run in await parts.send():
+        await parts.report(one.host_id, Started(run.execution_id, timedelta(0)))
+    await parts.started("web02", "third")
+    ((_, run),) = parts.dispatcher.sent[-1:]
+    await parts.report(two.host_id, result(run.execution_id))
+    await parts.tasks.create_task(spec("@all"))
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> Path:
+    async with manager_parts(tmp_path) as parts:
+        await _history(parts)
+    return tmp_path / FILE
+
+
+def _found(path: Path) -> set[str]:
+    return {finding.check for finding in check_database(path).findings}
+
+
+async def test_a_sound_database_is_clean_with_and_without_a_manager(tmp_path: Path) -> None:
+    async with manager_parts(tmp_path) as parts:
+        await _history(parts)
+        running = check_database(tmp_path / FILE)
+    assert running == check_database(tmp_path / FILE)
+    assert running.findings == ()
+    assert (running.tasks, running.command_hosts, running.output_bytes) == (3, 5, 22)
+
+
+def test_looking_leaves_no_trace(database: Path) -> None:
+    before = (sorted(database.parent.iterdir()), database.read_bytes(), database.stat().st_mtime)
+    check_database(database)
+    after = (sorted(database.parent.iterdir()), database.read_bytes(), database.stat().st_mtime)
+    assert before == after
+
+
+def test_no_database_is_an_error_and_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no database"):
+        check_database(tmp_path / FILE)
+    assert list(tmp_path.iterdir()) == []
+
+
+SPOILED: dict[str, str] = {
+    "managers": "DELETE FROM manager; INSERT INTO manager VALUES ('a', 1), ('b', 1)",
+    "task_counters": "UPDATE tasks SET running = running + 1 WHERE id = 1",
+    "command_counters": "UPDATE commands SET total = 7 WHERE id = 1",
+    "status_and_reason": "UPDATE command_hosts SET reason = 'signal' WHERE status = 'completed'",
+    "ended_without_time": "UPDATE command_hosts SET finished_at = NULL WHERE status = 'completed'",
+    "unended_with_time": "UPDATE command_hosts SET finished_at = 1 WHERE status = 'running'",
+    "running_unsent": "UPDATE command_hosts SET sent_at = NULL WHERE status = 'running'",
+    "wrong_command": "UPDATE command_hosts SET position = 5 WHERE id = 1",
+    "twice_on_a_host": "UPDATE command_hosts SET host = 1 WHERE command_id = 1",
+    "incomplete_task": "UPDATE tasks SET host_count = 9 WHERE id = 1",
+    "out_of_turn": "UPDATE command_hosts SET status = 'pending', ready = 0 WHERE position = 1",
+    "ended_task_unended_row": "UPDATE tasks SET status = 'failed', finished_at = 1 WHERE id = 1",
+    "running_task_all_ended": "UPDATE tasks SET status = 'running' WHERE id = 2",
+    "task_status": "UPDATE tasks SET status = 'failed' WHERE id = 2",
+    "task_times": "UPDATE tasks SET finished_at = NULL WHERE id = 2",
+    "output_hole": "DELETE FROM output_chunks WHERE gap > 0",
+    "output_size": "UPDATE command_hosts SET stdout_bytes = 23 WHERE stdout_bytes = 22",
+    "output_piece": "UPDATE output_chunks SET task_id = 2 WHERE gap > 0",
+    "foreign_key": "DELETE FROM hosts WHERE id = 2",
+    "schema": "DROP TRIGGER command_hosts_counted_in",
+}
+
+
+@pytest.mark.parametrize("check", SPOILED)
+def test_what_is_spoiled_is_found_and_named(database: Path, check: str) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(SPOILED[check])
+    checked = check_database(database)
+    assert check in {finding.check for finding in checked.findings}
+    for finding in checked.findings:
+        assert "{" not in finding.text
+        assert finding.text.endswith(".")
+
+
+def test_every_query_is_shown_to_find_something() -> None:
+    assert set(_SENTENCES) == set(_SQL) - {"sizes"}
+    assert set(_SENTENCES) <= set(SPOILED)
+
+
+def test_a_newer_schema_is_said_to_be_so(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    (finding,) = check_database(database).findings
+    assert finding.check == "schema"
+    assert "999" in finding.text
+
+
+def _scribble(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096 * 5)
+        file.write(b"\xff" * 3000)
+
+
+def _cut(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [_scribble, _cut])
+def test_damage_to_the_file_is_a_finding(database: Path, damage: Callable[[Path], None]) -> None:
+    damage(database)
+    assert "integrity" in _found(database)

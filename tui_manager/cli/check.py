@@ -1,0 +1,55 @@
+"""`tui-manager check`: is everything in the database as it must be?"""
+
+from pathlib import Path
+
+from tui_manager.cli.printing import note, one_line, write, write_json
+from tui_manager.settings import Settings
+from tui_manager.storage.check import Checked, check_database
+from tui_manager.storage.database import FILE
+
+CLEAN, FOUND = 0, 1
+_SHOWN = 100  # lines of one kind of finding
+
+
+def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
+    """Prints what must not be in the database, and returns the exit status.
+
+    Args:
+        file: a database to look at instead of the state folder's.
+    """
+    path = Path(file) if file else settings.state_dir / FILE
+    checked = check_database(path)
+    if as_json:
+        write_json(_shape(path, checked))
+    else:
+        _print(checked)
+    return FOUND if checked.findings else CLEAN
+
+
+def _shape(path: Path, checked: Checked) -> dict[str, object]:
+    return {
+        "database": str(path),
+        "tasks": checked.tasks,
+        "command_hosts": checked.command_hosts,
+        "output_bytes": checked.output_bytes,
+        "findings": [{"check": item.check, "text": item.text} for item in checked.findings],
+    }
+
+
+def _print(checked: Checked) -> None:
+    counts: dict[str, int] = {}
+    for finding in checked.findings:
+        counts[finding.check] = counts.get(finding.check, 0) + 1
+        if counts[finding.check] <= _SHOWN:
+            write(f"{one_line(finding.text)}\n")
+    for check, count in counts.items():
+        if count > _SHOWN:
+            write(f"… and {count - _SHOWN:,} more of {check}; --json prints all.\n")
+    if counts:
+        found = len(checked.findings)
+        note(f"{found:,} problem{'s' if found > 1 else ''} found")
+        return
+    write(
+        f"{checked.tasks:,} tasks, {checked.command_hosts:,} command hosts, "
+        f"{checked.output_bytes:,} output bytes: no problem found\n"
+    )

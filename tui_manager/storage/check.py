@@ -1,0 +1,145 @@
+"""Looks for what must not be in a database: damage, counters that lie, rows that contradict.
+
+What each query of `sql/check.sql` finds is said here in one sentence with its ids.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from tui_manager.domain.task import Counts
+from tui_manager.domain.transitions import legal_states
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.migrations import migrations
+from tui_manager.storage.queries import load
+from tui_manager.storage.read_only import read_only
+
+_SQL = load("check.sql")
+_COUNTERS = [item.name for item in fields(Counts)]
+_OF = "execution {execution_id} of task {task_id}"
+
+_SENTENCES: Mapping[str, str] = {
+    "managers": "The table of the manager holds {found} rows; it must hold one.",
+    "task_counters": "Counters of task {task_id} differ from a recount: {difference}.",
+    "command_counters": (
+        "Counters of command {position} of task {task_id} differ from a recount: {difference}."
+    ),
+    "status_and_reason": f"The status of {_OF} is {{status}} with the reason '{{reason}}', "
+    "which is no legal pair.",
+    "ended_without_time": f"The {_OF} is {{status}} without a time of its end.",
+    "unended_with_time": f"The {_OF} is {{status}} and has a time of its end.",
+    "running_unsent": f"The {_OF} is running, but was never sent or never started.",
+    "wrong_command": f"The {_OF} belongs to command {{of_position}} of task {{of_task}}.",
+    "twice_on_a_host": "Command {position} of task {task_id} stands {times} times on host row "
+    "{host}.",
+    "incomplete_task": "Task {task_id} has {found} command hosts; {commands} commands on "
+    "{host_count} hosts make another number.",
+    "out_of_turn": f"The {_OF} is pending with ready = {{ready}} behind a command that is "
+    "{before}.",
+    "ended_task_unended_row": "Task {task_id} is {status}, but {unended} of its command hosts have "
+    "not ended.",
+    "running_task_all_ended": "Task {task_id} is running, but all its command hosts have ended.",
+    "task_status": "Task {task_id} is {status} with {completed} of {total} completed.",
+    "task_times": "Task {task_id} is {status}, and its times say otherwise.",
+    "output_hole": f"Output of {_OF}, stream {{stream}}: a piece begins at {{begins}}, the one "
+    "before it ends at {expected}.",
+    "output_size": f"Output of {_OF}: {{stdout_bytes}} + {{stderr_bytes}} bytes are counted, "
+    "{stdout} + {stderr} are stored.",
+    "output_piece": f"Piece {{piece}} of the output of {_OF} is neither data nor a gap of that "
+    "task.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that must not be: the name of the check, and a sentence with ids."""
+
+    check: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at, and what was found; the sizes are 0 when they could not be read."""
+
+    tasks: int
+    command_hosts: int
+    output_bytes: int
+    findings: tuple[Finding, ...]
+
+
+def check_database(path: Path) -> Checked:
+    """Looks at everything in the database at `path`, which a manager may be using.
+
+    Raises:
+        NotFoundError: there is no such file.
+        StorageError: it cannot be read at all.
+    """
+    return read_only(path, _check)
+
+
+def _check(tx: Transaction) -> Checked:
+    findings = list(_damage(tx)) or list(_schema(tx))
+    if findings:  # nothing that is asked of such a database has a meaning
+        return Checked(0, 0, 0, tuple(findings))
+    findings += [finding for name in _SENTENCES for finding in _contradictions(tx, name)]
+    sizes = tx.execute(_SQL["sizes"]).fetchone()
+    return Checked(sizes["tasks"], sizes["command_hosts"], sizes["output_bytes"], tuple(findings))
+
+
+def _damage(tx: Transaction) -> Iterator[Finding]:
+    """What SQLite itself finds."""
+    try:
+        for (text,) in tx.execute("PRAGMA integrity_check").fetchall():
+            if text != "ok":
+                yield Finding("integrity", f"SQLite: {text}.")
+        for table, row, parent, _ in tx.execute("PRAGMA foreign_key_check").fetchall():
+            text = f"Row {row} of {table} speaks of a row of {parent} that is not there."
+            yield Finding("foreign_key", text)
+    except sqlite3.DatabaseError as error:
+        yield Finding("integrity", f"SQLite: {error}.")
+
+
+def _schema(tx: Transaction) -> Iterator[Finding]:
+    """Its version is one of ours, and nobody has changed tables, indexes or triggers."""
+    known = migrations()
+    version = tx.execute("PRAGMA user_version").fetchone()[0]
+    if not 0 < version <= len(known):
+        text = f"The schema is number {version}; this program knows 1 to {len(known)}."
+        yield Finding("schema", text)
+        return
+    with sqlite3.connect(":memory:") as ours:
+        for _, sql in known[:version]:
+            ours.executescript(sql)
+    expected, found = _objects(ours), _objects(tx)
+    ours.close()
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            what = "is missing" if name not in found else "is not that of this program"
+            yield Finding("schema", f"{name} of the schema {what}.")
+
+
+def _objects(tx: Transaction) -> dict[str, str]:
+    query = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    return {f"The {kind} {name}": sql for kind, name, sql in tx.execute(query)}
+
+
+def _contradictions(tx: Transaction, name: str) -> Iterator[Finding]:
+    """What one query of `sql/check.sql` finds."""
+    legal = json.dumps(sorted(legal_states()))
+    values = {"legal": legal} if ":legal" in _SQL[name] else {}
+    for row in tx.execute(_SQL[name], values):
+        facts = {key: row[key] for key in row.keys()}  # noqa: SIM118
+        if "counted" in facts:
+            facts["difference"] = _difference(json.loads(row["stored"]), json.loads(row["counted"]))
+        yield Finding(name, _SENTENCES[name].format(**facts))
+
+
+def _difference(stored: list[int], counted: list[int]) -> str:
+    return ", ".join(
+        f"{name} {one} instead of {other}"
+        for name, one, other in zip(_COUNTERS, stored, counted, strict=True)
+        if one != other
+    )

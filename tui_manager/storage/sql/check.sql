@@ -1,0 +1,137 @@
+-- name: sizes
+-- What was looked at.
+SELECT (SELECT count(*) FROM tasks) AS tasks, count(*) AS command_hosts,
+    coalesce(sum(stdout_bytes + stderr_bytes), 0) AS output_bytes
+FROM command_hosts;
+
+-- name: managers
+-- The database belongs to one manager.
+SELECT count(*) AS found FROM manager HAVING found <> 1;
+
+-- name: task_counters
+-- Counters of a task against a recount.
+SELECT t.id AS task_id, json_array(t.total, t.pending, t.running, t.completed, t.failed, t.timeout,
+        t.canceled, t.skipped) AS stored, coalesce(c.counted, '[0,0,0,0,0,0,0,0]') AS counted
+FROM tasks AS t LEFT JOIN (
+    SELECT task_id, json_array(count(*), sum(status = 'pending'), sum(status = 'running'),
+        sum(status = 'completed'), sum(status = 'failed'), sum(status = 'timeout'),
+        sum(status = 'canceled'), sum(status = 'skipped')) AS counted
+    FROM command_hosts GROUP BY task_id) AS c ON c.task_id = t.id
+WHERE stored <> coalesce(c.counted, '[0,0,0,0,0,0,0,0]') ORDER BY t.id;
+
+-- name: command_counters
+-- Counters of a command against a recount.
+SELECT k.task_id, k.position, json_array(k.total, k.pending, k.running, k.completed, k.failed,
+        k.timeout, k.canceled, k.skipped) AS stored,
+    coalesce(c.counted, '[0,0,0,0,0,0,0,0]') AS counted
+FROM commands AS k LEFT JOIN (
+    SELECT command_id, json_array(count(*), sum(status = 'pending'), sum(status = 'running'),
+        sum(status = 'completed'), sum(status = 'failed'), sum(status = 'timeout'),
+        sum(status = 'canceled'), sum(status = 'skipped')) AS counted
+    FROM command_hosts GROUP BY command_id) AS c ON c.command_id = k.id
+WHERE stored <> coalesce(c.counted, '[0,0,0,0,0,0,0,0]') ORDER BY k.id;
+
+-- name: status_and_reason
+-- Pairs that no move leads to; `legal` is a JSON array of pairs.
+SELECT ch.task_id, ch.execution_id, ch.status, ch.reason FROM command_hosts AS ch
+WHERE (ch.status, ch.reason) NOT IN (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:legal))
+ORDER BY ch.id;
+
+-- name: ended_without_time
+-- Ended command hosts have finished_at.
+SELECT task_id, execution_id, status FROM command_hosts
+WHERE status NOT IN ('pending', 'running') AND finished_at IS NULL ORDER BY id;
+
+-- name: unended_with_time
+-- Those that have not ended have none.
+SELECT task_id, execution_id, status FROM command_hosts
+WHERE status IN ('pending', 'running') AND finished_at IS NOT NULL ORDER BY id;
+
+-- name: running_unsent
+-- What runs was sent, and started at some time.
+SELECT task_id, execution_id FROM command_hosts
+WHERE status = 'running' AND (sent_at IS NULL OR started_at IS NULL) ORDER BY id;
+
+-- name: wrong_command
+-- A command host stands in the task, and at the place, of its command.
+SELECT ch.task_id, ch.execution_id, k.task_id AS of_task, k.position AS of_position
+FROM command_hosts AS ch JOIN commands AS k ON k.id = ch.command_id
+WHERE ch.task_id <> k.task_id OR ch.position <> k.position ORDER BY ch.id;
+
+-- name: twice_on_a_host
+-- A command stands once on each host.
+SELECT task_id, position, host, count(*) AS times FROM command_hosts
+GROUP BY command_id, host HAVING times > 1;
+
+-- name: incomplete_task
+-- A started task has one command host for each of its commands on each of its hosts.
+SELECT t.id AS task_id, t.host_count, c.commands, count(ch.id) AS found
+FROM tasks AS t JOIN (SELECT task_id, count(*) AS commands FROM commands GROUP BY task_id) AS c
+    ON c.task_id = t.id
+LEFT JOIN command_hosts AS ch ON ch.task_id = t.id
+GROUP BY t.id HAVING found <> t.host_count * c.commands;
+
+-- name: out_of_turn
+-- A waiting command of a running task is ready when its turn has come, and only then.
+SELECT task_id, execution_id, position, ready, before FROM (
+    SELECT ch.id, ch.task_id, ch.execution_id, ch.position, ch.status, ch.ready,
+        lag(ch.status) OVER (PARTITION BY ch.task_id, ch.host ORDER BY ch.position) AS before
+    FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id WHERE t.status = 'running')
+WHERE status = 'pending' AND (
+    (position = 0 OR before = 'completed') <> ready
+    OR before NOT IN ('completed', 'pending', 'running')) ORDER BY id;
+
+-- name: ended_task_unended_row
+-- An ended task has ended command hosts only.
+SELECT t.id AS task_id, t.status, count(*) AS unended
+FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+WHERE ch.status IN ('pending', 'running') AND t.status IN ('completed', 'failed', 'canceled')
+GROUP BY t.id;
+
+-- name: running_task_all_ended
+-- A running task has something that has not ended.
+SELECT t.id AS task_id FROM tasks AS t
+WHERE t.status = 'running' AND NOT EXISTS (
+    SELECT 1 FROM command_hosts AS ch WHERE ch.task_id = t.id AND ch.status IN ('pending', 'running'));
+
+-- name: task_status
+-- completed means that all did; failed that some did not, or none was cancelled.
+SELECT t.id AS task_id, t.status, count(*) AS total, sum(ch.status = 'completed') AS completed
+FROM tasks AS t JOIN command_hosts AS ch ON ch.task_id = t.id
+WHERE t.status IN ('completed', 'failed')
+GROUP BY t.id HAVING (t.status = 'completed') <> (completed = total);
+
+-- name: task_times
+-- Times and status of a task belong together.
+SELECT id AS task_id, status FROM tasks
+WHERE (finished_at IS NULL) <> (status IN ('pending', 'running'))
+    OR (started_at IS NULL AND status NOT IN ('pending', 'canceled'))
+    OR (started_at IS NOT NULL AND status = 'pending')
+    OR (cancel_requested_at IS NULL AND status = 'canceled') ORDER BY id;
+
+-- name: output_hole
+-- Each piece of output begins where the one before it ends; what is gone is a counted gap.
+SELECT ch.task_id, ch.execution_id, o.stream, o.begins, o.before AS expected FROM (
+    SELECT command_host_id, stream, "offset" AS begins,
+        lag("offset" + gap + length(data), 1, 0)
+            OVER (PARTITION BY command_host_id, stream ORDER BY "offset") AS before
+    FROM output_chunks) AS o JOIN command_hosts AS ch ON ch.id = o.command_host_id
+WHERE o.begins <> o.before;
+
+-- name: output_size
+-- What is stored of each stream against the counts of its command host.
+SELECT ch.task_id, ch.execution_id, ch.stdout_bytes, coalesce(o.stdout, 0) AS stdout,
+    ch.stderr_bytes, coalesce(o.stderr, 0) AS stderr
+FROM command_hosts AS ch LEFT JOIN (
+    SELECT command_host_id, sum(CASE stream WHEN 1 THEN gap + length(data) END) AS stdout,
+        sum(CASE stream WHEN 2 THEN gap + length(data) END) AS stderr
+    FROM output_chunks GROUP BY command_host_id) AS o ON o.command_host_id = ch.id
+WHERE ch.stdout_bytes <> coalesce(o.stdout, 0) OR ch.stderr_bytes <> coalesce(o.stderr, 0)
+ORDER BY ch.id;
+
+-- name: output_piece
+-- A piece holds data or a gap, and stands in the task of its command host.
+SELECT o.id AS piece, ch.task_id, ch.execution_id
+FROM output_chunks AS o JOIN command_hosts AS ch ON ch.id = o.command_host_id
+WHERE o.task_id <> ch.task_id OR o.gap < 0 OR (o.gap > 0) = (length(o.data) > 0) ORDER BY o.id;
