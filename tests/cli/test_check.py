@@ -60,3 +60,15 @@ def test_no_database_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["check", "--state-dir", str(tmp_path / "none")]) == 2
     assert "There is no database" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def test_a_backup_passes_the_check(
+    state_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = str(tmp_path / "copy.db")
+    assert main(["backup", copy, "--state-dir", str(state_dir)]) == 0
+    assert capsys.readouterr().out.startswith(f"{copy}: ")
+    assert main(["check", copy]) == 0
+    assert main(["backup", copy, "--state-dir", str(state_dir)]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert main(["backup", copy, "--state-dir", str(state_dir), "--force"]) == 0

@@ -102,6 +102,9 @@ def _parser() -> _Parser:
         "file", metavar="FILE", nargs="?", help="a database, such as a backup, instead of the own"
     )
     _add_json(check)
+    backup = add("backup", "copy the database to a file, also while a manager runs", state)
+    backup.add_argument("file", metavar="FILE", help="where to; its folder must be there")
+    backup.add_argument("--force", action="store_true", help="overwrite FILE")
     _add_json(add("config", "every setting, its value and where it came from", state, listen))
     return parser
 

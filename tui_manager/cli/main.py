@@ -72,6 +72,10 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
             from tui_manager.cli.check import run_check
 
             return run_check(settings, options.file, as_json=options.json)
+        case "backup":
+            from tui_manager.cli.backup import run_backup
+
+            return run_backup(settings, options.file, force=options.force)
         case "run":
             from tui_manager.cli.run import run_command
 

@@ -1,0 +1,132 @@
+"""A backup is one consistent state, made while a manager writes; half of one is never left."""
+
+import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.manager_parts import manager_parts, result
+from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
+from tui_manager.storage import meta
+from tui_manager.storage.backup import back_up
+from tui_manager.storage.check import check_database
+from tui_manager.storage.database import FILE, open_database
+
+
+@pytest.fixture
+async def source(tmp_path: Path) -> Path:
+    """A database that no program has open."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    async with open_database(folder / FILE) as database:
+        await database.write(lambda tx: meta.manager_id(tx, 0))
+    return folder / FILE
+
+
+async def test_a_copy_made_while_a_manager_writes_is_sound(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    async with manager_parts(state) as parts:
+        await parts.database.write(lambda tx: meta.manager_id(tx, 0))
+        host = await parts.connect("web01")
+
+        async def work() -> None:
+            for _ in range(60):
+                await parts.started("web01", "first", "second")
+                for _, run in parts.dispatcher.sent[-1:]:
+                    await parts.report(host.host_id, result(run.execution_id))
+
+        working = asyncio.create_task(work())
+        for number in range(3):
+            await asyncio.sleep(0)
+            await asyncio.to_thread(back_up, state / FILE, tmp_path / f"{number}.db")
+        await working
+        await asyncio.to_thread(back_up, state / FILE, tmp_path / "3.db")
+        whole = check_database(state / FILE)
+    copies = [check_database(tmp_path / f"{number}.db") for number in range(4)]
+    assert [copy.findings for copy in copies] == [()] * 4
+    assert copies[0].tasks <= copies[1].tasks <= copies[2].tasks <= copies[3].tasks
+    assert copies[3] == whole
+
+
+async def test_a_copy_is_one_private_file_that_a_manager_opens(
+    source: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy" / FILE
+    copy.parent.mkdir()
+    assert back_up(source, copy) == copy.stat().st_size
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert list(copy.parent.iterdir()) == [copy]
+    async with open_database(copy) as database:
+        found = await database.write(lambda tx: meta.manager_id(tx, 1))
+    async with open_database(source) as database:
+        assert found == await database.write(lambda tx: meta.manager_id(tx, 2))
+
+
+def test_nothing_is_overwritten_unless_it_is_said(source: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    copy.write_text("mine")
+    with pytest.raises(InvalidInputError, match="there already"):
+        back_up(source, copy)
+    assert copy.read_text() == "mine"
+    back_up(source, copy, overwrite=True)
+    assert check_database(copy).findings == ()
+
+
+def test_the_database_itself_is_never_overwritten(source: Path) -> None:
+    before = source.read_bytes()
+    with pytest.raises(InvalidInputError, match="the database itself"):
+        back_up(source, source, overwrite=True)
+    assert source.read_bytes() == before
+
+
+def test_a_file_that_a_program_uses_is_left_alone(source: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(copy)) as used:
+        used.execute("PRAGMA journal_mode = WAL")
+        used.execute("CREATE TABLE theirs (x)")
+        with pytest.raises(InvalidInputError, match="uses"):
+            back_up(source, copy, overwrite=True)
+
+
+def test_what_cannot_be_done_is_said_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no database"):
+        back_up(tmp_path / "none.db", tmp_path / "copy.db")
+    with pytest.raises(StorageError, match="No such file or directory"):
+        back_up(source, tmp_path / "missing" / "copy.db")
+    with pytest.raises(InvalidInputError, match="folder"):
+        back_up(source, tmp_path)
+    assert sorted(tmp_path.iterdir()) == [source.parent]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sqlite3.connect
+
+    def small(path: Any, **given: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = real(path, **given)
+        if str(path).endswith(".partial"):
+            connection.execute("PRAGMA max_page_count = 2")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(StorageError, match="disk is full"):
+        back_up(source, tmp_path / "copy.db")
+    assert sorted(tmp_path.iterdir()) == [source.parent]
+
+
+def test_a_disk_that_fills_at_the_sync_is_said_and_leaves_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="No space left"):
+        back_up(source, tmp_path / "copy.db")
+    assert sorted(tmp_path.iterdir()) == [source.parent]
