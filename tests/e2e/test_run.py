@@ -154,3 +154,18 @@ def test_everything_is_there_after_a_restart(machine: Machine) -> None:
     assert [host["name"] for host in machine.json("hosts")] == ["h1"]
     machine.agent("h1")
     machine.wait_until_online("h1")
+
+
+def test_a_task_waits_for_a_host_that_comes_back(machine: Machine) -> None:
+    machine.serve()
+    (agent,) = machine.agents("web01")
+    agent.stop()
+    machine.wait_for("web01 to be offline", lambda: not machine.json("hosts")[0]["online"])
+    done = machine.run("run", "web01", "--offline", "wait", "--detach", "--", "echo back")
+    task_id = int(done.out)
+    assert machine.task(task_id)["status"] == "running"
+    shown = machine.run("task", "show", str(task_id)).out.decode()
+    assert "waits up to 1h for a host that is away" in shown
+    machine.agent("web01")
+    machine.wait_for_task(task_id, "completed")
+    assert machine.run("output", str(task_id)).out == b"back\n"

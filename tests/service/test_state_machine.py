@@ -18,7 +18,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.support.manager_parts import Parts, counters_differ, greeting, manager_parts, spec
+from tests.support.manager_parts import Parts, greeting, manager_parts, spec
+from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.report import Held, HeldState, Output, Result, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
@@ -26,6 +27,7 @@ from tui_manager.domain.task import CommandHost, Task, ended_task_status
 from tui_manager.domain.transitions import TASK_TRANSITIONS, TRANSITIONS
 from tui_manager.domain.window import Window
 from tui_manager.service.hosts import OpenedSession
+from tui_manager.storage.check import contradictions
 
 Executions = MultipleResults[tuple[str, str]]
 NAMES = ("web01", "web02")
@@ -94,10 +96,11 @@ class TaskMachine(RuleBasedStateMachine):
         self._sessions[name], self._host_ids[name] = opened, opened.host_id
         self.parts.hosts.session_ready(opened.host_id)
 
-    @rule(target=tasks, commands=st.integers(1, 3))
-    def create(self, commands: int) -> int:
+    @rule(target=tasks, commands=st.integers(1, 3), offline=st.sampled_from(Offline))
+    def create(self, commands: int, offline: Offline) -> int:
         texts = [f"step {number}" for number in range(commands)]
-        return self._loop.run_until_complete(self.parts.tasks.create_task(spec("@all", *texts)))
+        given = spec("@all", *texts, offline=offline, delivery_timeout=timedelta(seconds=500))
+        return self._loop.run_until_complete(self.parts.tasks.create_task(given))
 
     @rule(target=executions, task_id=tasks)
     def start(self, task_id: int) -> Executions:
@@ -170,7 +173,7 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_holds(self) -> None:
-        assert self._loop.run_until_complete(self.parts.database.read(counters_differ)) == []
+        assert self._loop.run_until_complete(self.parts.database.read(contradictions)) == []
         page = self._loop.run_until_complete(self.parts.tasks.list_tasks(Window(limit=1000)))
         for task in page.rows:
             self._look_at(task)

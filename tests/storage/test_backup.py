@@ -31,7 +31,6 @@ async def test_a_copy_made_while_a_manager_writes_is_sound(tmp_path: Path) -> No
     state = tmp_path / "state"
     state.mkdir()
     async with manager_parts(state) as parts:
-        await parts.database.write(lambda tx: meta.manager_id(tx, 0))
         host = await parts.connect("web01")
 
         async def work() -> None:

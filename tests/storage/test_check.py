@@ -12,14 +12,12 @@ from tests.support.manager_parts import Parts, failed, manager_parts, result, sp
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Stream
-from tui_manager.storage import meta
 from tui_manager.storage.check import _SENTENCES, _SQL, check_database
 from tui_manager.storage.database import FILE
 
 
 async def _history(parts: Parts) -> None:
     """Three tasks: one that completed with output and a gap, one that runs, one that waits."""
-    await parts.database.write(lambda tx: meta.manager_id(tx, 0))
     one, two = await parts.connect("web01"), await parts.connect("web02")
     await parts.started("web[01-02]", "first", "second")
     runs = dict(parts.dispatcher.sent)

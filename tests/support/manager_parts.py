@@ -30,7 +30,7 @@ from tui_manager.service.limits import Limits
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
-from tui_manager.storage import hosts
+from tui_manager.storage import hosts, meta
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import FILE, Database, open_database
 
@@ -102,9 +102,9 @@ class Parts:
             pass
         return self.dispatcher.sent[before:]
 
-    async def started(self, target: str, *texts: str) -> int:
+    async def started(self, target: str, *texts: str, **given: Any) -> int:
         """A task that has been created, started and handed out."""
-        task_id = await self.tasks.create_task(spec(target, *texts))
+        task_id = await self.tasks.create_task(spec(target, *texts, **given))
         await self.tasks.start_task(task_id)
         await self.send()
         return task_id
@@ -154,10 +154,10 @@ def greeting(name: str, **given: Any) -> Greeting:
     return Greeting(**{**values, **given, "held": held})
 
 
-def spec(target: str, *texts: str) -> TaskSpec:
+def spec(target: str, *texts: str, **given: Any) -> TaskSpec:
     """A task of some commands."""
     commands = tuple(CommandSpec(text) for text in (texts or ("true",)))
-    return TaskSpec(target=target, commands=commands, created_by="ana@pts/3")
+    return TaskSpec(target=target, commands=commands, created_by="ana@pts/3", **given)
 
 
 def result(
@@ -192,6 +192,7 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
     given = Limits(**{"free_disk": 0, **limits})
     dispatcher = RecordingDispatcher()
     async with open_database(folder / FILE) as database:
+        await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
         directory.load(await database.read(hosts.all_hosts), clock.monotonic())
         dispatch = Dispatch(database, dispatcher, directory, feed, statistics, clock, given)
         yield Parts(

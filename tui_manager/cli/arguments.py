@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from tui_manager import __version__
 from tui_manager.cli.values import DURATION_FORMS, format_duration
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import TIMEOUT_DEFAULT
@@ -138,7 +139,8 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.usage = (
         f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
-        "                       [--cwd DIR] [--timeout S] [--state-dir D]\n"
+        "                       [--cwd DIR] [--timeout S] [--offline fail|wait]\n"
+        "                       [--delivery-timeout S] [--state-dir D]\n"
         "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
     )
     run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
@@ -158,6 +160,21 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         metavar="S",
         default=format_duration(TIMEOUT_DEFAULT),
         help=f"after which the command is killed, 1s to 7d: {DURATION_FORMS} (default %(default)s)",
+    )
+    run.add_argument(
+        "--offline",
+        type=Offline,
+        choices=tuple(Offline),
+        metavar="|".join(Offline),
+        default=Offline.FAIL,
+        help="what becomes of a host that is offline: it fails at once, or the task waits for it "
+        "(default %(default)s)",
+    )
+    run.add_argument(
+        "--delivery-timeout",
+        metavar="S",
+        help="with --offline wait, how long a host may take to begin a command whose turn has "
+        f"come, 1s to 30d (default {format_duration(DELIVERY_TIMEOUT)})",
     )
     mode = run.add_mutually_exclusive_group()
     for name, text in (

@@ -13,6 +13,7 @@ from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.cli.summary import count_words
 from tui_manager.cli.values import format_duration, parse_duration, parse_pairs
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -41,13 +42,9 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         raise InvalidInputError(
             "command", "There is no command; put it behind `--`: run TARGET -- COMMAND."
         )
-    try:
-        timeout = parse_duration(options.timeout)
-    except ValueError as error:
-        raise InvalidInputError("timeout", f"--timeout {options.timeout}: {error}.") from error
     command = CommandSpec(
         text=" ".join(options.command_words),
-        timeout=timeout,
+        timeout=_duration("timeout", options.timeout),
         parameters=parse_pairs("param", options.param),
         environment=parse_pairs("env", options.env),
         cwd=options.cwd,
@@ -58,7 +55,24 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         name=options.name,
         description=options.description,
         created_by=this_actor(),
+        offline=options.offline,
+        delivery_timeout=_delivery_timeout(options),
     )
+
+
+def _delivery_timeout(options: argparse.Namespace) -> timedelta:
+    if options.delivery_timeout is None:
+        return DELIVERY_TIMEOUT
+    if options.offline is not Offline.WAIT:
+        raise InvalidInputError("delivery-timeout", "--delivery-timeout needs --offline wait.")
+    return _duration("delivery-timeout", options.delivery_timeout)
+
+
+def _duration(option: str, text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise InvalidInputError(option, f"--{option} {text}: {error}.") from error
 
 
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:

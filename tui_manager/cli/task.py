@@ -8,6 +8,7 @@ from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
 from tui_manager.cli.shapes import command_host_shape, task_shape
 from tui_manager.cli.summary import count_words, outcome
 from tui_manager.cli.values import format_duration
+from tui_manager.domain.delivery import Offline
 from tui_manager.domain.task import Command, CommandHost, Task, TaskDetail
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
@@ -93,10 +94,17 @@ def _heading(detail: TaskDetail) -> str:
         ("About", task.description),
         ("Created", f"{local_time(task.created_at)} {task.created_by}"),
         ("Started", local_time(task.started_at)),
+        ("Offline", _offline(task)),
         ("Finished", local_time(task.finished_at)),
         *((f"Command {command.index}", _command(command)) for command in detail.commands),
     ]
     return "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
+
+
+def _offline(task: Task) -> str:
+    if task.offline is Offline.FAIL:
+        return ""
+    return f"waits up to {format_duration(task.delivery_timeout)} for a host that is away"
 
 
 def _command(command: Command) -> str:

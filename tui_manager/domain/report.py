@@ -130,7 +130,11 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One command for one host, ready to be sent."""
+    """One command for one host, ready to be sent.
+
+    Attributes:
+        start_before: from now until the host must have begun it; None for no limit.
+    """
 
     execution_id: str
     text: str
@@ -139,6 +143,7 @@ class Run:
     timeout: timedelta
     kill_grace: timedelta
     output_limit: int
+    start_before: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

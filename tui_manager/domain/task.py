@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 
@@ -92,6 +93,9 @@ class TaskSpec:
         target: the TARGET notation; resolved, and frozen, when the task starts.
         name: what people call it; empty for the first line of the first command.
         created_by: who asked, `user@terminal`, as the client states it.
+        offline: what becomes of commands whose host is offline when their turn comes.
+        delivery_timeout: with WAIT, from a command's turn on a host until the host must have
+            begun it, 1 s to 30 d.
     """
 
     target: str
@@ -99,6 +103,8 @@ class TaskSpec:
     name: str = ""
     description: str = ""
     created_by: str = ""
+    offline: Offline = Offline.FAIL
+    delivery_timeout: timedelta = DELIVERY_TIMEOUT
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
@@ -114,6 +120,7 @@ class TaskSpec:
             raise InvalidInputError(
                 "description", f"A description has at most {DESCRIPTION_LENGTH} characters."
             )
+        check_delivery_timeout(self.delivery_timeout)
         for command in self.commands:
             command.check()
 
@@ -203,6 +210,8 @@ class Task:
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
+    offline: Offline = Offline.FAIL
+    delivery_timeout: timedelta = DELIVERY_TIMEOUT
 
     @property
     def canceling(self) -> bool:

@@ -1,7 +1,10 @@
 """Tasks, commands and command hosts between the wire and the domain."""
 
+from datetime import timedelta
+
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import (
@@ -49,9 +52,13 @@ REASONS = {
     Reason.EARLIER_FAILED: wire.REASON_EARLIER_FAILED,
     Reason.BUDGET_SPENT: wire.REASON_BUDGET_SPENT,
 }
+OFFLINE_POLICIES = {
+    Offline.FAIL: wire.OFFLINE_POLICY_FAIL,
+    Offline.WAIT: wire.OFFLINE_POLICY_WAIT,
+}
 
 # Fields of the wire that the domain has no place for yet: what they ask for would not happen.
-_TASK_LATER = ("batches", "max_concurrency", "max_errors", "delivery_timeout")
+_TASK_LATER = ("batches", "max_concurrency", "max_errors")
 _COMMAND_LATER = ("secrets", "run_as_user", "priority")
 
 
@@ -62,14 +69,14 @@ def spec_to_wire(spec: TaskSpec) -> wire.TaskSpec:
         name=spec.name,
         description=spec.description,
         created_by=spec.created_by,
+        offline=OFFLINE_POLICIES[spec.offline],
+        delivery_timeout=duration(spec.delivery_timeout),
     )
 
 
 def spec_from_wire(message: wire.TaskSpec) -> TaskSpec:
     """Raises InvalidInputError for what this manager cannot do yet."""
     _refuse(message, _TASK_LATER)
-    if message.offline not in (wire.OFFLINE_POLICY_UNSPECIFIED, wire.OFFLINE_POLICY_FAIL):
-        raise InvalidInputError("offline", "This manager cannot wait for offline hosts.")
     for command in message.commands:
         _refuse(command, _COMMAND_LATER)
     return TaskSpec(
@@ -78,7 +85,21 @@ def spec_from_wire(message: wire.TaskSpec) -> TaskSpec:
         name=message.name,
         description=message.description,
         created_by=message.created_by,
+        offline=_offline_from_wire(message.offline),
+        delivery_timeout=_delivery_timeout(message),
     )
+
+
+def _offline_from_wire(policy: wire.OfflinePolicy.ValueType) -> Offline:
+    if policy == wire.OFFLINE_POLICY_UNSPECIFIED:
+        return Offline.FAIL
+    return word(OFFLINE_POLICIES, policy)
+
+
+def _delivery_timeout(message: wire.TaskSpec | wire.Task) -> timedelta:
+    if message.HasField("delivery_timeout"):
+        return message.delivery_timeout.ToTimedelta()
+    return DELIVERY_TIMEOUT
 
 
 def _refuse(message: wire.TaskSpec | wire.CommandSpec, later: tuple[str, ...]) -> None:
@@ -148,6 +169,8 @@ def task_to_wire(task: Task) -> wire.Task:
         started_at=timestamp(task.started_at),
         finished_at=timestamp(task.finished_at),
         cancel_requested_at=timestamp(task.cancel_requested_at),
+        offline=OFFLINE_POLICIES[task.offline],
+        delivery_timeout=duration(task.delivery_timeout),
     )
 
 
@@ -168,6 +191,8 @@ def task_from_wire(message: wire.Task) -> Task:
         cancel_requested_at=(
             instant(message.cancel_requested_at) if has("cancel_requested_at") else None
         ),
+        offline=_offline_from_wire(message.offline),
+        delivery_timeout=_delivery_timeout(message),
     )
 
 

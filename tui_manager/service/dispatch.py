@@ -15,7 +15,7 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
 from tui_manager.service.statistics import Statistics
-from tui_manager.storage import command_hosts
+from tui_manager.storage import command_hosts, tasks
 from tui_manager.storage.command_hosts import Claimed
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
@@ -142,12 +142,14 @@ class Dispatch:
         return True
 
     async def _give_up(self, refused: list[tuple[int, Claimed]]) -> None:
-        """What could not be handed over has failed; nothing else has."""
+        """What could not be handed over waits again if its task waits, and else has failed."""
 
         def work(tx: Transaction) -> None:
             now = self._clock.stamp()
             for host, command in refused:
-                if command_hosts.give_up_sending(tx, command.row_id, OFFLINE, now):
+                if command.waits:
+                    _wait_again(tx, command, now)
+                elif command_hosts.give_up_sending(tx, command.row_id, OFFLINE, now):
                     failed = CommandHostStatus.FAILED
                     moves.go_on(tx, command.task_id, host, command.position, failed, now)
             for task_id in {command.task_id for _, command in refused}:
@@ -155,3 +157,10 @@ class Dispatch:
 
         await self._database.write(work)
         self._feed.publish(Changes(tasks=frozenset(item.task_id for _, item in refused)))
+
+
+def _wait_again(tx: Transaction, command: Claimed, now: int) -> None:
+    """The next session of the host gets it, unless an operator has cancelled it meanwhile."""
+    command_hosts.mark_unsent(tx, command.row_id)
+    if tasks.get(tx, command.task_id).cancel_requested_at is not None:
+        command_hosts.cancel_unsent(tx, command.task_id, now)

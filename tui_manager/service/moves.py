@@ -15,7 +15,7 @@ def go_on(
         Whether the host has something to be sent.
     """
     if status is CommandHostStatus.COMPLETED:
-        return command_hosts.make_ready(tx, task_id, host, position + 1)
+        return command_hosts.make_ready(tx, task_id, host, position + 1, now)
     command_hosts.skip(tx, task_id, host, position, Reason.EARLIER_FAILED, now)
     return False
 

@@ -1,4 +1,4 @@
-"""Turns a silence that lasts too long into failure: the only clock that does."""
+"""Turns what lasts too long into failure: the silence of an agent, and the wait for a host."""
 
 import asyncio
 import logging
@@ -17,6 +17,8 @@ from tui_manager.storage.database import Database
 
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two looks, at most
+_AWAY = "The host did not come back in time."
+_UNDELIVERED = "It could not be handed to its host within the task's delivery timeout."
 
 
 class Silence:
@@ -46,7 +48,12 @@ class Silence:
                 log.error("judging silence waits for the database", extra={"error": str(error)})
 
     async def look(self) -> None:
-        """Judges every host that has been silent for longer than `lost_after`, once a silence."""
+        """Judges every host that has been silent for longer than `lost_after`, once a silence, and
+        every command that has waited past its delivery timeout."""
+        await self._judge_silent()
+        await self._judge_waiting()
+
+    async def _judge_silent(self) -> None:
         limit = self._clock.monotonic() - self._lost_after
         silent = [
             entry
@@ -60,6 +67,13 @@ class Silence:
             entry.judged = True
         self._feed.publish(Changes(tasks=frozenset(tasks)))
 
+    async def _judge_waiting(self) -> None:
+        now = self._clock.stamp()
+        if not await self._database.read(lambda tx: command_hosts.undelivered(tx, now)):
+            return
+        tasks = await self._database.write(lambda tx: _expire(tx, now))
+        self._feed.publish(Changes(tasks=frozenset(tasks)))
+
     def _judge(self, tx: Transaction, silent: list[Entry]) -> set[int]:
         now = self._clock.stamp()
         tasks: set[int] = set()
@@ -67,8 +81,7 @@ class Silence:
             host = entry.row.row_id
             moved = command_hosts.lose(tx, host, now)
             for waiting in command_hosts.unsent_of_host(tx, host):
-                detail = "The host did not come back in time."
-                if command_hosts.give_up_sending(tx, waiting.row_id, detail, now):
+                if command_hosts.give_up_sending(tx, waiting.row_id, _AWAY, now):
                     moved.append((waiting.task_id, waiting.position))
             for task_id, position in moved:
                 moves.go_on(tx, task_id, host, position, CommandHostStatus.FAILED, now)
@@ -78,3 +91,15 @@ class Silence:
         for task_id in tasks:
             moves.settle(tx, task_id, now)
         return tasks
+
+
+def _expire(tx: Transaction, now: int) -> set[int]:
+    tasks: set[int] = set()
+    for waiting in command_hosts.undelivered(tx, now):
+        if command_hosts.give_up_sending(tx, waiting.row_id, _UNDELIVERED, now):
+            failed = CommandHostStatus.FAILED
+            moves.go_on(tx, waiting.task_id, waiting.host, waiting.position, failed, now)
+            tasks.add(waiting.task_id)
+    for task_id in tasks:
+        moves.settle(tx, task_id, now)
+    return tasks

@@ -4,12 +4,15 @@ import uuid
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+from tui_manager.domain.delivery import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import TargetHost, resolve_target
+from tui_manager.domain.task import Task
 from tui_manager.service import moves
 from tui_manager.storage import audit, command_hosts, hosts, tasks
 from tui_manager.storage.command_hosts import NewRow
 from tui_manager.storage.connection import Transaction
+from tui_manager.storage.instants import from_timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ def start(
 
     Args:
         groups: host groups that the target may name.
-        online: row ids of the hosts that are connected; the others have failed at once.
+        online: row ids of the hosts that are connected; the others have failed at once, unless the
+            task waits for them.
         actor: who asked, `user@terminal`.
         now: microseconds since 1970 UTC.
 
@@ -52,7 +56,7 @@ def start(
         command_hosts.insert(
             tx,
             [
-                _row(task_id, command_id, position, row_ids[target.host_id], online, now)
+                _row(task, command_id, position, row_ids[target.host_id], online, now)
                 for target in targets
             ],
         )
@@ -71,22 +75,24 @@ def start(
 
 
 def _row(
-    task_id: int, command_id: int, position: int, host: int, online: Set[int], now: int
+    task: Task, command_id: int, position: int, host: int, online: Set[int], now: int
 ) -> NewRow:
-    if host in online:
+    waits, first = task.offline is Offline.WAIT, position == 0
+    if waits or host in online:
         status, reason = CommandHostStatus.PENDING, Reason.NONE
-    elif position == 0:
+    elif first:
         status, reason = CommandHostStatus.FAILED, Reason.UNDELIVERABLE
     else:
         status, reason = CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED
     return NewRow(
         execution_id=str(uuid.uuid4()),
-        task_id=task_id,
+        task_id=task.task_id,
         command_id=command_id,
         position=position,
         host=host,
         status=status,
         reason=reason,
-        ready=status is CommandHostStatus.PENDING and position == 0,
+        ready=status is CommandHostStatus.PENDING and first,
         finished_at=None if status is CommandHostStatus.PENDING else now,
+        deliver_before=now + from_timedelta(task.delivery_timeout) if waits and first else None,
     )

@@ -84,7 +84,7 @@ def _check(tx: Transaction) -> Checked:
     findings = list(_damage(tx)) or list(_schema(tx))
     if findings:  # nothing that is asked of such a database has a meaning
         return Checked(0, 0, 0, tuple(findings))
-    findings += [finding for name in _SENTENCES for finding in _contradictions(tx, name)]
+    findings += contradictions(tx)
     sizes = tx.execute(_SQL["sizes"]).fetchone()
     return Checked(sizes["tasks"], sizes["command_hosts"], sizes["output_bytes"], tuple(findings))
 
@@ -126,8 +126,12 @@ def _objects(tx: Transaction) -> dict[str, str]:
     return {f"The {kind} {name}": sql for kind, name, sql in tx.execute(query)}
 
 
-def _contradictions(tx: Transaction, name: str) -> Iterator[Finding]:
-    """What one query of `sql/check.sql` finds."""
+def contradictions(tx: Transaction) -> list[Finding]:
+    """What the queries of `sql/check.sql` find in a database of this program's schema."""
+    return [finding for name in _SENTENCES for finding in _found(tx, name)]
+
+
+def _found(tx: Transaction, name: str) -> Iterator[Finding]:
     legal = json.dumps(sorted(legal_states()))
     values = {"legal": legal} if ":legal" in _SQL[name] else {}
     for row in tx.execute(_SQL[name], values):

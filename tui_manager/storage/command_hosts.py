@@ -1,6 +1,7 @@
 """Rows of `command_hosts`: each legal move is one guarded statement."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -86,6 +87,7 @@ class NewRow:
     reason: Reason
     ready: bool
     finished_at: int | None
+    deliver_before: int | None = None
 
 
 def insert(tx: Transaction, rows: list[NewRow]) -> None:
@@ -174,9 +176,9 @@ def skip(tx: Transaction, task_id: int, host: int, position: int, reason: Reason
     tx.execute(_SQL["skip"], values)
 
 
-def make_ready(tx: Transaction, task_id: int, host: int, position: int) -> bool:
+def make_ready(tx: Transaction, task_id: int, host: int, position: int, now: int) -> bool:
     """Lets the command at `position` be sent; False when the task has none there."""
-    values = {"task_id": task_id, "host": host, "position": position}
+    values = {"task_id": task_id, "host": host, "position": position, "now": now}
     return bool(tx.execute(_SQL["make_ready"], values).rowcount)
 
 
@@ -186,23 +188,37 @@ class Waiting:
 
     row_id: int
     task_id: int
+    host: int
     position: int
 
 
+def _waiting(rows: Iterable[sqlite3.Row]) -> list[Waiting]:
+    return [Waiting(row["id"], row["task_id"], row["host"], row["position"]) for row in rows]
+
+
 def unsent_of_host(tx: Transaction, host: int) -> list[Waiting]:
-    """What waits to be sent to a host."""
-    rows = tx.execute(_SQL["unsent_of_host"], {"host": host}).fetchall()
-    return [Waiting(row["id"], row["task_id"], row["position"]) for row in rows]
+    """What waits to be sent to a host without a delivery timeout of its own."""
+    return _waiting(tx.execute(_SQL["unsent_of_host"], {"host": host}))
+
+
+def undelivered(tx: Transaction, now: int) -> list[Waiting]:
+    """What has waited past its delivery timeout."""
+    return _waiting(tx.execute(_SQL["undelivered"], {"now": now}))
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A command host that has just been marked as sent."""
+    """A command host that has just been marked as sent.
+
+    Attributes:
+        waits: whether it may wait for its host when it cannot be handed over.
+    """
 
     row_id: int
     task_id: int
     position: int
     run: Run
+    waits: bool
 
 
 def claim(
@@ -215,11 +231,12 @@ def claim(
     output_limit: int,
 ) -> list[Claimed]:
     """Marks up to `room` commands that may be sent to a host as sent to `journal_id`."""
-    rows = tx.execute(_SQL["to_send"], {"host": host, "room": room}).fetchall()
+    rows = tx.execute(_SQL["to_send"], {"host": host, "room": room, "now": now}).fetchall()
     claimed = []
     for row in rows:
         command = tx.execute(_SQL["command"], {"command_id": row["command_id"]}).fetchone()
         spec = spec_of(command)
+        before: int | None = row["deliver_before"]
         tx.execute(_SQL["mark_sent"], {"id": row["id"], "now": now, "journal_id": journal_id})
         run = Run(
             execution_id=row["execution_id"],
@@ -229,8 +246,10 @@ def claim(
             timeout=spec.timeout,
             kill_grace=kill_grace,
             output_limit=output_limit,
+            start_before=None if before is None else timedelta(microseconds=before - now),
         )
-        claimed.append(Claimed(row["id"], row["task_id"], row["position"], run))
+        waits = before is not None
+        claimed.append(Claimed(row["id"], row["task_id"], row["position"], run, waits))
     return claimed
 
 

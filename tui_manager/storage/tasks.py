@@ -4,6 +4,7 @@ import json
 import sqlite3
 from datetime import timedelta
 
+from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, CommandSpec, Counts, Task, TaskSpec, command_status
@@ -44,6 +45,8 @@ def _task(row: sqlite3.Row) -> Task:
         started_at=to_datetime(row["started_at"]),
         finished_at=to_datetime(row["finished_at"]),
         cancel_requested_at=to_datetime(row["cancel_requested_at"]),
+        offline=Offline(row["offline"]),
+        delivery_timeout=timedelta(microseconds=row["delivery_timeout"]),
     )
 
 
@@ -65,6 +68,8 @@ def insert(tx: Transaction, spec: TaskSpec, now: int) -> int:
         "description": spec.description,
         "target": spec.target.strip(),
         "created_by": spec.created_by,
+        "offline": spec.offline,
+        "delivery_timeout": from_timedelta(spec.delivery_timeout),
         "now": now,
     }
     task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]

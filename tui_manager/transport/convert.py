@@ -233,6 +233,7 @@ def from_run(run: Run) -> pb.ManagerMessage:
             timeout=_duration(run.timeout),
             kill_grace=_duration(run.kill_grace),
             output_limit=run.output_limit,
+            start_before=None if run.start_before is None else _duration(run.start_before),
         )
     )
 

@@ -807,7 +807,7 @@ Global___TargetPreview: _TypeAlias = TargetPreview  # noqa: Y015
 @_typing.final
 class TaskSpec(_message.Message):
     """Everything of a task that is known before it starts. What a manager cannot do yet (rollout,
-    offline policy, secrets, run_as_user, priority) it refuses with INVALID_ARGUMENT.
+    secrets, run_as_user, priority) it refuses with INVALID_ARGUMENT.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -842,7 +842,7 @@ class TaskSpec(_message.Message):
 
     @_builtins.property
     def delivery_timeout(self) -> _duration_pb2.Duration:
-        """with WAIT; absent: no limit"""
+        """with WAIT, from a command's turn on a host; absent: 1 h"""
 
     def __init__(
         self,
@@ -1042,6 +1042,8 @@ class Task(_message.Message):
     STARTED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_AT_FIELD_NUMBER: _builtins.int
+    OFFLINE_FIELD_NUMBER: _builtins.int
+    DELIVERY_TIMEOUT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """small: what people say aloud"""
     name: _builtins.str
@@ -1052,6 +1054,7 @@ class Task(_message.Message):
     host_count: _builtins.int
     """hosts it was started on; 0 before the start"""
     created_by: _builtins.str
+    offline: Global___OfflinePolicy.ValueType
     @_builtins.property
     def counts(self) -> Global___Counts: ...
     @_builtins.property
@@ -1068,6 +1071,10 @@ class Task(_message.Message):
     def cancel_requested_at(self) -> _timestamp_pb2.Timestamp:
         """absent: nobody cancelled it"""
 
+    @_builtins.property
+    def delivery_timeout(self) -> _duration_pb2.Duration:
+        """with WAIT"""
+
     def __init__(
         self,
         *,
@@ -1083,10 +1090,12 @@ class Task(_message.Message):
         started_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
         cancel_requested_at: _timestamp_pb2.Timestamp | None = ...,
+        offline: Global___OfflinePolicy.ValueType = ...,
+        delivery_timeout: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "delivery_timeout", b"delivery_timeout", "finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "description", b"description", "finished_at", b"finished_at", "host_count", b"host_count", "name", b"name", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "finished_at", b"finished_at", "host_count", b"host_count", "name", b"name", "offline", b"offline", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

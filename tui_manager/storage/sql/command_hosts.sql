@@ -1,9 +1,9 @@
 -- name: insert
 -- One command on one host, when its task starts.
 INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, status, reason, ready,
-                           finished_at)
+                           finished_at, deliver_before)
 VALUES (:execution_id, :task_id, :command_id, :position, :host, :status, :reason, :ready,
-        :finished_at);
+        :finished_at, :deliver_before);
 
 -- name: of_host
 -- What a report speaks of: only the host's own.
@@ -74,21 +74,28 @@ WHERE host = :host AND task_id = :task_id AND position > :position
 
 -- name: make_ready
 -- The next command on this host: the one before has completed.
-UPDATE command_hosts SET ready = 1
+UPDATE command_hosts SET ready = 1, deliver_before = (
+    SELECT :now + delivery_timeout FROM tasks WHERE id = :task_id AND offline = 'wait')
 WHERE host = :host AND task_id = :task_id AND position = :position AND status = 'pending';
 
 -- name: to_send
 -- What may be sent to a host now, in order.
-SELECT ch.id, ch.execution_id, ch.command_id, ch.task_id, ch.position
+SELECT ch.id, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before
 FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
 WHERE ch.host = :host AND ch.status = 'pending' AND ch.ready = 1 AND ch.sent_at IS NULL
-  AND t.status = 'running'
+  AND t.status = 'running' AND (ch.deliver_before IS NULL OR ch.deliver_before > :now)
 ORDER BY ch.id LIMIT :room;
 
 -- name: unsent_of_host
--- What waits for a host that is away for too long.
-SELECT id, task_id, position FROM command_hosts
-WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL;
+-- What waits for a host that is away for too long, and has no delivery timeout of its own.
+SELECT id, task_id, host, position FROM command_hosts
+WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL
+  AND deliver_before IS NULL;
+
+-- name: undelivered
+-- What was not sent within its delivery timeout, whatever became of its host.
+SELECT id, task_id, host, position FROM command_hosts
+WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now;
 
 -- name: mark_sent
 -- Committed before the command is handed to a session.

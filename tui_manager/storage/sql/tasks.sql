@@ -1,7 +1,7 @@
 -- name: insert
 -- A new task, pending.
-INSERT INTO tasks (name, description, target, created_by, created_at)
-VALUES (:name, :description, :target, :created_by, :now)
+INSERT INTO tasks (name, description, target, created_by, created_at, offline, delivery_timeout)
+VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_timeout)
 RETURNING id;
 
 -- name: insert_command
