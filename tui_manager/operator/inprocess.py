@@ -16,6 +16,7 @@ from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
+from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.directory import Directory
 from tui_manager.service.hosts import HostService
@@ -67,7 +68,12 @@ class InProcessOperator:
             hosts_online=online,
             hosts_pending=pending,
             tasks_running=await self.tasks.count_running(),
-            attention=tuple(self._attention(total - online, pending, recovering)),
+            attention=attention(
+                self.statistics,
+                HostCounts(total - online, pending, recovering),
+                self.directory,
+                self.hosts.refusals,
+            ),
             health=self.statistics.health,
         )
 
@@ -75,24 +81,6 @@ class InProcessOperator:
         """Hosts that had work when the manager started, and have not come back yet."""
         entries = map(self.directory.get, self.identity.recovering)
         return sum(entry is not None and not entry.online and not entry.judged for entry in entries)
-
-    def _attention(self, offline: int, pending: int, recovering: int) -> list[str]:
-        counters = self.statistics.counters
-        found = []
-        if self.statistics.storage_error:
-            found.append(f"Results wait for the database: {self.statistics.storage_error}")
-        if recovering:
-            found.append(f"Recovering: {recovering} hosts with work have not come back yet.")
-        if pending:
-            found.append(f"{pending} hosts wait to be approved.")
-        if offline:
-            found.append(f"{offline} hosts are offline.")
-        if counters.conflicting_results:
-            count = counters.conflicting_results
-            found.append(f"{count} second, different results were ignored; see the log.")
-        if counters.violations:
-            found.append(f"Agents broke the protocol {counters.violations} times; see the log.")
-        return found
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""

@@ -1,5 +1,6 @@
 """The hosts in memory: what is stored of each, who is connected, and the newest vitals."""
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,16 +14,29 @@ from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.hosts import HostRow
 
 _CPU_READINGS = 30
+UNKNOWN_MAX = 1000  # of one session
 
 
 @dataclass(slots=True)
 class LiveSession:
-    """The newest session of a host; `heard_at` on the monotonic clock, in seconds."""
+    """The newest session of a host.
+
+    Attributes:
+        heard_at: on the monotonic clock, in seconds.
+        unknown: executions that the agent holds and the database does not know; at most
+            `UNKNOWN_MAX` are remembered.
+    """
 
     generation: int
     instance_id: str
     boot_id: str
     heard_at: float
+    unknown: set[str] = field(default_factory=set)
+
+    def does_not_know(self, execution_ids: Iterable[str]) -> None:
+        """Remembers executions that the database does not know."""
+        room = UNKNOWN_MAX - len(self.unknown)
+        self.unknown.update(itertools.islice(execution_ids, room))
 
 
 @dataclass(slots=True)

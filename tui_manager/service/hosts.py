@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
@@ -16,6 +17,7 @@ from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory, Entry, LiveSession
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.limits import Limits
+from tui_manager.service.refusals import Refusals
 from tui_manager.service.statistics import Statistics
 from tui_manager.storage import audit, hosts
 from tui_manager.storage.connection import Transaction
@@ -64,6 +66,7 @@ class HostService:
         self._statistics = statistics
         self._clock = clock
         self._limits = limits
+        self.refusals = Refusals(clock)
 
     async def open_session(self, greeting: Greeting) -> OpenedSession:
         """Takes in an agent that said who it is: registers an unknown host, resumes a known one.
@@ -77,6 +80,8 @@ class HostService:
             row, reconciled = await self._database.write(lambda tx: self._open(tx, greeting))
         except RefusedError as error:
             self._statistics.counters.refusals += 1
+            self.refusals.add(greeting.name, error)
+            self._feed.publish(Changes(manager=True))
             log.warning(
                 "agent refused",
                 extra={
@@ -90,6 +95,8 @@ class HostService:
         session = LiveSession(
             row.generation, greeting.instance_id, greeting.boot_id, self._clock.monotonic()
         )
+        session.does_not_know(reconciled.unknown)
+        self.refusals.forget(row.name)
         self._directory.opened(row, session, self._clock.now())
         self._statistics.counters.connects += 1
         self._log_opened(row, reconciled)
@@ -197,6 +204,12 @@ class HostService:
         entry = self._directory.get(host_id)
         if entry and entry.session and entry.session.generation == generation:
             entry.session.heard_at = self._clock.monotonic()
+
+    def does_not_know(self, host_id: str, generation: int, execution_ids: Iterable[str]) -> None:
+        """The agent of this session reported executions that the database does not know."""
+        entry = self._directory.get(host_id)
+        if entry and entry.session and entry.session.generation == generation:
+            entry.session.does_not_know(execution_ids)
 
     def vitals(self, host_id: str, generation: int, vitals: Vitals) -> None:
         """Keeps the newest measurements of a host, in memory only."""

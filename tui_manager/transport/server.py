@@ -150,6 +150,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
             return
         outcome = await self._tasks.handle_report(session.host_id, convert.to_report(report))
         session.acknowledge(outcome.acknowledged)
+        self._hosts.does_not_know(session.host_id, session.generation, outcome.unknown)
         for execution_id in outcome.unknown:
             unknown = Resume(execution_id, ResumeAction.UNKNOWN)
             session.control(convert.from_resume(unknown))

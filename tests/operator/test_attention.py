@@ -1,0 +1,91 @@
+"""What the manager's status asks an operator to look at."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import Parts, manager_parts
+from tui_manager.domain.errors import RefusedError
+from tui_manager.domain.report import Held, HeldState
+from tui_manager.operator.attention import HostCounts, attention
+from tui_manager.service.refusals import KEPT
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    async with manager_parts(tmp_path) as made:
+        yield made
+
+
+def _attention(parts: Parts) -> tuple[str, ...]:
+    return attention(parts.statistics, HostCounts(0, 0, 0), parts.directory, parts.hosts.refusals)
+
+
+async def test_executions_that_the_database_does_not_know_are_counted(parts: Parts) -> None:
+    held = [Held("one", HeldState.RUNNING), Held("two", HeldState.ENDED, has_result=True)]
+    host = await parts.connect("web03", held=held)
+    parts.hosts.does_not_know(host.host_id, host.generation, ["two"])
+    assert _attention(parts) == (
+        "web03 holds 2 executions that this database does not know; they are left to finish.",
+    )
+    parts.hosts.does_not_know(host.host_id, host.generation - 1, ["of an older session"])
+    assert "holds 2 executions" in _attention(parts)[0]
+    await parts.connect("web03", host_id=host.host_id, held=held[:1])
+    assert "web03 holds 1 execution that" in _attention(parts)[0]
+    await parts.connect("web03", host_id=host.host_id)
+    assert _attention(parts) == ()
+
+
+async def test_a_host_that_holds_very_many_is_not_remembered_without_bound(parts: Parts) -> None:
+    host = await parts.connect("web03")
+    parts.hosts.does_not_know(host.host_id, host.generation, map(str, range(5000)))
+    assert _attention(parts)[0].startswith("web03 holds 1000 or more executions")
+
+
+async def test_many_hosts_are_folded(parts: Parts) -> None:
+    for number in range(8):
+        await parts.connect(f"web{number}", held=[Held("one", HeldState.RUNNING)])
+    *named, rest = _attention(parts)
+    assert len(named) == 5
+    assert rest == "3 other hosts hold executions that it does not know too."
+
+
+async def _refused(parts: Parts, name: str) -> None:
+    with pytest.raises(RefusedError):
+        await parts.connect(name, instance_id="a copy")
+
+
+async def test_a_refused_name_is_shown_until_an_hour_has_passed(parts: Parts) -> None:
+    await parts.connect("web03")
+    await _refused(parts, "web03")
+    (said,) = _attention(parts)
+    assert said.startswith("An agent that says it is web03 was refused: Another host is known as")
+    parts.clock.turn(3599)
+    assert len(_attention(parts)) == 1
+    parts.clock.turn(1)
+    assert _attention(parts) == ()
+
+
+async def test_a_refused_identity_is_forgotten_when_the_host_connects(parts: Parts) -> None:
+    host = await parts.connect("web03")
+    with pytest.raises(RefusedError):
+        await parts.connect("web03", host_id=host.host_id, instance_id="a copy")
+    assert "was refused: Another agent is connected as web03" in _attention(parts)[0]
+    await parts.connect("web03", host_id=host.host_id)
+    assert _attention(parts) == ()
+
+
+async def test_refusals_are_bounded_and_the_newest_come_first(parts: Parts) -> None:
+    for number in range(KEPT + 5):
+        await parts.connect(f"web{number}")
+        await _refused(parts, f"web{number}")
+    newest, *_, rest = _attention(parts)
+    assert f"web{KEPT + 4} " in newest
+    assert rest == f"Agents that say they are {KEPT - 5} other hosts were refused too."
+    assert len(parts.hosts.refusals.recent()) == KEPT
+
+
+async def test_a_name_that_is_no_name_is_not_shown(parts: Parts) -> None:
+    await _refused(parts, "\x1b[2Jweb")
+    assert _attention(parts) == ()
