@@ -41,7 +41,7 @@ def reconcile(
     """
     outcome = Reconciled()
     for execution in held:
-        outcome.resumes.append(_answer(tx, host, execution, outcome, now))
+        outcome.resumes.append(_answer(tx, host, journal_id, execution, outcome, now))
     names = {execution.execution_id for execution in held}
     for sent in command_hosts.sent_unended(tx, host):
         if sent.execution_id not in names:
@@ -51,13 +51,17 @@ def reconcile(
     return outcome
 
 
-def _answer(tx: Transaction, host: int, execution: Held, outcome: Reconciled, now: int) -> Resume:
+def _answer(
+    tx: Transaction, host: int, journal_id: str, execution: Held, outcome: Reconciled, now: int
+) -> Resume:
     known = command_hosts.held(tx, host, execution.execution_id)
     if known is None:
         outcome.unknown.append(execution.execution_id)
         return Resume(execution.execution_id, ResumeAction.UNKNOWN)
     if known.whole and not _guessed(known):
         return Resume(execution.execution_id, ResumeAction.STORED)
+    if known.unsent:  # a restored database
+        command_hosts.mark_sent(tx, known.row_id, journal_id, now)
     if execution.state is HeldState.RUNNING and command_hosts.start(tx, known.row_id, now):
         outcome.tasks[known.task_id] = None
     cancel = known.canceled and not execution.has_result

@@ -282,6 +282,11 @@ def sent_unended(tx: Transaction, host: int) -> list[Sent]:
     ]
 
 
+def mark_sent(tx: Transaction, row_id: int, journal_id: str, now: int) -> None:
+    """A journal holds the command, so it was sent there."""
+    tx.execute(_SQL["mark_sent"], {"id": row_id, "now": now, "journal_id": journal_id})
+
+
 def mark_unsent(tx: Transaction, row_id: int) -> bool:
     """Lets a command that never arrived be sent again; False unless it is pending."""
     return bool(tx.execute(_SQL["mark_unsent"], {"id": row_id}).rowcount)
@@ -289,7 +294,11 @@ def mark_unsent(tx: Transaction, row_id: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What the manager knows of an execution that a returning agent holds."""
+    """What the manager knows of an execution that a returning agent holds.
+
+    Attributes:
+        unsent: as far as the database knows, which is older than the agent's journal.
+    """
 
     row_id: int
     task_id: int
@@ -298,6 +307,7 @@ class Remembered:
     stored: dict[Stream, int]
     whole: bool
     canceled: bool
+    unsent: bool
 
 
 def held(tx: Transaction, host: int, execution_id: str) -> Remembered | None:
@@ -314,6 +324,7 @@ def held(tx: Transaction, host: int, execution_id: str) -> Remembered | None:
         stored=stored,
         whole=totals is not None and all(stored[key] >= totals[key] for key in totals),
         canceled=bool(row["canceled"]),
+        unsent=bool(row["unsent"]),
     )
 
 

@@ -73,12 +73,12 @@ LEFT JOIN command_hosts AS ch ON ch.task_id = t.id
 GROUP BY t.id HAVING found <> t.host_count * c.commands;
 
 -- name: out_of_turn
--- A waiting command of a running task is ready when its turn has come, and only then.
+-- An unsent command of a running task is ready when its turn has come, and only then.
 SELECT task_id, execution_id, position, ready, before FROM (
-    SELECT ch.id, ch.task_id, ch.execution_id, ch.position, ch.status, ch.ready,
+    SELECT ch.id, ch.task_id, ch.execution_id, ch.position, ch.status, ch.ready, ch.sent_at,
         lag(ch.status) OVER (PARTITION BY ch.task_id, ch.host ORDER BY ch.position) AS before
     FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id WHERE t.status = 'running')
-WHERE status = 'pending' AND (
+WHERE status = 'pending' AND sent_at IS NULL AND (
     (position = 0 OR before = 'completed') <> ready
     OR before NOT IN ('completed', 'pending', 'running')) ORDER BY id;
 

@@ -118,7 +118,8 @@ WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL;
 -- name: held
 -- What the manager knows of an execution that a returning agent holds.
 SELECT ch.id, ch.task_id, ch.status, ch.reason, ch.stdout_bytes, ch.stderr_bytes,
-       ch.stdout_total, ch.stderr_total, ch.cancel_requested_at IS NOT NULL
+       ch.stdout_total, ch.stderr_total,
+       ch.sent_at IS NULL AND ch.status = 'pending' AS unsent, ch.cancel_requested_at IS NOT NULL
            OR t.cancel_requested_at IS NOT NULL AS canceled
 FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
 WHERE ch.execution_id = :execution_id AND ch.host = :host;

@@ -1,0 +1,60 @@
+"""A database that was put back from a backup meets agents that know more than it does."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import Parts, greeting, manager_parts, result
+from tui_manager.domain.report import Held, HeldState
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.storage.backup import back_up
+from tui_manager.storage.check import contradictions
+from tui_manager.storage.database import FILE
+
+
+async def _sent_after_a_backup(folder: Path, *texts: str) -> tuple[str, str, int]:
+    """(host_id, execution_id, task_id): the backup in `folder` knows the task, not the sending."""
+    before = folder / "before"
+    before.mkdir()
+    async with manager_parts(before) as parts:
+        host = await parts.connect("web01")
+        parts.dispatcher.rooms[host.host_id] = 0
+        task_id = await parts.started("web01", *texts)
+        back_up(before / FILE, folder / FILE)
+        del parts.dispatcher.rooms[host.host_id]
+        parts.hosts.session_ready(host.host_id)
+        ((_, run),) = await parts.send()
+    return host.host_id, run.execution_id, task_id
+
+
+async def _look(parts: Parts, task_id: int) -> tuple[CommandHostStatus, Reason]:
+    assert await parts.database.read(contradictions) == []
+    row = (await parts.rows(task_id))[0]
+    return row.status, row.reason
+
+
+@pytest.mark.parametrize("state", [HeldState.ACCEPTED, HeldState.RUNNING])
+async def test_what_the_agent_holds_is_not_sent_again_and_can_be_lost(
+    tmp_path: Path, state: HeldState
+) -> None:
+    host_id, execution_id, task_id = await _sent_after_a_backup(tmp_path)
+    async with manager_parts(tmp_path) as parts:
+        held = (Held(execution_id, state),)
+        back = await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held))
+        parts.hosts.session_ready(host_id)
+        assert await parts.send() == []
+        await parts.hosts.close_session(host_id, back.generation, "test")
+        parts.clock.turn(301)
+        await parts.silence.look()
+        assert await _look(parts, task_id) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
+
+
+async def test_its_result_is_taken(tmp_path: Path) -> None:
+    host_id, execution_id, task_id = await _sent_after_a_backup(tmp_path, "first", "second")
+    async with manager_parts(tmp_path) as parts:
+        held = (Held(execution_id, HeldState.ENDED, has_result=True),)
+        await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held))
+        await parts.report(host_id, result(execution_id))
+        assert await _look(parts, task_id) == (CommandHostStatus.COMPLETED, Reason.NONE)
+        assert [run.text for _, run in await parts.send()] == ["second"]
+        assert await parts.tasks.get_task_status(task_id) is TaskStatus.RUNNING
