@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
 from tui_manager.domain.status import TaskStatus
-from tui_manager.service import moves
+from tui_manager.service import moves, output_limit
 from tui_manager.storage import command_hosts, output
 from tui_manager.storage.command_hosts import Known
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
+
+_COUNTABLE = 1 << 60  # bytes: far below what an INTEGER of the database holds
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Outcome:
         conflicts: second, different results; the first stays.
         unknown: executions that are not this host's.
         holes: executions whose output began behind what is stored.
+        excess: executions with more output than their limit, which was counted and not stored.
     """
 
     acknowledged: list[Acknowledged] = field(default_factory=list)
@@ -38,6 +41,7 @@ class Outcome:
     conflicts: list[tuple[int, Result]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     holes: set[str] = field(default_factory=set)
+    excess: set[str] = field(default_factory=set)
 
 
 def apply(tx: Transaction, host: int, report: ExecutionReport, now: int) -> Outcome:
@@ -57,6 +61,7 @@ class _Work:
         self._now = now
         self._known: dict[str, Known | None] = {}
         self._grown: dict[str, Known] = {}
+        self._past_limit: dict[str, int] = {}
         self._outcome = Outcome()
 
     def run(self, report: ExecutionReport) -> Outcome:
@@ -66,8 +71,8 @@ class _Work:
                 self._start(started)
         for piece in report.output:
             self._store(piece)
-        for known in self._grown.values():
-            command_hosts.set_stored(self._tx, known)
+        for execution_id, known in self._grown.items():
+            command_hosts.set_stored(self._tx, known, self._past_limit.get(execution_id, 0))
         for result in report.results:
             self._end(result)
         for task_id in self._outcome.tasks:
@@ -97,7 +102,7 @@ class _Work:
         if known is None:
             return
         stored = known.stored[piece.stream]
-        if piece.offset > stored:
+        if piece.offset > stored and piece.execution_id not in self._outcome.excess:
             self._outcome.holes.add(piece.execution_id)
             return
         if piece.end <= stored:
@@ -106,6 +111,20 @@ class _Work:
             piece = replace(piece, offset=stored, gap=piece.end - stored)
         elif piece.offset < stored:
             piece = replace(piece, offset=stored, data=piece.data[stored - piece.offset :])
+        allowed, past = output_limit.cut(known, piece)
+        if past:
+            self._count_past_limit(known, past)
+        if allowed:
+            self._insert(known, allowed)
+
+    def _count_past_limit(self, known: Known, size: int) -> None:
+        execution_id = known.execution_id
+        counted = self._past_limit.get(execution_id, 0) + size
+        self._past_limit[execution_id] = min(counted, _COUNTABLE)
+        self._outcome.excess.add(execution_id)
+        self._grown[execution_id] = known
+
+    def _insert(self, known: Known, piece: Output) -> None:
         output.insert(self._tx, known.task_id, known.row_id, piece)
         known.stored[piece.stream] = piece.end
         self._grown[piece.execution_id] = known
@@ -117,6 +136,9 @@ class _Work:
         if known is None:
             return
         before = known.status
+        result, beyond = output_limit.believable(known, result)
+        if beyond:
+            self._outcome.excess.add(result.execution_id)
         if not command_hosts.finish(self._tx, known.row_id, result, self._now):
             if (known.status, known.exit_code, known.signal) != (
                 result.status,

@@ -61,7 +61,7 @@ def _answer(
     if known.whole and not _guessed(known):
         return Resume(execution.execution_id, ResumeAction.STORED)
     if known.unsent:  # a restored database
-        command_hosts.mark_sent(tx, known.row_id, journal_id, now)
+        command_hosts.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
     if execution.state is HeldState.RUNNING and command_hosts.start(tx, known.row_id, now):
         outcome.tasks[known.task_id] = None
     cancel = known.canceled and not execution.has_result

@@ -202,7 +202,7 @@ class TaskService:
         counters.late_results += outcome.late
         counters.conflicting_results += len(outcome.conflicts)
         counters.output_bytes += outcome.output_bytes
-        counters.violations += len(outcome.holes)
+        counters.violations += len(outcome.holes | outcome.excess)
 
     def _log(self, host: str, outcome: reports.Outcome) -> None:
         for task_id, execution_id in outcome.started:

@@ -19,7 +19,11 @@ _SQL = load("command_hosts.sql")
 
 @dataclass(slots=True)
 class Known:
-    """What is stored of an execution that a report speaks of."""
+    """What is stored of an execution that a report speaks of.
+
+    Attributes:
+        output_limit: bytes, both streams together; None: not known.
+    """
 
     row_id: int
     execution_id: str
@@ -33,6 +37,7 @@ class Known:
     totals: dict[Stream, int] | None
     exit_code: int | None
     signal: int | None
+    output_limit: int | None
 
     @property
     def whole(self) -> bool:
@@ -71,6 +76,7 @@ def of_host(tx: Transaction, host: int, execution_id: str) -> Known | None:
         totals=_totals(row),
         exit_code=row["exit_code"],
         signal=row["signal"],
+        output_limit=row["output_limit"],
     )
 
 
@@ -128,13 +134,14 @@ def finish(tx: Transaction, row_id: int, result: Result, now: int) -> bool:
     return bool(tx.execute(_SQL["finish"], values).rowcount)
 
 
-def set_stored(tx: Transaction, known: Known) -> None:
-    """Stores how far the output of an execution is stored."""
+def set_stored(tx: Transaction, known: Known, truncated: int) -> None:
+    """Stores how far the output of an execution is stored, and how much came past its limit."""
     stored = known.stored
     values = {
         "id": known.row_id,
         "stdout": stored[Stream.STDOUT],
         "stderr": stored[Stream.STDERR],
+        "truncated": truncated,
     }
     tx.execute(_SQL["stored"], values)
 
@@ -237,7 +244,7 @@ def claim(
         command = tx.execute(_SQL["command"], {"command_id": row["command_id"]}).fetchone()
         spec = spec_of(command)
         before: int | None = row["deliver_before"]
-        tx.execute(_SQL["mark_sent"], {"id": row["id"], "now": now, "journal_id": journal_id})
+        mark_sent(tx, row["id"], journal_id, now, output_limit)
         run = Run(
             execution_id=row["execution_id"],
             text=spec.text,
@@ -282,9 +289,12 @@ def sent_unended(tx: Transaction, host: int) -> list[Sent]:
     ]
 
 
-def mark_sent(tx: Transaction, row_id: int, journal_id: str, now: int) -> None:
-    """A journal holds the command, so it was sent there."""
-    tx.execute(_SQL["mark_sent"], {"id": row_id, "now": now, "journal_id": journal_id})
+def mark_sent(
+    tx: Transaction, row_id: int, journal_id: str, now: int, output_limit: int | None
+) -> None:
+    """The command is sent to a journal now, or is held by it and so was sent there."""
+    values = {"id": row_id, "now": now, "journal_id": journal_id, "output_limit": output_limit}
+    tx.execute(_SQL["mark_sent"], values)
 
 
 def mark_unsent(tx: Transaction, row_id: int) -> bool:

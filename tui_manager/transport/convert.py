@@ -1,7 +1,7 @@
 """The agents' messages in the words of the domain, and back. No behaviour."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -26,8 +26,11 @@ from tui_manager.domain.report import (
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
 from tui_manager.service.hosts import OpenedSession
 from tui_manager.service.limits import Limits
+from tui_manager.transport import bounds
 
 PROTOCOL_VERSION = 1
+_DISKS = 64  # shown of a host
+_IDS = ("journal_id", "machine_id", "boot_id", "instance_id", "host_id", "manager_id")
 Key = TypeVar("Key")
 
 _STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
@@ -86,6 +89,10 @@ def _known(table: Mapping[Key, object], value: Key, what: str) -> None:
         raise RefusedError(Refusal.PROTOCOL_ERROR, f"{what} has the unknown value {value}.")
 
 
+def _execution(execution_id: str) -> str:
+    return bounds.check_id("An execution's id", execution_id, Refusal.PROTOCOL_ERROR)
+
+
 def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
     """Who dialed in. Raises RefusedError for a version or a value that is not of this protocol."""
     if hello.protocol_version != PROTOCOL_VERSION:
@@ -96,6 +103,8 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
         )
     for execution in hello.executions:
         _known(_HELD, execution.state, "An execution's state")
+    for field in _IDS:
+        bounds.check_id(f"Hello's {field}", getattr(hello, field), Refusal.INVALID_HELLO)
     return Greeting(
         name=hello.name or hello.hostname,
         host_id=hello.host_id,
@@ -104,16 +113,17 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
         machine_id=hello.machine_id,
         boot_id=hello.boot_id,
         instance_id=hello.instance_id,
-        hostname=hello.hostname,
-        os=hello.os,
-        arch=hello.arch,
+        hostname=bounds.cut(hello.hostname),
+        os=bounds.cut(hello.os),
+        arch=bounds.cut(hello.arch),
         labels=dict(hello.labels),
         capacity=hello.capacity,
-        agent_version=hello.agent_version,
+        agent_version=bounds.cut(hello.agent_version),
         address=address,
-        skew=hello.clock.ToDatetime(UTC) - now if hello.HasField("clock") else timedelta(0),
+        skew=bounds.skew(hello.clock, now) if hello.HasField("clock") else timedelta(0),
         held=tuple(
-            Held(item.execution_id, _HELD[item.state], item.has_result) for item in hello.executions
+            Held(_execution(item.execution_id), _HELD[item.state], item.has_result)
+            for item in hello.executions
         ),
     )
 
@@ -122,7 +132,8 @@ def to_report(report: pb.Report) -> ExecutionReport:
     """What a report says of executions. Raises RefusedError for an unknown value."""
     return ExecutionReport(
         started=tuple(
-            Started(item.execution_id, item.age.ToTimedelta()) for item in report.started
+            Started(_execution(item.execution_id), bounds.duration(item.age))
+            for item in report.started
         ),
         output=tuple(_to_output(item) for item in report.output),
         results=tuple(_to_result(item) for item in report.results),
@@ -132,7 +143,11 @@ def to_report(report: pb.Report) -> ExecutionReport:
 def _to_output(output: pb.Output) -> Output:
     _known(_STREAM, output.stream, "A stream")
     return Output(
-        output.execution_id, _STREAM[output.stream], output.offset, output.data, output.gap
+        _execution(output.execution_id),
+        _STREAM[output.stream],
+        output.offset,
+        b"" if output.gap else output.data,
+        bounds.number(output.gap),
     )
 
 
@@ -144,20 +159,22 @@ def _to_result(result: pb.Result) -> Result:
     for total in result.totals:
         _known(_STREAM, total.stream, "A stream")
     return Result(
-        execution_id=result.execution_id,
+        execution_id=_execution(result.execution_id),
         status=status,
         reason=_IMPLIED_REASON.get(status) or _REASON.get(result.reason, Reason.NONE),
-        detail=result.detail,
+        detail=bounds.cut(result.detail, bounds.DETAIL),
         exit_code=result.exit_code if result.HasField("exit_code") else None,
         signal=result.signal if result.HasField("signal") else None,
-        age=result.age.ToTimedelta(),
-        duration=result.duration.ToTimedelta() if result.HasField("duration") else None,
+        age=bounds.duration(result.age),
+        duration=bounds.duration(result.duration) if result.HasField("duration") else None,
         totals={
-            _STREAM[total.stream]: StreamTotal(total.stored, total.dropped)
+            _STREAM[total.stream]: StreamTotal(
+                bounds.number(total.stored), bounds.number(total.dropped)
+            )
             for total in result.totals
         },
-        cpu=result.cpu.ToTimedelta(),
-        memory_peak=result.memory_peak,
+        cpu=bounds.duration(result.cpu),
+        memory_peak=bounds.number(result.memory_peak),
         kill_incomplete=result.kill_incomplete,
     )
 
@@ -165,16 +182,19 @@ def _to_result(result: pb.Result) -> Result:
 def to_vitals(vitals: pb.Vitals, now: datetime) -> Vitals:
     """The newest measurements of a host, received `now`."""
     return Vitals(
-        cpu_percent=vitals.cpu_percent,
-        load_1m=vitals.load_1m,
-        memory_used=vitals.memory_used,
-        memory_total=vitals.memory_total,
-        disks=tuple(Disk(disk.mount, disk.used, disk.total) for disk in vitals.disks),
+        cpu_percent=bounds.finite(vitals.cpu_percent, 100.0),
+        load_1m=bounds.finite(vitals.load_1m, 1e6),
+        memory_used=bounds.number(vitals.memory_used),
+        memory_total=bounds.number(vitals.memory_total),
+        disks=tuple(
+            Disk(bounds.cut(disk.mount), bounds.number(disk.used), bounds.number(disk.total))
+            for disk in vitals.disks[:_DISKS]
+        ),
         running=vitals.running,
         queued=vitals.queued,
         cores=vitals.cores,
-        uptime=vitals.uptime.ToTimedelta(),
-        skew=vitals.clock.ToDatetime(UTC) - now if vitals.HasField("clock") else timedelta(0),
+        uptime=bounds.duration(vitals.uptime),
+        skew=bounds.skew(vitals.clock, now) if vitals.HasField("clock") else timedelta(0),
     )
 
 

@@ -154,6 +154,11 @@ class CommandService(pb_grpc.CommandServiceServicer):
         for execution_id in outcome.unknown:
             unknown = Resume(execution_id, ResumeAction.UNKNOWN)
             session.control(convert.from_resume(unknown))
+        if outcome.excess:
+            raise RefusedError(
+                Refusal.PROTOCOL_ERROR,
+                f"More output of {sorted(outcome.excess)[0]} came than its limit allows.",
+            )
         if outcome.holes:
             raise RefusedError(
                 Refusal.PROTOCOL_ERROR,

@@ -8,7 +8,8 @@ VALUES (:execution_id, :task_id, :command_id, :position, :host, :status, :reason
 -- name: of_host
 -- What a report speaks of: only the host's own.
 SELECT id, task_id, command_id, position, host, status, reason, stdout_bytes, stderr_bytes,
-       stdout_total, stderr_total, exit_code, signal, cancel_requested_at, execution_id
+       stdout_total, stderr_total, exit_code, signal, cancel_requested_at, execution_id,
+       output_limit
 FROM command_hosts WHERE execution_id = :execution_id AND host = :host;
 
 -- name: start
@@ -23,7 +24,8 @@ UPDATE command_hosts SET
     late = late OR status IN ('failed', 'canceled'),
     status = :status, reason = :reason, detail = :detail, exit_code = :exit_code, signal = :signal,
     started_at = coalesce(:started_at, started_at), finished_at = :finished_at,
-    stdout_total = :stdout_total, stderr_total = :stderr_total, truncated_bytes = :truncated_bytes,
+    stdout_total = :stdout_total, stderr_total = :stderr_total, 
+    truncated_bytes = max(truncated_bytes, :truncated_bytes),
     cpu = :cpu, memory_peak = :memory_peak, kill_incomplete = :kill_incomplete
 WHERE id = :id AND (status IN ('pending', 'running')
     OR (status = 'failed' AND reason = 'agent_lost')
@@ -99,7 +101,8 @@ WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now;
 
 -- name: mark_sent
 -- Committed before the command is handed to a session.
-UPDATE command_hosts SET sent_at = :now, sent_journal_id = :journal_id WHERE id = :id;
+UPDATE command_hosts SET sent_at = :now, sent_journal_id = :journal_id,
+    output_limit = :output_limit WHERE id = :id;
 
 -- name: mark_unsent
 -- The journal that it was sent to has never seen it: it is sent again.
@@ -125,8 +128,9 @@ FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
 WHERE ch.execution_id = :execution_id AND ch.host = :host;
 
 -- name: stored
--- How far the output of an execution is stored.
-UPDATE command_hosts SET stdout_bytes = :stdout, stderr_bytes = :stderr WHERE id = :id;
+-- How far the output of an execution is stored, and what came past its limit.
+UPDATE command_hosts SET stdout_bytes = :stdout, stderr_bytes = :stderr,
+    truncated_bytes = max(truncated_bytes, :truncated) WHERE id = :id;
 
 -- name: by_attention
 -- A window of a task: faults, running, pending, completed.

@@ -1,0 +1,57 @@
+"""What an agent says, made sane: texts that are too long are cut or refused, numbers clamped."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from tui_manager.domain.errors import Refusal, RefusedError
+
+DETAIL = 4000  # characters of a result's detail
+NAME = 128  # of what an agent says of its system, and of its ids
+_CUT = "…"
+_LONGEST = timedelta(days=3652)  # ten years
+_NONE = timedelta(0)
+_NUMBER = 1 << 60  # far below what an INTEGER of the database holds
+
+
+def cut(text: str, length: int = NAME) -> str:
+    """`text`, or its beginning with a mark, within `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + _CUT
+
+
+def check_id(what: str, text: str, refusal: Refusal) -> str:
+    """An id as it is. Raises RefusedError when it is too long to be one."""
+    if len(text) > NAME:
+        raise RefusedError(refusal, f"{what} has {len(text)} characters; {NAME} are allowed.")
+    return text
+
+
+def duration(message: Duration) -> timedelta:
+    """From nothing to ten years."""
+    seconds = message.seconds + message.nanos / 1e9
+    if seconds <= 0:
+        return _NONE
+    if seconds >= _LONGEST.total_seconds():
+        return _LONGEST
+    return timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
+
+
+def skew(clock: Timestamp, now: datetime) -> timedelta:
+    """How far a clock is ahead of `now`, up to ten years either way."""
+    seconds = clock.seconds - now.timestamp()
+    if abs(seconds) >= _LONGEST.total_seconds():
+        return _LONGEST if seconds > 0 else -_LONGEST
+    base = datetime.fromtimestamp(clock.seconds, UTC)
+    return base + timedelta(microseconds=clock.nanos // 1000) - now
+
+
+def number(value: int) -> int:
+    """A count or size that the database and every reader can hold."""
+    return min(value, _NUMBER)
+
+
+def finite(value: float, most: float) -> float:
+    """From 0 to `most`; what is no number is 0."""
+    return min(max(value, 0.0), most) if math.isfinite(value) else 0.0
