@@ -176,13 +176,14 @@ def _kind(message: wire.ManagerMessage) -> str:
 
 
 async def _finish(task: asyncio.Task[None]) -> None:
+    """Ends it. A cancellation of the caller meanwhile is the caller's, and goes on."""
     task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
-    except (aio.AioRpcError, asyncio.InvalidStateError, OSError) as error:
+    await asyncio.wait((task,))
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, (aio.AioRpcError, asyncio.InvalidStateError, OSError)):
         _LOG.info("writing ended: error=%s", error)
+    elif error is not None:
+        raise error
 
 
 async def _say_goodbye(call: _Call, reading: asyncio.Task[StreamEnd]) -> None:

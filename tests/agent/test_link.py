@@ -1,9 +1,11 @@
 """The stream itself: resuming, acknowledging, heartbeats, and its sudden end."""
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from tui_manager_agent.link import _finish
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
@@ -167,3 +169,24 @@ async def test_a_disconnect_that_is_not_final_is_retried(
         manager.hang_up()
         await manager.wait_for(partial(more_hellos, before))
     assert (await manager.result(manager.run("true"))).exit_code == 0
+
+
+async def test_a_signal_that_comes_while_a_stream_ends_is_not_lost() -> None:
+    begun, ending, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await end.wait()
+
+    writing = asyncio.create_task(write())
+    await begun.wait()
+    finishing = asyncio.create_task(_finish(writing))
+    await ending.wait()
+    finishing.cancel()
+    end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await finishing
