@@ -1,5 +1,6 @@
 """Creating, starting, following and cancelling tasks."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -91,6 +92,31 @@ async def test_a_command_that_cannot_be_handed_over_fails_alone(parts: Parts) ->
         ("web02", CommandHostStatus.PENDING, Reason.NONE),
     ]
     assert first[1].sent_at is not None
+
+
+async def test_a_command_goes_to_no_other_session_than_it_was_claimed_for(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    task_id = await parts.tasks.create_task(spec("web01"))
+    await parts.tasks.start_task(task_id)
+    again = parts.connect("web01", host_id=host.host_id, journal_id="another")
+    await asyncio.gather(again, parts.dispatch.send_some())
+    assert parts.dispatcher.sent == []
+    parts.hosts.session_ready(host.host_id)
+    ((_, run),) = await parts.send()
+    assert run.execution_id == (await parts.rows(task_id))[0].execution_id
+
+
+async def test_what_is_canceled_before_a_newer_session_could_get_it_is_canceled(
+    parts: Parts,
+) -> None:
+    host = await parts.connect("web01")
+    task_id = await parts.tasks.create_task(spec("web01"))
+    await parts.tasks.start_task(task_id)
+    again = parts.connect("web01", host_id=host.host_id)
+    await asyncio.gather(again, parts.dispatch.send_some(), parts.tasks.cancel_task(task_id))
+    assert await parts.send() == []
+    assert [row.reason for row in await parts.rows(task_id)] == [Reason.CANCELED]
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
 async def test_the_next_command_goes_when_the_one_before_completed_on_that_host(

@@ -34,7 +34,22 @@ class _Place:
     name: str
     row_id: int
     journal_id: str
+    generation: int
     room: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A command that was claimed and did not leave the manager.
+
+    Attributes:
+        host: the row id of its host.
+        replaced: only the session for which it was claimed has gone; a newer one took its place.
+    """
+
+    host: int
+    command: Claimed
+    replaced: bool
 
 
 class Dispatch:
@@ -99,13 +114,14 @@ class Dispatch:
         if not places:
             return
         claimed = await self._database.write(lambda tx: self._claim(tx, places))
-        refused = []
-        for place, commands in zip(places, claimed, strict=True):
-            for command in commands:
-                if not await self._hand_over(place, command):
-                    refused.append((place.row_id, command))
+        refused = [
+            refusal
+            for place, commands in zip(places, claimed, strict=True)
+            for command in commands
+            if (refusal := await self._hand_over(place, command))
+        ]
         if refused:
-            await self._give_up(refused)
+            await self._take_back(refused)
 
     def _place(self, host_id: str) -> _Place | None:
         entry = self._directory.get(host_id)
@@ -113,7 +129,9 @@ class Dispatch:
             return None
         room = self._dispatcher.room(host_id)
         row = entry.row
-        return _Place(host_id, row.name, row.row_id, row.journal_id, room) if room else None
+        if not room:
+            return None
+        return _Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room)
 
     def _claim(self, tx: Transaction, places: list[_Place]) -> list[list[Claimed]]:
         now = self._clock.stamp()
@@ -130,33 +148,45 @@ class Dispatch:
             for place in places
         ]
 
-    async def _hand_over(self, place: _Place, command: Claimed) -> bool:
+    async def _hand_over(self, place: _Place, command: Claimed) -> _Refused | None:
+        """None when the session for which the command was claimed has it now."""
         ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
+        entry = self._directory.get(place.host_id)
+        replaced = bool(entry and entry.session and entry.row.generation != place.generation)
         try:
+            if replaced:  # the newer session may be of another journal
+                raise AgentUnavailableError("A newer session took its place.")
             await self._dispatcher.send_command_to_agent(place.host_id, command.run)
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})
-            return False
+            return _Refused(place.row_id, command, replaced)
         self._statistics.counters.sent += 1
         log.info("command sent", extra=ids)
-        return True
+        return None
 
-    async def _give_up(self, refused: list[tuple[int, Claimed]]) -> None:
-        """What could not be handed over waits again if its task waits, and else has failed."""
+    async def _take_back(self, refused: list[_Refused]) -> None:
+        """What never left the manager goes to the newer session, or waits if its task waits, and
+        else has failed. If the database fails now, the next Hello does the same."""
 
         def work(tx: Transaction) -> None:
             now = self._clock.stamp()
-            for host, command in refused:
-                if command.waits:
+            for refusal in refused:
+                command = refusal.command
+                if refusal.replaced or command.waits:
                     _wait_again(tx, command, now)
                 elif command_hosts.give_up_sending(tx, command.row_id, OFFLINE, now):
                     failed = CommandHostStatus.FAILED
-                    moves.go_on(tx, command.task_id, host, command.position, failed, now)
-            for task_id in {command.task_id for _, command in refused}:
+                    moves.go_on(tx, command.task_id, refusal.host, command.position, failed, now)
+            for task_id in {refusal.command.task_id for refusal in refused}:
                 moves.settle(tx, task_id, now)
 
         await self._database.write(work)
-        self._feed.publish(Changes(tasks=frozenset(item.task_id for _, item in refused)))
+        self.kick(
+            self._directory.of_row(refusal.host).row.host_id
+            for refusal in refused
+            if refusal.replaced
+        )
+        self._feed.publish(Changes(tasks=frozenset(item.command.task_id for item in refused)))
 
 
 def _wait_again(tx: Transaction, command: Claimed, now: int) -> None:
