@@ -2,8 +2,10 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tui_manager_agent.supervisor import claim, clock, processes, record
 from tui_manager_agent.supervisor.killing import STUBBORN, Killing
@@ -320,3 +322,19 @@ def test_ps_finds_the_same_where_there_is_no_proc(
         monkeypatch.undo()
         run.spool.ask_to_cancel()
         run.result()
+
+
+def test_a_command_that_has_just_ended_is_not_canceled(folder: Path) -> None:
+    gate = folder / "gate"
+    os.mkfifo(gate)
+    with Supervised(folder, f"echo ready; read line < {gate}") as run:
+        run.until(lambda: b"ready" in run.stdout)
+        (shell,) = psutil.Process(run.process.pid).children()
+        run.process.send_signal(signal.SIGSTOP)
+        gate.write_text("\n")
+        while shell.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        run.spool.ask_to_cancel()
+        run.process.send_signal(signal.SIGCONT)
+        result = run.result()
+        assert (result["status"], result["exit_code"]) == ("completed", "0")

@@ -22,6 +22,7 @@ class Killing:
 
     Attributes:
         next_look: boot-time ns of the next step.
+        met_anybody: whether there was a process to end; else the command had ended by itself.
         survivors: when done, the processes that live on, as `name (pid)`.
     """
 
@@ -33,6 +34,7 @@ class Killing:
         self._terminated: set[int] = set()
         self._pause = FIRST_LOOK
         self.next_look = 0
+        self.met_anybody = False
         self.survivors: list[str] = []
 
     def step(self) -> bool:
@@ -40,6 +42,7 @@ class Killing:
         now = clock.now()
         forceful = now >= self._kill_at
         found = processes.find(self._execution_id, os.getpid(), self._group)
+        self.met_anybody = self.met_anybody or bool(found)
         forbidden = {pid for pid in found if not self._signal(pid, forceful)}
         left = found if forceful and now >= self._give_up_at else forbidden
         if len(left) == len(found) and (forceful or not found):

@@ -148,9 +148,13 @@ class Supervisor:
                 self._bell.soon()
 
     def _kill(self, status: str) -> None:
+        assert self._shell is not None
+        self._shell.reap()
+        if self._shell.ended:  # by itself, just before
+            self._drained_at = clock.now() + DRAIN
+            return
         self._killed_for = status
-        group = self._shell.pid if self._shell else 0
-        self._killing = Killing(self._id, group, int(self._order["kill_grace"]))
+        self._killing = Killing(self._id, self._shell.pid, int(self._order["kill_grace"]))
 
     def _advance_kill(self, killing: Killing) -> None:
         if not self._drained_at and killing.step():
@@ -170,7 +174,8 @@ class Supervisor:
                 pass
             pipe.seal()
         done.reap()
-        outcome = done.outcome(self._killed_for)
+        killed = self._killing is not None and self._killing.met_anybody
+        outcome = done.outcome(self._killed_for if killed else "")
         survivors = self._killing.survivors if self._killing else []
         details = [self._cap.failure] if self._cap.failure else []
         if survivors:
