@@ -118,11 +118,11 @@ class HostService:
         except InvalidInputError as error:
             raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
         if greeting.host_id:
-            self._refuse_duplicate(greeting)
+            self._refuse_duplicate(greeting.host_id, greeting)
 
-    def _refuse_duplicate(self, greeting: Greeting) -> None:
+    def _refuse_duplicate(self, host_id: str, greeting: Greeting) -> None:
         """A copied state folder makes two agents with one identity: the living one stays."""
-        entry = self._directory.get(greeting.host_id)
+        entry = self._directory.get(host_id)
         if entry is None or entry.session is None:
             return
         session = entry.session
@@ -137,7 +137,7 @@ class HostService:
 
     def _open(self, tx: Transaction, greeting: Greeting) -> tuple[HostRow, resume.Reconciled]:
         now = self._clock.stamp()
-        known = hosts.by_host_id(tx, greeting.host_id) if greeting.host_id else None
+        known = self._known(tx, greeting)
         if known and known.admission in (Admission.REVOKED, Admission.REJECTED):
             raise RefusedError(
                 Refusal(known.admission.value), f"The host {known.name} was {known.admission}."
@@ -151,6 +151,17 @@ class HostService:
             )
         row = hosts.open_session(tx, host_id, greeting, now)
         return row, resume.reconcile(tx, row.row_id, greeting.journal_id, greeting.held, now)
+
+    def _known(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
+        """The host that this agent is; one that never heard its first Welcome is known by the
+        journal that nobody else has."""
+        if greeting.host_id:
+            return hosts.by_host_id(tx, greeting.host_id)
+        owner = hosts.by_name(tx, greeting.name)
+        if not owner or not greeting.journal_id or owner.journal_id != greeting.journal_id:
+            return None
+        self._refuse_duplicate(owner.host_id, greeting)
+        return owner
 
     def _refuse_taken_name(
         self, tx: Transaction, greeting: Greeting, known: HostRow | None
