@@ -53,7 +53,7 @@ async def test_many_hosts_are_folded(parts: Parts) -> None:
 
 async def _refused(parts: Parts, name: str) -> None:
     with pytest.raises(RefusedError):
-        await parts.connect(name, instance_id="a copy")
+        await parts.connect(name, journal_id="another")
 
 
 async def test_a_refused_name_is_shown_until_an_hour_has_passed(parts: Parts) -> None:

@@ -1,12 +1,13 @@
 """Agents that come, go, come back, and are taken for lost."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.support.manager_parts import MANAGER_ID, Parts, counters_differ, result
-from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.host import Vitals
 from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
@@ -205,3 +206,68 @@ async def test_vitals_show_while_a_host_is_online(parts: Parts) -> None:
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     (shown,) = parts.hosts.list_hosts(Window(faults_only=True)).rows
     assert (shown.vitals, shown.online) == (None, False)
+
+
+async def test_an_agent_that_never_heard_its_welcome_is_the_same_host(parts: Parts) -> None:
+    first = await parts.connect("web01")
+    await parts.hosts.close_session(first.host_id, first.generation, "test")
+    again = await parts.connect("web01", instance_id="restarted")
+    assert (again.host_id, again.generation) == (first.host_id, 2)
+
+
+async def test_a_host_that_is_just_coming_back_is_not_judged(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    parts.clock.turn(LOST_AFTER)
+    back = asyncio.create_task(_back(parts, host, Held(execution_id, HeldState.RUNNING)))
+    await asyncio.sleep(0)  # its session waits for the database
+    await parts.silence.look()
+    session = await back
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
+    await _away(parts, session)  # and the next silence is judged as ever
+    assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
+
+
+async def test_a_manager_that_stood_still_counts_silence_anew(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    await _away(parts, host, 299)
+    parts.clock.turn(100)
+    parts.silence.excuse(100)
+    await parts.silence.look()
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.PENDING
+    parts.clock.turn(2)
+    await parts.silence.look()
+    assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
+
+
+async def test_nobody_is_lost_while_the_database_takes_nothing(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, execution_id, task_id = await _sent(parts)
+    with monkeypatch.context() as broken:
+        broken.setattr(parts.database, "write", _full)
+        await parts.hosts.close_session(host.host_id, host.generation, "test")
+        parts.clock.turn(LOST_AFTER)
+        with pytest.raises(StorageError):
+            await parts.silence.look()
+    await parts.silence.look()
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.PENDING
+    parts.clock.turn(LOST_AFTER)
+    await parts.silence.look()
+    assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
+
+
+async def test_a_session_is_not_silent_while_its_report_waits_for_the_database(
+    parts: Parts,
+) -> None:
+    host = await parts.connect("web01")
+    with parts.hosts.busy_with(host.host_id, host.generation):
+        parts.clock.turn(1000)
+        assert parts.hosts.silent_sessions(15) == []
+    assert parts.hosts.silent_sessions(15) == []
+    parts.clock.turn(16)
+    assert parts.hosts.silent_sessions(15) == [(host.host_id, host.generation)]
+
+
+async def _full(work: object) -> None:
+    raise StorageError("The disk is full.")

@@ -25,12 +25,14 @@ class LiveSession:
         heard_at: on the monotonic clock, in seconds.
         unknown: executions that the agent holds and the database does not know; at most
             `UNKNOWN_MAX` are remembered.
+        busy: what it said last is still being stored.
     """
 
     generation: int
     instance_id: str
     boot_id: str
     heard_at: float
+    busy: bool = False
     unknown: set[str] = field(default_factory=set)
 
     def does_not_know(self, execution_ids: Iterable[str]) -> None:
@@ -45,6 +47,7 @@ class Entry:
 
     Attributes:
         silent_since: when it went offline, or the manager started; monotonic seconds.
+        arriving: sessions of it that are being opened, which the database may know already.
         judged: whether this silence has already turned its work into failure.
     """
 
@@ -55,6 +58,7 @@ class Entry:
     cpu: deque[float] = field(default_factory=lambda: deque(maxlen=_CPU_READINGS))
     since: datetime | None = None
     judged: bool = False
+    arriving: int = 0
 
     @property
     def online(self) -> bool:
@@ -140,7 +144,7 @@ class Directory:
         entry = self._entries.get(host_id)
         if entry is None or entry.session is None or entry.session.generation != generation:
             return False
-        entry.session, entry.vitals, entry.since = None, None, now
+        entry.session, entry.vitals, entry.since, entry.judged = None, None, now, False
         entry.cpu.clear()
         entry.silent_since = monotonic
         return True

@@ -1,12 +1,18 @@
 """HostService: who is a host, who is connected, how they are."""
 
+import contextlib
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError
+from tui_manager.domain.errors import (
+    InvalidInputError,
+    Refusal,
+    RefusedError,
+    StorageError,
+)
 from tui_manager.domain.host import Host, Vitals, check_labels, check_name
 from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
@@ -77,7 +83,8 @@ class HostService:
         """
         try:
             self._check(greeting)
-            row, reconciled = await self._database.write(lambda tx: self._open(tx, greeting))
+            with self._arriving(greeting.host_id):
+                row, reconciled = await self._database.write(lambda tx: self._open(tx, greeting))
         except RefusedError as error:
             self._statistics.counters.refusals += 1
             self.refusals.add(greeting.name, error)
@@ -105,6 +112,19 @@ class HostService:
             row.host_id, row.name, row.admission, row.generation, tuple(reconciled.resumes)
         )
 
+    @contextlib.contextmanager
+    def _arriving(self, host_id: str) -> Iterator[None]:
+        """Nobody judges the silence of a host that is just being welcomed."""
+        entry = self._directory.get(host_id)
+        if entry is None:
+            yield
+            return
+        entry.arriving += 1
+        try:
+            yield
+        finally:
+            entry.arriving -= 1
+
     def _check(self, greeting: Greeting) -> None:
         if greeting.manager_id and greeting.manager_id != self._manager_id:
             raise RefusedError(
@@ -127,7 +147,7 @@ class HostService:
             return
         session = entry.session
         heard = self._clock.monotonic() - session.heard_at
-        alive = heard < _ALIVE * self._limits.heartbeat.total_seconds()
+        alive = session.busy or heard < _ALIVE * self._limits.heartbeat.total_seconds()
         if session.instance_id != greeting.instance_id and alive:
             raise RefusedError(
                 Refusal.DUPLICATE_IDENTITY,
@@ -208,7 +228,12 @@ class HostService:
         log.info("agent disconnected", extra={"host": name, "session": generation, "reason": why})
         self._feed.publish(Changes(hosts=True))
         stamp = self._clock.stamp()
-        await self._database.write(lambda tx: hosts.close_session(tx, host_id, generation, stamp))
+        try:
+            await self._database.write(
+                lambda tx: hosts.close_session(tx, host_id, generation, stamp)
+            )
+        except StorageError as error:  # the next session says it anew
+            log.warning("end of a session not stored", extra={"host": name, "error": str(error)})
 
     def heard(self, host_id: str, generation: int) -> None:
         """Something came from this session just now."""
@@ -221,6 +246,22 @@ class HostService:
         entry = self._directory.get(host_id)
         if entry and entry.session and entry.session.generation == generation:
             entry.session.does_not_know(execution_ids)
+
+    @contextlib.contextmanager
+    def busy_with(self, host_id: str, generation: int) -> Iterator[None]:
+        """As long as the manager is not done with what a session said, it listens to nothing, and
+        the session is not silent."""
+        entry = self._directory.get(host_id)
+        session = entry.session if entry else None
+        if session is None or session.generation != generation:
+            yield
+            return
+        session.busy = True
+        try:
+            yield
+        finally:
+            session.busy = False
+            session.heard_at = self._clock.monotonic()
 
     def vitals(self, host_id: str, generation: int, vitals: Vitals) -> None:
         """Keeps the newest measurements of a host, in memory only."""
@@ -236,7 +277,7 @@ class HostService:
         return [
             (entry.row.host_id, entry.session.generation)
             for entry in self._directory
-            if entry.session and entry.session.heard_at < limit
+            if entry.session and not entry.session.busy and entry.session.heard_at < limit
         ]
 
     def list_hosts(self, window: Window) -> Page[Host]:

@@ -17,6 +17,7 @@ from tui_manager.storage.database import Database
 
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two looks, at most
+_STOOD_STILL = 0.5  # seconds that a look must be late for that
 _AWAY = "The host did not come back in time."
 _UNDELIVERED = "It could not be handed to its host within the task's delivery timeout."
 
@@ -40,16 +41,32 @@ class Silence:
 
     async def run(self) -> None:
         """Looks until cancelled."""
+        pause = min(_TICK, self._lost_after / 4)
         while True:
-            await asyncio.sleep(min(_TICK, self._lost_after / 4))
+            began = self._clock.monotonic()
+            await asyncio.sleep(pause)
+            self.excuse(self._clock.monotonic() - began - pause)
             try:
                 await self.look()
             except StorageError as error:
                 log.error("judging silence waits for the database", extra={"error": str(error)})
 
+    def excuse(self, seconds: float) -> None:
+        """Takes it on itself that nobody was heard for so long: this manager stood still."""
+        if seconds < _STOOD_STILL:
+            return
+        log.warning("this manager stood still", extra={"seconds": round(seconds, 1)})
+        for entry in self._directory:
+            entry.silent_since += seconds
+
     async def look(self) -> None:
         """Judges every host that has been silent for longer than `lost_after`, once a silence, and
-        every command that has waited past its delivery timeout."""
+        every command that has waited past its delivery timeout.
+
+        Raises:
+            StorageError: the database cannot be written, so that nobody could come back either;
+                these silences are counted anew.
+        """
         await self._judge_silent()
         await self._judge_waiting()
 
@@ -58,13 +75,18 @@ class Silence:
         silent = [
             entry
             for entry in self._directory
-            if not entry.online and not entry.judged and entry.silent_since <= limit
+            if not (entry.online or entry.arriving or entry.judged) and entry.silent_since <= limit
         ]
         if not silent:
             return
-        tasks = await self._database.write(lambda tx: self._judge(tx, silent))
         for entry in silent:
             entry.judged = True
+        try:
+            tasks = await self._database.write(lambda tx: self._judge(tx, silent))
+        except StorageError:
+            for entry in silent:
+                entry.judged, entry.silent_since = False, self._clock.monotonic()
+            raise
         self._feed.publish(Changes(tasks=frozenset(tasks)))
 
     async def _judge_waiting(self) -> None:

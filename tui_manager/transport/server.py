@@ -13,9 +13,9 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
-from tui_manager.domain.report import Resume, ResumeAction
+from tui_manager.domain.report import Greeting, Resume, ResumeAction
 from tui_manager.service.clock import Clock
-from tui_manager.service.hosts import HostService
+from tui_manager.service.hosts import HostService, OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.service.tasks import TaskService
 from tui_manager.transport import convert
@@ -95,7 +95,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         if not message.HasField("hello"):
             raise RefusedError(Refusal.PROTOCOL_ERROR, "The first message must be Hello.")
         greeting = convert.to_greeting(message.hello, _address(context), self._clock.now())
-        opened = await self._hosts.open_session(greeting)
+        opened = await self._open(greeting)
         session = Session(opened.host_id, opened.generation, self._hosts.session_ready)
         session.control(convert.from_opened(self._manager_id, opened, self._limits))
         for resume in opened.resumes:
@@ -103,6 +103,18 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self._sessions.add(session)
         self._hosts.session_ready(session.host_id)
         return session
+
+    async def _open(self, greeting: Greeting) -> OpenedSession:
+        """Opens a session whole, also when the agent hangs up meanwhile: what the database knows
+        of it then is known in memory too, and closed."""
+        opening = asyncio.ensure_future(self._hosts.open_session(greeting))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with contextlib.suppress(RefusedError, StorageError):
+                opened = await opening
+                await self._hosts.close_session(opened.host_id, opened.generation, "cancelled")
+            raise
 
     async def _converse(self, session: Session, context: Context) -> str:
         """Reads and writes until one of both ends; returns why it did."""
@@ -148,7 +160,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
             self._hosts.vitals(session.host_id, session.generation, vitals)
         if not (report.started or report.output or report.results):
             return
-        outcome = await self._tasks.handle_report(session.host_id, convert.to_report(report))
+        with self._hosts.busy_with(session.host_id, session.generation):
+            outcome = await self._tasks.handle_report(session.host_id, convert.to_report(report))
         session.acknowledge(outcome.acknowledged)
         self._hosts.does_not_know(session.host_id, session.generation, outcome.unknown)
         for execution_id in outcome.unknown:
