@@ -42,6 +42,15 @@ async def test_only_its_owner_may_open_the_socket(
     assert {item.name for item in state_dir.iterdir()} == {"before", "after"}
 
 
+async def test_a_runtime_folder_that_is_too_long_as_well_is_said_to_be_so(
+    recording: RecordingOperator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(state_dir / ("run" * 40)))
+    with pytest.raises(StorageError, match="too long for one"):
+        async with serve_operator(recording, state_dir / ("long" * 30)):
+            pass
+
+
 async def test_a_long_state_path_gets_a_socket_in_the_runtime_folder(
     recording: RecordingOperator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import psutil
@@ -92,6 +93,10 @@ class Machine:
     """A folder, and the programs that run in it as if it were a machine of their own."""
 
     folder: Path
+    # Short, as a machine's is: a socket's path holds about a hundred bytes.
+    runtime: TemporaryDirectory[str] = field(
+        default_factory=lambda: TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True)
+    )
     programs: list[Program] = field(default_factory=list)
     address: str = ""
 
@@ -110,12 +115,11 @@ class Machine:
         }
         names = ("CONFIG", "STATE", "DATA", "CACHE")
         own = {f"XDG_{name}_HOME": str(self.folder / name.lower()) for name in names}
-        (self.folder / "run").mkdir(mode=0o700, exist_ok=True)
         (self.folder / "home").mkdir(exist_ok=True)
         return {
             **kept,
             **own,
-            "XDG_RUNTIME_DIR": str(self.folder / "run"),
+            "XDG_RUNTIME_DIR": self.runtime.name,
             "HOME": str(self.folder / "home"),
             "TUI_MANAGER_STATE_DIR": str(self.state_dir),
             _MARK: str(self.folder),
@@ -234,6 +238,7 @@ class Machine:
         for process in self.left_behind():
             with suppress(psutil.Error):
                 process.kill()
+        self.runtime.cleanup()
 
     def left_behind(self) -> list[psutil.Process]:
         """What runs under the mark or in the folder, with all that it started."""

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from platformdirs import user_runtime_path
 
 _NAME = "operator.sock"
-_PATH_MAX = 103  # bytes: what a sockaddr_un holds on macOS, and less than the 107 of Linux
+PATH_MAX = 103  # bytes: what a sockaddr_un holds on macOS, and less than the 107 of Linux
 
 MESSAGE_MAX = 64 * 1024 * 1024  # bytes either way; windows keep replies far below
 OPTIONS = (
@@ -29,7 +29,7 @@ def socket_path(state_dir: Path) -> Path:
     """
     state_dir = state_dir.resolve()
     path = state_dir / _NAME
-    if len(bytes(path)) <= _PATH_MAX:
+    if len(bytes(path)) <= PATH_MAX:
         return path
     digest = hashlib.sha256(bytes(state_dir)).hexdigest()[:24]
     with warnings.catch_warnings():

@@ -20,7 +20,7 @@ from tui_manager.domain.errors import ManagerError, StorageError
 from tui_manager.operator import convert, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
 from tui_manager.operator.api import Operator
-from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
+from tui_manager.operator.endpoint import OPTIONS, PATH_MAX, socket_address, socket_path
 from tui_manager.operator.failure import FIELD, code_of, field_of, message_of
 from tui_manager.operator.watching import until, watching
 
@@ -40,6 +40,11 @@ async def serve_operator(operator: Operator, state_dir: Path) -> AsyncIterator[P
     Yields the path of the socket. Raises StorageError when it cannot be made.
     """
     path = socket_path(state_dir)
+    if len(bytes(path)) > PATH_MAX:
+        raise StorageError(
+            f"The path of the operator's socket is too long for one: {path}. Name a shorter "
+            "--state-dir, or set XDG_RUNTIME_DIR to a shorter folder."
+        )
     server = aio.server(options=OPTIONS)
     # The generated base class is abstract to mypy; what is left out answers UNIMPLEMENTED.
     servicer = OperatorServicer(operator)  # type: ignore[abstract]
