@@ -6,8 +6,9 @@ READY := $(VENV)/.ready
 PROTO_FILES := $(wildcard protos/tui_manager_protos/v1/*.proto)
 PYPROJECTS := pyproject.toml agent/pyproject.toml protos/pyproject.toml
 AGENTS ?= 3
+MINUTES ?= 30
 
-.PHONY: setup demo test lint format protos check-protos screenshots lock clean
+.PHONY: setup demo test lint format protos check-protos screenshots soak lock clean
 
 setup: $(READY)
 
@@ -43,6 +44,10 @@ check-protos: setup
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py
+
+# Emulated agents, constant tasks and faults; draws docs/soak.svg. SEED repeats a run.
+soak: setup
+	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # For all supported Pythons and platforms, with hashes, without index addresses.
 lock:

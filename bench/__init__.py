@@ -1,0 +1,1 @@
+"""Programs that measure and wear out the product; nothing of the product imports them."""

@@ -1,0 +1,50 @@
+"""The manager under soak: a real `tui-manager serve`, killed and started again."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+_READY_WITHIN = 60.0  # seconds
+
+
+class Manager:
+    """One state folder, one port, one process after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state_dir = folder / "state"
+        self.address = "127.0.0.1:0"
+        self.life = 0
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        process = self._process
+        return process.pid if process and process.returncode is None else None
+
+    async def start(self) -> None:
+        """Starts it and waits until it listens, from the second time on where it did before."""
+        with (self.folder / "manager.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(str(Path(sys.executable).with_name("tui-manager")), "serve", "--insecure"),
+                *("--listen", self.address, "--state-dir", str(self.state_dir)),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "XDG_CONFIG_HOME": str(self.folder)},
+            )
+        assert self._process.stdout
+        async with asyncio.timeout(_READY_WITHIN):
+            line = (await self._process.stdout.readline()).decode()
+        if not line.startswith("listening on "):
+            raise RuntimeError(f"the manager does not listen: {line!r}")
+        self.address = line.split()[2]
+        self.life += 1
+
+    async def end(self, with_signal: signal.Signals) -> None:
+        """Ends it and waits until it has."""
+        if self._process and self._process.returncode is None:
+            self._process.send_signal(with_signal)
+            await self._process.wait()
