@@ -281,7 +281,7 @@ def test_survivors_out_of_reach_are_named(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(processes, "find", find)
     monkeypatch.setattr(os, "kill", forbid)
-    killing = Killing("an id", group=1, grace=0)
+    killing = Killing("an id", group=1, grace=0, has_ended=bool)
     assert killing.step()
     assert killing.survivors == ["sudo (7)"]
 
@@ -296,7 +296,7 @@ def test_whoever_does_not_die_of_sigkill_is_given_up_and_named(
     monkeypatch.setattr(processes, "find", find)
     monkeypatch.setattr(os, "kill", lambda pid, number: None)
     monkeypatch.setattr(clock, "now", lambda: now)
-    killing = Killing("an id", group=1, grace=5 * clock.SECOND)
+    killing = Killing("an id", group=1, grace=5 * clock.SECOND, has_ended=bool)
     assert not killing.step()
     now = killing.next_look
     assert not killing.step()

@@ -9,6 +9,7 @@ from tui_manager_agent.supervisor import clock, processes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Callable
 else:
     import _signal as signal  # `signal` makes enums, which cost a command 4 ms
 
@@ -22,11 +23,16 @@ class Killing:
 
     Attributes:
         next_look: boot-time ns of the next step.
-        met_anybody: whether there was a process to end; else the command had ended by itself.
+        too_late: the command had ended by itself before anything was signalled.
         survivors: when done, the processes that live on, as `name (pid)`.
     """
 
-    def __init__(self, execution_id: str, group: int, grace: int) -> None:
+    def __init__(
+        self, execution_id: str, group: int, grace: int, has_ended: Callable[[], object]
+    ) -> None:
+        """`has_ended` looks whether the shell has ended."""
+        self._has_ended = has_ended
+        self._begun = False
         self._execution_id = execution_id
         self._group = group
         self._kill_at = clock.now() + grace
@@ -34,7 +40,7 @@ class Killing:
         self._terminated: set[int] = set()
         self._pause = FIRST_LOOK
         self.next_look = 0
-        self.met_anybody = False
+        self.too_late = False
         self.survivors: list[str] = []
 
     def step(self) -> bool:
@@ -42,7 +48,11 @@ class Killing:
         now = clock.now()
         forceful = now >= self._kill_at
         found = processes.find(self._execution_id, os.getpid(), self._group)
-        self.met_anybody = self.met_anybody or bool(found)
+        if not self._begun:
+            self._begun = True
+            self.too_late = self._has_ended()  # looking for processes takes its time
+            if self.too_late:
+                return True
         forbidden = {pid for pid in found if not self._signal(pid, forceful)}
         left = found if forceful and now >= self._give_up_at else forbidden
         if len(left) == len(found) and (forceful or not found):

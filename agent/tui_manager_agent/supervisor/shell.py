@@ -75,6 +75,11 @@ class Shell:
                 self.ended = clock.now()
                 self._status = status
 
+    def look(self) -> int:
+        """As `ended`, after reaping."""
+        self.reap()
+        return self.ended
+
     def outcome(self, killed_for: str) -> dict[str, object]:
         """The result's own part. A kill decides the status, whatever the shell made of it."""
         ended = self.ended or clock.now()  # an unkillable shell

@@ -149,12 +149,9 @@ class Supervisor:
 
     def _kill(self, status: str) -> None:
         assert self._shell is not None
-        self._shell.reap()
-        if self._shell.ended:  # by itself, just before
-            self._drained_at = clock.now() + DRAIN
-            return
         self._killed_for = status
-        self._killing = Killing(self._id, self._shell.pid, int(self._order["kill_grace"]))
+        grace = int(self._order["kill_grace"])
+        self._killing = Killing(self._id, self._shell.pid, grace, self._shell.look)
 
     def _advance_kill(self, killing: Killing) -> None:
         if not self._drained_at and killing.step():
@@ -174,7 +171,7 @@ class Supervisor:
                 pass
             pipe.seal()
         done.reap()
-        killed = self._killing is not None and self._killing.met_anybody
+        killed = self._killing is not None and not self._killing.too_late
         outcome = done.outcome(self._killed_for if killed else "")
         survivors = self._killing.survivors if self._killing else []
         details = [self._cap.failure] if self._cap.failure else []
