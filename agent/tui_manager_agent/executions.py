@@ -93,6 +93,7 @@ class Executions:
         if execution is None:
             return
         if message.action == wire.RESUME_ACTION_UNKNOWN:
+            execution.silent = True
             await self._disk.do(execution.spool.note, UNKNOWN)
         elif message.action == wire.RESUME_ACTION_STORED:
             await self._forget(execution)
