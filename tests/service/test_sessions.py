@@ -271,3 +271,30 @@ async def test_a_session_is_not_silent_while_its_report_waits_for_the_database(
 
 async def _full(work: object) -> None:
     raise StorageError("The disk is full.")
+
+
+async def _let_go_of_what_runs(parts: Parts) -> tuple[OpenedSession, str, int]:
+    """The agent is back without what runs, and was asked for it."""
+    host, execution_id, task_id = await _sent(parts, "first", "second")
+    await parts.report(host.host_id, Started(execution_id, timedelta(0)))
+    back = await _back(parts, host)
+    assert (back.resumes, back.asked) == ((), (execution_id,))
+    return back, execution_id, task_id
+
+
+async def test_a_journal_is_asked_for_a_result_that_the_database_has_lost(parts: Parts) -> None:
+    host, execution_id, task_id = await _let_go_of_what_runs(parts)
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
+    await parts.report(host.host_id, result(execution_id))
+    assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.COMPLETED
+
+
+async def test_a_journal_that_does_not_know_what_ran_is_lost(parts: Parts) -> None:
+    host, execution_id, task_id = await _let_go_of_what_runs(parts)
+    tombstone = result(execution_id, CommandHostStatus.CANCELED, Reason.CANCELED, duration=None)
+    outcome = await parts.report(host.host_id, tombstone)
+    assert outcome.acknowledged[0].result
+    first, second = await parts.rows(task_id)
+    assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST)
+    assert second.status is CommandHostStatus.SKIPPED
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED

@@ -41,6 +41,7 @@ class OpenedSession:
     Attributes:
         generation: a newer session of the same host has a higher one.
         resumes: the answers for what the agent holds.
+        asked: executions of which the agent must say how they ended.
     """
 
     host_id: str
@@ -48,6 +49,7 @@ class OpenedSession:
     admission: Admission
     generation: int
     resumes: tuple[Resume, ...]
+    asked: tuple[str, ...]
 
 
 class HostService:
@@ -109,7 +111,12 @@ class HostService:
         self._log_opened(row, reconciled)
         self._feed.publish(Changes(hosts=True, tasks=frozenset(reconciled.tasks)))
         return OpenedSession(
-            row.host_id, row.name, row.admission, row.generation, tuple(reconciled.resumes)
+            row.host_id,
+            row.name,
+            row.admission,
+            row.generation,
+            tuple(reconciled.resumes),
+            tuple(reconciled.asked),
         )
 
     @contextlib.contextmanager
@@ -209,6 +216,7 @@ class HostService:
         for what, executions in (
             ("agent state lost", reconciled.state_lost),
             ("command is sent again", reconciled.sent_again),
+            ("agent has let go of a command that runs", reconciled.asked),
             ("agent holds an unknown execution", reconciled.unknown),
         ):
             for execution_id in executions:

@@ -4,7 +4,7 @@ or is older than what is known, changes nothing and is acknowledged."""
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
-from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.service import moves, output_limit
 from tui_manager.storage import command_hosts, output
 from tui_manager.storage.command_hosts import Known
@@ -135,6 +135,9 @@ class _Work:
         known = self._find(result.execution_id)
         if known is None:
             return
+        if _journal_is_lost(known, result):
+            self._lose_state(known)
+            return
         before = known.status
         result, beyond = output_limit.believable(known, result)
         if beyond:
@@ -159,6 +162,12 @@ class _Work:
             self._tx, known.task_id, self._host, known.position, result.status, self._now
         )
 
+    def _lose_state(self, known: Known) -> None:
+        command_hosts.lose_state(self._tx, known.row_id, self._now)
+        known.status = CommandHostStatus.FAILED
+        self._outcome.tasks[known.task_id] = None
+        moves.go_on(self._tx, known.task_id, self._host, known.position, known.status, self._now)
+
     def _acknowledge(self, ended: set[str]) -> None:
         for execution_id, known in self._known.items():
             if known is None:
@@ -167,3 +176,9 @@ class _Work:
             self._outcome.acknowledged.append(
                 Acknowledged(execution_id, dict(known.stored), known.whole or settled)
             )
+
+
+def _journal_is_lost(known: Known, result: Result) -> bool:
+    """Whether a journal that was asked for a command that ran has never heard of it."""
+    never_ran = result.status is CommandHostStatus.CANCELED and result.duration is None
+    return never_ran and known.status is CommandHostStatus.RUNNING and not known.canceled

@@ -18,6 +18,8 @@ class Reconciled:
         tasks: whose command hosts moved, with the new status of those that moved themselves.
         state_lost: executions that the agent should know of and does not.
         sent_again: executions that the agent's journal never saw.
+        asked: executions that ran, and that the agent has let go of since: its journal still knows
+            how they ended. The database has been put back from a backup, or the journal is broken.
         unknown: executions that this database does not know; they are left alone.
     """
 
@@ -25,6 +27,7 @@ class Reconciled:
     tasks: dict[int, TaskStatus | None] = field(default_factory=dict)
     state_lost: list[str] = field(default_factory=list)
     sent_again: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
 
@@ -84,6 +87,9 @@ def _missing(
             command_hosts.cancel_unsent(tx, sent.task_id, now)
         else:
             outcome.sent_again.append(sent.execution_id)
+        return
+    if sent.journal_id == journal_id:
+        outcome.asked.append(sent.execution_id)
         return
     if command_hosts.lose_state(tx, sent.row_id, now):
         outcome.state_lost.append(sent.execution_id)

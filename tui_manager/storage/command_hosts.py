@@ -23,6 +23,7 @@ class Known:
 
     Attributes:
         output_limit: bytes, both streams together; None: not known.
+        canceled: whether an operator has asked for its end.
     """
 
     row_id: int
@@ -38,6 +39,7 @@ class Known:
     exit_code: int | None
     signal: int | None
     output_limit: int | None
+    canceled: bool
 
     @property
     def whole(self) -> bool:
@@ -77,6 +79,7 @@ def of_host(tx: Transaction, host: int, execution_id: str) -> Known | None:
         exit_code=row["exit_code"],
         signal=row["signal"],
         output_limit=row["output_limit"],
+        canceled=row["cancel_requested_at"] is not None,
     )
 
 

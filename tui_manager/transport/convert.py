@@ -264,6 +264,14 @@ def from_cancel(execution_id: str) -> pb.ManagerMessage:
     return pb.ManagerMessage(cancel_command=cancel)
 
 
+def from_question(execution_id: str) -> pb.ManagerMessage:
+    """Asks how an execution ended that the agent no longer holds: the journal answers with its
+    result, or with the tombstone of one that never came."""
+    mode = pb.CANCEL_MODE_ONLY_IF_NOT_STARTED
+    cancel = pb.CancelCommand(execution_id=execution_id, mode=mode)
+    return pb.ManagerMessage(cancel_command=cancel)
+
+
 def from_acknowledged(executions: list[Acknowledged]) -> pb.ManagerMessage:
     """What is in the database for good."""
     return pb.ManagerMessage(

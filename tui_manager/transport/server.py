@@ -100,6 +100,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.control(convert.from_opened(self._manager_id, opened, self._limits))
         for resume in opened.resumes:
             session.control(convert.from_resume(resume))
+        for execution_id in opened.asked:
+            session.control(convert.from_question(execution_id))
         self._sessions.add(session)
         self._hosts.session_ready(session.host_id)
         return session
