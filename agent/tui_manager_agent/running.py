@@ -184,8 +184,12 @@ class Runner:
         if execution.ended:
             self._ended(execution)
             return
-        killed, survivors = await asyncio.to_thread(_sweep, execution.id)
+        killed, survivors = 0, list[str]()
         details = ["its supervisor died under it, or the host did"]
+        if execution.spool.is_copy():
+            details = ["it runs under another agent, of whose state folder this is a copy"]
+        else:
+            killed, survivors = await asyncio.to_thread(_sweep, execution.id)
         if killed:
             details.append(f"{killed} of its processes were killed")
         if survivors:

@@ -89,6 +89,17 @@ class Spool:
         except FileNotFoundError:
             return 0
 
+    def is_copy(self) -> bool:
+        """Whether the supervisor that claimed this lives, and works in another folder of that name:
+        what carries the execution's mark is then not ours to kill. Found where there is /proc."""
+        pid = self._read(record.CLAIM).get("pid", "")
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        folder = Path(os.fsdecode(words[-2] if len(words) > 1 else b""))
+        return folder.name == self.folder.name and folder.resolve() != self.folder.resolve()
+
     def bar(self) -> bool:
         """Keeps every supervisor to come from starting this. False if one has claimed it."""
         return claim.bar(str(self.folder))

@@ -1,12 +1,14 @@
 """What a supervisor makes of commands, well-behaved and not."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import psutil
 import pytest
+from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, clock, processes, record
 from tui_manager_agent.supervisor.killing import STUBBORN, Killing
 
@@ -338,3 +340,15 @@ def test_a_command_that_has_just_ended_is_not_canceled(folder: Path) -> None:
         run.process.send_signal(signal.SIGCONT)
         result = run.result()
         assert (result["status"], result["exit_code"]) == ("completed", "0")
+
+
+def test_a_copy_of_a_folder_is_told_from_the_folder(folder: Path) -> None:
+    with Supervised(folder, "echo ready; sleep 60") as run:
+        run.until(lambda: b"ready" in run.stdout)
+        copy = Spool(folder / "copy" / run.id)
+        copy.folder.mkdir(parents=True)
+        shutil.copy(run.spool.folder / record.CLAIM, copy.folder)
+        assert (copy.is_copy(), run.spool.is_copy()) == (True, False)
+        run.process.kill()
+        run.process.wait()
+        assert not copy.is_copy()
