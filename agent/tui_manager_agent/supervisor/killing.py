@@ -28,7 +28,7 @@ class Killing:
     """
 
     def __init__(
-        self, execution_id: str, group: int, grace: int, has_ended: Callable[[], object]
+        self, execution_id: str, group: int, grace: int, has_ended: Callable[[], bool]
     ) -> None:
         """`has_ended` looks whether the shell has ended."""
         self._has_ended = has_ended

@@ -75,10 +75,10 @@ class Shell:
                 self.ended = clock.now()
                 self._status = status
 
-    def look(self) -> int:
-        """As `ended`, after reaping."""
+    def has_ended(self) -> bool:
+        """Whether it has ended, which is looked at just now."""
         self.reap()
-        return self.ended
+        return bool(self.ended)
 
     def outcome(self, killed_for: str) -> dict[str, object]:
         """The result's own part. A kill decides the status, whatever the shell made of it."""

@@ -151,7 +151,7 @@ class Supervisor:
         assert self._shell is not None
         self._killed_for = status
         grace = int(self._order["kill_grace"])
-        self._killing = Killing(self._id, self._shell.pid, grace, self._shell.look)
+        self._killing = Killing(self._id, self._shell.pid, grace, self._shell.has_ended)
 
     def _advance_kill(self, killing: Killing) -> None:
         if not self._drained_at and killing.step():
