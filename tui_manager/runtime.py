@@ -19,6 +19,7 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.hosts import HostService
 from tui_manager.service.limits import Limits
+from tui_manager.service.receiving import ReportService
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
@@ -56,6 +57,7 @@ class _Parts:
     dispatch: Dispatch
     silence: Silence
     hosts: HostService
+    receiving: ReportService
     tasks: TaskService
     clock: Clock
     limits: Limits
@@ -82,8 +84,9 @@ async def _assemble(
     host_service = HostService(
         manager_id, database, directory, dispatch, feed, statistics, clock, limits
     )
+    receiving = ReportService(database, directory, dispatch, feed, statistics, clock)
     task_service = TaskService(
-        database, sessions, directory, dispatch, feed, statistics, clock, limits
+        database, sessions, directory, dispatch, receiving, feed, clock, limits
     )
     gauges = statistics.gauges
     gauges.sessions = lambda: len(sessions)
@@ -100,6 +103,7 @@ async def _assemble(
         dispatch=dispatch,
         silence=Silence(database, directory, feed, clock, limits),
         hosts=host_service,
+        receiving=receiving,
         tasks=task_service,
         clock=clock,
         limits=limits,
@@ -124,7 +128,7 @@ async def run_manager(settings: Settings) -> AsyncIterator[RunningManager]:
         parts = await _assemble(settings, database, feed, statistics, clock)
         await stack.enter_async_context(_background(parts))
         service = CommandService(
-            parts.manager_id, parts.hosts, parts.tasks, parts.sessions, clock, parts.limits
+            parts.manager_id, parts.hosts, parts.receiving, parts.sessions, clock, parts.limits
         )
         address = await stack.enter_async_context(
             serve_agents(service, parts.hosts, parts.sessions, settings.listen, parts.limits)

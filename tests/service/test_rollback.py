@@ -143,7 +143,7 @@ async def test_reports_wait_while_the_database_cannot_be_written(
         shown.append(parts.statistics.storage_error)
         return await write(work)
 
-    monkeypatch.setattr("tui_manager.service.tasks._RETRY", 0)
+    monkeypatch.setattr("tui_manager.service.receiving._RETRY", 0)
     monkeypatch.setattr(parts.database, "write", full_twice)
     outcome = await parts.report(host.host_id, result(run.execution_id))
     assert shown == ["", "The disk is full.", "The disk is full."]

@@ -27,6 +27,7 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.hosts import HostService, OpenedSession
 from tui_manager.service.limits import Limits
+from tui_manager.service.receiving import ReportService
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
@@ -85,6 +86,7 @@ class Parts:
     dispatch: Dispatch
     silence: Silence
     hosts: HostService
+    receiving: ReportService
     tasks: TaskService
     statistics: Statistics
     feed: ChangeFeed
@@ -120,7 +122,7 @@ class Parts:
 
     async def report(self, host_id: str, *items: Started | Output | Result) -> Any:
         """An agent reports."""
-        return await self.tasks.handle_report(
+        return await self.receiving.handle_report(
             host_id,
             ExecutionReport(
                 started=tuple(item for item in items if isinstance(item, Started)),
@@ -195,6 +197,7 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
         await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
         directory.load(await database.read(hosts.all_hosts), clock.monotonic())
         dispatch = Dispatch(database, dispatcher, directory, feed, statistics, clock, given)
+        receiving = ReportService(database, directory, dispatch, feed, statistics, clock)
         yield Parts(
             database=database,
             directory=directory,
@@ -204,8 +207,9 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
             hosts=HostService(
                 MANAGER_ID, database, directory, dispatch, feed, statistics, clock, given
             ),
+            receiving=receiving,
             tasks=TaskService(
-                database, dispatcher, directory, dispatch, feed, statistics, clock, given
+                database, dispatcher, directory, dispatch, receiving, feed, clock, given
             ),
             statistics=statistics,
             feed=feed,

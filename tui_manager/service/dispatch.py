@@ -15,10 +15,10 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
 from tui_manager.service.statistics import Statistics
-from tui_manager.storage import command_hosts, tasks
-from tui_manager.storage.command_hosts import Claimed
+from tui_manager.storage import command_hosts, sending, tasks
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
+from tui_manager.storage.sending import Claimed
 
 log = logging.getLogger(__name__)
 _HOSTS_AT_ONCE = 500  # of one transaction
@@ -136,7 +136,7 @@ class Dispatch:
     def _claim(self, tx: Transaction, places: list[_Place]) -> list[list[Claimed]]:
         now = self._clock.stamp()
         return [
-            command_hosts.claim(
+            sending.claim(
                 tx,
                 place.row_id,
                 place.room,
@@ -191,6 +191,6 @@ class Dispatch:
 
 def _wait_again(tx: Transaction, command: Claimed, now: int) -> None:
     """The next session of the host gets it, unless an operator has cancelled it meanwhile."""
-    command_hosts.mark_unsent(tx, command.row_id)
+    sending.mark_unsent(tx, command.row_id)
     if tasks.get(tx, command.task_id).cancel_requested_at is not None:
         command_hosts.cancel_unsent(tx, command.task_id, now)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service import moves
-from tui_manager.storage import command_hosts
-from tui_manager.storage.command_hosts import Remembered, Sent
+from tui_manager.storage import command_hosts, sending
 from tui_manager.storage.connection import Transaction
+from tui_manager.storage.sending import Remembered, Sent
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ def reconcile(
     for execution in held:
         outcome.resumes.append(_answer(tx, host, journal_id, execution, outcome, now))
     names = {execution.execution_id for execution in held}
-    for sent in command_hosts.sent_unended(tx, host):
+    for sent in sending.sent_unended(tx, host):
         if sent.execution_id not in names:
             _missing(tx, host, journal_id, sent, outcome, now)
     for task_id in outcome.tasks:
@@ -57,14 +57,14 @@ def reconcile(
 def _answer(
     tx: Transaction, host: int, journal_id: str, execution: Held, outcome: Reconciled, now: int
 ) -> Resume:
-    known = command_hosts.held(tx, host, execution.execution_id)
+    known = sending.held(tx, host, execution.execution_id)
     if known is None:
         outcome.unknown.append(execution.execution_id)
         return Resume(execution.execution_id, ResumeAction.UNKNOWN)
     if known.whole and not _guessed(known):
         return Resume(execution.execution_id, ResumeAction.STORED)
     if known.unsent:  # a restored database
-        command_hosts.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
+        sending.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
     if execution.state is HeldState.RUNNING and command_hosts.start(tx, known.row_id, now):
         outcome.tasks[known.task_id] = None
     cancel = known.canceled and not execution.has_result
@@ -82,7 +82,7 @@ def _missing(
     """The agent does not hold what was sent: it never arrived, or the agent's state is lost."""
     outcome.tasks[sent.task_id] = None
     if sent.journal_id == journal_id and sent.status is CommandHostStatus.PENDING:
-        command_hosts.mark_unsent(tx, sent.row_id)
+        sending.mark_unsent(tx, sent.row_id)
         if sent.canceled:  # proof that it never started, and it never will
             command_hosts.cancel_unsent(tx, sent.task_id, now)
         else:

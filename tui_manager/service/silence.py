@@ -11,7 +11,7 @@ from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory, Entry
 from tui_manager.service.limits import Limits
-from tui_manager.storage import command_hosts
+from tui_manager.storage import command_hosts, sending
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 
@@ -91,7 +91,7 @@ class Silence:
 
     async def _judge_waiting(self) -> None:
         now = self._clock.stamp()
-        if not await self._database.read(lambda tx: command_hosts.undelivered(tx, now)):
+        if not await self._database.read(lambda tx: sending.undelivered(tx, now)):
             return
         tasks = await self._database.write(lambda tx: _expire(tx, now))
         self._feed.publish(Changes(tasks=frozenset(tasks)))
@@ -102,7 +102,7 @@ class Silence:
         for entry in silent:
             host = entry.row.row_id
             moved = command_hosts.lose(tx, host, now)
-            for waiting in command_hosts.unsent_of_host(tx, host):
+            for waiting in sending.unsent_of_host(tx, host):
                 if command_hosts.give_up_sending(tx, waiting.row_id, _AWAY, now):
                     moved.append((waiting.task_id, waiting.position))
             for task_id, position in moved:
@@ -117,7 +117,7 @@ class Silence:
 
 def _expire(tx: Transaction, now: int) -> set[int]:
     tasks: set[int] = set()
-    for waiting in command_hosts.undelivered(tx, now):
+    for waiting in sending.undelivered(tx, now):
         if command_hosts.give_up_sending(tx, waiting.row_id, _UNDELIVERED, now):
             failed = CommandHostStatus.FAILED
             moves.go_on(tx, waiting.task_id, waiting.host, waiting.position, failed, now)

@@ -1,12 +1,11 @@
-"""TaskService: create, start, cancel, take results, tell the progress."""
+"""TaskService: create, start, cancel, tell the progress. Reports of agents: `receiving.py`."""
 
-import asyncio
 import logging
 import shutil
 from collections.abc import Sequence
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import AgentUnavailableError, NotFoundError, StorageError
+from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Result
@@ -21,7 +20,7 @@ from tui_manager.domain.task import (
     estimate_remaining,
 )
 from tui_manager.domain.window import Page, Window
-from tui_manager.service import reports, starting
+from tui_manager.service import starting
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
@@ -29,14 +28,13 @@ from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
 from tui_manager.service.moves import settle
-from tui_manager.service.statistics import Statistics
-from tui_manager.storage import audit, command_hosts, hosts, output, tasks
+from tui_manager.service.receiving import ReportService
+from tui_manager.storage import audit, command_host_list, command_hosts, hosts, output, tasks
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
 
 log = logging.getLogger(__name__)
-_RETRY = 1.0  # seconds until a report is tried again when the database cannot be written
 
 
 class TaskService:
@@ -48,8 +46,8 @@ class TaskService:
         dispatcher: TaskDispatcher,
         directory: Directory,
         dispatch: Dispatch,
+        receiving: ReportService,
         feed: ChangeFeed,
-        statistics: Statistics,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -57,8 +55,8 @@ class TaskService:
         self._dispatcher = dispatcher
         self._directory = directory
         self._dispatch = dispatch
+        self._receiving = receiving
         self._feed = feed
-        self._statistics = statistics
         self._clock = clock
         self._limits = limits
 
@@ -155,73 +153,9 @@ class TaskService:
         Returns:
             What to tell the agent; None for an execution that is not this host's.
         """
-        outcome = await self.handle_report(host_id, ExecutionReport(results=(result,)))
+        report = ExecutionReport(results=(result,))
+        outcome = await self._receiving.handle_report(host_id, report)
         return next(iter(outcome.acknowledged), None)
-
-    async def handle_report(self, host_id: str, report: ExecutionReport) -> reports.Outcome:
-        """Stores what an agent reports, in one transaction, and waits while that cannot be done.
-
-        Returns:
-            What is now in the database for good, and what of the report could not be placed.
-        """
-        entry = self._directory.get(host_id)
-        if entry is None:
-            raise NotFoundError(f"There is no host {host_id}.")
-        received = self._clock.stamp()
-        host = entry.row.row_id
-        while True:
-            try:
-                outcome = await self._database.write(
-                    lambda tx: reports.apply(tx, host, report, received)
-                )
-            except StorageError as error:
-                self._storage_failed(str(error))
-                await asyncio.sleep(_RETRY)
-            else:
-                self._storage_failed("")
-                break
-        if outcome.more_to_send:
-            self._dispatch.kick([host_id])
-        self._count(outcome)
-        self._log(entry.row.name, outcome)
-        changed, grown = frozenset(outcome.tasks), frozenset(outcome.output)
-        self._feed.publish(Changes(tasks=changed, output=grown))
-        return outcome
-
-    def _storage_failed(self, error: str) -> None:
-        if error != self._statistics.storage_error:
-            if error:
-                log.error("results wait for the database", extra={"error": error})
-            else:
-                log.info("the database takes results again")
-            self._statistics.storage_error = error
-
-    def _count(self, outcome: reports.Outcome) -> None:
-        counters = self._statistics.counters
-        counters.results += len(outcome.results)
-        counters.late_results += outcome.late
-        counters.conflicting_results += len(outcome.conflicts)
-        counters.output_bytes += outcome.output_bytes
-        counters.violations += len(outcome.holes | outcome.excess)
-
-    def _log(self, host: str, outcome: reports.Outcome) -> None:
-        for task_id, execution_id in outcome.started:
-            ids = {"task": task_id, "host": host, "execution": execution_id}
-            log.info("command started", extra=ids)
-        for what, level, results in (
-            ("result", logging.INFO, outcome.results),
-            ("second, different result ignored", logging.WARNING, outcome.conflicts),
-        ):
-            for task_id, result in results:
-                ids = {"task": task_id, "host": host, "execution": result.execution_id}
-                told = {"status": result.status, "reason": result.reason, "exit": result.exit_code}
-                log.log(level, what, extra={**ids, **told})
-        for task_id, status in outcome.tasks.items():
-            if status:
-                log.info("task is now", extra={"task": task_id, "status": status})
-        for execution_id in outcome.unknown:
-            ids = {"host": host, "execution": execution_id}
-            log.warning("report of an unknown execution", extra=ids)
 
     async def get_task(self, task_id: int) -> TaskDetail:
         """A task with its commands. Raises NotFoundError."""
@@ -269,7 +203,7 @@ class TaskService:
 
         def work(tx: Transaction) -> Page[CommandHost]:
             total = tasks.get(tx, task_id).counts.total
-            return command_hosts.window(tx, task_id, window, command, total)
+            return command_host_list.window(tx, task_id, window, command, total)
 
         return await self._database.read(work)
 

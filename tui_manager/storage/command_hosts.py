@@ -1,18 +1,13 @@
 """Rows of `command_hosts`: each legal move is one guarded statement."""
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
-from tui_manager.domain.report import Result, Run
+from tui_manager.domain.report import Result
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task import CommandHost
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.connection import Transaction
-from tui_manager.storage.instants import from_timedelta, to_datetime
+from tui_manager.storage.instants import from_timedelta
 from tui_manager.storage.queries import load
-from tui_manager.storage.tasks import like, spec_of
 
 _SQL = load("command_hosts.sql")
 
@@ -49,11 +44,13 @@ class Known:
         )
 
 
-def _stored(row: sqlite3.Row) -> dict[Stream, int]:
+def stored_bytes(row: sqlite3.Row) -> dict[Stream, int]:
+    """How far the output of each stream is stored."""
     return {Stream.STDOUT: row["stdout_bytes"], Stream.STDERR: row["stderr_bytes"]}
 
 
-def _totals(row: sqlite3.Row) -> dict[Stream, int] | None:
+def total_bytes(row: sqlite3.Row) -> dict[Stream, int] | None:
+    """How long each stream is on the host; None as long as there is no result."""
     if row["stdout_total"] is None:
         return None
     return {Stream.STDOUT: row["stdout_total"], Stream.STDERR: row["stderr_total"]}
@@ -74,8 +71,8 @@ def of_host(tx: Transaction, host: int, execution_id: str) -> Known | None:
         host=row["host"],
         status=CommandHostStatus(row["status"]),
         reason=Reason(row["reason"]),
-        stored=_stored(row),
-        totals=_totals(row),
+        stored=stored_bytes(row),
+        totals=total_bytes(row),
         exit_code=row["exit_code"],
         signal=row["signal"],
         output_limit=row["output_limit"],
@@ -192,202 +189,6 @@ def make_ready(tx: Transaction, task_id: int, host: int, position: int, now: int
     return bool(tx.execute(_SQL["make_ready"], values).rowcount)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A command host that has not been sent."""
-
-    row_id: int
-    task_id: int
-    host: int
-    position: int
-
-
-def _waiting(rows: Iterable[sqlite3.Row]) -> list[Waiting]:
-    return [Waiting(row["id"], row["task_id"], row["host"], row["position"]) for row in rows]
-
-
-def unsent_of_host(tx: Transaction, host: int) -> list[Waiting]:
-    """What waits to be sent to a host without a delivery timeout of its own."""
-    return _waiting(tx.execute(_SQL["unsent_of_host"], {"host": host}))
-
-
-def undelivered(tx: Transaction, now: int) -> list[Waiting]:
-    """What has waited past its delivery timeout."""
-    return _waiting(tx.execute(_SQL["undelivered"], {"now": now}))
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A command host that has just been marked as sent.
-
-    Attributes:
-        waits: whether it may wait for its host when it cannot be handed over.
-    """
-
-    row_id: int
-    task_id: int
-    position: int
-    run: Run
-    waits: bool
-
-
-def claim(
-    tx: Transaction,
-    host: int,
-    room: int,
-    journal_id: str,
-    now: int,
-    kill_grace: timedelta,
-    output_limit: int,
-) -> list[Claimed]:
-    """Marks up to `room` commands that may be sent to a host as sent to `journal_id`."""
-    rows = tx.execute(_SQL["to_send"], {"host": host, "room": room, "now": now}).fetchall()
-    claimed = []
-    for row in rows:
-        command = tx.execute(_SQL["command"], {"command_id": row["command_id"]}).fetchone()
-        spec = spec_of(command)
-        before: int | None = row["deliver_before"]
-        mark_sent(tx, row["id"], journal_id, now, output_limit)
-        run = Run(
-            execution_id=row["execution_id"],
-            text=spec.text,
-            cwd=spec.cwd,
-            environment={**spec.environment, **spec.parameters},
-            timeout=spec.timeout,
-            kill_grace=kill_grace,
-            output_limit=output_limit,
-            start_before=None if before is None else timedelta(microseconds=before - now),
-        )
-        waits = before is not None
-        claimed.append(Claimed(row["id"], row["task_id"], row["position"], run, waits))
-    return claimed
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Something that was sent and has not ended: a returning agent must answer for it."""
-
-    row_id: int
-    execution_id: str
-    task_id: int
-    position: int
-    status: CommandHostStatus
-    journal_id: str
-    canceled: bool
-
-
-def sent_unended(tx: Transaction, host: int) -> list[Sent]:
-    """What was sent to a host and has not ended."""
-    return [
-        Sent(
-            row_id=row["id"],
-            execution_id=row["execution_id"],
-            task_id=row["task_id"],
-            position=row["position"],
-            status=CommandHostStatus(row["status"]),
-            journal_id=row["sent_journal_id"],
-            canceled=row["cancel_requested_at"] is not None,
-        )
-        for row in tx.execute(_SQL["sent_unended"], {"host": host})
-    ]
-
-
-def mark_sent(
-    tx: Transaction, row_id: int, journal_id: str, now: int, output_limit: int | None
-) -> None:
-    """The command is sent to a journal now, or is held by it and so was sent there."""
-    values = {"id": row_id, "now": now, "journal_id": journal_id, "output_limit": output_limit}
-    tx.execute(_SQL["mark_sent"], values)
-
-
-def mark_unsent(tx: Transaction, row_id: int) -> bool:
-    """Lets a command that never arrived be sent again; False unless it is pending."""
-    return bool(tx.execute(_SQL["mark_unsent"], {"id": row_id}).rowcount)
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What the manager knows of an execution that a returning agent holds.
-
-    Attributes:
-        unsent: as far as the database knows, which is older than the agent's journal.
-    """
-
-    row_id: int
-    task_id: int
-    status: CommandHostStatus
-    reason: Reason
-    stored: dict[Stream, int]
-    whole: bool
-    canceled: bool
-    unsent: bool
-
-
-def held(tx: Transaction, host: int, execution_id: str) -> Remembered | None:
-    """What is stored of an execution of this host; None for an unknown one."""
-    row = tx.execute(_SQL["held"], {"execution_id": execution_id, "host": host}).fetchone()
-    if row is None:
-        return None
-    stored, totals = _stored(row), _totals(row)
-    return Remembered(
-        row_id=row["id"],
-        task_id=row["task_id"],
-        status=CommandHostStatus(row["status"]),
-        reason=Reason(row["reason"]),
-        stored=stored,
-        whole=totals is not None and all(stored[key] >= totals[key] for key in totals),
-        canceled=bool(row["canceled"]),
-        unsent=bool(row["unsent"]),
-    )
-
-
 def hosts_with_work(tx: Transaction) -> list[str]:
     """host_id of each host that has something sent or waiting."""
     return [row["host_id"] for row in tx.execute(_SQL["hosts_with_work"])]
-
-
-def window(
-    tx: Transaction, task_id: int, window: Window, command: int | None, total: int
-) -> Page[CommandHost]:
-    """Command hosts of a task, which has `total` of them."""
-    values = {
-        "task_id": task_id,
-        "limit": min(window.limit, LIMIT_MAX),
-        "offset": window.offset,
-        "pattern": like(window.text),
-        "command": command,
-        "faults_only": window.faults_only,
-        "by_host": window.sort == "host",
-    }
-    if window.text or window.faults_only or command is not None:
-        rows = tx.execute(_SQL["filtered"], values).fetchall()
-        matching = rows[0]["matching"] if rows else 0
-    else:
-        query = "by_place" if window.sort == "host" else "by_attention"
-        rows = tx.execute(_SQL[query], values).fetchall()
-        matching = total
-    return Page([_command_host(row) for row in rows], matching, total)
-
-
-def _command_host(row: sqlite3.Row) -> CommandHost:
-    return CommandHost(
-        execution_id=row["execution_id"],
-        task_id=row["task_id"],
-        command=row["position"],
-        host_id=row["host_id"],
-        host=row["host_name"],
-        status=CommandHostStatus(row["status"]),
-        reason=Reason(row["reason"]),
-        detail=row["detail"],
-        exit_code=row["exit_code"],
-        signal=row["signal"],
-        stdout_bytes=row["stdout_bytes"],
-        stderr_bytes=row["stderr_bytes"],
-        truncated_bytes=row["truncated_bytes"],
-        sent_at=to_datetime(row["sent_at"]),
-        started_at=to_datetime(row["started_at"]),
-        finished_at=to_datetime(row["finished_at"]),
-        cancel_requested_at=to_datetime(row["cancel_requested_at"]),
-        late=bool(row["late"]),
-        kill_incomplete=bool(row["kill_incomplete"]),
-    )

@@ -17,7 +17,7 @@ from tui_manager.domain.report import Greeting, Resume, ResumeAction
 from tui_manager.service.clock import Clock
 from tui_manager.service.hosts import HostService, OpenedSession
 from tui_manager.service.limits import Limits
-from tui_manager.service.tasks import TaskService
+from tui_manager.service.receiving import ReportService
 from tui_manager.transport import convert
 from tui_manager.transport.session import Session
 from tui_manager.transport.sessions import Sessions
@@ -46,14 +46,14 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self,
         manager_id: str,
         hosts: HostService,
-        tasks: TaskService,
+        receiving: ReportService,
         sessions: Sessions,
         clock: Clock,
         limits: Limits,
     ) -> None:
         self._manager_id = manager_id
         self._hosts = hosts
-        self._tasks = tasks
+        self._receiving = receiving
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
@@ -163,7 +163,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
         if not (report.started or report.output or report.results):
             return
         with self._hosts.busy_with(session.host_id, session.generation):
-            outcome = await self._tasks.handle_report(session.host_id, convert.to_report(report))
+            said = convert.to_report(report)
+            outcome = await self._receiving.handle_report(session.host_id, said)
         session.acknowledge(outcome.acknowledged)
         self._hosts.does_not_know(session.host_id, session.generation, outcome.unknown)
         for execution_id in outcome.unknown:

@@ -1,0 +1,46 @@
+-- name: to_send
+-- What may be sent to a host now, in order.
+SELECT ch.id, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before
+FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+WHERE ch.host = :host AND ch.status = 'pending' AND ch.ready = 1 AND ch.sent_at IS NULL
+  AND t.status = 'running' AND (ch.deliver_before IS NULL OR ch.deliver_before > :now)
+ORDER BY ch.id LIMIT :room;
+
+-- name: unsent_of_host
+-- What waits for a host that is away for too long, and has no delivery timeout of its own.
+SELECT id, task_id, host, position FROM command_hosts
+WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL
+  AND deliver_before IS NULL;
+
+-- name: undelivered
+-- What was not sent within its delivery timeout, whatever became of its host.
+SELECT id, task_id, host, position FROM command_hosts
+WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now;
+
+-- name: mark_sent
+-- Committed before the command is handed to a session.
+UPDATE command_hosts SET sent_at = :now, sent_journal_id = :journal_id,
+    output_limit = :output_limit WHERE id = :id;
+
+-- name: mark_unsent
+-- The journal that it was sent to has never seen it: it is sent again.
+UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND status = 'pending';
+
+-- name: command
+-- What is to be run.
+SELECT text, timeout_after, parameters, environment, cwd FROM commands WHERE id = :command_id;
+
+-- name: sent_unended
+-- What a returning agent must answer for.
+SELECT id, execution_id, task_id, position, status, sent_journal_id, cancel_requested_at
+FROM command_hosts
+WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL;
+
+-- name: held
+-- What the manager knows of an execution that a returning agent holds.
+SELECT ch.id, ch.task_id, ch.status, ch.reason, ch.stdout_bytes, ch.stderr_bytes,
+       ch.stdout_total, ch.stderr_total,
+       ch.sent_at IS NULL AND ch.status = 'pending' AS unsent, ch.cancel_requested_at IS NOT NULL
+           OR t.cancel_requested_at IS NOT NULL AS canceled
+FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+WHERE ch.execution_id = :execution_id AND ch.host = :host;
