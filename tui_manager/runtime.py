@@ -135,6 +135,7 @@ async def run_manager(settings: Settings) -> AsyncIterator[RunningManager]:
         )
         operator = await _operator(settings, parts, address)
         await stack.enter_async_context(serve_operator(operator, settings.state_dir))
+        stack.callback(database.stop_waiting)
         stack.callback(feed.close)  # first: a watch that goes on would hold up the rest
         log.info("manager started", extra={"manager": parts.manager_id, "address": address})
         yield RunningManager(operator, address, parts.manager_id)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,17 @@ async def test_the_audit_is_append_only(tmp_path: Path, statement: str) -> None:
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             await database.write(lambda tx: tx.execute(statement))
         assert await database.read(_notes) == ["kept"]
+
+
+async def test_who_stops_does_not_wait_for_the_lock_of_another_program(tmp_path: Path) -> None:
+    path = tmp_path / "manager.db"
+    async with open_database(path) as database:
+        with closing(sqlite3.connect(path, isolation_level=None)) as locking:
+            locking.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.ensure_future(database.write(_note("never")))
+            await asyncio.sleep(0)
+            database.stop_waiting()
+            with pytest.raises(StorageError, match="locked by another program"):
+                await waiting
+        await database.write(_note("later"))
+        assert await database.read(_notes) == ["later"]

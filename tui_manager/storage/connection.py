@@ -15,7 +15,7 @@ from tui_manager.domain.errors import StorageError
 T = TypeVar("T")
 Transaction = sqlite3.Connection
 OLDEST_SQLITE = (3, 37)  # STRICT tables
-_BUSY = 10_000  # milliseconds to wait for another process's lock
+BUSY = 10_000  # milliseconds to wait for another process's lock
 
 
 class StorageConnection(aiosqlite.Connection):
@@ -52,7 +52,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         f"file:{quote(str(path))}?mode={mode}",
         uri=True,
         isolation_level=None,
-        timeout=_BUSY / 1000,
+        timeout=BUSY / 1000,
         cached_statements=256,
         check_same_thread=False,
     )

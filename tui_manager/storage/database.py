@@ -15,7 +15,7 @@ from tui_manager.storage.connection import (
     open_connection,
 )
 from tui_manager.storage.migrations import check_sqlite, check_version, migrate
-from tui_manager.storage.writer import Writer
+from tui_manager.storage.writer import LOCKED, Writer
 
 T = TypeVar("T")
 FILE = "manager.db"
@@ -46,6 +46,10 @@ class Database:
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in a transaction, whole or not at all; see `Writer.write`."""
         return await self._writer.write(work)
+
+    def stop_waiting(self) -> None:
+        """See `Writer.stop_waiting`."""
+        self._writer.stop_waiting()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` on one consistent state of the database.
@@ -90,6 +94,7 @@ async def open_database(
             await writing.run(lambda tx: check_version(tx, path))
             await writing.run(_use_wal)
             await writing.run(migrate)
+            await writing.run(lambda tx: tx.execute(f"PRAGMA busy_timeout = {LOCKED}").close())
             readers: asyncio.Queue[StorageConnection] = asyncio.Queue()
             for _ in range(_READERS):
                 reading = open_connection(path, read_only=True)

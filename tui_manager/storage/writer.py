@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui_manager.storage.connection import StorageConnection, Transaction, explain
+from tui_manager.storage.connection import BUSY, StorageConnection, Transaction, explain
 
 T = TypeVar("T")
 BATCH = 500  # units of work in one transaction
 QUEUE = 10_000  # units that may wait; beyond, callers wait for their place
+LOCKED = 500  # milliseconds that SQLite waits for a lock; who stops does not wait longer
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Writer:
         self._path = path
         self._committed = committed
         self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
+        self._stops = False
 
     @property
     def waiting(self) -> int:
@@ -67,8 +69,13 @@ class Writer:
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
+                self.stop_waiting()
                 await writing
                 raise
+
+    def stop_waiting(self) -> None:
+        """From now on what finds the database locked fails soon: the manager stops."""
+        self._stops = True
 
     async def drain(self) -> None:
         """Writes what still waits after `run` has ended."""
@@ -78,12 +85,23 @@ class Writer:
     async def _write(self, units: list[_Unit]) -> None:
         works = [unit.work for unit in units]
         try:
-            outcomes = await self._connection.run(lambda tx: _run_together(tx, works))
+            outcomes = await self._run(works)
         except sqlite3.Error as error:
             outcomes = [_Raised(explain(error, self._path))] * len(units)
         self._committed(time.monotonic() - units[0].queued_at)
         for unit, outcome in zip(units, outcomes, strict=True):
             self._tell(unit, outcome)
+
+    async def _run(self, works: list[Callable[[Transaction], Any]]) -> list[Any]:
+        """Begins again and again for `BUSY` while another program holds the lock, once when this
+        one stops."""
+        give_up_at = time.monotonic() + BUSY / 1000
+        while True:
+            try:
+                return await self._connection.run(lambda tx: _run_together(tx, works))
+            except _LockedError as locked:
+                if self._stops or time.monotonic() >= give_up_at:
+                    raise locked.error from None
 
     def _tell(self, unit: _Unit, outcome: Any) -> None:
         if unit.done.done():  # the caller was cancelled; its work is done all the same
@@ -101,9 +119,22 @@ class _Raised:
     error: Exception
 
 
+class _LockedError(Exception):
+    """Another program holds the lock; nothing was begun."""
+
+    def __init__(self, error: sqlite3.OperationalError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def _run_together(tx: Transaction, works: list[Callable[[Transaction], Any]]) -> list[Any]:
     """Runs all in one transaction; one that raises is undone alone and its outcome is the error."""
-    tx.execute("BEGIN IMMEDIATE")
+    try:
+        tx.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise _LockedError(error) from error
+        raise
     try:
         outcomes = [_run_one(tx, work) for work in works]
         tx.execute("COMMIT")
