@@ -56,9 +56,14 @@ class Agent:
         while True:
             began = asyncio.get_running_loop().time()
             self._session = asyncio.ensure_future(self._converse())
-            await asyncio.wait([self._session])
-            with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError):
-                self._session.result()
+            try:
+                await asyncio.wait([self._session])
+            finally:
+                self._session.cancel()
+                await asyncio.wait([self._session])
+            error = None if self._session.cancelled() else self._session.exception()
+            if error and not isinstance(error, grpc.aio.AioRpcError):
+                raise error
             steady = asyncio.get_running_loop().time() - began > 10
             fails = 0 if steady else fails + 1
             low, high = _BACKOFF
