@@ -25,6 +25,14 @@ async def _sent(parts: Parts, *texts: str) -> tuple[OpenedSession, str, int]:
     return host, run.execution_id, task_id
 
 
+async def _sent_to(parts: Parts, name: str, target: str) -> tuple[OpenedSession, str, int]:
+    """The same of one host out of a target."""
+    host = await parts.connect(name)
+    task_id = await parts.started(target)
+    execution_id = next(run.execution_id for to, run in parts.dispatcher.sent if to == host.host_id)
+    return host, execution_id, task_id
+
+
 async def _away(parts: Parts, host: OpenedSession, seconds: float = LOST_AFTER) -> None:
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(seconds)
@@ -60,6 +68,28 @@ async def test_a_lost_agent_that_still_runs_it_opens_command_and_task_again(part
     assert (first.status, first.late) == (CommandHostStatus.COMPLETED, False)
     assert (second.status, second.reason) == (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)
     assert await parts.send() == []
+
+
+async def test_what_was_lost_before_its_task_was_canceled_is_ended_and_opens_nothing(
+    parts: Parts,
+) -> None:
+    other = await parts.connect("web02")
+    host, execution_id, task_id = await _sent_to(parts, "web01", "web[01-02]")
+    await _away(parts, host)
+    await parts.tasks.cancel_task(task_id)
+    other_id = next(run.execution_id for to, run in parts.dispatcher.sent if to == other.host_id)
+    canceled = result(other_id, CommandHostStatus.CANCELED, Reason.CANCELED)
+    await parts.report(other.host_id, canceled)
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
+    back = await _back(parts, host, Held(execution_id, HeldState.RUNNING))
+    assert back.resumes[0].action is ResumeAction.CANCEL
+    row = await parts.row(execution_id, task_id)
+    assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
+    proof = result(execution_id, CommandHostStatus.CANCELED, Reason.CANCELED)
+    await parts.report(host.host_id, proof)
+    row = await parts.row(execution_id, task_id)
+    assert (row.status, row.late) == (CommandHostStatus.CANCELED, True)
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
 async def test_a_late_result_replaces_the_guess_and_dispatches_nothing(parts: Parts) -> None:

@@ -13,10 +13,12 @@ SELECT id, task_id, command_id, position, host, status, reason, stdout_bytes, st
 FROM command_hosts WHERE execution_id = :execution_id AND host = :host;
 
 -- name: start
--- Guard of START: the agent says that it runs.
+-- Guard of START: the agent says that it runs. A canceled task stays canceled, and so what was lost
+-- of it opens nothing again: the agent is told to end it, and its result replaces the guess.
 UPDATE command_hosts SET status = 'running', reason = '', finished_at = NULL,
     started_at = coalesce(started_at, :started_at)
-WHERE id = :id AND (status = 'pending' OR (status = 'failed' AND reason = 'agent_lost'));
+WHERE id = :id AND (status = 'pending' OR (status = 'failed' AND reason = 'agent_lost'
+    AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND status = 'canceled')));
 
 -- name: finish
 -- Guard of COMPLETE, FAIL, TIME_OUT and CONFIRM_CANCEL: a result, which replaces a guess.
