@@ -13,7 +13,8 @@ from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Stream
 from tui_manager.storage.check import _SENTENCES, _SQL, check_database
-from tui_manager.storage.database import FILE
+from tui_manager.storage.database import FILE, open_database
+from tui_manager.storage.migrations import migrations
 
 
 async def _history(parts: Parts) -> None:
@@ -135,3 +136,16 @@ def _cut(path: Path) -> None:
 def test_damage_to_the_file_is_a_finding(database: Path, damage: Callable[[Path], None]) -> None:
     damage(database)
     assert "integrity" in _found(database)
+
+
+async def test_an_older_schema_is_sound_before_and_after_its_migration(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(migrations()[0][1])
+        connection.execute("INSERT INTO manager VALUES ('m', 1)")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    assert check_database(path).findings == ()
+    async with open_database(path):
+        pass
+    assert check_database(path).findings == ()
