@@ -107,7 +107,10 @@ def _judge(found: dict[str, Any], database: Path) -> list[str]:
     wrong = verify.problems(database, random.Random(found["seed"]))
     if found["running_tasks_left"]:
         wrong.append(f"{found['running_tasks_left']} tasks have not ended.")
-    for slope in verdict.slopes(found["samples"]):
+    slopes = verdict.slopes(found["samples"])
+    if not slopes:
+        _say("the run is too short to judge growth")
+    for slope in slopes:
         words = f"{slope.name}: {slope.growth:+.2f} a minute (bound {slope.bound:g})"
         _say(words)
         if not slope.flat:

@@ -61,9 +61,10 @@ class Agent:
             finally:
                 self._session.cancel()
                 await asyncio.wait([self._session])
-            error = None if self._session.cancelled() else self._session.exception()
-            if error and not isinstance(error, grpc.aio.AioRpcError):
-                raise error
+            # Nothing may keep the error: it holds the call, and the call its connection.
+            with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError):
+                self._session.result()
+            self._session = None
             steady = asyncio.get_running_loop().time() - began > 10
             fails = 0 if steady else fails + 1
             low, high = _BACKOFF

@@ -6,6 +6,7 @@ from html import escape
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _GAP = 900, 150, 76, 16, 54, 44
 _COLOURS = ("#2563eb", "#d97706", "#059669")
+_TICKS = ((0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1, "end"))
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#374151}.title{font-size:15px;font-weight:600}"
     ".axis{stroke:#9ca3af;fill:none}.grid{stroke:#e5e7eb}.event{stroke:#ef4444;opacity:.35}"
@@ -62,11 +63,11 @@ def _panel(panel: Panel, top: float, seconds: float, events: Sequence[float]) ->
     parts += [
         f'<path class="event" d="M{_x(at, seconds):.1f} {top:g}V{bottom:g}"/>' for at in events
     ]
-    for share in (0, 0.25, 0.5, 0.75, 1):
+    for share, anchor in _TICKS:
         minutes = share * seconds / 60
         parts.append(
             f'<text x="{_x(share * seconds, seconds):.1f}" y="{bottom + 16:g}" '
-            f'text-anchor="middle">{minutes:.3g} min</text>'
+            f'text-anchor="{anchor}">{minutes:.3g} min</text>'
         )
     for number, line in enumerate(panel.lines):
         colour = _COLOURS[number % len(_COLOURS)]

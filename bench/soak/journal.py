@@ -8,7 +8,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from bench.soak.work import Work, output
 
-_PAST = 500  # results that are remembered behind their acknowledgement
+_PAST = 50  # results that are remembered behind their acknowledgement
 _PIECE = 64 * 1024  # bytes of output in one report
 
 
