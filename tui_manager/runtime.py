@@ -5,7 +5,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from tui_manager import state_dir
@@ -124,15 +124,16 @@ async def run_manager(settings: Settings) -> AsyncIterator[RunningManager]:
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(state_dir.hold(settings.state_dir))
         path = settings.state_dir / FILE
-        database = await stack.enter_async_context(open_database(path, statistics.committed))
+        database = await stack.enter_async_context(open_database(path, statistics.told))
         parts = await _assemble(settings, database, feed, statistics, clock)
         await stack.enter_async_context(_background(parts))
         service = CommandService(
             parts.manager_id, parts.hosts, parts.receiving, parts.sessions, clock, parts.limits
         )
         address = await stack.enter_async_context(
-            serve_agents(service, parts.hosts, parts.sessions, settings.listen, parts.limits)
+            serve_agents(service, parts.hosts, parts.sessions, settings.listen, clock, parts.limits)
         )
+        stack.callback(parts.dispatch.close)  # before the sessions end
         operator = await _operator(settings, parts, address)
         await stack.enter_async_context(serve_operator(operator, settings.state_dir))
         stack.callback(database.stop_waiting)
@@ -215,11 +216,13 @@ def manager_thread(settings: Settings) -> Iterator[RunningManager]:
     thread = threading.Thread(target=run, name="manager")
     thread.start()
     try:
-        manager, loop, stop = ready.result()
+        manager, loop, _ = ready.result()
         operator = HoppingOperator(manager.operator, loop)
         yield RunningManager(operator, manager.address, manager.manager_id)
     finally:
-        if ready.done() and not ready.exception():
+        wait([ready])  # also when a signal ends the start: what has begun is stopped in order
+        if not ready.exception():
+            _, loop, stop = ready.result()
             with contextlib.suppress(RuntimeError):  # its loop is closed: it has died already
                 loop.call_soon_threadsafe(stop.set)
         thread.join()

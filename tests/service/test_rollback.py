@@ -1,5 +1,6 @@
 """A transaction that fails in its middle leaves everything as it was, and can be done again."""
 
+import asyncio
 import itertools
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.manager_parts import Parts, counters_differ, greeting, result, spec, totals
+from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import Stream
@@ -127,26 +129,36 @@ async def test_a_failure_in_the_middle_leaves_the_database_as_it_was(
     assert await parts.database.read(counters_differ) == []
 
 
-async def test_reports_wait_while_the_database_cannot_be_written(
+def _pages(number: int) -> Callable[[Transaction], None]:
+    """Lets the database grow to so many pages, as a disk would."""
+
+    def work(tx: Transaction) -> None:
+        tx.execute(f"PRAGMA max_page_count = {number}").fetchall()
+
+    return work
+
+
+async def test_reports_wait_while_the_disk_is_full(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = await parts.connect("web01")
     task_id = await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
-    write = parts.database.write
-    shown: list[str] = []
-
-    async def full_twice(work: Callable[[Transaction], Any]) -> Any:
-        if len(shown) < 2:
-            shown.append(parts.statistics.storage_error)
-            raise StorageError("The disk is full.")
-        shown.append(parts.statistics.storage_error)
-        return await write(work)
-
     monkeypatch.setattr("tui_manager.service.receiving._RETRY", 0)
-    monkeypatch.setattr(parts.database, "write", full_twice)
-    outcome = await parts.report(host.host_id, result(run.execution_id))
-    assert shown == ["", "The disk is full.", "The disk is full."]
-    assert parts.statistics.storage_error == ""
+    await parts.database.write(_pages(1))
+    data = b"x" * 500_000
+    piece = Output(run.execution_id, Stream.STDOUT, 0, data)
+    ended = result(run.execution_id, totals=totals(len(data)))
+    reporting = asyncio.ensure_future(parts.report(host.host_id, piece, ended))
+
+    async def shown() -> str:
+        return parts.statistics.storage_error
+
+    assert "full" in await wait_until(shown, bool)
+    assert not reporting.done()
+    assert (await parts.rows(task_id))[0].status == "pending"
+    await parts.database.write(_pages(1_000_000))
+    outcome = await reporting
     assert outcome.acknowledged[0].result
+    assert parts.statistics.storage_error == ""
     assert (await parts.rows(task_id))[0].status == "completed"

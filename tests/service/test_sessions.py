@@ -328,3 +328,11 @@ async def test_a_journal_that_does_not_know_what_ran_is_lost(parts: Parts) -> No
     assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST)
     assert second.status is CommandHostStatus.SKIPPED
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
+
+
+async def test_a_manager_that_stood_still_takes_nobody_for_silent(parts: Parts) -> None:
+    await parts.connect("web01")
+    parts.clock.turn(60)
+    assert len(parts.hosts.silent_sessions(15)) == 1
+    parts.silence.excuse(60)
+    assert parts.hosts.silent_sessions(15) == []

@@ -222,6 +222,13 @@ async def test_moves_that_the_table_does_not_have_raise_and_change_nothing(parts
         (TaskSpec("web01", (CommandSpec("true", timeout=timedelta(days=8)),)), "timeout"),
         (TaskSpec("web01", (CommandSpec("true", parameters={"1A": "x"}),)), "param"),
         (TaskSpec("web01", (CommandSpec("true", environment={"A": "\0"}),)), "env"),
+        (
+            TaskSpec(
+                "web01",
+                (CommandSpec("true", environment={f"A{n}": "x" * 130_000 for n in range(9)}),),
+            ),
+            "env",
+        ),
         (TaskSpec("web01", (CommandSpec("true"),), name="n" * 201), "name"),
     ],
 )
@@ -297,3 +304,40 @@ async def test_command_hosts_are_listed_in_the_order_of_attention(parts: Parts) 
     page = await parts.tasks.list_command_hosts(task_id, Window(text="exit_code", limit=1))
     assert (page.rows[0].host, page.matching, page.total) == ("web03", 1, 4)
     assert await parts.database.read(counters_differ) == []
+
+
+async def test_what_follows_a_commit_happens_also_when_the_caller_has_gone(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    task_id = await parts.tasks.create_task(spec("web01"))
+    starting = asyncio.ensure_future(parts.tasks.start_task(task_id))
+    await asyncio.sleep(0)  # it waits for its commit now
+    starting.cancel()
+    await asyncio.wait([starting])
+    assert starting.cancelled()
+    ((_, run),) = await parts.send()
+    canceling = asyncio.ensure_future(parts.tasks.cancel_task(task_id))
+    await asyncio.sleep(0)
+    canceling.cancel()
+    await asyncio.wait([canceling])
+    assert parts.dispatcher.cancels == [(host.host_id, run.execution_id)]
+
+
+async def test_a_manager_that_stops_leaves_what_it_did_not_send_to_the_next(parts: Parts) -> None:
+    await parts.connect("web01")
+    task_id = await parts.tasks.create_task(spec("web01", "first", "second"))
+    await parts.tasks.start_task(task_id)
+    parts.dispatch.close()
+    await parts.dispatch.send_some()
+    assert parts.dispatcher.sent == []
+    states = [(row.status, row.sent_at) for row in await parts.rows(task_id)]
+    assert states == [(CommandHostStatus.PENDING, None)] * 2
+
+
+async def test_a_start_may_run_while_hosts_register(parts: Parts) -> None:
+    await parts.connect("web00")
+    tasks = [await parts.tasks.create_task(spec("@all")) for _ in range(20)]
+    await asyncio.gather(
+        *(parts.connect(f"db{number}") for number in range(100)),
+        *(parts.tasks.start_task(task_id) for task_id in tasks),
+    )
+    assert {await parts.tasks.get_task_status(task_id) for task_id in tasks} == {TaskStatus.RUNNING}

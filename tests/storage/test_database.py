@@ -80,7 +80,11 @@ async def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> No
 
 async def test_many_changes_share_a_transaction(tmp_path: Path) -> None:
     commits: list[float] = []
-    async with open_database(tmp_path / "manager.db", commits.append) as database:
+
+    def told(seconds: float, error: str) -> None:
+        commits.append(seconds)
+
+    async with open_database(tmp_path / "manager.db", told) as database:
         await asyncio.gather(*(database.write(_note(str(n))) for n in range(100)))
         assert sorted(await database.read(_notes), key=int) == [str(n) for n in range(100)]
     assert len(commits) <= 3

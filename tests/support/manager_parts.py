@@ -193,7 +193,7 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
     statistics = Statistics(feed, clock)
     given = Limits(**{"free_disk": 0, **limits})
     dispatcher = RecordingDispatcher()
-    async with open_database(folder / FILE) as database:
+    async with open_database(folder / FILE, statistics.told) as database:
         await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
         directory.load(await database.read(hosts.all_hosts), clock.monotonic())
         dispatch = Dispatch(database, dispatcher, directory, feed, statistics, clock, given)

@@ -19,6 +19,8 @@ DESCRIPTION_LENGTH = 4000  # characters
 # Linux refuses a longer single argument of exec: MAX_ARG_STRLEN is 32 pages of 4 KiB, with the NUL.
 COMMAND_LENGTH = 131071  # bytes
 COMMANDS_MAX = 100  # of one task
+# A message carries 4 MiB, and a host takes about 2 MiB of arguments and environment together.
+WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text, folder, parameters and environment
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -57,9 +59,17 @@ class CommandSpec:
             raise InvalidInputError(
                 "timeout", f"A timeout must be from 1 s to 7 d (604800 s); {seconds:g} s is not."
             )
+        size = len(self.text.encode()) + len(self.cwd.encode())
         for kind, values in (("param", self.parameters), ("env", self.environment)):
             for name, value in values.items():
                 check_variable(kind, name, value)
+                size += len(name.encode()) + len(value.encode()) + 2
+            if size > WHOLE_LENGTH:
+                raise InvalidInputError(
+                    kind,
+                    f"The command with its parameters and environment is longer than "
+                    f"{WHOLE_LENGTH} bytes; put what is large into a file.",
+                )
 
 
 def _check_text(kind: str, text: str) -> None:

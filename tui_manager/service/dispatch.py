@@ -44,12 +44,12 @@ class _Refused:
 
     Attributes:
         host: the row id of its host.
-        replaced: only the session for which it was claimed has gone; a newer one took its place.
+        stays: a newer session takes it, of this manager or of the next.
     """
 
     host: int
     command: Claimed
-    replaced: bool
+    stays: bool
 
 
 class Dispatch:
@@ -74,6 +74,11 @@ class Dispatch:
         self._limits = limits
         self._kicked: dict[str, None] = {}
         self._some = asyncio.Event()
+        self._closed = False
+
+    def close(self) -> None:
+        """Hands nothing over any more: the manager stops, and what is unsent waits for the next."""
+        self._closed = True
 
     def kick(self, host_ids: Iterable[str]) -> None:
         """Looks soon for what these hosts may be sent."""
@@ -153,13 +158,14 @@ class Dispatch:
         ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
         entry = self._directory.get(place.host_id)
         replaced = bool(entry and entry.session and entry.row.generation != place.generation)
+        stays = self._closed or replaced  # the newer session may be of another journal
         try:
-            if replaced:  # the newer session may be of another journal
-                raise AgentUnavailableError("A newer session took its place.")
+            if stays:
+                raise AgentUnavailableError("The session for which it was claimed has ended.")
             await self._dispatcher.send_command_to_agent(place.host_id, command.run)
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})
-            return _Refused(place.row_id, command, replaced)
+            return _Refused(place.row_id, command, stays)
         self._statistics.counters.sent += 1
         log.info("command sent", extra=ids)
         return None
@@ -172,7 +178,7 @@ class Dispatch:
             now = self._clock.stamp()
             for refusal in refused:
                 command = refusal.command
-                if refusal.replaced or command.waits:
+                if refusal.stays or command.waits:
                     _wait_again(tx, command, now)
                 elif command_hosts.give_up_sending(tx, command.row_id, OFFLINE, now):
                     failed = CommandHostStatus.FAILED
@@ -182,9 +188,7 @@ class Dispatch:
 
         await self._database.write(work)
         self.kick(
-            self._directory.of_row(refusal.host).row.host_id
-            for refusal in refused
-            if refusal.replaced
+            self._directory.of_row(refusal.host).row.host_id for refusal in refused if refusal.stays
         )
         self._feed.publish(Changes(tasks=frozenset(item.command.task_id for item in refused)))
 

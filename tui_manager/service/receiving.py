@@ -12,7 +12,9 @@ from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.statistics import Statistics
+from tui_manager.service.whole import whole
 from tui_manager.storage.database import Database
+from tui_manager.storage.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until a report is tried again when the database cannot be written
@@ -47,33 +49,25 @@ class ReportService:
         if entry is None:
             raise NotFoundError(f"There is no host {host_id}.")
         received = self._clock.stamp()
-        host = entry.row.row_id
         while True:
             try:
-                outcome = await self._database.write(
-                    lambda tx: reports.apply(tx, host, report, received)
-                )
-            except StorageError as error:
-                self._storage_failed(str(error))
+                return await whole(self._store(entry.row, report, received))
+            except StorageError:
                 await asyncio.sleep(_RETRY)
-            else:
-                self._storage_failed("")
-                break
+
+    async def _store(
+        self, host: HostRow, report: ExecutionReport, received: int
+    ) -> reports.Outcome:
+        outcome = await self._database.write(
+            lambda tx: reports.apply(tx, host.row_id, report, received)
+        )
         if outcome.more_to_send:
-            self._dispatch.kick([host_id])
+            self._dispatch.kick([host.host_id])
         self._count(outcome)
-        self._log(entry.row.name, outcome)
+        self._log(host.name, outcome)
         changed, grown = frozenset(outcome.tasks), frozenset(outcome.output)
         self._feed.publish(Changes(tasks=changed, output=grown))
         return outcome
-
-    def _storage_failed(self, error: str) -> None:
-        if error != self._statistics.storage_error:
-            if error:
-                log.error("results wait for the database", extra={"error": error})
-            else:
-                log.info("the database takes results again")
-            self._statistics.storage_error = error
 
     def _count(self, outcome: reports.Outcome) -> None:
         counters = self._statistics.counters

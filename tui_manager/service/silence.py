@@ -58,6 +58,8 @@ class Silence:
         log.warning("this manager stood still", extra={"seconds": round(seconds, 1)})
         for entry in self._directory:
             entry.silent_since += seconds
+            if entry.session:
+                entry.session.heard_at += seconds
 
     async def look(self) -> None:
         """Judges every host that has been silent for longer than `lost_after`, once a silence, and

@@ -55,9 +55,17 @@ class Statistics:
     storage_error: str = ""
     _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
 
-    def committed(self, seconds: float) -> None:
-        """Takes the time of one transaction."""
+    def told(self, seconds: float, error: str) -> None:
+        """Takes the time of one transaction, and why it failed; empty when it did not."""
         self._commits.append(seconds)
+        if error == self.storage_error:
+            return
+        self.storage_error = error
+        if error:
+            log.error("the database cannot be written", extra={"error": error})
+        else:
+            log.info("the database can be written again")
+        self.feed.publish(Changes(manager=True))
 
     async def run(self) -> None:
         """Makes figures until cancelled."""

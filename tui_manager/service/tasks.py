@@ -1,5 +1,6 @@
 """TaskService: create, start, cancel, tell the progress. Reports of agents: `receiving.py`."""
 
+import asyncio
 import logging
 import shutil
 from collections.abc import Sequence
@@ -29,12 +30,14 @@ from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
 from tui_manager.service.moves import settle
 from tui_manager.service.receiving import ReportService
+from tui_manager.service.whole import whole
 from tui_manager.storage import audit, command_host_list, command_hosts, hosts, output, tasks
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
 
 log = logging.getLogger(__name__)
+_CANCELS_AT_ONCE = 500  # then the loop turns to others
 
 
 class TaskService:
@@ -68,7 +71,9 @@ class TaskService:
         """
         spec.check()
         check_target(spec.target, self._limits.groups)
+        return await whole(self._create(spec))
 
+    async def _create(self, spec: TaskSpec) -> int:
         def work(tx: Transaction) -> int:
             now = self._clock.stamp()
             task_id = tasks.insert(tx, spec, now)
@@ -91,9 +96,12 @@ class TaskService:
             StorageError: the database cannot be written, or too little disk is free.
         """
         self._check_free_disk()
+        await whole(self._start(task_id, actor))
+
+    async def _start(self, task_id: int, actor: str) -> None:
+        online = self._directory.online_rows()
 
         def work(tx: Transaction) -> starting.StartedTask:
-            online = self._directory.online_rows()
             now = self._clock.stamp()
             return starting.start(tx, task_id, self._limits.groups, online, actor, now)
 
@@ -122,7 +130,9 @@ class TaskService:
         Raises:
             NotFoundError, IllegalMoveError: there is no such task, or it has ended.
         """
+        await whole(self._cancel(task_id, actor))
 
+    async def _cancel(self, task_id: int, actor: str) -> None:
         def work(tx: Transaction) -> list[tuple[int, str]]:
             now = self._clock.stamp()
             tasks.cancel(tx, task_id, now)
@@ -134,8 +144,10 @@ class TaskService:
 
         sent = await self._database.write(work)
         log.info("task canceled", extra={"task": task_id, "told": len(sent)})
-        for host, execution_id in sent:
+        for number, (host, execution_id) in enumerate(sent, start=1):
             await self._send_cancel(task_id, self._directory.of_row(host).row, execution_id)
+            if number % _CANCELS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         self._feed.publish(Changes(tasks=frozenset({task_id})))
 
     async def _send_cancel(self, task_id: int, host: HostRow, execution_id: str) -> None:

@@ -64,6 +64,14 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     return connection
 
 
+def is_storage_failure(error: Exception) -> bool:
+    """Whether it is the database's state that stands against a statement, not the statement."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error,
+        sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError,
+    )
+
+
 def explain(error: Exception, path: Path) -> StorageError:
     """What an error of SQLite or of the file system means to an operator."""
     text = str(error)

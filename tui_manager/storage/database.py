@@ -12,6 +12,7 @@ from tui_manager.storage.connection import (
     StorageConnection,
     Transaction,
     explain,
+    is_storage_failure,
     open_connection,
 )
 from tui_manager.storage.migrations import check_sqlite, check_version, migrate
@@ -60,7 +61,9 @@ class Database:
         reader = await self._readers.get()
         try:
             return await reader.run(lambda tx: _read_consistently(tx, work))
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if not is_storage_failure(error):
+                raise
             raise explain(error, self.path) from error
         finally:
             self._readers.put_nowait(reader)
@@ -76,13 +79,14 @@ def _read_consistently(tx: Transaction, work: Callable[[Transaction], T]) -> T:
 
 @contextlib.asynccontextmanager
 async def open_database(
-    path: Path, committed: Callable[[float], None] = lambda _: None
+    path: Path, told: Callable[[float, str], None] = lambda _seconds, _error: None
 ) -> AsyncIterator[Database]:
     """Opens the database at `path`, makes it when it is not there, migrates it when it is older.
 
     Args:
         path: of the file; its folder exists.
-        committed: called for each transaction with its seconds, queueing included.
+        told: called for each transaction with its seconds, queueing included, and with why the
+            database could not be written, empty when it could.
 
     Raises:
         StorageError: it cannot be opened, is damaged, or is from a newer program.
@@ -101,7 +105,7 @@ async def open_database(
                 readers.put_nowait(await stack.enter_async_context(reading))
         except (sqlite3.Error, OSError) as error:
             raise explain(error, path) from error
-        writer = Writer(writing, path, committed)
+        writer = Writer(writing, path, told)
         running = asyncio.create_task(writer.run(), name="writer")
         try:
             yield Database(path, writer, readers)

@@ -3,6 +3,7 @@ when its own part is durable, or why it is not."""
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -10,8 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui_manager.storage.connection import BUSY, StorageConnection, Transaction, explain
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage.connection import (
+    BUSY,
+    StorageConnection,
+    Transaction,
+    explain,
+    is_storage_failure,
+)
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 BATCH = 500  # units of work in one transaction
 QUEUE = 10_000  # units that may wait; beyond, callers wait for their place
@@ -32,12 +41,13 @@ class Writer:
         self,
         connection: StorageConnection,
         path: Path,
-        committed: Callable[[float], None] = lambda _: None,
+        told: Callable[[float, str], None] = lambda _seconds, _error: None,
     ) -> None:
-        """`committed` is called for each transaction with its seconds, queueing included."""
+        """`told` is called for each transaction with its seconds, queueing included, and with why
+        the database could not be written, empty when it could."""
         self._connection = connection
         self._path = path
-        self._committed = committed
+        self._told = told
         self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
         self._stops = False
 
@@ -84,11 +94,17 @@ class Writer:
 
     async def _write(self, units: list[_Unit]) -> None:
         works = [unit.work for unit in units]
+        outcomes: list[Any]
+        error = ""
         try:
             outcomes = await self._run(works)
-        except sqlite3.Error as error:
-            outcomes = [_Raised(explain(error, self._path))] * len(units)
-        self._committed(time.monotonic() - units[0].queued_at)
+            error = self._storage_error(outcomes)
+        except Exception as raised:
+            if not isinstance(raised, sqlite3.Error):
+                log.exception("a transaction failed", extra={"units": len(units)})
+            error = str(explain(raised, self._path))
+            outcomes = [_Raised(StorageError(error)) for _ in units]
+        self._told(time.monotonic() - units[0].queued_at, error)
         for unit, outcome in zip(units, outcomes, strict=True):
             self._tell(unit, outcome)
 
@@ -103,12 +119,19 @@ class Writer:
                 if self._stops or time.monotonic() >= give_up_at:
                     raise locked.error from None
 
+    def _storage_error(self, outcomes: list[Any]) -> str:
+        """Why a part of a transaction could not be written; empty when all could."""
+        for outcome in outcomes:
+            if isinstance(outcome, _Raised) and is_storage_failure(outcome.error):
+                return str(explain(outcome.error, self._path))
+        return ""
+
     def _tell(self, unit: _Unit, outcome: Any) -> None:
         if unit.done.done():  # the caller was cancelled; its work is done all the same
             return
         if not isinstance(outcome, _Raised):
             unit.done.set_result(outcome)
-        elif isinstance(outcome.error, sqlite3.OperationalError):
+        elif is_storage_failure(outcome.error):
             unit.done.set_exception(explain(outcome.error, self._path))
         else:
             unit.done.set_exception(outcome.error)
@@ -150,7 +173,7 @@ def _run_one(tx: Transaction, work: Callable[[Transaction], Any]) -> Any:
     try:
         outcome = work(tx)
     except Exception as error:
-        if isinstance(error, sqlite3.OperationalError) and not tx.in_transaction:
+        if is_storage_failure(error) and not tx.in_transaction:
             raise  # SQLite itself undid the whole (a full disk, say)
         tx.execute("ROLLBACK TO unit")
         outcome = _Raised(error)

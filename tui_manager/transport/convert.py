@@ -161,7 +161,7 @@ def _to_result(result: pb.Result) -> Result:
     return Result(
         execution_id=_execution(result.execution_id),
         status=status,
-        reason=_IMPLIED_REASON.get(status) or _REASON.get(result.reason, Reason.NONE),
+        reason=_IMPLIED_REASON[status] if status in _IMPLIED_REASON else _REASON[result.reason],
         detail=bounds.cut(result.detail, bounds.DETAIL),
         exit_code=result.exit_code if result.HasField("exit_code") else None,
         signal=result.signal if result.HasField("signal") else None,
@@ -240,6 +240,11 @@ def from_resume(resume: Resume) -> pb.ManagerMessage:
             offsets=_offsets(resume.offsets),
         )
     )
+
+
+def from_unknown(execution_id: str) -> pb.ManagerMessage:
+    """The answer to a report of an execution that is not in the database."""
+    return from_resume(Resume(execution_id, ResumeAction.UNKNOWN))
 
 
 def from_run(run: Run) -> pb.ManagerMessage:

@@ -13,9 +13,9 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
-from tui_manager.domain.report import Greeting, Resume, ResumeAction
+from tui_manager.domain.report import Greeting
 from tui_manager.service.clock import Clock
-from tui_manager.service.hosts import HostService, OpenedSession
+from tui_manager.service.hosts import HostService
 from tui_manager.service.limits import Limits
 from tui_manager.service.receiving import ReportService
 from tui_manager.transport import convert
@@ -79,9 +79,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         try:
             why = await self._converse(session, context)
         finally:
-            self._sessions.remove(session)
-            closing = self._hosts.close_session(session.host_id, session.generation, why)
-            await asyncio.shield(asyncio.ensure_future(closing))
+            await asyncio.shield(asyncio.ensure_future(self._close(session, why)))
 
     async def _greet(self, context: Context) -> Session | None:
         """Reads Hello and opens a session; None when the agent left before it said anything."""
@@ -95,7 +93,18 @@ class CommandService(pb_grpc.CommandServiceServicer):
         if not message.HasField("hello"):
             raise RefusedError(Refusal.PROTOCOL_ERROR, "The first message must be Hello.")
         greeting = convert.to_greeting(message.hello, _address(context), self._clock.now())
-        opened = await self._open(greeting)
+        opening = asyncio.ensure_future(self._open(greeting))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with contextlib.suppress(RefusedError, StorageError):
+                await self._close(await opening, "cancelled")
+            raise
+
+    async def _open(self, greeting: Greeting) -> Session:
+        """Opens a session whole, also when the agent hangs up meanwhile. Between the commit that
+        answers for what the agent holds and the session that takes cancels nothing comes in."""
+        opened = await self._hosts.open_session(greeting)
         session = Session(opened.host_id, opened.generation, self._hosts.session_ready)
         session.control(convert.from_opened(self._manager_id, opened, self._limits))
         for resume in opened.resumes:
@@ -106,17 +115,9 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self._hosts.session_ready(session.host_id)
         return session
 
-    async def _open(self, greeting: Greeting) -> OpenedSession:
-        """Opens a session whole, also when the agent hangs up meanwhile: what the database knows
-        of it then is known in memory too, and closed."""
-        opening = asyncio.ensure_future(self._hosts.open_session(greeting))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            with contextlib.suppress(RefusedError, StorageError):
-                opened = await opening
-                await self._hosts.close_session(opened.host_id, opened.generation, "cancelled")
-            raise
+    async def _close(self, session: Session, why: str) -> None:
+        self._sessions.remove(session)
+        await self._hosts.close_session(session.host_id, session.generation, why)
 
     async def _converse(self, session: Session, context: Context) -> str:
         """Reads and writes until one of both ends; returns why it did."""
@@ -167,9 +168,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
             outcome = await self._receiving.handle_report(session.host_id, said)
         session.acknowledge(outcome.acknowledged)
         self._hosts.does_not_know(session.host_id, session.generation, outcome.unknown)
-        for execution_id in outcome.unknown:
-            unknown = Resume(execution_id, ResumeAction.UNKNOWN)
-            session.control(convert.from_resume(unknown))
+        session.does_not_know(outcome.unknown)
         if outcome.excess:
             raise RefusedError(
                 Refusal.PROTOCOL_ERROR,
@@ -194,10 +193,15 @@ def _address(context: Context) -> str:
     return context.peer().partition(":")[2].replace("%5B", "[").replace("%5D", "]")
 
 
-async def _end_silent(hosts: HostService, sessions: Sessions, heartbeat: float) -> None:
+async def _end_silent(
+    hosts: HostService, sessions: Sessions, heartbeat: float, clock: Clock
+) -> None:
     """Ends sessions whose agents have fallen silent without a broken connection."""
     while True:
+        began = clock.monotonic()
         await asyncio.sleep(heartbeat / 2)
+        if clock.monotonic() - began > heartbeat:
+            continue  # this manager stood still, and hears only now what has come meanwhile
         for host_id, generation in hosts.silent_sessions(_SILENT_AFTER * heartbeat):
             sessions.end(host_id, generation)
 
@@ -208,6 +212,7 @@ async def serve_agents(
     hosts: HostService,
     sessions: Sessions,
     listen: str,
+    clock: Clock,
     limits: Limits,
 ) -> AsyncIterator[str]:
     """Listens for agents, and yields the address with the real port.
@@ -236,7 +241,7 @@ async def serve_agents(
         ) from error
     await server.start()
     heartbeat = limits.heartbeat.total_seconds()
-    watching = asyncio.create_task(_end_silent(hosts, sessions, heartbeat))
+    watching = asyncio.create_task(_end_silent(hosts, sessions, heartbeat, clock))
     try:
         yield f"{listen.rpartition(':')[0]}:{port}"
     finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
@@ -11,11 +11,12 @@ from tui_manager.domain.report import Acknowledged, Run
 from tui_manager.transport import convert
 
 RUNS_MAX = 64  # commands that wait on a session; beyond, they stay unsent in the database
+UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a session
 
 
 class Session:
-    """The outbox of a stream. Commands are bounded; acknowledgements fold into one message;
-    cancels are bounded by what was sent."""
+    """The outbox of a stream. Commands and answers are bounded; acknowledgements fold into one
+    message; cancels are bounded by what was sent."""
 
     def __init__(self, host_id: str, generation: int, on_room: Callable[[str], None]) -> None:
         """`on_room` is told the host_id when a full session takes commands again."""
@@ -25,6 +26,7 @@ class Session:
         self._control: deque[pb.ManagerMessage] = deque()
         self._acknowledged: dict[str, Acknowledged] = {}
         self._cancels: dict[str, None] = {}
+        self._unknown: dict[str, None] = {}
         self._runs: deque[Run] = deque()
         self._was_full = False
         self._last: pb.ManagerMessage | None = None
@@ -39,7 +41,13 @@ class Session:
     @property
     def waiting(self) -> int:
         """Messages that wait."""
-        return len(self._control) + bool(self._acknowledged) + len(self._cancels) + len(self._runs)
+        return (
+            len(self._control)
+            + bool(self._acknowledged)
+            + len(self._cancels)
+            + len(self._unknown)
+            + len(self._runs)
+        )
 
     def control(self, message: pb.ManagerMessage) -> None:
         """Adds a message that goes before all others."""
@@ -66,6 +74,14 @@ class Session:
         if executions:
             self._acknowledged.update({item.execution_id: item for item in executions})
             self._some.set()
+
+    def does_not_know(self, execution_ids: Iterable[str]) -> None:
+        """Tells the agent that these executions are not in the database; it is told again of what
+        does not fit now, when it reports that again."""
+        for execution_id in execution_ids:
+            if len(self._unknown) < UNKNOWN_MAX:
+                self._unknown[execution_id] = None
+        self._some.set()
 
     def end(self, last: pb.ManagerMessage | None = None) -> None:
         """Ends the stream: nothing more is sent but `last`."""
@@ -95,6 +111,8 @@ class Session:
         self._runs.clear()
         messages += map(convert.from_cancel, self._cancels)
         self._cancels.clear()
+        messages += map(convert.from_unknown, self._unknown)
+        self._unknown.clear()
         if self._was_full:
             self._was_full = False
             self._on_room(self.host_id)
