@@ -152,6 +152,18 @@ async def test_a_full_session_leaves_work_unsent_for_later(parts: Parts) -> None
     assert [run.text for _, run in await parts.send()] == ["c2"]
 
 
+async def test_a_host_holds_no_more_than_its_capacity_and_a_few_ahead(parts: Parts) -> None:
+    host = await parts.connect("web01", capacity=1)
+    tasks = [await parts.tasks.create_task(spec("web01", f"c{n}")) for n in range(70)]
+    for task_id in tasks:
+        await parts.tasks.start_task(task_id)
+    parts.dispatcher.rooms[host.host_id] = 1000
+    first, *rest = await parts.send()
+    assert len(rest) == 64
+    await parts.report(host.host_id, result(first[1].execution_id))
+    assert [run.text for _, run in await parts.send()] == ["c65"]
+
+
 async def test_cancel_of_a_pending_task_ends_it(parts: Parts) -> None:
     task_id = await parts.tasks.create_task(spec("@all"))
     await parts.tasks.cancel_task(task_id)

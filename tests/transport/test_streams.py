@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import pytest
@@ -17,7 +20,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import CommandHost, CommandSpec, TaskSpec
 from tui_manager.domain.window import Window
-from tui_manager.runtime import RunningManager, run_manager
+from tui_manager.runtime import RunningManager, manager_thread, run_manager
 from tui_manager.settings import Settings
 
 
@@ -152,12 +155,18 @@ async def test_cancel_reaches_the_agent(manager: RunningManager) -> None:
     assert await _status(manager, task_id) is TaskStatus.CANCELED
 
 
-async def test_more_commands_than_a_session_holds_all_arrive(manager: RunningManager) -> None:
+async def test_more_commands_than_a_host_may_hold_all_arrive(manager: RunningManager) -> None:
+    texts = [f"echo {number}" for number in range(200)]
     async with dial(manager.address) as agent:
         await agent.hello("web01")
-        tasks = [await _started(manager, f"echo {number}") for number in range(200)]
-        texts = [(await agent.read()).run_command.command for _ in tasks]
-    assert texts == [f"echo {number}" for number in range(200)]
+        for text in texts:
+            await _started(manager, text)
+        arrived = []
+        for _ in texts:
+            run = (await agent.read_until("run_command")).run_command
+            arrived.append(run.command)
+            await agent.report(results=[_completed(run.execution_id)])
+    assert arrived == texts
 
 
 async def test_a_silent_session_is_ended(manager: RunningManager) -> None:
@@ -280,3 +289,48 @@ async def test_a_port_in_use_is_said_to_be_so(manager: RunningManager, tmp_path:
     with pytest.raises(InvalidInputError, match="in use"):
         async with run_manager(settings):
             pass
+
+
+async def test_a_cancel_meets_an_agent_that_is_just_coming_back(manager: RunningManager) -> None:
+    host_id = ""
+    for _ in range(15):
+        async with dial(manager.address) as agent:
+            host_id = (await agent.hello("web01", host_id=host_id)).welcome.host_id
+            task_id = await _started(manager)
+            run = (await agent.read_until("run_command")).run_command
+            await agent.report(started=[pb.Started(execution_id=run.execution_id)])
+            await agent.read_until("acknowledge")
+        await wait_until(lambda: _hosts(manager), lambda hosts: not hosts[0].online)
+        held = pb.HeldExecution(execution_id=run.execution_id, state=pb.EXECUTION_STATE_RUNNING)
+        async with dial(manager.address) as agent:
+            back = agent.hello("web01", host_id=host_id, executions=[held])
+            await asyncio.gather(back, manager.operator.cancel_task(task_id))
+            told = await agent.read()
+            if told.resume.action != pb.RESUME_ACTION_CANCEL:
+                told = await agent.read_until("cancel_command")
+                assert told.cancel_command.execution_id == run.execution_id
+            canceled = pb.Result(
+                execution_id=run.execution_id, status=pb.RESULT_STATUS_CANCELED, signal=15
+            )
+            await agent.report(results=[canceled])
+            await agent.read_until("acknowledge")
+        await wait_until(lambda: _hosts(manager), lambda hosts: not hosts[0].online)
+
+
+def test_a_manager_in_a_thread_is_stopped_when_a_signal_ends_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Future[Any]):
+        interrupted = False
+
+        def result(self, timeout: float | None = None) -> Any:
+            if not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            return super().result(timeout)
+
+    monkeypatch.setattr("tui_manager.runtime.Future", Interrupted)
+    settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True)
+    with pytest.raises(KeyboardInterrupt), manager_thread(settings):
+        pass
+    assert "manager" not in {thread.name for thread in threading.enumerate()}

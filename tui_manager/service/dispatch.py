@@ -22,6 +22,7 @@ from tui_manager.storage.sending import Claimed
 
 log = logging.getLogger(__name__)
 _HOSTS_AT_ONCE = 500  # of one transaction
+_AHEAD = 64  # commands that a host may hold beyond its capacity; more wait in the database
 _RETRY = 1.0  # seconds until the next try when the database cannot be written
 OFFLINE = "The host was offline."
 
@@ -36,6 +37,7 @@ class _Place:
     journal_id: str
     generation: int
     room: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ class Dispatch:
         row = entry.row
         if not room:
             return None
-        return _Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room)
+        most = row.capacity + _AHEAD
+        return _Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room, most)
 
     def _claim(self, tx: Transaction, places: list[_Place]) -> list[list[Claimed]]:
         now = self._clock.stamp()
@@ -145,6 +148,7 @@ class Dispatch:
                 tx,
                 place.row_id,
                 place.room,
+                place.most,
                 place.journal_id,
                 now,
                 self._limits.kill_grace,

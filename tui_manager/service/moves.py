@@ -8,16 +8,12 @@ from tui_manager.storage.connection import Transaction
 
 def go_on(
     tx: Transaction, task_id: int, host: int, position: int, status: CommandHostStatus, now: int
-) -> bool:
-    """After the command at `position` ended on a host: lets the next one go, or skips the rest.
-
-    Returns:
-        Whether the host has something to be sent.
-    """
+) -> None:
+    """After the command at `position` ended on a host: lets the next one go, or skips the rest."""
     if status is CommandHostStatus.COMPLETED:
-        return command_hosts.make_ready(tx, task_id, host, position + 1, now)
-    command_hosts.skip(tx, task_id, host, position, Reason.EARLIER_FAILED, now)
-    return False
+        command_hosts.make_ready(tx, task_id, host, position + 1, now)
+    else:
+        command_hosts.skip(tx, task_id, host, position, Reason.EARLIER_FAILED, now)
 
 
 def settle(tx: Transaction, task_id: int, now: int) -> TaskStatus | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.service import moves, output_limit
-from tui_manager.storage import command_hosts, output
+from tui_manager.storage import command_hosts, output, sending
 from tui_manager.storage.command_hosts import Known
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
@@ -21,7 +21,7 @@ class Outcome:
     Attributes:
         tasks: whose command hosts moved, with the new status of those that moved themselves.
         output: tasks for which output was stored.
-        more_to_send: a next command of this host became ready.
+        more_to_send: a command waits for this host, which may have room for it now.
         results: accepted, with the task each belongs to.
         late: how many of these replaced a guess.
         conflicts: second, different results; the first stays.
@@ -75,6 +75,8 @@ class _Work:
             command_hosts.set_stored(self._tx, known, self._past_limit.get(execution_id, 0))
         for result in report.results:
             self._end(result)
+        if self._outcome.results:  # each makes room on the host
+            self._outcome.more_to_send = sending.waits(self._tx, self._host)
         for task_id in self._outcome.tasks:
             self._outcome.tasks[task_id] = moves.settle(self._tx, task_id, self._now)
         self._acknowledge(ended)
@@ -158,9 +160,7 @@ class _Work:
         if before.ended:  # late: it corrects, and dispatches nothing
             self._outcome.late += 1
             return
-        self._outcome.more_to_send |= moves.go_on(
-            self._tx, known.task_id, self._host, known.position, result.status, self._now
-        )
+        moves.go_on(self._tx, known.task_id, self._host, known.position, result.status, self._now)
 
     def _lose_state(self, known: Known) -> None:
         command_hosts.lose_state(self._tx, known.row_id, self._now)

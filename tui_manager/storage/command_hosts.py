@@ -183,10 +183,10 @@ def skip(tx: Transaction, task_id: int, host: int, position: int, reason: Reason
     tx.execute(_SQL["skip"], values)
 
 
-def make_ready(tx: Transaction, task_id: int, host: int, position: int, now: int) -> bool:
-    """Lets the command at `position` be sent; False when the task has none there."""
+def make_ready(tx: Transaction, task_id: int, host: int, position: int, now: int) -> None:
+    """Lets the command at `position` be sent, if the task has one there."""
     values = {"task_id": task_id, "host": host, "position": position, "now": now}
-    return bool(tx.execute(_SQL["make_ready"], values).rowcount)
+    tx.execute(_SQL["make_ready"], values)
 
 
 def hosts_with_work(tx: Transaction) -> list[str]:

@@ -54,16 +54,25 @@ class Claimed:
     waits: bool
 
 
+def waits(tx: Transaction, host: int) -> bool:
+    """Whether something waits to be sent to a host."""
+    return bool(tx.execute(_SQL["waits"], {"host": host}).fetchone()["some"])
+
+
 def claim(
     tx: Transaction,
     host: int,
     room: int,
+    most: int,
     journal_id: str,
     now: int,
     kill_grace: timedelta,
     output_limit: int,
 ) -> list[Claimed]:
-    """Marks up to `room` commands that may be sent to a host as sent to `journal_id`."""
+    """Marks commands that may be sent to a host as sent to `journal_id`: up to `room`, and not so
+    many that more than `most` are under way."""
+    under_way = tx.execute(_SQL["under_way"], {"host": host}).fetchone()["commands"]
+    room = max(0, min(room, most - under_way))
     rows = tx.execute(_SQL["to_send"], {"host": host, "room": room, "now": now}).fetchall()
     claimed = []
     for row in rows:

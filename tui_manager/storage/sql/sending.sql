@@ -1,3 +1,13 @@
+-- name: under_way
+-- How much of a host was sent and has not ended.
+SELECT count(*) AS commands FROM command_hosts
+WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL;
+
+-- name: waits
+-- Whether something waits to be sent to a host.
+SELECT EXISTS (SELECT 1 FROM command_hosts
+WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL) AS some;
+
 -- name: to_send
 -- What may be sent to a host now, in order.
 SELECT ch.id, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before
