@@ -34,6 +34,7 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.so_reuseport", 0),  # a port in use is an error, not shared
     # Agents ping every 20 s (agent/tui_manager_agent/link.py); more often is too_many_pings.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 60_000),  # a connection without a stream is closed
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 ]
