@@ -126,9 +126,12 @@ def main() -> int:
         manager = Manager(Path(folder))
         try:
             found = asyncio.run(_soak(options, manager))
-        finally:
+        except BaseException:
             _keep_log(manager, options.out)
+            raise
         wrong = _judge(found, manager.state_dir / FILE)
+        if wrong:
+            _keep_log(manager, options.out)
         found["outcomes"] = verify.outcomes(manager.state_dir / FILE)
     samples = found.pop("samples")
     _say(json.dumps(found))
