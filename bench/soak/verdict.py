@@ -12,7 +12,7 @@ MIB = 1 << 20
 MEMORY_BOUND = 1.0  # MiB a minute
 DESCRIPTOR_BOUND = 1.0  # a minute
 _WARM_UP = 120.0  # seconds
-_ENOUGH = 24  # samples
+_ENOUGH = 60  # samples: in fewer, what an allocator keeps for a moment looks like growth
 _Of = Callable[[Weight], float]
 
 
