@@ -146,11 +146,12 @@ class Executions:
             return {key: str(value) for key, value in lost.items()}
 
     async def _forget(self, execution: Execution) -> None:
-        """The manager has everything. A failing disk leaves the folder for the next Hello."""
+        """The manager has everything. Where the disk fails it is held until the next Hello."""
         if not execution.result:
             return
-        del self._held[execution.id]
         try:
             await self._disk.do(self._journal.acknowledge, execution.id, execution.result)
         except OSError as error:
             _LOG.warning("not put away: execution_id=%s error=%s", execution.id, error)
+        else:
+            self._held.pop(execution.id, None)

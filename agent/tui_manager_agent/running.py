@@ -98,7 +98,8 @@ class Runner:
     async def end(
         self, execution: Execution, status: str, reason: str = "", detail: str = "", **more: object
     ) -> None:
-        """Ends an execution that no supervisor will end. A full disk keeps it in memory only."""
+        """Ends an execution that no supervisor will end. A full disk keeps its result in memory
+        only: after a restart it was interrupted, and does not run."""
         if execution.ended:
             return
         execution.state = State.ENDED

@@ -36,10 +36,10 @@ class Spool:
         record.sync_folder(str(self.folder))
 
     def end(self, result: dict[str, object]) -> None:
-        """Writes a result that no supervisor wrote. Raises OSError."""
+        """Writes a result that no supervisor wrote. Raises OSError; even then it never starts."""
+        self._withdraw()
         self._create(record.RESULT, result)
-        for name in (record.ACCEPTED, record.STARTING):
-            self.drop_note(name)  # they may hold secrets
+        self.drop_note(record.STARTING)
 
     def order(self) -> dict[str, str]:
         return self._read(record.ACCEPTED)
@@ -134,6 +134,16 @@ class Spool:
     def remove(self) -> None:
         """Deletes everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _withdraw(self) -> None:
+        """Keeps the order from ever being carried out, which takes no room on the disk.
+
+        What is left of it says that it was here, and holds no secrets. Raises OSError.
+        """
+        if self.has(record.ACCEPTED):
+            self.starting()
+        if self.has(record.STARTING):
+            os.truncate(self.folder / record.STARTING, 0)
 
     def _modified(self, name: str) -> int:
         try:

@@ -1,0 +1,37 @@
+"""The agent's executions without a process and a stream: what is said to them and by them."""
+
+from pathlib import Path
+
+from tui_manager_agent.executions import Executions
+from tui_manager_agent.identity import Identity
+from tui_manager_agent.outbox import Outbox
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+
+class InProcess:
+    """One life of an agent on a state folder; nothing starts unless `executions.serve` works."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._identity = Identity(state_dir)
+        self._identity.bind("manager", "host")
+        self.outbox = Outbox()
+        self.executions = Executions(self._identity, self.outbox, capacity=1)
+
+    def close(self) -> None:
+        self.executions.close()
+        self._identity.close()
+
+    async def run(self, execution_id: str, command: str) -> None:
+        await self.executions.run(wire.RunCommand(execution_id=execution_id, command=command))
+
+    async def cancel(self, execution_id: str) -> None:
+        kill = wire.CANCEL_MODE_KILL
+        await self.executions.cancel(wire.CancelCommand(execution_id=execution_id, mode=kill))
+
+    async def resume(self, execution_id: str, action: wire.ResumeAction.ValueType) -> None:
+        await self.executions.resume(wire.Resume(execution_id=execution_id, action=action))
+
+    async def acknowledge(self, execution_id: str) -> None:
+        """The result is stored."""
+        stored = wire.Acknowledged(execution_id=execution_id, result=True)
+        await self.executions.acknowledge(wire.Acknowledge(executions=[stored]))

@@ -1,0 +1,66 @@
+"""A disk without room: nothing that was proven is undone by it, and the agent lives on."""
+
+import errno
+import uuid
+from pathlib import Path
+
+import pytest
+from tui_manager_agent.spool import Spool
+from tui_manager_agent.supervisor import record
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tests.agent.in_process import InProcess
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_what_was_proven_canceled_does_not_run_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = str(uuid.uuid4())
+    before = InProcess(tmp_path)
+    await before.run(execution_id, "echo ran")
+    with monkeypatch.context() as disk:
+        disk.setattr(record, "write_all", full)
+        await before.cancel(execution_id)
+        (result,) = before.outbox.report().results
+        assert result.status == wire.RESULT_STATUS_CANCELED
+        await before.acknowledge(execution_id)
+    before.close()
+    after = InProcess(tmp_path)
+    (held,) = after.executions.begin_session()
+    assert held.state == wire.EXECUTION_STATE_STARTING
+    assert after.executions.turns.queued == 0
+    after.close()
+
+
+async def test_what_could_not_be_put_away_is_answered_and_put_away_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = str(uuid.uuid4())
+    agent = InProcess(tmp_path)
+    await agent.run(execution_id, "echo ran")
+    with monkeypatch.context() as disk:
+        disk.setattr(record, "write_all", full)
+        await agent.cancel(execution_id)
+        await agent.acknowledge(execution_id)
+    await agent.run(execution_id, "echo ran")
+    (result,) = agent.outbox.report().results
+    assert result.status == wire.RESULT_STATUS_CANCELED
+    await agent.resume(execution_id, wire.RESUME_ACTION_STORED)
+    assert agent.executions.begin_session() == []
+    assert list(tmp_path.glob("managers/*/executions/*")) == []
+    agent.close()
+
+
+def test_an_order_that_was_withdrawn_keeps_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "execution")
+    spool.accept({"command": "true", "env:PASSWORD": "hunter2"})
+    monkeypatch.setattr(record, "write_all", full)
+    with pytest.raises(OSError, match="No space left"):
+        spool.end({"status": "canceled"})
+    assert [p.name for p in spool.folder.iterdir() if b"hunter2" in p.read_bytes()] == []
