@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import claim, clock, processes, record
+from tui_manager_agent.supervisor import claim, clock, processes, record, shell
 from tui_manager_agent.supervisor.killing import STUBBORN, Killing
+from tui_manager_agent.supervisor.supervise import Supervisor
 
 from tests.agent.conftest import MISBEHAVE
 from tests.agent.supervised import Supervised
@@ -352,3 +353,32 @@ def test_a_copy_of_a_folder_is_told_from_the_folder(folder: Path) -> None:
         run.process.kill()
         run.process.wait()
         assert not copy.is_copy()
+
+
+class EndedShell:
+    """A shell that is over."""
+
+    def reap(self) -> None:
+        """There is nothing left to reap."""
+
+    def outcome(self, killed_for: str) -> dict[str, object]:
+        return {"status": killed_for or "completed", "reason": ""}
+
+
+def test_a_pipe_that_closes_at_the_very_end_is_not_polled_any_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children, _ = os.pipe()
+    monkeypatch.setattr(processes, "adopt_orphans", lambda: None)
+    monkeypatch.setattr(shell, "watch_children", lambda: children)
+    order = {"bell": str(folder / "bell"), "output_limit": "100", "boot_id": "this"}
+    supervisor = Supervisor(str(folder), order)
+    supervisor._prepare()
+    stdout, stderr = supervisor._pipes
+    os.write(stderr.writer, b"last words")
+    stderr.close_writer()
+    supervisor._finish(EndedShell())  # type: ignore[arg-type]
+    assert supervisor._poll.poll(0) == []
+    assert record.read(str(folder / record.RESULT))["stderr_stored"] == "10"
+    stdout.close_writer()
+    supervisor._linger()

@@ -139,7 +139,7 @@ class Supervisor:
 
     def _move_output(self, descriptor: int) -> None:
         for pipe in self._pipes:
-            if pipe.reader == descriptor:
+            if pipe.reader == descriptor >= 0:
                 for _ in range(TAKES_A_TURN):
                     if not pipe.take():
                         break
@@ -167,8 +167,8 @@ class Supervisor:
 
     def _finish(self, done: shell.Shell) -> None:
         for pipe in self._pipes:
-            while pipe.reader >= 0 and pipe.take():
-                pass
+            self._move_output(pipe.reader)
+        for pipe in self._pipes:
             pipe.seal()
         done.reap()
         killed = self._killing is not None and not self._killing.too_late
