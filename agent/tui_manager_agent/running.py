@@ -174,11 +174,21 @@ class Runner:
     async def _bury_the_dead(self) -> None:
         while True:
             execution = await self._dead.get()
-            spool = execution.spool
-            unclaimed = not spool.has(record.CLAIM) and spool.bar()
-            # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
-            if unclaimed or not self._supervisors.adopt(execution.id, spool):
-                await self._bury(execution)
+            try:
+                alive = self._is_alive(execution)
+            except OSError as error:
+                _LOG.error("not barred, again later: execution_id=%s error=%s", execution.id, error)
+                asyncio.get_running_loop().call_later(LOOK, self._dead.put_nowait, execution)
+            else:
+                if not alive:
+                    await self._bury(execution)
+
+    def _is_alive(self, execution: Execution) -> bool:
+        """Whether a supervisor has it after all; if not, none ever will. Raises OSError."""
+        spool = execution.spool
+        unclaimed = not spool.has(record.CLAIM) and spool.bar()
+        # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
+        return not unclaimed and self._supervisors.adopt(execution.id, spool)
 
     async def _bury(self, execution: Execution) -> None:
         execution.refresh()

@@ -1,12 +1,14 @@
 """A disk without room: nothing that was proven is undone by it, and the agent lives on."""
 
+import asyncio
 import errno
 import uuid
 from pathlib import Path
 
 import pytest
+from tui_manager_agent import running
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor import claim, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.in_process import InProcess
@@ -64,3 +66,30 @@ def test_an_order_that_was_withdrawn_keeps_no_secrets(
     with pytest.raises(OSError, match="No space left"):
         spool.end({"status": "canceled"})
     assert [p.name for p in spool.folder.iterdir() if b"hunter2" in p.read_bytes()] == []
+
+
+async def test_what_cannot_be_barred_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "LOOK", 0.01)
+    execution_id = str(uuid.uuid4())
+    before = InProcess(tmp_path)
+    await before.run(execution_id, "echo ran")
+    before.close()
+    (folder,) = tmp_path.glob("managers/*/executions/*")
+    Spool(folder).starting()
+    agent = InProcess(tmp_path)
+    await agent.resume(execution_id, wire.RESUME_ACTION_GO_ON)
+    assert agent.outbox.report().results == []
+    refusals = iter([full])
+    bar = claim.bar
+    monkeypatch.setattr(claim, "bar", lambda folder: next(refusals, bar)(folder))
+    working = asyncio.create_task(agent.executions.serve())
+    news = asyncio.create_task(agent.outbox.wait())
+    await asyncio.wait((working, news), return_when=asyncio.FIRST_COMPLETED)
+    assert not working.done()
+    assert agent.outbox.report().results[0].reason == wire.RESULT_REASON_INTERRUPTED
+    assert next(refusals, None) is None
+    working.cancel()
+    await asyncio.wait((working,))
+    agent.close()
