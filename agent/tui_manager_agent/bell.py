@@ -7,6 +7,7 @@ from pathlib import Path
 
 FILE = "bell"
 _READ = 64 * 1024
+_LONGEST = 64  # bytes of a line that are worth waiting for; an id has 36
 
 
 class Bell:
@@ -19,6 +20,7 @@ class Bell:
         """Raises OSError."""
         self.path = state_dir / FILE
         self._rung = rung
+        self._begun = b""  # the line that the last read cut
         if not self.path.is_fifo():
             self.path.unlink(missing_ok=True)
             os.mkfifo(self.path, 0o600)
@@ -31,7 +33,8 @@ class Bell:
         os.close(self._fifo)
 
     def _read(self) -> None:
-        lines = os.read(self._fifo, _READ).split(b"\n")
+        *lines, begun = (self._begun + os.read(self._fifo, _READ)).split(b"\n")
+        self._begun = begun[-_LONGEST:]
         for line in dict.fromkeys(lines):
             if line:
                 self._rung(line.decode("ascii", "replace"))
