@@ -7,8 +7,10 @@ PROTO_FILES := $(wildcard protos/tui_manager_protos/v1/*.proto)
 PYPROJECTS := pyproject.toml agent/pyproject.toml protos/pyproject.toml
 AGENTS ?= 3
 MINUTES ?= 30
+RUNS ?= 200
+SEED ?=
 
-.PHONY: setup demo test lint format protos check-protos screenshots soak lock clean
+.PHONY: setup demo test faults lint format protos check-protos screenshots soak lock clean
 
 setup: $(READY)
 
@@ -24,6 +26,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The long run of tests/faults, as random as SEED; ends with the table of the README.
+faults: setup
+	@$(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
 
 lint: setup check-protos
 	$(BIN)/ruff check .

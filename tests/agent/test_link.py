@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from tui_manager_agent.link import _finish
+from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
@@ -76,6 +77,25 @@ async def test_unknown_work_is_left_to_finish_and_kept_to_itself(
     manager.hang_up()
     assert (await manager.result(execution_id)).exit_code == 0
     assert manager.stored(execution_id).stdout == b"ready\nend\n"
+
+
+async def test_what_is_called_unknown_during_a_session_is_kept_to_itself_from_then_on(
+    manager: FakeManager, agent: AgentProcess, gate: Gate
+) -> None:
+    execution_id = manager.run(f"echo ready; cat {gate}; echo end")
+    await begun(manager, execution_id)
+    settings = wire.Settings()
+    settings.heartbeat.FromTimedelta(timedelta(milliseconds=20))  # lets the wait below look again
+    manager.send(settings=settings)
+    unknown = wire.Resume(execution_id=execution_id, action=wire.RESUME_ACTION_UNKNOWN)
+    manager.send(resume=unknown)
+    await manager.result(manager.run("true"))
+    gate.open()
+    result_file = folder_of(agent, manager, execution_id) / record.RESULT
+    await manager.wait_for(result_file.exists)
+    await manager.result(manager.run("true"))
+    assert not manager.stored(execution_id).results
+    assert manager.stored(execution_id).stdout == b"ready\n"
 
 
 async def test_nothing_is_said_of_an_execution_before_its_resume(

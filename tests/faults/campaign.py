@@ -1,0 +1,110 @@
+"""Runs of random tasks under random faults; everything follows from the seed but the scheduling."""
+
+import random
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.checker import Allowed, check
+from tests.faults.command import command
+from tests.faults.faults import FAULTS
+from tests.faults.fleet import Fleet, fleet_of
+from tests.faults.keeping import kept_alive
+from tests.faults.tally import Tally
+from tests.support.waiting import wait_until
+
+AGENTS = ("h1", "h2", "h3")
+RUNS_OF_A_FLEET = 10
+AT_A_FAILPOINT = "killed at a failpoint (manager, agent or supervisor)"
+_LINE = 129  # bytes that a command prints a line
+_STORED = "SELECT sum(stdout_bytes) FROM command_hosts"
+
+
+async def campaign(
+    seed: str, runs: int, tally: Tally, kinds: Sequence[str] = tuple(FAULTS)
+) -> None:
+    """Makes so many runs, a new fleet every few of them, and after a violation.
+
+    Args:
+        kinds: faults to draw from; each comes up before any comes up again.
+    """
+    deck: list[str] = []
+    goal = tally.runs + runs
+    while tally.runs < goal:
+        name = f"{seed}-{tally.runs}"
+        dice = random.Random(name)
+        with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
+            try:
+                async with fleet_of(Path(folder), name, *AGENTS) as fleet:
+                    size = min(RUNS_OF_A_FLEET, goal - tally.runs)
+                    await _runs_of_a_fleet(fleet, dice, size, tally, kinds, deck)
+            except AssertionError as violation:
+                tally.runs += 1
+                tally.violations.append(str(violation))
+
+
+async def _runs_of_a_fleet(
+    fleet: Fleet,
+    dice: random.Random,
+    runs: int,
+    tally: Tally,
+    kinds: Sequence[str],
+    deck: list[str],
+) -> None:
+    reasons = {"undeliverable"}  # of hosts that are offline when a task starts
+    async with kept_alive(fleet, dice):
+        for _ in range(runs):
+            names = [_draw(dice, kinds, deck) for _ in range(dice.randint(1, 3))]
+            reasons.update(*(FAULTS[name].reasons for name in names))
+            await fleet.online(*fleet.agents)
+            fleet.note(f"run with {', '.join(names)}")
+            hits = _hits(fleet)
+            await _run(fleet, dice, names, tally)
+            tally.faults[AT_A_FAILPOINT] += _hits(fleet) - hits
+            check(fleet, Allowed(reasons=reasons))
+            tally.runs += 1
+    tally.commands += fleet.number("SELECT count(*) FROM command_hosts")
+    tally.output_bytes += fleet.number("SELECT sum(length(data)) FROM output_chunks")
+
+
+def _draw(dice: random.Random, kinds: Sequence[str], deck: list[str]) -> str:
+    if not deck:
+        deck += dice.sample(kinds, len(kinds))
+    return deck.pop()
+
+
+def _hits(fleet: Fleet) -> int:
+    return sum(len(node.hits) for node in (fleet.manager, *fleet.agents.values()))
+
+
+async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally) -> None:
+    """Some tasks, and these faults at random moments of them; returns when all has ended."""
+    before = fleet.number(_STORED)
+    planned = 0
+    for _ in range(dice.randint(1, 3)):
+        shapes = [(dice.randint(20, 120), 0) for _ in range(dice.choice((1, 1, 2)))]
+        if dice.random() < 0.2:
+            shapes[0] = (shapes[0][0], 3)
+        planned += len(fleet.agents) * sum(lines for lines, _ in shapes) * _LINE
+        await fleet.run("@all", *(command(lines, code) for lines, code in shapes))
+    for name in names:
+        await _moment(fleet, before + int(dice.random() * planned * 0.8))
+        if await FAULTS[name].inject(fleet, dice):
+            tally.faults[name] += 1
+    await fleet.wait("all tasks to end", lambda: _running(fleet), lambda running: not running)
+    for node in (fleet.manager, *fleet.agents.values()):
+        node.disarm()
+    await fleet.settled()
+
+
+async def _moment(fleet: Fleet, stored: int) -> None:
+    """Until so much output is stored, or nothing more is to come."""
+
+    async def look() -> bool:
+        return fleet.number(_STORED) >= stored or not _running(fleet)
+
+    await wait_until(look, bool, 60)
+
+
+def _running(fleet: Fleet) -> int:
+    return fleet.number("SELECT count(*) FROM tasks WHERE status = 'running'")

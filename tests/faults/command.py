@@ -1,0 +1,74 @@
+"""The command of every fault test: leaves a trace on its host, and prints bytes that are known.
+
+What it prints follows from its execution id and its environment alone, so that the checker knows
+every byte, and output that came to the wrong execution is seen.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui_manager.domain.task import CommandSpec
+
+TRACE = "trace"  # file in the host's TMPDIR: `begin ID` and `end ID` lines
+_PAD = "x" * 80
+# The shell's own words (of a child that was killed, say) go nowhere: they are not known beforehand.
+_TEXT = """
+exec 3>&2 2>/dev/null
+echo "begin $TUI_MANAGER_EXECUTION_ID" >> "$TMPDIR/trace"
+i=0
+while [ "$i" -lt "$COUNT" ]; do
+  printf '%s out %06d %s\\n' "$TUI_MANAGER_EXECUTION_ID" "$i" "$PAD"
+  case $i in *0)
+    printf '%s err %06d\\n' "$TUI_MANAGER_EXECUTION_ID" "$i" >&3
+    sleep "$STEP";;
+  esac
+  i=$((i + 1))
+done
+echo "end $TUI_MANAGER_EXECUTION_ID" >> "$TMPDIR/trace"
+exit "$CODE"
+"""
+
+
+def command(lines: int, code: int = 0, step: float = 0.05) -> CommandSpec:
+    """A command that prints so many lines, `step` seconds each ten, and exits with `code`."""
+    environment = {"COUNT": str(lines), "CODE": str(code), "STEP": f"{step:g}", "PAD": _PAD}
+    return CommandSpec(_TEXT, environment=environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a command prints and exits with when nothing ends it."""
+
+    stdout: bytes
+    stderr: bytes
+    code: int
+
+
+def expected(execution_id: str, environment: str) -> Expected:
+    """What the command does, from its row of the database (`environment` is JSON)."""
+    given: Mapping[str, str] = json.loads(environment)
+    lines = int(given["COUNT"])
+    out = "".join(f"{execution_id} out {i:06d} {given['PAD']}\n" for i in range(lines))
+    err = "".join(f"{execution_id} err {i:06d}\n" for i in range(0, lines, 10))
+    return Expected(out.encode(), err.encode(), int(given["CODE"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What really happened on the hosts: how often each execution began and came to its end."""
+
+    begun: Mapping[str, int]
+    ended: Mapping[str, int]
+
+
+def read_traces(folders: list[Path]) -> Trace:
+    """The traces of all hosts together."""
+    counts: dict[str, dict[str, int]] = {"begin": {}, "end": {}}
+    for folder in folders:
+        path = folder / TRACE
+        for line in path.read_text().splitlines() if path.exists() else ():
+            word, execution_id = line.split()
+            counts[word][execution_id] = counts[word].get(execution_id, 0) + 1
+    return Trace(counts["begin"], counts["end"])

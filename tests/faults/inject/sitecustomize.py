@@ -1,0 +1,181 @@
+"""Loaded by every Python that a fault test starts: failpoints, clocks that are wrong, short pauses.
+
+Each part of a program is changed just after it was imported, so that what a program imports, and
+when, stays as it is. Nothing here is part of the product.
+"""
+
+import datetime
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+sys.path.append(os.path.dirname(__file__))
+_ARM = os.environ.get("LD_FAULTS_ARM", "")
+_SHIFT = float(os.environ.get("FAULTS_SHIFT", "0"))  # seconds
+POINTS = importlib.import_module("points").Points(_ARM)
+
+
+class _Pointed(sqlite3.Connection):
+    """A failpoint before each statement, and one on either side of a commit."""
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        if sql != "COMMIT":
+            POINTS.reach("statement")
+            return super().execute(sql, *args)
+        POINTS.reach("before.commit")
+        cursor = super().execute(sql, *args)
+        POINTS.reach("after.commit")
+        return cursor
+
+    def executemany(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        POINTS.reach("statement")
+        return super().executemany(sql, *args)
+
+
+class _Sqlite:
+    """The module, but for the class of the writing connection."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sqlite3, name)
+
+    def connect(self, database: str, **options: Any) -> sqlite3.Connection:
+        factory = _Pointed if "mode=rwc" in database else sqlite3.Connection
+        return sqlite3.connect(database, factory=factory, **options)
+
+
+class _Telling:
+    """A stream with a failpoint on either side of each message that is written."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def write(self, message: Any) -> None:
+        kind = message.WhichOneof("message")
+        POINTS.reach(f"before.send_{kind}")
+        await self._stream.write(message)
+        POINTS.reach(f"after.send_{kind}")
+
+
+def _telling(write: Callable[..., Any], place: int) -> Callable[..., Any]:
+    async def told(*args: Any) -> Any:
+        return await write(*args[:place], _Telling(args[place]), *args[place + 1 :])
+
+    return told
+
+
+def _connection(module: Any) -> None:
+    module.sqlite3 = _Sqlite()
+
+
+def _server(module: Any) -> None:
+    service = module.CommandService
+    service._write = _telling(service._write, 2)
+    service._take = POINTS.around_async("take_report", service._take)
+
+
+def _session(module: Any) -> None:
+    session = module.Session
+    session.run = POINTS.around("hand_over", session.run)
+    session.acknowledge = POINTS.around("acknowledge", session.acknowledge)
+
+
+def _link(module: Any) -> None:
+    link = module.Link
+    link._write = _telling(link._write, 1)
+    handle = link._handle
+
+    async def pointed(self: Any, kind: str, message: Any) -> Any:
+        return await POINTS.around_async(f"handle_{kind}", handle)(self, kind, message)
+
+    link._handle = pointed
+
+
+def _spool(module: Any) -> None:
+    spool = module.Spool
+    for name in ("accept", "starting", "end", "ask_to_cancel", "remove"):
+        setattr(spool, name, POINTS.around(name, getattr(spool, name)))
+
+
+def _journal(module: Any) -> None:
+    journal = module.Journal
+    journal._append = POINTS.around("append", journal._append)
+
+
+def _supervisors(module: Any) -> None:
+    supervisors = module.Supervisors
+    supervisors.start = POINTS.around("start_supervisor", supervisors.start)
+    launch = module.launch
+    os.environ["LD_FAULTS_PACKAGES"] = launch.__file__.rsplit("/", 3)[0]
+    launch.__file__ = os.path.join(os.path.dirname(__file__), "launch.py")
+
+
+def _reconnect(module: Any) -> None:
+    module.FIRST_PAUSE, module.LONGEST_PAUSE = 0.1, 0.5
+
+
+_CHANGES: dict[str, Callable[[Any], None]] = {
+    "tui_manager.storage.connection": _connection,
+    "tui_manager.transport.server": _server,
+    "tui_manager.transport.session": _session,
+    "tui_manager_agent.link": _link,
+    "tui_manager_agent.spool": _spool,
+    "tui_manager_agent.journal": _journal,
+    "tui_manager_agent.supervisors": _supervisors,
+    "tui_manager_agent.reconnect": _reconnect,
+}
+
+
+class _Changing(importlib.abc.MetaPathFinder):
+    """Finds the modules that are changed, and changes them once they are loaded."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name not in _CHANGES:
+            return None
+        change = _CHANGES.pop(name)
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.loader is not None
+        load = spec.loader.exec_module
+
+        def load_and_change(module: ModuleType) -> None:
+            load(module)
+            change(module)
+
+        spec.loader.exec_module = load_and_change  # type: ignore[method-assign]
+        return spec
+
+
+class _Shifted(datetime.datetime):
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> Any:
+        return super().now(tz) + datetime.timedelta(seconds=_SHIFT)
+
+    @classmethod
+    def utcnow(cls) -> Any:
+        return super().utcnow() + datetime.timedelta(seconds=_SHIFT)
+
+
+def _shift() -> None:
+    wall, wall_ns = time.time, time.time_ns
+    time.time = lambda: wall() + _SHIFT
+    time.time_ns = lambda: wall_ns() + int(_SHIFT * 1e9)
+    datetime.datetime = _Shifted  # type: ignore[misc]
+
+
+if _ARM:
+    sys.meta_path.insert(0, _Changing())
+if _SHIFT:
+    _shift()

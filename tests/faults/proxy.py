@@ -1,0 +1,111 @@
+"""A TCP proxy between agents and manager that misbehaves when it is told to."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+
+_PIECE = 64 * 1024  # bytes
+
+
+@dataclass(eq=False, slots=True)
+class _Connection:
+    """Two sockets and what moves bytes between them."""
+
+    agent: asyncio.StreamWriter
+    manager: asyncio.StreamWriter
+    pumps: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def cut(self) -> None:
+        for writer in (self.agent, self.manager):
+            writer.transport.abort()
+
+
+class Proxy:
+    """Listens for agents, and dials the manager at `target` for each.
+
+    Attributes:
+        address: what agents dial.
+        target: port of the manager; 0: nobody is there.
+        delay: seconds that every piece is held back.
+    """
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.target = 0
+        self.delay = 0.0
+        self._open = asyncio.Event()
+        self._open.set()
+        self._connections: set[_Connection] = set()
+        self._relaying: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listens on a free port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Ends every connection and listens no more."""
+        assert self._server is not None
+        self._server.close()
+        for relaying in self._relaying:
+            relaying.cancel()
+        await asyncio.gather(*self._relaying, return_exceptions=True)
+
+    def cut(self) -> int:
+        """Breaks every connection; returns how many."""
+        for connection in list(self._connections):
+            connection.cut()
+        return len(self._connections)
+
+    def half_close(self) -> int:
+        """Tells the manager on every connection that its agent says no more; returns how many."""
+        for connection in self._connections:
+            if connection.manager.can_write_eof():
+                with contextlib.suppress(OSError):
+                    connection.manager.write_eof()
+        return len(self._connections)
+
+    def swallow(self) -> None:
+        """From now on nothing passes, and nobody is told."""
+        self._open.clear()
+
+    def pass_on(self) -> None:
+        """Everything passes again, also what was held back."""
+        self._open.set()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        relaying = asyncio.create_task(self._relay(reader, writer))
+        self._relaying.add(relaying)
+        relaying.add_done_callback(self._relaying.discard)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._open.wait()
+        try:
+            beyond, to_manager = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        connection = _Connection(writer, to_manager)
+        self._connections.add(connection)
+        connection.pumps = [
+            asyncio.create_task(self._pump(reader, to_manager)),
+            asyncio.create_task(self._pump(beyond, writer)),
+        ]
+        try:
+            await asyncio.wait(connection.pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._connections.discard(connection)
+            connection.cut()
+            for pump in connection.pumps:
+                pump.cancel()
+            await asyncio.gather(*connection.pumps, return_exceptions=True)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: written to after its end
+            while data := await reader.read(_PIECE):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                await self._open.wait()
+                writer.write(data)
+                await writer.drain()

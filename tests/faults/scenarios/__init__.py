@@ -1,0 +1,25 @@
+"""Faults that need a fleet of their own. Each is one run, and ends with the checker.
+
+The tests call them, and `make faults` does, which counts them. Each is given a seed.
+"""
+
+from tests.faults.scenarios import cancels, clocks, disks, restored, returning, silence, stream
+from tests.faults.scenarios.running import SCENARIOS
+
+NEED_ROOT = (
+    "the manager's disk full",
+    "an agent's disk full",
+    "the host started anew: another boot id",
+)
+
+__all__ = [
+    "NEED_ROOT",
+    "SCENARIOS",
+    "cancels",
+    "clocks",
+    "disks",
+    "restored",
+    "returning",
+    "silence",
+    "stream",
+]

@@ -1,0 +1,51 @@
+"""A database that is put back from a backup."""
+
+import contextlib
+import shutil
+import sqlite3
+
+from tests.faults.checker import Allowed, check
+from tests.faults.command import command
+from tests.faults.scenarios.running import new_fleet, scenario, status, stored
+
+
+@scenario("the database put back from a backup")
+async def put_back(seed: str) -> None:
+    async with new_fleet(seed, "h1", "h2") as fleet:
+        short = await fleet.run("h1", command(40))
+        long = await fleet.run("h2", command(300))
+        await fleet.wait(
+            "both to run",
+            lambda: fleet.number("SELECT count(*) FROM command_hosts WHERE status = 'running'"),
+            lambda running: running == 2,
+        )
+        await stored(fleet, 2000)
+        fleet.note("a backup is made")
+        backup = fleet.folder / "backup.db"
+        with (
+            contextlib.closing(sqlite3.connect(fleet.database)) as source,
+            contextlib.closing(sqlite3.connect(backup)) as target,
+        ):
+            source.backup(target)
+        await fleet.ended_tasks([short])  # and acknowledged: its output is gone from the host
+        unknown = await fleet.run("h2", command(100))
+        (row,) = fleet.rows("SELECT execution_id FROM command_hosts WHERE task_id = ?", unknown)
+        await status(fleet, row[0], "running")
+        await fleet.kill(fleet.manager)
+        fleet.note("the backup is put back")
+        for end in ("", "-wal", "-shm"):
+            fleet.database.with_name(fleet.database.name + end).unlink(missing_ok=True)
+        shutil.copyfile(backup, fleet.database)
+        await fleet.start_manager()
+        await fleet.ended_tasks([short, long])
+        await fleet.wait(
+            "what is unknown to be left alone until it ends",
+            lambda: [row[0] in held for held in fleet.held()],
+            lambda held: held == [True],
+        )
+        unknown_ended = fleet.host("h2") / "trace"
+        await fleet.wait("it to end", unknown_ended.read_text, lambda text: f"end {row[0]}" in text)
+        assert "agent holds an unknown execution" in fleet.manager.text(), fleet.explain()
+        rows = fleet.rows("SELECT status FROM command_hosts")
+        assert [row["status"] for row in rows] == ["completed"] * 2, fleet.explain()
+        check(fleet, Allowed(gaps=True, unknown=True))

@@ -1,0 +1,47 @@
+"""Messages that come twice, and out of order."""
+
+import random
+import tempfile
+from pathlib import Path
+
+from tests.faults.checker import check
+from tests.faults.command import command
+from tests.faults.fleet import Fleet
+from tests.faults.relay import Relay
+from tests.faults.scenarios.running import all_ended, scenario, stored
+
+
+async def _shuffled(seed: str, twice: float, swapped: float) -> Relay:
+    dice = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        fleet = Fleet(Path(folder), seed)
+        relay = Relay(dice, lambda: fleet.proxy.target, twice, swapped)
+        await relay.start()
+        fleet.dial = relay.address
+        try:
+            await fleet.start("h1", "h2")
+            first = await fleet.run("@all", command(60), command(20, code=3))
+            second = await fleet.run("@all", command(60))
+            third = await fleet.run("@all", command(400))
+            short = [await fleet.run("@all", command(5)) for _ in range(4)]
+            await stored(fleet, 20_000)
+            await fleet.cancel(third)
+            await all_ended(fleet, first, second, third, *short)
+            last = await fleet.run("@all", command(400))  # while old messages come again
+            await all_ended(fleet, last)
+            fleet.note(f"{dict(relay.done)}")
+            check(fleet)
+        finally:
+            await relay.stop()
+            await fleet.close()
+    return relay
+
+
+@scenario("messages said twice")
+async def twice(seed: str) -> None:
+    await _shuffled(seed, twice=0.5, swapped=0)
+
+
+@scenario("messages out of order")
+async def out_of_order(seed: str) -> None:
+    await _shuffled(seed, twice=0.1, swapped=0.15)

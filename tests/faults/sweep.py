@@ -1,0 +1,48 @@
+"""Dies at every failpoint once: those with a name, and those between the statements of the
+transactions of the manager, from a host's first Hello to the end of its task."""
+
+from tests.faults.checker import Allowed, check
+from tests.faults.command import command
+from tests.faults.faults import AGENT_POINTS, MANAGER_POINTS, SUPERVISOR_POINTS
+from tests.faults.fleet import Fleet
+from tests.faults.keeping import kept_alive
+from tests.faults.node import Node
+from tests.faults.scenarios.running import all_ended, new_fleet
+
+NAMED = tuple(
+    (who, point)
+    for who, points in (
+        ("manager", MANAGER_POINTS),
+        ("agent", AGENT_POINTS),
+        ("supervisor", SUPERVISOR_POINTS),
+    )
+    for point in points
+    if "cancel" not in point and point != "statement"
+)
+
+
+async def dies_at(seed: str, who: str, point: str, count: int = 1) -> bool:
+    """One task whose manager, agent or supervisor dies there; whether it came there at all."""
+    async with new_fleet(seed) as fleet:
+        fleet.add_agent("h1")
+        node = fleet.manager if who == "manager" else fleet.agents["h1"]
+        async with kept_alive(fleet):
+            node.arm(point, count)
+            fleet.note(f"{who} dies at {point}, time {count}")
+            fleet.start_agent("h1")
+            await _one_task(fleet, node)
+        reasons = {"undeliverable"} if who == "manager" else {"undeliverable", "interrupted"}
+        check(fleet, Allowed(reasons=reasons))
+        return bool(node.hits)
+
+
+async def _one_task(fleet: Fleet, node: Node) -> None:
+    await fleet.online("h1")
+    task_id = await fleet.run("h1", command(15, step=0.01), command(5, step=0.01))
+    await all_ended(fleet, task_id)
+    if not node.hits and "resume" in node.point:  # only who comes back hears of what it holds
+        again = await fleet.run("h1", command(60))
+        await fleet.wait("it to run", fleet.supervisors)
+        fleet.proxy.cut()
+        await all_ended(fleet, again)
+    node.disarm()

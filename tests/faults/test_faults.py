@@ -1,0 +1,55 @@
+"""A short selection of the fault suite; `make faults` makes the long run.
+
+Every run starts real managers and agents, and ends with the checker.
+"""
+
+import os
+
+import pytest
+
+from tests.faults.campaign import campaign
+from tests.faults.scenarios import NEED_ROOT, SCENARIOS
+from tests.faults.scenarios.cancels import (
+    CANCEL_DEATHS,
+    CANCEL_POINTS,
+    cancel_outlives,
+    canceled_at,
+)
+from tests.faults.scenarios.disks import may_be_root
+from tests.faults.sweep import NAMED, dies_at
+from tests.faults.tally import Tally
+
+SEED = os.environ.get("FAULTS_SEED", "1")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_scenario(name: str) -> None:
+    if name in NEED_ROOT and not may_be_root():
+        pytest.skip("only root may mount")
+    await SCENARIOS[name](SEED)
+
+
+@pytest.mark.parametrize("point", CANCEL_POINTS[::2])
+async def test_cancel_races_with_what_happens_at(point: str) -> None:
+    await canceled_at(SEED, point)
+
+
+@pytest.mark.parametrize(("who", "point"), CANCEL_DEATHS[::2])
+async def test_a_cancel_outlives_death_at(who: str, point: str) -> None:
+    await cancel_outlives(SEED, who, point)
+
+
+@pytest.mark.parametrize(("who", "point"), NAMED[::5])
+async def test_death_at(who: str, point: str) -> None:
+    assert await dies_at(SEED, who, point), f"{point} was never reached"
+
+
+@pytest.mark.parametrize("count", range(5, 50, 9))
+async def test_death_between_statements(count: int) -> None:
+    assert await dies_at(SEED, "manager", "statement", count), f"there are no {count} statements"
+
+
+async def test_random_faults() -> None:
+    tally = Tally()
+    await campaign(SEED, 5, tally)
+    assert not tally.violations, "\n".join(tally.violations)
