@@ -23,7 +23,7 @@ REFUSED = 3  # exit status of an agent that is turned away for good
 @scenario("50 agents come back at once")
 async def fifty(seed: str) -> None:
     names = [f"h{number}" for number in range(50)]
-    async with new_fleet(seed, *names) as fleet:
+    async with new_fleet(seed, *names, heartbeat='"3s"') as fleet:
         task_id = await fleet.run("@all", command(30), command(10))
         await stored(fleet, 20_000)
         await fleet.kill(fleet.manager)
