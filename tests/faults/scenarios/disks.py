@@ -58,7 +58,7 @@ async def _full_and_free_again(fleet: Fleet) -> None:
     await stored(fleet, 5000)
     fleet.note("the manager's disk is full")
     filler = fill(fleet.database.parent)
-    await _said(fleet, "results wait for the database", "Results wait for the database")
+    await _said(fleet, "the database cannot be written", "Results wait for the database")
     query = "SELECT count(*) FROM command_hosts WHERE status = 'failed'"
     for node in fleet.agents.values():  # who comes back meanwhile is not lost by that
         await fleet.kill(node)
@@ -72,7 +72,7 @@ async def _full_and_free_again(fleet: Fleet) -> None:
     fleet.note("there is space again")
     filler.unlink()
     await all_ended(fleet, task_id)
-    assert "the database takes results again" in fleet.manager.text(), fleet.explain()
+    assert "the database can be written again" in fleet.manager.text(), fleet.explain()
     await _no_attention(fleet)
     check(fleet, Allowed(reasons={"interrupted"}))
 
