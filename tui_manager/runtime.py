@@ -79,7 +79,8 @@ async def _assemble(
 ) -> _Parts:
     limits, directory, sessions = _limits(settings), Directory(), Sessions()
     manager_id = await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
-    directory.load(await database.read(hosts.all_hosts), clock.monotonic())
+    with_work = await database.read(command_hosts.hosts_with_work)
+    directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
     dispatch = Dispatch(database, sessions, directory, feed, statistics, clock, limits)
     host_service = HostService(
         manager_id, database, directory, dispatch, feed, statistics, clock, limits
@@ -176,14 +177,12 @@ async def _background(parts: _Parts) -> AsyncIterator[None]:
 
 
 async def _operator(settings: Settings, parts: _Parts, address: str) -> InProcessOperator:
-    with_work = await parts.database.read(command_hosts.hosts_with_work)
     identity = Identity(
         manager_id=parts.manager_id,
         state_dir=settings.state_dir,
         address=address,
         security="insecure",
         started_at=parts.clock.now(),
-        recovering=frozenset(with_work),
     )
     return InProcessOperator(
         identity, parts.hosts, parts.tasks, parts.directory, parts.feed, parts.statistics

@@ -315,6 +315,8 @@ async def test_command_hosts_are_listed_in_the_order_of_attention(parts: Parts) 
     assert [row.host for row in page.rows] == ["web03"]
     page = await parts.tasks.list_command_hosts(task_id, Window(text="exit_code", limit=1))
     assert (page.rows[0].host, page.matching, page.total) == ("web03", 1, 4)
+    page = await parts.tasks.list_command_hosts(task_id, Window(text="web", offset=9))
+    assert (list(page.rows), page.matching) == ([], 4)
     assert await parts.database.read(counters_differ) == []
 
 

@@ -26,18 +26,13 @@ from tui_manager.service.tasks import TaskService
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What does not change while the manager runs.
-
-    Attributes:
-        recovering: host_ids that had work when the manager started.
-    """
+    """What does not change while the manager runs."""
 
     manager_id: str
     state_dir: Path
     address: str
     security: str
     started_at: datetime
-    recovering: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +74,7 @@ class InProcessOperator:
 
     def _recovering(self) -> int:
         """Hosts that had work when the manager started, and have not come back yet."""
-        entries = map(self.directory.get, self.identity.recovering)
-        return sum(entry is not None and not entry.online and not entry.judged for entry in entries)
+        return sum(entry.recovering and not entry.judged for entry in self.directory)
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,6 @@ class LiveSession:
 
     generation: int
     instance_id: str
-    boot_id: str
     heard_at: float
     busy: bool = False
     unknown: set[str] = field(default_factory=set)
@@ -49,6 +48,7 @@ class Entry:
         silent_since: when it went offline, or the manager started; monotonic seconds.
         arriving: sessions of it that are being opened, which the database may know already.
         judged: whether this silence has already turned its work into failure.
+        recovering: it had work when the manager started, and has not come back yet.
     """
 
     row: HostRow
@@ -58,6 +58,7 @@ class Entry:
     cpu: deque[float] = field(default_factory=lambda: deque(maxlen=_CPU_READINGS))
     since: datetime | None = None
     judged: bool = False
+    recovering: bool = False
     arriving: int = 0
 
     @property
@@ -109,10 +110,17 @@ class Directory:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
-    def load(self, rows: Iterable[HostRow], monotonic: float) -> None:
-        """Takes what is stored, all offline from `monotonic` (seconds) on."""
+    def load(
+        self, rows: Iterable[HostRow], monotonic: float, with_work: Collection[str] = ()
+    ) -> None:
+        """Takes what is stored, all offline from `monotonic` (seconds) on.
+
+        Args:
+            with_work: host_ids of those that have something sent or waiting.
+        """
         for row in rows:
-            self._add(Entry(row, silent_since=monotonic, since=row.since))
+            recovering = row.host_id in with_work
+            self._add(Entry(row, monotonic, since=row.since, recovering=recovering))
 
     def _add(self, entry: Entry) -> None:
         self._entries[entry.row.host_id] = entry
@@ -137,7 +145,8 @@ class Directory:
             self._in_order = None
         if entry.session is None:
             entry.since = now
-        entry.row, entry.session, entry.judged = row, session, False
+        entry.row, entry.session = row, session
+        entry.judged = entry.recovering = False
 
     def closed(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
         """A session has ended; False when a newer one had taken its place already."""

@@ -101,9 +101,7 @@ class HostService:
                 },
             )
             raise
-        session = LiveSession(
-            row.generation, greeting.instance_id, greeting.boot_id, self._clock.monotonic()
-        )
+        session = LiveSession(row.generation, greeting.instance_id, self._clock.monotonic())
         session.does_not_know(reconciled.unknown)
         self.refusals.forget(row.name)
         self._directory.opened(row, session, self._clock.now())

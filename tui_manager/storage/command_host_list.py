@@ -6,9 +6,9 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.connection import Transaction
+from tui_manager.storage.filtering import like, matching
 from tui_manager.storage.instants import to_datetime
 from tui_manager.storage.queries import load
-from tui_manager.storage.tasks import like
 
 _SQL = load("command_host_list.sql")
 
@@ -28,12 +28,12 @@ def window(
     }
     if window.text or window.faults_only or command is not None:
         rows = tx.execute(_SQL["filtered"], values).fetchall()
-        matching = rows[0]["matching"] if rows else 0
+        count = matching(tx, _SQL["filtered"], values, rows)
     else:
         query = "by_place" if window.sort == "host" else "by_attention"
         rows = tx.execute(_SQL[query], values).fetchall()
-        matching = total
-    return Page([_command_host(row) for row in rows], matching, total)
+        count = total
+    return Page([_command_host(row) for row in rows], count, total)
 
 
 def _command_host(row: sqlite3.Row) -> CommandHost:

@@ -24,9 +24,7 @@ class Known:
     row_id: int
     execution_id: str
     task_id: int
-    command_id: int
     position: int
-    host: int
     status: CommandHostStatus
     reason: Reason
     stored: dict[Stream, int]
@@ -66,9 +64,7 @@ def of_host(tx: Transaction, host: int, execution_id: str) -> Known | None:
         row_id=row["id"],
         execution_id=execution_id,
         task_id=row["task_id"],
-        command_id=row["command_id"],
         position=row["position"],
-        host=row["host"],
         status=CommandHostStatus(row["status"]),
         reason=Reason(row["reason"]),
         stored=stored_bytes(row),

@@ -27,7 +27,6 @@ class HostRow:
     admission: Admission
     generation: int
     journal_id: str
-    machine_id: str
     os: str
     arch: str
     agent_version: str
@@ -45,7 +44,6 @@ def _row(row: sqlite3.Row) -> HostRow:
         admission=Admission(row["admission"]),
         generation=row["generation"],
         journal_id=row["journal_id"],
-        machine_id=row["machine_id"],
         os=row["os"],
         arch=row["arch"],
         agent_version=row["agent_version"],

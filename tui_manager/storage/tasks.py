@@ -10,6 +10,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, CommandSpec, Counts, Task, TaskSpec, command_status
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.connection import Transaction
+from tui_manager.storage.filtering import like, matching
 from tui_manager.storage.instants import from_timedelta, to_datetime
 from tui_manager.storage.queries import load
 
@@ -158,12 +159,6 @@ def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
     return bool(tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount)
 
 
-def like(text: str) -> str:
-    """The LIKE pattern of rows that contain `text`; empty for no filter."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%" if text else ""
-
-
 def window(tx: Transaction, window: Window) -> Page[Task]:
     """Tasks, the newest first."""
     total: int = tx.execute(_SQL["count"]).fetchone()["total"]
@@ -178,7 +173,8 @@ def window(tx: Transaction, window: Window) -> Page[Task]:
         rows = tx.execute(_SQL["window"], values).fetchall()
         return Page([_task(row) for row in rows], total, total)
     rows = tx.execute(_SQL["filtered"], values).fetchall()
-    return Page([_task(row) for row in rows], rows[0]["matching"] if rows else 0, total)
+    count = matching(tx, _SQL["filtered"], values, rows)
+    return Page([_task(row) for row in rows], count, total)
 
 
 def count_running(tx: Transaction) -> int:
