@@ -66,7 +66,9 @@ class Agent:
             raise refusal
 
     def _take_up(self) -> Executions:
-        executions = Executions(self._identity, self._outbox, self._settings.capacity)
+        executions = Executions(
+            self._identity, self._outbox, self._settings.capacity, self._settings.spool_limit
+        )
         self._tasks.create_task(executions.serve())
         self._executions = executions
         return executions

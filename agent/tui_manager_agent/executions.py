@@ -1,5 +1,6 @@
 """All executions of one manager: what the manager says of them, and what the journal answers."""
 
+import asyncio
 import logging
 
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -13,23 +14,38 @@ from tui_manager_agent.journal import Journal
 from tui_manager_agent.order import RefusedError, is_execution_id, order_for
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.running import Runner
+from tui_manager_agent.settings import SPOOL_LIMIT
+from tui_manager_agent.shelf import Shelf
 from tui_manager_agent.spool import UNKNOWN
 
+SWEEP_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
 
 
 class Executions:
     """What this agent holds for its manager. Messages are handled one at a time, in order."""
 
-    def __init__(self, identity: Identity, outbox: Outbox, capacity: int) -> None:
-        """Opens the journal and takes up what an earlier agent left. Raises OSError."""
+    def __init__(
+        self, identity: Identity, outbox: Outbox, capacity: int, spool_limit: int = SPOOL_LIMIT
+    ) -> None:
+        """Opens the journal and takes up what an earlier agent left. Raises OSError.
+
+        Args:
+            spool_limit: bytes that output of ended executions may take until it is acknowledged.
+        """
         self._boot_id = identity.boot_id
         self._outbox = outbox
         self._journal = Journal(identity.manager_dir())
         self._held: dict[str, Execution] = {}
         self._disk = Disk()
+        self._shelf = Shelf(spool_limit)
         self._runner = Runner(
-            self._held, outbox, self._disk, capacity=capacity, boot_id=identity.boot_id
+            self._held,
+            outbox,
+            self._disk,
+            self._shelf,
+            capacity=capacity,
+            boot_id=identity.boot_id,
         )
         self.turns = self._runner.turns
         self._bell = Bell(identity.state_dir, self._runner.look_at)
@@ -40,7 +56,9 @@ class Executions:
 
     async def serve(self) -> None:
         """Works until it is cancelled; what runs then runs on."""
-        await self._runner.serve()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._runner.serve())
+            tasks.create_task(self._sweep())
 
     def close(self) -> None:
         """Call when nothing works any more; returns when everything is written."""
@@ -154,4 +172,18 @@ class Executions:
         except OSError as error:
             _LOG.warning("not put away: execution_id=%s error=%s", execution.id, error)
         else:
-            self._held.pop(execution.id, None)
+            self._let_go(execution)
+
+    def _let_go(self, execution: Execution) -> None:
+        self._held.pop(execution.id, None)
+        self._shelf.take(execution.id)
+
+    async def _sweep(self) -> None:
+        """What the manager does not know has its age limit; the journal applied it at the start."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            for execution in list(self._held.values()):
+                if execution.ended and self._journal.has_outlived(execution.spool):
+                    _LOG.warning("unknown for too long, removed: execution_id=%s", execution.id)
+                    self._let_go(execution)
+                    await self._disk.do(execution.spool.remove)

@@ -39,15 +39,27 @@ class Journal:
         return Spool(self._spools / execution_id)
 
     def held(self) -> list[str]:
-        """Ids of the executions that have a folder; leftovers of older days are cleared away."""
+        """Ids of the executions that have a folder, in the order in which they came or ended.
+
+        Leftovers of older days are cleared away.
+        """
         held = []
-        for folder in sorted(self._spools.iterdir(), key=lambda f: f.stat().st_ctime_ns):
+        for folder in sorted(self._spools.iterdir(), key=_since):
             spool = Spool(folder)
-            if folder.name.encode() in self._places or self._is_stale(spool):
+            known = folder.name.encode() in self._places
+            if known or not _was_journalled(spool) or self.has_outlived(spool):
                 spool.remove()
             else:
                 held.append(folder.name)
         return held
+
+    def has_outlived(self, spool: Spool) -> bool:
+        """Whether something that ended has been unknown to the manager for longer than KEEP."""
+        try:
+            marked = (spool.folder / UNKNOWN).stat().st_mtime
+        except OSError:
+            return False
+        return spool.has(record.RESULT) and marked < time.time() - KEEP
 
     def acknowledge(self, execution_id: str, result: dict[str, str]) -> None:
         """The manager has everything: keeps a line, removes the folder. Raises OSError."""
@@ -101,16 +113,19 @@ class Journal:
             place += len(line) + 1
         record.write(str(self._path.parent), self._path.name, b"".join(kept))
 
-    def _is_stale(self, spool: Spool) -> bool:
-        """Without an order or a claim nothing was journalled; unknown work has its age limit."""
-        names = (record.ACCEPTED, record.STARTING, record.CLAIM, record.RESULT)
-        if not any(spool.has(name) for name in names):
-            return True
-        try:
-            marked = (spool.folder / UNKNOWN).stat().st_mtime
-        except OSError:
-            return False
-        return spool.has(record.RESULT) and marked < time.time() - KEEP
+
+def _since(folder: Path) -> int:
+    """When it ended, or what else happened in the folder last; wall-clock ns."""
+    try:
+        return (folder / record.RESULT).stat().st_mtime_ns
+    except OSError:
+        return folder.stat().st_ctime_ns
+
+
+def _was_journalled(spool: Spool) -> bool:
+    """False for what a crash or a full disk left before there was an order."""
+    names = (record.ACCEPTED, record.STARTING, record.CLAIM, record.RESULT)
+    return any(spool.has(name) for name in names)
 
 
 _Entry = tuple[str, float, dict[str, str]]  # id, wall-clock seconds, result

@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         name=chosen.name,
         labels=dict(chosen.label),
         capacity=chosen.capacity,
+        spool_limit=chosen.spool_limit,
     )
     return _run(settings)
 
@@ -119,6 +120,14 @@ def _parser() -> argparse.ArgumentParser:
         help="commands that run at once; more wait (default: %(default)s)",
     )
     run.add_argument(
+        "--spool-limit",
+        metavar="MIB",
+        type=_mebibytes,
+        default=_default("SPOOL_LIMIT", "1024"),
+        help="output of ended commands kept until the manager has it; past it the oldest output is "
+        "dropped and shown as a gap, results stay (default: %(default)s)",
+    )
+    run.add_argument(
         "--insecure",
         action="store_true",
         help="no encryption; for a manager on this machine only",
@@ -162,6 +171,13 @@ def _capacity(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
     return int(text)
+
+
+def _mebibytes(text: str) -> int:
+    """Bytes."""
+    if not text.isdigit() or not 0 < int(text) <= 1 << 20:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of MiB from 1 to {1 << 20}")
+    return int(text) << 20
 
 
 def _is_loopback(address: str) -> bool:

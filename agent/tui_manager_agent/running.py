@@ -10,6 +10,7 @@ from tui_manager_agent import result
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
 from tui_manager_agent.outbox import Outbox
+from tui_manager_agent.shelf import Shelf
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_agent.supervisors import LOOK, Supervisors
 from tui_manager_agent.turns import Turns
@@ -30,14 +31,16 @@ class Runner:
         held: dict[str, Execution],
         outbox: Outbox,
         disk: Disk,
+        shelf: Shelf,
         *,
         capacity: int,
         boot_id: str,
     ) -> None:
-        """Works on what `held` holds, which its owner fills and empties."""
+        """Works on what `held` holds, which its owner fills and empties, as it does the shelf."""
         self._held = held
         self._outbox = outbox
         self._disk = disk
+        self._shelf = shelf
         self._boot_id = boot_id
         self._supervisors = Supervisors(self._gone)
         self._wake = asyncio.Event()
@@ -63,6 +66,7 @@ class Runner:
         execution.refresh()
         spool = execution.spool
         if execution.ended:
+            self._shelf.put(execution)
             self._outbox.put(execution)
         elif order := spool.order():
             execution.order = order
@@ -116,6 +120,7 @@ class Runner:
     def _ended(self, execution: Execution) -> None:
         self.turns.leave(execution.id)
         self._wake.set()
+        self._shelf.put(execution)
         self._outbox.put(execution)
         outcome = execution.result
         _LOG.info(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SPOOL_LIMIT = 1 << 30  # bytes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -14,6 +16,8 @@ class Settings:
         state_dir: where the journal and the output lie until the manager has them.
         name: what the host wants to be called; empty: its hostname.
         capacity: commands that run at once; more wait.
+        spool_limit: bytes that output of ended commands may take until the manager has it; past it
+            the oldest goes first, and is shown as a gap.
     """
 
     manager: str
@@ -21,3 +25,4 @@ class Settings:
     name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     capacity: int = 5
+    spool_limit: int = SPOOL_LIMIT

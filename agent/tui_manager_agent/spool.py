@@ -20,8 +20,9 @@ class Spool:
         return (self.folder / name).exists()
 
     def note(self, name: str) -> None:
-        """Leaves an empty file as a mark. Raises OSError."""
-        (self.folder / name).touch(mode=0o600)
+        """Leaves an empty file as a mark; one that is there keeps its age. Raises OSError."""
+        if not self.has(name):
+            (self.folder / name).touch(mode=0o600)
 
     def drop_note(self, name: str) -> None:
         (self.folder / name).unlink(missing_ok=True)
@@ -69,6 +70,10 @@ class Spool:
             return (self.folder / stream).stat().st_size
         except OSError:
             return 0
+
+    def output_size(self) -> int:
+        """Bytes of output that lie here."""
+        return sum(self.size(stream) for stream in STREAMS)
 
     def read(self, stream: str, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset` on; none where they are gone."""

@@ -145,6 +145,16 @@ def test_what_the_manager_does_not_know_is_kept_until_its_age_limit(tmp_path: Pa
     assert set(kept.held()) == {young, running}
 
 
+def test_being_told_again_that_it_is_unknown_makes_nothing_younger(tmp_path: Path) -> None:
+    kept = Journal(tmp_path)
+    spool = kept.spool(new_id())
+    spool.end(dict(RESULT))
+    spool.note(UNKNOWN)
+    age(spool.folder / UNKNOWN, KEEP + DAY)
+    spool.note(UNKNOWN)
+    assert kept.held() == []
+
+
 def test_an_order_that_finds_no_room_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

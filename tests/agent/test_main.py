@@ -21,6 +21,7 @@ from tests.agent.fake_manager import FakeManager
         (["--manager", "127.0.0.1:99999", "--insecure"], "not HOST:PORT"),
         (["--manager", "localhost:1", "--insecure", "--label", "env"], "not K=V"),
         (["--manager", "localhost:1", "--insecure", "--capacity", "0"], "1 to 1000"),
+        (["--manager", "localhost:1", "--insecure", "--spool-limit", "0"], "MiB from 1"),
     ],
 )
 def test_wrong_usage(
