@@ -3,21 +3,16 @@
 One folder for each execution holds small files whose presence is the state, so a transition is one
 rename, the supervisor and the agent meet in it without sharing a database, secrets vanish with the
 order's file, and the owner of a host can read it with `ls`. What was acknowledged shrinks to a line
-in a log, so that a repeat is still answered after its folder is gone.
+in a log (`acknowledged.py` says for how long), so that a repeat is still answered after its folder
+is gone.
 """
 
-import base64
-import logging
-import os
 import time
 from pathlib import Path
 
+from tui_manager_agent.acknowledged import KEEP, Acknowledged
 from tui_manager_agent.spool import UNKNOWN, Spool
 from tui_manager_agent.supervisor import record
-
-KEEP = 30 * 24 * 3600  # seconds
-KEEP_AT_MOST = 20_000  # acknowledged executions: about 3 MB of memory, 8 MB of disk
-_LOG = logging.getLogger(__name__)
 
 
 class Journal:
@@ -27,13 +22,10 @@ class Journal:
         """Opens or makes a journal. Raises OSError."""
         self._spools = folder / "executions"
         self._spools.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = folder / "acknowledged"
-        self._places: dict[bytes, int] = {}  # id → where its line begins
-        self._compact()
-        self._log = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        self._log = Acknowledged(folder / "acknowledged")
 
     def close(self) -> None:
-        os.close(self._log)
+        self._log.close()
 
     def spool(self, execution_id: str) -> Spool:
         return Spool(self._spools / execution_id)
@@ -46,8 +38,7 @@ class Journal:
         held = []
         for folder in sorted(self._spools.iterdir(), key=_since):
             spool = Spool(folder)
-            known = folder.name.encode() in self._places
-            if known or not _was_journalled(spool) or self.has_outlived(spool):
+            if folder.name in self._log or not _was_journalled(spool) or self.has_outlived(spool):
                 spool.remove()
             else:
                 held.append(folder.name)
@@ -64,12 +55,12 @@ class Journal:
     def acknowledge(self, execution_id: str, result: dict[str, str]) -> None:
         """The manager has everything: keeps a line, removes the folder. Raises OSError."""
         spool = self.spool(execution_id)
-        if execution_id.encode() not in self._places:
+        if execution_id not in self._log:
             try:
-                self._append(execution_id, result)
+                self._log.append(execution_id, result)
             except OSError:
                 spool.drop_output()  # the disk is full: make the room that a line takes
-                self._append(execution_id, result)
+                self._log.append(execution_id, result)
         spool.remove()
 
     def acknowledged(self, execution_id: str) -> dict[str, str] | None:
@@ -77,41 +68,7 @@ class Journal:
 
         Raises OSError, and ValueError when its line cannot be read: it is known all the same.
         """
-        place = self._places.get(execution_id.encode())
-        if place is None:
-            return None
-        with self._path.open("rb") as file:
-            file.seek(place)
-            return _parse(file.readline())[2]
-
-    def _append(self, execution_id: str, result: dict[str, str]) -> None:
-        if len(self._places) >= 2 * KEEP_AT_MOST:
-            os.close(self._log)
-            self._compact()
-            self._log = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        place = os.lseek(self._log, 0, os.SEEK_END)
-        try:
-            record.write_all(self._log, _line(execution_id, result))
-            os.fsync(self._log)
-        except OSError:
-            os.ftruncate(self._log, place)
-            raise
-        self._places[execution_id.encode()] = place
-
-    def _compact(self) -> None:
-        """Rewrites the log without what is old, too much, or cut short by a crash."""
-        lines = self._path.read_bytes().splitlines() if self._path.exists() else []
-        oldest = time.time() - KEEP
-        entries = [(e, line) for line in lines if (e := _parse_whole(line)) and e[1] >= oldest]
-        entries = entries[-KEEP_AT_MOST:]
-        self._places.clear()
-        kept = []
-        place = 0
-        for (execution_id, _, _), line in entries:
-            self._places[execution_id.encode()] = place
-            kept.append(line + b"\n")
-            place += len(line) + 1
-        record.write(str(self._path.parent), self._path.name, b"".join(kept))
+        return self._log.find(execution_id)
 
 
 def _since(folder: Path) -> int:
@@ -126,25 +83,3 @@ def _was_journalled(spool: Spool) -> bool:
     """False for what a crash or a full disk left before there was an order."""
     names = (record.ACCEPTED, record.STARTING, record.CLAIM, record.RESULT)
     return any(spool.has(name) for name in names)
-
-
-_Entry = tuple[str, float, dict[str, str]]  # id, wall-clock seconds, result
-
-
-def _line(execution_id: str, result: dict[str, str]) -> bytes:
-    encoded = base64.b64encode(record.encode(result)).decode()
-    return f"{execution_id} {time.time():.0f} {encoded}\n".encode()
-
-
-def _parse(line: bytes) -> _Entry:
-    execution_id, when, encoded = line.decode().strip().split(" ")
-    return execution_id, float(when), record.decode(base64.b64decode(encoded, validate=True))
-
-
-def _parse_whole(line: bytes) -> _Entry | None:
-    """None for a line that a crash cut short."""
-    try:
-        return _parse(line)
-    except ValueError:
-        _LOG.warning("journal line unreadable, left out: length=%d", len(line))
-        return None

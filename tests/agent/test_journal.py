@@ -2,13 +2,15 @@
 
 import errno
 import os
+import shutil
 import time
 import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import journal
-from tui_manager_agent.journal import KEEP, Journal
+from tui_manager_agent import acknowledged
+from tui_manager_agent.acknowledged import KEEP, Acknowledged
+from tui_manager_agent.journal import Journal
 from tui_manager_agent.spool import UNKNOWN
 from tui_manager_agent.supervisor import record
 
@@ -18,6 +20,10 @@ DAY = 24 * 3600
 
 def new_id() -> str:
     return str(uuid.uuid4())
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def age(path: Path, seconds: float) -> None:
@@ -89,15 +95,70 @@ def test_ids_are_kept_30_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert after.acknowledged(young) == RESULT
 
 
-def test_ids_are_bounded_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "KEEP_AT_MOST", 3)
+def fill(log: Path, count: int) -> list[str]:
+    """A log of so many ids, the oldest first."""
+    ids = [new_id() for _ in range(count)]
+    log.write_text("".join(f"{word} {time.time():.0f} c3RhdHVzPWZhaWxlZAA=\n" for word in ids))
+    return ids
+
+
+def test_more_ids_are_kept_than_30_days_bring(tmp_path: Path) -> None:
+    ids = fill(tmp_path / "acknowledged", 100_000)
     kept = Journal(tmp_path)
-    ids = [new_id() for _ in range(10)]
+    kept.acknowledge(new_id(), RESULT)
+    kept.close()
+    after = Journal(tmp_path)
+    found = [after.acknowledged(word) for word in (*ids[:3], *ids[-3:])]
+    assert found == [{"status": "failed"}] * 6
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "size"), [("KEEP_AT_MOST", 40, 8000), ("FILE_AT_MOST", 4000, 4200)]
+)
+def test_ids_and_their_file_are_bounded_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, size: int
+) -> None:
+    monkeypatch.setattr(acknowledged, bound, most)
+    log = tmp_path / "acknowledged"
+    kept = Acknowledged(log)
+    ids = [new_id() for _ in range(200)]
     for execution_id in ids:
-        kept.acknowledge(execution_id, RESULT)
-    known = [execution_id for execution_id in ids if kept.acknowledged(execution_id)]
+        kept.append(execution_id, RESULT)
+        assert len(kept) <= 50
+        assert log.stat().st_size <= size
+        assert kept.find(execution_id) == RESULT
+    known = [execution_id for execution_id in ids if kept.find(execution_id)]
     assert known == ids[-len(known) :]
-    assert 3 <= len(known) <= 6
+    assert len(known) >= 20
+
+
+def test_a_full_disk_shortens_the_log_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acknowledged, "KEEP_AT_MOST", 8)
+    ids = fill(tmp_path / "acknowledged", 12)
+    kept = Acknowledged(tmp_path / "acknowledged")
+    with monkeypatch.context() as disk:
+        disk.setattr(shutil, "copyfileobj", full)
+        kept.append(new_id(), RESULT)
+    assert ids[0] in kept
+    kept.append(new_id(), RESULT)
+    assert ids[0] not in kept
+    assert ids[-1] in kept
+
+
+def test_ids_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
+    one = new_id()
+    other, unknown = f"{one[:-1]}x", f"{one[:-1]}y"
+    kept = Acknowledged(tmp_path / "acknowledged")
+    for execution_id in (one, other):
+        kept.append(execution_id, {"status": execution_id})
+    assert [kept.find(word) for word in (one, other)] == [{"status": one}, {"status": other}]
+    assert unknown not in kept
+
+
+def test_a_file_that_is_no_execution_is_not_taken_for_a_known_one(tmp_path: Path) -> None:
+    assert "lost+found" not in Acknowledged(tmp_path / "acknowledged")
 
 
 def test_a_full_disk_gives_up_output_rather_than_the_memory_of_an_id(
@@ -160,10 +221,6 @@ def test_an_order_that_finds_no_room_leaves_nothing(
 ) -> None:
     kept = Journal(tmp_path)
     spool = kept.spool(new_id())
-
-    def full(descriptor: int, data: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     monkeypatch.setattr(record, "write_all", full)
     with pytest.raises(OSError, match="No space left"):
         spool.accept({"command": "true"})

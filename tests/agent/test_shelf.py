@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent import executions
-from tui_manager_agent.journal import KEEP
+from tui_manager_agent.acknowledged import KEEP
 from tui_manager_agent.spool import UNKNOWN, Spool
 from tui_manager_protos.v1 import agent_pb2 as wire
 

@@ -1,0 +1,181 @@
+"""Executions that the manager has acknowledged: a log on disk, and where in it each id stands.
+
+An id that is in here is answered from here and never run again, whatever the manager sends. It is
+remembered for KEEP, unless more than KEEP_AT_MOST come in that time, 4.6 a minute day and night, or
+the log outgrows FILE_AT_MOST: then the oldest are forgotten first. That a forgotten id is not sent
+again rests on the manager, which sends only what it has no result of.
+
+One id takes 16 bytes of memory, and about half a kilobyte of disk.
+"""
+
+import base64
+import logging
+import os
+import shutil
+import time
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path
+
+from tui_manager_agent.supervisor import record
+
+KEEP = 30 * 24 * 3600  # seconds
+KEEP_AT_MOST = 200_000
+FILE_AT_MOST = 128 << 20  # bytes
+_PLACE_BITS = 40
+_LOG = logging.getLogger(__name__)
+
+
+class Acknowledged:
+    """The log. Its lines are `id seconds result`, the oldest first."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes it, without what is too old or cut short. Raises OSError."""
+        self._path = path
+        self._log = -1
+        self._open()
+        if first := self._first_young():
+            self._forget_before(first)
+
+    def close(self) -> None:
+        os.close(self._log)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, execution_id: str) -> bool:
+        try:
+            return self.find(execution_id) is not None
+        except ValueError:
+            return True
+
+    def find(self, execution_id: str) -> dict[str, str] | None:
+        """The result of an execution; None if it was not acknowledged.
+
+        Raises OSError, and ValueError when its line cannot be read: it is known all the same.
+        """
+        try:
+            key = _key(execution_id.encode())
+        except ValueError:
+            return None
+        at = bisect_left(self._keys, key)
+        while at < len(self._keys) and self._keys[at] == key:
+            known, _, result = _parse(self._line_at(self._places[at]))
+            if known == execution_id:
+                return result
+            at += 1
+        return None
+
+    def append(self, execution_id: str, result: dict[str, str]) -> None:
+        """Remembers one for good. Raises OSError."""
+        self._make_room()
+        place = os.lseek(self._log, 0, os.SEEK_END)
+        try:
+            record.write_all(self._log, _line(execution_id, result))
+            os.fsync(self._log)
+        except OSError:
+            os.ftruncate(self._log, place)
+            raise
+        key = _key(execution_id.encode())
+        at = bisect_left(self._keys, key)
+        self._keys.insert(at, key)
+        self._places.insert(at, place)
+
+    def _open(self) -> None:
+        """Reads where the ids stand, and cuts off what a crash left of a line at the end."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        log = os.open(self._path, flags, 0o600)
+        if self._log >= 0:
+            os.close(self._log)
+        self._log = log
+        entries = []
+        end = 0
+        for place, line in self._lines():
+            end = place + len(line)
+            try:
+                entries.append(_key(line) << _PLACE_BITS | place)
+            except ValueError:
+                _LOG.warning("journal line unreadable, left out: length=%d", len(line))
+        os.ftruncate(self._log, end)
+        entries.sort()
+        self._keys = array("Q", (entry >> _PLACE_BITS for entry in entries))
+        self._places = array("Q", (entry & (1 << _PLACE_BITS) - 1 for entry in entries))
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Each whole line, and where it begins."""
+        place = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield place, line
+                    place += len(line)
+
+    def _line_at(self, place: int) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(place)
+            return file.readline()
+
+    def _first_young(self) -> int:
+        """Where the first line begins that is not too old."""
+        oldest = time.time() - KEEP
+        end = 0
+        for place, line in self._lines():
+            if _seconds(line) >= oldest:
+                return place
+            end = place + len(line)
+        return end
+
+    def _make_room(self) -> None:
+        """Forgets the oldest fifth when there are too many, or quarter when they are too large."""
+        size = os.fstat(self._log).st_size
+        too_many = len(self) - KEEP_AT_MOST if len(self) >= KEEP_AT_MOST * 5 // 4 else 0
+        too_much = size - FILE_AT_MOST * 3 // 4 if size >= FILE_AT_MOST else 0
+        if too_many or too_much:
+            places = [*sorted(self._places), size]
+            self._forget_before(places[max(too_many, bisect_left(places, too_much))])
+
+    def _forget_before(self, first: int) -> None:
+        """Rewrites the log from the line that begins there on; without room for that it waits."""
+        draft = self._path.with_name(f"{self._path.name}.draft")
+        try:
+            with self._path.open("rb") as old, draft.open("wb") as new:
+                old.seek(first)
+                shutil.copyfileobj(old, new)
+                new.flush()
+                os.fsync(new.fileno())
+            draft.chmod(0o600)
+            draft.rename(self._path)
+            record.sync_folder(str(self._path.parent))
+        except OSError as error:
+            _LOG.warning("journal not shortened: error=%s", error)
+            draft.unlink(missing_ok=True)
+            return
+        self._open()
+
+
+_Entry = tuple[str, float, dict[str, str]]  # id, wall-clock seconds, result
+
+
+def _line(execution_id: str, result: dict[str, str]) -> bytes:
+    encoded = base64.b64encode(record.encode(result)).decode()
+    return f"{execution_id} {time.time():.0f} {encoded}\n".encode()
+
+
+def _parse(line: bytes) -> _Entry:
+    """Raises ValueError."""
+    execution_id, when, encoded = line.decode().strip().split(" ")
+    return execution_id, float(when), record.decode(base64.b64decode(encoded, validate=True))
+
+
+def _key(execution_id: bytes) -> int:
+    """64 bits of a random UUID, the first thing in a line. Raises ValueError."""
+    return int(execution_id[:8] + execution_id[9:13] + execution_id[14:18], 16)
+
+
+def _seconds(line: bytes) -> float:
+    """When it was written; 0 for an unreadable line."""
+    try:
+        return float(line.split(b" ")[1])
+    except (ValueError, IndexError):
+        return 0.0
