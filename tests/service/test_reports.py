@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.manager_parts import Parts, counters_differ, failed, result, totals
+from tui_manager.domain.host import Vitals
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.window import Window
 
 
 async def _running(parts: Parts) -> tuple[str, str, int]:
@@ -159,3 +161,20 @@ async def test_output_is_followed_in_the_order_of_storing(parts: Parts) -> None:
     ]
     assert len(await parts.tasks.follow_output(task_id, 0, "", 3)) == 2
     assert await parts.database.read(counters_differ) == []
+
+
+async def test_the_number_of_running_commands_of_a_host_does_not_wait_for_its_vitals(
+    parts: Parts,
+) -> None:
+    async def running() -> int:
+        (host,) = parts.hosts.list_hosts(Window()).rows
+        return host.running
+
+    host = await parts.connect("web01")
+    parts.hosts.vitals(host.host_id, host.generation, Vitals(running=0))
+    await parts.started("web01")
+    ((_, run),) = parts.dispatcher.sent
+    await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
+    assert await running() == 1
+    await parts.report(host.host_id, result(run.execution_id))
+    assert await running() == 0

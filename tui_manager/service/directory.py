@@ -3,7 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -157,6 +157,13 @@ class Directory:
         entry.cpu.clear()
         entry.silent_since = monotonic
         return True
+
+    def runs(self, host_id: str, more: int) -> None:
+        """So many more commands run on a host than its last vitals say; the next say it anew."""
+        entry = self._entries.get(host_id)
+        if more and entry and entry.vitals:
+            running = max(0, entry.vitals.running + more)
+            entry.vitals = replace(entry.vitals, running=running)
 
     def online_rows(self) -> set[int]:
         """Row ids of the hosts that are connected."""

@@ -63,10 +63,11 @@ class ReportService:
         )
         if outcome.more_to_send:
             self._dispatch.kick([host.host_id])
+        self._directory.runs(host.host_id, outcome.running)
         self._count(outcome)
         self._log(host.name, outcome)
         changed, grown = frozenset(outcome.tasks), frozenset(outcome.output)
-        self._feed.publish(Changes(tasks=changed, output=grown))
+        self._feed.publish(Changes(hosts=bool(outcome.running), tasks=changed, output=grown))
         return outcome
 
     def _count(self, outcome: reports.Outcome) -> None:

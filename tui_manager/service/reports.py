@@ -22,6 +22,7 @@ class Outcome:
         tasks: whose command hosts moved, with the new status of those that moved themselves.
         output: tasks for which output was stored.
         more_to_send: a command waits for this host, which may have room for it now.
+        running: by how much the number of commands that run on the host has changed.
         results: accepted, with the task each belongs to.
         late: how many of these replaced a guess.
         conflicts: second, different results; the first stays.
@@ -35,6 +36,7 @@ class Outcome:
     output: set[int] = field(default_factory=set)
     output_bytes: int = 0
     more_to_send: bool = False
+    running: int = 0
     started: list[tuple[int, str]] = field(default_factory=list)
     results: list[tuple[int, Result]] = field(default_factory=list)
     late: int = 0
@@ -98,6 +100,7 @@ class _Work:
         if command_hosts.start(self._tx, known.row_id, at):
             self._outcome.tasks[known.task_id] = None
             self._outcome.started.append((known.task_id, known.execution_id))
+            self._outcome.running += 1
 
     def _store(self, piece: Output) -> None:
         known = self._find(piece.execution_id)
@@ -157,6 +160,7 @@ class _Work:
         self._known[result.execution_id] = refreshed
         self._outcome.tasks[known.task_id] = None
         self._outcome.results.append((known.task_id, result))
+        self._outcome.running -= before is CommandHostStatus.RUNNING
         if before.ended:  # late: it corrects, and dispatches nothing
             self._outcome.late += 1
             return
