@@ -6,14 +6,32 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn, TypeVar
 
 from tui_manager_agent import __version__
 from tui_manager_agent.settings import Settings
 
+PROGRAM = "tui-manager-agent"
+FAILED = 1
 WRONG_USAGE = 2
 REFUSED = 3
 _ENVIRONMENT = "TUI_MANAGER_AGENT_"
+_CAPACITY = 5
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_EXIT_CODES = (
+    "exit status: 0 ended by SIGTERM or SIGINT; 1 the state folder failed under it; 2 wrong usage, "
+    "or a state folder that cannot be had; 3 the manager refuses this agent for good"
+)
+_Value = TypeVar("_Value")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in two lines what is wrong, without the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"{PROGRAM}: {message}\nSee `{PROGRAM} run --help`.\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    _take_environment(parser, chosen)
     if not chosen.manager:
         parser.error("say which manager to dial: --manager HOST:PORT")
     if not (chosen.insecure and _is_loopback(chosen.manager)):
@@ -57,7 +76,7 @@ def _run(settings: Settings) -> int:
 
     from tui_manager_agent.agent import Agent
     from tui_manager_agent.identity import StateError
-    from tui_manager_agent.reconnect import RefusedByManagerError
+    from tui_manager_agent.reconnect import Ending, RefusedByManagerError
 
     try:
         agent = Agent(settings)
@@ -66,58 +85,69 @@ def _run(settings: Settings) -> int:
     try:
         asyncio.run(agent.run_until(signal.SIGTERM, signal.SIGINT))
     except RefusedByManagerError as error:
-        return _fail(f"{error}. The agent stops, because trying again would not help.", REFUSED)
+        # What the manager says of a taken name is a whole sentence, which ours would only repeat.
+        said = str(error).removeprefix(f"{Ending.NAME_TAKEN.value.capitalize()}: ").rstrip(".")
+        return _fail(f"{said}. The agent stops, because trying again would not help.", REFUSED)
     except OSError as error:
-        return _fail(f"The state folder {settings.state_dir} fails: {error}.", 1)
+        return _fail(f"The state folder {settings.state_dir} fails: {error}.", FAILED)
     return 0
 
 
 def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"tui-manager-agent: {message}\n")
+    sys.stderr.write(f"{PROGRAM}: {message}\n")
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tui-manager-agent", description="Runs what its tui-manager says on this host."
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Runs what its tui-manager says on this host.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    run = commands.add_parser("run", help="dial the manager and work for it until SIGTERM")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    run = commands.add_parser(
+        "run",
+        help="dial the manager and work for it until SIGTERM",
+        description="Dials the manager and works for it until SIGTERM. An option that is not given "
+        "is taken from the variable that its line names.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
+    )
     run.add_argument(
         "--manager",
         metavar="HOST:PORT",
         type=_address,
-        default=_default("MANAGER", ""),
-        help="the manager to dial",
+        help=f"the manager to dial ({_ENVIRONMENT}MANAGER)",
     )
     run.add_argument(
         "--name",
-        default=_default("NAME", ""),
-        help="what this host is called at the manager; its hostname unless said",
+        help="what this host is called at the manager; its hostname unless said "
+        f"({_ENVIRONMENT}NAME)",
     )
     run.add_argument(
         "--label",
         metavar="K=V",
         type=_label,
         action="append",
-        default=[_label(text) for text in _default("LABELS", "").split(",") if text],
-        help="a label of this host; may be given more than once",
+        default=[],
+        help="a label of this host; may be given more than once, and adds to those of "
+        f"{_ENVIRONMENT}LABELS=K=V,K=V",
     )
     run.add_argument(
         "--state-dir",
         metavar="D",
         type=Path,
-        default=_default("STATE_DIR", ""),
         help="where journal and output lie until the manager has them; unless said, a folder "
-        "tui-manager-agent among the user's own state",
+        f"{PROGRAM} among the user's own state ({_ENVIRONMENT}STATE_DIR)",
     )
     run.add_argument(
         "--capacity",
         metavar="N",
         type=_capacity,
-        default=_default("CAPACITY", "5"),
-        help="commands that run at once; more wait (default: %(default)s)",
+        help="commands that run at once, 1 to 1000; more wait "
+        f"(default: {_CAPACITY}; {_ENVIRONMENT}CAPACITY)",
     )
     run.add_argument(
         "--spool-limit",
@@ -134,11 +164,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--log-level",
-        choices=("debug", "info", "warning", "error"),
-        default=_default("LOG_LEVEL", "info"),
-        help="what is written to stderr (default: %(default)s)",
+        metavar="|".join(_LOG_LEVELS),
+        type=_log_level,
+        help=f"what is written to stderr (default: info; {_ENVIRONMENT}LOG_LEVEL)",
     )
     return parser
+
+
+def _take_environment(parser: _Parser, chosen: argparse.Namespace) -> None:
+    """Fills in what the command line left open; a variable with a wrong value is a wrong usage."""
+
+    def take(name: str, read: Callable[[str], _Value], fallback: _Value) -> _Value:
+        variable = _ENVIRONMENT + name
+        if not (text := os.environ.get(variable)):
+            return fallback
+        try:
+            return read(text)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"{variable}: {error}")
+
+    if chosen.manager is None:
+        chosen.manager = take("MANAGER", _address, "")
+    if chosen.name is None:
+        chosen.name = take("NAME", str, "")
+    if chosen.state_dir is None:
+        chosen.state_dir = take("STATE_DIR", Path, Path())
+    if chosen.capacity is None:
+        chosen.capacity = take("CAPACITY", _capacity, _CAPACITY)
+    if chosen.log_level is None:
+        chosen.log_level = take("LOG_LEVEL", _log_level, "info")
+    none: tuple[tuple[str, str], ...] = ()
+    chosen.label = [*take("LABELS", _labels, none), *chosen.label]
 
 
 def _state_dir(chosen: Path) -> Path:
@@ -147,10 +203,6 @@ def _state_dir(chosen: Path) -> Path:
     from platformdirs import user_state_path  # 1.4 MB, for those who need it
 
     return user_state_path("tui-manager-agent")
-
-
-def _default(name: str, fallback: str) -> str:
-    return os.environ.get(_ENVIRONMENT + name, fallback)
 
 
 def _address(text: str) -> str:
@@ -165,6 +217,16 @@ def _label(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not K=V")
     return key, value
+
+
+def _labels(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_label(part) for part in text.split(",") if part)
+
+
+def _log_level(text: str) -> str:
+    if text not in _LOG_LEVELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(_LOG_LEVELS)}")
+    return text
 
 
 def _capacity(text: str) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tui_manager_agent import __version__
 from tui_manager_agent.main import main
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -13,7 +14,7 @@ from tests.agent.fake_manager import FakeManager
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "--manager HOST:PORT"),
+        ([], "say which manager to dial: --manager HOST:PORT"),
         (["--manager", "127.0.0.1:7443"], "--insecure"),
         (["--manager", "manager.example:7443", "--insecure"], "on this machine"),
         (["--manager", "127.example.com:7443", "--insecure"], "on this machine"),
@@ -22,6 +23,7 @@ from tests.agent.fake_manager import FakeManager
         (["--manager", "localhost:1", "--insecure", "--label", "env"], "not K=V"),
         (["--manager", "localhost:1", "--insecure", "--capacity", "0"], "1 to 1000"),
         (["--manager", "localhost:1", "--insecure", "--spool-limit", "0"], "MiB from 1"),
+        (["--manager", "localhost:1", "--insecure", "--log-level", "loud"], "'loud' is not one of"),
     ],
 )
 def test_wrong_usage(
@@ -30,7 +32,10 @@ def test_wrong_usage(
     with pytest.raises(SystemExit) as stopped:
         main(["run", "--state-dir", str(tmp_path / "state"), *options])
     assert stopped.value.code == 2
-    assert words in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.startswith("tui-manager-agent: ")
+    assert said.endswith("\nSee `tui-manager-agent run --help`.\n")
     assert not (tmp_path / "state").exists()
 
 
@@ -41,6 +46,44 @@ def test_the_environment_sets_defaults(
     with pytest.raises(SystemExit):
         main(["run", "--insecure"])
     assert "on this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("MANAGER", "manager", "'manager' is not HOST:PORT"),
+        ("LABELS", "a=b,foo", "'foo' is not K=V"),
+        ("CAPACITY", "many", "'many' is not a number from 1 to 1000"),
+        ("LOG_LEVEL", "foo", "'foo' is not one of debug, info, warning, error"),
+    ],
+)
+def test_a_variable_with_a_wrong_value_is_named(
+    variable: str,
+    value: str,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(f"TUI_MANAGER_AGENT_{variable}", value)
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "--insecure"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == (
+        f"tui-manager-agent: TUI_MANAGER_AGENT_{variable}: {words}\n"
+        "See `tui-manager-agent run --help`.\n"
+    )
+    with pytest.raises(SystemExit) as helped:
+        main(["run", "--help"])
+    assert helped.value.code == 0
+    said = capsys.readouterr().out
+    assert f"TUI_MANAGER_AGENT_{variable}" in said
+    assert "exit status: 0" in said
+
+
+def test_the_version_names_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"tui-manager-agent {__version__}\n"
 
 
 async def test_the_state_folder_is_one_agents(
@@ -65,12 +108,15 @@ async def test_a_state_folder_that_cannot_be_made(manager: FakeManager, tmp_path
 
 async def test_a_refusal_for_good_ends_the_agent(manager: FakeManager, tmp_path: Path) -> None:
     reason = wire.DISCONNECT_REASON_NAME_TAKEN
-    manager.refusal = wire.Disconnect(reason=reason, detail="web01 is known since Monday")
+    manager.refusal = wire.Disconnect(reason=reason, detail="web01 is known since Monday.")
     agent = AgentProcess(tmp_path / "state")
     await agent.start(manager, "--name=web01", "--label=env=prod", "--label=a=b=c")
     status, errors = await agent.ended()
     assert status == 3
-    assert "web01 is known since Monday" in errors
+    assert errors.splitlines()[-1] == (
+        "tui-manager-agent: web01 is known since Monday. The agent stops, because trying again "
+        "would not help."
+    )
     assert "Traceback" not in errors
     assert manager.hellos[0].name == "web01"
     assert dict(manager.hellos[0].labels) == {"env": "prod", "a": "b=c"}
