@@ -18,19 +18,16 @@ from tui_manager.ui.screens.new_task import NewTaskScreen
     ("text", "seconds"),
     [
         ("", 3600),
-        ("90s", 90),
-        ("5m", 300),
-        ("1h", 3600),
+        (" ", 3600),
         ("1h30m", 5400),
-        ("2d", 172800),
-        ("45", 45),
+        ("500ms", 0.5),
     ],
 )
-def test_timeouts(text: str, seconds: int) -> None:
+def test_timeouts(text: str, seconds: float) -> None:
     assert parse_timeout(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["5x", "m", "-5", "1h;30", "inf"])
+@pytest.mark.parametrize("text", ["5x", "1h;30", "9" * 15 + "d"])
 def test_what_is_no_timeout(text: str) -> None:
     with pytest.raises(InvalidInputError) as raised:
         parse_timeout(text)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tui_manager import __version__
-from tui_manager.cli.values import DURATION_FORMS, format_duration
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
+from tui_manager.domain.duration import DURATION_FORMS, format_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import TIMEOUT_DEFAULT

@@ -11,14 +11,8 @@ from typing import Any
 
 from platformdirs import user_config_path
 
-from tui_manager.cli.values import (
-    DURATION_FORMS,
-    SIZE_FORMS,
-    format_duration,
-    format_size,
-    parse_duration,
-    parse_size,
-)
+from tui_manager.cli.values import SIZE_FORMS, format_size, parse_size
+from tui_manager.domain.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.settings import APP, DURATIONS, SIZES, Settings, split_address
 

@@ -11,9 +11,10 @@ from tui_manager.cli.collect import Collector, Gathered, LiveLines, Whole
 from tui_manager.cli.printing import note, write
 from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.cli.summary import count_words
-from tui_manager.cli.values import format_duration, parse_duration, parse_pairs
+from tui_manager.cli.values import parse_pairs
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
+from tui_manager.domain.duration import format_duration, parse_duration
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,

@@ -7,8 +7,8 @@ from tui_manager.cli.printing import local_time, one_line, table, write, write_j
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
 from tui_manager.cli.shapes import command_host_shape, task_shape
 from tui_manager.cli.summary import count_words, outcome
-from tui_manager.cli.values import format_duration
 from tui_manager.domain.delivery import Offline
+from tui_manager.domain.duration import format_duration
 from tui_manager.domain.task import Command, CommandHost, Task, TaskDetail
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings

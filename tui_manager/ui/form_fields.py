@@ -1,16 +1,12 @@
 """What the fields of the new-task form hold, and what is wrong with it. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tui_manager.domain.duration import parse_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
-
-_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
-_WHOLE = re.compile(r"(\s*\d+(?:\.\d+)?[smhd]?)+\s*")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +44,16 @@ class FormFields:
 
 
 def parse_timeout(text: str) -> timedelta:
-    """`90s`, `5m`, `1h30m`, or seconds alone; empty for the default of one hour.
+    """The duration that is typed; empty for the default of one hour.
 
     Raises InvalidInputError("timeout") when it is something else.
     """
     if not text.strip():
         return TIMEOUT_DEFAULT
-    if not _WHOLE.fullmatch(text):
-        raise InvalidInputError("timeout", "A timeout is like 90s, 5m, 1h30m or 2d.")
     try:
-        return timedelta(
-            seconds=sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
-        )
-    except OverflowError as error:
-        raise InvalidInputError("timeout", "A timeout must be from 1 s to 7 d.") from error
+        return parse_duration(text)
+    except ValueError as error:
+        raise InvalidInputError("timeout", "A timeout is like 90s, 5m, 1h30m or 2d.") from error
 
 
 def marked_target(names: Iterable[str]) -> str:

@@ -1,0 +1,48 @@
+"""Durations as people type them, and back; the one grammar of options, settings and forms."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+DURATION_FORMS = "a number of seconds, or numbers with units: 90, 90s, 5m, 1h30m, 2d"
+
+_SECONDS: Mapping[str, float] = MappingProxyType(
+    {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+)
+# Digits are bounded: a timedelta holds no more.
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,6})?"
+_PART = re.compile(rf"({_NUMBER}) ?(ms|s|m|h|d)")
+_WHOLE = re.compile(rf"(-?)(?:({_NUMBER})|((?:{_PART.pattern} ?)+))")
+
+
+def parse_duration(text: str) -> timedelta:
+    """The duration that `text` spells; a bare number is seconds, a unit may come once. A minus
+    sign is read, so that whoever knows the bounds can say them.
+
+    Raises:
+        ValueError: with the forms that are allowed.
+    """
+    match = _WHOLE.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"expected {DURATION_FORMS}")
+    sign, seconds, parts = match[1], match[2], _PART.findall(match[3] or "")
+    units = [unit for _, unit in parts]
+    if len(set(units)) < len(units):
+        raise ValueError(f"expected {DURATION_FORMS}, each unit once")
+    total = float(seconds or 0) + sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    try:
+        return timedelta(seconds=-total if sign else total)
+    except OverflowError:
+        raise ValueError("longer than can be counted") from None
+
+
+def format_duration(duration: timedelta) -> str:
+    """The shortest exact spelling with one unit, which `parse_duration` reads back: 5m, 90s,
+    500ms."""
+    milliseconds = round(duration / timedelta(milliseconds=1))
+    for unit in ("d", "h", "m", "s"):
+        size = round(_SECONDS[unit] * 1000)
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0s"
