@@ -16,6 +16,8 @@ from tui_manager.operator.client import connect
 from tui_manager.operator.endpoint import socket_path
 from tui_manager.operator.server import serve_operator
 
+START = "Start one with: tui-manager serve --insecure --state-dir "
+
 
 @asynccontextmanager
 async def served(
@@ -105,7 +107,7 @@ async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
     path = socket_path(state_dir)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
-    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. Start one with"):
+    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. {START}"):
         async with connect(state_dir):
             pass
     async with serve_operator(recording, state_dir), connect(state_dir) as client:
@@ -113,7 +115,7 @@ async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
 
 
 async def test_without_a_manager_there_is_a_clear_error(state_dir: Path) -> None:
-    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. Start one with"):
+    with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. {START}"):
         async with connect(state_dir):
             pass
 
