@@ -38,12 +38,15 @@ def check_terminal(instead: str) -> None:
         raise InvalidInputError("terminal", f"The dashboard needs a terminal; {instead}.")
 
 
-def show(open_operator: OpenOperator, *, joined: bool = False) -> int:
-    """Draws the dashboard until the operator leaves, or SIGTERM or SIGHUP comes."""
+def show(open_operator: OpenOperator, *, joined: bool = False, leaving: str = "") -> int:
+    """Draws the dashboard until the operator leaves, or SIGTERM or SIGHUP comes.
+
+    `leaving` is what ends with it, which a question says before a running task is left.
+    """
     from tui_manager.ui.app import DashboardApp
 
     async def draw() -> int:
-        app = DashboardApp(open_operator, joined=joined)
+        app = DashboardApp(open_operator, joined=joined, leaving=leaving)
         loop = asyncio.get_running_loop()
 
         def leave(_number: int, _frame: FrameType | None) -> None:

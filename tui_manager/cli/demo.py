@@ -22,6 +22,7 @@ from tui_manager.settings import Settings
 
 ONLINE_SECONDS = 60.0  # within which the agents must have dialed in
 END_SECONDS = 10.0  # that running tasks get to end when the demo is left
+LEAVING = "The demo ends: its agents, everything that they run, and its folder."
 _LOOK_SECONDS = 0.1  # between two looks at the agents' processes
 _KILL_GRACE = timedelta(seconds=2)
 
@@ -62,7 +63,7 @@ def _show_fleet(settings: Settings, folder: Path, count: int) -> int:
         try:
             fleet.start(host_names(count))
             asyncio.run(_prepare(manager.operator, fleet))
-            return show(opened(manager.operator))
+            return show(opened(manager.operator), leaving=LEAVING)
         finally:
             _clean_up(manager.operator, fleet)
 

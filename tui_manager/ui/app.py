@@ -44,6 +44,7 @@ class DashboardApp(App[None], inherit_bindings=False):
     Args:
         open_operator: opened on the app's loop when it starts, closed when it ends.
         joined: the manager runs in another process, and goes on when the app ends.
+        leaving: what ends when the app is left, a sentence; asked when a task runs.
         now: the clock.
     """
 
@@ -59,10 +60,12 @@ class DashboardApp(App[None], inherit_bindings=False):
         open_operator: OpenOperator,
         *,
         joined: bool = False,
+        leaving: str = "",
         now: Callable[[], datetime] = local_now,
     ) -> None:
         super().__init__()
         self.link = Link(now=now, joined=joined)
+        self._leaving = leaving
         self.feed = Feed(open_operator, self.link, self._facts_came)
         self._watcher: asyncio.Task[None] | None = None
         self._last_problem = ""
@@ -213,6 +216,6 @@ class DashboardApp(App[None], inherit_bindings=False):
 
     @work(group="quit", exclusive=True)
     async def _quit(self) -> None:
-        question = quit_question(self.link)
+        question = quit_question(self.link, self._leaving)
         if question is None or await self.push_screen_wait(ConfirmScreen(question)):
             self.exit(message=GOES_ON if self.link.joined else None)

@@ -7,17 +7,12 @@ from tui_manager.ui.screens.confirm import Question
 GOES_ON = "The manager goes on in its own process."
 
 
-def quit_question(link: Link) -> Question | None:
-    """None when nothing runs in this process that would stop."""
+def quit_question(link: Link, leaving: str = "") -> Question | None:
+    """None when nothing runs that would stop; `leaving` says what else ends with the app."""
     running = link.status.tasks_running if link.status else 0
     if link.joined or not running or link.trouble:
         return None
-    return Question(
-        "Quit?",
-        (
-            f"The manager stops; {count_of(running, 'task')} {'is' if running == 1 else 'are'} "
-            "running.",
-            "Running commands go on on their hosts and are picked up at the next start.",
-        ),
-        "Quit",
-    )
+    what = f"{count_of(running, 'task')} {'is' if running == 1 else 'are'} running."
+    goes_on = "Running commands keep running on their hosts and are picked up at the next start."
+    lines = (leaving,) if leaving else ("The manager stops.", goes_on)
+    return Question("Quit?", (what, *lines), "Quit")
