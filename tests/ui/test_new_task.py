@@ -1,14 +1,16 @@
 """The form: what it says while it is typed in, and what it makes."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
-from textual.widgets import Button, Label
+from textual.widgets import Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import TaskStatus
+from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.form_fields import FormFields, parse_timeout
 from tui_manager.ui.screens.dashboard import DashboardScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
@@ -70,7 +72,43 @@ async def test_what_is_wrong_stands_below_its_field(fleet: FakeOperator, running
         assert isinstance(screen, NewTaskScreen)
         assert str(screen.query_one("#target-hint", Label).content) == "No host matches 'rolx=web'."
         assert "like 90s" in str(screen.query_one("#timeout-hint", Label).content)
-        assert screen.query_one("#start", Button).disabled
-        assert screen.query_one("#save", Button).disabled
+        await press(pilot, "f5")
+        assert screen.focused is not None
+        assert screen.focused.id == "timeout"
         await press(pilot, "escape")
     assert len(fleet.tasks) == 6
+
+
+async def test_keys_that_come_before_the_preview_are_not_lost(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, preview_target = asyncio.Event(), fleet.preview_target
+
+    async def slow(target: str) -> TargetPreview:
+        await answered.wait()
+        return await preview_target(target)
+
+    monkeypatch.setattr(fleet, "preview_target", slow)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "tab", "enter")
+        await press(pilot, "enter")
+        answered.set()
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, DashboardScreen)
+    assert len(fleet.tasks) == 7
+    assert fleet.tasks[7].row.status is TaskStatus.RUNNING
+
+
+async def test_f5_starts_from_any_field(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"true", "f5")
+        await settle(pilot)
+    assert fleet.tasks[7].row.status is TaskStatus.RUNNING
+
+
+async def test_a_target_is_looked_up_when_it_changes(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"db1")
+        before = fleet.calls.count("preview_target")
+        await press(pilot, "tab", *"true", "tab", *"name")
+        assert fleet.calls.count("preview_target") == before

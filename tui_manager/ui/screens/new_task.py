@@ -34,6 +34,8 @@ class NewTaskScreen(ModalScreen[int | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back"),
+        # A function key: a text field has no use for it.
+        Binding("f5", "start", show=False, priority=True),
         # With priority, so that what is typed behind it goes to the next field already.
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
@@ -43,7 +45,9 @@ class NewTaskScreen(ModalScreen[int | None]):
         super().__init__()
         self.link = link
         self._target = target
+        self._looked_up = ""  # the target that `preview` is of, or will be
         self.preview: TargetPreview | None = None
+        self._creating = False
 
     def compose(self) -> ComposeResult:
         """Four fields, each with a line for what is wrong or what it wants, and two buttons."""
@@ -70,7 +74,7 @@ class NewTaskScreen(ModalScreen[int | None]):
                 back.can_focus = False  # esc does it; tab goes to what makes the task
                 yield back
                 yield Button("Save", id="save", compact=True)
-                yield Button("Start", id="start", compact=True, variant="primary", disabled=True)
+                yield Button("Start  f5", id="start", compact=True, variant="primary")
 
     def on_mount(self) -> None:
         """A target that is given already needs no more typing."""
@@ -93,13 +97,16 @@ class NewTaskScreen(ModalScreen[int | None]):
         problems = self.fields.problems()
         for field in ("command", "name", "timeout"):
             self._hint(field, problems.get(field, ""))
-        self._look_up(self.fields.target)
-        self._offer()
+        target = self.fields.target
+        if target != self._looked_up:
+            self._looked_up = target
+            self._look_up(target)
 
     @work(group="preview", exclusive=True)
     async def _look_up(self, target: str) -> None:
         """What the target means now."""
         self.preview = None
+        self._label_start()
         problem = ""
         if target.strip():
             try:
@@ -110,7 +117,7 @@ class NewTaskScreen(ModalScreen[int | None]):
             self._say_hosts(self.preview)
         else:
             self._hint("target", problem)
-        self._offer()
+        self._label_start()
 
     def _say_hosts(self, preview: TargetPreview) -> None:
         text = Text(count_of(len(preview.hosts), "host"), style="bold")
@@ -126,22 +133,17 @@ class NewTaskScreen(ModalScreen[int | None]):
         label.set_class(bool(problem), "problem")
         label.update(problem or _HINTS[field])
 
-    def _offer(self) -> None:
-        """The buttons say what they would do, and can be pressed when they can do it."""
+    def _label_start(self) -> None:
+        """The button says on how many hosts; it can be pressed before that is known."""
         hosts = len(self.preview.hosts) if self.preview else 0
-        fields = self.fields
-        ready = bool(fields.target.strip() and fields.command.strip()) and not fields.problems()
-        self.query_one("#save", Button).disabled = not ready
         start = self.query_one("#start", Button)
-        start.disabled = not (ready and hosts)
-        start.label = f"Start on {count_of(hosts, 'host')}" if hosts else "Start"
+        start.label = f"Start on {count_of(hosts, 'host')}  f5" if hosts else "Start  f5"
         start.refresh(layout=True)
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:
-        start = self.query_one("#start", Button)
-        if event.input.id == "timeout" and not start.disabled:
-            start.focus()
+        if event.input.id == "timeout":
+            self.query_one("#start", Button).focus()
         else:
             self.focus_next()
 
@@ -152,14 +154,27 @@ class NewTaskScreen(ModalScreen[int | None]):
 
     @on(Button.Pressed, "#save")
     def _save(self) -> None:
-        self._create(start=False)
+        self._create_once(start=False)
 
     @on(Button.Pressed, "#start")
-    def _start(self) -> None:
-        self._create(start=True)
+    def action_start(self) -> None:
+        """Makes the task and starts it; what is wrong is said at its field."""
+        self._create_once(start=True)
 
-    @work(group="create", exclusive=True)
+    def _create_once(self, *, start: bool) -> None:
+        """A second press, before the first has had its effect, makes no second task."""
+        if not self._creating:
+            self._creating = True
+            self._create(start=start)
+
+    @work(group="create")
     async def _create(self, *, start: bool) -> None:
+        try:
+            await self._try_to_create(start=start)
+        finally:
+            self._creating = False
+
+    async def _try_to_create(self, *, start: bool) -> None:
         try:
             spec = self.fields.spec()
             if start:
