@@ -84,7 +84,7 @@ def _status(
     row: sqlite3.Row, begun: int, ended: int, planned: Expected, allowed: Allowed
 ) -> list[str]:
     status, reason = row["status"], row["reason"]
-    told = f"{status} {reason} exit_code={row['exit_code']} late={row['late']}"
+    told = f"{status} {reason} ({row['detail']}) exit_code={row['exit_code']} late={row['late']}"
     if status == "completed" or reason == "exit_code":
         code = 0 if status == "completed" else row["exit_code"]
         good = begun == ended == 1 and code == planned.code

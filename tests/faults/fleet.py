@@ -239,6 +239,9 @@ class Fleet:
         """Waits until these hosts are online."""
 
         async def seen() -> set[str]:
+            broken = [name for name in names if self.agents[name].broken]
+            assert not broken, f"these agents cannot run: {broken}"
+
             async def ask(operator: Operator) -> set[str]:
                 page = await operator.list_hosts(Window(limit=1000))
                 return {host.name for host in page.rows if host.online}

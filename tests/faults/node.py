@@ -38,6 +38,11 @@ class Node:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def broken(self) -> bool:
+        """Whether it ended by an error of its own."""
+        return self.process is not None and (self.process.poll() or 0) > 0
+
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 

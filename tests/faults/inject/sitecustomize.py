@@ -107,9 +107,9 @@ def _spool(module: Any) -> None:
         setattr(spool, name, POINTS.around(name, getattr(spool, name)))
 
 
-def _journal(module: Any) -> None:
-    journal = module.Journal
-    journal._append = POINTS.around("append", journal._append)
+def _acknowledged(module: Any) -> None:
+    acknowledged = module.Acknowledged
+    acknowledged.append = POINTS.around("append", acknowledged.append)
 
 
 def _supervisors(module: Any) -> None:
@@ -130,7 +130,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.transport.session": _session,
     "tui_manager_agent.link": _link,
     "tui_manager_agent.spool": _spool,
-    "tui_manager_agent.journal": _journal,
+    "tui_manager_agent.acknowledged": _acknowledged,
     "tui_manager_agent.supervisors": _supervisors,
     "tui_manager_agent.reconnect": _reconnect,
 }
