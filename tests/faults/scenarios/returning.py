@@ -32,7 +32,8 @@ async def fifty(seed: str) -> None:
         fleet.note(f"{fleet.proxy.cut()} connections cut")
         await fleet.online(*names)
         await all_ended(fleet, task_id)
-        check(fleet)
+        # A second command whose turn comes just as the connection breaks finds its host offline.
+        check(fleet, Allowed(reasons={"undeliverable"}))
 
 
 @scenario("an agent's state deleted")
