@@ -18,6 +18,7 @@ FAILED = 1
 WRONG_USAGE = 2
 REFUSED = 3
 _ENVIRONMENT = "TUI_MANAGER_AGENT_"
+_SPOOL_LIMIT = 1 << 30  # bytes
 _CAPACITY = 5
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _EXIT_CODES = (
@@ -153,9 +154,9 @@ def _parser() -> _Parser:
         "--spool-limit",
         metavar="MIB",
         type=_mebibytes,
-        default=_default("SPOOL_LIMIT", "1024"),
         help="output of ended commands kept until the manager has it; past it the oldest output is "
-        "dropped and shown as a gap, results stay (default: %(default)s)",
+        "dropped and shown as a gap, results stay "
+        f"(default: {_SPOOL_LIMIT >> 20}; {_ENVIRONMENT}SPOOL_LIMIT)",
     )
     run.add_argument(
         "--insecure",
@@ -191,6 +192,8 @@ def _take_environment(parser: _Parser, chosen: argparse.Namespace) -> None:
         chosen.state_dir = take("STATE_DIR", Path, Path())
     if chosen.capacity is None:
         chosen.capacity = take("CAPACITY", _capacity, _CAPACITY)
+    if chosen.spool_limit is None:
+        chosen.spool_limit = take("SPOOL_LIMIT", _mebibytes, _SPOOL_LIMIT)
     if chosen.log_level is None:
         chosen.log_level = take("LOG_LEVEL", _log_level, "info")
     none: tuple[tuple[str, str], ...] = ()

@@ -81,17 +81,38 @@ async def test_a_task_whose_hosts_are_all_offline_has_failed_at_once(parts: Part
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
 
 
-async def test_a_command_that_cannot_be_handed_over_fails_alone(parts: Parts) -> None:
-    broken = await parts.connect("web01")
-    await parts.connect("web02")
+async def test_a_command_that_cannot_be_handed_over_waits_alone_and_fails_alone(
+    parts: Parts,
+) -> None:
+    broken, other = await parts.connect("web01"), await parts.connect("web02")
     parts.dispatcher.broken.add(broken.host_id)
     task_id = await parts.started("web[01-02]", "first", "second")
     first = [row for row in await parts.rows(task_id) if row.command == 0]
-    assert [(row.host, row.status, row.reason) for row in first] == [
-        ("web01", CommandHostStatus.FAILED, Reason.UNDELIVERABLE),
-        ("web02", CommandHostStatus.PENDING, Reason.NONE),
+    assert [(row.host, row.status, row.sent_at is None) for row in first] == [
+        ("web01", CommandHostStatus.PENDING, True),
+        ("web02", CommandHostStatus.PENDING, False),
     ]
-    assert first[1].sent_at is not None
+    await parts.report(other.host_id, result(first[1].execution_id))
+    await parts.hosts.close_session(broken.host_id, broken.generation, "test")
+    parts.clock.turn(301)
+    await parts.silence.look()
+    first = [row for row in await parts.rows(task_id) if row.command == 0]
+    assert [(row.status, row.reason) for row in first] == [
+        (CommandHostStatus.FAILED, Reason.UNDELIVERABLE),
+        (CommandHostStatus.COMPLETED, Reason.NONE),
+    ]
+
+
+async def test_what_could_not_be_handed_over_goes_to_the_next_session(parts: Parts) -> None:
+    broken = await parts.connect("web01")
+    parts.dispatcher.broken.add(broken.host_id)
+    task_id = await parts.started("web01")
+    parts.dispatcher.broken.clear()
+    await parts.connect("web01", host_id=broken.host_id)
+    parts.hosts.session_ready(broken.host_id)
+    ((sent_to, run),) = await parts.send()
+    (row,) = await parts.rows(task_id)
+    assert (sent_to, run.execution_id) == (broken.host_id, row.execution_id)
 
 
 async def test_a_command_goes_to_no_other_session_than_it_was_claimed_for(parts: Parts) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
-from tui_manager.domain.status import CommandHostStatus
 from tui_manager.service import moves
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 _HOSTS_AT_ONCE = 500  # of one transaction
 _AHEAD = 64  # commands that a host may hold beyond its capacity; more wait in the database
 _RETRY = 1.0  # seconds until the next try when the database cannot be written
-OFFLINE = "The host was offline."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +43,12 @@ class _Refused:
     """A command that was claimed and did not leave the manager.
 
     Attributes:
-        host: the row id of its host.
-        stays: a newer session takes it, of this manager or of the next.
+        replaced: only the session for which it was claimed has gone; a newer one took its place.
     """
 
-    host: int
+    host_id: str
     command: Claimed
-    stays: bool
+    replaced: bool
 
 
 class Dispatch:
@@ -162,43 +159,34 @@ class Dispatch:
         ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
         entry = self._directory.get(place.host_id)
         replaced = bool(entry and entry.session and entry.row.generation != place.generation)
-        stays = self._closed or replaced  # the newer session may be of another journal
         try:
-            if stays:
+            if self._closed or replaced:  # a newer session may be of another journal
                 raise AgentUnavailableError("The session for which it was claimed has ended.")
             await self._dispatcher.send_command_to_agent(place.host_id, command.run)
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})
-            return _Refused(place.row_id, command, stays)
+            return _Refused(place.host_id, command, replaced)
         self._statistics.counters.sent += 1
         log.info("command sent", extra=ids)
         return None
 
     async def _take_back(self, refused: list[_Refused]) -> None:
-        """What never left the manager goes to the newer session, or waits if its task waits, and
-        else has failed. If the database fails now, the next Hello does the same."""
+        """What never left the manager waits for the host's next session, or for its silence to be
+        judged. If the database fails now, the next Hello, which does not name it, does the same."""
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> set[int]:
             now = self._clock.stamp()
+            canceled = set()
             for refusal in refused:
-                command = refusal.command
-                if refusal.stays or command.waits:
-                    _wait_again(tx, command, now)
-                elif command_hosts.give_up_sending(tx, command.row_id, OFFLINE, now):
-                    failed = CommandHostStatus.FAILED
-                    moves.go_on(tx, command.task_id, refusal.host, command.position, failed, now)
-            for task_id in {refusal.command.task_id for refusal in refused}:
+                task_id = refusal.command.task_id
+                sending.mark_unsent(tx, refusal.command.row_id)
+                if tasks.get(tx, task_id).cancel_requested_at is not None:
+                    command_hosts.cancel_unsent(tx, task_id, now)
+                    canceled.add(task_id)
+            for task_id in canceled:
                 moves.settle(tx, task_id, now)
+            return canceled
 
-        await self._database.write(work)
-        self.kick(
-            self._directory.of_row(refusal.host).row.host_id for refusal in refused if refusal.stays
-        )
-        self._feed.publish(Changes(tasks=frozenset(item.command.task_id for item in refused)))
-
-
-def _wait_again(tx: Transaction, command: Claimed, now: int) -> None:
-    """The next session of the host gets it, unless an operator has cancelled it meanwhile."""
-    sending.mark_unsent(tx, command.row_id)
-    if tasks.get(tx, command.task_id).cancel_requested_at is not None:
-        command_hosts.cancel_unsent(tx, command.task_id, now)
+        canceled = await self._database.write(work)
+        self.kick(refusal.host_id for refusal in refused if refusal.replaced)
+        self._feed.publish(Changes(tasks=frozenset(canceled)))

@@ -41,17 +41,12 @@ def undelivered(tx: Transaction, now: int) -> list[Waiting]:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A command host that has just been marked as sent.
-
-    Attributes:
-        waits: whether it may wait for its host when it cannot be handed over.
-    """
+    """A command host that has just been marked as sent."""
 
     row_id: int
     task_id: int
     position: int
     run: Run
-    waits: bool
 
 
 def waits(tx: Transaction, host: int) -> bool:
@@ -90,8 +85,7 @@ def claim(
             output_limit=output_limit,
             start_before=None if before is None else timedelta(microseconds=before - now),
         )
-        waits = before is not None
-        claimed.append(Claimed(row["id"], row["task_id"], row["position"], run, waits))
+        claimed.append(Claimed(row["id"], row["task_id"], row["position"], run))
     return claimed
 
 
