@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
+from tui_manager.cli.arguments import parse
 from tui_manager.cli.main import main
 from tui_manager.cli.printing import table
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
@@ -78,6 +79,16 @@ def test_without_hosts_or_tasks(connect_to: Connect, capsys: Capture) -> None:
     ]
     assert main(["hosts", "--json"]) == main(["task", "list", "--json"]) == 0
     assert capsys.readouterr().out == "[]\n[]\n"
+
+
+def test_the_state_folder_may_stand_before_what_is_done_to_a_task(tmp_path: Path) -> None:
+    for words in (
+        ["--state-dir", str(tmp_path), "task", "list"],
+        ["task", "--state-dir", str(tmp_path), "list"],
+        ["task", "list", "--state-dir", str(tmp_path)],
+        ["task", "--state-dir", "/elsewhere", "list", "--state-dir", str(tmp_path)],
+    ):
+        assert parse(words).state_dir == str(tmp_path)
 
 
 def test_task_list_as_json(operator: FakeOperator, capsys: Capture) -> None:

@@ -12,6 +12,7 @@ from tui_manager.domain.status import Stream
 from tui_manager.domain.task import TIMEOUT_DEFAULT
 
 PROGRAM = "tui-manager"
+RUN_FORM = "run TARGET [options] -- COMMAND"
 DEMO_AGENTS = 3
 DEMO_AGENTS_MAX = 50
 
@@ -48,11 +49,21 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if dashes:
         end = words.index("--")
         words, command = words[:end], words[end + 1 :]
-    options = _parser().parse_args(words)
+    options, unknown = _parser().parse_known_args(words)
+    if unknown:
+        raise _unrecognized(options.action, unknown, dashes=dashes)
     if options.action != "run" and dashes:
         raise InvalidInputError("arguments", "Only `run` takes a command behind `--`.")
     options.command_words = command
     return options
+
+
+def _unrecognized(action: str, unknown: Sequence[str], *, dashes: bool) -> InvalidInputError:
+    message = f"unrecognized arguments: {' '.join(unknown)}"
+    if action == "run" and not dashes:
+        message += f"; put the command behind `--`: {RUN_FORM}"
+    program = PROGRAM if action == "dashboard" else f"{PROGRAM} {action}"
+    return InvalidInputError("arguments", f"{message}\nSee `{program} --help`.")
 
 
 def _parser() -> _Parser:
@@ -96,7 +107,7 @@ def _parser() -> _Parser:
         add("run", "run a command on hosts and show what they say", state, epilog=_EXIT_CODES)
     )
     _add_json(add("hosts", "list the hosts", state))
-    _add_task_commands(add("task", "list, show, start or cancel tasks"), state)
+    _add_task_commands(add("task", "list, show, start or cancel tasks", state), state)
     _add_output_options(add("output", "the raw bytes that a task printed", state))
     check = add("check", "look for damage and contradictions in the database", state)
     check.add_argument(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 
+from tui_manager.cli.arguments import PROGRAM, RUN_FORM
 from tui_manager.cli.collect import Collector, Gathered, LiveLines, Whole
 from tui_manager.cli.printing import note, write
 from tui_manager.cli.reading import connect, output_behind, watching
@@ -41,7 +42,8 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
     """The task that the options describe."""
     if not options.command_words:
         raise InvalidInputError(
-            "command", "There is no command; put it behind `--`: run TARGET -- COMMAND."
+            "command",
+            f"There is no command; put it behind `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
         )
     command = CommandSpec(
         text=" ".join(options.command_words),
