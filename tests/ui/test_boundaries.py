@@ -144,6 +144,26 @@ async def test_output_is_saved_as_it_was_stored(
     )
 
 
+@pytest.mark.parametrize("keys", [(), ("w",)])
+async def test_output_that_was_cut_says_so_at_its_end(
+    running: Running, keys: tuple[str, ...]
+) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
+    await fleet.start_task(task)
+    execution = fleet.execution(task, "web01")
+    fleet.emit(execution, b"line\n" * 100)
+    row = fleet.tasks[task].rows[execution]
+    fleet.tasks[task].rows[execution] = replace(row, truncated_bytes=14_700_000)
+    fleet.finish(execution)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "enter", *keys)
+        assert "✂ 15 MB past the output limit were not kept" in shown(pilot)
+        await press(pilot, "o")
+        assert "past the output limit" not in shown(pilot)
+
+
 async def test_only_the_seen_rows_are_asked_for(running: Running) -> None:
     fleet = FakeOperator()
     for number in range(3_000):

@@ -145,7 +145,7 @@ ACTIONS: tuple[Action, ...] = (
         Group.SCREENS, of_app=True, footer=True,
     ),
     Action(
-        "quit", ("q", "ctrl+q"), "q", "Quit", "Quit; running commands go on",
+        "quit", ("q", "ctrl+q"), "q", "Quit", "Quit",
         Group.SCREENS, of_app=True, destructive=True, footer=True,
     ),
 )  # fmt: skip

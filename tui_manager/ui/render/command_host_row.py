@@ -5,9 +5,9 @@ from datetime import datetime
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
-from tui_manager.ui.render.cells import BLANK, Column, Role, Spans, spans
+from tui_manager.ui.render.cells import BLANK, Column, Role, Span, Spans, spans
 from tui_manager.ui.render.figures import clock, size
-from tui_manager.ui.render.states import row_glyph, row_words
+from tui_manager.ui.render.states import CUT, row_glyph, row_words
 
 COLUMNS = (
     Column("state", "", 1),
@@ -44,9 +44,17 @@ def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> 
         case "bytes":
             stored = row.stdout_bytes + row.stderr_bytes
             cut = row.truncated_bytes > 0
-            text = size(stored) + ("✂" if cut else "") if stored or cut else ""
+            text = size(stored) + (CUT.text if cut else "") if stored or cut else ""
             return spans(text, Role.CAUTION if cut else Role.MUTED)
         case _:
             if row.started_at is None:
                 return BLANK
             return spans(clock((row.finished_at or now) - row.started_at))
+
+
+def cut_note(row: CommandHost) -> Spans:
+    """What stands below output that is not whole; nothing below output that is."""
+    if not row.truncated_bytes:
+        return BLANK
+    text = f" {size(row.truncated_bytes)} past the output limit were not kept"
+    return (CUT, Span(text, CUT.role))

@@ -20,6 +20,9 @@ _STATUS: dict[str, Span] = {
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
 PARTLY = Span("◐", Role.CAUTION)
 WAITING, SHUT_OUT = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
+MARKED = Span("◆", Role.STRONG)
+CUT = Span("✂", Role.CAUTION)
+STDERR, STDOUT = Span("┃", Role.FAULT), Span("│", Role.MUTED)
 
 LEGEND: tuple[tuple[Span, str], ...] = (
     (ONLINE, "online"),
@@ -33,6 +36,9 @@ LEGEND: tuple[tuple[Span, str], ...] = (
     (_STATUS["timeout"], "timeout"),
     (_STATUS["canceled"], "canceled"),
     (_STATUS["skipped"], "skipped"),
+    (MARKED, "marked"),
+    (STDERR, "written to stderr"),
+    (CUT, "output past the limit"),
 )
 
 _REASONS = {

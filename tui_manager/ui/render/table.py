@@ -6,6 +6,7 @@ from rich.text import Text
 
 from tui_manager.domain.window import Window
 from tui_manager.ui.render.cells import GAP, Column, Role, Span, Spans, fit
+from tui_manager.ui.render.states import MARKED
 
 GUTTER = 2  # cells in front of a row: cursor or mark, and a space
 Shares = Sequence[tuple[Column, int]]
@@ -27,7 +28,7 @@ def row_spans(
     shares: Shares, cell: Callable[[str, int], Spans], *, current: bool, marked: bool
 ) -> Spans:
     """A row; `cell` gives what stands in a column of a width."""
-    mark = "◆" if marked else "▸" if current else " "
+    mark = MARKED.text if marked else "▸" if current else " "
     line: list[Span] = [Span(f"{mark:<{GUTTER}}", Role.STRONG)]
     for column, width in shares:
         line += fit(cell(column.key, width), width, right=column.right)
@@ -68,5 +69,5 @@ def table_title(title: str, window: Window, *, matching: int, total: int, marked
     if window.faults_only:
         text.append("  ✘ faults only", style="not bold")
     if marked:
-        text.append(f"  ◆ {marked} marked", style="not bold")
+        text.append(f"  {MARKED.text} {marked} marked", style="not bold")
     return text

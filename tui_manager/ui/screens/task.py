@@ -13,6 +13,7 @@ from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.ui.actions import Place, place_bindings
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Problem
+from tui_manager.ui.render.command_host_row import cut_note
 from tui_manager.ui.render.task_head import task_head
 from tui_manager.ui.screens.output_keys import OutputKeys
 from tui_manager.ui.widgets.command_host_table import CommandHostTable
@@ -105,8 +106,10 @@ class TaskScreen(OutputKeys):
     def _show_output(self) -> None:
         row, steps = self.rows.selected, self.rows.steps
         if self.all_hosts or row is None:
+            self.output.end_with(())
             self.output.show(Source(self.task_id, title="all hosts", steps=steps))
             return
+        self.output.end_with(cut_note(row))
         title = safe_line(row.host) + (f", command {row.command + 1}" if steps else "")
         self.output.show(Source(self.task_id, row.host_id, row.execution_id, title))
 

@@ -23,6 +23,7 @@ from tui_manager.ui.messages import Problem
 from tui_manager.ui.output_lines import OutputLine, OutputLines
 from tui_manager.ui.render.cells import Role, Span, Spans, fit
 from tui_manager.ui.render.output_row import crop, segments, wrap
+from tui_manager.ui.render.states import STDERR, STDOUT
 from tui_manager.ui.widgets.roles import RolePainter
 
 NEWEST = 400  # chunks read when a source is shown
@@ -62,6 +63,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         self.log_lines = OutputLines()
         self.teaching: tuple[Spans, ...] = ()  # what stands here without a source
         self.silence: tuple[Spans, ...] = (NO_OUTPUT,)  # what stands here without output
+        self.end_note: Spans = ()  # the manager's word below the last line
         self._after = 0
         self._stale = False
         self._reading = False
@@ -90,6 +92,12 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         if lines != self.teaching:
             self.teaching = lines
             self.refresh()
+
+    def end_with(self, note: Spans) -> None:
+        """What stands below the last line."""
+        if note != self.end_note:
+            self.end_note = note
+            self._laid_out()
 
     def poll(self) -> None:
         """Reads what has come; calls while it reads fold into one."""
@@ -165,7 +173,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
                 self._heights = {line: self._heights[line] for line in lines}
         rows = (self._ends[-1] if self._ends else 0) if self.wraps else len(lines)
         gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
-        self.virtual_size = Size(self.size.width, rows)
+        self.virtual_size = Size(self.size.width, rows + bool(self.end_note))
         if self.follow:
             self.scroll_end(animate=False, force=True, immediate=True)
         elif gone:
@@ -226,9 +234,11 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
             return self.strip(self.paint(line, base), width, base)
         row = int(self.scroll_offset.y) + y
         number = bisect_right(self._ends, row) if self.wraps else row
-        if number >= len(self.log_lines.lines):
-            return Strip.blank(width, base)
         part = row - (self._ends[number - 1] if number else 0) if self.wraps else 0
+        if number >= len(self.log_lines.lines):
+            last = row == self.virtual_size.height - 1
+            note = (Span("  "), *self.end_note) if last else ()
+            return self.strip(self.paint(note, base), width, base)
         line_ = self.log_lines.lines[number]
         return self.strip(self._row(line_, part, base), width, base)
 
@@ -245,7 +255,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         return prefix + [Segment(run.text, base + (run.style or Style.null())) for run in runs]
 
     def _prefix(self, line: OutputLine, part: int) -> Spans:
-        bar = Span("┃ ", Role.FAULT) if line.stream is Stream.STDERR else Span("│ ", Role.MUTED)
+        bar = STDERR if line.stream is Stream.STDERR else STDOUT
         parts: list[Span] = []
         if self._host_width:
             name = safe_line(line.host) if not part else ""
@@ -253,7 +263,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         if self.source and self.source.steps:
             step = f"#{line.command + 1}" if not part else ""
             parts.append(Span(f"{step:<3}", Role.MUTED))
-        return (*parts, bar)
+        return (*parts, bar, Span(" "))
 
     def _empty_line(self, y: int) -> Spans:
         if self.source is None:
@@ -261,5 +271,5 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         elif not self._read_once:
             lines = ((Span("…", Role.MUTED),),)
         else:
-            lines = self.silence
+            lines = (self.end_note,) if self.end_note else self.silence
         return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()
