@@ -38,6 +38,8 @@ OPENS = {
     "show_tasks": TasksScreen,
     "show_manager": ManagerScreen,
 }
+# And where it leads elsewhere than on the other screens.
+OPENS_HERE = {(Place.HOSTS, "open"): DashboardScreen}
 WAY = {
     Place.DASHBOARD: ("home", "down"),
     Place.HOSTS: ("2",),
@@ -61,8 +63,9 @@ async def test_every_key_of_every_screen(
                     await press(pilot, "1", *WAY[place])
                 assert _stands_at(pilot, place)
                 await press(pilot, key)
-                if action.id in OPENS:
-                    assert isinstance(pilot.app.screen, OPENS[action.id]), action.id
+                opened = OPENS_HERE.get((place, action.id)) or OPENS.get(action.id)
+                if opened is not None:
+                    assert isinstance(pilot.app.screen, opened), action.id
                 if action.id == "filter" or not isinstance(pilot.app.screen, MainScreen):
                     await press(pilot, "escape")
 
@@ -234,6 +237,29 @@ async def test_enter_on_a_host_shows_its_facts(fleet: FakeOperator, running: Run
         text = shown(pilot)
         assert "▸ ● db3" in text
         assert "193 GB of 537 GB" in text
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4"])
+async def test_esc_goes_back_to_the_dashboard(
+    fleet: FakeOperator, running: Running, key: str
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, key, "escape")
+        assert isinstance(pilot.app.screen, DashboardScreen)
+
+
+async def test_enter_on_a_host_of_the_fleet_shows_its_output(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "2", *["down"] * 6, "enter")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        assert screen.focused is screen.hosts
+        assert screen.hosts.selected is not None
+        assert f"on {screen.hosts.selected.name}" in shown(pilot)
+        assert screen.hosts.list.cursor == 6
 
 
 async def test_the_palette_jumps_to_a_task(fleet: FakeOperator, running: Running) -> None:

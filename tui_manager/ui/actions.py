@@ -61,7 +61,7 @@ class Action:
 
 
 _START = frozenset({Place.DASHBOARD, Place.TASKS, Place.TASK})
-_OPENS = frozenset({Place.DASHBOARD, Place.TASKS})
+_OPENS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
 _MARKS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
 
 ACTIONS: tuple[Action, ...] = (

@@ -18,7 +18,7 @@ from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.form_fields import marked_target
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts, FactsChanged, Problem
-from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.opening import OpenHost, OpenHostOutput, OpenTask
 from tui_manager.ui.palette import ManagerProvider
 from tui_manager.ui.screens.confirm import ConfirmScreen
 from tui_manager.ui.screens.dashboard import DashboardScreen
@@ -184,7 +184,14 @@ class DashboardApp(App[None], inherit_bindings=False):
         await self.switch_mode(Place.HOSTS)
         screen = self._show(Place.HOSTS)
         if isinstance(screen, HostsScreen):
-            screen.go_to(message.host_id, message.name)
+            screen.go_to(message.host_id)
+
+    @on(OpenHostOutput)
+    async def _open_host_output(self, message: OpenHostOutput) -> None:
+        await self.switch_mode(Place.DASHBOARD)
+        screen = self._show(Place.DASHBOARD)
+        if isinstance(screen, DashboardScreen):
+            screen.show_host(message.host_id)
 
     # Actions.
 

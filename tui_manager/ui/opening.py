@@ -17,4 +17,10 @@ class OpenHost(Message):
     """A host, on the screen of all hosts."""
 
     host_id: str
-    name: str
+
+
+@dataclass
+class OpenHostOutput(Message):
+    """The output of a host, on the dashboard."""
+
+    host_id: str

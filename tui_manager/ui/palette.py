@@ -56,7 +56,7 @@ class ManagerProvider(Provider):
         for host in hosts.rows:
             text = f"{host_glyph(host).text} {safe_line(host.name)}"
             score = matcher.match(safe_line(host.name)) or _NAME_SCORE
-            yield Hit(score, Content(text), self._post(OpenHost(host.host_id, host.name)),
+            yield Hit(score, Content(text), self._post(OpenHost(host.host_id)),
                       text, "Go to this host")  # fmt: skip
         for task in tasks.rows:
             text = f"{task_glyph(task).text} #{task.task_id} {safe_line(task.name)}"

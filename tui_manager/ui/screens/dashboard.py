@@ -89,6 +89,11 @@ class DashboardScreen(OutputKeys, MainScreen):
         at = panes.index(self.focused) if self.focused in panes else -1
         self.show_pane(panes[(at + 1) % len(panes)])
 
+    def show_host(self, host_id: str) -> None:
+        """Selects a host, and shows its output of the selected task."""
+        self.show_pane(self.hosts)
+        self.hosts.find(host_id)
+
     @on(PaneTabs.Chosen)
     def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
         self.show_pane(self.tasks if message.number else self.hosts)
@@ -124,6 +129,9 @@ class DashboardScreen(OutputKeys, MainScreen):
 
     # What keys act on.
 
+    async def leave(self) -> None:
+        """There is no screen before."""
+
     @property
     def table(self) -> RowTable[Host] | RowTable[Task]:
         """The focused table, else the tasks, whose output is shown."""
@@ -145,6 +153,6 @@ class DashboardScreen(OutputKeys, MainScreen):
         """Opens the selected host or task."""
         if self.focused is self.hosts:
             if (host := self.hosts.selected) is not None:
-                self.post_message(OpenHost(host.host_id, host.name))
+                self.post_message(OpenHost(host.host_id))
         elif (task := self.tasks.selected) is not None:
             self.post_message(OpenTask(task.task_id))

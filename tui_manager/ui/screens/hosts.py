@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 
-from textual import on, work
+from textual import on
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
-from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.ui.actions import Place, place_bindings
-from tui_manager.ui.messages import Problem
+from tui_manager.ui.opening import OpenHostOutput
 from tui_manager.ui.render.host_row import host_facts
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.widgets.fact_lines import FactLines
@@ -55,24 +53,12 @@ class HostsScreen(MainScreen):
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked
 
-    def go_to(self, host_id: str, name: str) -> None:
+    def go_to(self, host_id: str) -> None:
         """Selects a host, wherever it stands."""
-        self._find(host_id)
+        self.hosts.find(host_id)
 
-    @work(group="find", exclusive=True)
-    async def _find(self, host_id: str) -> None:
-        """Its number is where its name stands in the order; the list tells it page by page."""
-        self.hosts.restart(Window())
-        offset = 0
-        try:
-            while True:
-                page = await self.link.operator.list_hosts(Window(offset=offset, limit=LIMIT_MAX))
-                for number, host in enumerate(page.rows, offset):
-                    if host.host_id == host_id:
-                        self.hosts.jump(host_id, number)
-                        return
-                offset += len(page.rows)
-                if offset >= page.matching or not page.rows:
-                    return
-        except ManagerError as error:
-            self.post_message(Problem(error))
+    @on(RowTable.Opened)
+    def action_open(self) -> None:
+        """Goes to the output of the selected host."""
+        if (host := self.hosts.selected) is not None:
+            self.post_message(OpenHostOutput(host.host_id))

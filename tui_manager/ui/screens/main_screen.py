@@ -111,7 +111,7 @@ class MainScreen(Screen[None]):
         if self.table is not None:
             self.table.toggle_mark()
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """One step back: out of the filter, then marks and filter away, then the screen before."""
         bar, table = self.query_one(FilterBar), self.table
         if bar.display:
@@ -121,10 +121,11 @@ class MainScreen(Screen[None]):
         elif table is not None and table.window.text:
             table.narrow_to("")
         else:
-            self.leave()
+            await self.leave()
 
-    def leave(self) -> None:
-        """Goes to the screen before; a first screen has none."""
+    async def leave(self) -> None:
+        """Goes to the screen before: the dashboard."""
+        await self.run_action("app.show_dashboard")
 
     def task_created(self, task_id: int) -> None:
         """The form was opened here and has made a task."""

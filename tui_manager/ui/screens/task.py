@@ -138,6 +138,6 @@ class TaskScreen(OutputKeys):
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         """Back to the screen before."""
         self.app.pop_screen()
