@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from tui_manager_agent import __version__
+from tui_manager_agent.names import LABELS_MAX, check_label, check_name
 from tui_manager_agent.settings import Settings
 
 PROGRAM = "tui-manager-agent"
@@ -51,6 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
             "this agent has no encryption yet: it needs --insecure and a manager on this machine "
             "(localhost, 127.x.x.x or [::1])"
         )
+    labels = dict(chosen.label)
+    if len(labels) > LABELS_MAX:
+        parser.error(f"a host has at most {LABELS_MAX} labels, not {len(labels)}")
     logging.basicConfig(
         level=chosen.log_level.upper(),
         format="time=%(asctime)s level=%(levelname)s %(message)s",
@@ -62,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         manager=chosen.manager,
         state_dir=_state_dir(chosen.state_dir),
         name=chosen.name,
-        labels=dict(chosen.label),
+        labels=labels,
         capacity=chosen.capacity,
         spool_limit=chosen.spool_limit,
     )
@@ -124,6 +128,7 @@ def _parser() -> _Parser:
     )
     run.add_argument(
         "--name",
+        type=_name,
         help="what this host is called at the manager; its hostname unless said "
         f"({_ENVIRONMENT}NAME)",
     )
@@ -187,7 +192,7 @@ def _take_environment(parser: _Parser, chosen: argparse.Namespace) -> None:
     if chosen.manager is None:
         chosen.manager = take("MANAGER", _address, "")
     if chosen.name is None:
-        chosen.name = take("NAME", str, "")
+        chosen.name = take("NAME", _name, "")
     if chosen.state_dir is None:
         chosen.state_dir = take("STATE_DIR", Path, Path())
     if chosen.capacity is None:
@@ -215,10 +220,24 @@ def _address(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    """Empty: its hostname."""
+    try:
+        if text:
+            check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
 def _label(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not K=V")
+    try:
+        check_label(key, value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return key, value
 
 

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent import __version__
+from tui_manager_agent import main as main_module
 from tui_manager_agent.main import main
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_manager import FakeManager
+
+KEY = "up to 63 of letters, digits and '.', '_', '/', '-', a letter or digit first"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,42 @@ def test_wrong_usage(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--name", "web 01"], "--name: 'web 01' is not"),
+        (["--name", "w" * 65], "1 to 64"),
+        (["--name", "web01\n"], "1 to 64"),
+        (["--label=-env=prod"], "--label: '-env' is not a label's key"),
+        (["--label", f"{'k' * 64}=v"], "up to 63"),
+        (["--label", "env=pro d"], "the value of env ('pro d')"),
+        (["--label", f"env={'v' * 129}"], "up to 128"),
+        ([word for n in range(65) for word in ("--label", f"k{n}=v")], "at most 64 labels, not 65"),
+    ],
+)
+def test_names_and_labels_that_no_manager_takes(
+    options: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(main_module, "_run", lambda settings: 0)
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "--insecure", "--manager=localhost:1", *options])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("tui-manager-agent: ")
+    assert words in said
+
+
+def test_names_and_labels_that_a_manager_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main_module, "_run", lambda settings: 0)
+    labels = [f"{'k' * 60}{n:03d}={'v' * 128}" for n in range(62)] + ["a/b.c-d_e=", "0=x@y:z/+"]
+    for name in ("", "w", "web-01.example_x", "w" * 64):
+        options = [f"--name={name}", *(f"--label={label}" for label in labels)]
+        assert main(["run", "--insecure", "--manager=localhost:1", *options]) == 0
+
+
 def test_the_environment_sets_defaults(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +92,8 @@ def test_the_environment_sets_defaults(
     [
         ("MANAGER", "manager", "'manager' is not HOST:PORT"),
         ("LABELS", "a=b,foo", "'foo' is not K=V"),
+        ("LABELS", "a=b,-c=d", "'-c' is not a label's key: " + KEY),
+        ("NAME", "web 01", "'web 01' is not 1 to 64 of letters, digits, '.', '_', '-'"),
         ("CAPACITY", "many", "'many' is not a number from 1 to 1000"),
         ("LOG_LEVEL", "foo", "'foo' is not one of debug, info, warning, error"),
     ],
@@ -110,7 +151,7 @@ async def test_a_refusal_for_good_ends_the_agent(manager: FakeManager, tmp_path:
     reason = wire.DISCONNECT_REASON_NAME_TAKEN
     manager.refusal = wire.Disconnect(reason=reason, detail="web01 is known since Monday.")
     agent = AgentProcess(tmp_path / "state")
-    await agent.start(manager, "--name=web01", "--label=env=prod", "--label=a=b=c")
+    await agent.start(manager, "--name=web01", "--label=env=prod", "--label=a=b/c")
     status, errors = await agent.ended()
     assert status == 3
     assert errors.splitlines()[-1] == (
@@ -119,7 +160,7 @@ async def test_a_refusal_for_good_ends_the_agent(manager: FakeManager, tmp_path:
     )
     assert "Traceback" not in errors
     assert manager.hellos[0].name == "web01"
-    assert dict(manager.hellos[0].labels) == {"env": "prod", "a": "b=c"}
+    assert dict(manager.hellos[0].labels) == {"env": "prod", "a": "b/c"}
 
 
 async def test_another_manager_is_told_nothing(
