@@ -72,3 +72,28 @@ def test_a_backup_passes_the_check(
     assert main(["backup", copy, "--state-dir", str(state_dir)]) == 2
     assert "--force" in capsys.readouterr().err
     assert main(["backup", copy, "--state-dir", str(state_dir), "--force"]) == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database" * 1000])
+def test_a_file_that_is_no_database_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    assert main(["check", str(path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert str(path) in said.err
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("version", [0, 9999])
+def test_a_database_of_another_program_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], version: int
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.commit()
+    assert main(["check", str(tmp_path / "other.db")]) == 2
+    assert capsys.readouterr().out == ""

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from tui_manager.cli.printing import note, one_line, write, write_json
+from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.settings import Settings
 from tui_manager.storage.check import Checked, check_database
+from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import FILE
+from tui_manager.storage.migrations import check_version
+from tui_manager.storage.read_only import read_only
 
 CLEAN, FOUND = 0, 1
 _SHOWN = 100  # lines of one kind of finding
@@ -18,12 +22,27 @@ def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
         file: a database to look at instead of the state folder's.
     """
     path = Path(file) if file else settings.state_dir / FILE
+    _check_ours(path)
     checked = check_database(path)
     if as_json:
         write_json(_shape(path, checked))
     else:
         _print(checked)
     return FOUND if checked.findings else CLEAN
+
+
+def _check_ours(path: Path) -> None:
+    """Raises InvalidInputError when there is no database of this program to be judged."""
+
+    def look(tx: Transaction) -> None:
+        check_version(tx, path)
+        if not tx.execute("PRAGMA user_version").fetchone()[0]:
+            raise StorageError(f"{path} is empty, and no database of tui-manager.")
+
+    try:
+        read_only(path, look)
+    except StorageError as error:
+        raise InvalidInputError("file", str(error)) from error
 
 
 def _shape(path: Path, checked: Checked) -> dict[str, object]:

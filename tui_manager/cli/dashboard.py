@@ -4,10 +4,17 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from types import FrameType
 
 from tui_manager.cli.reading import connect
+from tui_manager.cli.starting import starting
 from tui_manager.domain.errors import (
     AlreadyRunningError,
     InvalidInputError,
@@ -23,7 +30,9 @@ OpenOperator = Callable[[], AbstractAsyncContextManager[Operator]]
 def run_dashboard(settings: Settings) -> int:
     """Shows the dashboard until it is left, and returns the exit status."""
     check_terminal("`tui-manager serve` runs a manager without one")
-    with redirect_stderr_for_dashboard(log_to_file(settings)):
+    with starting():
+        log_file = log_to_file(settings)
+    with redirect_stderr_for_dashboard(log_file):
         if (refusal := _refusal(settings)) is None:
             return _start_or_join(settings)
         # It may not start a manager, but one that runs may be joined.
@@ -85,7 +94,9 @@ def opened(operator: Operator) -> OpenOperator:
 def _start_or_join(settings: Settings) -> int:
     from tui_manager.runtime import manager_thread
 
-    with suppress(AlreadyRunningError), manager_thread(settings) as manager:
+    with suppress(AlreadyRunningError), ExitStack() as stack:
+        with starting():
+            manager = stack.enter_context(manager_thread(settings))
         return show(opened(manager.operator))
     return _join(settings)
 

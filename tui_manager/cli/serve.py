@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import signal
+from contextlib import AsyncExitStack
 
 from tui_manager.cli.printing import write
+from tui_manager.cli.starting import starting
 from tui_manager.logs import log_to_stderr
 from tui_manager.settings import Settings, check_security
 
@@ -24,7 +26,9 @@ async def _serve(settings: Settings) -> int:
     stop: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stop, number)
-    async with run_manager(settings) as manager:
+    async with AsyncExitStack() as stack:
+        with starting():
+            manager = await stack.enter_async_context(run_manager(settings))
         write(f"listening on {manager.address} insecure, state in {settings.state_dir}\n")
         number = await stop
         log.info("stopping", extra={"signal": number.name})
