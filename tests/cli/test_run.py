@@ -298,6 +298,8 @@ def test_a_task_that_cannot_start_stays_and_is_named(
         (["run", "@all", "--timeout", "soon", "--", "ls"], "--timeout soon: expected"),
         (["run", "@all", "--env", "A", "--", "ls"], "--env A: expected NAME=VALUE"),
         (["run", "@all", "--param", "1A=x", "--", "ls"], "'1A' is not a variable's name"),
+        (["run", "@all", "--env", "TUI_MANAGER_EXECUTION_ID=1", "--", "ls"], "take another"),
+        (["run", "@all", "--param", "TUI_MANAGER_X=1", "--", "ls"], "begin with TUI_MANAGER_"),
         (["run", "@all", "--name", "n" * 201, "--", "ls"], "at most 200 characters"),
         (["run", "@all", "--json", "--gather", "--", "ls"], "not allowed with argument"),
         (["run", "@all", "--det", "--", "ls"], "unrecognized arguments: --det"),

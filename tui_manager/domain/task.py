@@ -21,6 +21,7 @@ COMMAND_LENGTH = 131071  # bytes
 COMMANDS_MAX = 100  # of one task
 # A message carries 4 MiB, and a host takes about 2 MiB of arguments and environment together.
 WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text, folder, parameters and environment
+RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a command by such a one
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -89,6 +90,10 @@ def check_variable(kind: str, name: str, value: str) -> None:
     if not _VARIABLE.fullmatch(name):
         raise InvalidInputError(
             kind, f"{name!r} is not a variable's name: letters, digits and _, no digit first."
+        )
+    if name.startswith(RESERVED):
+        raise InvalidInputError(
+            kind, f"{name}: names that begin with {RESERVED} are tui-manager's own; take another."
         )
     _check_text(kind, value)
     if len(name.encode()) + len(value.encode()) + 1 > COMMAND_LENGTH:
