@@ -148,9 +148,11 @@ class _Watch:
                 await self._take_until_ended(changes)
             task = (await self._operator.get_task(self._task_id)).task
             await self._collector.finish(self._operator, task)
-        except UnreachableError:
-            note(f"task {self._task_id} goes on without its manager; its hosts keep the results")
-            raise
+        except UnreachableError as error:
+            raise UnreachableError(
+                f"The manager has stopped. Task {self._task_id} goes on without it; its hosts keep "
+                "the results."
+            ) from error
         return task.status
 
     async def _take_until_ended(self, changes: AsyncIterator[Changes]) -> None:
