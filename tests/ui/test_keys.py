@@ -219,6 +219,12 @@ async def test_quit_asks_only_when_something_would_stop(
         assert pilot.app._exit
 
 
+async def test_ctrl_c_says_how_to_quit(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "ctrl+c")
+        assert [note.message for note in pilot.app._notifications] == ["q quits."]
+
+
 async def test_quit_says_what_ends_with_the_app(fleet: FakeOperator) -> None:
     app = DashboardApp(fleet.open, leaving="It ends: " + "word " * 20 + "end.", now=fleet.now)
     async with app.run_test(size=SMALL) as pilot:

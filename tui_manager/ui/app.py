@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
@@ -51,7 +51,7 @@ class DashboardApp(App[None], inherit_bindings=False):
     TITLE = "tui-manager"
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ManagerProvider}
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "say_how_to_quit", show=False)]
     ENABLE_COMMAND_PALETTE = False  # it is opened by the table's keys
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (not a ClassVar there)
 
@@ -216,6 +216,10 @@ class DashboardApp(App[None], inherit_bindings=False):
     def action_help(self) -> None:
         """All keys."""
         self.push_screen(HelpScreen())
+
+    def action_say_how_to_quit(self) -> None:
+        """Where other programs end, this one says its key."""
+        self.notify("q quits.", markup=False)
 
     async def action_quit(self) -> None:
         """Asks when something runs that the operator may think would stop."""
