@@ -129,15 +129,21 @@ async def test_rows_that_move_do_not_move_the_selection(
 
 
 async def test_output_is_saved_as_it_was_stored(
-    fleet: FakeOperator, running: Running, tmp_path: Path
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "down", "enter", "ctrl+s")
         field = pilot.app.screen.query_one(Input)
         assert field.value == "task-5-web03.log"
-        field.value = str(tmp_path / "out.log")
+        field.value = " "
+        await press(pilot, "enter")
+        assert "Give a name." in shown(pilot)
+        monkeypatch.chdir(tmp_path)
+        field.value = "out.log"
         await press(pilot, "enter")
         await pilot.app.workers.wait_for_complete()
+        (note,) = pilot.app._notifications
+        assert note.message.endswith(f" to {tmp_path}/out.log.")
     saved = (tmp_path / "out.log").read_bytes()
     assert saved.startswith(
         b"Reading package lists...\rReading package lists... Done\n\x1b[1;31mE:"

@@ -60,18 +60,26 @@ class SaveOutputScreen(ModalScreen[None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
     def _yes(self) -> None:
-        path = Path(self.query_one(Input).value).expanduser()
-        self._save(path)
+        name = self.query_one(Input).value.strip()
+        if not name:
+            self._say("Give a name.")
+            return
+        self._save(name)
 
     @work(exclusive=True)
-    async def _save(self, path: Path) -> None:
+    async def _save(self, name: str) -> None:
+        path = Path(name)
         try:
+            path = await asyncio.to_thread(lambda: path.expanduser().absolute())
             file = await asyncio.to_thread(path.open, "xb")
         except FileExistsError:
             self._say(f"{path} exists already; give another name.")
             return
         except OSError as error:
             self._say(f"{path}: {error.strerror}.")
+            return
+        except (ValueError, RuntimeError) as error:  # a NUL in it; a ~name that nobody has
+            self._say(f"{path}: {error}.")
             return
         try:
             written = await self._copy(file)
