@@ -150,6 +150,18 @@ async def test_output_is_saved_as_it_was_stored(
     )
 
 
+async def test_a_long_name_yields_to_what_stands_behind_it(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "name " * 40))
+    await fleet.start_task(task)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "tab", "tab")
+        assert re.search("Output  #1 name .*… on web01  ▼ following ─", shown(pilot))
+        await press(pilot, "tab", "enter")
+        assert re.search("#1 name .*…  ▶ running 0:00", shown(pilot))
+
+
 @pytest.mark.parametrize("keys", [(), ("w",)])
 async def test_output_that_was_cut_says_so_at_its_end(
     running: Running, keys: tuple[str, ...]

@@ -6,12 +6,13 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Task, TaskDetail
 from tui_manager.ui.render.bars import progress_bar
-from tui_manager.ui.render.cells import Role, Span, Spans, spread
+from tui_manager.ui.render.cells import Role, Span, Spans, shorten, spread, width_of
 from tui_manager.ui.render.figures import clock, timeout_text
 from tui_manager.ui.render.states import command_glyph, task_glyph, task_state
 from tui_manager.ui.render.task_row import counts_line, elapsed, remaining
 
 _BAR = 24  # cells
+_NAME_LEAST = 8  # cells of a name
 _COMMANDS = 4  # that are shown
 
 
@@ -26,20 +27,20 @@ def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...
     hosts = counts_line(task.counts, task.host_count)
     how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
     return (
-        spread(_name(task, now), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width),
+        spread(
+            _name(task, now, width), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width
+        ),
         how_far,
         *_commands(detail.commands),
     )
 
 
-def _name(task: Task, now: datetime) -> Spans:
-    return (
-        Span(f"#{task.task_id} ", Role.MUTED),
-        Span(safe_line(task.name), Role.STRONG),
-        Span("  "),
-        task_glyph(task),
-        Span(f" {_state(task, now)}"),
-    )
+def _name(task: Task, now: datetime, width: int) -> Spans:
+    """A long name yields to the state behind it."""
+    number = Span(f"#{task.task_id} ", Role.MUTED)
+    state = (Span("  "), task_glyph(task), Span(f" {_state(task, now)}"))
+    room = max(_NAME_LEAST, width - width_of((number, *state)))
+    return (number, Span(shorten(safe_line(task.name), room), Role.STRONG), *state)
 
 
 def _state(task: Task, now: datetime) -> str:

@@ -1,6 +1,7 @@
 """The dashboard: hosts and tasks, side by side or as tabs, over the live output of the selected."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from textual import on
 from textual.containers import Container
@@ -117,7 +118,7 @@ class DashboardScreen(OutputKeys, MainScreen):
         pending = task.status is TaskStatus.PENDING
         self.output.silence = NOT_STARTED if pending else (NO_OUTPUT,)
         if self.focused is self.hosts and host is not None:
-            source = Source(task.task_id, host.host_id, title=f"{source.title} on {host.name}")
+            source = replace(source, host_id=host.host_id, where=f" on {host.name}")
         elif self.focused is self.output and current and current.task_id == task.task_id:
             return
         self.output.show(source)

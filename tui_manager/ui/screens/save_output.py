@@ -35,7 +35,7 @@ class SaveOutputScreen(ModalScreen[None]):
         """The path and the buttons."""
         with Vertical(id="saving", classes="dialog") as dialog:
             dialog.border_title = "Save output"
-            yield Label(safe_line(self.source.title), markup=False)
+            yield Label(safe_line(self.source.whole_title), markup=False)
             yield Label("To the file:", classes="ask")
             yield Input(self.default_path, compact=True)
             yield Label("", id="problem", classes="problem", markup=False)
@@ -46,7 +46,7 @@ class SaveOutputScreen(ModalScreen[None]):
     @property
     def default_path(self) -> str:
         """In the folder that the manager was started in."""
-        words = _OTHER.sub("-", self.source.title.removeprefix(f"#{self.source.task_id}"))
+        words = _OTHER.sub("-", self.source.whole_title.removeprefix(f"#{self.source.task_id}"))
         return "-".join(filter(None, (f"task-{self.source.task_id}", words.strip("-.")))) + ".log"
 
     def action_close(self) -> None:

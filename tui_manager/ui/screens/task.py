@@ -8,7 +8,6 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
-from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.ui.actions import Place, place_bindings
 from tui_manager.ui.link import Link
@@ -110,8 +109,8 @@ class TaskScreen(OutputKeys):
             self.output.show(Source(self.task_id, title="all hosts", steps=steps))
             return
         self.output.end_with(cut_note(row))
-        title = safe_line(row.host) + (f", command {row.command + 1}" if steps else "")
-        self.output.show(Source(self.task_id, row.host_id, row.execution_id, title))
+        step = f", command {row.command + 1}" if steps else ""
+        self.output.show(Source(self.task_id, row.host_id, row.execution_id, row.host, step))
 
     def action_all_output(self) -> None:
         """Output of all hosts, or of the selected one."""

@@ -21,7 +21,7 @@ from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Problem
 from tui_manager.ui.output_lines import OutputLine, OutputLines
-from tui_manager.ui.render.cells import Role, Span, Spans, fit
+from tui_manager.ui.render.cells import Role, Span, Spans, fit, shorten
 from tui_manager.ui.render.output_row import crop, segments, wrap
 from tui_manager.ui.render.states import STDERR, STDOUT
 from tui_manager.ui.widgets.roles import RolePainter
@@ -29,6 +29,8 @@ from tui_manager.ui.widgets.roles import RolePainter
 NEWEST = 400  # chunks read when a source is shown
 NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
 HOST_WIDTH = 16  # cells of a host's name at most
+_TITLE_LEAST = 8  # cells of a title
+_FRAME = 6  # cells of the frame and its spaces beside a title
 ROUNDS = 8  # reads in a row before the screen gets its turn
 
 
@@ -39,7 +41,8 @@ class Source:
     Attributes:
         host_id: of one host only; empty for all.
         execution_id: of one command host only; empty for all.
-        title: what stands in the frame.
+        title: what stands in the frame; shortened where space is short.
+        where: what stands behind it, whole.
         steps: whether lines say of which command they are.
     """
 
@@ -47,7 +50,13 @@ class Source:
     host_id: str = ""
     execution_id: str = ""
     title: str = ""
+    where: str = ""
     steps: bool = False
+
+    @property
+    def whole_title(self) -> str:
+        """As where there is space."""
+        return self.title + self.where
 
 
 class OutputPane(RolePainter, ScrollView, can_focus=True):
@@ -217,10 +226,12 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         """The frame says what is shown and how."""
         title = Text("Output", style="bold")
         if self.source is not None:
-            title.append(f"  {safe_line(self.source.title)}", style="not bold")
-            title.append("  ▼ following" if self.follow else "  ‖ not following", style="not bold")
-            if self.wraps:
-                title.append("  wrapped", style="not bold")
+            state = "  ▼ following" if self.follow else "  ‖ not following"
+            state += "  wrapped" if self.wraps else ""
+            behind = safe_line(self.source.where) + state
+            room = self.size.width - _FRAME - title.cell_len - cell_len(behind)
+            name = shorten(safe_line(self.source.title), max(_TITLE_LEAST, room))
+            title.append(f"  {name}{behind}", style="not bold")
         self.border_title = title
 
     # Drawing.
