@@ -161,6 +161,17 @@ async def test_c_asks_and_a_no_changes_nothing(fleet: FakeOperator, running: Run
         assert fleet.tasks[5].row.cancel_requested_at is not None
 
 
+async def test_what_is_being_cancelled_looks_unlike_what_was(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "c", "y")
+        assert "■    5 upgrade packages   canceling" in shown(pilot)
+        await press(pilot, "enter")
+        assert "■ web06" in shown(pilot)
+        assert "⊘ web04" in shown(pilot)
+
+
 async def test_marked_tasks_are_cancelled_together(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "down", "space", "space", "c")

@@ -40,7 +40,8 @@ def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> 
         case "host":
             return spans(safe_line(row.host), Role.STRONG)
         case "words":
-            return spans(row_words(row), _WORDS[row.status])
+            role = Role.CAUTION if row.canceling else _WORDS[row.status]
+            return spans(row_words(row), role)
         case "bytes":
             stored = row.stdout_bytes + row.stderr_bytes
             cut = row.truncated_bytes > 0

@@ -14,7 +14,7 @@ _STATUS: dict[str, Span] = {
     "timeout": Span("◷", Role.FAULT),
     "canceled": Span("⊘", Role.CAUTION),
     "skipped": Span("⤼", Role.CAUTION),
-    "canceling": Span("⊘", Role.ACTIVE),
+    "canceling": Span("■", Role.CAUTION),
 }
 
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
@@ -34,6 +34,7 @@ LEGEND: tuple[tuple[Span, str], ...] = (
     (_STATUS["completed"], "completed"),
     (_STATUS["failed"], "failed"),
     (_STATUS["timeout"], "timeout"),
+    (_STATUS["canceling"], "canceling"),
     (_STATUS["canceled"], "canceled"),
     (_STATUS["skipped"], "skipped"),
     (MARKED, "marked"),

@@ -9,7 +9,7 @@ from tui_manager.domain.task import Counts, Task, estimate_remaining
 from tui_manager.ui.render.bars import progress_bar
 from tui_manager.ui.render.cells import BLANK, Column, Role, Span, Spans, spans
 from tui_manager.ui.render.figures import clock, count_of, since
-from tui_manager.ui.render.states import task_glyph
+from tui_manager.ui.render.states import task_glyph, task_state
 
 COLUMNS = (
     Column("state", "", 1),
@@ -55,6 +55,8 @@ def _name(task: Task, width: int, now: datetime) -> Spans:
 def _bar(task: Task, width: int, now: datetime) -> Spans:
     if task.started_at is None:
         return spans(str(task.status), Role.MUTED)
+    if task.canceling:  # until the end of the last command is proven
+        return spans(task_state(task), Role.CAUTION)
     return progress_bar(task.counts, width, ended=task.status.ended)
 
 
