@@ -8,10 +8,11 @@ from textual.widgets import Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import TargetPreview
-from tui_manager.ui.form_fields import FormFields, parse_timeout
+from tui_manager.ui.form_fields import FormFields, parse_offline, parse_timeout
 from tui_manager.ui.screens.dashboard import DashboardScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
 
@@ -61,7 +62,7 @@ async def test_it_counts_hosts_and_starts_on_them(fleet: FakeOperator, running: 
 
 async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "enter")
+        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "tab", "enter")
     assert fleet.tasks[7].row.status is TaskStatus.PENDING
 
 
@@ -90,13 +91,45 @@ async def test_keys_that_come_before_the_preview_are_not_lost(
 
     monkeypatch.setattr(fleet, "preview_target", slow)
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "tab", "enter")
+        await press(pilot, "n", *"db1", "tab", *"true", *["tab"] * 5, "enter")
         await press(pilot, "enter")
         answered.set()
         await settle(pilot)
         assert isinstance(pilot.app.screen, DashboardScreen)
     assert len(fleet.tasks) == 7
     assert fleet.tasks[7].row.status is TaskStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("text", "offline", "within"),
+    [
+        ("", Offline.FAIL, DELIVERY_TIMEOUT),
+        (" fail ", Offline.FAIL, DELIVERY_TIMEOUT),
+        ("wait", Offline.WAIT, DELIVERY_TIMEOUT),
+        ("wait  1h 30m", Offline.WAIT, timedelta(minutes=90)),
+    ],
+)
+def test_what_becomes_of_hosts_that_are_offline(
+    text: str, offline: Offline, within: timedelta
+) -> None:
+    assert parse_offline(text) == (offline, within)
+
+
+@pytest.mark.parametrize("text", ["fail 1h", "waits", "wait 5x", "wait 31d", "wait 0"])
+def test_what_is_no_word_for_hosts_that_are_offline(text: str) -> None:
+    with pytest.raises(InvalidInputError) as raised:
+        parse_offline(text)
+    assert raised.value.field == "offline"
+
+
+async def test_a_task_can_wait_for_its_hosts(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", *"wair", "f5")
+        assert "fail, wait, or wait 6h" in shown(pilot)
+        await press(pilot, "backspace", *"t 2h", "f5")
+        await settle(pilot)
+    spec = fleet.tasks[7].spec
+    assert (spec.offline, spec.delivery_timeout) == (Offline.WAIT, timedelta(hours=2))
 
 
 async def test_f5_starts_from_any_field(fleet: FakeOperator, running: Running) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
 from tui_manager.domain.duration import parse_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
@@ -17,11 +18,19 @@ class FormFields:
     command: str = ""
     name: str = ""
     timeout: str = ""
+    offline: str = ""
 
     def spec(self) -> TaskSpec:
         """The task that they say. Raises InvalidInputError, naming the field."""
         command = CommandSpec(self.command.strip("\n"), parse_timeout(self.timeout))
-        spec = TaskSpec(self.target.strip(), (command,), self.name.strip())
+        offline, within = parse_offline(self.offline)
+        spec = TaskSpec(
+            self.target.strip(),
+            (command,),
+            self.name.strip(),
+            offline=offline,
+            delivery_timeout=within,
+        )
         spec.check()
         return spec
 
@@ -33,6 +42,7 @@ class FormFields:
             ("command", self.command),
             ("name", self.name),
             ("timeout", self.timeout),
+            ("offline", self.offline),
         ):
             if not text.strip():
                 continue
@@ -54,6 +64,24 @@ def parse_timeout(text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise InvalidInputError("timeout", "A timeout is like 90s, 5m, 1h30m or 2d.") from error
+
+
+def parse_offline(text: str) -> tuple[Offline, timedelta]:
+    """`fail`, `wait`, or `wait 6h`: what becomes of hosts that are offline, and how long it waits.
+
+    Raises InvalidInputError("offline") when it is something else.
+    """
+    word, _, within = text.strip().partition(" ")
+    if word in ("", Offline.FAIL) and not within:
+        return Offline.FAIL, DELIVERY_TIMEOUT
+    if word != Offline.WAIT:
+        raise InvalidInputError("offline", "For hosts that are offline: fail, wait, or wait 6h.")
+    try:
+        limit = parse_timeout(within) if within.strip() else DELIVERY_TIMEOUT
+        check_delivery_timeout(limit)
+    except InvalidInputError as error:
+        raise InvalidInputError("offline", "Waiting takes from 1 s to 30 d, like 6h.") from error
+    return Offline.WAIT, limit
 
 
 def marked_target(names: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ class NewTaskScreen(ModalScreen[int | None]):
         self._creating = False
 
     def compose(self) -> ComposeResult:
-        """Four fields, each with a line for what is wrong or what it wants, and two buttons."""
+        """Five fields, with lines for what is wrong or what they want, and the buttons."""
         with VerticalScroll(id="form", classes="dialog", can_focus=False) as form:
             form.border_title = "New task"
             with Horizontal(classes="field"):
@@ -67,7 +67,9 @@ class NewTaskScreen(ModalScreen[int | None]):
             yield Label("", id="name-hint", classes="hint", markup=False)
             with Horizontal(classes="field"):
                 yield Label("Timeout", classes="name")
-                yield Input(id="timeout", compact=True, placeholder="1h  (90s, 5m, 1h30m, 2d)")
+                yield Input(id="timeout", compact=True, placeholder="1h  (90s, 5m, 2d)")
+                yield Label("Offline", classes="name second")
+                yield Input(id="offline", compact=True, placeholder="fail  (or wait 6h)")
             yield Label("", id="timeout-hint", classes="hint", markup=False)
             with Horizontal(classes="buttons"):
                 back = Button("Back  esc", id="back", compact=True)
@@ -89,14 +91,16 @@ class NewTaskScreen(ModalScreen[int | None]):
             command=self.query_one("#command", TextArea).text,
             name=self.query_one("#name", Input).value,
             timeout=self.query_one("#timeout", Input).value,
+            offline=self.query_one("#offline", Input).value,
         )
 
     @on(Input.Changed)
     @on(TextArea.Changed)
     def _check(self) -> None:
         problems = self.fields.problems()
-        for field in ("command", "name", "timeout"):
+        for field in ("command", "name"):
             self._hint(field, problems.get(field, ""))
+        self._hint("timeout", problems.get("timeout") or problems.get("offline", ""))
         target = self.fields.target
         if target != self._looked_up:
             self._looked_up = target
@@ -142,7 +146,7 @@ class NewTaskScreen(ModalScreen[int | None]):
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:
-        if event.input.id == "timeout":
+        if event.input.id in ("timeout", "offline"):
             self.query_one("#start", Button).focus()
         else:
             self.focus_next()
@@ -205,8 +209,9 @@ class NewTaskScreen(ModalScreen[int | None]):
             self.app.notify(text, severity="error", markup=False)
 
     def _complain(self, error: InvalidInputError) -> None:
-        if error.field in _HINTS:
-            self._hint(error.field, str(error))
+        line = "timeout" if error.field == "offline" else error.field  # these two share a line
+        if line in _HINTS:
+            self._hint(line, str(error))
             self.query_one(f"#{error.field}").focus()
         else:
             self.app.notify(str(error), severity="error", markup=False)
