@@ -274,7 +274,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         if self.source and self.source.steps:
             step = f"#{line.command + 1}" if not part else ""
             parts.append(Span(f"{step:<3}", Role.MUTED))
-        return (*parts, bar, Span(" "))
+        return (*parts, Span(f"{bar.text} ", bar.role))
 
     def _empty_line(self, y: int) -> Spans:
         if self.source is None:
