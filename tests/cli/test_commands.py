@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.arguments import parse
 from tui_manager.cli.main import main
-from tui_manager.cli.printing import table
+from tui_manager.cli.printing import local_time, table
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandSpec, TaskSpec
 
@@ -73,9 +74,12 @@ def test_hosts_as_a_table(operator: FakeOperator, capsys: Capture) -> None:
 def test_without_hosts_or_tasks(connect_to: Connect, capsys: Capture) -> None:
     connect_to(FakeOperator)
     assert main(["hosts"]) == main(["task", "list"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "No hosts yet; start an agent: tui-manager-agent run --manager 127.0.0.1:7443 --insecure",
-        "No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.",
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "tui-manager: No hosts yet; start an agent: tui-manager-agent run "
+        "--manager 127.0.0.1:7443 --insecure",
+        "tui-manager: No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.",
     ]
     assert main(["hosts", "--json"]) == main(["task", "list", "--json"]) == 0
     assert capsys.readouterr().out == "[]\n[]\n"
@@ -228,15 +232,32 @@ def test_no_manager_is_3(capsys: Capture, own_folders: Path, connect_to: Connect
 
 
 def test_a_table_shows_what_a_host_says_on_one_line(capsys: Capture) -> None:
-    text = table(("A", "B"), [("日本", "x\x1b[2J\ny"), ("a", "b")], stretch=0)
+    text = table(("A", "B"), [("日本", "x\x1b[2J\ny"), ("a", "b")], stretch=(0,))
     assert text == "A     B\n日本  x\ufffd[2J\ufffdy\na     b\n"
 
 
 def test_a_table_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "20")
-    lines = table(("A", "LONG", "C"), [("a", "日本" * 20, "c")], stretch=1).splitlines()
+    lines = table(("A", "LONG", "C"), [("a", "日本" * 20, "c")], stretch=(1,)).splitlines()
     assert lines == ["A  LONG            C", "a  日本日本日本…   c"]
+
+
+def test_a_table_shortens_more_columns_when_one_is_not_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "32")
+    lines = table(("A", "B", "C"), [("a" * 30, "b" * 20, "ccc")], stretch=(0, 1)).splitlines()
+    assert lines[1] == "aaaaaaaaaaa…  bbbbbbbbbbbb…  ccc"
+    monkeypatch.setenv("COLUMNS", "20")
+    lines = table(("A", "B", "C"), [("a" * 30, "b" * 20, "ccc")], stretch=(0, 1)).splitlines()
+    assert lines == ["A             B…", "aaaaaaaaaaa…  bbbbb…"]
+
+
+def test_a_time_for_people_carries_its_zone() -> None:
+    moment = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    assert datetime.strptime(local_time(moment), "%Y-%m-%d %H:%M:%S%z") == moment
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["task", "show", "--help"]])

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tui_manager.cli.printing import local_time, table, write, write_json
+from tui_manager.cli.printing import local_time, note, table, write, write_json
 from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.cli.shapes import host_shape
 from tui_manager.domain.host import Host
@@ -10,7 +10,7 @@ from tui_manager.settings import Settings
 
 AGENT = "tui-manager-agent"
 _HEADER = ("NAME", "STATE", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS", "SYSTEM", "AGENT")
-_LABELS = _HEADER.index("LABELS")
+_SHORTENED = tuple(map(_HEADER.index, ("LABELS", "SYSTEM", "NAME")))
 
 
 def run_hosts(settings: Settings, *, as_json: bool) -> int:
@@ -19,9 +19,9 @@ def run_hosts(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         write_json([host_shape(host) for host in hosts])
     elif hosts:
-        write(table(_HEADER, [_row(host) for host in hosts], stretch=_LABELS))
+        write(table(_HEADER, [_row(host) for host in hosts], stretch=_SHORTENED))
     else:
-        write(f"No hosts yet; start an agent: {AGENT} run --manager {address} --insecure\n")
+        note(f"No hosts yet; start an agent: {AGENT} run --manager {address} --insecure")
     return 0
 
 

@@ -13,6 +13,7 @@ from tui_manager.cli.arguments import PROGRAM
 
 Cleaner = Callable[[str], str]
 _GAP = "  "
+_NARROWEST = 12  # cells of a column that is shortened
 
 
 def write(text: str) -> None:
@@ -50,14 +51,21 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: int) -> str:
-    """Aligned columns; on a terminal the column `stretch` is shortened so that lines fit."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: Sequence[int]) -> str:
+    """Aligned columns; on a terminal those of `stretch`, the first of them first, are shortened
+    so that lines fit; what is too long even then ends where the terminal does."""
     cells = [tuple(header), *(tuple(one_line(cell) for cell in row) for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    longest = sum(widths) + len(_GAP) * (len(widths) - 1)
     if sys.stdout.isatty():
-        room = shutil.get_terminal_size().columns - sum(widths) - len(_GAP) * (len(widths) - 1)
-        widths[stretch] = max(min(widths[stretch], widths[stretch] + room), 8)
-    return "".join(_GAP.join(map(_fit, line, widths)).rstrip() + "\n" for line in cells)
+        over = longest - shutil.get_terminal_size().columns
+        for column in stretch:
+            narrow = max(widths[column] - max(over, 0), min(widths[column], _NARROWEST))
+            over -= widths[column] - narrow
+            widths[column] = narrow
+        longest = shutil.get_terminal_size().columns
+    lines = (_GAP.join(map(_fit, line, widths)).rstrip() for line in cells)
+    return "".join(f"{_fit(line, longest).rstrip()}\n" for line in lines)
 
 
 def _fit(cell: str, width: int) -> str:
@@ -74,8 +82,8 @@ def timestamp(moment: datetime | None) -> str | None:
 
 
 def local_time(moment: datetime | None) -> str:
-    """For people: to the second, in their own time zone."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+    """For people: to the second, in their own time zone, which is named by its offset."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S%z") if moment else "-"
 
 
 def _speaks_utf8(stream: TextIO) -> bool:

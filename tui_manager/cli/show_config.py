@@ -16,7 +16,7 @@ def run_config(config: Configuration, *, as_json: bool) -> int:
         )  # fmt: skip
     else:
         rows = [(name, _text(value), config.sources[name]) for name, value in values.items()]
-        write(table(("SETTING", "VALUE", "FROM"), rows, stretch=1))
+        write(table(("SETTING", "VALUE", "FROM"), rows, stretch=(1,)))
     return 0
 
 

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from tui_manager.cli.printing import local_time, one_line, table, write, write_json
+from tui_manager.cli.printing import local_time, note, one_line, table, write, write_json
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
 from tui_manager.cli.shapes import command_host_shape, task_shape
 from tui_manager.cli.summary import count_words, outcome
@@ -15,6 +15,8 @@ from tui_manager.settings import Settings
 
 _TASK_HEADER = ("ID", "STATUS", "NAME", "TARGET", "COUNTS", "CREATED", "BY")
 _HOST_HEADER = ("HOST", "COMMAND", "STATUS", "REASON", "STARTED", "FINISHED", "STDOUT", "STDERR")
+_TASKS_SHORTENED = tuple(map(_TASK_HEADER.index, ("NAME", "TARGET", "COUNTS", "BY")))
+_HOSTS_SHORTENED = tuple(map(_HOST_HEADER.index, ("REASON", "HOST")))
 
 
 def run_task(settings: Settings, options: argparse.Namespace) -> int:
@@ -44,9 +46,9 @@ async def _list(operator: Operator, *, as_json: bool) -> None:
         write_json([task_shape(task) for task in tasks])
     elif tasks:
         rows = [_task_row(task) for task in tasks]
-        write(table(_TASK_HEADER, rows, stretch=_TASK_HEADER.index("NAME")))
+        write(table(_TASK_HEADER, rows, stretch=_TASKS_SHORTENED))
     else:
-        write("No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.\n")
+        note("No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.")
 
 
 async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
@@ -58,7 +60,7 @@ async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
     write(_heading(detail))
     if rows:
         hosts = [_host_row(row) for row in rows]
-        write("\n" + table(_HOST_HEADER, hosts, stretch=_HOST_HEADER.index("REASON")))
+        write("\n" + table(_HOST_HEADER, hosts, stretch=_HOSTS_SHORTENED))
 
 
 async def _say_state(operator: Operator, task_id: int, *, as_json: bool) -> None:
