@@ -48,9 +48,11 @@ class Proxy:
         """Ends every connection and listens no more."""
         assert self._server is not None
         self._server.close()
-        for relaying in self._relaying:
-            relaying.cancel()
-        await asyncio.gather(*self._relaying, return_exceptions=True)
+        relaying = list(self._relaying)
+        for task in relaying:
+            task.cancel()
+        await asyncio.gather(*relaying, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed one turn later
 
     def cut(self) -> int:
         """Breaks every connection; returns how many."""
@@ -78,6 +80,8 @@ class Proxy:
         relaying = asyncio.create_task(self._relay(reader, writer))
         self._relaying.add(relaying)
         relaying.add_done_callback(self._relaying.discard)
+        # Also when it is cancelled before it has begun, or while it waits.
+        relaying.add_done_callback(lambda _: writer.transport.abort())
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()
