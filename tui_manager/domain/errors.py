@@ -34,6 +34,7 @@ class Refusal(StrEnum):
     REVOKED = "revoked"
     PROTOCOL_VERSION = "protocol_version"
     PROTOCOL_ERROR = "protocol_error"
+    BAD_TOKEN = "bad_token"
 
 
 class RefusedError(ManagerError):

@@ -91,6 +91,8 @@ class Host:
         address: where its session came from last, `ip:port`.
         vitals: None when offline.
         cpu_history: the last readings of cpu_percent, oldest first.
+        fingerprint: of its key, in the words that its agent prints; empty: it has no key.
+        note: what is odd about it and should be known before it is approved; a sentence.
     """
 
     host_id: str
@@ -106,6 +108,8 @@ class Host:
     capacity: int
     vitals: Vitals | None = None
     cpu_history: tuple[float, ...] = field(default=())
+    fingerprint: str = ""
+    note: str = ""
 
     @property
     def running(self) -> int:

@@ -33,6 +33,19 @@ Order and repetition
     is answered by a Result with status CANCELED, as is one that had not started.
   - A short command costs three messages: RunCommand, Report, Acknowledge.
 
+Who speaks
+
+  With TLS the port demands a client certificate, and the certificate alone says which host speaks:
+  its subject alternative name is the URI urn:uuid:HOST_ID. Hello.host_id must not contradict it.
+  Certificates are renewed here: the manager, whose clock decides, sets
+  Settings.renew_certificate; the agent answers CertificateRequest, once, with a request signed by
+  the key that the manager knows; CertificateIssued is used from the next dial on. Without TLS, on
+  loopback only, Hello.host_id says who speaks. How a host gets its first certificate is
+  enrollment.proto.
+
+  A host can speak of its own executions only. What breaks these rules is counted as a violation and
+  ends the stream with Disconnect (PROTOCOL_ERROR).
+
 Times are durations and ages on monotonic clocks; the manager computes instants from them and from
 its own receive time. An agent's wall clock decides nothing.
 """
@@ -797,7 +810,7 @@ class CertificateRequest(_message.Message):
 
     CSR_DER_FIELD_NUMBER: _builtins.int
     csr_der: _builtins.bytes
-    """PKCS #10; the subject is ignored, the session's identity decides"""
+    """PKCS #10, by the key of this session; its subject is ignored"""
     def __init__(
         self,
         *,
@@ -856,11 +869,14 @@ class Settings(_message.Message):
     OUTPUT_WINDOW_FIELD_NUMBER: _builtins.int
     MAX_MESSAGE_FIELD_NUMBER: _builtins.int
     LOST_AFTER_FIELD_NUMBER: _builtins.int
+    RENEW_CERTIFICATE_FIELD_NUMBER: _builtins.int
     admission: Global___Admission.ValueType
     output_window: _builtins.int
     """unacknowledged bytes of one execution"""
     max_message: _builtins.int
     """bytes of one message, either way"""
+    renew_certificate: _builtins.bool
+    """send a CertificateRequest, once in this session"""
     @_builtins.property
     def heartbeat(self) -> _duration_pb2.Duration:
         """a Report at least this often"""
@@ -877,10 +893,11 @@ class Settings(_message.Message):
         output_window: _builtins.int = ...,
         max_message: _builtins.int = ...,
         lost_after: _duration_pb2.Duration | None = ...,
+        renew_certificate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat", b"heartbeat", "lost_after", b"lost_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "heartbeat", b"heartbeat", "lost_after", b"lost_after", "max_message", b"max_message", "output_window", b"output_window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "heartbeat", b"heartbeat", "lost_after", b"lost_after", "max_message", b"max_message", "output_window", b"output_window", "renew_certificate", b"renew_certificate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1084,21 +1101,28 @@ class CertificateIssued(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CERTIFICATES_DER_FIELD_NUMBER: _builtins.int
-    AUTHORITY_DER_FIELD_NUMBER: _builtins.int
-    authority_der: _builtins.bytes
+    AUTHORITIES_DER_FIELD_NUMBER: _builtins.int
+    SERVER_NAME_FIELD_NUMBER: _builtins.int
+    server_name: _builtins.str
+    """for which that certificate is made out; empty: for the address dialed"""
     @_builtins.property
     def certificates_der(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """the host's own first"""
+
+    @_builtins.property
+    def authorities_der(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """one of these has signed the manager's certificate"""
 
     def __init__(
         self,
         *,
         certificates_der: _abc.Iterable[_builtins.bytes] | None = ...,
-        authority_der: _builtins.bytes = ...,
+        authorities_der: _abc.Iterable[_builtins.bytes] | None = ...,
+        server_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority_der", b"authority_der", "certificates_der", b"certificates_der"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities_der", b"authorities_der", "certificates_der", b"certificates_der", "server_name", b"server_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,6 +33,19 @@ Order and repetition
     is answered by a Result with status CANCELED, as is one that had not started.
   - A short command costs three messages: RunCommand, Report, Acknowledge.
 
+Who speaks
+
+  With TLS the port demands a client certificate, and the certificate alone says which host speaks:
+  its subject alternative name is the URI urn:uuid:HOST_ID. Hello.host_id must not contradict it.
+  Certificates are renewed here: the manager, whose clock decides, sets
+  Settings.renew_certificate; the agent answers CertificateRequest, once, with a request signed by
+  the key that the manager knows; CertificateIssued is used from the next dial on. Without TLS, on
+  loopback only, Hello.host_id says who speaks. How a host gets its first certificate is
+  enrollment.proto.
+
+  A host can speak of its own executions only. What breaks these rules is counted as a violation and
+  ends the stream with Disconnect (PROTOCOL_ERROR).
+
 Times are durations and ages on monotonic clocks; the manager computes instants from them and from
 its own receive time. An agent's wall clock decides nothing.
 """

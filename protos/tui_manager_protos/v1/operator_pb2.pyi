@@ -317,6 +317,7 @@ class ManagerStatus(_message.Message):
     TASKS_RUNNING_FIELD_NUMBER: _builtins.int
     ATTENTION_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
+    ENROLL_ADDRESS_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -331,6 +332,8 @@ class ManagerStatus(_message.Message):
     hosts_online: _builtins.int
     hosts_pending: _builtins.int
     tasks_running: _builtins.int
+    enroll_address: _builtins.str
+    """where hosts enrol, host:port; empty: they cannot, there is no TLS"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -356,10 +359,11 @@ class ManagerStatus(_message.Message):
         tasks_running: _builtins.int = ...,
         attention: _abc.Iterable[_builtins.str] | None = ...,
         health: Global___Health | None = ...,
+        enroll_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "health", b"health", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "enroll_address", b"enroll_address", "health", b"health", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -510,6 +514,8 @@ class Host(_message.Message):
     CAPACITY_FIELD_NUMBER: _builtins.int
     VITALS_FIELD_NUMBER: _builtins.int
     CPU_HISTORY_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     host_id: _builtins.str
     """a UUID, the manager's name for this host"""
     name: _builtins.str
@@ -522,6 +528,10 @@ class Host(_message.Message):
     agent_version: _builtins.str
     capacity: _builtins.int
     """commands at once"""
+    fingerprint: _builtins.str
+    """of its key, in words, as its agent prints it; empty: it has no key"""
+    note: _builtins.str
+    """what is odd about it and should be known before it is approved; a sentence"""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -552,10 +562,12 @@ class Host(_message.Message):
         capacity: _builtins.int = ...,
         vitals: Global___HostVitals | None = ...,
         cpu_history: _abc.Iterable[_builtins.float] | None = ...,
+        fingerprint: _builtins.str = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "host_id", b"host_id", "labels", b"labels", "name", b"name", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "fingerprint", b"fingerprint", "host_id", b"host_id", "labels", b"labels", "name", b"name", "note", b"note", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -629,7 +641,9 @@ class HostsRequest(_message.Message):
     asked_by: _builtins.str
     """who asked, user@terminal"""
     @_builtins.property
-    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """or host_ids, which tell hosts of the same name apart"""
+
     def __init__(
         self,
         *,
@@ -751,6 +765,124 @@ class CreateTokenResponse(_message.Message):
 Global___CreateTokenResponse: _TypeAlias = CreateTokenResponse  # noqa: Y015
 
 @_typing.final
+class ListAuditRequest(_message.Message):
+    """------------------------------------------------------------------------------------------- audit"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def window(self) -> Global___Window:
+        """text matches actor, action, host, detail, and the task's number as #12"""
+
+    def __init__(
+        self,
+        *,
+        window: Global___Window | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditRequest: _TypeAlias = ListAuditRequest  # noqa: Y015
+
+@_typing.final
+class ListAuditResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEntry]: ...
+    @_builtins.property
+    def size(self) -> Global___PageSize: ...
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___AuditEntry] | None = ...,
+        size: Global___PageSize | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditResponse: _TypeAlias = ListAuditResponse  # noqa: Y015
+
+@_typing.final
+class AuditEntry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class DetailEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    AUDIT_ID_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    audit_id: _builtins.int
+    """grows"""
+    actor: _builtins.str
+    """user@terminal as the client stated it, or "manager" """
+    action: _builtins.str
+    """a word such as start_task"""
+    task_id: _builtins.int
+    """0: of no task"""
+    host_id: _builtins.str
+    """empty: of no one host"""
+    host: _builtins.str
+    """its name"""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def detail(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """what else was worth keeping"""
+
+    def __init__(
+        self,
+        *,
+        audit_id: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        actor: _builtins.str = ...,
+        action: _builtins.str = ...,
+        task_id: _builtins.int = ...,
+        host_id: _builtins.str = ...,
+        host: _builtins.str = ...,
+        detail: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor", b"actor", "at", b"at", "audit_id", b"audit_id", "detail", b"detail", "host", b"host", "host_id", b"host_id", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
+
+@_typing.final
 class PreviewTargetRequest(_message.Message):
     """----------------------------------------------------------------------------------------- targets"""
 
@@ -807,7 +939,7 @@ Global___TargetPreview: _TypeAlias = TargetPreview  # noqa: Y015
 @_typing.final
 class TaskSpec(_message.Message):
     """Everything of a task that is known before it starts. What a manager cannot do yet (rollout,
-    secrets, run_as_user, priority) it refuses with INVALID_ARGUMENT.
+    priority) it refuses with INVALID_ARGUMENT.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -962,7 +1094,7 @@ class CommandSpec(_message.Message):
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
     def secrets(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
-        """never shown: GetTask names them with empty values"""
+        """UTF-8; never shown: GetTask names them with empty values"""
 
     def __init__(
         self,

@@ -124,6 +124,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenResponse.FromString,
                 _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListAudit',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
         self.ReadOutput = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/ReadOutput',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadOutputRequest.SerializeToString,
@@ -274,6 +279,13 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAudit(self, request, context):
+        """Who did what to which, the newest first. Sort: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadOutput(self, request, context):
         """Stored output of one stream of one command host, from an offset on. NOT_FOUND.
         """
@@ -389,6 +401,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.CreateToken,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListAuditRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListAuditResponse.SerializeToString,
             ),
             'ReadOutput': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadOutput,
@@ -892,6 +909,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/CreateToken',
             tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListAudit',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListAuditRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -105,6 +105,8 @@ class OperatorServiceStub:
     """
     CreateToken: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
+    ListAudit: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListAuditRequest, _operator_pb2.ListAuditResponse]
+    """Who did what to which, the newest first. Sort: none."""
     ReadOutput: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputRequest, _operator_pb2.OutputResponse]
     """Stored output of one stream of one command host, from an offset on. NOT_FOUND."""
     FollowOutput: _grpc.UnaryUnaryMultiCallable[_operator_pb2.FollowOutputRequest, _operator_pb2.OutputResponse]
@@ -163,6 +165,8 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     CreateToken: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
+    ListAudit: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListAuditRequest, _operator_pb2.ListAuditResponse]  # type: ignore[assignment]
+    """Who did what to which, the newest first. Sort: none."""
     ReadOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputRequest, _operator_pb2.OutputResponse]  # type: ignore[assignment]
     """Stored output of one stream of one command host, from an offset on. NOT_FOUND."""
     FollowOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.FollowOutputRequest, _operator_pb2.OutputResponse]  # type: ignore[assignment]
@@ -326,6 +330,14 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.CreateTokenResponse, _abc.Awaitable[_operator_pb2.CreateTokenResponse]]:
         """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def ListAudit(
+        self,
+        request: _operator_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListAuditResponse, _abc.Awaitable[_operator_pb2.ListAuditResponse]]:
+        """Who did what to which, the newest first. Sort: none."""
 
     @_abc_1.abstractmethod
     def ReadOutput(

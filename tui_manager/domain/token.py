@@ -1,0 +1,57 @@
+"""Join tokens: what an operator asks for, and what comes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.host import check_labels
+
+TTL_DEFAULT = timedelta(minutes=15)
+TTL_RANGE = (timedelta(seconds=10), timedelta(days=30))
+USES_MAX = 100_000  # hosts
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSpec:
+    """What a join token allows.
+
+    Attributes:
+        ttl: how long hosts may enrol with it.
+        uses: how many hosts may.
+        auto_approve: they are admitted at once, unless name or machine is known already.
+        labels: given to them; an agent cannot change these.
+    """
+
+    ttl: timedelta = TTL_DEFAULT
+    uses: int = 1
+    auto_approve: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds."""
+        low, high = TTL_RANGE
+        if not low <= self.ttl <= high:
+            raise InvalidInputError(
+                "ttl",
+                f"A token lasts from {format_duration(low)} to {format_duration(high)}; "
+                f"{format_duration(self.ttl)} is not.",
+            )
+        if not 1 <= self.uses <= USES_MAX:
+            raise InvalidInputError(
+                "uses", f"A token has from 1 to {USES_MAX:,} uses; {self.uses} is not."
+            )
+        check_labels(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A join token, shown once.
+
+    Attributes:
+        text: `tm1.PIN.SECRET`, with `.PORT` behind it when enrolment is not on the next port.
+    """
+
+    text: str = field(repr=False)
+    expires_at: datetime = field()

@@ -1,0 +1,1 @@
+"""Who may be the manager and who may be a host: keys, certificates, tokens, sealed secrets."""
