@@ -10,7 +10,7 @@ from pathlib import Path
 from platformdirs import user_log_path, user_state_path
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task import KILL_GRACE, OUTPUT_LIMIT
+from tui_manager.domain.spec import KILL_GRACE, OUTPUT_LIMIT
 
 APP = "tui-manager"
 

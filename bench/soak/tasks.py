@@ -11,7 +11,7 @@ from typing import TypeVar
 from bench.soak.work import some_work
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, ManagerError, UnreachableError
-from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect

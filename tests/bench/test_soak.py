@@ -16,8 +16,8 @@ from bench.soak.samples import Sample, Weight
 from bench.soak.verdict import MIB, picture, slopes
 from bench.soak.work import Work, output, parse
 from tests.support.waiting import wait_until
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.runtime import run_manager
 from tui_manager.settings import Settings
 from tui_manager.storage.database import FILE

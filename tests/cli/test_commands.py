@@ -13,8 +13,8 @@ from tests.cli.fake import FakeOperator
 from tui_manager.cli.arguments import parse
 from tui_manager.cli.main import main
 from tui_manager.cli.printing import local_time, table
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task import CommandSpec, TaskSpec
 
 SPEC = TaskSpec("@all", (CommandSpec("date"),), name="when", created_by="ana@pts/3")
 Capture = pytest.CaptureFixture[str]

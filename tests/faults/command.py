@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager.domain.task import CommandSpec
+from tui_manager.domain.spec import CommandSpec
 
 TRACE = "trace"  # file in the host's TMPDIR: `begin ID` and `end ID` lines
 _PAD = "x" * 80

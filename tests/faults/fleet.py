@@ -23,7 +23,7 @@ from tests.faults.proxy import Proxy
 from tests.support.processes import installed
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, UnreachableError
-from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect

@@ -8,16 +8,15 @@ from typing import Any
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Disk, Host, Vitals
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
     Command,
     CommandHost,
-    CommandSpec,
     Counts,
     Progress,
     Task,
     TaskDetail,
-    TaskSpec,
 )
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview

@@ -17,15 +17,14 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
+from tui_manager.domain.spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
-    TIMEOUT_DEFAULT,
     CommandHost,
     Counts,
     Progress,
     Task,
     TaskDetail,
-    TaskSpec,
 )
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.operator import convert, convert_task

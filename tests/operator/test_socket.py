@@ -23,8 +23,8 @@ from tui_manager.domain.errors import (
     UnreachableError,
 )
 from tui_manager.domain.host import Host
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk

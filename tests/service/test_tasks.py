@@ -13,8 +13,8 @@ from tui_manager.domain.errors import (
     StorageError,
 )
 from tui_manager.domain.report import Output, Started
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.domain.window import Window
 
 

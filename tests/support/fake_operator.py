@@ -18,6 +18,7 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
     Command,
@@ -26,7 +27,6 @@ from tui_manager.domain.task import (
     Progress,
     Task,
     TaskDetail,
-    TaskSpec,
     command_status,
     ended_task_status,
     estimate_remaining,

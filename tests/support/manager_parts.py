@@ -18,8 +18,9 @@ from tui_manager.domain.report import (
     Started,
     StreamTotal,
 )
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.domain.task import CommandHost, CommandSpec, TaskSpec
+from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Window
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock

@@ -7,8 +7,8 @@ from datetime import timedelta
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.health import Health
 from tui_manager.domain.host import Disk, Vitals
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Reason, Stream
-from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
 
 UPGRADE = "apt-get -y -q upgrade"

@@ -11,7 +11,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.task import CommandSpec, TaskSpec
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.ui import feed
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.screens.dashboard import DashboardScreen

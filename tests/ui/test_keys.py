@@ -7,8 +7,8 @@ from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.ui.actions import ACTIONS, Place, actions_of
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.screens.confirm import ConfirmScreen

@@ -8,8 +8,8 @@ from tui_manager import __version__
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.duration import DURATION_FORMS, format_duration
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.spec import TIMEOUT_DEFAULT
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import TIMEOUT_DEFAULT
 
 PROGRAM = "tui-manager"
 RUN_FORM = "run TARGET [options] -- COMMAND"

@@ -14,8 +14,8 @@ from tui_manager.cli.dashboard import check_terminal, handled, opened, show
 from tui_manager.cli.fleet import Fleet, agent_program, host_names
 from tui_manager.cli.reading import all_command_hosts, all_tasks, watching
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings

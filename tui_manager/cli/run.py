@@ -22,8 +22,8 @@ from tui_manager.domain.errors import (
     ManagerError,
     UnreachableError,
 )
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandSpec, TaskSpec
 from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings

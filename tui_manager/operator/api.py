@@ -11,9 +11,15 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.output import OutputChunk as OutputChunk
+from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
-from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
+from tui_manager.domain.task import (
+    CommandHost,
+    Progress,
+    Task,
+    TaskDetail,
+)
 from tui_manager.domain.window import Page, Window
 
 

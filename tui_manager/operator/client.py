@@ -17,8 +17,14 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
+from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, TaskSpec
+from tui_manager.domain.task import (
+    CommandHost,
+    Progress,
+    Task,
+    TaskDetail,
+)
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator import convert, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, this_actor

@@ -6,17 +6,15 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import (
-    TIMEOUT_DEFAULT,
     Command,
     CommandHost,
-    CommandSpec,
     Counts,
     Progress,
     Task,
     TaskDetail,
-    TaskSpec,
 )
 from tui_manager.operator.convert import duration, instant, timestamp, word
 

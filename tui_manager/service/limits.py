@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tui_manager.domain.task import KILL_GRACE, OUTPUT_LIMIT
+from tui_manager.domain.spec import KILL_GRACE, OUTPUT_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

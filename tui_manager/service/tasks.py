@@ -10,6 +10,7 @@ from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Result
+from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target, resolve_target
 from tui_manager.domain.task import (
@@ -17,7 +18,6 @@ from tui_manager.domain.task import (
     Progress,
     Task,
     TaskDetail,
-    TaskSpec,
     estimate_remaining,
 )
 from tui_manager.domain.window import Page, Window

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
 from tui_manager.domain.duration import parse_duration
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
+from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,144 @@
+"""What an operator asks for: a task and its commands before they start, and what is checked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
+from tui_manager.domain.errors import InvalidInputError
+
+TIMEOUT_DEFAULT = timedelta(hours=1)
+TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))
+KILL_GRACE = timedelta(seconds=10)
+OUTPUT_LIMIT = 16 * 1024 * 1024  # bytes a command host, both streams together
+
+NAME_LENGTH = 200  # characters of a task's name
+DESCRIPTION_LENGTH = 4000  # characters
+# Linux refuses a longer single argument of exec: MAX_ARG_STRLEN is 32 pages of 4 KiB, with the NUL.
+COMMAND_LENGTH = 131071  # bytes
+COMMANDS_MAX = 100  # of one task
+# A message carries 4 MiB, and a host takes about 2 MiB of arguments and environment together.
+WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text, folder, parameters and environment
+RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a command by such a one
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """One step of a task as the operator gives it.
+
+    Attributes:
+        text: shell text, given whole to `/bin/sh -c`.
+        timeout: from the exec of the shell until it is killed, 1 s to 7 d.
+        parameters: reach the command as environment variables, and are shown with the task.
+        environment: further variables for the command.
+        cwd: the folder to run in; empty for the agent's home folder.
+    """
+
+    text: str
+    timeout: timedelta = TIMEOUT_DEFAULT
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = ""
+
+    def check(self) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds."""
+        if not self.text.strip():
+            raise InvalidInputError("command", "The command is empty.")
+        for kind, text in (("command", self.text), ("cwd", self.cwd)):
+            _check_text(kind, text)
+        if len(self.text.encode()) > COMMAND_LENGTH:
+            raise InvalidInputError(
+                "command",
+                f"The command is longer than {COMMAND_LENGTH} bytes; put it into a script.",
+            )
+        low, high = TIMEOUT_RANGE
+        if not low <= self.timeout <= high:
+            seconds = self.timeout.total_seconds()
+            raise InvalidInputError(
+                "timeout", f"A timeout must be from 1 s to 7 d (604800 s); {seconds:g} s is not."
+            )
+        size = len(self.text.encode()) + len(self.cwd.encode())
+        for kind, values in (("param", self.parameters), ("env", self.environment)):
+            for name, value in values.items():
+                check_variable(kind, name, value)
+                size += len(name.encode()) + len(value.encode()) + 2
+            if size > WHOLE_LENGTH:
+                raise InvalidInputError(
+                    kind,
+                    f"The command with its parameters and environment is longer than "
+                    f"{WHOLE_LENGTH} bytes; put what is large into a file.",
+                )
+
+
+def _check_text(kind: str, text: str) -> None:
+    """Raises InvalidInputError unless `text` can be given to a process as UTF-8."""
+    if "\0" in text:
+        raise InvalidInputError(kind, "A NUL character cannot be passed to a command.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            kind, f"Not valid UTF-8 at character {error.start + 1}; write such bytes as \\x.."
+        ) from None
+
+
+def check_variable(kind: str, name: str, value: str) -> None:
+    """Raises InvalidInputError unless an environment variable can have this name and value."""
+    if not _VARIABLE.fullmatch(name):
+        raise InvalidInputError(
+            kind, f"{name!r} is not a variable's name: letters, digits and _, no digit first."
+        )
+    if name.startswith(RESERVED):
+        raise InvalidInputError(
+            kind, f"{name}: names that begin with {RESERVED} are tui-manager's own; take another."
+        )
+    _check_text(kind, value)
+    if len(name.encode()) + len(value.encode()) + 1 > COMMAND_LENGTH:
+        raise InvalidInputError(kind, f"The value of {name} is longer than {COMMAND_LENGTH} bytes.")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What an operator wants done: everything of a task that is known before it starts.
+
+    Attributes:
+        target: the TARGET notation; resolved, and frozen, when the task starts.
+        name: what people call it; empty for the first line of the first command.
+        created_by: who asked, `user@terminal`, as the client states it.
+        offline: what becomes of commands whose host is offline when their turn comes.
+        delivery_timeout: with WAIT, from a command's turn on a host until the host must have
+            begun it, 1 s to 30 d.
+    """
+
+    target: str
+    commands: tuple[CommandSpec, ...]
+    name: str = ""
+    description: str = ""
+    created_by: str = ""
+    offline: Offline = Offline.FAIL
+    delivery_timeout: timedelta = DELIVERY_TIMEOUT
+
+    def check(self) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds."""
+        if not self.target.strip():
+            raise InvalidInputError("target", "The target is empty; name hosts, or @all.")
+        if not self.commands:
+            raise InvalidInputError("command", "A task needs at least one command.")
+        if len(self.commands) > COMMANDS_MAX:
+            raise InvalidInputError("command", f"A task holds at most {COMMANDS_MAX} commands.")
+        if len(self.name) > NAME_LENGTH:
+            raise InvalidInputError("name", f"A name has at most {NAME_LENGTH} characters.")
+        if len(self.description) > DESCRIPTION_LENGTH:
+            raise InvalidInputError(
+                "description", f"A description has at most {DESCRIPTION_LENGTH} characters."
+            )
+        check_delivery_timeout(self.delivery_timeout)
+        for command in self.commands:
+            command.check()
+
+    @property
+    def shown_name(self) -> str:
+        """The name, or what stands for it."""
+        return self.name.strip() or self.commands[0].text.strip().splitlines()[0][:NAME_LENGTH]
