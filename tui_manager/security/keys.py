@@ -1,0 +1,94 @@
+"""Keys, and the short forms in which people and tokens name them."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.security.private_files import private_folder, read_private, write_private
+
+PrivateKey = ec.EllipticCurvePrivateKey
+
+_CONSONANTS = "bdfghjklmnprstvz"
+_VOWELS = "aiou"
+_PROQUINT = ((_CONSONANTS, 12), (_VOWELS, 10), (_CONSONANTS, 6), (_VOWELS, 4), (_CONSONANTS, 0))
+_FINGERPRINT_BYTES = 6
+
+
+def load_or_make_key(path: Path) -> PrivateKey:
+    """The ECDSA P-256 key in a file; a new one is made and written when there is no file.
+
+    Raises:
+        StorageError: the file cannot be read or written, is damaged, or other users can read it.
+    """
+    private_folder(path.parent)
+    data = read_private(path)
+    if data is not None:
+        return _read(path, data)
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_private(path, key_pem(key))
+    return key
+
+
+def _read(path: Path, data: bytes) -> PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise StorageError(
+            f"{path} holds no key that can be read; it is damaged. Put the file back from a backup."
+            " SECURITY.md says what is lost without it."
+        ) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not is_p256(key.public_key()):
+        raise StorageError(
+            f"{path} holds a key, but no ECDSA P-256 key as the manager makes them. Put the file "
+            "back from a backup."
+        )
+    return key
+
+
+def key_pem(key: PrivateKey) -> bytes:
+    """A private key as its file holds it: PEM, PKCS #8, not encrypted."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def is_p256(public_key: object) -> bool:
+    """Whether this is an ECDSA P-256 key, the one kind that hosts have."""
+    return isinstance(public_key, ec.EllipticCurvePublicKey) and isinstance(
+        public_key.curve, ec.SECP256R1
+    )
+
+
+def key_hash(public_key: PublicKeyTypes) -> bytes:
+    """32 bytes that stand for a key: SHA-256 of its DER SubjectPublicKeyInfo."""
+    return hashlib.sha256(
+        public_key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    ).digest()
+
+
+def fingerprint(key_hash: bytes) -> str:
+    """The first 48 bits of a key's hash in words that people can read aloud: three proquints, such
+    as `lusab-babad-gutih`."""
+    return "-".join(
+        _proquint(int.from_bytes(key_hash[at : at + 2])) for at in range(0, _FINGERPRINT_BYTES, 2)
+    )
+
+
+def _proquint(number: int) -> str:
+    """16 bits as a word: the highest come first, 4 to a consonant and 2 to a vowel."""
+    return "".join(letters[number >> shift & len(letters) - 1] for letters, shift in _PROQUINT)
+
+
+def pin(key_hash: bytes) -> str:
+    """A key's hash as join tokens carry it: base64url without padding, 43 characters."""
+    return base64.urlsafe_b64encode(key_hash).rstrip(b"=").decode()

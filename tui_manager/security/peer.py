@@ -1,0 +1,75 @@
+"""Who stands behind a client certificate. That it is signed by the authority and in date was
+checked in the TLS handshake; whether the host may come in is the service's to say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.security.keys import is_p256, key_hash
+
+HOST_URI = "urn:uuid:"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """What a host's certificate says.
+
+    Attributes:
+        key_hash: of its key; must be the one that the host has enrolled with.
+    """
+
+    host_id: str
+    key_hash: bytes
+    begins: datetime
+    ends: datetime
+
+
+def read_peer(certificate_pem: bytes) -> PeerCertificate:
+    """What the certificate of a client says.
+
+    Args:
+        certificate_pem: as gRPC gives it (`x509_pem_cert`).
+
+    Raises:
+        InvalidInputError: it is no host's certificate.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        public_key = certificate.public_key()
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+        raise _refused("cannot be read as one") from error
+    if list(usage) != [ExtendedKeyUsageOID.CLIENT_AUTH]:
+        raise _refused("is not made out for a client")
+    if not is_p256(public_key):
+        raise _refused("has a key that is not ECDSA P-256")
+    return PeerCertificate(
+        host_id=_host_id(names),
+        key_hash=key_hash(public_key),
+        begins=certificate.not_valid_before_utc,
+        ends=certificate.not_valid_after_utc,
+    )
+
+
+def _host_id(names: x509.SubjectAlternativeName) -> str:
+    """The one name that a host's certificate has, as the authority writes it and in no other form:
+    two ways to write a host would be two hosts somewhere."""
+    only = next(iter(names)) if len(list(names)) == 1 else None
+    if isinstance(only, x509.UniformResourceIdentifier) and only.value.startswith(HOST_URI):
+        text = only.value.removeprefix(HOST_URI)
+        try:
+            if str(UUID(text)) == text:
+                return text
+        except ValueError:
+            pass
+    raise _refused("does not name one host")
+
+
+def _refused(what: str) -> InvalidInputError:
+    return InvalidInputError("certificate", f"The client's certificate is no host's: it {what}.")

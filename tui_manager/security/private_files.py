@@ -1,0 +1,100 @@
+"""Files of the state folder that their owner alone can read: written whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+
+from tui_manager.domain.errors import StorageError
+
+_FOREIGN = 0o077  # the bits of a mode that let other users in
+_SIZE_MAX = 1 << 20  # bytes; no key and no certificate comes near it
+
+
+def private_folder(folder: Path) -> None:
+    """Makes a folder with mode 0700, or gives that mode to the one that is there.
+
+    Raises:
+        StorageError: it cannot be made, or belongs to somebody else.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_mode & _FOREIGN:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {folder} cannot be made private: {error.strerror}."
+        ) from error
+
+
+def read_file(path: Path) -> tuple[bytes, int] | None:
+    """What a file holds, and its mode; None when there is none.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            data = file.read(_SIZE_MAX + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(data) > _SIZE_MAX:
+        raise StorageError(f"{path} is too large to be a key or a certificate.")
+    return data, mode
+
+
+def read_private(path: Path) -> bytes | None:
+    """What a secret file holds; None when there is none.
+
+    Raises:
+        StorageError: it cannot be read, or other users can read it too: then it may be no secret
+            any more, and whether it still is, is not for a program to decide.
+    """
+    found = read_file(path)
+    if found is None:
+        return None
+    data, mode = found
+    if mode & _FOREIGN:
+        raise StorageError(
+            f"Other users can get at {path} (mode {mode:04o}), so it may be a secret no more. If "
+            f"nobody has read it: chmod 600 {path}. If somebody may have, SECURITY.md says what to "
+            "do about a key that has leaked."
+        )
+    return data
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replaces a file durably and at once, mode 0600.
+
+    Raises:
+        StorageError: it cannot be written; what was there is there still.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        try:
+            _write(partial, data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        _sync(path.parent)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    with open(os.open(path, flags, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)  # also when a crash has left a file of that name
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
