@@ -1,4 +1,4 @@
-"""What a host's owner can set; where the values come from is `main.py`."""
+"""What a host's owner can set; where the values come from is `arguments.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,188 @@
+"""The command line and the variables of the agent, read into its settings."""
+
+import argparse
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from tui_manager_agent import __version__, option_values
+from tui_manager_agent.names import LABELS_MAX
+from tui_manager_agent.settings import SPOOL_LIMIT, Settings
+
+PROGRAM = "tui-manager-agent"
+WRONG_USAGE = 2
+_ENVIRONMENT = "TUI_MANAGER_AGENT_"
+_CAPACITY = 5
+_EXIT_CODES = (
+    "exit status: 0 ended by SIGTERM or SIGINT; 1 the state folder failed under it; 2 wrong usage, "
+    "or a state folder that cannot be had; 3 the manager refuses this agent for good"
+)
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What a host's owner asked for.
+
+    Attributes:
+        log_level: name of the least that is logged.
+    """
+
+    settings: Settings
+    log_level: str
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in two lines what is wrong, without the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"{PROGRAM}: {message}\nSee `{PROGRAM} run --help`.\n")
+
+
+def parse(arguments: list[str] | None) -> Arguments:
+    """Reads the command line, None for the program's own, and the environment.
+
+    Raises SystemExit with status 2 for wrong usage, with 0 when only help was wanted.
+    """
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    _take_environment(parser, chosen)
+    if not chosen.manager:
+        parser.error("say which manager to dial: --manager HOST:PORT")
+    if not (chosen.insecure and option_values.is_loopback(chosen.manager)):
+        parser.error(
+            "this agent has no encryption yet: it needs --insecure and a manager on this machine "
+            "(localhost, 127.x.x.x or [::1])"
+        )
+    labels = dict(chosen.label)
+    if len(labels) > LABELS_MAX:
+        parser.error(f"a host has at most {LABELS_MAX} labels, not {len(labels)}")
+    settings = Settings(
+        manager=chosen.manager,
+        state_dir=_state_dir(chosen.state_dir),
+        name=chosen.name,
+        labels=labels,
+        capacity=chosen.capacity,
+        spool_limit=chosen.spool_limit,
+    )
+    return Arguments(settings=settings, log_level=chosen.log_level)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Runs what its tui-manager says on this host.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    run = commands.add_parser(
+        "run",
+        help="dial the manager and work for it until SIGTERM",
+        description="Dials the manager and works for it until SIGTERM. An option that is not given "
+        "is taken from the variable that its line names.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
+    )
+    _add_host_options(run)
+    _add_running_options(run)
+    return parser
+
+
+def _add_host_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--manager",
+        metavar="HOST:PORT",
+        type=option_values.address,
+        help=f"the manager to dial ({_ENVIRONMENT}MANAGER)",
+    )
+    run.add_argument(
+        "--name",
+        type=option_values.name,
+        help="what this host is called at the manager; its hostname unless said "
+        f"({_ENVIRONMENT}NAME)",
+    )
+    run.add_argument(
+        "--label",
+        metavar="K=V",
+        type=option_values.label,
+        action="append",
+        default=[],
+        help="a label of this host; may be given more than once, and adds to those of "
+        f"{_ENVIRONMENT}LABELS=K=V,K=V",
+    )
+    run.add_argument(
+        "--insecure",
+        action="store_true",
+        help="no encryption; for a manager on this machine only",
+    )
+
+
+def _add_running_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--state-dir",
+        metavar="D",
+        type=Path,
+        help="where journal and output lie until the manager has them; unless said, a folder "
+        f"{PROGRAM} among the user's own state ({_ENVIRONMENT}STATE_DIR)",
+    )
+    run.add_argument(
+        "--capacity",
+        metavar="N",
+        type=option_values.capacity,
+        help="commands that run at once, 1 to 1000; more wait "
+        f"(default: {_CAPACITY}; {_ENVIRONMENT}CAPACITY)",
+    )
+    run.add_argument(
+        "--spool-limit",
+        metavar="MIB",
+        type=option_values.mebibytes,
+        help="output of ended commands kept until the manager has it; past it the oldest output is "
+        "dropped and shown as a gap, results stay "
+        f"(default: {SPOOL_LIMIT >> 20}; {_ENVIRONMENT}SPOOL_LIMIT)",
+    )
+    run.add_argument(
+        "--log-level",
+        metavar="|".join(option_values.LOG_LEVELS),
+        type=option_values.log_level,
+        help=f"what is written to stderr (default: info; {_ENVIRONMENT}LOG_LEVEL)",
+    )
+
+
+def _take_environment(parser: _Parser, chosen: argparse.Namespace) -> None:
+    """Fills in what the command line left open; a variable with a wrong value is a wrong usage."""
+
+    def take(name: str, read: Callable[[str], _Value], fallback: _Value) -> _Value:
+        variable = _ENVIRONMENT + name
+        if not (text := os.environ.get(variable)):
+            return fallback
+        try:
+            return read(text)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"{variable}: {error}")
+
+    if chosen.manager is None:
+        chosen.manager = take("MANAGER", option_values.address, "")
+    if chosen.name is None:
+        chosen.name = take("NAME", option_values.name, "")
+    if chosen.state_dir is None:
+        chosen.state_dir = take("STATE_DIR", Path, Path())
+    if chosen.capacity is None:
+        chosen.capacity = take("CAPACITY", option_values.capacity, _CAPACITY)
+    if chosen.spool_limit is None:
+        chosen.spool_limit = take("SPOOL_LIMIT", option_values.mebibytes, SPOOL_LIMIT)
+    if chosen.log_level is None:
+        chosen.log_level = take("LOG_LEVEL", option_values.log_level, "info")
+    none: tuple[tuple[str, str], ...] = ()
+    chosen.label = [*take("LABELS", option_values.labels, none), *chosen.label]
+
+
+def _state_dir(chosen: Path) -> Path:
+    if chosen != Path():
+        return chosen.absolute()
+    from platformdirs import user_state_path  # 1.4 MB, for those who need it
+
+    return user_state_path("tui-manager-agent")
