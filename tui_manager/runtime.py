@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from tui_manager import state_dir
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.hop import HoppingOperator
 from tui_manager.operator.inprocess import Identity, InProcessOperator
@@ -185,8 +188,33 @@ async def _operator(settings: Settings, parts: _Parts, address: str) -> InProces
         started_at=parts.clock.now(),
     )
     return InProcessOperator(
-        identity, parts.hosts, parts.tasks, parts.directory, parts.feed, parts.statistics
+        identity,
+        parts.hosts,
+        parts.tasks,
+        parts.directory,
+        parts.feed,
+        parts.statistics,
+        tokens=None,
+        admissions=_NobodyWaits(),
+        read_audit=_nothing,
     )
+
+
+class _NobodyWaits:
+    """Admission where hosts are admitted as they come."""
+
+    async def approve(self, names: Sequence[str], all_pending: bool, actor: str) -> tuple[str, ...]:
+        raise IllegalMoveError("This manager admits hosts as they come.")
+
+    async def reject(self, names: Sequence[str], all_pending: bool, actor: str) -> tuple[str, ...]:
+        raise IllegalMoveError("This manager admits hosts as they come.")
+
+    async def revoke(self, names: Sequence[str], actor: str) -> tuple[str, ...]:
+        raise IllegalMoveError("This manager admits hosts as they come.")
+
+
+async def _nothing(window: Window) -> Page[AuditEntry]:
+    return Page((), 0, 0)
 
 
 @contextlib.contextmanager

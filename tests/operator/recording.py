@@ -5,19 +5,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Disk, Host, Vitals
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task import (
-    Command,
-    CommandHost,
-    Counts,
-    Progress,
-    Task,
-    TaskDetail,
-)
+from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 
@@ -25,10 +20,12 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 STATUS = ManagerStatus(
     "m-1", "0.1.0", 42, "/state", "127.0.0.1:7443", "mTLS", AT, True, 3, 2, 1, 1,
     ("The disk is full.",), Health(sessions=2, commands_per_second=1.5, storage_error="full"),
+    "127.0.0.1:7444",
 )  # fmt: skip
 HOST = Host(
     "h-1", "web01", {"env": "prod"}, Admission.ADMITTED, True, AT, "10.0.0.1:5", "Linux", "x86_64",
     "0.1.0", 4, Vitals(12.5, 0.5, 1, 2, (Disk("/", 1, 2),), 1, 0, 8), (1.0, 12.5),
+    "lusab-babad-gutih", "Its machine id is another host's.",
 )  # fmt: skip
 SPEC = TaskSpec(
     "web*,!web02",
@@ -50,12 +47,20 @@ CHUNKS = (
     OutputChunk(3, "e-1", "web01", 0, Stream.STDOUT, 0, b"\xff\0x"),
     OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10),
 )
+TOKEN_SPEC = TokenSpec(timedelta(hours=1), 3, True, {"env": "prod"})
+TOKEN = NewToken("tm1.pin.secret", AT)
+ENTRY = AuditEntry(9, AT, "ann@tty1", "revoke_host", 7, "h-1", "web01", {"why": "lost"})
 WINDOW = Window("web", "name", True, True, 20, 50)
 
 # Every call with arguments of its own and what it answers.
 CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("manager_status", (), STATUS),
     ("list_hosts", (WINDOW,), Page((HOST,), 1, 3)),
+    ("approve_hosts", (("web01", "h-2"),), ("web01", "web02")),
+    ("reject_hosts", (("web01",),), ("web01",)),
+    ("revoke_hosts", (("web01",),), ("web01",)),
+    ("create_token", (TOKEN_SPEC,), TOKEN),
+    ("list_audit", (WINDOW,), Page((ENTRY,), 1, 3)),
     ("list_tasks", (Window(limit=0),), Page((), 0, 3)),
     ("list_tasks", (WINDOW,), Page((TASK,), 1, 3)),
     ("list_command_hosts", (7, WINDOW, 0), Page((COMMAND_HOST,), 1, 2)),
@@ -102,6 +107,27 @@ class RecordingOperator:
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         return await self._answer("list_hosts", window)  # type: ignore[no-any-return]
+
+    async def approve_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        asked = (*names, *(["all_pending"] if all_pending else []))
+        return await self._answer("approve_hosts", asked)  # type: ignore[no-any-return]
+
+    async def reject_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        asked = (*names, *(["all_pending"] if all_pending else []))
+        return await self._answer("reject_hosts", asked)  # type: ignore[no-any-return]
+
+    async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        return await self._answer("revoke_hosts", tuple(names))  # type: ignore[no-any-return]
+
+    async def create_token(self, spec: TokenSpec) -> NewToken:
+        return await self._answer("create_token", spec)  # type: ignore[no-any-return]
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        return await self._answer("list_audit", window)  # type: ignore[no-any-return]
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         return await self._answer("list_tasks", window)  # type: ignore[no-any-return]

@@ -1,6 +1,7 @@
 """What goes onto the wire comes back the same."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,26 +14,24 @@ from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tests.operator.made import made
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task import (
-    CommandHost,
-    Counts,
-    Progress,
-    Task,
-    TaskDetail,
-)
+from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
-from tui_manager.operator import convert, convert_task
+from tui_manager.operator import convert, convert_host, convert_security, convert_task
 from tui_manager.operator.api import OutputChunk, TargetPreview
 
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (ManagerStatus, convert.status_to_wire, convert.status_from_wire),
-    (Host, convert.host_to_wire, convert.host_from_wire),
+    (Host, convert_host.host_to_wire, convert_host.host_from_wire),
+    (NewToken, convert_security.token_to_wire, convert_security.token_from_wire),
+    (AuditEntry, convert_security.entry_to_wire, convert_security.entry_from_wire),
     (TargetPreview, convert.preview_to_wire, convert.preview_from_wire),
     (OutputChunk, convert.chunk_to_wire, convert.chunk_from_wire),
     (Changes, convert.changes_to_wire, convert.changes_from_wire),
@@ -55,6 +54,13 @@ def test_every_field_survives(
     assert back(type(message).FromString(message.SerializeToString())) == value
 
 
+@given(made(TokenSpec))
+def test_a_tokens_every_field_survives_but_no_uses_are_one(spec: TokenSpec) -> None:
+    message = convert_security.token_spec_to_wire(spec)
+    back = convert_security.token_spec_from_wire(message)
+    assert back == replace(spec, uses=spec.uses or 1)
+
+
 @given(made(Window))
 def test_a_window_survives_with_its_limit_bounded(window: Window) -> None:
     back = convert.window_from_wire(convert.window_to_wire(window))
@@ -74,6 +80,9 @@ def test_absent_fields_mean_the_defaults() -> None:
     assert spec.commands[0].timeout == TIMEOUT_DEFAULT
     zero = wire.TaskSpec(commands=[wire.CommandSpec(timeout=Duration())])
     assert convert_task.spec_from_wire(zero).commands[0].timeout == timedelta(0)
+    assert convert_security.token_spec_from_wire(wire.CreateTokenRequest()) == TokenSpec()
+    zero_ttl = wire.CreateTokenRequest(ttl=Duration())
+    assert convert_security.token_spec_from_wire(zero_ttl).ttl == timedelta(0) != TTL_DEFAULT
     assert convert.output_limit(wire.ReadOutputRequest(), 7) == 7
     assert convert.output_limit(wire.ReadOutputRequest(limit=0), 7) == 0
     assert convert.output_limit(wire.FollowOutputRequest(limit=1 << 40), 7) == convert.OUTPUT_MAX
@@ -88,7 +97,7 @@ def test_a_page_says_how_much_there_is() -> None:
     ("words", "table", "numbers"),
     [
         (Stream, convert.STREAMS, agent.Stream),
-        (Admission, convert.ADMISSIONS, agent.Admission),
+        (Admission, convert_host.ADMISSIONS, agent.Admission),
         (TaskStatus, convert_task.TASK_STATUSES, wire.TaskStatus),
         (CommandHostStatus, convert_task.COMMAND_HOST_STATUSES, wire.CommandHostStatus),
         (Reason, convert_task.REASONS, wire.Reason),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operator.recording import CALLS, EVERYTHING, RecordingOperator
+from tests.operator.recording import EVERYTHING, SPEC, RecordingOperator
 from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
@@ -67,7 +67,7 @@ async def test_a_long_state_path_gets_a_socket_in_the_runtime_folder(
         link = state_dir.parent / "link"
         link.symlink_to(long)
         async with connect(link) as client:
-            assert await client.create_task(CALLS[10][1][0]) == 8
+            assert await client.create_task(SPEC) == 8
     assert not path.exists()
 
 
@@ -87,7 +87,7 @@ async def test_any_folder_name_will_do(
     async with serve_operator(recording, state_dir / name) as path:
         assert path.is_socket()
         async with connect(state_dir / name) as client:
-            assert await client.create_task(CALLS[10][1][0]) == 8
+            assert await client.create_task(SPEC) == 8
 
 
 async def test_a_link_to_the_state_folder_leads_to_its_manager(
@@ -97,7 +97,7 @@ async def test_a_link_to_the_state_folder_leads_to_its_manager(
         link = state_dir.parent / "link"
         link.symlink_to(state_dir)
         async with connect(link) as client:
-            assert await client.create_task(CALLS[10][1][0]) == 8
+            assert await client.create_task(SPEC) == 8
 
 
 async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
@@ -111,7 +111,7 @@ async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
         async with connect(state_dir):
             pass
     async with serve_operator(recording, state_dir), connect(state_dir) as client:
-        assert await client.create_task(CALLS[10][1][0]) == 8
+        assert await client.create_task(SPEC) == 8
 
 
 async def test_without_a_manager_there_is_a_clear_error(state_dir: Path) -> None:

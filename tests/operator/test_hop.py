@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.operator.recording import CALLS, EVERYTHING, RecordingOperator, call
+from tests.operator.recording import CALLS, EVERYTHING, SPEC, RecordingOperator, call
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError, UnreachableError
 from tui_manager.operator import hop
@@ -282,7 +282,7 @@ def test_a_watch_left_open_ends_with_its_own_loop(
 
 async def test_the_same_loop_will_do(recording: RecordingOperator) -> None:
     operator = HoppingOperator(recording, asyncio.get_running_loop())
-    assert await operator.create_task(CALLS[10][1][0]) == 8
+    assert await operator.create_task(SPEC) == 8
     async with watching(operator) as changes:
         assert await anext(changes) == EVERYTHING
     await recording.until_watching(0)

@@ -12,7 +12,7 @@ from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
-from tests.operator.recording import CALLS, EVERYTHING, RecordingOperator, call
+from tests.operator.recording import CALLS, EVERYTHING, SPEC, TOKEN, RecordingOperator, call
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
@@ -25,6 +25,7 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.host import Host
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Stream
+from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
@@ -66,6 +67,42 @@ async def test_who_asks_is_known_to_the_manager(
     monkeypatch.setattr(recording, "cancel_task", cancel_task)
     await operator.cancel_task(7)
     assert seen == [this_actor()]
+
+
+async def test_who_asks_may_be_said_in_the_request(
+    stub: Any, recording: RecordingOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    async def create_token(spec: TokenSpec) -> NewToken:
+        seen.append(CURRENT_ACTOR.get())
+        return TOKEN
+
+    monkeypatch.setattr(recording, "create_token", create_token)
+    await stub.CreateToken(wire.CreateTokenRequest(asked_by="ann@tty1"))
+    await stub.CreateToken(wire.CreateTokenRequest(asked_by="x" * 5000))
+    await stub.CreateToken(wire.CreateTokenRequest())
+    assert seen == ["ann@tty1", "x" * 200, ""]
+
+
+async def test_all_that_wait_may_be_approved_or_rejected_at_once(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    await operator.approve_hosts(all_pending=True)
+    await operator.reject_hosts(all_pending=True)
+    assert recording.calls == [
+        ("approve_hosts", ("all_pending",)),
+        ("reject_hosts", ("all_pending",)),
+    ]
+
+
+@pytest.mark.parametrize("spec", [TokenSpec(uses=0), TokenSpec(labels={"a b": ""})])
+async def test_a_token_out_of_bounds_is_not_asked_for(
+    operator: Operator, recording: RecordingOperator, spec: TokenSpec
+) -> None:
+    with pytest.raises(InvalidInputError):
+        await operator.create_token(spec)
+    assert recording.calls == []
 
 
 async def test_defaults_are_those_of_the_protocol(
@@ -197,7 +234,7 @@ async def test_two_clients_are_served_at_once(
     pending = asyncio.create_task(operator.start_task(7))
     async with connect(state_dir) as other, watching(other) as changes:
         assert await anext(changes) == EVERYTHING
-        assert await other.create_task(CALLS[10][1][0]) == 8
+        assert await other.create_task(SPEC) == 8
         assert not pending.done()
         hold.set()
         await pending
@@ -301,6 +338,7 @@ async def stub(recording: RecordingOperator, state_dir: Path) -> AsyncIterator[A
     ("name", "request_", "field"),
     [
         ("ReadOutput", wire.ReadOutputRequest(execution_id="e-1"), "stream"),
+        ("RevokeHosts", wire.HostsRequest(all_pending=True), "all_pending"),
         ("CreateTask", wire.CreateTaskRequest(spec=wire.TaskSpec(batches="1")), "batches"),
     ],
 )

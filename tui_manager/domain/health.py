@@ -41,6 +41,7 @@ class ManagerStatus:
         address: where agents dial in, `host:port`.
         security: "insecure" or "mTLS".
         attention: what needs an operator, one sentence each, most urgent first.
+        enroll_address: where hosts enrol, `host:port`; empty: they cannot, there is no TLS.
     """
 
     manager_id: str
@@ -57,3 +58,4 @@ class ManagerStatus:
     tasks_running: int
     attention: tuple[str, ...]
     health: Health
+    enroll_address: str = ""

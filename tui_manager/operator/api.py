@@ -7,6 +7,7 @@ NotFoundError, IllegalMoveError, StorageError, UnreachableError. A call that rai
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
@@ -14,12 +15,8 @@ from tui_manager.domain.output import OutputChunk as OutputChunk
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
-from tui_manager.domain.task import (
-    CommandHost,
-    Progress,
-    Task,
-    TaskDetail,
-)
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
 
 
@@ -33,6 +30,39 @@ class Operator(Protocol):
     async def list_hosts(self, window: Window) -> Page[Host]:
         """Hosts by name. `text` matches names and `key=value` labels; sort: name, state, cpu,
         memory, running, since."""
+        ...
+
+    async def approve_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """Admits pending hosts, all of them or these, and returns their names in natural order.
+
+        A host_id may stand for a name: several pending hosts can have the same. NotFoundError for
+        one that is not known; IllegalMoveError for one that is not pending, or whose name an
+        admitted host has.
+        """
+        ...
+
+    async def reject_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """Turns pending hosts away for good; otherwise as `approve_hosts`."""
+        ...
+
+    async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        """Takes the admission of hosts, by name or host_id, back for good, and returns their names
+        in natural order: their sessions end at once, their work is lost. NotFoundError,
+        IllegalMoveError."""
+        ...
+
+    async def create_token(self, spec: TokenSpec) -> NewToken:
+        """Makes a join token; its text cannot be read again. IllegalMoveError when the manager
+        has no TLS, so that nobody can enrol."""
+        ...
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        """Who did what to which, the newest first. `text` matches actor, action, host, detail, and
+        a task's number as `#12`."""
         ...
 
     async def list_tasks(self, window: Window) -> Page[Task]:

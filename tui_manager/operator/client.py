@@ -13,20 +13,17 @@ from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.task import (
-    CommandHost,
-    Progress,
-    Task,
-    TaskDetail,
-)
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
-from tui_manager.operator import convert, convert_task
+from tui_manager.operator import convert, convert_host, convert_security, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
@@ -104,7 +101,49 @@ class SocketOperator:
             self._stub.ListHosts,
             lambda: wire.ListHostsRequest(window=convert.window_to_wire(window)),
         )
-        return convert.page_from_wire(map(convert.host_from_wire, reply.hosts), reply.size)
+        return convert.page_from_wire(map(convert_host.host_from_wire, reply.hosts), reply.size)
+
+    async def approve_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ApproveHosts,
+            lambda: wire.HostsRequest(names=names, all_pending=all_pending),
+        )
+        return tuple(reply.names)
+
+    async def reject_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.RejectHosts,
+            lambda: wire.HostsRequest(names=names, all_pending=all_pending),
+        )
+        return tuple(reply.names)
+
+    async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        """See Operator."""
+        reply = await self._call(self._stub.RevokeHosts, lambda: wire.HostsRequest(names=names))
+        return tuple(reply.names)
+
+    async def create_token(self, spec: TokenSpec) -> NewToken:
+        """See Operator."""
+        spec.check()  # on the wire no uses would mean the default
+        reply = await self._call(
+            self._stub.CreateToken, lambda: convert_security.token_spec_to_wire(spec)
+        )
+        return convert_security.token_from_wire(reply)
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListAudit,
+            lambda: wire.ListAuditRequest(window=convert.window_to_wire(window)),
+        )
+        entries = map(convert_security.entry_from_wire, reply.entries)
+        return convert.page_from_wire(entries, reply.size)
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         """See Operator."""

@@ -1,6 +1,7 @@
-"""Manager, hosts, windows, output and changes between the wire and the domain.
+"""Manager, windows, output and changes between the wire and the domain.
 
-Tasks are in `convert_task.py`. Fields of the same name mean the same. What a peer of another
+Tasks are in `convert_task.py`, hosts in `convert_host.py`, tokens and the audit in
+`convert_security.py`. Fields of the same name mean the same. What a peer of another
 version sends and this one does not know raises InvalidInputError.
 """
 
@@ -17,8 +18,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import Health, ManagerStatus
-from tui_manager.domain.host import Disk, Host, Vitals
-from tui_manager.domain.status import Admission, Stream
+from tui_manager.domain.status import Stream
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.operator.api import OutputChunk, TargetPreview
 
@@ -29,12 +29,6 @@ _Row = TypeVar("_Row")
 OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, so that it stays far below a message's limit
 
 STREAMS = {Stream.STDOUT: agent.STREAM_STDOUT, Stream.STDERR: agent.STREAM_STDERR}
-ADMISSIONS = {
-    Admission.PENDING: agent.ADMISSION_PENDING,
-    Admission.ADMITTED: agent.ADMISSION_ADMITTED,
-    Admission.REVOKED: agent.ADMISSION_REVOKED,
-    Admission.REJECTED: agent.ADMISSION_REJECTED,
-}
 
 
 def word(table: Mapping[_Word, _Number], number: int) -> _Word:
@@ -115,6 +109,7 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         tasks_running=status.tasks_running,
         attention=status.attention,
         health=_health_to_wire(status.health),
+        enroll_address=status.enroll_address,
     )
 
 
@@ -134,6 +129,7 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         tasks_running=message.tasks_running,
         attention=tuple(message.attention),
         health=_health_from_wire(message.health),
+        enroll_address=message.enroll_address,
     )
 
 
@@ -166,72 +162,6 @@ def _health_from_wire(message: wire.Health) -> Health:
         send_queue=message.send_queue,
         database_bytes=message.database_bytes,
         storage_error=message.storage_error,
-    )
-
-
-def host_to_wire(host: Host) -> wire.Host:
-    return wire.Host(
-        host_id=host.host_id,
-        name=host.name,
-        labels=host.labels,
-        admission=ADMISSIONS[host.admission],
-        online=host.online,
-        since=timestamp(host.since),
-        address=host.address,
-        os=host.os,
-        arch=host.arch,
-        agent_version=host.agent_version,
-        capacity=host.capacity,
-        vitals=None if host.vitals is None else _vitals_to_wire(host.vitals),
-        cpu_history=host.cpu_history,
-    )
-
-
-def host_from_wire(message: wire.Host) -> Host:
-    return Host(
-        host_id=message.host_id,
-        name=message.name,
-        labels=dict(message.labels),
-        admission=word(ADMISSIONS, message.admission),
-        online=message.online,
-        since=instant(message.since) if message.HasField("since") else None,
-        address=message.address,
-        os=message.os,
-        arch=message.arch,
-        agent_version=message.agent_version,
-        capacity=message.capacity,
-        vitals=_vitals_from_wire(message.vitals) if message.HasField("vitals") else None,
-        cpu_history=tuple(message.cpu_history),
-    )
-
-
-def _vitals_to_wire(vitals: Vitals) -> wire.HostVitals:
-    return wire.HostVitals(
-        cpu_percent=vitals.cpu_percent,
-        load_1m=vitals.load_1m,
-        memory_used=vitals.memory_used,
-        memory_total=vitals.memory_total,
-        disks=[agent.Disk(mount=d.mount, used=d.used, total=d.total) for d in vitals.disks],
-        running=vitals.running,
-        queued=vitals.queued,
-        cores=vitals.cores,
-        uptime=duration(vitals.uptime),
-        skew=duration(vitals.skew),
-    )
-
-
-def _vitals_from_wire(message: wire.HostVitals) -> Vitals:
-    return Vitals(
-        cpu_percent=message.cpu_percent,
-        load_1m=message.load_1m,
-        memory_used=message.memory_used,
-        memory_total=message.memory_total,
-        disks=tuple(Disk(disk.mount, disk.used, disk.total) for disk in message.disks),
-        running=message.running,
-        queued=message.queued,
-        cores=message.cores,
-        uptime=message.uptime.ToTimedelta(),
-        skew=message.skew.ToTimedelta(),
     )
 
 

@@ -8,14 +8,7 @@ from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.task import (
-    Command,
-    CommandHost,
-    Counts,
-    Progress,
-    Task,
-    TaskDetail,
-)
+from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.operator.convert import duration, instant, timestamp, word
 
 TASK_STATUSES = {

@@ -10,18 +10,15 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.task import (
-    CommandHost,
-    Progress,
-    Task,
-    TaskDetail,
-)
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.watching import watching
@@ -49,6 +46,30 @@ class HoppingOperator:
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""
         return await self._hop(lambda: self._operator.list_hosts(window))
+
+    async def approve_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        return await self._hop(lambda: self._operator.approve_hosts(names, all_pending=all_pending))
+
+    async def reject_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        return await self._hop(lambda: self._operator.reject_hosts(names, all_pending=all_pending))
+
+    async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        """See Operator."""
+        return await self._hop(lambda: self._operator.revoke_hosts(names))
+
+    async def create_token(self, spec: TokenSpec) -> NewToken:
+        """See Operator."""
+        return await self._hop(lambda: self._operator.create_token(spec))
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        """See Operator."""
+        return await self._hop(lambda: self._operator.list_audit(window))
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         """See Operator."""

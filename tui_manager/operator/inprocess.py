@@ -1,25 +1,24 @@
 """The Operator on the services of this process; to be used on the manager's loop."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import tui_manager
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
-from tui_manager.domain.task import (
-    CommandHost,
-    Progress,
-    Task,
-    TaskDetail,
-)
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
@@ -28,6 +27,29 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.hosts import HostService
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
+
+
+class Tokens(Protocol):
+    """Makes join tokens."""
+
+    async def create_token(self, spec: TokenSpec, actor: str) -> NewToken: ...
+
+
+class Admissions(Protocol):
+    """Says which hosts belong."""
+
+    async def approve(
+        self, names: Sequence[str], all_pending: bool, actor: str
+    ) -> tuple[str, ...]: ...
+
+    async def reject(
+        self, names: Sequence[str], all_pending: bool, actor: str
+    ) -> tuple[str, ...]: ...
+
+    async def revoke(self, names: Sequence[str], actor: str) -> tuple[str, ...]: ...
+
+
+ReadAudit = Callable[[Window], Awaitable[Page[AuditEntry]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +61,16 @@ class Identity:
     address: str
     security: str
     started_at: datetime
+    enroll_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class InProcessOperator:
-    """Implements `operator.api.Operator`."""
+    """Implements `operator.api.Operator`.
+
+    Attributes:
+        tokens: None where nobody can enrol, because there is no TLS.
+    """
 
     identity: Identity
     hosts: HostService
@@ -51,6 +78,9 @@ class InProcessOperator:
     directory: Directory
     feed: ChangeFeed
     statistics: Statistics
+    tokens: Tokens | None
+    admissions: Admissions
+    read_audit: ReadAudit
 
     async def manager_status(self) -> ManagerStatus:
         """See Operator."""
@@ -76,6 +106,7 @@ class InProcessOperator:
                 self.hosts.refusals,
             ),
             health=self.statistics.health,
+            enroll_address=self.identity.enroll_address,
         )
 
     def _recovering(self) -> int:
@@ -85,6 +116,35 @@ class InProcessOperator:
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""
         return self.hosts.list_hosts(window)
+
+    async def approve_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        return await self.admissions.approve(names, all_pending, _actor())
+
+    async def reject_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        return await self.admissions.reject(names, all_pending, _actor())
+
+    async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        """See Operator."""
+        return await self.admissions.revoke(names, _actor())
+
+    async def create_token(self, spec: TokenSpec) -> NewToken:
+        """See Operator."""
+        if self.tokens is None:
+            raise IllegalMoveError(
+                "This manager runs with --insecure: agents need no token, start them with "
+                f"--manager {self.identity.address} --insecure."
+            )
+        return await self.tokens.create_token(spec, _actor())
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        """See Operator."""
+        return await self.read_audit(window)
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         """See Operator."""

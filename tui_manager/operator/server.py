@@ -17,7 +17,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import (
 )
 
 from tui_manager.domain.errors import ManagerError, StorageError
-from tui_manager.operator import convert, convert_task
+from tui_manager.operator import convert, convert_host, convert_security, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
 from tui_manager.operator.api import Operator
 from tui_manager.operator.endpoint import OPTIONS, PATH_MAX, socket_address, socket_path
@@ -106,7 +106,49 @@ class OperatorServicer(OperatorServiceServicer):
         async with _answering(context, "ListHosts"):
             page = await self._operator.list_hosts(convert.window_from_wire(request.window))
             return wire.ListHostsResponse(
-                hosts=map(convert.host_to_wire, page.rows), size=convert.size_to_wire(page)
+                hosts=map(convert_host.host_to_wire, page.rows), size=convert.size_to_wire(page)
+            )
+
+    async def ApproveHosts(
+        self, request: wire.HostsRequest, context: _Context
+    ) -> wire.HostsResponse:
+        async with _answering(context, "ApproveHosts", request.asked_by):
+            names = await self._operator.approve_hosts(
+                tuple(request.names), all_pending=request.all_pending
+            )
+            return wire.HostsResponse(names=names)
+
+    async def RejectHosts(
+        self, request: wire.HostsRequest, context: _Context
+    ) -> wire.HostsResponse:
+        async with _answering(context, "RejectHosts", request.asked_by):
+            names = await self._operator.reject_hosts(
+                tuple(request.names), all_pending=request.all_pending
+            )
+            return wire.HostsResponse(names=names)
+
+    async def RevokeHosts(
+        self, request: wire.HostsRequest, context: _Context
+    ) -> wire.HostsResponse:
+        async with _answering(context, "RevokeHosts", request.asked_by):
+            names = await self._operator.revoke_hosts(convert_security.named(request))
+            return wire.HostsResponse(names=names)
+
+    async def CreateToken(
+        self, request: wire.CreateTokenRequest, context: _Context
+    ) -> wire.CreateTokenResponse:
+        async with _answering(context, "CreateToken", request.asked_by):
+            spec = convert_security.token_spec_from_wire(request)
+            return convert_security.token_to_wire(await self._operator.create_token(spec))
+
+    async def ListAudit(
+        self, request: wire.ListAuditRequest, context: _Context
+    ) -> wire.ListAuditResponse:
+        async with _answering(context, "ListAudit"):
+            page = await self._operator.list_audit(convert.window_from_wire(request.window))
+            return wire.ListAuditResponse(
+                entries=map(convert_security.entry_to_wire, page.rows),
+                size=convert.size_to_wire(page),
             )
 
     async def ListTasks(
@@ -214,9 +256,9 @@ class OperatorServicer(OperatorServiceServicer):
 
 
 @asynccontextmanager
-async def _answering(context: _Context, call: str) -> AsyncIterator[None]:
+async def _answering(context: _Context, call: str, asked_by: str = "") -> AsyncIterator[None]:
     """Says who asks, and ends the call with the status that says what was raised."""
-    stated = dict(context.invocation_metadata() or ()).get(ACTOR_KEY)
+    stated = asked_by.encode() or dict(context.invocation_metadata() or ()).get(ACTOR_KEY)
     CURRENT_ACTOR.set(stated_actor(stated if isinstance(stated, bytes) else None))
     try:
         yield

@@ -13,13 +13,7 @@ from tui_manager.domain.report import Acknowledged, ExecutionReport, Result
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target, resolve_target
-from tui_manager.domain.task import (
-    CommandHost,
-    Progress,
-    Task,
-    TaskDetail,
-    estimate_remaining,
-)
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, estimate_remaining
 from tui_manager.domain.window import Page, Window
 from tui_manager.service import starting
 from tui_manager.service.change_feed import ChangeFeed

@@ -8,12 +8,7 @@ from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import (
-    Command,
-    Counts,
-    Task,
-    command_status,
-)
+from tui_manager.domain.task import Command, Counts, Task, command_status
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.filtering import like, matching

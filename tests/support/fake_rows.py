@@ -1,0 +1,74 @@
+"""What a task of the fake operator is made of: its rows, how they are counted and sorted."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tui_manager.domain.host import Host
+from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task import CommandHost, Counts, Task
+from tui_manager.operator.api import OutputChunk
+
+FAULTS = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT, CommandHostStatus.SKIPPED)
+ORDER = {
+    CommandHostStatus.FAILED: 0,
+    CommandHostStatus.TIMEOUT: 0,
+    CommandHostStatus.SKIPPED: 0,
+    CommandHostStatus.CANCELED: 0,
+    CommandHostStatus.RUNNING: 1,
+    CommandHostStatus.PENDING: 2,
+    CommandHostStatus.COMPLETED: 3,
+}
+
+
+@dataclass
+class FakeTask:
+    """A task with its command hosts by execution_id, and its output in order of arrival."""
+
+    row: Task
+    spec: TaskSpec
+    rows: dict[str, CommandHost] = field(default_factory=dict)
+    output: list[OutputChunk] = field(default_factory=list)
+    dirty: bool = False
+    sorted_rows: list[CommandHost] | None = None
+
+
+def waiting_row(task_id: int, command: int, host: Host, now: datetime) -> CommandHost:
+    return CommandHost(
+        execution_id=f"{task_id}/{command}/{host.name}",
+        task_id=task_id,
+        command=command,
+        host_id=host.host_id,
+        host=host.name,
+        status=CommandHostStatus.PENDING,
+        reason=Reason.NONE,
+        detail="",
+        exit_code=None,
+        signal=None,
+        stdout_bytes=0,
+        stderr_bytes=0,
+        truncated_bytes=0,
+        sent_at=now if host.online else None,
+        started_at=None,
+        finished_at=None,
+        cancel_requested_at=None,
+        late=False,
+        kill_incomplete=False,
+    )
+
+
+def count(rows: list[CommandHost]) -> Counts:
+    counts = dict.fromkeys(CommandHostStatus, 0)
+    for row in rows:
+        counts[row.status] += 1
+    return Counts(total=len(rows), **{status.value: count for status, count in counts.items()})
+
+
+def limited(chunks: list[OutputChunk], limit: int) -> list[OutputChunk]:
+    taken, size = [], 0
+    for chunk in chunks:
+        taken.append(chunk)
+        size += len(chunk.data)
+        if size >= limit:
+            break
+    return taken

@@ -1,0 +1,66 @@
+"""The door of the fake operator: join tokens, and the audit of who did what."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from tests.support.fake_core import ACTOR, page
+from tests.support.fake_hosts import FakeHosts
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.host import Host
+from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.window import Page, Window
+
+PIN = "pinpinpin-PINPINPIN_pinpinpinPINPINPIN01234"
+
+
+class FakeSecurity(FakeHosts):
+    """Tokens are numbered, and the audit is a list."""
+
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        super().__init__(now)
+        self.security = "insecure"
+        self.tokens: list[tuple[TokenSpec, NewToken]] = []
+        self.audit: list[AuditEntry] = []
+
+    def record(
+        self,
+        action: str,
+        *,
+        actor: str = ACTOR,
+        task_id: int = 0,
+        host: Host | None = None,
+        **detail: str,
+    ) -> None:
+        """Writes into the audit."""
+        host_id, name = (host.host_id, host.name) if host else ("", "")
+        number = len(self.audit) + 1
+        self.audit.append(
+            AuditEntry(number, self.now(), actor, action, task_id, host_id, name, detail)
+        )
+
+    # The Protocol.
+
+    async def create_token(self, spec: TokenSpec) -> NewToken:
+        self._check("create_token")
+        spec.check()
+        if self.security == "insecure":
+            raise IllegalMoveError("This manager runs with --insecure: agents need no token.")
+        secret = f"{len(self.tokens) + 1:0>32}"
+        token = NewToken(f"tm1.{PIN}.{secret}", self.now() + spec.ttl)
+        self.tokens.append((spec, token))
+        self.record("create_token", ttl=format_duration(spec.ttl), uses=str(spec.uses))
+        return token
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        self._check("list_audit")
+        text = window.text.lower()
+        entries = [entry for entry in reversed(self.audit) if text in _words(entry)]
+        return page(entries, window, len(self.audit))
+
+
+def _words(entry: AuditEntry) -> str:
+    detail = " ".join(f"{key} {value}" for key, value in entry.detail.items())
+    task = f"#{entry.task_id}" if entry.task_id else ""
+    return f"{entry.actor} {entry.action} {entry.host} {task} {detail}".lower()

@@ -1,0 +1,281 @@
+"""The tasks of the fake operator, their command hosts and their output."""
+
+import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from tests.support.fake_core import ACTOR, page
+from tests.support.fake_hosts import FakeHosts
+from tests.support.fake_rows import FAULTS, ORDER, FakeTask, count, limited, waiting_row
+from tests.support.fake_target import fold, resolve
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.task import (
+    Command,
+    CommandHost,
+    Counts,
+    Progress,
+    Task,
+    TaskDetail,
+    command_status,
+    ended_task_status,
+    estimate_remaining,
+)
+from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
+from tui_manager.domain.window import Page, Window
+from tui_manager.operator.api import OutputChunk, TargetPreview
+
+
+class FakeTasks(FakeHosts):
+    """Tasks by number."""
+
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        super().__init__(now)
+        self.tasks: dict[int, FakeTask] = {}
+        self._position = 0
+
+    def emit(self, execution_id: str, data: bytes, stream: Stream = Stream.STDOUT) -> None:
+        """Appends output of a command host, which implies that it runs."""
+        task = self.task_of(execution_id)
+        row = task.rows[execution_id]
+        if row.status is CommandHostStatus.PENDING:
+            self.apply(execution_id, Operation.START)
+            row = task.rows[execution_id]
+        offset = row.stdout_bytes if stream is Stream.STDOUT else row.stderr_bytes
+        self._position += 1
+        task.output.append(
+            OutputChunk(
+                self._position, execution_id, row.host, row.command, stream, offset, data, 0
+            )
+        )
+        if stream is Stream.STDOUT:
+            row = replace(row, stdout_bytes=offset + len(data))
+        else:
+            row = replace(row, stderr_bytes=offset + len(data))
+        task.rows[execution_id] = row
+        task.sorted_rows = None
+        self.publish(Changes(output=frozenset({row.task_id})))
+
+    def apply(
+        self,
+        execution_id: str,
+        operation: Operation,
+        reason: Reason = Reason.NONE,
+        *,
+        exit_code: int | None = None,
+        detail: str = "",
+        kill_incomplete: bool = False,
+    ) -> None:
+        """One move of a command host by the domain's table; not a move raises IllegalMoveError."""
+        task = self.task_of(execution_id)
+        row = task.rows[execution_id]
+        made = move(operation, row.status, row.reason)
+        if made is None or reason not in made.reasons:
+            raise IllegalMoveError(f"{operation} is no move from {row.status} {row.reason}.")
+        now = self.now()
+        ended = made.status.ended
+        task.rows[execution_id] = replace(
+            row,
+            status=made.status,
+            reason=reason,
+            exit_code=exit_code,
+            detail=detail,
+            late=made.late,
+            kill_incomplete=kill_incomplete,
+            started_at=row.started_at or (now if operation is not Operation.SKIP else None),
+            finished_at=now if ended else None,
+        )
+        self._recount(task)
+
+    def finish(self, execution_id: str, exit_code: int = 0) -> None:
+        """A result by exit code."""
+        if exit_code:
+            self.apply(execution_id, Operation.FAIL, Reason.EXIT_CODE, exit_code=exit_code)
+        else:
+            self.apply(execution_id, Operation.COMPLETE, exit_code=0)
+
+    def execution(self, task_id: int, host: str, command: int = 0) -> str:
+        """The execution_id of a command host."""
+        return f"{task_id}/{command}/{host}"
+
+    def task_of(self, execution_id: str) -> FakeTask:
+        """The task that a command host belongs to."""
+        return self._task(int(execution_id.split("/")[0]))
+
+    # The Protocol.
+
+    async def list_tasks(self, window: Window) -> Page[Task]:
+        self._check("list_tasks")
+        tasks = [self.tasks[task_id].row for task_id in sorted(self.tasks, reverse=True)]
+        text = window.text.lower()
+        if text:
+            tasks = [t for t in tasks if text in f"{t.task_id} {t.name} {t.target}".lower()]
+        if window.faults_only:
+            tasks = [t for t in tasks if t.counts.faults]
+        return page(tasks, window, len(self.tasks))
+
+    async def get_task(self, task_id: int) -> TaskDetail:
+        self._check("get_task")
+        task = self._task(task_id)
+        commands = []
+        for index, spec in enumerate(task.spec.commands):
+            counts = count([row for row in task.rows.values() if row.command == index])
+            status = command_status(
+                counts,
+                started=task.row.started_at is not None,
+                canceled=task.row.cancel_requested_at is not None,
+            )
+            commands.append(Command(index, spec, status, counts))
+        return TaskDetail(task.row, tuple(commands))
+
+    async def get_task_status(self, task_id: int) -> TaskStatus:
+        self._check("get_task_status")
+        return self._task(task_id).row.status
+
+    async def get_task_progress(self, task_id: int) -> Progress:
+        self._check("get_task_progress")
+        row = self._task(task_id).row
+        elapsed = (row.finished_at or self.now()) - row.started_at if row.started_at else None
+        return Progress(
+            task_id=task_id,
+            status=row.status,
+            counts=row.counts,
+            commands=(),
+            fraction=row.counts.ended / row.counts.total if row.counts.total else 0.0,
+            elapsed=elapsed,
+            remaining=estimate_remaining(row.counts, elapsed) if elapsed is not None else None,
+        )
+
+    async def list_command_hosts(
+        self, task_id: int, window: Window, command: int | None = None
+    ) -> Page[CommandHost]:
+        self._check("list_command_hosts")
+        task = self._task(task_id)
+        if task.sorted_rows is None:
+            task.sorted_rows = sorted(
+                task.rows.values(), key=lambda row: (ORDER[row.status], row.command, row.host)
+            )
+        rows = task.sorted_rows
+        if command is not None:
+            rows = [row for row in rows if row.command == command]
+        if window.text:
+            text = window.text.lower()
+            rows = [row for row in rows if text in f"{row.host} {row.status} {row.reason}".lower()]
+        if window.faults_only:
+            rows = [row for row in rows if row.status in FAULTS]
+        if window.sort == "host":
+            rows = sorted(rows, key=lambda row: (row.command, row.host))
+        return page(rows, window, len(task.rows))
+
+    async def preview_target(self, target: str) -> TargetPreview:
+        self._check("preview_target")
+        names = resolve(target, self.known)
+        offline = tuple(name for name in names if not self.hosts[name].online)
+        return TargetPreview(tuple(names), offline, fold(names))
+
+    async def create_task(self, spec: TaskSpec) -> int:
+        self._check("create_task")
+        spec.check()
+        task_id = max(self.tasks, default=0) + 1
+        row = Task(
+            task_id=task_id,
+            name=spec.shown_name,
+            description=spec.description,
+            target=spec.target,
+            status=TaskStatus.PENDING,
+            counts=Counts(),
+            host_count=0,
+            created_by=spec.created_by or ACTOR,
+            created_at=self.now(),
+            started_at=None,
+            finished_at=None,
+            cancel_requested_at=None,
+        )
+        self.tasks[task_id] = FakeTask(row, spec)
+        self.record("create_task", task_id=task_id)
+        self._touched(task_id)
+        return task_id
+
+    async def start_task(self, task_id: int) -> None:
+        self._check("start_task")
+        task = self._task(task_id)
+        self._guard(task, TaskOperation.START)
+        names = resolve(task.spec.target, self.known)
+        for index in range(len(task.spec.commands)):
+            for name in names:
+                row = waiting_row(task_id, index, self.hosts[name], self.now())
+                task.rows[row.execution_id] = row
+        task.row = replace(
+            task.row, status=TaskStatus.RUNNING, started_at=self.now(), host_count=len(names)
+        )
+        self.record("start_task", task_id=task_id)
+        self._recount(task)
+
+    async def cancel_task(self, task_id: int) -> None:
+        self._check("cancel_task")
+        task = self._task(task_id)
+        self._guard(task, TaskOperation.CANCEL)
+        task.row = replace(task.row, cancel_requested_at=self.now())
+        self.record("cancel_task", task_id=task_id)
+        if task.row.status is TaskStatus.PENDING:
+            task.row = replace(task.row, status=TaskStatus.CANCELED, finished_at=self.now())
+        for execution_id, row in task.rows.items():
+            if not row.status.ended:
+                task.rows[execution_id] = replace(row, cancel_requested_at=self.now())
+                if row.sent_at is None:
+                    self.apply(execution_id, Operation.CANCEL_UNSENT, Reason.CANCELED)
+        self._recount(task)
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> Sequence[OutputChunk]:
+        self._check("read_output")
+        chunks = [
+            chunk
+            for chunk in self.task_of(execution_id).output
+            if chunk.execution_id == execution_id
+            and chunk.stream is stream
+            and chunk.offset >= offset
+        ]
+        return limited(chunks, limit)
+
+    async def follow_output(
+        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
+    ) -> Sequence[OutputChunk]:
+        self._check("follow_output")
+        task = self._task(task_id)
+        start = bisect.bisect_right(task.output, max(after, 0), key=lambda chunk: chunk.position)
+        chunks = task.output[start:]
+        if host_id:
+            chunks = [chunk for chunk in chunks if f"host-{chunk.host}" == host_id]
+        return limited(chunks[after:] if after < 0 else chunks, limit)
+
+    # How it keeps its word.
+
+    def _task(self, task_id: int) -> FakeTask:
+        if task_id not in self.tasks:
+            raise NotFoundError(f"There is no task {task_id}.")
+        return self.tasks[task_id]
+
+    def _guard(self, task: FakeTask, operation: TaskOperation) -> None:
+        if (operation, task.row.status) not in TASK_TRANSITIONS:
+            raise IllegalMoveError(
+                f"Task {task.row.task_id} is {task.row.status}: it cannot {operation}."
+            )
+
+    def _recount(self, task: FakeTask) -> None:
+        task.sorted_rows = None
+        counts = count(list(task.rows.values()))
+        canceled = task.row.cancel_requested_at is not None
+        ended = ended_task_status(counts, canceled=canceled) if task.rows else None
+        task.row = replace(task.row, counts=counts)
+        if ended is not None:
+            at = task.row.finished_at or self.now()
+            task.row = replace(task.row, status=ended, finished_at=at)
+        self._touched(task.row.task_id)
+
+    def _touched(self, task_id: int) -> None:
+        self.publish(Changes(tasks=frozenset({task_id}), manager=True))
