@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tui_manager.cli.arguments import PROGRAM, parse
+from tui_manager.cli.arguments import parse
 from tui_manager.cli.config import Configuration, config_path, load
+from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
 
 NOT_COMPLETED = 1

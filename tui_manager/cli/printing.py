@@ -9,7 +9,7 @@ from typing import TextIO
 
 from rich.cells import cell_len, set_cell_size
 
-from tui_manager.cli.arguments import PROGRAM
+from tui_manager.cli.options.parser import PROGRAM
 
 Cleaner = Callable[[str], str]
 _GAP = "  "

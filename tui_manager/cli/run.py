@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 
-from tui_manager.cli.arguments import PROGRAM, RUN_FORM
 from tui_manager.cli.collect import Collector, Gathered, LiveLines, Whole
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.cli.printing import note, write
 from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.cli.summary import count_words

@@ -1,0 +1,76 @@
+"""The options of `run`."""
+
+import argparse
+
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
+from tui_manager.domain.duration import DURATION_FORMS, format_duration
+from tui_manager.domain.spec import TIMEOUT_DEFAULT
+
+RUN_FORM = "run TARGET [options] -- COMMAND"
+_TARGET_HELP = (
+    "host names web[01-20],db1, globs 'web*', labels env=prod or role!=db, groups @web, or @all; "
+    "',' joins, '&' intersects, a leading '!' takes away"
+)
+EXIT_CODES = (
+    "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager to talk to; "
+    "130 left with ctrl-c; 141 whoever read the output has left"
+)
+
+
+def add_run_options(run: argparse.ArgumentParser) -> None:
+    """What is to run, where, how, and in which form its output is wanted."""
+    run.usage = (
+        f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
+        "                       [--cwd DIR] [--timeout S] [--offline fail|wait]\n"
+        "                       [--delivery-timeout S] [--state-dir D]\n"
+        "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
+    )
+    run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
+    run.add_argument("--name", metavar="N", default="", help="what people call the task")
+    run.add_argument("--description", metavar="D", default="", help="what it is for")
+    for option, text in (
+        ("param", "a parameter: reaches the command as an environment variable of that name, and "
+         "is shown with the task"),
+        ("env", "a further environment variable"),
+    ):  # fmt: skip
+        run.add_argument(f"--{option}", metavar="K=V", action="append", default=[], help=text)
+    run.add_argument(
+        "--cwd", metavar="DIR", default="", help="folder to run in (default the agent's home)"
+    )
+    run.add_argument(
+        "--timeout",
+        metavar="S",
+        default=format_duration(TIMEOUT_DEFAULT),
+        help=f"after which the command is killed, 1s to 7d: {DURATION_FORMS} (default %(default)s)",
+    )
+    run.add_argument(
+        "--offline",
+        type=Offline,
+        choices=tuple(Offline),
+        metavar="|".join(Offline),
+        default=Offline.FAIL,
+        help="what becomes of a host that is offline: it fails at once, or the task waits for it "
+        "(default %(default)s)",
+    )
+    run.add_argument(
+        "--delivery-timeout",
+        metavar="S",
+        help="with --offline wait, how long a host may take to begin a command whose turn has "
+        f"come, 1s to 30d (default {format_duration(DELIVERY_TIMEOUT)})",
+    )
+    mode = run.add_mutually_exclusive_group()
+    for name, text in (
+        ("json", "print one JSON object when the task has ended"),
+        ("gather", "print identical outputs once, when the task has ended"),
+        ("detach", "print the task's id once it is started, and return"),
+        ("no-start", "print the id of a pending task, and return"),
+    ):
+        mode.add_argument(
+            f"--{name}", dest="mode", action="store_const", const=name, default="live", help=text
+        )
+    run.add_argument_group(
+        "COMMAND…",
+        "Shell text for /bin/sh -c, behind `--`. Several words are joined with spaces and the "
+        "host's shell reads the whole, as with ssh: quote it once, e.g. -- 'echo \"$HOME\"; date'.",
+    )
