@@ -19,8 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.served import Manager
 from bench.soak import tasks, verdict, verify
-from bench.soak.manager import Manager
 from bench.soak.samples import Sampler
 from tui_manager.storage.database import FILE
 

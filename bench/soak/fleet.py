@@ -9,9 +9,9 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from bench.soak.agent import Agent, Tally
+from bench.swarm.agent import Agent
+from bench.swarm.tally import Tally
 
 _FAULT_EVERY = (0.5, 3.0)  # seconds
 _STORM_EVERY = 40  # faults: then a quarter of the fleet is cut at once
@@ -45,7 +45,7 @@ async def _main(address: str, count: int, seed: int) -> None:
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
-    sys.stdout.write(json.dumps(asdict(tally)) + "\n")
+    sys.stdout.write(json.dumps(tally.counts()) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,23 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
-from bench.soak.manager import Manager
+from bench.served import Manager
+from bench.weight import Weight, weigh
 from tui_manager.domain.errors import ManagerError
 from tui_manager.operator.client import connect
 from tui_manager.storage.database import FILE
 
 _EVERY = 5.0  # seconds
-
-
-@dataclass(slots=True)
-class Weight:
-    """Of one process; bytes, and open file descriptors."""
-
-    rss: int
-    pss: int | None
-    descriptors: int
 
 
 @dataclass(slots=True)
@@ -58,19 +48,11 @@ class Sampler:
         return Sample(
             at=round(at, 1),
             life=life,
-            manager=_weigh(pid) if pid else None,
-            fleet=_weigh(self.fleet_pid),
+            manager=weigh(pid) if pid else None,
+            fleet=weigh(self.fleet_pid),
             database_bytes=database.stat().st_size if database.exists() else 0,
             commit_seconds=await _commit_seconds(self.manager.state_dir),
         )
-
-
-def _weigh(pid: int) -> Weight | None:
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        memory = process.memory_full_info()
-        return Weight(memory.rss, getattr(memory, "pss", None), process.num_fds())
-    return None
 
 
 async def _commit_seconds(state_dir: Path) -> float | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from bench.soak.work import some_work
+from bench.swarm.work import some_work
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, ManagerError, UnreachableError
 from tui_manager.domain.spec import CommandSpec, TaskSpec

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.soak.chart import Line, Panel, draw
+from bench.chart import Line, Panel, draw
 from bench.soak.flat import slope
-from bench.soak.samples import Sample, Weight
+from bench.soak.samples import Sample
+from bench.weight import MIB, Weight
 
-MIB = 1 << 20
 MEMORY_BOUND = 1.0  # MiB a minute
 DESCRIPTOR_BOUND = 1.0  # a minute
 _WARM_UP = 120.0  # seconds
@@ -31,7 +31,7 @@ class Slope:
 
 
 def _memory(weight: Weight) -> float:
-    return (weight.rss if weight.pss is None else weight.pss) / MIB
+    return weight.memory / MIB
 
 
 def _descriptors(weight: Weight) -> float:

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from bench.soak.work import output, parse
+from bench.swarm.work import output, parse
 from tui_manager.storage.check import check_database
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.read_only import read_only
@@ -36,8 +36,8 @@ def _wrong_results(tx: Transaction, chance: random.Random) -> list[str]:
     wrong = []
     rows = tx.execute(_ENDED_BY_ITSELF).fetchall()
     for row in rows:
-        work = parse(row["text"])
-        if (row["stdout_bytes"], row["exit_code"]) != (work.size, work.code):
+        expected = parse(row["text"]).outcome(row["execution_id"])
+        if (row["stdout_bytes"], row["exit_code"]) != (expected.size, expected.code):
             wrong.append(
                 f"{row['execution_id']}: {row['stdout_bytes']} bytes, exit code "
                 f"{row['exit_code']}, of {row['text']}"

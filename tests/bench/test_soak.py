@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.chart import Line, Panel, draw
 from bench.soak import verify
-from bench.soak.agent import Agent, Tally
-from bench.soak.chart import Line, Panel, draw
 from bench.soak.flat import slope
-from bench.soak.samples import Sample, Weight
-from bench.soak.verdict import MIB, picture, slopes
-from bench.soak.work import Work, output, parse
+from bench.soak.samples import Sample
+from bench.soak.verdict import picture, slopes
+from bench.swarm.agent import Agent
+from bench.swarm.tally import Tally
+from bench.swarm.work import Work, output, parse
+from bench.weight import MIB, Weight
 from tests.support.waiting import wait_until
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
@@ -69,7 +71,7 @@ def test_work_survives_its_text() -> None:
     work = Work(40, 0.25, 3)
     assert parse(work.text) == work
     assert len(output("abc", 10)) == 10
-    with pytest.raises(ValueError, match="not a command of the soak"):
+    with pytest.raises(ValueError, match="not a command for emulated agents"):
         parse("rm -rf /")
 
 
