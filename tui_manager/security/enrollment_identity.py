@@ -1,0 +1,74 @@
+"""What the enrolment port shows of itself. A host that has nothing but a join token knows it by the
+hash of its key, so the key stays the same as long as the state folder."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from tui_manager.security.certificates import (
+    FOR_SERVERS,
+    Issuer,
+    common_name,
+    is_of_key,
+    key_id,
+    leaf_certificate,
+    to_pem,
+)
+from tui_manager.security.keys import PrivateKey, key_hash, key_pem, load_or_make_key, pin
+from tui_manager.security.lifetimes import ENROLLMENT_LIFETIME
+from tui_manager.security.own_certificate import OwnCertificate
+
+ENROLLMENT_NAME = "enroll.tui-manager.internal"
+_KEY, _CERTIFICATE = "enrollment.key", "enrollment.pem"
+
+
+class EnrollmentIdentity:
+    """A key in `folder`, and a certificate that it has signed itself.
+
+    Raises:
+        StorageError: the files cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+        self._key = load_or_make_key(folder / _KEY)
+        self._certificate = OwnCertificate(
+            folder / _CERTIFICATE,
+            now,
+            lambda: _self_signed(self._key, now()),
+            lambda found: is_of_key(found, self._key),
+        )
+
+    @property
+    def key_pem(self) -> bytes:
+        """The private key, PEM."""
+        return key_pem(self._key)
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """The certificate; it is its own root."""
+        return to_pem(self._certificate.certificate)
+
+    @property
+    def pin(self) -> str:
+        """The hash of the key, as join tokens carry it."""
+        return pin(key_hash(self._key.public_key()))
+
+    def renew_if_due(self) -> bool:
+        """Renews the certificate with the same key at two thirds of its time; True if so."""
+        return self._certificate.renew_if_due()
+
+
+def _self_signed(key: PrivateKey, now: datetime) -> x509.Certificate:
+    public_key, subject = key.public_key(), common_name(ENROLLMENT_NAME)
+    key_name = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id(public_key))
+    return leaf_certificate(
+        Issuer(subject, key, key_name),
+        subject,
+        public_key,
+        [x509.DNSName(ENROLLMENT_NAME)],
+        FOR_SERVERS,
+        now,
+        now + ENROLLMENT_LIFETIME,
+    )

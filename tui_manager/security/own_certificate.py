@@ -1,0 +1,71 @@
+"""A certificate that the manager makes for itself and keeps in a file. The key is what counts: the
+certificate is made again whenever it is due, gone, damaged or says something else."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.security.certificates import to_pem
+from tui_manager.security.lifetimes import is_due
+from tui_manager.security.private_files import read_file, write_private
+
+log = logging.getLogger(__name__)
+
+
+class OwnCertificate:
+    """The certificate in `path`.
+
+    Args:
+        make: makes a new one, for now.
+        fits: whether an old one says what a new one would.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        now: Callable[[], datetime],
+        make: Callable[[], x509.Certificate],
+        fits: Callable[[x509.Certificate], bool],
+    ) -> None:
+        self._path, self._now, self._make, self._fits = path, now, make, fits
+        found = self._read()
+        self.certificate = found or make()
+        if found is None:
+            write_private(path, to_pem(self.certificate))
+        self.renew_if_due()
+
+    def renew_if_due(self) -> bool:
+        """Makes a new certificate if it is time; True if so. One that cannot be written is used all
+        the same, until the program ends: a full disk must not shut the hosts out."""
+        old, now = self.certificate, self._now()
+        fits, begun = self._fits(old), now >= old.not_valid_before_utc
+        if fits and not is_due(old.not_valid_before_utc, old.not_valid_after_utc, now):
+            return False
+        made = self._make()
+        if fits and begun and made.not_valid_after_utc <= old.not_valid_after_utc:
+            return False  # the authority ends as well: another one would not last longer
+        self.certificate = made
+        log.info(
+            "certificate renewed",
+            extra={"file": self._path, "ends": self.certificate.not_valid_after_utc.isoformat()},
+        )
+        try:
+            write_private(self._path, to_pem(self.certificate))
+        except StorageError as error:
+            log.warning("a renewed certificate could not be kept", extra={"why": error})
+        return True
+
+    def _read(self) -> x509.Certificate | None:
+        found = read_file(self._path)
+        if found is None:
+            return None
+        try:
+            certificate = x509.load_pem_x509_certificate(found[0])
+            return certificate if self._fits(certificate) else None
+        except ValueError:
+            log.warning("a damaged certificate is made again", extra={"file": self._path})
+            return None
