@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tui_manager.domain.status import Admission, Reason, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.status import Reason, TaskStatus
 
 
 class Operation(StrEnum):
@@ -144,4 +144,23 @@ TASK_TRANSITIONS: Mapping[tuple[TaskOperation, TaskStatus], frozenset[TaskStatus
     (TaskOperation.REOPEN, TaskStatus.FAILED): frozenset({TaskStatus.RUNNING}),
     (TaskOperation.CORRECT, TaskStatus.COMPLETED): frozenset({TaskStatus.FAILED}),
     (TaskOperation.CORRECT, TaskStatus.FAILED): frozenset({TaskStatus.COMPLETED}),
+}
+
+
+class AdmissionOperation(StrEnum):
+    """What can happen to a host."""
+
+    ADMIT = "admit"  # an operator says that it belongs, or its join token does
+    REJECT = "reject"  # an operator does not let it in
+    REVOKE = "revoke"  # an operator throws it out
+    PUT_BACK = "put_back"  # it says something else of itself than when it was approved
+
+
+# A host that was turned away never comes back: its key is known, and another key is another host.
+ADMISSION_TRANSITIONS: Mapping[tuple[AdmissionOperation, Admission], Admission] = {
+    (AdmissionOperation.ADMIT, Admission.PENDING): Admission.ADMITTED,
+    (AdmissionOperation.REJECT, Admission.PENDING): Admission.REJECTED,
+    (AdmissionOperation.REVOKE, Admission.ADMITTED): Admission.REVOKED,
+    (AdmissionOperation.PUT_BACK, Admission.PENDING): Admission.PENDING,
+    (AdmissionOperation.PUT_BACK, Admission.ADMITTED): Admission.PENDING,
 }

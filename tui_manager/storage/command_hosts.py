@@ -76,6 +76,12 @@ def of_host(tx: Transaction, host: int, execution_id: str) -> Known | None:
     )
 
 
+def exists(tx: Transaction, execution_id: str) -> bool:
+    """Whether any host has this execution."""
+    found = tx.execute(_SQL["exists"], {"execution_id": execution_id}).fetchone()
+    return bool(found["some"])
+
+
 @dataclass(frozen=True, slots=True)
 class NewRow:
     """One command on one host of a task that starts."""

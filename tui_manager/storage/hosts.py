@@ -18,7 +18,17 @@ _SQL = load("hosts.sql")
 
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """What is stored of a host; `row_id` is what `command_hosts.host` holds."""
+    """What is stored of a host.
+
+    Attributes:
+        row_id: what `command_hosts.host` holds.
+        labels: the agent's and the bound ones.
+        key_hash: SHA-256 of its key; None: it is known without TLS.
+        fingerprint: of its key, in words.
+        bound_labels: of the token that it enrolled with; an agent cannot change these.
+        note: what is odd about it and should be known before it is approved.
+        token_id: of the join token that it enrolled with.
+    """
 
     row_id: int
     host_id: str
@@ -33,9 +43,16 @@ class HostRow:
     address: str
     capacity: int
     since: datetime | None
+    machine_id: str
+    key_hash: bytes | None
+    fingerprint: str
+    bound_labels: Mapping[str, str]
+    note: str
+    token_id: int | None
 
 
-def _row(row: sqlite3.Row) -> HostRow:
+def host_row(row: sqlite3.Row) -> HostRow:
+    """What a row of the table holds."""
     return HostRow(
         row_id=row["id"],
         host_id=row["host_id"],
@@ -50,24 +67,48 @@ def _row(row: sqlite3.Row) -> HostRow:
         address=row["address"],
         capacity=row["capacity"],
         since=to_datetime(row["since"]),
+        machine_id=row["machine_id"],
+        key_hash=row["key_hash"],
+        fingerprint=row["fingerprint"],
+        bound_labels=json.loads(row["bound_labels"]),
+        note=row["note"],
+        token_id=row["token_id"],
     )
 
 
 def all_hosts(tx: Transaction) -> list[HostRow]:
     """Every host."""
-    return [_row(row) for row in tx.execute(_SQL["all"])]
+    return [host_row(row) for row in tx.execute(_SQL["all"])]
 
 
 def by_host_id(tx: Transaction, host_id: str) -> HostRow | None:
     """One host."""
     row = tx.execute(_SQL["by_host_id"], {"host_id": host_id}).fetchone()
-    return row and _row(row)
+    return row and host_row(row)
 
 
-def by_name(tx: Transaction, name: str) -> HostRow | None:
-    """Whoever has this name and has not been turned away."""
-    row = tx.execute(_SQL["by_name"], {"name": name}).fetchone()
-    return row and _row(row)
+def by_key(tx: Transaction, key_hash: bytes) -> HostRow | None:
+    """Whoever has enrolled with this key, turned away or not."""
+    row = tx.execute(_SQL["by_key"], {"key_hash": key_hash}).fetchone()
+    return row and host_row(row)
+
+
+def by_name(tx: Transaction, name: str) -> list[HostRow]:
+    """Whoever has this name and has not been turned away: one who is admitted, who stands first,
+    and any number who are pending."""
+    return [host_row(row) for row in tx.execute(_SQL["by_name"], {"name": name})]
+
+
+def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
+    """Whoever says that it is this machine and has not been turned away; nobody has no id."""
+    if not machine_id:
+        return []
+    return [host_row(row) for row in tx.execute(_SQL["by_machine"], {"machine_id": machine_id})]
+
+
+def admission(tx: Transaction, row_id: int) -> Admission:
+    """Where the host of a row stands now."""
+    return Admission(tx.execute(_SQL["admission"], {"row_id": row_id}).fetchone()["admission"])
 
 
 def insert(tx: Transaction, host_id: str, name: str, admission: Admission, now: int) -> None:
@@ -76,12 +117,23 @@ def insert(tx: Transaction, host_id: str, name: str, admission: Admission, now: 
     tx.execute(_SQL["insert"], values)
 
 
-def open_session(tx: Transaction, host_id: str, greeting: Greeting, now: int) -> HostRow:
-    """Stores what an agent said of itself, with the generation of its new session."""
+def packed(labels: Mapping[str, str], bound: Mapping[str, str]) -> str:
+    """Labels as the table holds them; the bound ones win."""
+    return json.dumps(dict(sorted({**labels, **bound}.items())))
+
+
+def open_session(
+    tx: Transaction, host_id: str, greeting: Greeting, now: int, bound: Mapping[str, str]
+) -> HostRow:
+    """Stores what an agent said of itself, with the generation of its new session.
+
+    Args:
+        bound: labels that it cannot change.
+    """
     values = {
         "host_id": host_id,
         "name": greeting.name,
-        "labels": json.dumps(dict(sorted(greeting.labels.items()))),
+        "labels": packed(greeting.labels, bound),
         "journal_id": greeting.journal_id,
         "machine_id": greeting.machine_id,
         "boot_id": greeting.boot_id,
@@ -93,7 +145,7 @@ def open_session(tx: Transaction, host_id: str, greeting: Greeting, now: int) ->
         "capacity": greeting.capacity,
         "now": now,
     }
-    return _row(tx.execute(_SQL["open_session"], values).fetchall()[0])
+    return host_row(tx.execute(_SQL["open_session"], values).fetchall()[0])
 
 
 def close_session(tx: Transaction, host_id: str, generation: int, now: int) -> None:

@@ -34,6 +34,11 @@ def unsent_of_host(tx: Transaction, host: int) -> list[Waiting]:
     return _waiting(tx.execute(_SQL["unsent_of_host"], {"host": host}))
 
 
+def unsent_of_turned_away(tx: Transaction, host: int) -> list[Waiting]:
+    """What waits to be sent to a host, whatever its delivery timeout."""
+    return _waiting(tx.execute(_SQL["unsent_of_turned_away"], {"host": host}))
+
+
 def undelivered(tx: Transaction, now: int) -> list[Waiting]:
     """What has waited past its delivery timeout."""
     return _waiting(tx.execute(_SQL["undelivered"], {"now": now}))

@@ -12,6 +12,10 @@ SELECT id, task_id, command_id, position, host, status, reason, stdout_bytes, st
        output_limit
 FROM command_hosts WHERE execution_id = :execution_id AND host = :host;
 
+-- name: exists
+-- Whether an execution is any host's.
+SELECT EXISTS (SELECT 1 FROM command_hosts WHERE execution_id = :execution_id) AS some;
+
 -- name: start
 -- Guard of START: the agent says that it runs. A canceled task stays canceled, and so what was lost
 -- of it opens nothing again: the agent is told to end it, and its result replaces the guess.

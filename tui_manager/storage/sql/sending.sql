@@ -9,11 +9,12 @@ SELECT EXISTS (SELECT 1 FROM command_hosts
 WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL) AS some;
 
 -- name: to_send
--- What may be sent to a host now, in order.
+-- What may be sent to a host now, in order; nothing to one that is not admitted.
 SELECT ch.id, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before
 FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
 WHERE ch.host = :host AND ch.status = 'pending' AND ch.ready = 1 AND ch.sent_at IS NULL
   AND t.status = 'running' AND (ch.deliver_before IS NULL OR ch.deliver_before > :now)
+  AND EXISTS (SELECT 1 FROM hosts WHERE id = :host AND admission = 'admitted')
 ORDER BY ch.id LIMIT :room;
 
 -- name: unsent_of_host
@@ -21,6 +22,11 @@ ORDER BY ch.id LIMIT :room;
 SELECT id, task_id, host, position FROM command_hosts
 WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL
   AND deliver_before IS NULL;
+
+-- name: unsent_of_turned_away
+-- What waits for a host that will never be sent anything again.
+SELECT id, task_id, host, position FROM command_hosts
+WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL;
 
 -- name: undelivered
 -- What was not sent within its delivery timeout, whatever became of its host.

@@ -1,0 +1,43 @@
+-- name: named
+-- Every host of this name.
+SELECT * FROM hosts WHERE name = :name ORDER BY id;
+
+-- name: in_admission
+-- Every host that stands so.
+SELECT * FROM hosts WHERE admission = :admission ORDER BY id;
+
+-- name: enroll
+-- A key that was never seen before.
+INSERT INTO hosts (host_id, name, labels, bound_labels, admission, machine_id, hostname, os, arch,
+    agent_version, address, key_hash, fingerprint, note, token_id, first_seen, since)
+VALUES (:host_id, :name, :labels, :bound_labels, :admission, :machine_id, :hostname, :os, :arch,
+    :agent_version, :address, :key_hash, :fingerprint, :note, :token_id, :now, :now)
+RETURNING *;
+
+-- name: enroll_again
+-- A known key: what its agent says of itself, which keeps no empty machine id.
+UPDATE hosts SET name = :name, labels = :labels, hostname = :hostname, os = :os, arch = :arch,
+    machine_id = coalesce(nullif(:machine_id, ''), machine_id), agent_version = :agent_version,
+    address = :address
+WHERE host_id = :host_id
+RETURNING *;
+
+-- name: admit
+-- Guard of ADMIT: an operator, or the token, says that it belongs.
+UPDATE hosts SET admission = 'admitted', note = '' WHERE host_id = :host_id
+    AND admission IN ('pending') RETURNING *;
+
+-- name: reject
+-- Guard of REJECT: it is not let in.
+UPDATE hosts SET admission = 'rejected' WHERE host_id = :host_id
+    AND admission IN ('pending') RETURNING *;
+
+-- name: revoke
+-- Guard of REVOKE: it belonged, and is thrown out for good.
+UPDATE hosts SET admission = 'revoked' WHERE host_id = :host_id
+    AND admission IN ('admitted') RETURNING *;
+
+-- name: put_back
+-- Guard of PUT_BACK: it says something else of itself than when it was approved.
+UPDATE hosts SET admission = 'pending', note = :note WHERE host_id = :host_id
+    AND admission IN ('pending', 'admitted') RETURNING *;
