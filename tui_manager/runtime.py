@@ -22,6 +22,7 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.hosts import HostService
 from tui_manager.service.limits import Limits
+from tui_manager.service.offences import Offences
 from tui_manager.service.receiving import ReportService
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
@@ -61,6 +62,7 @@ class _Parts:
     silence: Silence
     hosts: HostService
     receiving: ReportService
+    offences: Offences
     tasks: TaskService
     clock: Clock
     limits: Limits
@@ -85,10 +87,11 @@ async def _assemble(
     with_work = await database.read(command_hosts.hosts_with_work)
     directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
     dispatch = Dispatch(database, sessions, directory, feed, statistics, clock, limits)
+    offences = Offences(database, feed, statistics, clock)
     host_service = HostService(
-        manager_id, database, directory, dispatch, feed, statistics, clock, limits
+        manager_id, database, directory, dispatch, feed, statistics, clock, limits, offences
     )
-    receiving = ReportService(database, directory, dispatch, feed, statistics, clock)
+    receiving = ReportService(database, directory, dispatch, feed, statistics, clock, offences)
     task_service = TaskService(
         database, sessions, directory, dispatch, receiving, feed, clock, limits
     )
@@ -108,6 +111,7 @@ async def _assemble(
         silence=Silence(database, directory, feed, clock, limits),
         hosts=host_service,
         receiving=receiving,
+        offences=offences,
         tasks=task_service,
         clock=clock,
         limits=limits,
@@ -166,6 +170,7 @@ async def _background(parts: _Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.dispatch.run(), name="dispatch"),
         asyncio.create_task(parts.silence.run(), name="silence"),
         asyncio.create_task(parts.statistics.run(), name="statistics"),
+        asyncio.create_task(parts.offences.audit.run(), name="audit"),
     ]
     for task in running:
         task.add_done_callback(ended)

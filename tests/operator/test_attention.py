@@ -9,7 +9,7 @@ from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.errors import RefusedError
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.operator.attention import HostCounts, attention
-from tui_manager.service.refusals import KEPT
+from tui_manager.service.recent import KEPT
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
 
 
 def _attention(parts: Parts) -> tuple[str, ...]:
-    return attention(parts.statistics, HostCounts(0, 0, 0), parts.directory, parts.hosts.refusals)
+    return attention(parts.statistics, HostCounts(0, 0, 0), parts.directory, parts.offences)
 
 
 async def test_executions_that_the_database_does_not_know_are_counted(parts: Parts) -> None:
@@ -83,7 +83,7 @@ async def test_refusals_are_bounded_and_the_newest_come_first(parts: Parts) -> N
     newest, *_, rest = _attention(parts)
     assert f"web{KEPT + 4} " in newest
     assert rest == f"Agents that say they are {KEPT - 5} other hosts were refused too."
-    assert len(parts.hosts.refusals.recent()) == KEPT
+    assert len(parts.offences.refusals.newest()) == KEPT
 
 
 async def test_a_name_that_is_no_name_is_not_shown(parts: Parts) -> None:

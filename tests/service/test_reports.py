@@ -98,7 +98,7 @@ async def test_a_host_speaks_only_of_its_own_executions(parts: Parts) -> None:
     outcome = await parts.report(
         other.host_id, _piece(execution_id, 0, b"lies"), result(execution_id)
     )
-    assert (outcome.unknown, outcome.acknowledged) == ({execution_id}, [])
+    assert (outcome.foreign, outcome.unknown, outcome.acknowledged) == ({execution_id}, set(), [])
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
     assert await _stdout(parts, execution_id) == b""
 

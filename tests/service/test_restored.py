@@ -40,7 +40,7 @@ async def test_what_the_agent_holds_is_not_sent_again_and_can_be_lost(
     host_id, execution_id, task_id = await _sent_after_a_backup(tmp_path)
     async with manager_parts(tmp_path) as parts:
         held = (Held(execution_id, state),)
-        back = await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held))
+        back = await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held), None)
         parts.hosts.session_ready(host_id)
         assert await parts.send() == []
         await parts.hosts.close_session(host_id, back.generation, "test")
@@ -53,7 +53,7 @@ async def test_its_result_is_taken(tmp_path: Path) -> None:
     host_id, execution_id, task_id = await _sent_after_a_backup(tmp_path, "first", "second")
     async with manager_parts(tmp_path) as parts:
         held = (Held(execution_id, HeldState.ENDED, has_result=True),)
-        await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held))
+        await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held), None)
         await parts.report(host_id, result(execution_id))
         assert await _look(parts, task_id) == (CommandHostStatus.COMPLETED, Reason.NONE)
         assert [run.text for _, run in await parts.send()] == ["second"]

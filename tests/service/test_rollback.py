@@ -81,12 +81,12 @@ async def _begin(parts: Parts, host_id: str, execution_id: str) -> None:
 
 
 async def _register(parts: Parts, _host_id: str, _execution_id: str) -> None:
-    await parts.hosts.open_session(greeting("web02"))
+    await parts.hosts.open_session(greeting("web02"), None)
 
 
 async def _resume(parts: Parts, host_id: str, execution_id: str) -> None:
     held = (Held(execution_id, HeldState.RUNNING),)
-    await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held))
+    await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held), None)
 
 
 async def _lose(parts: Parts, host_id: str, _execution_id: str) -> None:

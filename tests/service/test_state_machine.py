@@ -92,7 +92,7 @@ class TaskMachine(RuleBasedStateMachine):
             held=held,
             journal_id=journal or f"journal-{name}",
         )
-        opened = self._loop.run_until_complete(self.parts.hosts.open_session(hello))
+        opened = self._loop.run_until_complete(self.parts.hosts.open_session(hello, None))
         self._sessions[name], self._host_ids[name] = opened, opened.host_id
         self.parts.hosts.session_ready(opened.host_id)
 

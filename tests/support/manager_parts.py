@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.support.enrolled_hosts import NotingAuthority, RecordingDoor, enrollment, peer
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import (
     ExecutionReport,
@@ -21,18 +23,22 @@ from tui_manager.domain.report import (
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
+from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import Window
+from tui_manager.service.admission import AdmissionService
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.enrollment import Enrolled, EnrollmentService, TokenDoor
 from tui_manager.service.hosts import HostService, OpenedSession
 from tui_manager.service.limits import Limits
+from tui_manager.service.offences import Offences
 from tui_manager.service.receiving import ReportService
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
-from tui_manager.storage import hosts, meta
+from tui_manager.storage import audit, hosts, meta
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import FILE, Database, open_database
 
@@ -89,14 +95,44 @@ class Parts:
     hosts: HostService
     receiving: ReportService
     tasks: TaskService
+    admission: AdmissionService
+    enrollment: EnrollmentService
+    offences: Offences
+    door: RecordingDoor
+    authority: NotingAuthority
     statistics: Statistics
     feed: ChangeFeed
     clock: TurnedClock
     limits: Limits
 
     async def connect(self, name: str, **given: Any) -> OpenedSession:
-        """A host dials in."""
-        return await self.hosts.open_session(greeting(name, **given))
+        """A host dials in without TLS."""
+        return await self.hosts.open_session(greeting(name, **given), None)
+
+    async def token(self, **given: Any) -> str:
+        """The text of a new join token."""
+        return (await self.enrollment.create_token(TokenSpec(**given), "ana@pts/3")).text
+
+    async def enroll(self, name: str, *, auto_approve: bool = False, **given: Any) -> Enrolled:
+        """A host enrols with a token of its own."""
+        token = given.pop("token", "") or await self.token(auto_approve=auto_approve)
+        return await self.enrollment.enroll(enrollment(token, name, **given))
+
+    async def dial(self, host_id: str, name: str, *, key: str = "", **given: Any) -> OpenedSession:
+        """An enrolled host dials in with its certificate."""
+        hello = greeting(name, **given)
+        return await self.hosts.open_session(hello, peer(host_id, key or name))
+
+    async def member(self, name: str, **given: Any) -> OpenedSession:
+        """A host that has enrolled, was admitted and is connected."""
+        enrolled = await self.enroll(name, auto_approve=True, **given)
+        return await self.dial(enrolled.host_id, name)
+
+    async def audited(self, *actions: str) -> list[AuditEntry]:
+        """The audit, the oldest first: all of it, or only these actions."""
+        await self.offences.audit.write_due()
+        page = await self.database.read(lambda tx: audit.window(tx, Window(limit=1000)))
+        return [entry for entry in page.rows[::-1] if not actions or entry.action in actions]
 
     async def send(self) -> list[tuple[str, Run]]:
         """Lets the dispatch hand out everything that may go, and returns what it handed out."""
@@ -198,7 +234,9 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
         await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
         directory.load(await database.read(hosts.all_hosts), clock.monotonic())
         dispatch = Dispatch(database, dispatcher, directory, feed, statistics, clock, given)
-        receiving = ReportService(database, directory, dispatch, feed, statistics, clock)
+        offences = Offences(database, feed, statistics, clock)
+        receiving = ReportService(database, directory, dispatch, feed, statistics, clock, offences)
+        door, authority = RecordingDoor(), NotingAuthority()
         yield Parts(
             database=database,
             directory=directory,
@@ -206,12 +244,27 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
             dispatch=dispatch,
             silence=Silence(database, directory, feed, clock, given),
             hosts=HostService(
-                MANAGER_ID, database, directory, dispatch, feed, statistics, clock, given
+                MANAGER_ID, database, directory, dispatch, feed, statistics, clock, given, offences
             ),
             receiving=receiving,
             tasks=TaskService(
                 database, dispatcher, directory, dispatch, receiving, feed, clock, given
             ),
+            admission=AdmissionService(database, directory, dispatch, door, feed, clock),
+            enrollment=EnrollmentService(
+                database,
+                directory,
+                door,
+                authority,
+                TokenDoor("pin", lambda: None),
+                feed,
+                statistics,
+                clock,
+                offences,
+            ),
+            offences=offences,
+            door=door,
+            authority=authority,
             statistics=statistics,
             feed=feed,
             clock=turned,

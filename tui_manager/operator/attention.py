@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tui_manager.domain.status import Admission
 from tui_manager.service.directory import UNKNOWN_MAX, Directory
-from tui_manager.service.refusals import Refusals
+from tui_manager.service.offences import TOKENS_MAX, Offences
 from tui_manager.service.statistics import Statistics
 
 _NAMED = 5  # hosts or refusals that have a sentence of their own
+_BAD_TOKENS = 10  # in an hour: fewer are somebody's mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +22,53 @@ class HostCounts:
 
 
 def attention(
-    statistics: Statistics, hosts: HostCounts, directory: Directory, refusals: Refusals
+    statistics: Statistics, hosts: HostCounts, directory: Directory, offences: Offences
 ) -> tuple[str, ...]:
     """The sentences of the manager's status."""
     return (
         *_storage(statistics),
+        *_authority(statistics),
+        *_broken(offences),
         *_hosts(hosts),
-        *_refused(refusals),
+        *_odd(directory),
+        *_refused(offences),
+        *_bad_tokens(offences),
         *_unknown_executions(directory),
-        *_counted(statistics),
+        *_conflicts(statistics),
     )
 
 
 def _storage(statistics: Statistics) -> Iterator[str]:
     if statistics.storage_error:
         yield f"Results wait for the database: {statistics.storage_error}"
+
+
+def _authority(statistics: Statistics) -> Iterator[str]:
+    if statistics.authority_error:
+        yield f"No certificates can be issued: {statistics.authority_error}"
+
+
+def _broken(offences: Offences) -> Iterator[str]:
+    recent = offences.violations.newest()
+    for noted in recent[:_NAMED]:
+        who = noted.name or "An unknown agent"
+        times = "" if noted.times == 1 else f" {noted.times} times, lastly"
+        yield f"{who} broke the rules{times}: {noted.text}"
+    if len(recent) > _NAMED:
+        yield f"{len(recent) - _NAMED} other hosts broke the rules too; see the audit."
+
+
+def _odd(directory: Directory) -> Iterator[str]:
+    """Those that wait to be approved and are not what they seem."""
+    odd = [
+        entry.row
+        for entry in directory
+        if entry.row.admission is Admission.PENDING and entry.row.note
+    ]
+    for row in sorted(odd, key=lambda row: row.name)[:_NAMED]:
+        yield f"Look twice before you approve {row.name} ({row.fingerprint}): {row.note}"
+    if len(odd) > _NAMED:
+        yield f"{len(odd) - _NAMED} other hosts that wait have notes too."
 
 
 def _hosts(hosts: HostCounts) -> Iterator[str]:
@@ -46,12 +80,19 @@ def _hosts(hosts: HostCounts) -> Iterator[str]:
         yield f"{hosts.offline} hosts are offline."
 
 
-def _refused(refusals: Refusals) -> Iterator[str]:
-    recent = refusals.recent()
-    for name, why in recent[:_NAMED]:
-        yield f"An agent that says it is {name} was refused: {why}"
+def _refused(offences: Offences) -> Iterator[str]:
+    recent = offences.refusals.newest()
+    for noted in recent[:_NAMED]:
+        yield f"An agent that says it is {noted.name} was refused: {noted.text}"
     if len(recent) > _NAMED:
         yield f"Agents that say they are {len(recent) - _NAMED} other hosts were refused too."
+
+
+def _bad_tokens(offences: Offences) -> Iterator[str]:
+    count = offences.bad_tokens()
+    if count >= _BAD_TOKENS:
+        most = " or more" if count == TOKENS_MAX else ""
+        yield f"{count}{most} wrong join tokens were shown in the last hour; see the audit."
 
 
 def _unknown_executions(directory: Directory) -> Iterator[str]:
@@ -71,9 +112,7 @@ def _unknown_executions(directory: Directory) -> Iterator[str]:
         yield f"{len(holding) - _NAMED} other hosts hold executions that it does not know too."
 
 
-def _counted(statistics: Statistics) -> Iterator[str]:
-    counters = statistics.counters
-    if counters.conflicting_results:
-        yield f"{counters.conflicting_results} second, different results were ignored; see the log."
-    if counters.violations:
-        yield f"Agents broke the protocol {counters.violations} times; see the log."
+def _conflicts(statistics: Statistics) -> Iterator[str]:
+    count = statistics.counters.conflicting_results
+    if count:
+        yield f"{count} second, different results were ignored; see the log."

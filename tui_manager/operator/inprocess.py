@@ -103,7 +103,7 @@ class InProcessOperator:
                 self.statistics,
                 HostCounts(total - online, pending, recovering),
                 self.directory,
-                self.hosts.refusals,
+                self.hosts.offences,
             ),
             health=self.statistics.health,
             enroll_address=self.identity.enroll_address,

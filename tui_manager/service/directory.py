@@ -83,6 +83,8 @@ class Entry:
             capacity=row.capacity,
             vitals=self.vitals if self.online else None,
             cpu_history=tuple(self.cpu),
+            fingerprint=row.fingerprint,
+            note=row.note,
         )
 
 
@@ -148,6 +150,20 @@ class Directory:
         entry.row, entry.session = row, session
         entry.judged = entry.recovering = False
 
+    def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
+        """`row` is what is stored of a host now; one that was not here yet is offline.
+
+        Args:
+            monotonic: seconds.
+        """
+        entry = self._entries.get(row.host_id)
+        if entry is None:
+            self._add(Entry(row, monotonic, since=now))
+            return
+        if entry.row.name != row.name:
+            self._in_order = None
+        entry.row = row
+
     def closed(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
         """A session has ended; False when a newer one had taken its place already."""
         entry = self._entries.get(host_id)
@@ -206,6 +222,7 @@ def _passes(entry: Entry, text: str, faults_only: bool) -> bool:
     return (
         text in entry.row.name.casefold()
         or any(text in f"{key}={value}".casefold() for key, value in entry.row.labels.items())
+        or text in entry.row.fingerprint
         or text == entry.row.admission
         or text == ("online" if entry.online else "offline")
     )

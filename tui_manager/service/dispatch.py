@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.domain.status import Admission
 from tui_manager.service import moves
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
@@ -133,7 +134,7 @@ class Dispatch:
             return None
         room = self._dispatcher.room(host_id)
         row = entry.row
-        if not room:
+        if not room or row.admission is not Admission.ADMITTED:
             return None
         most = row.capacity + _AHEAD
         return _Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room, most)
@@ -159,9 +160,12 @@ class Dispatch:
         ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
         entry = self._directory.get(place.host_id)
         replaced = bool(entry and entry.session and entry.row.generation != place.generation)
+        admitted = bool(entry and entry.row.admission is Admission.ADMITTED)
         try:
             if self._closed or replaced:  # a newer session may be of another journal
                 raise AgentUnavailableError("The session for which it was claimed has ended.")
+            if not admitted:
+                raise AgentUnavailableError("The host is not admitted any more.")
             await self._dispatcher.send_command_to_agent(place.host_id, command.run)
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})

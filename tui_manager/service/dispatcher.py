@@ -2,7 +2,9 @@
 
 from typing import Protocol
 
+from tui_manager.domain.errors import Refusal
 from tui_manager.domain.report import Run
+from tui_manager.domain.status import Admission
 
 
 class TaskDispatcher(Protocol):
@@ -28,4 +30,17 @@ class TaskDispatcher(Protocol):
             AgentUnavailableError: the host has no session; the next one learns of the cancel when
                 it resumes.
         """
+        ...
+
+
+class SessionDoor(Protocol):
+    """Tells the session of a host what became of its admission. A host without a session is told
+    nothing: its next Hello is answered by what is stored."""
+
+    def tell_admission(self, host_id: str, admission: Admission) -> None:
+        """Sends the host's agent where it stands now."""
+        ...
+
+    def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
+        """Ends the host's session at once; `why` is a sentence for the host's owner."""
         ...

@@ -7,23 +7,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import (
-    InvalidInputError,
-    Refusal,
-    RefusedError,
-    StorageError,
-)
-from tui_manager.domain.host import Host, Vitals, check_labels, check_name
+from tui_manager.domain.errors import RefusedError, StorageError
+from tui_manager.domain.host import Host, Vitals
 from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Page, Window
+from tui_manager.security.peer import PeerCertificate
 from tui_manager.service import resume
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory, Entry, LiveSession
 from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.identification import Identification, ImpostorError
 from tui_manager.service.limits import Limits
-from tui_manager.service.refusals import Refusals
+from tui_manager.service.offences import Offences
+from tui_manager.service.returning import note_changes
 from tui_manager.service.statistics import Statistics
 from tui_manager.storage import audit, hosts
 from tui_manager.storage.connection import Transaction
@@ -31,7 +29,6 @@ from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
 
 log = logging.getLogger(__name__)
-_ALIVE = 2  # heartbeats within which a session was heard to count as alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,45 +62,45 @@ class HostService:
         statistics: Statistics,
         clock: Clock,
         limits: Limits,
+        offences: Offences,
     ) -> None:
-        self._manager_id = manager_id
         self._database = database
         self._directory = directory
         self._dispatch = dispatch
         self._feed = feed
         self._statistics = statistics
         self._clock = clock
-        self._limits = limits
-        self.refusals = Refusals(clock)
+        self._identification = Identification(manager_id, directory, clock, limits)
+        self.offences = offences
 
-    async def open_session(self, greeting: Greeting) -> OpenedSession:
-        """Takes in an agent that said who it is: registers an unknown host, resumes a known one.
+    async def open_session(
+        self, greeting: Greeting, identity: PeerCertificate | None
+    ) -> OpenedSession:
+        """Takes in an agent that said who it is: resumes a known host, registers an insecure one
+        that is unknown.
+
+        Args:
+            identity: what its certificate says; None: it came without TLS.
 
         Raises:
             RefusedError: its identity, name or labels stand against it; nothing was stored.
             StorageError: the database cannot be written now.
         """
         try:
-            self._check(greeting)
+            greeting = self._identification.check(greeting, identity)
             with self._arriving(greeting.host_id):
-                row, reconciled = await self._database.write(lambda tx: self._open(tx, greeting))
+                row, reconciled = await self._database.write(
+                    lambda tx: self._open(tx, greeting, identity)
+                )
         except RefusedError as error:
-            self._statistics.counters.refusals += 1
-            self.refusals.add(greeting.name, error)
-            self._feed.publish(Changes(manager=True))
-            log.warning(
-                "agent refused",
-                extra={
-                    "host": greeting.name[:64],
-                    "address": greeting.address,
-                    "reason": error.refusal,
-                    "error": str(error),
-                },
-            )
+            if isinstance(error, ImpostorError):
+                self.violation(error.host_id, str(error))
+            certified = identity.host_id if identity else ""
+            self.offences.refused(greeting.name, greeting.address, error, certified)
             raise
         session = LiveSession(row.generation, greeting.instance_id, self._clock.monotonic())
         session.does_not_know(reconciled.unknown)
-        self.refusals.forget(row.name)
+        self.offences.refusals.forget(row.name)
         self._directory.opened(row, session, self._clock.now())
         self._statistics.counters.connects += 1
         self._log_opened(row, reconciled)
@@ -130,75 +127,17 @@ class HostService:
         finally:
             entry.arriving -= 1
 
-    def _check(self, greeting: Greeting) -> None:
-        if greeting.manager_id and greeting.manager_id != self._manager_id:
-            raise RefusedError(
-                Refusal.WRONG_MANAGER,
-                f"This agent belongs to manager {greeting.manager_id[:36]}, and this is "
-                f"{self._manager_id}. Give the agent another --state-dir to serve this one too.",
-            )
-        try:
-            check_name(greeting.name)
-            check_labels(greeting.labels)
-        except InvalidInputError as error:
-            raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
-        if greeting.host_id:
-            self._refuse_duplicate(greeting.host_id, greeting)
-
-    def _refuse_duplicate(self, host_id: str, greeting: Greeting) -> None:
-        """A copied state folder makes two agents with one identity: the living one stays."""
-        entry = self._directory.get(host_id)
-        if entry is None or entry.session is None:
-            return
-        session = entry.session
-        heard = self._clock.monotonic() - session.heard_at
-        alive = session.busy or heard < _ALIVE * self._limits.heartbeat.total_seconds()
-        if session.instance_id != greeting.instance_id and alive:
-            raise RefusedError(
-                Refusal.DUPLICATE_IDENTITY,
-                f"Another agent is connected as {entry.row.name} with this same identity. "
-                "If its state folder was copied, give this one a new --state-dir and --name.",
-            )
-
-    def _open(self, tx: Transaction, greeting: Greeting) -> tuple[HostRow, resume.Reconciled]:
+    def _open(
+        self, tx: Transaction, greeting: Greeting, identity: PeerCertificate | None
+    ) -> tuple[HostRow, resume.Reconciled]:
         now = self._clock.stamp()
-        known = self._known(tx, greeting)
-        if known and known.admission in (Admission.REVOKED, Admission.REJECTED):
-            raise RefusedError(
-                Refusal(known.admission.value), f"The host {known.name} was {known.admission}."
-            )
-        self._refuse_taken_name(tx, greeting, known)
-        host_id = known.host_id if known else str(uuid.uuid4())
-        if not known:
-            hosts.insert(tx, host_id, greeting.name, Admission.ADMITTED, now)
-            audit.record(
-                tx, now, "manager", "admit_host", host_id=host_id, name=greeting.name, by="insecure"
-            )
-        row = hosts.open_session(tx, host_id, greeting, now)
+        known = self._identification.who(tx, greeting, identity)
+        if known:
+            note_changes(tx, known, greeting.name, greeting.machine_id, now)
+        host_id = known.host_id if known else _register(tx, greeting.name, now)
+        bound = known.bound_labels if known else {}
+        row = hosts.open_session(tx, host_id, greeting, now, bound)
         return row, resume.reconcile(tx, row.row_id, greeting.journal_id, greeting.held, now)
-
-    def _known(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
-        """The host that this agent is; one that never heard its first Welcome is known by the
-        journal that nobody else has."""
-        if greeting.host_id:
-            return hosts.by_host_id(tx, greeting.host_id)
-        owner = hosts.by_name(tx, greeting.name)
-        if not owner or not greeting.journal_id or owner.journal_id != greeting.journal_id:
-            return None
-        self._refuse_duplicate(owner.host_id, greeting)
-        return owner
-
-    def _refuse_taken_name(
-        self, tx: Transaction, greeting: Greeting, known: HostRow | None
-    ) -> None:
-        owner = hosts.by_name(tx, greeting.name)
-        if owner and (known is None or owner.host_id != known.host_id):
-            raise RefusedError(
-                Refusal.NAME_TAKEN,
-                f"Another host is known as {greeting.name} already (last seen from "
-                f"{owner.address or 'nowhere'}). Start this agent with another --name, or with "
-                "the --state-dir that it had before.",
-            )
 
     def _log_opened(self, row: HostRow, reconciled: resume.Reconciled) -> None:
         log.info(
@@ -219,6 +158,16 @@ class HostService:
         ):
             for execution_id in executions:
                 log.warning(what, extra={"host": row.name, "execution": execution_id})
+
+    def violation(self, host_id: str, what: str) -> None:
+        """A host broke the rules of the wire.
+
+        Args:
+            host_id: of the session, or of the certificate that was shown.
+            what: a sentence for the operator.
+        """
+        entry = self._directory.get(host_id)
+        self.offences.violated(host_id, entry.row.name if entry else "", what)
 
     def session_ready(self, host_id: str) -> None:
         """The session takes commands from now on."""
@@ -293,3 +242,11 @@ class HostService:
     def get(self, host_id: str) -> Entry | None:
         """One host, with its session."""
         return self._directory.get(host_id)
+
+
+def _register(tx: Transaction, name: str, now: int) -> str:
+    """Adds a host that came without TLS and was never seen; returns its host_id."""
+    host_id = str(uuid.uuid4())
+    hosts.insert(tx, host_id, name, Admission.ADMITTED, now)
+    audit.record(tx, now, "manager", "admit_host", host_id=host_id, host=name, by="insecure")
+    return host_id

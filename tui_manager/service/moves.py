@@ -4,6 +4,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import ended_task_status
 from tui_manager.storage import command_hosts, tasks
 from tui_manager.storage.connection import Transaction
+from tui_manager.storage.sending import Waiting
 
 
 def go_on(
@@ -14,6 +15,26 @@ def go_on(
         command_hosts.make_ready(tx, task_id, host, position + 1, now)
     else:
         command_hosts.skip(tx, task_id, host, position, Reason.EARLIER_FAILED, now)
+
+
+def give_up(tx: Transaction, host: int, waiting: list[Waiting], why: str, now: int) -> set[int]:
+    """Ends all that a host was sent and has not answered for, and `waiting`, which it was not sent.
+    Its tasks go on without it, and are still to be settled.
+
+    Args:
+        host: the host's row id.
+        why: the detail of what it was not sent.
+
+    Returns:
+        The task of each command host that moved.
+    """
+    moved = command_hosts.lose(tx, host, now)
+    for item in waiting:
+        if command_hosts.give_up_sending(tx, item.row_id, why, now):
+            moved.append((item.task_id, item.position))
+    for task_id, position in moved:
+        go_on(tx, task_id, host, position, CommandHostStatus.FAILED, now)
+    return {task_id for task_id, _ in moved}
 
 
 def settle(tx: Transaction, task_id: int, now: int) -> TaskStatus | None:

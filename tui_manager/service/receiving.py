@@ -11,6 +11,7 @@ from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.offences import Offences
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.whole import whole
 from tui_manager.storage.database import Database
@@ -31,6 +32,7 @@ class ReportService:
         feed: ChangeFeed,
         statistics: Statistics,
         clock: Clock,
+        offences: Offences,
     ) -> None:
         self._database = database
         self._directory = directory
@@ -38,12 +40,17 @@ class ReportService:
         self._feed = feed
         self._statistics = statistics
         self._clock = clock
+        self._offences = offences
 
     async def handle_report(self, host_id: str, report: ExecutionReport) -> reports.Outcome:
         """Stores what an agent reports, in one transaction, and waits while that cannot be done.
 
         Returns:
             What is now in the database for good, and what of the report could not be placed.
+
+        Raises:
+            NotFoundError: there is no such host.
+            RefusedError: the host was turned away meanwhile.
         """
         entry = self._directory.get(host_id)
         if entry is None:
@@ -66,6 +73,8 @@ class ReportService:
         self._directory.runs(host.host_id, outcome.running)
         self._count(outcome)
         self._log(host.name, outcome)
+        for what in outcome.violations():
+            self._offences.violated(host.host_id, host.name, what)
         changed, grown = frozenset(outcome.tasks), frozenset(outcome.output)
         self._feed.publish(Changes(hosts=bool(outcome.running), tasks=changed, output=grown))
         return outcome
@@ -76,7 +85,6 @@ class ReportService:
         counters.late_results += outcome.late
         counters.conflicting_results += len(outcome.conflicts)
         counters.output_bytes += outcome.output_bytes
-        counters.violations += len(outcome.holes | outcome.excess)
 
     def _log(self, host: str, outcome: reports.Outcome) -> None:
         for task_id, execution_id in outcome.started:

@@ -3,10 +3,11 @@ or is older than what is known, changes nothing and is acknowledged."""
 
 from dataclasses import dataclass, field, replace
 
+from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
-from tui_manager.domain.status import CommandHostStatus, TaskStatus
+from tui_manager.domain.status import Admission, CommandHostStatus, TaskStatus
 from tui_manager.service import moves, output_limit
-from tui_manager.storage import command_hosts, output, sending
+from tui_manager.storage import command_hosts, hosts, output, sending
 from tui_manager.storage.command_hosts import Known
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
@@ -26,7 +27,8 @@ class Outcome:
         results: accepted, with the task each belongs to.
         late: how many of these replaced a guess.
         conflicts: second, different results; the first stays.
-        unknown: executions that are not this host's.
+        unknown: executions that the database does not know.
+        foreign: executions of another host, of which this one must not speak.
         holes: executions whose output began behind what is stored.
         excess: executions with more output than their limit, which was counted and not stored.
     """
@@ -42,8 +44,21 @@ class Outcome:
     late: int = 0
     conflicts: list[tuple[int, Result]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
+    foreign: set[str] = field(default_factory=set)
     holes: set[str] = field(default_factory=set)
     excess: set[str] = field(default_factory=set)
+
+    def violations(self) -> list[str]:
+        """What of the report breaks the rules of the wire, a sentence each; they end a session."""
+        return [
+            sentence.format(sorted(executions)[0])
+            for executions, sentence in (
+                (self.foreign, "It reported execution {}, which is another host's."),
+                (self.excess, "More output of {} came than its limit allows."),
+                (self.holes, "Output of {} begins behind what is stored."),
+            )
+            if executions
+        ]
 
 
 def apply(tx: Transaction, host: int, report: ExecutionReport, now: int) -> Outcome:
@@ -52,7 +67,13 @@ def apply(tx: Transaction, host: int, report: ExecutionReport, now: int) -> Outc
     Args:
         host: the row id of the host that speaks; it can only speak of its own executions.
         now: when the report was received, microseconds since 1970 UTC.
+
+    Raises:
+        RefusedError: the host was turned away meanwhile; nothing it says counts any more.
     """
+    admission = hosts.admission(tx, host)
+    if admission in (Admission.REJECTED, Admission.REVOKED):
+        raise RefusedError(Refusal(admission.value), f"This host was {admission}.")
     return _Work(tx, host, now).run(report)
 
 
@@ -89,7 +110,8 @@ class _Work:
             known = command_hosts.of_host(self._tx, self._host, execution_id)
             self._known[execution_id] = known
             if known is None:
-                self._outcome.unknown.add(execution_id)
+                foreign = command_hosts.exists(self._tx, execution_id)
+                (self._outcome.foreign if foreign else self._outcome.unknown).add(execution_id)
         return self._known[execution_id]
 
     def _start(self, started: Started) -> None:

@@ -103,15 +103,10 @@ class Silence:
         tasks: set[int] = set()
         for entry in silent:
             host = entry.row.row_id
-            moved = command_hosts.lose(tx, host, now)
-            for waiting in sending.unsent_of_host(tx, host):
-                if command_hosts.give_up_sending(tx, waiting.row_id, _AWAY, now):
-                    moved.append((waiting.task_id, waiting.position))
-            for task_id, position in moved:
-                moves.go_on(tx, task_id, host, position, CommandHostStatus.FAILED, now)
-            if moved:
-                log.warning("agent lost", extra={"host": entry.row.name, "commands": len(moved)})
-            tasks.update(task_id for task_id, _ in moved)
+            lost = moves.give_up(tx, host, sending.unsent_of_host(tx, host), _AWAY, now)
+            if lost:
+                log.warning("agent lost", extra={"host": entry.row.name, "tasks": sorted(lost)})
+            tasks |= lost
         for task_id in tasks:
             moves.settle(tx, task_id, now)
         return tasks

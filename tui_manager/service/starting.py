@@ -1,10 +1,11 @@
 """The transaction that starts a task: resolves its target, freezes it, makes its command hosts."""
 
 import uuid
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tui_manager.domain.delivery import Offline
+from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import TargetHost, resolve_target
 from tui_manager.domain.task import Task
@@ -13,6 +14,8 @@ from tui_manager.storage import audit, command_hosts, hosts, tasks
 from tui_manager.storage.command_hosts import NewRow
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
+
+_NAMES = 1000  # characters of the hosts' names in the audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,15 @@ def start(
         task_id=task_id,
         target=task.target,
         hosts=len(targets),
+        names=_folded(targets),
     )
     reachable = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
     return StartedTask(reachable, len(targets) - len(reachable))
+
+
+def _folded(targets: Sequence[TargetHost]) -> str:
+    names = fold_names(target.name for target in targets)
+    return names if len(names) <= _NAMES else f"{names[: _NAMES - 1]}…"
 
 
 def _row(

@@ -31,6 +31,7 @@ class Counters:
     connects: int = 0
     refusals: int = 0
     violations: int = 0
+    bad_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -45,7 +46,12 @@ class Gauges:
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts, and makes figures of the counts once a second."""
+    """Counts, and makes figures of the counts once a second.
+
+    Attributes:
+        storage_error: why the database cannot be written now; empty when it can.
+        authority_error: why no certificates can be issued now; empty when they can.
+    """
 
     feed: ChangeFeed
     clock: Clock
@@ -53,6 +59,7 @@ class Statistics:
     gauges: Gauges = field(default_factory=Gauges)
     health: Health = field(default_factory=Health)
     storage_error: str = ""
+    authority_error: str = ""
     _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
 
     def told(self, seconds: float, error: str) -> None:
@@ -118,5 +125,6 @@ class Statistics:
                 "conflicting_results": self.counters.conflicting_results,
                 "refusals": self.counters.refusals,
                 "violations": self.counters.violations,
+                "bad_tokens": self.counters.bad_tokens,
             },
         )

@@ -105,7 +105,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
     async def _open(self, greeting: Greeting) -> Session:
         """Opens a session whole, also when the agent hangs up meanwhile. Between the commit that
         answers for what the agent holds and the session that takes cancels nothing comes in."""
-        opened = await self._hosts.open_session(greeting)
+        opened = await self._hosts.open_session(greeting, None)
         session = Session(opened.host_id, opened.generation, self._hosts.session_ready)
         session.control(convert.from_opened(self._manager_id, opened, self._limits))
         for resume in opened.resumes:
@@ -170,16 +170,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.acknowledge(outcome.acknowledged)
         self._hosts.does_not_know(session.host_id, session.generation, outcome.unknown)
         session.does_not_know(outcome.unknown)
-        if outcome.excess:
-            raise RefusedError(
-                Refusal.PROTOCOL_ERROR,
-                f"More output of {sorted(outcome.excess)[0]} came than its limit allows.",
-            )
-        if outcome.holes:
-            raise RefusedError(
-                Refusal.PROTOCOL_ERROR,
-                f"Output of {sorted(outcome.holes)[0]} begins behind what is stored.",
-            )
+        for what in outcome.violations():
+            raise RefusedError(Refusal.PROTOCOL_ERROR, what)
 
 
 def _why(task: "asyncio.Task[str]") -> str:

@@ -1,0 +1,352 @@
+"""Join tokens, and the hosts that come with one."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.enrolled_hosts import csr, enrollment, host_key, secret_of
+from tests.support.manager_parts import Parts
+from tui_manager.domain.errors import (
+    InvalidInputError,
+    NotFoundError,
+    Refusal,
+    RefusedError,
+    StorageError,
+)
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Admission
+from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.window import Window
+from tui_manager.security.tokens import secret_hash
+from tui_manager.storage.connection import Transaction
+
+
+def _hosts(parts: Parts) -> list[Host]:
+    return list(parts.hosts.list_hosts(Window()).rows)
+
+
+async def _used(parts: Parts, token: str) -> int:
+    def work(tx: Transaction) -> int:
+        values = (secret_hash(secret_of(token)),)
+        used: int = tx.execute("SELECT used FROM tokens WHERE secret_hash = ?", values).fetchone()[
+            0
+        ]
+        return used
+
+    return await parts.database.read(work)
+
+
+async def _refused(parts: Parts, token: str, name: str, **given: Any) -> RefusedError:
+    """The refusal of a host that enrols, after which everything is as before."""
+    before = _hosts(parts)
+    with pytest.raises(RefusedError) as caught:
+        await parts.enroll(name, token=token, **given)
+    assert _hosts(parts) == before
+    return caught.value
+
+
+async def test_a_token_says_the_pin_and_is_stored_as_a_hash_only(parts: Parts) -> None:
+    spec = TokenSpec(ttl=timedelta(hours=1), uses=3, labels={"role": "web"})
+    made = await parts.enrollment.create_token(spec, "ana@pts/3")
+    version, pin, secret = made.text.split(".")
+    assert (version, pin, len(secret)) == ("tm1", "pin", 32)
+    assert made.expires_at == parts.clock.instant + timedelta(hours=1)
+    assert secret not in repr(made)
+    (entry,) = await parts.audited()
+    assert (entry.actor, entry.action) == ("ana@pts/3", "create_token")
+    assert entry.detail["uses"] == "3"
+    assert entry.detail["labels"] == "role=web"
+
+    def dump(tx: Transaction) -> str:
+        return "\n".join(tx.iterdump())
+
+    assert secret not in await parts.database.read(dump)
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"uses": 0}, "uses"),
+        ({"ttl": timedelta(0)}, "ttl"),
+        ({"labels": {"a b": ""}}, "label"),
+    ],
+)
+async def test_a_token_out_of_bounds_is_refused(
+    parts: Parts, given: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        await parts.enrollment.create_token(TokenSpec(**given), "ana")
+    assert caught.value.field == field
+    assert await parts.audited() == []
+
+
+async def test_an_enrolled_host_waits_until_somebody_approves_it(parts: Parts) -> None:
+    enrolled = await parts.enroll("web01")
+    assert (enrolled.name, enrolled.admission) == ("web01", Admission.PENDING)
+    (host,) = _hosts(parts)
+    assert (host.host_id, host.admission, host.online) == (
+        enrolled.host_id,
+        Admission.PENDING,
+        False,
+    )
+    assert host.fingerprint == host_key("web01").fingerprint
+    assert host.note == ""
+    assert parts.authority.issued == [(host.fingerprint, host.host_id)]
+    assert parts.directory.counts() == (1, 0, 1)
+    (entry,) = await parts.audited("enroll_host")
+    assert (entry.actor, entry.host, entry.host_id) == ("host web01", "web01", host.host_id)
+    assert await parts.audited("admit_host") == []
+
+
+async def test_auto_approve_admits_at_once(parts: Parts) -> None:
+    enrolled = await parts.enroll("web01", auto_approve=True)
+    assert enrolled.admission is Admission.ADMITTED
+    assert _hosts(parts)[0].admission is Admission.ADMITTED
+    (entry,) = await parts.audited("admit_host")
+    assert entry.detail["by"].endswith("of ana@pts/3")
+
+
+async def test_labels_of_the_token_win_for_good(parts: Parts) -> None:
+    token = await parts.token(labels={"role": "web"}, auto_approve=True)
+    given = {"role": "db", "rack": "7"}
+    enrolled = await parts.enroll("web01", token=token, labels=given)
+    assert _hosts(parts)[0].labels == {"role": "web", "rack": "7"}
+    await parts.dial(enrolled.host_id, "web01", labels={"role": "db", "zone": "a"})
+    assert _hosts(parts)[0].labels == {"role": "web", "zone": "a"}
+
+
+@pytest.mark.parametrize("secret", ["", "x" * 32, "'; DROP TABLE tokens; --", "\x00"])
+async def test_a_guessed_token_costs_nothing_but_a_counter(
+    parts: Parts, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.token()
+    written: list[object] = []
+    monkeypatch.setattr(parts.database, "write", written.append)
+    error = await _refused(parts, f"tm1.pin.{secret}", "web01")
+    assert error.refusal is Refusal.BAD_TOKEN
+    assert written == []
+    assert parts.statistics.counters.bad_tokens == 1
+    assert parts.authority.issued == []
+
+
+async def test_guesses_share_one_row_of_the_audit(parts: Parts) -> None:
+    for number in range(50):
+        await _refused(parts, "tm1.pin.guess", f"web{number}", address=f"10.0.0.{number}:1")
+    (entry,) = await parts.audited("refuse_host")
+    assert (entry.host, entry.detail["reason"], entry.detail["count"]) == ("", "bad_token", "49")
+    assert parts.offences.bad_tokens() == 50
+
+
+async def test_a_used_token_is_used(parts: Parts) -> None:
+    token = await parts.token()
+    await parts.enroll("web01", token=token)
+    error = await _refused(parts, token, "web02")
+    assert error.refusal is Refusal.BAD_TOKEN
+    assert "was used once" in str(error)
+    assert await _used(parts, token) == 1
+
+
+async def test_an_expired_token_is_no_good_even_to_the_host_that_used_it(parts: Parts) -> None:
+    used, unused = await parts.token(), await parts.token()
+    await parts.enroll("web01", token=used)
+    parts.clock.turn(899)
+    await parts.enroll("web01", token=used)
+    parts.clock.turn(1)
+    for token, name in ((used, "web01"), (unused, "web02")):
+        error = await _refused(parts, token, name)
+        assert error.refusal is Refusal.BAD_TOKEN
+        assert "has expired" in str(error)
+    assert await _used(parts, unused) == 0
+
+
+async def test_of_two_that_want_the_last_use_one_gets_it(parts: Parts) -> None:
+    token = await parts.token(uses=3)
+    names = [f"web{number}" for number in range(10)]
+    outcomes = await asyncio.gather(
+        *(parts.enroll(name, token=token) for name in names), return_exceptions=True
+    )
+    refusals = [error for error in outcomes if isinstance(error, RefusedError)]
+    assert {error.refusal for error in refusals} == {Refusal.BAD_TOKEN}
+    assert len(refusals) == 7
+    assert len(_hosts(parts)) == await _used(parts, token) == 3
+    assert len(parts.authority.issued) == 3
+
+
+async def test_an_answer_that_was_lost_is_given_again_and_uses_nothing_up(parts: Parts) -> None:
+    token = await parts.token()
+    first, second = await asyncio.gather(
+        parts.enroll("web01", token=token), parts.enroll("web01", token=token)
+    )
+    again = await parts.enroll("web01", token=token)
+    assert first.host_id == second.host_id == again.host_id
+    assert await _used(parts, token) == 1
+    assert len(_hosts(parts)) == 1
+
+
+async def test_a_known_key_is_that_host_with_any_good_token(parts: Parts) -> None:
+    enrolled = await parts.enroll("web01", auto_approve=True)
+    token = await parts.token(labels={"role": "db"})
+    again = await parts.enroll("web01", token=token)
+    assert (again.host_id, again.admission) == (enrolled.host_id, Admission.ADMITTED)
+    assert await _used(parts, token) == 0
+    assert _hosts(parts)[0].labels == {}
+    await parts.enroll("web02", token=token)
+    error = await _refused(parts, token, "web01")  # another host has used this one up
+    assert error.refusal is Refusal.BAD_TOKEN
+
+
+async def test_a_known_key_that_waits_is_not_let_in_by_a_token(parts: Parts) -> None:
+    await parts.enroll("web01")
+    again = await parts.enroll("web01", auto_approve=True)
+    assert again.admission is Admission.PENDING
+
+
+async def test_a_known_key_with_another_name_waits_anew_and_its_session_is_told(
+    parts: Parts,
+) -> None:
+    host = await parts.member("web01")
+    again = await parts.enroll("db01", key="web01")
+    assert (again.host_id, again.name) == (host.host_id, "db01")
+    assert again.admission is Admission.PENDING
+    (shown,) = _hosts(parts)
+    assert "was called web01 and calls itself db01" in shown.note
+    assert parts.door.told == [(host.host_id, Admission.PENDING)]
+    (entry,) = await parts.audited("rename_host")
+    assert (entry.detail["before"], entry.detail["after"]) == ("web01", "db01")
+
+
+async def test_a_taken_name_waits_even_with_auto_approve_and_takes_nothing_over(
+    parts: Parts,
+) -> None:
+    owner = await parts.member("web01")
+    thief = await parts.enroll("web01", key="thief", machine_id="other", auto_approve=True)
+    assert (thief.host_id != owner.host_id, thief.admission) == (True, Admission.PENDING)
+    shown = {host.host_id: host for host in _hosts(parts)}
+    note = shown[thief.host_id].note
+    assert "The name web01 is also that of web01, which is admitted" in note
+    assert host_key("web01").fingerprint in note
+    assert "machine-web01" in note
+    assert "127.0.0.1:1" in note
+    assert shown[owner.host_id].admission is Admission.ADMITTED
+    assert shown[owner.host_id].online
+    assert shown[owner.host_id].note == ""
+
+
+async def test_a_known_machine_waits_too(parts: Parts) -> None:
+    await parts.member("web01")
+    clone = await parts.enroll("web02", machine_id="machine-web01", auto_approve=True)
+    assert clone.admission is Admission.PENDING
+    note = next(host.note for host in _hosts(parts) if host.name == "web02")
+    assert "The machine machine-web01 is also that of web01" in note
+
+
+async def test_several_may_wait_under_one_name(parts: Parts) -> None:
+    for number in range(6):
+        waiting = await parts.enroll("web01", key=f"key{number}", machine_id="", auto_approve=True)
+        # The first comes alone, and is admitted.
+        assert waiting.admission is (Admission.PENDING if number else Admission.ADMITTED)
+    newest = [host.note for host in _hosts(parts)][-1]
+    assert newest.count("web01, which") == 3
+    assert newest.endswith("2 more.")
+
+
+async def test_no_machine_id_is_nobody_elses(parts: Parts) -> None:
+    for name in ("web01", "web02"):
+        enrolled = await parts.enroll(name, machine_id="", auto_approve=True)
+        assert enrolled.admission is Admission.ADMITTED
+
+
+async def test_whoever_was_turned_away_speaks_against_nobody(parts: Parts) -> None:
+    await parts.enroll("web01", auto_approve=True)
+    await parts.admission.revoke(["web01"], "ana")
+    other = await parts.enroll(
+        "web01", key="new key", machine_id="machine-web01", auto_approve=True
+    )
+    assert other.admission is Admission.ADMITTED
+
+
+@pytest.mark.parametrize("refusal", [Refusal.REVOKED, Refusal.REJECTED])
+async def test_a_key_that_was_turned_away_never_comes_back(parts: Parts, refusal: Refusal) -> None:
+    await parts.enroll("web01", auto_approve=refusal is Refusal.REVOKED)
+    if refusal is Refusal.REVOKED:
+        await parts.admission.revoke(["web01"], "ana")
+    else:
+        await parts.admission.reject(["web01"], False, "ana")
+    token = await parts.token(auto_approve=True)
+    for name in ("web01", "another"):
+        error = await _refused(parts, token, name, key="web01")
+        assert error.refusal is refusal
+    assert await _used(parts, token) == 0
+    assert len(parts.authority.issued) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": ""},
+        {"name": "../../etc"},
+        {"name": "web 01"},
+        {"name": "\x1b]0;title\x07"},
+        {"name": "web01'; DROP TABLE hosts; --"},
+        {"name": "web01", "labels": {"../k": "v"}},
+        {"name": "web01", "labels": {"k": "\x1b[2J"}},
+        {"name": "web01", "labels": {f"k{number}": "" for number in range(10_000)}},
+    ],
+)
+async def test_bad_words_are_refused_and_use_nothing_up(
+    parts: Parts, given: dict[str, Any]
+) -> None:
+    token = await parts.token()
+    values = {"key": "web01", **given}
+    error = await _refused(parts, token, values.pop("name"), **values)
+    assert error.refusal is Refusal.INVALID_HELLO
+    assert await _used(parts, token) == 0
+    (entry,) = await parts.audited("refuse_host")
+    assert entry.host.isprintable()
+
+
+async def test_an_authority_that_cannot_issue_is_said_and_the_host_comes_again(
+    parts: Parts,
+) -> None:
+    token = await parts.token()
+    parts.authority.problem = "The authority's certificate has ended."
+    with pytest.raises(StorageError, match="has ended"):
+        await parts.enroll("web01", token=token)
+    assert parts.statistics.authority_error == parts.authority.problem
+    parts.authority.problem = ""
+    enrolled = await parts.enroll("web01", token=token)
+    assert _hosts(parts)[0].host_id == enrolled.host_id
+    assert parts.statistics.authority_error == ""
+
+
+async def test_a_certificate_is_renewed_for_the_same_key_only(parts: Parts) -> None:
+    host = await parts.member("web01")
+    await parts.enrollment.renew_certificate(host.host_id, csr("web01"))
+    assert parts.authority.issued[1:] == [(host_key("web01").fingerprint, host.host_id)]
+    (entry,) = await parts.audited("renew_certificate")
+    assert (entry.actor, entry.host_id) == ("host web01", host.host_id)
+    for request in (csr("another"), b"", b"no request"):
+        with pytest.raises(RefusedError) as caught:
+            await parts.enrollment.renew_certificate(host.host_id, request)
+        assert caught.value.refusal is Refusal.PROTOCOL_ERROR
+    assert len(parts.authority.issued) == 2
+    assert parts.statistics.counters.violations == 3
+
+
+async def test_who_waits_may_renew_and_who_was_turned_away_may_not(parts: Parts) -> None:
+    waiting = await parts.enroll("web01")
+    await parts.enrollment.renew_certificate(waiting.host_id, csr("web01"))
+    await parts.admission.reject(["web01"], False, "ana")
+    with pytest.raises(RefusedError) as caught:
+        await parts.enrollment.renew_certificate(waiting.host_id, csr("web01"))
+    assert caught.value.refusal is Refusal.REJECTED
+    with pytest.raises(NotFoundError):
+        await parts.enrollment.renew_certificate("nobody", csr("web01"))
+    assert len(parts.authority.issued) == 2
+
+
+async def test_a_secret_is_not_shown_by_what_carries_it(parts: Parts) -> None:
+    token = await parts.token()
+    assert secret_of(token) not in repr(enrollment(token, "web01"))
