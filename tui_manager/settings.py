@@ -1,7 +1,7 @@
 """Every setting of the manager, with its default and bounds. Where values come from is
 `cli/config.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
@@ -13,6 +13,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.spec import KILL_GRACE, OUTPUT_LIMIT
 
 APP = "tui-manager"
+_PORT_MAX = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,24 +24,35 @@ class Settings:
         state_dir: holds the database and the operator's socket.
         log_dir: where the rotating log file lies.
         listen: where agents dial in, HOST:PORT; port 0 takes a free one.
+        enroll_listen: where hosts enrol, HOST:PORT; empty: the port after that of `listen`.
         insecure: no TLS, and hosts admitted as they come; on loopback only.
         lost_after: silence of an agent that turns its work into failure.
         heartbeat: an agent reports at least this often.
         kill_grace: between SIGTERM and SIGKILL.
         output_limit: bytes kept of one command on one host, both streams together.
         free_disk: bytes that must be free in the state folder for a task to start.
+        authority_certificate, authority_key: PEM files of an authority that the operator brings;
+            both or none.
+        server_certificate, server_key: the same for what the command port shows.
+        server_names: more addresses and DNS names by which hosts dial the manager.
         groups: host groups, name → target.
     """
 
     state_dir: Path = field(default_factory=lambda: user_state_path(APP))
     log_dir: Path = field(default_factory=lambda: user_log_path(APP))
     listen: str = "127.0.0.1:7443"
+    enroll_listen: str = ""
     insecure: bool = False
     lost_after: timedelta = timedelta(minutes=5)
     heartbeat: timedelta = timedelta(seconds=5)
     kill_grace: timedelta = KILL_GRACE
     output_limit: int = OUTPUT_LIMIT
     free_disk: int = 256 * 1024 * 1024
+    authority_certificate: Path | None = None
+    authority_key: Path | None = None
+    server_certificate: Path | None = None
+    server_key: Path | None = None
+    server_names: Sequence[str] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,7 +82,7 @@ def split_address(address: str) -> tuple[str, int]:
     elif ":" in host:
         colon = ""  # an IPv6 address without brackets: where it ends is anybody's guess
     # Nobody's port has more than 5 digits; int() would take a million of them.
-    known = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535
+    known = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= _PORT_MAX
     if not (colon and host and known):
         raise InvalidInputError(
             "listen",
@@ -86,6 +98,38 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _same_port(one: str, other: str) -> bool:
+    """Whether two addresses cannot both be listened on."""
+    (host, port), (other_host, other_port) = split_address(one), split_address(other)
+    everywhere = {"0.0.0.0", "::"} & {host, other_host}
+    return port == other_port != 0 and (host == other_host or bool(everywhere))
+
+
+def enroll_address(settings: Settings) -> str:
+    """Where hosts enrol, HOST:PORT; port 0 takes a free one.
+
+    Raises:
+        InvalidInputError: the port after that of `listen` does not exist, or both are the same.
+    """
+    if settings.enroll_listen:
+        if _same_port(settings.enroll_listen, settings.listen):
+            raise InvalidInputError(
+                "enroll_listen",
+                f"Hosts cannot enrol on {settings.enroll_listen} while agents dial in on "
+                f"{settings.listen}: that port demands a certificate. Name another one with "
+                "--enroll-listen.",
+            )
+        return settings.enroll_listen
+    place, _, port = settings.listen.rpartition(":")
+    if int(port) == _PORT_MAX:
+        raise InvalidInputError(
+            "enroll_listen",
+            f"There is no port after {settings.listen} where hosts could enrol. Name one with "
+            "--enroll-listen.",
+        )
+    return f"{place}:{int(port) + 1 if int(port) else 0}"
 
 
 def check_security(settings: Settings) -> None:

@@ -18,7 +18,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Configuration, state and logs of this test alone."""
     for name in ("CONFIG", "STATE", "DATA", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    for name in ("TUI_MANAGER_STATE_DIR", "TUI_MANAGER_LISTEN"):
+    for name in ("TUI_MANAGER_STATE_DIR", "TUI_MANAGER_LISTEN", "TUI_MANAGER_ENROLL_LISTEN"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 

@@ -9,7 +9,13 @@ import pytest
 from tui_manager.cli.config import NAMES, load
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.settings import Settings, check_security, is_loopback, split_address
+from tui_manager.settings import (
+    Settings,
+    check_security,
+    enroll_address,
+    is_loopback,
+    split_address,
+)
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -37,7 +43,9 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
     path.write_text(
         'state_dir = "~/state"\nlog_dir = "/logs"\nlisten = "localhost:0"\ninsecure = true\n'
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
-        'free_disk = 4096\n[groups]\nweb = "role=web"\n'
+        'free_disk = 4096\nenroll_listen = "[::]:0"\nauthority_certificate = "/ca.pem"\n'
+        'authority_key = "/ca.key"\nserver_certificate = "~/s.pem"\nserver_key = "~/s.key"\n'
+        'server_names = ["192.0.2.7", "manager.example.org"]\n[groups]\nweb = "role=web"\n'
     )
     config = load({}, {}, path)
     assert set(config.sources.values()) == {f"file {path}"}
@@ -45,12 +53,18 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         state_dir=Path.home() / "state",
         log_dir=Path("/logs"),
         listen="localhost:0",
+        enroll_listen="[::]:0",
         insecure=True,
         lost_after=timedelta(minutes=2),
         heartbeat=timedelta(seconds=7),
         kill_grace=timedelta(seconds=1.5),
         output_limit=32 << 20,
         free_disk=4096,
+        authority_certificate=Path("/ca.pem"),
+        authority_key=Path("/ca.key"),
+        server_certificate=Path.home() / "s.pem",
+        server_key=Path.home() / "s.key",
+        server_names=("192.0.2.7", "manager.example.org"),
         groups={"web": "role=web"},
     )
 
@@ -78,6 +92,15 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("listen = 'here'", "listen", "HOST:PORT"),
         ("listen = '127.0.0.1:65536'", "listen", "HOST:PORT"),
         ("listen = 7443", "listen", "HOST:PORT"),
+        ("enroll_listen = 'here'", "enroll_listen", "HOST:PORT"),
+        ("authority_key = 'ca.key'", "authority_key", "absolute path"),
+        ("server_certificate = 7", "server_certificate", "absolute path"),
+        ("authority_certificate = '/a'", "authority_key", "needs authority_key as well"),
+        ("server_key = '/a'", "server_certificate", "needs server_certificate as well"),
+        ("server_names = 'web01'", "server_names", "expected a list"),
+        ("server_names = ['web01:7443']", "server_names", "without a port"),
+        ("server_names = ['https://web01/']", "server_names", "nor a DNS name"),
+        ("server_names = [7]", "server_names", "neither an address"),
         ("insecure = 'yes'", "insecure", "true or false"),
         ("state_dir = ''", "state_dir", "absolute path"),
         ("state_dir = 'here'", "state_dir", "absolute path"),
@@ -129,11 +152,18 @@ def test_config_prints_every_setting(config_file: Path, capsys: pytest.CaptureFi
     assert found["kill_grace"].split(maxsplit=1) == ["90s", f"file {config_file}"]
     assert found["listen"].split(maxsplit=1) == ["127.0.0.1:0", "command line"]
     assert found["groups"].startswith("web = 'role=web'")
+    assert found["enroll_listen"].split() == ["-", "default"]
+    assert found["server_key"].split() == ["-", "default"]
+    assert found["server_names"].split() == ["-", "default"]
 
 
-def test_config_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--insecure", "config", "--json"]) == 0
+def test_config_as_json(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config_file.write_text('server_names = ["web01", "::1"]')
+    assert main(["--insecure", "config", "--enroll-listen", "[::1]:9", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["enroll_listen"] == {"value": "[::1]:9", "source": "command line"}
+    assert found["authority_key"] == {"value": None, "source": "default"}
+    assert found["server_names"] == {"value": ["web01", "::1"], "source": f"file {config_file}"}
     assert tuple(found) == NAMES
     assert found["insecure"] == {"value": True, "source": "command line"}
     assert found["lost_after"] == {"value": "5m", "source": "default"}
@@ -167,9 +197,49 @@ def test_a_manager_without_tls_stays_on_loopback_and_is_asked_for() -> None:
         check_security(Settings(listen="0.0.0.0:7443", insecure=True))
 
 
+@pytest.mark.parametrize(
+    ("listen", "enroll_listen", "address"),
+    [
+        ("127.0.0.1:7443", "", "127.0.0.1:7444"),
+        ("[::]:7443", "", "[::]:7444"),
+        ("0.0.0.0:0", "", "0.0.0.0:0"),
+        ("0.0.0.0:7443", "127.0.0.1:9", "127.0.0.1:9"),
+        ("192.0.2.7:7443", "192.0.2.8:7443", "192.0.2.8:7443"),
+        ("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"),
+    ],
+)
+def test_hosts_enrol_on_the_next_port_unless_told(
+    listen: str, enroll_listen: str, address: str
+) -> None:
+    assert enroll_address(Settings(listen=listen, enroll_listen=enroll_listen)) == address
+
+
+@pytest.mark.parametrize(
+    ("listen", "enroll_listen", "words"),
+    [
+        ("127.0.0.1:65535", "", "no port after"),
+        ("127.0.0.1:7443", "127.0.0.1:7443", "demands a certificate"),
+        ("0.0.0.0:7443", "127.0.0.1:7443", "demands a certificate"),
+        ("192.0.2.7:7443", "[::]:7443", "demands a certificate"),
+    ],
+)
+def test_where_hosts_cannot_enrol(listen: str, enroll_listen: str, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words) as error:
+        enroll_address(Settings(listen=listen, enroll_listen=enroll_listen))
+    assert error.value.field == "enroll_listen"
+    assert "--enroll-listen" in str(error.value)
+
+
 @pytest.mark.parametrize("options", [["serve"], ["serve", "--listen", "0.0.0.0:0", "--insecure"]])
 def test_serve_refuses_what_is_not_safe(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(options) == 2
     assert "--insecure" in capsys.readouterr().err
+
+
+def test_the_variable_of_enrolment(tmp_path: Path) -> None:
+    environment = {"TUI_MANAGER_ENROLL_LISTEN": "127.0.0.1:8000"}
+    config = load({}, environment, tmp_path / "none.toml")
+    assert config.settings.enroll_listen == "127.0.0.1:8000"
+    assert config.sources["enroll_listen"] == "environment TUI_MANAGER_ENROLL_LISTEN"

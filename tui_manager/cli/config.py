@@ -14,11 +14,13 @@ from platformdirs import user_config_path
 from tui_manager.cli.values import SIZE_FORMS, format_size, parse_size
 from tui_manager.domain.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.server_names import is_server_name
 from tui_manager.settings import APP, DURATIONS, SIZES, Settings, split_address
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_STATE_DIR": "state_dir",
     "TUI_MANAGER_LISTEN": "listen",
+    "TUI_MANAGER_ENROLL_LISTEN": "enroll_listen",
 }
 NAMES = tuple(item.name for item in fields(Settings))
 _GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -69,7 +71,21 @@ def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path
             f"shorter than lost_after ({format_duration(settings.lost_after)}, "
             f"{sources['lost_after']}).",
         )
+    _check_pairs(settings, sources)
     return Configuration(settings, sources)
+
+
+def _check_pairs(settings: Settings, sources: Mapping[str, str]) -> None:
+    """A certificate without its key is of no use, nor the other way round."""
+    for what in ("authority", "server"):
+        names = (f"{what}_certificate", f"{what}_key")
+        given = [name for name in names if getattr(settings, name)]
+        if len(given) == 1:
+            (missing,) = set(names) - set(given)
+            raise InvalidInputError(
+                missing,
+                f"{given[0]} ({sources[given[0]]}) needs {missing} as well: give both, or neither.",
+            )
 
 
 def show_value(value: object) -> object:
@@ -80,6 +96,8 @@ def show_value(value: object) -> object:
         return str(value)
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return format_size(value)
     return value
@@ -123,7 +141,9 @@ def _read(name: str, value: object, source: str) -> object:
             return _groups(value)
         if name == "insecure":
             return _boolean(value)
-        return _address(value) if name == "listen" else _folder(value)
+        if name == "server_names":
+            return _server_names(value)
+        return _address(value) if name.endswith("listen") else _path(value)
     except ValueError as error:
         raise InvalidInputError(name, f"{source}: {name} = {value!r}: {error}.") from error
 
@@ -175,11 +195,20 @@ def _address(value: object) -> str:
     return value
 
 
-def _folder(value: object) -> Path:
+def _server_names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('expected a list: ["manager.example.org", "192.0.2.7"]')
+    for name in value:
+        if not isinstance(name, str) or not is_server_name(name):
+            raise ValueError(f"{name!r} is neither an address nor a DNS name, without a port")
+    return tuple(value)
+
+
+def _path(value: object) -> Path:
     try:
-        folder = Path(value).expanduser() if isinstance(value, str) and value else None
+        path = Path(value).expanduser() if isinstance(value, str) and value else None
     except RuntimeError as error:  # ~ of a user that does not exist
         raise ValueError(str(error)) from None
-    if folder is None or not folder.is_absolute() or "\0" in str(folder):
+    if path is None or not path.is_absolute() or "\0" in str(path):
         raise ValueError("expected an absolute path, or one that begins with ~")
-    return folder
+    return path

@@ -17,7 +17,7 @@ UNREACHABLE = 3
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
 
-_GIVEN = ("state_dir", "listen", "insecure")
+_GIVEN = ("state_dir", "listen", "enroll_listen", "insecure")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,4 +23,8 @@ def run_config(config: Configuration, *, as_json: bool) -> int:
 def _text(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} = {target!r}" for name, target in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(value) or "-"
+    if value is None or value == "":
+        return "-"
     return value if isinstance(value, str) else json.dumps(value)

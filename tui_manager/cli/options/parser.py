@@ -31,6 +31,11 @@ def listen_options() -> Parser:
         "--listen", metavar="HOST:PORT", help="where agents dial in; port 0 takes a free one"
     )
     options.add_argument(
+        "--enroll-listen",
+        metavar="HOST:PORT",
+        help="where hosts enrol (default the port after that of --listen)",
+    )
+    options.add_argument(
         "--insecure",
         action="store_true",
         help="no TLS, and hosts admitted as they come; on a loopback address only",
