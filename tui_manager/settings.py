@@ -139,16 +139,19 @@ def check_security(settings: Settings) -> None:
     loopback, and has to be asked for by name.
     """
     host, _ = split_address(settings.listen)
+    if not settings.insecure:
+        enroll_address(settings)
+        return
     if not is_loopback(host):
         raise InvalidInputError(
-            "listen",
-            f"Refusing to listen on {settings.listen}: this version has no TLS, and whoever "
-            "reaches the port could pose as a host. Only a loopback address is allowed: "
-            "--listen 127.0.0.1:7443 --insecure.",
-        )
-    if not settings.insecure:
-        raise InvalidInputError(
             "insecure",
-            f"This version has no TLS, so a manager on {settings.listen} would be insecure. "
-            "It is on loopback; add --insecure to start it all the same.",
+            f"Refusing to listen on {settings.listen} with --insecure: there is no TLS then, and "
+            "whoever reaches the port could pose as a host. Leave --insecure out, or listen on a "
+            "loopback address.",
+        )
+    if settings.enroll_listen:
+        raise InvalidInputError(
+            "enroll_listen",
+            f"With --insecure hosts do not enrol, so {settings.enroll_listen} would stay "
+            "closed. Leave out either --insecure or --enroll-listen.",
         )

@@ -189,12 +189,26 @@ def test_what_is_loopback() -> None:
     assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.org", "")))
 
 
-def test_a_manager_without_tls_stays_on_loopback_and_is_asked_for() -> None:
+def test_tls_is_the_default_on_any_address() -> None:
+    check_security(Settings())
+    check_security(Settings(listen="0.0.0.0:7443"))
+    check_security(Settings(listen="0.0.0.0:7443", enroll_listen="[::]:0"))
+
+
+def test_a_manager_without_tls_stays_on_loopback() -> None:
     check_security(Settings(insecure=True))
-    with pytest.raises(InvalidInputError, match="--insecure"):
-        check_security(Settings())
-    with pytest.raises(InvalidInputError, match="no TLS"):
-        check_security(Settings(listen="0.0.0.0:7443", insecure=True))
+    check_security(Settings(listen="localhost:65535", insecure=True))
+    for listen in ("0.0.0.0:7443", "[::]:7443", "192.0.2.7:0", "web01:7443"):
+        with pytest.raises(InvalidInputError, match="no TLS") as error:
+            check_security(Settings(listen=listen, insecure=True))
+        assert error.value.field == "insecure"
+        assert listen in str(error.value)
+
+
+def test_without_tls_nobody_enrols() -> None:
+    with pytest.raises(InvalidInputError, match="either --insecure or --enroll-listen") as error:
+        check_security(Settings(insecure=True, enroll_listen="127.0.0.1:8000"))
+    assert error.value.field == "enroll_listen"
 
 
 @pytest.mark.parametrize(
@@ -225,16 +239,13 @@ def test_hosts_enrol_on_the_next_port_unless_told(
 )
 def test_where_hosts_cannot_enrol(listen: str, enroll_listen: str, words: str) -> None:
     with pytest.raises(InvalidInputError, match=words) as error:
-        enroll_address(Settings(listen=listen, enroll_listen=enroll_listen))
+        check_security(Settings(listen=listen, enroll_listen=enroll_listen))
     assert error.value.field == "enroll_listen"
     assert "--enroll-listen" in str(error.value)
 
 
-@pytest.mark.parametrize("options", [["serve"], ["serve", "--listen", "0.0.0.0:0", "--insecure"]])
-def test_serve_refuses_what_is_not_safe(
-    options: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(options) == 2
+def test_serve_refuses_what_is_not_safe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--listen", "0.0.0.0:0", "--insecure"]) == 2
     assert "--insecure" in capsys.readouterr().err
 
 

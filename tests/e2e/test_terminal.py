@@ -52,11 +52,12 @@ def test_a_dashboard_joins_a_manager_and_leaves_it_running(machine: Machine) -> 
     assert machine.json("hosts") == []
 
 
-def test_without_a_manager_and_without_leave_to_be_insecure(machine: Machine) -> None:
-    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+def test_without_a_manager_and_on_an_address_that_needs_tls(machine: Machine) -> None:
+    arguments = [installed("tui-manager"), "--insecure", "--listen", "0.0.0.0:0"]
+    with on_terminal(arguments, machine.environment()) as terminal:
         machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
         assert terminal.process.returncode == 2
-        machine.wait_for("why", lambda: terminal.drawn, lambda seen: "--insecure" in seen)
+        machine.wait_for("why", lambda: terminal.drawn, lambda seen: "no TLS" in seen)
     assert ENTER not in terminal.drawn
 
 
