@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
+from tests.support.enrolled_hosts import csr
 from tests.support.manager_parts import Parts, counters_differ, greeting, result, spec, totals
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import Stream
+from tui_manager.domain.window import Window
 from tui_manager.storage.connection import Transaction
 
-TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit")
+TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens")
 
 
 class FailingTransaction:
@@ -97,13 +99,60 @@ async def _lose(parts: Parts, host_id: str, _execution_id: str) -> None:
     await parts.silence.look()
 
 
-@pytest.mark.parametrize(
-    "act", [_create, _start, _send, _cancel, _report, _begin, _register, _resume, _lose]
-)
+async def _make_token(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.token()
+
+
+async def _enroll(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.enroll("web02", auto_approve=True)
+
+
+async def _enroll_again(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.enroll("renamed", key="waiting", machine_id="another")
+
+
+async def _dial_renamed(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    (waiting,) = parts.hosts.list_hosts(Window(text="waiting")).rows
+    await parts.dial(waiting.host_id, "renamed", key="waiting", machine_id="another")
+
+
+async def _approve(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.admission.approve(["waiting"], False, "ana")
+
+
+async def _reject(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.admission.reject([], True, "ana")
+
+
+async def _revoke(parts: Parts, host_id: str, _execution_id: str) -> None:
+    parts.dispatcher.rooms[host_id] = 0
+    await parts.tasks.start_task(2)
+    await parts.admission.revoke(["web01"], "ana")
+
+
+async def _renew(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    (waiting,) = parts.hosts.list_hosts(Window(text="waiting")).rows
+    await parts.enrollment.renew_certificate(waiting.host_id, csr("waiting"))
+
+
+async def _violate(parts: Parts, host_id: str, _execution_id: str) -> None:
+    parts.hosts.violation(host_id, "It did what it must not.")
+    parts.hosts.violation("", "Somebody did.")
+    await parts.offences.audit.write_due()
+
+
+ACTS = [
+    _create, _start, _send, _cancel, _report, _begin, _register, _resume, _lose, _make_token,
+    _enroll, _enroll_again, _dial_renamed, _approve, _reject, _revoke, _renew, _violate,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("act", ACTS)
 async def test_a_failure_in_the_middle_leaves_the_database_as_it_was(
     parts: Parts, act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = await parts.connect("web01")
+    await parts.enroll("waiting")
     await parts.started("web01", "first", "second")
     await parts.tasks.create_task(spec("web01", "other"))
     ((_, run),) = parts.dispatcher.sent

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.report import Result
+from tui_manager.domain.status import Admission, Reason, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
-from tui_manager.domain.status import Reason, TaskStatus
 from tui_manager.domain.transitions import (
+    ADMISSION_TRANSITIONS,
     OPERATION_OF_RESULT,
     TASK_TRANSITIONS,
+    AdmissionOperation,
     Operation,
     TaskOperation,
     move,
 )
-from tui_manager.storage import command_hosts, tasks
+from tui_manager.storage import admissions, command_hosts, hosts, sending, tasks
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import open_database
 
@@ -163,3 +165,53 @@ async def test_the_guard_of_a_task_does_what_the_table_says(
     async with open_database(tmp_path / "manager.db") as database:
         became = await database.write(work)
     assert became in TASK_TRANSITIONS.get((operation, status), {status})
+
+
+ADMISSION_GUARDS: dict[AdmissionOperation, Callable[[Transaction], object]] = {
+    AdmissionOperation.ADMIT: lambda tx: admissions.admit(tx, "h"),
+    AdmissionOperation.REJECT: lambda tx: admissions.reject(tx, "h"),
+    AdmissionOperation.REVOKE: lambda tx: admissions.revoke(tx, "h"),
+    AdmissionOperation.PUT_BACK: lambda tx: admissions.put_back(tx, "h", "odd"),
+}
+
+
+@pytest.mark.parametrize("operation", list(AdmissionOperation))
+@pytest.mark.parametrize("admission", list(Admission))
+async def test_the_guard_of_an_admission_does_what_the_table_says(
+    tmp_path: Path, operation: AdmissionOperation, admission: Admission
+) -> None:
+    def work(tx: Transaction) -> Admission:
+        hosts.insert(tx, "h", "web01", admission, NOW)
+        hosts.insert(tx, "other", "web02", admission, NOW)
+        moved = ADMISSION_GUARDS[operation](tx)
+        assert (moved is not None) == ((operation, admission) in ADMISSION_TRANSITIONS)
+        other, host = (hosts.by_host_id(tx, host_id) for host_id in ("other", "h"))
+        assert other
+        assert host
+        assert other.admission is admission
+        assert moved in (None, host)
+        return host.admission
+
+    async with open_database(tmp_path / "manager.db") as database:
+        became = await database.write(work)
+    assert became is ADMISSION_TRANSITIONS.get((operation, admission), admission)
+
+
+@pytest.mark.parametrize("admission", [Admission.PENDING, Admission.REJECTED, Admission.REVOKED])
+async def test_nothing_is_claimed_for_a_host_that_is_not_admitted(
+    tmp_path: Path, admission: Admission
+) -> None:
+    def claim(tx: Transaction) -> int:
+        run = sending.claim(tx, 1, 9, 9, "journal", NOW, timedelta(0), 1)
+        return len(run)
+
+    def work(tx: Transaction) -> tuple[int, int]:
+        _prepare(tx, Operation.START, Status.PENDING, Reason.NONE)
+        tx.execute("UPDATE command_hosts SET ready = 1")
+        tx.execute("UPDATE hosts SET admission = ?", (admission,))
+        before = claim(tx)
+        tx.execute("UPDATE hosts SET admission = 'admitted'")
+        return before, claim(tx)
+
+    async with open_database(tmp_path / "manager.db") as database:
+        assert await database.write(work) == (0, 1)

@@ -42,6 +42,7 @@ from tui_manager.storage import audit, hosts, meta
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import FILE, Database, open_database
 
+_IDS = ("journal_id", "machine_id", "instance_id")
 MANAGER_ID = "00000000-0000-4000-8000-000000000001"
 
 
@@ -119,9 +120,10 @@ class Parts:
         return await self.enrollment.enroll(enrollment(token, name, **given))
 
     async def dial(self, host_id: str, name: str, *, key: str = "", **given: Any) -> OpenedSession:
-        """An enrolled host dials in with its certificate."""
-        hello = greeting(name, **given)
-        return await self.hosts.open_session(hello, peer(host_id, key or name))
+        """An enrolled host dials in with its certificate; what it was at first its key says."""
+        who = key or name
+        ids = {part: f"{part.removesuffix('_id')}-{who}" for part in _IDS}
+        return await self.hosts.open_session(greeting(name, **{**ids, **given}), peer(host_id, who))
 
     async def member(self, name: str, **given: Any) -> OpenedSession:
         """A host that has enrolled, was admitted and is connected."""

@@ -1,0 +1,279 @@
+"""Operators approve, reject and revoke hosts."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.enrolled_hosts import host_key
+from tests.support.manager_parts import Parts, result, spec
+from tui_manager.domain.delivery import Offline
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    NotFoundError,
+    Refusal,
+    RefusedError,
+)
+from tui_manager.domain.host import Host
+from tui_manager.domain.report import Held, HeldState, Started
+from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.window import Window
+from tui_manager.service.hosts import OpenedSession
+from tui_manager.storage import hosts
+from tui_manager.storage.check import contradictions
+
+ANA = "ana@pts/3"
+
+
+def _host(parts: Parts, host_id: str) -> Host:
+    entry = parts.hosts.get(host_id)
+    assert entry is not None
+    return entry.host()
+
+
+async def _waiting(parts: Parts, name: str, **given: Any) -> OpenedSession:
+    """A host that has enrolled, waits to be approved, and is connected."""
+    enrolled = await parts.enroll(name, **given)
+    return await parts.dial(enrolled.host_id, name, **given)
+
+
+async def _stored(parts: Parts) -> dict[str, Admission]:
+    rows = await parts.database.read(hosts.all_hosts)
+    return {row.host_id: row.admission for row in rows}
+
+
+async def _stays(parts: Parts, act: Awaitable[object], error: type[Exception], say: str) -> None:
+    """`act` raises, and nothing is different after it."""
+    before = parts.hosts.list_hosts(Window()).rows
+    audit = await parts.audited()
+    with pytest.raises(error, match=say):
+        await act
+    assert parts.hosts.list_hosts(Window()).rows == before
+    assert await parts.audited() == audit
+    assert parts.door.turned_away == []
+    assert await _stored(parts) == {host.host_id: host.admission for host in before}
+
+
+async def test_an_approved_host_is_told_and_given_work(parts: Parts) -> None:
+    host = await _waiting(parts, "web01")
+    with pytest.raises(InvalidInputError, match="web01"):
+        await parts.started("web01")
+    assert await parts.admission.approve(["web01"], False, ANA) == ("web01",)
+    assert _host(parts, host.host_id).admission is Admission.ADMITTED
+    assert parts.directory.counts() == (1, 1, 0)
+    assert parts.door.told == [(host.host_id, Admission.ADMITTED)]
+    await parts.started("web01")
+    assert [to for to, _ in parts.dispatcher.sent] == [host.host_id]
+    (entry,) = await parts.audited("admit_host")
+    assert (entry.actor, entry.host, entry.host_id) == (ANA, "web01", host.host_id)
+    assert entry.detail["key"] == host_key("web01").fingerprint
+
+
+async def test_all_who_wait_are_approved_and_nobody_else(parts: Parts) -> None:
+    for name in ("web01", "web02", "web03"):
+        await _waiting(parts, name)
+    await parts.admission.reject(["web03"], False, ANA)
+    assert await parts.admission.approve([], True, ANA) == ("web01", "web02")
+    assert parts.directory.counts() == (2, 2, 0)
+    assert await parts.admission.approve([], True, ANA) == ()
+
+
+async def test_all_or_none_are_approved(parts: Parts) -> None:
+    await _waiting(parts, "web01")
+    act = parts.admission.approve(["web01", "nobody"], False, ANA)
+    await _stays(parts, act, NotFoundError, "nobody")
+    act = parts.admission.approve(["web01"], True, ANA)
+    await _stays(parts, act, InvalidInputError, "not both")
+    act = parts.admission.approve([], False, ANA)
+    await _stays(parts, act, InvalidInputError, "Name the hosts")
+    await _stays(parts, parts.admission.revoke([], ANA), InvalidInputError, "Name the hosts")
+
+
+async def test_a_name_is_one_admitted_hosts(parts: Parts) -> None:
+    owner = await parts.member("web01")
+    other = await _waiting(parts, "web01", key="other", machine_id="other")
+    say = "Revoke that one first, or start this agent with another --name"
+    act = parts.admission.approve(["web01"], False, ANA)
+    await _stays(parts, act, IllegalMoveError, say)
+    act = parts.admission.approve([], True, ANA)
+    await _stays(parts, act, IllegalMoveError, say)
+    assert await parts.admission.revoke(["web01"], ANA) == ("web01",)
+    assert _host(parts, owner.host_id).admission is Admission.REVOKED
+    assert await parts.admission.approve(["web01"], False, ANA) == ("web01",)
+    shown = _host(parts, other.host_id)
+    assert (shown.admission, shown.note) == (Admission.ADMITTED, "")
+    (*_, entry) = await parts.audited("admit_host")
+    assert "The name web01 is also that of web01" in entry.detail["note"]
+
+
+async def test_of_two_that_wait_under_a_name_one_is_named_by_its_id(parts: Parts) -> None:
+    one = await _waiting(parts, "web01", key="one", machine_id="")
+    two = await _waiting(parts, "web01", key="two", machine_id="")
+    for act in (
+        parts.admission.approve(["web01"], False, ANA),
+        parts.admission.approve([], True, ANA),
+    ):
+        await _stays(parts, act, IllegalMoveError, f"{one.host_id} .*and {two.host_id}")
+    assert await parts.admission.approve([two.host_id], False, ANA) == ("web01",)
+    assert _host(parts, one.host_id).admission is Admission.PENDING
+    assert await parts.admission.reject(["web01"], False, ANA) == ("web01",)
+    assert _host(parts, one.host_id).admission is Admission.REJECTED
+    assert _host(parts, two.host_id).admission is Admission.ADMITTED
+
+
+async def test_all_of_a_name_are_rejected_at_once(parts: Parts) -> None:
+    for key in ("one", "two"):
+        await _waiting(parts, "web01", key=key, machine_id="")
+    assert await parts.admission.reject(["web01", "web01"], False, ANA) == ("web01", "web01")
+    assert parts.directory.counts() == (0, 0, 0)
+
+
+async def test_an_id_is_meant_before_a_name(parts: Parts) -> None:
+    meant = await _waiting(parts, "web01")
+    trick = await _waiting(parts, meant.host_id, key="trick")
+    assert await parts.admission.approve([meant.host_id], False, ANA) == ("web01",)
+    assert _host(parts, trick.host_id).admission is Admission.PENDING
+
+
+@pytest.mark.parametrize("state", list(Admission))
+@pytest.mark.parametrize("verb", ["approve", "reject", "revoke"])
+async def test_what_is_no_move_raises_and_changes_nothing(
+    parts: Parts, state: Admission, verb: str
+) -> None:
+    host = await _waiting(parts, "web01")
+    if state in (Admission.ADMITTED, Admission.REVOKED):
+        await parts.admission.approve(["web01"], False, ANA)
+    if state is Admission.REVOKED:
+        await parts.admission.revoke(["web01"], ANA)
+    if state is Admission.REJECTED:
+        await parts.admission.reject(["web01"], False, ANA)
+    parts.door.turned_away.clear()
+    acts: dict[str, Callable[[str], Awaitable[object]]] = {
+        "approve": lambda name: parts.admission.approve([name], False, ANA),
+        "reject": lambda name: parts.admission.reject([name], False, ANA),
+        "revoke": lambda name: parts.admission.revoke([name], ANA),
+    }
+    needed = Admission.ADMITTED if verb == "revoke" else Admission.PENDING
+    for name in ("web01", host.host_id):
+        if state is needed:
+            continue
+        say = f"it is {state}, not {needed}"
+        await _stays(parts, acts[verb](name), IllegalMoveError, say)
+
+
+async def test_a_revoked_host_is_cut_off_and_never_comes_back(parts: Parts) -> None:
+    host = await parts.member("web01")
+    assert await parts.admission.revoke(["web01"], ANA) == ("web01",)
+    ((host_id, refusal, why),) = parts.door.turned_away
+    assert (host_id, refusal) == (host.host_id, Refusal.REVOKED)
+    assert "revoked" in why
+    assert parts.directory.counts() == (0, 0, 0)
+    for _ in range(2):
+        with pytest.raises(RefusedError) as caught:
+            await parts.dial(host.host_id, "web01")
+        assert caught.value.refusal is Refusal.REVOKED
+    with pytest.raises(InvalidInputError, match="web01"):
+        await parts.started("web01")
+    (entry,) = await parts.audited("revoke_host")
+    assert (entry.actor, entry.host_id) == (ANA, host.host_id)
+
+
+async def _four_kinds_of_work(parts: Parts, host: OpenedSession) -> tuple[int, int, int]:
+    """Tasks of a host: one that runs with a step behind it, one that was sent and cancelled, one
+    that waits to be sent with a delivery timeout."""
+    running = await parts.started("@all", "first", "second")
+    canceled = await parts.started("@all")
+    await parts.tasks.cancel_task(canceled)
+    ours = [run for to, run in parts.dispatcher.sent if to == host.host_id]
+    await parts.report(host.host_id, Started(ours[0].execution_id, timedelta(0)))
+    parts.dispatcher.rooms[host.host_id] = 0
+    waiting = await parts.started("@all", offline=Offline.WAIT)
+    return running, canceled, waiting
+
+
+@pytest.mark.parametrize("put_back", [False, True])
+async def test_work_of_a_host_that_is_turned_away_ends_in_the_same_transaction(
+    parts: Parts, put_back: bool
+) -> None:
+    host, other = await parts.member("web01"), await parts.member("web02")
+    running, canceled, waiting = await _four_kinds_of_work(parts, host)
+    others = [await parts.rows(task_id) for task_id in (running, canceled, waiting)]
+    if put_back:
+        await parts.enroll("renamed", key="web01")
+        await parts.admission.reject(["renamed"], False, ANA)
+    else:
+        await parts.admission.revoke(["web01"], ANA)
+    first, second = [row for row in await parts.rows(running) if row.host_id == host.host_id]
+    assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
+    assert (second.status, second.reason) == (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)
+    (row,) = [row for row in await parts.rows(canceled) if row.host_id == host.host_id]
+    assert (row.status, row.reason) == (CommandHostStatus.CANCELED, Reason.CANCEL_UNCONFIRMED)
+    (row,) = [row for row in await parts.rows(waiting) if row.host_id == host.host_id]
+    assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.UNDELIVERABLE)
+    assert row.detail == f"The host was {'rejected' if put_back else 'revoked'} before it was sent."
+    for before, task_id in zip(others, (running, canceled, waiting), strict=True):
+        assert await parts.tasks.get_task_status(task_id) is TaskStatus.RUNNING
+        rows = await parts.rows(task_id)
+        assert [row for row in rows if row.host_id == other.host_id] == [
+            row for row in before if row.host_id == other.host_id
+        ]
+    assert await parts.database.read(contradictions) == []
+
+
+async def test_the_task_of_a_host_that_is_turned_away_ends_when_all_have(parts: Parts) -> None:
+    await parts.member("web01")
+    task_id = await parts.started("web01")
+    await parts.admission.revoke(["web01"], ANA)
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
+
+
+async def test_nothing_that_a_revoked_host_says_counts_any_more(parts: Parts) -> None:
+    host = await parts.member("web01")
+    task_id = await parts.started("web01")
+    ((_, run),) = parts.dispatcher.sent
+    await parts.admission.revoke(["web01"], ANA)
+    (before,) = await parts.rows(task_id)
+    with pytest.raises(RefusedError) as caught:
+        await parts.report(host.host_id, result(run.execution_id))
+    assert caught.value.refusal is Refusal.REVOKED
+    assert await parts.rows(task_id) == [before]
+
+
+async def test_a_host_that_waits_is_sent_nothing_and_may_report(parts: Parts) -> None:
+    host = await parts.member("web01")
+    task_id = await parts.started("web01", "first", "second")
+    ((_, run),) = parts.dispatcher.sent
+    held = Held(run.execution_id, HeldState.RUNNING)
+    await parts.dial(host.host_id, "db01", key="web01", held=[held])
+    parts.hosts.session_ready(host.host_id)
+    await parts.report(host.host_id, result(run.execution_id))
+    assert await parts.send() == []
+    first, second = await parts.rows(task_id)
+    assert first.status is CommandHostStatus.COMPLETED
+    assert (second.status, second.sent_at) == (CommandHostStatus.PENDING, None)
+    with pytest.raises(InvalidInputError):
+        await parts.started("db01")
+    await parts.admission.approve(["db01"], False, ANA)
+    assert [sent.text for _, sent in await parts.send()] == ["second"]
+
+
+async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Parts) -> None:
+    host = await parts.member("web01")
+    task_id = await parts.tasks.create_task(spec("web01", offline=Offline.WAIT))
+    await parts.tasks.start_task(task_id)
+    write = parts.database.write
+
+    async def put_back_meanwhile(work: Callable[..., Any]) -> Any:
+        outcome = await write(work)
+        parts.database.write = write  # type: ignore[method-assign]
+        await parts.enroll("db01", key="web01")  # its session stays the same
+        return outcome
+
+    parts.database.write = put_back_meanwhile  # type: ignore[method-assign]
+    assert await parts.send() == []
+    (row,) = await parts.rows(task_id)
+    assert (row.status, row.sent_at) == (CommandHostStatus.PENDING, None)
+    await parts.admission.approve([host.host_id], False, ANA)
+    assert len(await parts.send()) == 1
