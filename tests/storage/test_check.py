@@ -18,7 +18,12 @@ from tui_manager.storage.migrations import migrations
 
 
 async def _history(parts: Parts) -> None:
-    """Three tasks: one that completed with output and a gap, one that runs, one that waits."""
+    """Three tasks: one that completed with output and a gap, one that runs, one that waits; and
+    two hosts that have enrolled, of which one was thrown out."""
+    token = await parts.token(uses=3, labels={"role": "web"})
+    for name in ("db01", "db02"):
+        await parts.enroll(name, token=token)
+    await parts.admission.reject(["db02"], False, "ana")
     one, two = await parts.connect("web01"), await parts.connect("web02")
     await parts.started("web[01-02]", "first", "second")
     runs = dict(parts.dispatcher.sent)
@@ -92,7 +97,11 @@ SPOILED: dict[str, str] = {
     "output_hole": "DELETE FROM output_chunks WHERE gap > 0",
     "output_size": "UPDATE command_hosts SET stdout_bytes = 23 WHERE stdout_bytes = 22",
     "output_piece": "UPDATE output_chunks SET task_id = 2 WHERE gap > 0",
-    "foreign_key": "DELETE FROM hosts WHERE id = 2",
+    "secret_not_erased": "INSERT INTO secrets VALUES (3, 'KEY', x'00')",
+    "token_uses": "UPDATE tokens SET used = used - 1",
+    "bound_labels": "UPDATE hosts SET labels = '{\"role\":\"db\"}' WHERE bound_labels <> '{}'",
+    "turned_away_with_work": "UPDATE hosts SET admission = 'revoked' WHERE name = 'web01'",
+    "foreign_key": "DELETE FROM hosts WHERE name = 'web02'",
     "schema": "DROP TRIGGER command_hosts_counted_in",
 }
 

@@ -4,11 +4,12 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping
+from typing import Any
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.connection import Transaction
-from tui_manager.storage.filtering import like, matching
+from tui_manager.storage.filtering import like
 from tui_manager.storage.instants import to_datetime
 from tui_manager.storage.queries import load
 
@@ -74,7 +75,18 @@ def window(tx: Transaction, window: Window) -> Page[AuditEntry]:
         return Page([_entry(row) for row in rows], total, total)
     query = _SQL["of_task" if task else "filtered"]
     rows = tx.execute(query, values).fetchall()
-    return Page([_entry(row) for row in rows], matching(tx, query, values, rows), total)
+    return Page([_entry(row) for row in rows], _matching(tx, query, values, len(rows)), total)
+
+
+def _matching(tx: Transaction, query: str, values: Mapping[str, Any], found: int) -> int:
+    """How many pass the filter of `query`; to count while reading would read all of them first,
+    and a window that is not full has shown the last."""
+    offset: int = values["offset"]
+    if found < values["limit"] and (found or not offset):
+        return offset + found
+    everything = {**values, "limit": -1, "offset": 0}
+    count: int = tx.execute(f"SELECT count(*) FROM ({query.rstrip(';')})", everything).fetchone()[0]
+    return count
 
 
 def _entry(row: sqlite3.Row) -> AuditEntry:

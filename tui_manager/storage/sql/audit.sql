@@ -14,13 +14,13 @@ WHERE a.id <= (SELECT max(id) FROM audit) - :offset ORDER BY a.id DESC LIMIT :li
 
 -- name: of_task
 -- The same of one task.
-SELECT a.*, h.name AS host_name, count(*) OVER () AS matching
+SELECT a.*, h.name AS host_name
 FROM audit AS a LEFT JOIN hosts AS h ON h.host_id = a.host_id
 WHERE a.task_id = :task_id ORDER BY a.id DESC LIMIT :limit OFFSET :offset;
 
 -- name: filtered
 -- The same of those that contain the text, or of agents that did what they must not.
-SELECT a.*, h.name AS host_name, count(*) OVER () AS matching
+SELECT a.*, h.name AS host_name
 FROM audit AS a LEFT JOIN hosts AS h ON h.host_id = a.host_id
 WHERE (:pattern = '' OR a.actor LIKE :pattern ESCAPE '\' OR a.action LIKE :pattern ESCAPE '\'
        OR a.detail LIKE :detail_pattern ESCAPE '\' OR a.host_id = :text

@@ -135,3 +135,31 @@ ORDER BY ch.id;
 SELECT o.id AS piece, ch.task_id, ch.execution_id
 FROM output_chunks AS o JOIN command_hosts AS ch ON ch.id = o.command_host_id
 WHERE o.task_id <> ch.task_id OR o.gap < 0 OR (o.gap > 0) = (length(o.data) > 0) ORDER BY o.id;
+
+-- name: secret_not_erased
+-- Secrets end with their task.
+SELECT k.task_id, k.position, s.name AS secret, t.status
+FROM secrets AS s JOIN commands AS k ON k.id = s.command_id JOIN tasks AS t ON t.id = k.task_id
+WHERE s.value IS NOT NULL AND t.status IN ('completed', 'failed', 'canceled')
+ORDER BY k.id, s.name;
+
+-- name: token_uses
+-- Each use of a join token has let one host enrol, and no token was used more often than it may.
+SELECT t.id AS token, t.uses, t.used, count(h.id) AS enrolled
+FROM tokens AS t LEFT JOIN hosts AS h ON h.token_id = t.id
+GROUP BY t.id HAVING t.used > t.uses OR t.used <> enrolled;
+
+-- name: bound_labels
+-- Labels of a join token are the host's, whatever its agent says.
+SELECT h.name AS host, b.key AS label, b.value AS bound
+FROM hosts AS h, json_each(h.bound_labels) AS b
+WHERE NOT EXISTS (
+    SELECT 1 FROM json_each(h.labels) AS l WHERE l.key = b.key AND l.value = b.value)
+ORDER BY h.id, b.key;
+
+-- name: turned_away_with_work
+-- Whoever was turned away has nothing to do.
+SELECT h.name AS host, h.admission, count(*) AS unended
+FROM hosts AS h JOIN command_hosts AS ch ON ch.host = h.id
+WHERE h.admission IN ('rejected', 'revoked') AND ch.status IN ('pending', 'running')
+GROUP BY h.id;

@@ -1,0 +1,133 @@
+"""The audit as it is read: windows, filters, and what hosts were called at the time."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.status import Admission
+from tui_manager.domain.window import Page, Window
+from tui_manager.storage import audit, hosts
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import Database, open_database
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_database(tmp_path / "manager.db") as made:
+        yield made
+
+
+def _acts(tx: Transaction) -> None:
+    hosts.insert(tx, "id-1", "web01", Admission.ADMITTED, 0)
+    audit.record(tx, 1_000_000, "ana@pts/3", "create_task", task_id=12, target="web*")
+    audit.record(tx, 2_000_000, "ana@pts/3", "start_task", task_id=12, hosts=1, names="web01")
+    audit.record(tx, 3_000_000, "bob", "start_task", task_id=1, names='größe "quoted" 100%')
+    audit.record(tx, 4_000_000, "manager", "admit_host", host_id="id-1", host="old-name")
+    audit.record(tx, 5_000_000, "manager", "violation", host_id="id-1", text="it lied")
+    audit.record(tx, 6_000_000, "manager", "refuse_host", host="stranger", reason="bad_token")
+
+
+async def _window(database: Database, **given: object) -> Page[AuditEntry]:
+    return await database.read(lambda tx: audit.window(tx, Window(**given)))  # type: ignore[arg-type]
+
+
+async def _ids(database: Database, **given: object) -> list[int]:
+    page = await _window(database, **given)
+    assert page.total == 6
+    return [entry.audit_id for entry in page.rows]
+
+
+async def test_an_empty_audit_is_an_empty_page(database: Database) -> None:
+    for text in ("", "x", "#1"):
+        assert await _window(database, text=text) == Page([], 0, 0)
+
+
+async def test_the_newest_come_first_in_windows(database: Database) -> None:
+    await database.write(_acts)
+    assert await _ids(database) == [6, 5, 4, 3, 2, 1]
+    assert await _ids(database, offset=2, limit=3) == [4, 3, 2]
+    assert await _ids(database, offset=6) == []
+    page = await _window(database, limit=1)
+    assert (page.matching, page.total) == (6, 6)
+
+
+async def test_an_entry_says_what_was(database: Database) -> None:
+    await database.write(_acts)
+    page = await _window(database)
+    refused, violation, admitted, _, started, _ = page.rows
+    assert (started.actor, started.action, started.task_id) == ("ana@pts/3", "start_task", 12)
+    assert started.at.timestamp() == 2.0
+    assert started.detail == {"hosts": "1", "names": "web01"}
+    assert (started.host_id, started.host) == ("", "")
+    assert (admitted.host_id, admitted.host, admitted.detail) == ("id-1", "old-name", {})
+    assert (violation.host, violation.detail) == ("web01", {"text": "it lied"})
+    assert (refused.host_id, refused.host) == ("", "stranger")
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("ana@", [2, 1]),
+        ("ANA@", [2, 1]),
+        ("start_task", [3, 2]),
+        ("startXtask", []),  # `_` is no wildcard
+        ("100%", [3]),
+        ("%", [3]),
+        ("größe", [3]),
+        ('"quoted"', [3]),
+        ("web01", [5, 4, 2]),  # by the name now, and in the detail
+        ("old-name", [4]),  # by the name then
+        ("stranger", [6]),
+        ("id-1", [5, 4]),
+        ("#12", [2, 1]),
+        ("#1", [3]),
+        ("#13", []),
+        ("#x", []),
+        ("#99999999999999999999", []),
+        ("'; DROP TABLE audit; --", []),
+        ("\\", []),
+    ],
+)
+async def test_text_is_found(database: Database, text: str, ids: list[int]) -> None:
+    await database.write(_acts)
+    assert await _ids(database, text=text) == ids
+    page = await _window(database, text=text, limit=1, offset=9)
+    assert (page.matching, page.total) == (len(ids), 6)
+
+
+async def test_faults_are_what_agents_must_not_do(database: Database) -> None:
+    await database.write(_acts)
+    assert await _ids(database, faults_only=True) == [6, 5]
+    assert await _ids(database, faults_only=True, text="lied") == [5]
+
+
+async def test_half_a_character_can_be_kept(database: Database) -> None:
+    await database.write(lambda tx: audit.record(tx, 0, "ana", "x", name="a\udcffb"))
+    (entry,) = (await _window(database)).rows
+    assert entry.detail == {"name": "a\udcffb"}
+
+
+async def test_windows_are_found_by_id_and_read_no_more_rows_than_they_show(
+    database: Database,
+) -> None:
+    def plan(tx: Transaction, name: str) -> str:
+        values = {"offset": 0, "limit": 100, "task_id": 1}
+        steps = tx.execute(f"EXPLAIN QUERY PLAN {audit._SQL[name]}", values)
+        return "\n".join(row["detail"] for row in steps)
+
+    for name in ("count", "window"):
+        steps = await database.read(lambda tx, name=name: plan(tx, name))  # type: ignore[misc]
+        assert "SCAN a" not in steps
+        assert "TEMP B-TREE" not in steps
+    assert "USING INDEX audit_of_task" in await database.read(lambda tx: plan(tx, "of_task"))
+
+
+async def test_nobody_changes_what_was_written(database: Database) -> None:
+    await database.write(_acts)
+    for statement in ("UPDATE audit SET actor = 'bob'", "DELETE FROM audit"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            await database.write(lambda tx, said=statement: tx.execute(said))  # type: ignore[misc]
+    assert (await _ids(database, text="ana@")) == [2, 1]
