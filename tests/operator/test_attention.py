@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.enrolled_hosts import host_key
 from tests.support.manager_parts import Parts, manager_parts
-from tui_manager.domain.errors import RefusedError
+from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.recent import KEPT
@@ -88,4 +89,69 @@ async def test_refusals_are_bounded_and_the_newest_come_first(parts: Parts) -> N
 
 async def test_a_name_that_is_no_name_is_not_shown(parts: Parts) -> None:
     await _refused(parts, "\x1b[2Jweb")
+    assert _attention(parts) == ()
+
+
+async def test_whoever_breaks_the_rules_is_named(parts: Parts) -> None:
+    host = await parts.member("web03")
+    parts.hosts.violation(host.host_id, "It sent \x1b[2Jtoo much.")
+    assert _attention(parts) == ("web03 broke the rules: It sent too much.",)
+    parts.hosts.violation(host.host_id, "It lied.")
+    parts.hosts.violation("", "No Hello came.")
+    assert _attention(parts) == (
+        "An unknown agent broke the rules: No Hello came.",
+        "web03 broke the rules 2 times, lastly: It lied.",
+    )
+    parts.clock.turn(3600)
+    assert _attention(parts) == ()
+
+
+async def test_many_that_break_the_rules_are_folded(parts: Parts) -> None:
+    for number in range(8):
+        host = await parts.member(f"web{number}")
+        parts.hosts.violation(host.host_id, "It lied.")
+    *named, rest = _attention(parts)
+    assert len(named) == 5
+    assert rest == "3 other hosts broke the rules too; see the audit."
+
+
+async def test_what_is_odd_about_a_host_that_waits_is_said_until_it_is_decided(
+    parts: Parts,
+) -> None:
+    owner = await parts.member("web03")
+    await parts.enroll("db01")  # nothing is odd about this one
+    thief = await parts.enroll("web03", key="thief", machine_id="thief")
+    (said,) = _attention(parts)
+    fingerprint = host_key("thief").fingerprint
+    assert said.startswith(f"Look twice before you approve web03 ({fingerprint}): The name web03")
+    await parts.admission.revoke([owner.host_id], "ana")
+    await parts.admission.approve([thief.host_id], False, "ana")
+    assert _attention(parts) == ()
+    for number in range(7):
+        await parts.enroll("web03", key=f"thief{number}", machine_id="")
+    *_, rest = _attention(parts)
+    assert rest == "2 other hosts that wait have notes too."
+    await parts.admission.reject([], True, "ana")
+    assert _attention(parts) == ()
+
+
+async def test_many_wrong_tokens_are_said(parts: Parts) -> None:
+    for number in range(10):
+        assert _attention(parts) == ()
+        with pytest.raises(RefusedError):
+            await parts.enroll(f"web{number}", token="tm1.pin.guess")
+    assert _attention(parts) == (
+        "10 wrong join tokens were shown in the last hour; see the audit.",
+    )
+    parts.clock.turn(3600)
+    assert _attention(parts) == ()
+
+
+async def test_an_authority_that_cannot_issue_is_said(parts: Parts) -> None:
+    parts.authority.problem = "Its certificate has ended."
+    with pytest.raises(StorageError):
+        await parts.enroll("web03")
+    assert "No certificates can be issued: Its certificate has ended." in _attention(parts)
+    parts.authority.problem = ""
+    await parts.enroll("web03")
     assert _attention(parts) == ()

@@ -18,11 +18,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.support.manager_parts import Parts, greeting, manager_parts, spec
+from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.delivery import Offline
-from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, RefusedError
 from tui_manager.domain.report import Held, HeldState, Output, Result, Started
-from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Task, ended_task_status
 from tui_manager.domain.transitions import TASK_TRANSITIONS, TRANSITIONS
 from tui_manager.domain.window import Window
@@ -71,6 +71,8 @@ class TaskMachine(RuleBasedStateMachine):
         self.parts: Parts = self._loop.run_until_complete(self._context.__aenter__())
         self._sessions: dict[str, OpenedSession] = {}
         self._host_ids: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+        self._calls_itself: dict[str, str] = {}
         self._rows: dict[str, CommandHost] = {}
         self._tasks: dict[int, Task] = {}
         self._skipped: set[str] = set()
@@ -83,18 +85,67 @@ class TaskMachine(RuleBasedStateMachine):
     @initialize()
     def dial_in(self) -> None:
         for name in NAMES:
-            self._connect(name, ())
+            self._enroll(name, 0)
+
+    def _enroll(self, name: str, number: int) -> None:
+        """The agent of a host, which has a new key; it has its journal still."""
+        self._keys[name] = f"{name}-{number}"
+        self._calls_itself[name] = name
+        enrolling = self.parts.enroll(
+            name, key=self._keys[name], machine_id=name, auto_approve=True
+        )
+        enrolled = self._loop.run_until_complete(enrolling)
+        self._host_ids[name] = enrolled.host_id
+        self._connect(name, ())
 
     def _connect(self, name: str, held: tuple[Held, ...], journal: str = "") -> None:
-        hello = greeting(
-            name,
-            host_id=self._host_ids.get(name, ""),
+        dialing = self.parts.dial(
+            self._host_ids[name],
+            self._calls_itself[name],
+            key=self._keys[name],
+            machine_id=name,
             held=held,
             journal_id=journal or f"journal-{name}",
         )
-        opened = self._loop.run_until_complete(self.parts.hosts.open_session(hello, None))
-        self._sessions[name], self._host_ids[name] = opened, opened.host_id
+        opened = self._loop.run_until_complete(dialing)
+        self._sessions[name] = opened
         self.parts.hosts.session_ready(opened.host_id)
+
+    def _admission(self, host_id: str) -> Admission:
+        entry = self.parts.hosts.get(host_id)
+        assert entry is not None
+        return entry.row.admission
+
+    @rule(name=st.sampled_from(NAMES), other=st.sampled_from(["", "-renamed"]))
+    def rename(self, name: str, other: str) -> None:
+        before = self._admission(self._host_ids[name])
+        renamed = self._calls_itself[name] != name + other
+        self._calls_itself[name] = name + other
+        held = [row for row in self._rows.values() if self._is_held(row, name)]
+        self._connect(name, tuple(Held(row.execution_id, HeldState.RUNNING) for row in held))
+        after = self._admission(self._host_ids[name])
+        assert after is (Admission.PENDING if renamed else before)
+
+    def _is_held(self, row: CommandHost, name: str) -> bool:
+        return row.host_id == self._host_ids[name] and row.sent_at is not None
+
+    @rule(target=executions)
+    def approve(self) -> Executions:
+        self._loop.run_until_complete(self.parts.admission.approve([], True, "ana"))
+        return self._hand_out()
+
+    @rule(name=st.sampled_from(NAMES))
+    def turn_away(self, name: str) -> None:
+        """Its owner lets it enrol anew."""
+        old, admission = self._host_ids[name], self.parts.admission
+        if self._admission(old) is Admission.PENDING:
+            self._loop.run_until_complete(admission.reject([old], False, "ana"))
+        else:
+            self._loop.run_until_complete(admission.revoke([old], "ana"))
+        opened = self._sessions[name]
+        closing = self.parts.hosts.close_session(old, opened.generation, "turned away")
+        self._loop.run_until_complete(closing)
+        self._enroll(name, int(self._keys[name].rpartition("-")[2]) + 1)
 
     @rule(target=tasks, commands=st.integers(1, 3), offline=st.sampled_from(Offline))
     def create(self, commands: int, offline: Offline) -> int:
@@ -108,10 +159,14 @@ class TaskMachine(RuleBasedStateMachine):
             self._loop.run_until_complete(self.parts.tasks.start_task(task_id))
         except IllegalMoveError:
             assert self._tasks[task_id].status is not TaskStatus.PENDING
+        except InvalidInputError:  # nobody is there
+            admissions = {self._admission(host_id) for host_id in self._host_ids.values()}
+            assert Admission.ADMITTED not in admissions
         return self._hand_out()
 
     def _hand_out(self) -> Executions:
         sent = self._loop.run_until_complete(self.parts.send())
+        assert all(self._admission(host_id) is Admission.ADMITTED for host_id, _ in sent)
         return multiple(*((host_id, run.execution_id) for host_id, run in sent))
 
     @rule(task_id=tasks)
@@ -140,7 +195,10 @@ class TaskMachine(RuleBasedStateMachine):
         self._report(execution, Output(execution[1], Stream.STDOUT, offset, data))
 
     def _report(self, execution: tuple[str, str], item: Started | Output | Result) -> None:
-        self._loop.run_until_complete(self.parts.report(execution[0], item))
+        try:
+            self._loop.run_until_complete(self.parts.report(execution[0], item))
+        except RefusedError:
+            assert self._admission(execution[0]) in (Admission.REVOKED, Admission.REJECTED)
 
     @rule(name=st.sampled_from(NAMES), seconds=st.sampled_from([1, 200, 400]))
     def fall_silent(self, name: str, seconds: int) -> None:
@@ -161,7 +219,7 @@ class TaskMachine(RuleBasedStateMachine):
         mine = [
             row.execution_id
             for row in self._rows.values()
-            if row.host == name and row.sent_at and holds
+            if row.host.startswith(name) and row.sent_at and holds
         ]
         ended = state is HeldState.ENDED
         self._connect(name, tuple(Held(item, state, ended) for item in mine), journal)

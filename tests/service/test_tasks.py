@@ -376,3 +376,21 @@ async def test_a_start_may_run_while_hosts_register(parts: Parts) -> None:
         *(parts.tasks.start_task(task_id) for task_id in tasks),
     )
     assert {await parts.tasks.get_task_status(task_id) for task_id in tasks} == {TaskStatus.RUNNING}
+
+
+async def test_the_audit_of_a_start_names_the_hosts(parts: Parts) -> None:
+    for number in range(1, 4):
+        await parts.connect(f"web{number:02}")
+    await parts.connect("db1")
+    await parts.started("web*,db1")
+    (entry,) = await parts.audited("start_task")
+    assert entry.detail == {"target": "web*,db1", "hosts": "4", "names": "db1,web[01-03]"}
+
+
+async def test_very_many_names_are_cut_in_the_audit(parts: Parts) -> None:
+    for letter in "abcdefghijklmnopqrst":
+        await parts.connect(letter * 60)
+    await parts.started("@all")
+    (entry,) = await parts.audited("start_task")
+    assert len(entry.detail["names"]) == 1000
+    assert entry.detail["names"].endswith("…")

@@ -52,6 +52,10 @@ class _Offender:
     waiting: int = 0
     interval: float = _INTERVAL
 
+    def quiet(self, now: float, seconds: float) -> bool:
+        """Whether it has done nothing for so long, and its next row could be written at once."""
+        return not self.waiting and max(self.due, self.seen_at + seconds) <= now
+
 
 class LimitedAudit:
     """Takes offences on the manager's loop and never waits; `run` writes what is due."""
@@ -73,16 +77,19 @@ class LimitedAudit:
 
     def _offender(self, offence: Offence, now: float) -> _Offender:
         key = (offence.action, offence.host_id or offence.host)
+        known = self._offenders.get(key)
+        if known and known.quiet(now, _INTERVAL_MAX):
+            del self._offenders[key]
         if key not in self._offenders and len(self._offenders) >= KEPT:
-            self._forget(now, quiet=0.0)
+            self._forget(now, 0.0)
             if len(self._offenders) >= KEPT:
                 key = (offence.action, OTHERS)
         return self._offenders.setdefault(key, _Offender(offence, now, now))
 
-    def _forget(self, now: float, quiet: float) -> None:
-        """Those of whom nothing has to be written and who have been quiet for so many seconds."""
+    def _forget(self, now: float, seconds: float) -> None:
+        """Those who have been quiet for so long."""
         for key, offender in list(self._offenders.items()):
-            if not offender.waiting and max(offender.due, offender.seen_at + quiet) <= now:
+            if offender.quiet(now, seconds):
                 del self._offenders[key]
 
     async def run(self) -> None:
@@ -119,7 +126,7 @@ class LimitedAudit:
             StorageError: the database cannot be written now; all of it waits.
         """
         now = self._clock.monotonic()
-        self._forget(now, quiet=_INTERVAL_MAX)
+        self._forget(now, _INTERVAL_MAX)
         due = [
             (key, offender.newest, offender.waiting)
             for key, offender in self._offenders.items()
