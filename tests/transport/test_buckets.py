@@ -1,0 +1,58 @@
+"""How often something may happen, and how often a host may dial in."""
+
+import pytest
+
+from tests.support.manager_parts import TurnedClock
+from tui_manager.transport.arrivals import A_HOST, Arrivals
+from tui_manager.transport.buckets import Bucket, Buckets, Rate
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+def test_a_bucket_gives_a_burst_and_then_what_flows_in(clock: TurnedClock) -> None:
+    bucket = Bucket(Rate(a_second=2, at_once=5), lambda: clock.seconds)
+    assert [bucket.take() for _ in range(6)] == [True] * 5 + [False]
+    assert bucket.wait() == 0.5
+    clock.turn(0.5)
+    assert bucket.wait() == 0.0
+    assert [bucket.take(), bucket.take()] == [True, False]
+    clock.turn(1000)
+    assert not bucket.take(6)
+    assert bucket.take(5)
+
+
+def test_what_is_drained_has_to_flow_in_again(clock: TurnedClock) -> None:
+    bucket = Bucket(Rate(a_second=1, at_once=5), lambda: clock.seconds)
+    bucket.drain(100)
+    assert bucket.wait(5) == 5.0
+
+
+def test_a_crowd_of_keys_does_not_cost_memory_without_end(clock: TurnedClock) -> None:
+    buckets = Buckets(Rate(a_second=1, at_once=1), lambda: clock.seconds)
+    assert buckets.of("first").take()
+    for number in range(20_000):
+        buckets.of(str(number)).take()
+        assert not buckets.of("first").take(), "one that keeps coming is not forgotten"
+    assert len(buckets) == 10_000
+
+
+def test_one_host_is_slowed_down_and_a_fleet_is_not(clock: TurnedClock) -> None:
+    arrivals = Arrivals(lambda: clock.seconds)
+    dials = [arrivals.wait("hostile") for _ in range(1000)]
+    assert dials.count(0.0) == A_HOST.at_once
+    assert dials[-1] == 1 / A_HOST.a_second
+    assert [arrivals.wait(f"host{number}") for number in range(5000)] == [0.0] * 5000
+    clock.turn(dials[-1])
+    assert arrivals.wait("hostile") == 0.0
+
+
+def test_whoever_breaks_the_rules_comes_back_more_slowly(clock: TurnedClock) -> None:
+    arrivals = Arrivals(lambda: clock.seconds)
+    let_in = 0
+    while arrivals.wait("hostile") == 0.0:
+        arrivals.punish("hostile")
+        let_in += 1
+    assert let_in < A_HOST.at_once / 5

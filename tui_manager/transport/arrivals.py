@@ -1,0 +1,35 @@
+"""How often one host may dial in."""
+
+import logging
+from collections.abc import Callable
+
+from tui_manager.transport.buckets import Bucket, Buckets, Rate
+
+log = logging.getLogger(__name__)
+# An agent dials about once in 0.5 s at most, and less often with each failure. A fleet that comes
+# back is many hosts, each of which dials once.
+A_HOST = Rate(a_second=2, at_once=50)
+_VIOLATION = 10  # arrivals that a violation costs
+_TOLD = Rate(a_second=0.1, at_once=5)  # lines of the log, however many hosts dial
+
+
+class Arrivals:
+    """Slows down a host that dials in again and again; others do not feel it."""
+
+    def __init__(self, monotonic: Callable[[], float], rate: Rate = A_HOST) -> None:
+        """`monotonic` tells seconds."""
+        self._hosts = Buckets(rate, monotonic)
+        self._told = Bucket(_TOLD, monotonic)
+
+    def wait(self, host_id: str) -> float:
+        """Counts an arrival. 0.0: it may come in; else the seconds after which it may try again."""
+        bucket = self._hosts.of(host_id)
+        if bucket.take():
+            return 0.0
+        if self._told.take():
+            log.warning("a host dials in too often", extra={"host_id": host_id})
+        return bucket.wait()
+
+    def punish(self, host_id: str) -> None:
+        """It broke the rules: it may dial in less often for a while."""
+        self._hosts.of(host_id).drain(_VIOLATION)
