@@ -4,34 +4,33 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui_manager import state_dir
-from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.window import Page, Window
+from tui_manager.assembly import Parts, assemble
 from tui_manager.operator.api import Operator
 from tui_manager.operator.hop import HoppingOperator
 from tui_manager.operator.inprocess import Identity, InProcessOperator
 from tui_manager.operator.server import serve_operator
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
-from tui_manager.service.directory import Directory
-from tui_manager.service.dispatch import Dispatch
-from tui_manager.service.hosts import HostService
-from tui_manager.service.limits import Limits
-from tui_manager.service.offences import Offences
-from tui_manager.service.receiving import ReportService
-from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
-from tui_manager.service.tasks import TaskService
-from tui_manager.settings import Settings
-from tui_manager.storage import command_hosts, hosts, meta
-from tui_manager.storage.database import FILE, Database, open_database
-from tui_manager.transport.server import CommandService, serve_agents
-from tui_manager.transport.sessions import Sessions
+from tui_manager.settings import Settings, enroll_address, split_address
+from tui_manager.storage import audit
+from tui_manager.storage.database import FILE, open_database
+from tui_manager.transport import ports
+from tui_manager.transport.certificates import enrollment_credentials
+from tui_manager.transport.command_port import serve_agents
+from tui_manager.transport.enrollment_server import (
+    MESSAGE_MAX,
+    EnrollmentServicer,
+    serve_enrollment,
+)
+from tui_manager.transport.ports import Patience
+from tui_manager.transport.reception import Reception
+from tui_manager.transport.server import CommandService
 
 log = logging.getLogger(__name__)
 
@@ -43,117 +42,104 @@ class RunningManager:
     Attributes:
         operator: everything an operator can do.
         address: where agents dial in, with the real port.
+        enroll_address: where hosts enrol, with the real port; empty: they cannot, there is no TLS.
+        security: "mTLS" or "insecure".
     """
 
     operator: Operator
     address: str
     manager_id: str
-
-
-@dataclass(slots=True)
-class _Parts:
-    manager_id: str
-    database: Database
-    directory: Directory
-    feed: ChangeFeed
-    statistics: Statistics
-    sessions: Sessions
-    dispatch: Dispatch
-    silence: Silence
-    hosts: HostService
-    receiving: ReportService
-    offences: Offences
-    tasks: TaskService
-    clock: Clock
-    limits: Limits
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        lost_after=settings.lost_after,
-        heartbeat=settings.heartbeat,
-        kill_grace=settings.kill_grace,
-        output_limit=settings.output_limit,
-        free_disk=settings.free_disk,
-        groups=settings.groups,
-    )
-
-
-async def _assemble(
-    settings: Settings, database: Database, feed: ChangeFeed, statistics: Statistics, clock: Clock
-) -> _Parts:
-    limits, directory, sessions = _limits(settings), Directory(), Sessions()
-    manager_id = await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
-    with_work = await database.read(command_hosts.hosts_with_work)
-    directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
-    dispatch = Dispatch(database, sessions, directory, feed, statistics, clock, limits)
-    offences = Offences(database, feed, statistics, clock)
-    host_service = HostService(
-        manager_id, database, directory, dispatch, feed, statistics, clock, limits, offences
-    )
-    receiving = ReportService(database, directory, dispatch, feed, statistics, clock, offences)
-    task_service = TaskService(
-        database, sessions, directory, dispatch, receiving, feed, clock, limits
-    )
-    gauges = statistics.gauges
-    gauges.sessions = lambda: len(sessions)
-    gauges.write_queue = lambda: database.waiting
-    gauges.send_queue = lambda: sessions.waiting
-    gauges.database_bytes = lambda: database.size
-    return _Parts(
-        manager_id=manager_id,
-        database=database,
-        directory=directory,
-        feed=feed,
-        statistics=statistics,
-        sessions=sessions,
-        dispatch=dispatch,
-        silence=Silence(database, directory, feed, clock, limits),
-        hosts=host_service,
-        receiving=receiving,
-        offences=offences,
-        tasks=task_service,
-        clock=clock,
-        limits=limits,
-    )
+    enroll_address: str
+    security: str
 
 
 @contextlib.asynccontextmanager
-async def run_manager(settings: Settings) -> AsyncIterator[RunningManager]:
+async def run_manager(
+    settings: Settings, clock: Clock | None = None, patience: Patience | None = None
+) -> AsyncIterator[RunningManager]:
     """Runs a manager on this event loop until the block is left.
+
+    Args:
+        clock, patience: other than usual, for tests.
 
     Raises:
         AlreadyRunningError: another manager holds the state folder.
         StorageError: the state folder or the database cannot be used.
-        InvalidInputError: the address cannot be listened on.
+        InvalidInputError: an address cannot be listened on, or certificates cannot be used.
     """
-    clock, feed = Clock(), ChangeFeed()
+    clock, feed = clock or Clock(), ChangeFeed()
     statistics = Statistics(feed, clock)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(state_dir.hold(settings.state_dir))
         path = settings.state_dir / FILE
         database = await stack.enter_async_context(open_database(path, statistics.told))
-        parts = await _assemble(settings, database, feed, statistics, clock)
+        parts = await assemble(settings, database, feed, statistics, clock)
         await stack.enter_async_context(_background(parts))
-        service = CommandService(
-            parts.manager_id, parts.hosts, parts.receiving, parts.sessions, clock, parts.limits
-        )
-        address = await stack.enter_async_context(
-            serve_agents(service, parts.hosts, parts.sessions, settings.listen, clock, parts.limits)
-        )
+        serving = _serve_hosts(settings, parts, patience or Patience())
+        address, enrolling = await stack.enter_async_context(serving)
         stack.callback(parts.dispatch.close)  # before the sessions end
-        operator = await _operator(settings, parts, address)
+        operator = _operator(settings, parts, address, enrolling)
         await stack.enter_async_context(serve_operator(operator, settings.state_dir))
         stack.callback(database.stop_waiting)
         stack.callback(feed.close)  # first: a watch that goes on would hold up the rest
         log.info("manager started", extra={"manager": parts.manager_id, "address": address})
-        yield RunningManager(operator, address, parts.manager_id)
+        yield RunningManager(
+            operator, address, parts.manager_id, enrolling, operator.identity.security
+        )
         log.info("manager stops", extra={"manager": parts.manager_id})
 
 
 @contextlib.asynccontextmanager
-async def _background(parts: _Parts) -> AsyncIterator[None]:
-    """What runs beside the calls: sending, judging silence, counting. One that dies ends all."""
+async def _serve_hosts(
+    settings: Settings, parts: Parts, patience: Patience
+) -> AsyncIterator[tuple[str, str]]:
+    """Listens on both ports, and yields their addresses."""
+    room, secured, clock, limits = ports.make_room(), parts.secured, parts.clock, parts.limits
+    reception = Reception(
+        parts.manager_id,
+        parts.hosts,
+        parts.sessions,
+        clock,
+        limits,
+        patience,
+        secure=secured is not None,
+    )
+    security = secured.security() if secured else None
+    service = CommandService(reception, parts.hosts, parts.receiving, clock, security)
+    serving = serve_agents(
+        service,
+        parts.hosts,
+        parts.sessions,
+        settings.listen,
+        clock,
+        limits,
+        ports.options(patience, room.commands, limits.max_message),
+        secured.shown.credentials if secured else None,
+    )
+    async with serving as address:
+        if secured is None:
+            yield address, ""
+            return
+        enrolling = serve_enrollment(
+            EnrollmentServicer(
+                parts.manager_id, secured.enrollment, secured.certificates, clock.monotonic
+            ),
+            enroll_address(settings),
+            ports.options(patience, room.enrollment, MESSAGE_MAX),
+            enrollment_credentials(secured.certificates.enrollment),
+            patience,
+        )
+        async with enrolling as enrolling_address:
+            port = split_address(enrolling_address)[1]
+            is_next = port == split_address(address)[1] + 1
+            secured.enroll_port = None if is_next else port
+            yield address, enrolling_address
+
+
+@contextlib.asynccontextmanager
+async def _background(parts: Parts) -> AsyncIterator[None]:
+    """What runs beside the calls: sending, judging silence, counting, renewing certificates. One
+    that dies ends all."""
     owner = asyncio.current_task()
     dead: list[BaseException] = []
 
@@ -172,6 +158,9 @@ async def _background(parts: _Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.statistics.run(), name="statistics"),
         asyncio.create_task(parts.offences.audit.run(), name="audit"),
     ]
+    if parts.secured:
+        fresh = parts.secured.shown.keep_fresh()
+        running.append(asyncio.create_task(fresh, name="certificates"))
     for task in running:
         task.add_done_callback(ended)
     try:
@@ -184,13 +173,14 @@ async def _background(parts: _Parts) -> AsyncIterator[None]:
             raise dead[0]
 
 
-async def _operator(settings: Settings, parts: _Parts, address: str) -> InProcessOperator:
+def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) -> InProcessOperator:
     identity = Identity(
         manager_id=parts.manager_id,
         state_dir=settings.state_dir,
         address=address,
-        security="insecure",
+        security="mTLS" if parts.secured else "insecure",
         started_at=parts.clock.now(),
+        enroll_address=enrolling,
     )
     return InProcessOperator(
         identity,
@@ -199,27 +189,10 @@ async def _operator(settings: Settings, parts: _Parts, address: str) -> InProces
         parts.directory,
         parts.feed,
         parts.statistics,
-        tokens=None,
-        admissions=_NobodyWaits(),
-        read_audit=_nothing,
+        tokens=parts.secured.enrollment if parts.secured else None,
+        admissions=parts.admissions,
+        read_audit=lambda window: parts.database.read(lambda tx: audit.window(tx, window)),
     )
-
-
-class _NobodyWaits:
-    """Admission where hosts are admitted as they come."""
-
-    async def approve(self, names: Sequence[str], all_pending: bool, actor: str) -> tuple[str, ...]:
-        raise IllegalMoveError("This manager admits hosts as they come.")
-
-    async def reject(self, names: Sequence[str], all_pending: bool, actor: str) -> tuple[str, ...]:
-        raise IllegalMoveError("This manager admits hosts as they come.")
-
-    async def revoke(self, names: Sequence[str], actor: str) -> tuple[str, ...]:
-        raise IllegalMoveError("This manager admits hosts as they come.")
-
-
-async def _nothing(window: Window) -> Page[AuditEntry]:
-    return Page((), 0, 0)
 
 
 @contextlib.contextmanager
@@ -250,7 +223,7 @@ def manager_thread(settings: Settings) -> Iterator[RunningManager]:
     try:
         manager, loop, _ = ready.result()
         operator = HoppingOperator(manager.operator, loop)
-        yield RunningManager(operator, manager.address, manager.manager_id)
+        yield replace(manager, operator=operator)
     finally:
         wait([ready])  # also when a signal ends the start: what has begun is stopped in order
         if not ready.exception():

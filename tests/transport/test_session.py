@@ -1,5 +1,6 @@
 """The outbox of a stream, and how messages become words of the domain."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -7,9 +8,17 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import Acknowledged, Run
-from tui_manager.domain.status import Reason, Stream
+from tui_manager.domain.status import Admission, Reason, Stream
+from tui_manager.service.hosts import OpenedSession
+from tui_manager.service.limits import Limits
 from tui_manager.transport import convert
+from tui_manager.transport.guard import Guard
 from tui_manager.transport.session import RUNS_MAX, UNKNOWN_MAX, Session
+
+
+def _session(on_room: Callable[[str], None] = lambda _: None) -> Session:
+    opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, (), ())
+    return Session(opened, Limits(), Guard(Limits(), lambda: 0.0), on_room)
 
 
 def _run(number: int) -> Run:
@@ -19,7 +28,7 @@ def _run(number: int) -> Run:
 
 async def test_what_waits_on_a_session_is_bounded() -> None:
     told: list[str] = []
-    session = Session("h", 1, told.append)
+    session = _session(told.append)
     for number in range(RUNS_MAX):
         session.run(_run(number))
     assert session.room == 0
@@ -34,7 +43,7 @@ async def test_what_waits_on_a_session_is_bounded() -> None:
 
 
 async def test_acknowledgements_of_an_execution_fold_into_one() -> None:
-    session = Session("h", 1, lambda _: None)
+    session = _session()
     session.acknowledge([Acknowledged("e", {Stream.STDOUT: 1}, result=False)])
     session.acknowledge([Acknowledged("e", {Stream.STDOUT: 2}, result=True)])
     (message,) = await session.next_messages()
@@ -43,7 +52,7 @@ async def test_acknowledgements_of_an_execution_fold_into_one() -> None:
 
 
 async def test_an_ended_session_sends_only_its_last_message() -> None:
-    session = Session("h", 1, lambda _: None)
+    session = _session()
     session.run(_run(1))
     session.end(convert.disconnect(pb.DISCONNECT_REASON_REPLACED, "", timedelta(0)))
     (message,) = await session.next_messages()

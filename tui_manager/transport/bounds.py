@@ -1,4 +1,4 @@
-"""What an agent says, made sane: texts that are too long are cut or refused, numbers clamped."""
+"""What an agent says, made sane: texts that are too long are cut, numbers clamped."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from tui_manager.domain.errors import Refusal, RefusedError
-
 DETAIL = 4000  # characters of a result's detail
-NAME = 128  # of what an agent says of its system, and of its ids
+NAME = 128  # of what an agent says of its system
 _CUT = "…"
 _LONGEST = timedelta(days=3652)  # ten years
 _NONE = timedelta(0)
@@ -19,13 +17,6 @@ _NUMBER = 1 << 60  # far below what an INTEGER of the database holds
 def cut(text: str, length: int = NAME) -> str:
     """`text`, or its beginning with a mark, within `length` characters."""
     return text if len(text) <= length else text[: length - 1] + _CUT
-
-
-def check_id(what: str, text: str, refusal: Refusal) -> str:
-    """An id as it is. Raises RefusedError when it is too long to be one."""
-    if len(text) > NAME:
-        raise RefusedError(refusal, f"{what} has {len(text)} characters; {NAME} are allowed.")
-    return text
 
 
 def duration(message: Duration) -> timedelta:

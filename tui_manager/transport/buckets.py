@@ -18,6 +18,8 @@ class Rate:
 class Bucket:
     """One count that is held to a rate."""
 
+    __slots__ = ("_at", "_left", "_monotonic", "_rate")
+
     def __init__(self, rate: Rate, monotonic: Callable[[], float]) -> None:
         """`monotonic` tells seconds."""
         self._rate = rate

@@ -1,8 +1,8 @@
-"""The agents' messages in the words of the domain, and back. No behaviour."""
+"""The agents' messages in the words of the domain, and back. No behaviour; what comes here has
+passed the guard."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.v1 import agent_pb2 as pb
@@ -28,20 +28,18 @@ from tui_manager.service.hosts import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport import bounds
 
-PROTOCOL_VERSION = 1
+RETRY_LATE = timedelta(seconds=30)  # after what only a person can mend
 _DISKS = 64  # shown of a host
-_IDS = ("journal_id", "machine_id", "boot_id", "instance_id", "host_id", "manager_id")
-Key = TypeVar("Key")
 
-_STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
-_STREAM_TO = {value: key for key, value in _STREAM.items()}
-_STATUS = {
+STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
+_STREAM_TO = {value: key for key, value in STREAM.items()}
+STATUS = {
     pb.RESULT_STATUS_COMPLETED: CommandHostStatus.COMPLETED,
     pb.RESULT_STATUS_FAILED: CommandHostStatus.FAILED,
     pb.RESULT_STATUS_TIMEOUT: CommandHostStatus.TIMEOUT,
     pb.RESULT_STATUS_CANCELED: CommandHostStatus.CANCELED,
 }
-_REASON = {
+REASON = {
     pb.RESULT_REASON_EXIT_CODE: Reason.EXIT_CODE,
     pb.RESULT_REASON_SIGNAL: Reason.SIGNAL,
     pb.RESULT_REASON_REJECTED: Reason.REJECTED,
@@ -54,7 +52,7 @@ _IMPLIED_REASON = {
     CommandHostStatus.TIMEOUT: Reason.TIMEOUT,
     CommandHostStatus.CANCELED: Reason.CANCELED,
 }
-_HELD = {
+HELD = {
     pb.EXECUTION_STATE_ACCEPTED: HeldState.ACCEPTED,
     pb.EXECUTION_STATE_STARTING: HeldState.STARTING,
     pb.EXECUTION_STATE_RUNNING: HeldState.RUNNING,
@@ -66,7 +64,7 @@ _RESUME = {
     ResumeAction.STORED: pb.RESUME_ACTION_STORED,
     ResumeAction.UNKNOWN: pb.RESUME_ACTION_UNKNOWN,
 }
-_ADMISSION = {
+ADMISSION = {
     Admission.PENDING: pb.ADMISSION_PENDING,
     Admission.ADMITTED: pb.ADMISSION_ADMITTED,
     Admission.REJECTED: pb.ADMISSION_REJECTED,
@@ -84,27 +82,8 @@ _REFUSAL = {
 }
 
 
-def _known(table: Mapping[Key, object], value: Key, what: str) -> None:
-    if value not in table:
-        raise RefusedError(Refusal.PROTOCOL_ERROR, f"{what} has the unknown value {value}.")
-
-
-def _execution(execution_id: str) -> str:
-    return bounds.check_id("An execution's id", execution_id, Refusal.PROTOCOL_ERROR)
-
-
 def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
-    """Who dialed in. Raises RefusedError for a version or a value that is not of this protocol."""
-    if hello.protocol_version != PROTOCOL_VERSION:
-        raise RefusedError(
-            Refusal.PROTOCOL_VERSION,
-            f"This manager speaks protocol {PROTOCOL_VERSION}, the agent "
-            f"{hello.protocol_version}. Install the version that belongs to the manager.",
-        )
-    for execution in hello.executions:
-        _known(_HELD, execution.state, "An execution's state")
-    for field in _IDS:
-        bounds.check_id(f"Hello's {field}", getattr(hello, field), Refusal.INVALID_HELLO)
+    """Who dialed in."""
     return Greeting(
         name=hello.name or hello.hostname,
         host_id=hello.host_id,
@@ -122,18 +101,16 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
         address=address,
         skew=bounds.skew(hello.clock, now) if hello.HasField("clock") else timedelta(0),
         held=tuple(
-            Held(_execution(item.execution_id), _HELD[item.state], item.has_result)
-            for item in hello.executions
+            Held(item.execution_id, HELD[item.state], item.has_result) for item in hello.executions
         ),
     )
 
 
 def to_report(report: pb.Report) -> ExecutionReport:
-    """What a report says of executions. Raises RefusedError for an unknown value."""
+    """What a report says of executions."""
     return ExecutionReport(
         started=tuple(
-            Started(_execution(item.execution_id), bounds.duration(item.age))
-            for item in report.started
+            Started(item.execution_id, bounds.duration(item.age)) for item in report.started
         ),
         output=tuple(_to_output(item) for item in report.output),
         results=tuple(_to_result(item) for item in report.results),
@@ -141,10 +118,9 @@ def to_report(report: pb.Report) -> ExecutionReport:
 
 
 def _to_output(output: pb.Output) -> Output:
-    _known(_STREAM, output.stream, "A stream")
     return Output(
-        _execution(output.execution_id),
-        _STREAM[output.stream],
+        output.execution_id,
+        STREAM[output.stream],
         output.offset,
         b"" if output.gap else output.data,
         bounds.number(output.gap),
@@ -152,23 +128,18 @@ def _to_output(output: pb.Output) -> Output:
 
 
 def _to_result(result: pb.Result) -> Result:
-    _known(_STATUS, result.status, "A result's status")
-    status = _STATUS[result.status]
-    if status is CommandHostStatus.FAILED:
-        _known(_REASON, result.reason, "A failure's reason")
-    for total in result.totals:
-        _known(_STREAM, total.stream, "A stream")
+    status = STATUS[result.status]
     return Result(
-        execution_id=_execution(result.execution_id),
+        execution_id=result.execution_id,
         status=status,
-        reason=_IMPLIED_REASON[status] if status in _IMPLIED_REASON else _REASON[result.reason],
+        reason=_IMPLIED_REASON[status] if status in _IMPLIED_REASON else REASON[result.reason],
         detail=bounds.cut(result.detail, bounds.DETAIL),
         exit_code=result.exit_code if result.HasField("exit_code") else None,
         signal=result.signal if result.HasField("signal") else None,
         age=bounds.duration(result.age),
         duration=bounds.duration(result.duration) if result.HasField("duration") else None,
         totals={
-            _STREAM[total.stream]: StreamTotal(
+            STREAM[total.stream]: StreamTotal(
                 bounds.number(total.stored), bounds.number(total.dropped)
             )
             for total in result.totals
@@ -212,15 +183,20 @@ def _offsets(offsets: Mapping[Stream, int]) -> list[pb.StreamOffset]:
     ]
 
 
-def from_opened(manager_id: str, opened: OpenedSession, limits: Limits) -> pb.ManagerMessage:
-    """The Welcome."""
-    settings = pb.Settings(
-        admission=_ADMISSION[opened.admission],
+def from_limits(limits: Limits, admission: Admission, *, renew: bool) -> pb.Settings:
+    """What an agent has to keep to."""
+    return pb.Settings(
+        admission=ADMISSION[admission],
         heartbeat=_duration(limits.heartbeat),
         output_window=limits.output_window,
         max_message=limits.max_message,
         lost_after=_duration(limits.lost_after),
+        renew_certificate=renew,
     )
+
+
+def from_opened(manager_id: str, opened: OpenedSession, settings: pb.Settings) -> pb.ManagerMessage:
+    """The Welcome."""
     welcome = pb.Welcome(
         manager_id=manager_id,
         host_id=opened.host_id,

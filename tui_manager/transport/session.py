@@ -8,7 +8,12 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import Acknowledged, Run
+from tui_manager.domain.status import Admission
+from tui_manager.service.hosts import OpenedSession
+from tui_manager.service.limits import Limits
 from tui_manager.transport import convert
+from tui_manager.transport.guard import Guard
+from tui_manager.transport.renewal import Renewal
 
 RUNS_MAX = 64  # commands that wait on a session; beyond, they stay unsent in the database
 UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a session
@@ -16,12 +21,30 @@ UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a se
 
 class Session:
     """The outbox of a stream. Commands and answers are bounded; acknowledgements fold into one
-    message; cancels are bounded by what was sent."""
+    message; cancels are bounded by what was sent, Settings by what an operator does."""
 
-    def __init__(self, host_id: str, generation: int, on_room: Callable[[str], None]) -> None:
-        """`on_room` is told the host_id when a full session takes commands again."""
-        self.host_id = host_id
-        self.generation = generation
+    def __init__(
+        self,
+        opened: OpenedSession,
+        limits: Limits,
+        guard: Guard,
+        on_room: Callable[[str], None],
+        renewal: Renewal | None = None,
+    ) -> None:
+        """
+        Args:
+            on_room: is told the host_id when a full session takes commands again.
+            renewal: of the certificate with which the host came; None: without TLS.
+
+        `on_end` is called once, when the session ends.
+        """
+        self.host_id = opened.host_id
+        self.generation = opened.generation
+        self.guard = guard
+        self.renewal = renewal
+        self.on_end: Callable[[], object] = lambda: None
+        self._admission = opened.admission
+        self._limits = limits
         self._on_room = on_room
         self._control: deque[pb.ManagerMessage] = deque()
         self._acknowledged: dict[str, Acknowledged] = {}
@@ -48,6 +71,27 @@ class Session:
             + len(self._unknown)
             + len(self._runs)
         )
+
+    def welcome(self, manager_id: str, opened: OpenedSession) -> None:
+        """Says what a session begins with."""
+        self.control(convert.from_opened(manager_id, opened, self._settings()))
+        for resume in opened.resumes:
+            self.control(convert.from_resume(resume))
+        for execution_id in opened.asked:
+            self.control(convert.from_question(execution_id))
+
+    def admit(self, admission: Admission) -> None:
+        """Tells the agent how it stands with its host."""
+        self._admission = admission
+        self.tell_settings()
+
+    def tell_settings(self) -> None:
+        """Tells the agent what holds now."""
+        self.control(pb.ManagerMessage(settings=self._settings()))
+
+    def _settings(self) -> pb.Settings:
+        renew = self.renewal is not None and self.renewal.wanted
+        return convert.from_limits(self._limits, self._admission, renew=renew)
 
     def control(self, message: pb.ManagerMessage) -> None:
         """Adds a message that goes before all others."""
@@ -84,10 +128,11 @@ class Session:
         self._some.set()
 
     def end(self, last: pb.ManagerMessage | None = None) -> None:
-        """Ends the stream: nothing more is sent but `last`."""
+        """Ends the stream: nothing more is sent but `last`, and nothing more is taken in."""
         if not self._ended:
             self._ended, self._last = True, last
             self._some.set()
+            self.on_end()
 
     async def next_messages(self) -> list[pb.ManagerMessage]:
         """What is to be sent now, in order; empty: the stream ends."""

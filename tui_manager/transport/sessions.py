@@ -1,4 +1,4 @@
-"""All live sessions. They are the services' TaskDispatcher."""
+"""All live sessions. They are the services' TaskDispatcher and SessionDoor."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
-from tui_manager.domain.errors import AgentUnavailableError
+from tui_manager.domain.errors import AgentUnavailableError, Refusal, RefusedError
 from tui_manager.domain.report import Run
-from tui_manager.transport.convert import disconnect
+from tui_manager.domain.status import Admission
+from tui_manager.transport.convert import RETRY_LATE, disconnect, from_refusal
 from tui_manager.transport.session import Session
 
 _RETURN_AFTER = timedelta(seconds=1)  # an agent that is told to come back waits at least so long
@@ -70,6 +71,16 @@ class Sessions:
                 await self._empty.wait()
         except TimeoutError:
             return
+
+    def tell_admission(self, host_id: str, admission: Admission) -> None:
+        """See SessionDoor."""
+        if session := self._sessions.get(host_id):
+            session.admit(admission)
+
+    def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
+        """See SessionDoor."""
+        if session := self._sessions.get(host_id):
+            session.end(from_refusal(RefusedError(refusal, why), RETRY_LATE))
 
     def room(self, host_id: str) -> int:
         """See TaskDispatcher."""

@@ -1,0 +1,169 @@
+"""What may be said in a stream: order, sizes, values, rates. An honest agent meets none of it."""
+
+from datetime import timedelta
+
+import pytest
+from tui_manager_protos.v1 import agent_pb2 as pb
+from tui_manager_protos.v1 import enrollment_pb2
+
+from tests.support.agent_stream import hello
+from tests.support.manager_parts import TurnedClock
+from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.service.limits import Limits
+from tui_manager.transport import guard
+from tui_manager.transport.guard import Guard, ViolationError
+
+HELLO = pb.AgentMessage(hello=hello("web01"))
+HEARTBEAT = pb.AgentMessage(report=pb.Report())
+REQUEST = pb.AgentMessage(certificate_request=pb.CertificateRequest(csr_der=b"x"))
+STDOUT = pb.STREAM_STDOUT
+COMPLETED = pb.RESULT_STATUS_COMPLETED
+ENDED = pb.HeldExecution(execution_id="e", state=pb.EXECUTION_STATE_ENDED)
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture
+def greeted(clock: TurnedClock) -> Guard:
+    greeted = Guard(Limits(), lambda: clock.seconds)
+    assert greeted.check(HELLO) == "hello"
+    return greeted
+
+
+def _report(**given: object) -> pb.AgentMessage:
+    return pb.AgentMessage(report=pb.Report(**given))  # type: ignore[arg-type]
+
+
+def _repeat(guard: Guard, message: pb.AgentMessage, times: int) -> None:
+    for _ in range(times):
+        guard.check(message)
+
+
+@pytest.mark.parametrize("first", [HEARTBEAT, REQUEST, pb.AgentMessage()])
+def test_hello_comes_first(clock: TurnedClock, first: pb.AgentMessage) -> None:
+    with pytest.raises(ViolationError):
+        Guard(Limits(), lambda: clock.seconds).check(first)
+
+
+@pytest.mark.parametrize("later", [HELLO, REQUEST, pb.AgentMessage()])
+def test_what_does_not_belong_behind_hello(greeted: Guard, later: pb.AgentMessage) -> None:
+    assert greeted.check(HEARTBEAT) == "report"
+    with pytest.raises(ViolationError):
+        greeted.check(later)
+
+
+def test_a_certificate_request_comes_when_asked_for_and_once(greeted: Guard) -> None:
+    greeted.expect_certificate_request()
+    assert greeted.check(REQUEST) == "certificate_request"
+    with pytest.raises(ViolationError, match="not asked for"):
+        greeted.check(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"started": [pb.Started()]},
+        {"started": [pb.Started(execution_id="x" * 129)]},
+        {"started": [pb.Started(execution_id="\x1b[2J")]},
+        {"started": [pb.Started(execution_id="a\0b")]},
+        {"started": [pb.Started(execution_id="e")] * (guard.ITEMS_MAX + 1)},
+        {"output": [pb.Output(execution_id="e", data=b"x")]},
+        {"output": [pb.Output(execution_id="e", stream=STDOUT, data=b"x" * ((1 << 20) + 1))]},
+        {"output": [pb.Output(execution_id="e", stream=STDOUT, data=b"x", gap=1)]},
+        {"results": [pb.Result(execution_id="e")]},
+        {"results": [pb.Result(execution_id="e", status=pb.RESULT_STATUS_FAILED)]},
+        {
+            "results": [
+                pb.Result(
+                    execution_id="e", status=COMPLETED, totals=[pb.StreamTotal(stream=STDOUT)] * 3
+                )
+            ]
+        },
+        {"results": [pb.Result(execution_id="e", status=COMPLETED, totals=[pb.StreamTotal()])]},
+    ],
+)
+def test_a_report_out_of_bounds_is_a_violation(greeted: Guard, report: dict[str, object]) -> None:
+    with pytest.raises(ViolationError) as caught:
+        greeted.check(_report(**report))
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ({"protocol_version": 2}, Refusal.PROTOCOL_VERSION),
+        ({"machine_id": "x" * 129}, Refusal.INVALID_HELLO),
+        ({"journal_id": "\x1b]0;title\x07"}, Refusal.INVALID_HELLO),
+        ({"labels": {f"k{number}": "" for number in range(65)}}, Refusal.INVALID_HELLO),
+        ({"executions": [pb.HeldExecution(execution_id="e")]}, Refusal.PROTOCOL_ERROR),
+        (
+            {"executions": [ENDED, ENDED]},
+            Refusal.INVALID_HELLO,
+        ),
+        (
+            {"executions": [pb.HeldExecution(execution_id="e")] * (guard.HELD_MAX + 1)},
+            Refusal.INVALID_HELLO,
+        ),
+    ],
+)
+def test_a_hello_out_of_bounds_is_refused(given: dict[str, object], refusal: Refusal) -> None:
+    with pytest.raises(RefusedError) as caught:
+        guard.check_hello(hello("web01", **given))
+    assert caught.value.refusal is refusal
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ({"protocol_version": 2}, Refusal.PROTOCOL_VERSION),
+        ({"secret": "x" * 129}, Refusal.INVALID_HELLO),
+        ({"machine_id": "\0"}, Refusal.INVALID_HELLO),
+        ({"labels": {f"k{number}": "" for number in range(10_000)}}, Refusal.INVALID_HELLO),
+    ],
+)
+def test_an_enrolment_out_of_bounds_is_refused(given: dict[str, object], refusal: Refusal) -> None:
+    request = enrollment_pb2.EnrollRequest(**{"protocol_version": 1, **given})  # type: ignore[arg-type]
+    with pytest.raises(RefusedError) as caught:
+        guard.check_enrollment(request)
+    assert caught.value.refusal is refusal
+
+
+def test_a_flood_of_messages_ends_and_what_an_agent_can_have_to_say_does_not(
+    greeted: Guard, clock: TurnedClock
+) -> None:
+    full = _report(
+        started=[pb.Started(execution_id="e")] * 5,
+        results=[pb.Result(execution_id="e", status=COMPLETED)] * 5,
+    )
+    for _ in range(333 * 120):  # two minutes of a report every 3 ms
+        clock.turn(0.003)
+        greeted.check(full)
+    clock.turn(60)
+    for _ in range(333 * 25):  # what piled up in the connection meanwhile, 4 MiB of it
+        greeted.check(full)
+    with pytest.raises(ViolationError, match="a second"):
+        _repeat(greeted, full, 20_000)
+
+
+def test_vitals_come_with_heartbeats(clock: TurnedClock) -> None:
+    greeted = Guard(Limits(heartbeat=timedelta(seconds=1)), lambda: clock.seconds)
+    greeted.check(HELLO)
+    beat = _report(vitals=pb.Vitals(cpu_percent=1))
+    for _ in range(2000):
+        clock.turn(1)
+        greeted.check(beat)
+    with pytest.raises(ViolationError, match="Vitals"):
+        _repeat(greeted, beat, 1100)
+
+
+def test_a_restored_database_does_not_know_much_and_not_everything(
+    greeted: Guard, clock: TurnedClock
+) -> None:
+    greeted.check_unknown(1000)
+    clock.turn(10)
+    greeted.check_unknown(100)
+    with pytest.raises(ViolationError, match="nobody knows"):
+        greeted.check_unknown(1)

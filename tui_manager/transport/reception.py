@@ -1,0 +1,190 @@
+"""From a stream that has just been opened to a session: who dials, and whether it may come in."""
+
+import asyncio
+import contextlib
+import logging
+from datetime import timedelta
+from typing import NoReturn
+
+import grpc.aio
+from google.protobuf.message import DecodeError
+from tui_manager_protos.v1 import agent_pb2 as pb
+
+from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
+from tui_manager.domain.report import Greeting
+from tui_manager.security.peer import PeerCertificate, read_peer
+from tui_manager.service.clock import Clock
+from tui_manager.service.hosts import HostService
+from tui_manager.service.limits import Limits
+from tui_manager.transport import convert
+from tui_manager.transport.arrivals import Arrivals
+from tui_manager.transport.guard import Guard, ViolationError
+from tui_manager.transport.ports import Patience, address_of
+from tui_manager.transport.renewal import Renewal
+from tui_manager.transport.session import Session
+from tui_manager.transport.sessions import Sessions
+
+log = logging.getLogger(__name__)
+Context = grpc.aio.ServicerContext[pb.AgentMessage, pb.ManagerMessage]
+
+RETRY_SOON = timedelta(seconds=1)
+
+
+class TurnedBackError(Exception):
+    """A stream ends before it has become a session; `last` is what its agent is told."""
+
+    def __init__(self, last: pb.ManagerMessage) -> None:
+        super().__init__(last.disconnect.detail)
+        self.last = last
+
+
+class Reception:
+    """Hears Hello and opens sessions.
+
+    Args:
+        secure: whether every stream has come with a certificate; without, agents are believed.
+    """
+
+    def __init__(
+        self,
+        manager_id: str,
+        hosts: HostService,
+        sessions: Sessions,
+        clock: Clock,
+        limits: Limits,
+        patience: Patience,
+        *,
+        secure: bool,
+    ) -> None:
+        self._manager_id = manager_id
+        self._hosts = hosts
+        self._sessions = sessions
+        self._clock = clock
+        self._limits = limits
+        self._patience = patience
+        self._secure = secure
+        self._arrivals = Arrivals(clock.monotonic)
+
+    async def welcome(self, context: Context) -> Session | None:
+        """The session of a stream; None when its agent left before it said anything.
+
+        Raises:
+            TurnedBackError: it may not come in, or not now.
+        """
+        try:
+            return await self._welcome(context)
+        except RefusedError as error:
+            mendable = error.refusal in (Refusal.DUPLICATE_IDENTITY, Refusal.PROTOCOL_ERROR)
+            retry_after = self._limits.heartbeat if mendable else convert.RETRY_LATE
+            raise TurnedBackError(convert.from_refusal(error, retry_after)) from error
+        except StorageError as error:
+            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, str(error), RETRY_SOON)
+
+    def punish(self, host_id: str) -> None:
+        """A session of this host has ended because it broke the rules."""
+        self._arrivals.punish(host_id)
+
+    async def leave(self, session: Session, why: str) -> None:
+        """A session has ended."""
+        self._sessions.remove(session)
+        await self._hosts.close_session(session.host_id, session.generation, why)
+
+    async def _welcome(self, context: Context) -> Session | None:
+        certificate = self._certificate(context) if self._secure else None
+        guard = Guard(self._limits, self._clock.monotonic)
+        greeting = await self._hear_hello(context, guard, certificate)
+        if greeting is None:
+            return None
+        if not certificate:
+            self._slow_down(greeting.host_id or greeting.name)
+        opening = asyncio.ensure_future(self._open(greeting, guard, certificate))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with contextlib.suppress(RefusedError, StorageError):
+                await self.leave(await opening, "cancelled")
+            raise
+
+    def _certificate(self, context: Context) -> PeerCertificate:
+        """Who speaks, by the certificate that TLS has checked."""
+        shown = context.auth_context().get("x509_pem_cert", ())
+        try:
+            certificate = read_peer(next(iter(shown), b""))
+        except InvalidInputError as error:
+            raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
+        self._slow_down(certificate.host_id)
+        if self._clock.now() >= certificate.ends:  # TLS does not look again when it is resumed
+            raise TurnedBackError(certificate_ended(certificate))
+        return certificate
+
+    def _slow_down(self, host_id: str) -> None:
+        if wait := self._arrivals.wait(host_id):
+            why = "This host dials in too often."
+            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
+
+    async def _hear_hello(
+        self, context: Context, guard: Guard, certificate: PeerCertificate | None
+    ) -> Greeting | None:
+        address = address_of(context)
+        host_id = certificate.host_id if certificate else ""
+        name = ""
+        try:
+            async with asyncio.timeout(self._patience.hello):
+                message = await read(context)
+            if message is None:
+                return None
+            name = message.hello.name or message.hello.hostname
+            guard.check(message)
+        except TimeoutError:
+            raise RefusedError(Refusal.PROTOCOL_ERROR, "No Hello came in time.") from None
+        except ViolationError as error:
+            if certificate:
+                self._hosts.violation(host_id, str(error))
+                self.punish(host_id)
+            else:
+                told = {"address": address, "error": str(error)}
+                log.warning("a stream of nobody broke the rules", extra=told)
+            raise
+        except RefusedError as error:
+            self._hosts.offences.refused(name, address, error, host_id)
+            raise
+        return convert.to_greeting(message.hello, address, self._clock.now())
+
+    async def _open(
+        self, greeting: Greeting, guard: Guard, certificate: PeerCertificate | None
+    ) -> Session:
+        """Opens a session whole, also when the agent hangs up meanwhile. Between the commit that
+        answers for what the agent holds and the session that takes cancels nothing comes in."""
+        opened = await self._hosts.open_session(greeting, certificate)
+        renewal = Renewal(certificate, guard) if certificate else None
+        if renewal:
+            renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
+        session = Session(opened, self._limits, guard, self._hosts.session_ready, renewal)
+        session.welcome(self._manager_id, opened)
+        self._sessions.add(session)
+        self._hosts.session_ready(session.host_id)
+        return session
+
+
+def certificate_ended(certificate: PeerCertificate) -> pb.ManagerMessage:
+    """The last word to an agent whose certificate has ended."""
+    why = (
+        f"The certificate of this host has ended, on {certificate.ends:%Y-%m-%d %H:%M} UTC. A "
+        "renewed one is taken at once; without one the host must enrol again with a join token."
+    )
+    return convert.disconnect(pb.DISCONNECT_REASON_UNSPECIFIED, why, RETRY_SOON)
+
+
+async def read(context: Context) -> pb.AgentMessage | None:
+    """The next message of a stream; None at its end. Raises ViolationError for one that is none."""
+    try:
+        message = await context.read()
+    except DecodeError as error:
+        raise ViolationError("A message came that cannot be decoded.") from error
+    return message if isinstance(message, pb.AgentMessage) else None
+
+
+def _turn_back(
+    reason: "pb.DisconnectReason.ValueType", why: str, retry_after: timedelta
+) -> NoReturn:
+    raise TurnedBackError(convert.disconnect(reason, why, retry_after))

@@ -1,0 +1,42 @@
+"""When the agent of a session is asked for a certificate request, by the manager's clock alone."""
+
+from datetime import datetime
+
+from tui_manager.security.lifetimes import is_due
+from tui_manager.security.peer import PeerCertificate
+from tui_manager.transport.guard import Guard
+
+ASK_AGAIN = 3600.0  # seconds after which an agent that has not been served is asked once more
+
+
+class Renewal:
+    """The certificate with which a session came, until a newer one has been issued in it.
+
+    Attributes:
+        wanted: an agent has been asked and not answered yet; what its Settings say.
+    """
+
+    def __init__(self, certificate: PeerCertificate, guard: Guard) -> None:
+        self.certificate = certificate
+        self.wanted = False
+        self._guard = guard
+        self._ask_at = float("-inf")
+
+    def ended(self, now: datetime) -> bool:
+        """Whether the certificate is over, and the session with it."""
+        return now >= self.certificate.ends
+
+    def ask_if_due(self, now: datetime, monotonic: float) -> bool:
+        """Lets the agent send a request if it is time; True if so, and it has to be told."""
+        certificate = self.certificate
+        if monotonic < self._ask_at or not is_due(certificate.begins, certificate.ends, now):
+            return False
+        self._ask_at = monotonic + ASK_AGAIN
+        self.wanted = True
+        self._guard.expect_certificate_request()
+        return True
+
+    def served(self) -> None:
+        """A newer certificate is on its way to the agent, which shows it when it dials next."""
+        self.wanted = False
+        self._ask_at = float("inf")
