@@ -2,23 +2,22 @@
 
 import asyncio
 import logging
-import os
 import random
-import socket
-from signal import Signals
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent import __version__
+from tui_manager_agent import credentials
 from tui_manager_agent.executions import Executions
-from tui_manager_agent.identity import Identity, machine_id
+from tui_manager_agent.greeting import about
+from tui_manager_agent.identity import Identity, StateError
 from tui_manager_agent.link import Ears, Link, WrongManagerError
+from tui_manager_agent.membership import Membership
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.reconnect import Reconnect, RefusedByManagerError, sentence
+from tui_manager_agent.renewal import Renewal
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.vitals import Vitals
 
-PROTOCOL_VERSION = 1
 _LOG = logging.getLogger(__name__)
 
 
@@ -26,23 +25,20 @@ class Agent:
     """One agent on one state folder."""
 
     def __init__(self, settings: Settings) -> None:
-        """Locks the state folder. Raises StateError."""
+        """Locks the state folder. Raises StateError, DamagedError, OSError."""
         self._settings = settings
         self._identity = Identity(settings.state_dir)
+        try:
+            self._renewal = self._take_credentials()
+        except Exception:
+            self._identity.close()
+            raise
+        self._membership = Membership(self._renewal)
         self._vitals = Vitals()
         self._reconnect = Reconnect(random.Random())
         self._outbox = Outbox()
         self._executions: Executions | None = None
         self._tasks = asyncio.TaskGroup()
-
-    async def run_until(self, *signals: Signals) -> None:
-        """`run`, ended by any of these signals."""
-        working = asyncio.create_task(self.run())
-        for number in signals:
-            asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-        await asyncio.wait((working,))
-        if not working.cancelled():
-            working.result()
 
     async def run(self) -> None:
         """Works until it is cancelled; commands that run then run on.
@@ -53,6 +49,7 @@ class Agent:
         refusal: Exception | None = None
         try:
             async with self._tasks:
+                self._membership.introduce()
                 if self._identity.manager_id:
                     self._take_up()
                 self._tasks.create_task(self._keep_dialling())
@@ -65,6 +62,16 @@ class Agent:
         if refusal is not None:
             raise refusal
 
+    def _take_credentials(self) -> Renewal | None:
+        if self._settings.insecure:
+            return None
+        state_dir = self._settings.state_dir
+        held = credentials.load(state_dir)
+        if held is None:
+            raise StateError(f"The state folder {state_dir} holds no credentials.")
+        self._identity.belong(held)
+        return Renewal(state_dir, held)
+
     def _take_up(self) -> Executions:
         executions = Executions(
             self._identity, self._outbox, self._settings.capacity, self._settings.spool_limit
@@ -75,7 +82,15 @@ class Agent:
 
     async def _keep_dialling(self) -> None:
         while True:
-            link = Link(self._settings.manager, self._outbox, self._measure, self._welcome)
+            held = self._renewal.credentials if self._renewal else None
+            link = Link(
+                self._settings.manager,
+                self._outbox,
+                self._measure,
+                self._welcome,
+                credentials=held,
+            )
+            self._membership.begin_session(link)
             end = await link.converse(self._hello())
             pause = self._reconnect.pause_after(end)
             _LOG.warning("no manager: reason=%r again_in=%.1fs", sentence(end), pause)
@@ -85,6 +100,7 @@ class Agent:
         bound = self._identity.manager_id
         if bound and welcome.manager_id != bound:
             raise WrongManagerError(f"it is {welcome.manager_id}, this agent belongs to {bound}")
+        self._membership.check(welcome)
         try:
             self._identity.bind(welcome.manager_id, welcome.host_id)
         except ValueError as error:
@@ -96,25 +112,18 @@ class Agent:
             "cancel_command": executions.cancel,
             "resume": executions.resume,
             "acknowledge": executions.acknowledge,
+            **self._membership.ears(),
         }
 
     def _hello(self) -> wire.Hello:
-        system = os.uname()
         hello = wire.Hello(
-            protocol_version=PROTOCOL_VERSION,
-            agent_version=__version__,
+            **about(self._settings),
             manager_id=self._identity.manager_id,
             journal_id=self._identity.journal_id,
-            machine_id=machine_id(),
             boot_id=self._identity.boot_id,
             instance_id=self._identity.instance_id,
-            hostname=socket.gethostname(),
-            os=system.sysname.lower(),
-            arch=system.machine,
-            labels=self._settings.labels,
             capacity=self._settings.capacity,
             executions=self._executions.begin_session() if self._executions else [],
-            name=self._settings.name,
             host_id=self._identity.host_id,
         )
         hello.clock.GetCurrentTime()

@@ -2,24 +2,37 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn, cast
 
-from tui_manager_agent import __version__, option_values
+from tui_manager_agent import __version__, credentials, option_values
+from tui_manager_agent.join_token import JoinToken
 from tui_manager_agent.names import LABELS_MAX
 from tui_manager_agent.settings import SPOOL_LIMIT, Settings
 
 PROGRAM = "tui-manager-agent"
 WRONG_USAGE = 2
 _ENVIRONMENT = "TUI_MANAGER_AGENT_"
+_TOKEN_OPTION = "join-token"
+TOKEN_VARIABLE = f"{_ENVIRONMENT}JOIN_TOKEN"
 _CAPACITY = 5
 _EXIT_CODES = (
     "exit status: 0 ended by SIGTERM or SIGINT; 1 the state folder failed under it; 2 wrong usage, "
-    "or a state folder that cannot be had; 3 the manager refuses this agent for good"
+    "or a state folder that cannot be had; 3 the manager refuses this agent or its join token for "
+    "good"
 )
-_Value = TypeVar("_Value")
+# Each is also a variable: how its text is read, and what holds when nothing is said.
+_OPTIONS: Mapping[str, tuple[Callable[[str], object], object]] = {
+    "manager": (option_values.address, ""),
+    "join_token": (option_values.join_token, None),
+    "name": (option_values.name, ""),
+    "state_dir": (Path, Path()),
+    "capacity": (option_values.capacity, _CAPACITY),
+    "spool_limit": (option_values.mebibytes, SPOOL_LIMIT),
+    "log_level": (option_values.log_level, "info"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +40,12 @@ class Arguments:
     """What a host's owner asked for.
 
     Attributes:
+        join_token: to enrol with, should that be necessary.
         log_level: name of the least that is logged.
     """
 
     settings: Settings
+    join_token: JoinToken | None
     log_level: str
 
 
@@ -51,23 +66,61 @@ def parse(arguments: list[str] | None) -> Arguments:
     _take_environment(parser, chosen)
     if not chosen.manager:
         parser.error("say which manager to dial: --manager HOST:PORT")
-    if not (chosen.insecure and option_values.is_loopback(chosen.manager)):
-        parser.error(
-            "this agent has no encryption yet: it needs --insecure and a manager on this machine "
-            "(localhost, 127.x.x.x or [::1])"
-        )
+    state_dir = _state_dir(chosen.state_dir)
+    _check_identity(parser, chosen, state_dir)
     labels = dict(chosen.label)
     if len(labels) > LABELS_MAX:
         parser.error(f"a host has at most {LABELS_MAX} labels, not {len(labels)}")
     settings = Settings(
         manager=chosen.manager,
-        state_dir=_state_dir(chosen.state_dir),
+        state_dir=state_dir,
+        insecure=chosen.insecure,
         name=chosen.name,
         labels=labels,
         capacity=chosen.capacity,
         spool_limit=chosen.spool_limit,
     )
-    return Arguments(settings=settings, log_level=chosen.log_level)
+    return Arguments(settings=settings, join_token=chosen.join_token, log_level=chosen.log_level)
+
+
+def without_token(command_line: Sequence[str]) -> list[str]:
+    """The same command line with no join token in it."""
+    kept, option = [], f"--{_TOKEN_OPTION}"
+    words = iter(command_line)
+    for word in words:
+        if word == option:
+            next(words, None)
+        elif not word.startswith(f"{option}="):
+            kept.append(word)
+    return kept
+
+
+def _check_identity(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
+    enrolled = credentials.exist(state_dir)
+    if not chosen.insecure:
+        if not enrolled and chosen.join_token is None:
+            parser.error(
+                "this host has not enrolled yet: get a join token with `tui-manager token create` "
+                f"where the manager runs, and give it with --{_TOKEN_OPTION} or "
+                f"{TOKEN_VARIABLE} (with --insecure no token is needed, for a manager on this "
+                "machine)"
+            )
+        return
+    if not option_values.is_loopback(chosen.manager):
+        parser.error(
+            "--insecure is for a manager on this machine (localhost, 127.x.x.x or [::1]); "
+            f"for another one leave it out and give a --{_TOKEN_OPTION}"
+        )
+    if enrolled:
+        parser.error(
+            f"the state folder {state_dir} holds the identity that a manager with TLS gave to "
+            "this host: leave out --insecure, or take another --state-dir"
+        )
+    if chosen.join_token is not None:
+        parser.error(
+            f"--insecure and a join token exclude each other: leave out --insecure to enrol, or "
+            f"--{_TOKEN_OPTION} ({TOKEN_VARIABLE})"
+        )
 
 
 def _parser() -> _Parser:
@@ -100,6 +153,13 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
         help=f"the manager to dial ({_ENVIRONMENT}MANAGER)",
     )
     run.add_argument(
+        f"--{_TOKEN_OPTION}",
+        metavar="T",
+        type=option_values.join_token,
+        help="what `tui-manager token create` printed, to enrol this host; needed once, and not "
+        f"looked at again while the host's certificate is valid ({TOKEN_VARIABLE})",
+    )
+    run.add_argument(
         "--name",
         type=option_values.name,
         help="what this host is called at the manager; its hostname unless said "
@@ -117,7 +177,7 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--insecure",
         action="store_true",
-        help="no encryption; for a manager on this machine only",
+        help="no encryption and no enrolment; for a manager on this machine only",
     )
 
 
@@ -155,7 +215,7 @@ def _add_running_options(run: argparse.ArgumentParser) -> None:
 def _take_environment(parser: _Parser, chosen: argparse.Namespace) -> None:
     """Fills in what the command line left open; a variable with a wrong value is a wrong usage."""
 
-    def take(name: str, read: Callable[[str], _Value], fallback: _Value) -> _Value:
+    def take(name: str, read: Callable[[str], object], fallback: object) -> object:
         variable = _ENVIRONMENT + name
         if not (text := os.environ.get(variable)):
             return fallback
@@ -164,20 +224,11 @@ def _take_environment(parser: _Parser, chosen: argparse.Namespace) -> None:
         except argparse.ArgumentTypeError as error:
             parser.error(f"{variable}: {error}")
 
-    if chosen.manager is None:
-        chosen.manager = take("MANAGER", option_values.address, "")
-    if chosen.name is None:
-        chosen.name = take("NAME", option_values.name, "")
-    if chosen.state_dir is None:
-        chosen.state_dir = take("STATE_DIR", Path, Path())
-    if chosen.capacity is None:
-        chosen.capacity = take("CAPACITY", option_values.capacity, _CAPACITY)
-    if chosen.spool_limit is None:
-        chosen.spool_limit = take("SPOOL_LIMIT", option_values.mebibytes, SPOOL_LIMIT)
-    if chosen.log_level is None:
-        chosen.log_level = take("LOG_LEVEL", option_values.log_level, "info")
-    none: tuple[tuple[str, str], ...] = ()
-    chosen.label = [*take("LABELS", option_values.labels, none), *chosen.label]
+    for option, (read, fallback) in _OPTIONS.items():
+        if getattr(chosen, option) is None:
+            setattr(chosen, option, take(option.upper(), read, fallback))
+    labels = cast("Iterable[tuple[str, str]]", take("LABELS", option_values.labels, ()))
+    chosen.label = [*labels, *chosen.label]
 
 
 def _state_dir(chosen: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from tui_manager_agent.credentials import Credentials
 from tui_manager_agent.supervisor import record
 
 FILE = "identity"
@@ -57,9 +58,28 @@ class Identity:
             self.manager_id, self.host_id = manager_id, host_id
             self._save()
 
+    def belong(self, credentials: Credentials) -> None:
+        """As `bind`, to the manager that gave them. Raises StateError if there is another one."""
+        if self.manager_id not in ("", credentials.manager_id):
+            raise StateError(
+                f"The state folder {self.state_dir} holds credentials of the manager "
+                f"{credentials.manager_id}, and what it keeps belongs to {self.manager_id}. "
+                "Take another --state-dir and enrol with a new --join-token."
+            )
+        try:
+            self.bind(credentials.manager_id, credentials.host_id)
+        except ValueError as error:
+            raise StateError(
+                f"The credentials in {self.state_dir} are damaged: {error}."
+            ) from error
+
     def manager_dir(self) -> Path:
-        """Where everything that belongs to the manager lies. There must be one."""
-        return self.state_dir / "managers" / self.manager_id
+        """Where everything that belongs to the manager lies. There must be one. Raises OSError."""
+        folder = self.state_dir / "managers" / self.manager_id
+        for part in (folder.parent, folder):
+            part.mkdir(mode=0o700, exist_ok=True)
+            part.chmod(0o700)
+        return folder
 
     def _load(self) -> None:
         try:

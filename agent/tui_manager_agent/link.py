@@ -12,6 +12,8 @@ from grpc import aio
 from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
+from tui_manager_agent.credentials import Credentials
+from tui_manager_agent.handshake import explain
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.reconnect import Ending, StreamEnd, ending_of
 
@@ -30,6 +32,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),  # as at the enrolment
 )
 _LOG = logging.getLogger(__name__)
 _Call = aio.StreamStreamCall[wire.AgentMessage, wire.ManagerMessage]
@@ -49,7 +52,9 @@ class Link:
         address: HOST:PORT.
         outbox: what is to be said.
         vitals: measures the host.
-        welcome: learns who answered, says who listens to it, or raises WrongManagerError.
+        welcome: learns who answered, says who listens to it, or raises WrongManagerError. Who
+            listens to `settings` hears those of the welcome first.
+        credentials: prove who both sides are; None: no TLS.
     """
 
     def __init__(
@@ -58,18 +63,27 @@ class Link:
         outbox: Outbox,
         vitals: Callable[[], wire.Vitals],
         welcome: Callable[[wire.Welcome], Ears],
+        *,
+        credentials: Credentials | None,
     ) -> None:
         self._address = address
+        self._credentials = credentials
         self._outbox = outbox
         self._vitals = vitals
         self._welcome = welcome
         self._ears: Ears = {}
         self._heartbeat = HEARTBEAT
         self._welcomed_at = 0.0
+        self._csr = b""
+
+    def request_certificate(self, csr_der: bytes) -> None:
+        """Says it on this stream, or never."""
+        self._csr = csr_der
+        self._outbox.wake()
 
     async def converse(self, hello: wire.Hello) -> StreamEnd:
         """Talks until the stream ends, and says why it did. Cancelling ends it politely."""
-        async with aio.insecure_channel(self._address, options=_OPTIONS) as channel:
+        async with self._channel() as channel:
             call = CommandServiceStub(channel).ConnectForCommands()
             try:
                 return await self._talk(call, hello)
@@ -79,6 +93,14 @@ class Link:
                 return self._broken(None)
             finally:
                 call.cancel()
+
+    def _channel(self) -> aio.Channel:
+        held = self._credentials
+        if held is None:
+            return aio.insecure_channel(self._address, options=_OPTIONS)
+        name = (("grpc.ssl_target_name_override", held.server_name),) if held.server_name else ()
+        proof = grpc.ssl_channel_credentials(held.authorities, held.key, held.chain)
+        return aio.secure_channel(self._address, proof, options=(*_OPTIONS, *name))
 
     async def _talk(self, call: _Call, hello: wire.Hello) -> StreamEnd:
         await call.write(wire.AgentMessage(hello=hello))
@@ -100,7 +122,7 @@ class Link:
         self._welcomed_at = time.monotonic()
         self._apply(first.welcome.settings)
         writing = asyncio.create_task(self._write(call))
-        reading = asyncio.create_task(self._read(call))
+        reading = asyncio.create_task(self._read(call, first.welcome.settings))
         try:
             await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -115,19 +137,25 @@ class Link:
             return StreamEnd(Ending.BROKEN, "writing failed", was_steady=self._steady())
         return reading.result()
 
-    async def _read(self, call: _Call) -> StreamEnd:
+    async def _read(self, call: _Call, settings: wire.Settings) -> StreamEnd:
+        await self._settings(settings)
         while isinstance(message := await call.read(), wire.ManagerMessage):
             kind = _kind(message)
             if kind == "disconnect":
                 return ending_of(message.disconnect, was_steady=self._steady())
             if kind == "settings":
-                self._apply(message.settings)
+                await self._settings(message.settings)
             elif kind in self._ears:
                 if not await self._handle(kind, getattr(message, kind)):
                     return StreamEnd(Ending.BROKEN, f"{kind} failed", was_steady=self._steady())
             else:
                 _LOG.warning("message of no use to this agent: kind=%s", kind)
         return StreamEnd(Ending.CLOSED, was_steady=self._steady())
+
+    async def _settings(self, settings: wire.Settings) -> None:
+        self._apply(settings)
+        if "settings" in self._ears:
+            await self._handle("settings", settings)
 
     async def _handle(self, kind: str, message: Message) -> bool:
         """False when this agent failed: with the next stream the manager asks again."""
@@ -148,6 +176,10 @@ class Link:
                 await asyncio.sleep(GATHER)
             except TimeoutError:
                 pass
+            if self._csr:
+                request = wire.CertificateRequest(csr_der=self._csr)
+                self._csr = b""
+                await call.write(wire.AgentMessage(certificate_request=request))
             report = self._outbox.report()
             if time.monotonic() >= beat_at + self._heartbeat:
                 report.vitals.CopyFrom(self._vitals())
@@ -167,8 +199,11 @@ class Link:
     def _broken(self, error: aio.AioRpcError | None) -> StreamEnd:
         detail = (error.details() or "") if error else ""
         answered = self._welcomed_at or (error and error.code() != grpc.StatusCode.UNAVAILABLE)
-        ending = Ending.BROKEN if answered else Ending.UNREACHABLE
-        return StreamEnd(ending, detail, was_steady=self._steady())
+        if answered:
+            return StreamEnd(Ending.BROKEN, detail, was_steady=self._steady())
+        if self._credentials is not None:
+            return explain(detail, self._credentials)
+        return StreamEnd(Ending.UNREACHABLE, detail)
 
 
 def _kind(message: wire.ManagerMessage) -> str:

@@ -5,20 +5,30 @@ import os
 import signal
 import sys
 
-from tui_manager_agent.arguments import PROGRAM, WRONG_USAGE, parse
+from tui_manager_agent.arguments import (
+    PROGRAM,
+    TOKEN_VARIABLE,
+    WRONG_USAGE,
+    Arguments,
+    parse,
+    without_token,
+)
+from tui_manager_agent.join_token import JoinToken
 from tui_manager_agent.settings import Settings
 
 FAILED = 1
 REFUSED = 3
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the agent until SIGTERM or SIGINT.
+    """Enrols this host if that is needed, and runs the agent until SIGTERM or SIGINT.
 
     Returns 0 when it was asked to stop, 1 when the state folder fails under it, 2 for wrong usage
     or a state folder that cannot be had, 3 when the manager refuses it for good.
     """
     chosen = parse(arguments)
+    os.environ.pop(TOKEN_VARIABLE, None)  # no child inherits it
     logging.basicConfig(
         level=chosen.log_level.upper(),
         format="time=%(asctime)s level=%(levelname)s %(message)s",
@@ -26,25 +36,23 @@ def main(arguments: list[str] | None = None) -> int:
     )
     for chatty in ("grpc", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    return _run(chosen.settings)
-
-
-def _run(settings: Settings) -> int:
     # asyncio would load OpenSSL, 4 MB that nothing here uses: gRPC has its own TLS.
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # the agent says itself what it meets
-    import asyncio
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the agent says itself what it meets
+    return _work(chosen, start_again=arguments is None)
 
-    from tui_manager_agent.agent import Agent
+
+def _work(chosen: Arguments, *, start_again: bool) -> int:
+    from tui_manager_agent.credentials import DamagedError
     from tui_manager_agent.identity import StateError
     from tui_manager_agent.reconnect import Ending, RefusedByManagerError
 
+    settings = chosen.settings
     try:
-        agent = Agent(settings)
-    except StateError as error:
+        if chosen.join_token is None or _join(settings, chosen.join_token, start_again):
+            _run(settings)
+    except (StateError, DamagedError) as error:
         return _fail(str(error), WRONG_USAGE)
-    try:
-        asyncio.run(agent.run_until(signal.SIGTERM, signal.SIGINT))
     except RefusedByManagerError as error:
         # What the manager says of a taken name is a whole sentence, which ours would only repeat.
         said = str(error).removeprefix(f"{Ending.NAME_TAKEN.value.capitalize()}: ").rstrip(".")
@@ -52,6 +60,45 @@ def _run(settings: Settings) -> int:
     except OSError as error:
         return _fail(f"The state folder {settings.state_dir} fails: {error}.", FAILED)
     return 0
+
+
+def _join(settings: Settings, token: JoinToken, start_again: bool) -> bool:
+    """False when a signal came first. Does not return when the program starts again."""
+    import asyncio
+
+    from tui_manager_agent.identity import Identity
+    from tui_manager_agent.joining import Joining
+    from tui_manager_agent.stopping import run_until
+
+    identity = Identity(settings.state_dir)
+    try:
+        joined = asyncio.run(run_until(Joining(settings, identity, token).join(), *_SIGNALS))
+    finally:
+        identity.close()
+    if joined and start_again:
+        _start_again()
+    return joined
+
+
+def _start_again() -> None:
+    """The same program without the token, which all users of this host see in the process list.
+
+    What only the enrolment needed in memory is gone as well.
+    """
+    command = [sys.executable, *without_token(sys.orig_argv[1:])]
+    try:
+        os.execv(sys.executable, command)
+    except OSError as error:
+        logging.getLogger(__name__).warning("the token stays in the process list: error=%s", error)
+
+
+def _run(settings: Settings) -> None:
+    import asyncio
+
+    from tui_manager_agent.agent import Agent
+    from tui_manager_agent.stopping import run_until
+
+    asyncio.run(run_until(Agent(settings).run(), *_SIGNALS))
 
 
 def _fail(message: str, status: int) -> int:

@@ -6,6 +6,7 @@ A text that is none raises ArgumentTypeError with a sentence for who typed it.
 import argparse
 import socket
 
+from tui_manager_agent.join_token import JoinToken, parse
 from tui_manager_agent.names import check_label, check_name
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -26,6 +27,13 @@ def name(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def join_token(text: str) -> JoinToken | None:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def label(text: str) -> tuple[str, str]:

@@ -35,6 +35,10 @@ class Outbox:
         self._limit = min(REPORT, max_message // 2) if max_message else REPORT
         self._news.set()
 
+    def wake(self) -> None:
+        """Ends a wait: there is something to say that does not lie here."""
+        self._news.set()
+
     async def wait(self) -> None:
         """Until somebody has news."""
         await self._news.wait()

@@ -31,6 +31,12 @@ class Ending(StrEnum):
     INVALID_HELLO = "the manager refuses this agent's name, labels or ids"
     REJECTED = "the operator rejected this host"
     REVOKED = "the operator revoked this host"
+    UNTRUSTED = "whoever answers is not proven to be the manager"
+    CERTIFICATE_ENDED = "the manager hears nobody without a valid certificate"
+    WRONG_PIN = "whoever answers is not the manager that made the join token"
+    BAD_TOKEN = "the manager does not take the join token"
+    KEY_REFUSED = "the manager does not take this host's key"
+    ENROLMENT_FAILED = "the enrolment failed"
 
 
 FATAL = frozenset(
@@ -41,6 +47,9 @@ FATAL = frozenset(
         Ending.INVALID_HELLO,
         Ending.REJECTED,
         Ending.REVOKED,
+        Ending.WRONG_PIN,
+        Ending.BAD_TOKEN,
+        Ending.KEY_REFUSED,
     }
 )
 

@@ -14,6 +14,7 @@ class Settings:
     Attributes:
         manager: HOST:PORT to dial.
         state_dir: where the journal and the output lie until the manager has them.
+        insecure: no TLS, and whoever answers is the manager; on this machine only.
         name: what the host wants to be called; empty: its hostname.
         capacity: commands that run at once; more wait.
         spool_limit: bytes that output of ended commands may take until the manager has it; past it
@@ -22,6 +23,7 @@ class Settings:
 
     manager: str
     state_dir: Path
+    insecure: bool = False
     name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     capacity: int = 5

@@ -99,7 +99,9 @@ class Agent:
             self._link.cut()
 
     async def _converse(self) -> StreamEnd:
-        self._link = CuttableLink(self._address, self._outbox, self._vitals, self._welcome)
+        self._link = CuttableLink(
+            self._address, self._outbox, self._vitals, self._welcome, credentials=None
+        )
         session = asyncio.ensure_future(self._link.converse(self._hello()))
         try:
             await asyncio.wait([session])

@@ -10,7 +10,7 @@ from pathlib import Path
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import processes
 
-from tests.agent.fake_manager import FakeManager
+from tests.agent.fake_manager import PATIENCE, FakeManager
 
 
 class AgentProcess:
@@ -21,14 +21,17 @@ class AgentProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, manager: FakeManager, *options: str) -> None:
+        """Without TLS."""
+        await self.run(manager, "--insecure", *options)
+
+    async def run(self, manager: FakeManager, *options: str, **environment: str) -> None:
         self._process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("tui-manager-agent"),
             "run",
-            "--insecure",
             f"--manager={manager.address}",
             f"--state-dir={self.state_dir}",
             *options,
-            env={**os.environ, "OWN_SECRET": "of the agent"},
+            env={**os.environ, "OWN_SECRET": "of the agent", **environment},
             stderr=asyncio.subprocess.PIPE,
         )
 
@@ -36,6 +39,21 @@ class AgentProcess:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    async def says(self, words: str) -> str:
+        """The first line from now on that holds the words."""
+        assert self._process is not None
+        assert self._process.stderr is not None
+        said = []
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for line in self._process.stderr:
+                    said.append(line.decode())
+                    if words in said[-1]:
+                        return said[-1]
+        except TimeoutError:
+            pass
+        raise AssertionError(f"it did not say {words!r}, but:\n{''.join(said)}")
 
     async def ended(self) -> tuple[int, str]:
         """Exit status and stderr, once it ends."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.agent.agent_process import AgentProcess
+from tests.agent.authority import Authority
+from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
 
 MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
@@ -40,6 +42,51 @@ async def manager() -> AsyncIterator[FakeManager]:
     yield manager
     await manager.stop()
     assert manager.complaints == []
+
+
+@pytest.fixture
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+async def tls_manager(authority: Authority) -> AsyncIterator[FakeManager]:
+    """Demands certificates of the authority."""
+    manager = FakeManager()
+    manager.security = authority.server_credentials(SERVER_NAME, clients=authority)
+    await manager.start()
+    yield manager
+    await manager.stop()
+    assert manager.complaints == []
+
+
+@pytest.fixture
+async def enrollment(
+    tls_manager: FakeManager, authority: Authority
+) -> AsyncIterator[FakeEnrollment]:
+    """The door to `tls_manager`."""
+    enrollment = FakeEnrollment(tls_manager, authority)
+    await enrollment.start()
+    yield enrollment
+    await enrollment.stop()
+
+
+@pytest.fixture
+async def fresh(tmp_path: Path) -> AsyncIterator[AgentProcess]:
+    """Not started, on a state folder that does not exist."""
+    agent = AgentProcess(tmp_path / "state")
+    yield agent
+    await agent.close()
+
+
+@pytest.fixture
+async def enrolled(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> AgentProcess:
+    """Enrolled, connected, idle."""
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await tls_manager.wait_for(lambda: tls_manager.reports)
+    return fresh
 
 
 @pytest.fixture

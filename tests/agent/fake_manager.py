@@ -5,7 +5,9 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
+import grpc
 from grpc import aio
 from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_protos.v1.agent_pb2_grpc import (
@@ -51,10 +53,16 @@ class FakeManager(CommandServiceServicer):
         verdicts: the Resume of an execution, where it is not GO_ON.
         holds_back: executions that get no Resume.
         refusal: said instead of Welcome.
+        security: what its port shows and demands; None: no TLS.
+        peers: the certificates that clients showed, PEM.
     """
 
     def __init__(self) -> None:
         self.manager_id = str(uuid.uuid4())
+        self.host_id = "h"
+        self.security: grpc.ServerCredentials | None = None
+        self.peers: list[bytes] = []
+        self.certificate_requests: list[bytes] = []
         self.settings = wire.Settings(admission=wire.ADMISSION_ADMITTED)
         self.settings.heartbeat.FromTimedelta(timedelta(seconds=5))
         self.acknowledges = True
@@ -74,7 +82,10 @@ class FakeManager(CommandServiceServicer):
     async def start(self) -> None:
         self._server = aio.server()
         add_CommandServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        if self.security is None:
+            self.port = self._server.add_insecure_port(self.address)
+        else:
+            self.port = self._server.add_secure_port(self.address, self.security)
         await self._server.start()
 
     async def stop(self) -> None:
@@ -87,15 +98,18 @@ class FakeManager(CommandServiceServicer):
     async def ConnectForCommands(  # noqa: N802
         self,
         request_iterator: AsyncIterator[wire.AgentMessage],
-        context: object,
+        context: aio.ServicerContext,  # type: ignore[type-arg]
     ) -> AsyncIterator[wire.ManagerMessage]:
+        self.peers.extend(context.auth_context().get("x509_pem_cert", ()))
         hello = (await anext(aiter(request_iterator))).hello
         await self._note(lambda: self.hellos.append(hello))
         if self.refusal is not None:
             yield wire.ManagerMessage(disconnect=self.refusal)
             return
         self._outgoing = outgoing = asyncio.Queue[wire.ManagerMessage | None]()
-        welcome = wire.Welcome(manager_id=self.manager_id, host_id="h", settings=self.settings)
+        welcome = wire.Welcome(
+            manager_id=self.manager_id, host_id=self.host_id, settings=self.settings
+        )
         yield wire.ManagerMessage(welcome=welcome)
         for held in hello.executions:
             if held.execution_id in self.holds_back:
@@ -162,6 +176,9 @@ class FakeManager(CommandServiceServicer):
         outgoing: "asyncio.Queue[wire.ManagerMessage | None]",
     ) -> None:
         async for message in messages:
+            if request := message.certificate_request.csr_der:
+                await self._note(partial(self.certificate_requests.append, request))
+                continue
             acknowledge = wire.Acknowledge()
             self._store(message.report, acknowledge)
             if self.acknowledges and acknowledge.executions:

@@ -1,0 +1,51 @@
+"""A program of this package, run as a child: what it loads is given back when it ends."""
+
+import asyncio
+import os
+import sys
+
+from tui_manager_agent.supervisor import record
+
+PATIENCE = 90.0  # seconds; more than the longest wait inside a child
+
+
+class ChildError(Exception):
+    """The child did not do its work; the text is for the host's owner."""
+
+
+class ProblemError(ChildError):
+    """The child says what is wrong on this host; trying again would not help."""
+
+
+async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, str]:
+    """What the child answers to the order, which may hold secrets: it goes through a pipe.
+
+    Raises ChildError, OSError when there can be no child. Cancelling ends the child.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        f"tui_manager_agent.{module}",
+        *arguments,
+        cwd="/",
+        env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # ctrl-c is for the agent, which then ends its child
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            said, _ = await process.communicate(record.encode(order))
+    except TimeoutError as error:
+        raise ChildError(f"{module}: no answer within {PATIENCE:.0f} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    answer = record.decode(said)
+    if process.returncode or not answer:
+        raise ChildError(f"{module} ended with status {process.returncode} and no answer")
+    if "problem" in answer:
+        raise ProblemError(answer["problem"])
+    return answer

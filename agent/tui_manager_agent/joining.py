@@ -1,0 +1,90 @@
+"""How this host comes to belong to its manager: it enrols until it is taken, or refused."""
+
+import asyncio
+import logging
+import random
+
+from tui_manager_protos.v1 import enrollment_pb2 as wire
+
+from tui_manager_agent import child, credentials
+from tui_manager_agent.credentials import Credentials
+from tui_manager_agent.fingerprint import fingerprint
+from tui_manager_agent.greeting import about
+from tui_manager_agent.identity import Identity, StateError
+from tui_manager_agent.join_token import JoinToken
+from tui_manager_agent.reconnect import (
+    Ending,
+    Reconnect,
+    RefusedByManagerError,
+    StreamEnd,
+    sentence,
+)
+from tui_manager_agent.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+
+
+class Joining:
+    """Uses a join token on a state folder that this agent has locked."""
+
+    def __init__(self, settings: Settings, identity: Identity, token: JoinToken) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._token = token
+        self._reconnect = Reconnect(random.Random())
+
+    async def join(self) -> None:
+        """Returns when this host has a certificate that has not ended.
+
+        Raises RefusedByManagerError when trying again would not help, StateError and DamagedError
+        when the state folder cannot be used, OSError when it fails.
+        """
+        held = credentials.load(self._settings.state_dir)
+        if held is not None and not held.ended:
+            _LOG.info(
+                "enrolled already, the join token is not used: host_id=%s manager_id=%s "
+                "certificate_ends=%r",
+                *(held.host_id, held.manager_id, held.end),
+            )
+            return
+        if held is not None:
+            _LOG.info("the certificate ended on %s: enrolling with the same key", held.end)
+        while (end := await self._try()) is not None:
+            pause = self._reconnect.pause_after(end)
+            _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)
+            await asyncio.sleep(pause)
+
+    async def _try(self) -> StreamEnd | None:
+        """Why there is no certificate, None when there is."""
+        try:
+            answer = await child.ask("enrollment", order=self._order())
+        except child.ProblemError as error:
+            raise StateError(str(error)) from error
+        except child.ChildError as error:
+            return StreamEnd(Ending.ENROLMENT_FAILED, str(error))
+        if "ending" in answer:
+            return StreamEnd(Ending[answer["ending"]], answer["detail"])
+        name, admission = answer.pop("name"), answer.pop("admission")
+        self._keep(answer)
+        _LOG.info("enrolled: name=%s admission=%s", name, admission)
+        return None
+
+    def _order(self) -> dict[str, str]:
+        port = self._token.port or int(self._settings.manager.rpartition(":")[2]) + 1
+        request = wire.EnrollRequest(secret=self._token.secret, **about(self._settings))
+        return {
+            "address": self._settings.manager,
+            "port": str(port),
+            "pin": self._token.pin,
+            "folder": str(credentials.folder_in(self._settings.state_dir)),
+            "request": request.SerializeToString().hex(),
+        }
+
+    def _keep(self, answer: dict[str, str]) -> None:
+        bound, manager_id = self._identity.manager_id, answer["manager_id"]
+        if bound and bound != manager_id:
+            detail = f"it is {manager_id}, this agent belongs to {bound}"
+            raise RefusedByManagerError(sentence(StreamEnd(Ending.WRONG_MANAGER, detail)))
+        held: Credentials = credentials.save(self._settings.state_dir, answer)
+        self._identity.belong(held)
+        _LOG.info("this host is known by %s", fingerprint(held.key_hash))

@@ -1,0 +1,302 @@
+"""How a host comes to belong to its manager, and that nobody else learns its token's secret."""
+
+import asyncio
+import socket
+import stat
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+from tui_manager_agent import enrollment as enrollment_module
+from tui_manager_agent.enrollment import NotEnrolledError, enroll, pinned_certificate
+from tui_manager_agent.reconnect import Ending
+from tui_manager_protos.v1 import enrollment_pb2
+
+from tests.agent.agent_process import AgentProcess
+from tests.agent.authority import DAY, MONTH, EnrollmentKey
+from tests.agent.fake_enrollment import SECRET, FakeEnrollment, unused_port
+from tests.agent.fake_manager import FakeManager
+from tests.agent.false_server import FalseServer, Switch
+
+
+async def test_a_host_enrols_once(
+    enrolled: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    words = (await enrolled.says("this host is known by")).split("known by ")[1].split()[0]
+    execution_id = tls_manager.run("echo hello")
+    assert (await tls_manager.result(execution_id)).exit_code == 0
+    assert (await enrolled.terminate())[0] == 0
+    await enrolled.run(tls_manager)
+    await enrolled.says(f"this host is known by {words}")
+    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
+    (request,) = enrollment.requests
+    assert (request.secret, request.protocol_version) == (SECRET, 1)
+    (host_id,) = enrollment.hosts.values()
+    for hello in tls_manager.hellos:
+        assert (hello.manager_id, hello.host_id) == (tls_manager.manager_id, host_id)
+
+
+async def test_nothing_shows_the_token_once_the_host_has_enrolled(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    for options, environment in (
+        ([f"--join-token={enrollment.token}"], {}),
+        (["--join-token", enrollment.token], {}),
+        ([], {"TUI_MANAGER_AGENT_JOIN_TOKEN": enrollment.token}),
+    ):
+        tls_manager.reports.clear()
+        await fresh.run(tls_manager, *options, **environment)
+        await tls_manager.wait_for(lambda: tls_manager.reports)
+        proc = Path(f"/proc/{fresh.pid}")
+        assert SECRET.encode() not in (proc / "cmdline").read_bytes()
+        assert SECRET.encode() not in (proc / "environ").read_bytes()
+        execution_id = tls_manager.run("tr '\\0' '\\n' < /proc/self/environ")
+        await tls_manager.result(execution_id)
+        assert SECRET.encode() not in tls_manager.stored(execution_id).stdout
+        await fresh.kill()
+    for path in fresh.state_dir.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes()
+
+
+async def test_credentials_are_for_their_owner_alone(enrolled: AgentProcess) -> None:
+    folders = [enrolled.state_dir, *filter(Path.is_dir, enrolled.state_dir.rglob("*"))]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+    files = list((enrolled.state_dir / "credentials").iterdir())
+    assert {file.name for file in files} == {"key.pem", "certificate"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+async def test_a_false_enrolment_server_never_sees_the_secret(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment, tmp_path: Path
+) -> None:
+    other = EnrollmentKey()
+    async with FalseServer(tmp_path, other.key, other.certificate) as false:
+        token = f"tm1.{enrollment.key.pin}.{SECRET}.{false.port}"
+        await fresh.run(tls_manager, f"--join-token={token}")
+        status, errors = await fresh.ended()
+    assert status == 3
+    assert "Whoever answers is not the manager that made the join token" in errors
+    assert SECRET not in errors
+    assert false.connections == 1
+    assert false.heard == b""
+    assert not (fresh.state_dir / "credentials" / "certificate").exists()
+
+
+async def test_a_server_that_is_swapped_after_the_look_at_its_key_never_sees_the_secret(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment, tmp_path: Path
+) -> None:
+    other = EnrollmentKey()
+    async with (
+        FalseServer(tmp_path, other.key, other.certificate) as false,
+        Switch(enrollment.port, false.port) as switch,
+    ):
+        token = f"tm1.{enrollment.key.pin}.{SECRET}.{switch.port}"
+        await fresh.run(tls_manager, f"--join-token={token}")
+        await fresh.says("not enrolled: ")
+        await fresh.terminate()
+    assert switch.connections > 1
+    assert SECRET.encode() not in false.heard
+    assert enrollment.requests == []
+
+
+async def test_the_agent_tries_until_somebody_answers(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    await enrollment.stop()
+    with unused_port() as kept:
+        enrollment.port = kept.getsockname()[1]
+        await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+        line = await fresh.says("not enrolled: ")
+        assert f"127.0.0.1:{enrollment.port}, where hosts enrol: Connection refused" in line
+        assert "again_in=" in line
+        await enrollment.start()
+        await tls_manager.wait_for(lambda: tls_manager.hellos)
+
+
+async def test_a_token_that_is_refused_ends_the_agent(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.refuses = (grpc.StatusCode.UNAUTHENTICATED, "it was used up an hour ago")
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    status, errors = await fresh.ended()
+    assert status == 3
+    assert errors.splitlines()[-1] == (
+        "tui-manager-agent: The manager does not take the join token: it was used up an hour ago. "
+        "The agent stops, because trying again would not help."
+    )
+
+
+async def test_a_busy_manager_is_asked_again(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.refuses = (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many hosts enrol")
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await fresh.says("The manager has too much to do: too many hosts enrol")
+    enrollment.refuses = None
+    await tls_manager.wait_for(lambda: tls_manager.hellos)
+
+
+async def test_an_answer_that_was_lost_makes_no_second_host(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.loses_answer = True
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await tls_manager.wait_for(lambda: tls_manager.hellos)
+    assert len(enrollment.requests) == 2
+    assert [tls_manager.hellos[0].host_id] == list(enrollment.hosts.values())
+
+
+async def test_an_agent_that_is_killed_while_it_enrols_goes_on_as_the_same_host(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.gate.clear()
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await enrollment.wait_for(lambda: enrollment.requests)
+    await fresh.kill()
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await enrollment.wait_for(lambda: len(enrollment.requests) == 2)
+    enrollment.gate.set()
+    await tls_manager.wait_for(lambda: tls_manager.hellos)
+    assert len(enrollment.hosts) == 1
+
+
+async def test_a_child_that_is_killed_is_started_again(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.gate.clear()
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await enrollment.wait_for(lambda: enrollment.requests)
+    (child,) = psutil.Process(fresh.pid).children()
+    assert SECRET not in " ".join(child.cmdline()) + str(child.environ())
+    child.kill()
+    assert "ended with status -9" in await fresh.says("not enrolled: ")
+    enrollment.gate.set()
+    await tls_manager.wait_for(lambda: tls_manager.hellos)
+    assert len(enrollment.hosts) == 1
+
+
+async def test_sigterm_ends_an_enrolment_and_its_child(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.gate.clear()
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await enrollment.wait_for(lambda: enrollment.requests)
+    (child,) = psutil.Process(fresh.pid).children()
+    status, errors = await fresh.terminate()
+    enrollment.gate.set()
+    assert (status, "Traceback" in errors) == (0, False)
+    assert not child.is_running()
+
+
+async def test_a_token_is_not_used_while_the_identity_is_valid(
+    enrolled: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    await enrolled.terminate()
+    await enrollment.stop()
+    await enrolled.run(tls_manager, f"--join-token={enrollment.token}")
+    await enrolled.says("enrolled already, the join token is not used")
+    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
+    assert len(enrollment.requests) == 1
+
+
+async def test_a_token_brings_a_host_back_whose_certificate_has_ended(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.lasts = -DAY
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    line = await fresh.says("no manager: ")
+    assert "this host's certificate ended on 2" in line
+    assert "enrol again with a new --join-token" in line
+    await fresh.terminate()
+    enrollment.lasts = MONTH
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await fresh.says("enrolling with the same key")
+    await tls_manager.wait_for(lambda: tls_manager.hellos)
+    assert len(enrollment.hosts) == 1
+
+
+async def test_a_host_of_another_manager_is_not_enrolled(
+    fresh: AgentProcess, tls_manager: FakeManager, manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    await fresh.start(manager)
+    await manager.wait_for(lambda: manager.reports)
+    await fresh.terminate()
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    status, errors = await fresh.ended()
+    assert status == 3
+    assert f"this agent belongs to {manager.manager_id}" in errors
+    assert not (fresh.state_dir / "credentials" / "certificate").exists()
+
+
+async def test_an_enrolled_host_does_without_tls_never(
+    enrolled: AgentProcess, manager: FakeManager
+) -> None:
+    await enrolled.terminate()
+    await enrolled.start(manager)
+    status, errors = await enrolled.ended()
+    assert status == 2
+    assert "holds the identity that a manager with TLS gave to this host" in errors
+    assert manager.hellos == []
+
+
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [
+        (grpc.StatusCode.UNAUTHENTICATED, Ending.BAD_TOKEN),
+        (grpc.StatusCode.INVALID_ARGUMENT, Ending.INVALID_HELLO),
+        (grpc.StatusCode.PERMISSION_DENIED, Ending.KEY_REFUSED),
+        (grpc.StatusCode.FAILED_PRECONDITION, Ending.PROTOCOL_VERSION),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Ending.OVERLOADED),
+        (grpc.StatusCode.UNAVAILABLE, Ending.UNREACHABLE),
+        (grpc.StatusCode.INTERNAL, Ending.ENROLMENT_FAILED),
+    ],
+)
+async def test_every_refusal_has_a_meaning(
+    code: grpc.StatusCode, ending: Ending, enrollment: FakeEnrollment, tmp_path: Path
+) -> None:
+    enrollment.refuses = (code, "so it is")
+    with pytest.raises(NotEnrolledError, match="so it is") as refused:
+        await asyncio.to_thread(enroll, order_for(enrollment, tmp_path))
+    assert refused.value.ending is ending
+
+
+async def test_an_enrolment_certificate_that_has_ended_points_to_the_clocks(
+    enrollment: FakeEnrollment,
+) -> None:
+    await enrollment.stop()
+    enrollment.key = EnrollmentKey(lasts=-DAY)
+    await enrollment.start()
+    with pytest.raises(NotEnrolledError, match="this host's clock says") as refused:
+        await look(enrollment.port, enrollment.key.pin)
+    assert refused.value.ending is Ending.ENROLMENT_FAILED
+
+
+async def test_what_answers_without_tls_is_named(tmp_path: Path) -> None:
+    async with FalseServer(tmp_path) as false:
+        with pytest.raises(NotEnrolledError, match="speaks no TLS") as refused:
+            await look(false.port, "p" * 43)
+    assert refused.value.ending is Ending.ENROLMENT_FAILED
+
+
+async def test_a_port_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enrollment_module, "CONNECT_WITHIN", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(NotEnrolledError, match=f"no answer from 127.0.0.1:{port}"):
+            await look(port, "p" * 43)
+
+
+def order_for(enrollment: FakeEnrollment, folder: Path) -> dict[str, str]:
+    request = enrollment_pb2.EnrollRequest(secret=SECRET)
+    return {
+        "address": "127.0.0.1:1",
+        "port": str(enrollment.port),
+        "pin": enrollment.key.pin,
+        "folder": str(folder),
+        "request": request.SerializeToString().hex(),
+    }
+
+
+async def look(port: int, pin: str) -> None:
+    await asyncio.to_thread(pinned_certificate, "127.0.0.1", port, pin)
