@@ -67,7 +67,8 @@ def parse(arguments: list[str] | None) -> Arguments:
     if not chosen.manager:
         parser.error("say which manager to dial: --manager HOST:PORT")
     state_dir = _state_dir(chosen.state_dir)
-    _check_identity(parser, chosen, state_dir)
+    check = _check_insecure if chosen.insecure else _check_token
+    check(parser, chosen, state_dir)
     labels = dict(chosen.label)
     if len(labels) > LABELS_MAX:
         parser.error(f"a host has at most {LABELS_MAX} labels, not {len(labels)}")
@@ -95,31 +96,36 @@ def without_token(command_line: Sequence[str]) -> list[str]:
     return kept
 
 
-def _check_identity(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
-    enrolled = credentials.exist(state_dir)
-    if not chosen.insecure:
-        if not enrolled and chosen.join_token is None:
-            parser.error(
-                "this host has not enrolled yet: get a join token with `tui-manager token create` "
-                f"where the manager runs, and give it with --{_TOKEN_OPTION} or "
-                f"{TOKEN_VARIABLE} (with --insecure no token is needed, for a manager on this "
-                "machine)"
-            )
-        return
+def _check_insecure(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
     if not option_values.is_loopback(chosen.manager):
         parser.error(
             "--insecure is for a manager on this machine (localhost, 127.x.x.x or [::1]); "
             f"for another one leave it out and give a --{_TOKEN_OPTION}"
         )
-    if enrolled:
+    if credentials.exist(state_dir):
         parser.error(
             f"the state folder {state_dir} holds the identity that a manager with TLS gave to "
             "this host: leave out --insecure, or take another --state-dir"
         )
     if chosen.join_token is not None:
         parser.error(
-            f"--insecure and a join token exclude each other: leave out --insecure to enrol, or "
-            f"--{_TOKEN_OPTION} ({TOKEN_VARIABLE})"
+            "--insecure and a join token exclude each other: leave out --insecure to enrol, or "
+            f"--{_TOKEN_OPTION} ({TOKEN_VARIABLE}) to do without TLS"
+        )
+
+
+def _check_token(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
+    token: JoinToken | None = chosen.join_token
+    if token is None and not credentials.exist(state_dir):
+        parser.error(
+            "this host has not enrolled yet: get a join token with `tui-manager token create` "
+            f"where the manager runs, and give it with --{_TOKEN_OPTION} or {TOKEN_VARIABLE} "
+            "(a manager on this machine may do without: --insecure)"
+        )
+    if token is not None and token.port is None and chosen.manager.endswith(":65535"):
+        parser.error(
+            "hosts enrol on the port next to the manager's, and 65535 has no next one: "
+            "the manager needs --enroll-listen"
         )
 
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -54,29 +55,30 @@ def load_or_make(folder: Path) -> EllipticCurvePrivateKey:
 
     Of several who make it at once one wins, and all return that one. Raises as `load` does.
     """
-    try:
-        return load(folder)
-    except FileNotFoundError:
-        pass
+    while True:
+        try:
+            return load(folder)
+        except FileNotFoundError:
+            _make(folder)
+
+
+def _make(folder: Path) -> None:
+    """A key, unless there is one; with several at it there may be none yet."""
     key = generate_private_key(SECP256R1())
     for left_by_a_crash in folder.glob(f"{KEY}.*"):
         left_by_a_crash.unlink(missing_ok=True)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = folder / f"{KEY}.{os.getpid()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         record.write_all(descriptor, pem)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    try:
+    with suppress(FileExistsError, FileNotFoundError):  # another was first, or cleared ours away
         os.link(draft, folder / KEY)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink(missing_ok=True)
+    draft.unlink(missing_ok=True)
     record.sync_folder(str(folder))
-    return load(folder)
 
 
 def key_hash(owner: x509.Certificate | EllipticCurvePrivateKey) -> bytes:

@@ -11,6 +11,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_manager import FakeManager
 
+TOKEN = f"tm1.{'p' * 43}.{'s' * 32}"
 KEY = "up to 63 of letters, digits and '.', '_', '/', '-', a letter or digit first"
 
 
@@ -18,7 +19,11 @@ KEY = "up to 63 of letters, digits and '.', '_', '/', '-', a letter or digit fir
     ("options", "words"),
     [
         ([], "say which manager to dial: --manager HOST:PORT"),
-        (["--manager", "127.0.0.1:7443"], "--insecure"),
+        (["--manager", "127.0.0.1:7443"], "get a join token with `tui-manager token create`"),
+        (["--manager", "far.example:7443"], "this host has not enrolled yet"),
+        (["--manager", "far.example:7443", "--join-token", "tm1.x"], "that is no join token"),
+        (["--manager", "localhost:1", "--insecure", "--join-token", TOKEN], "exclude each other"),
+        (["--manager", "localhost:65535", "--join-token", TOKEN], "has no next one"),
         (["--manager", "manager.example:7443", "--insecure"], "on this machine"),
         (["--manager", "127.example.com:7443", "--insecure"], "on this machine"),
         (["--manager", "127.0.0.1", "--insecure"], "not HOST:PORT"),
@@ -37,6 +42,7 @@ def test_wrong_usage(
     assert stopped.value.code == 2
     said = capsys.readouterr().err
     assert words in said
+    assert TOKEN not in said
     assert said.startswith("tui-manager-agent: ")
     assert said.endswith("\nSee `tui-manager-agent run --help`.\n")
     assert not (tmp_path / "state").exists()
@@ -93,6 +99,12 @@ def test_the_environment_sets_defaults(
         ("MANAGER", "manager", "'manager' is not HOST:PORT"),
         ("LABELS", "a=b,foo", "'foo' is not K=V"),
         ("LABELS", "a=b,-c=d", "'-c' is not a label's key: " + KEY),
+        (
+            "JOIN_TOKEN",
+            "tm1.secret",
+            "that is no join token: it is one line that begins with tm1., as "
+            "`tui-manager token create` prints it",
+        ),
         ("NAME", "web 01", "'web 01' is not 1 to 64 of letters, digits, '.', '_', '-'"),
         ("CAPACITY", "many", "'many' is not a number from 1 to 1000"),
         ("LOG_LEVEL", "foo", "'foo' is not one of debug, info, warning, error"),
