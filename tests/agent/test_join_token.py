@@ -1,8 +1,14 @@
 """The text of a join token, and the words for a key."""
 
+import hashlib
+
 import pytest
 from tui_manager_agent.fingerprint import fingerprint
-from tui_manager_agent.join_token import parse
+from tui_manager_agent.join_token import JoinToken, parse
+
+from tui_manager.security.keys import fingerprint as managers_fingerprint
+from tui_manager.security.keys import pin
+from tui_manager.security.tokens import new_secret, token_text
 
 PIN = "p" * 42 + "_"
 SECRET = "-" + "s" * 31
@@ -47,3 +53,16 @@ def test_what_is_no_token_is_refused_and_not_shown(text: str) -> None:
 )
 def test_words_are_proquints(numbers: tuple[int, ...], words: str) -> None:
     assert fingerprint(bytes(numbers) + bytes(26)) == words
+
+
+def test_agent_and_manager_say_the_same_words_for_a_key() -> None:
+    for number in range(100):
+        key_hash = hashlib.sha256(str(number).encode()).digest()
+        assert fingerprint(key_hash) == managers_fingerprint(key_hash)
+
+
+@pytest.mark.parametrize("port", [None, 7500])
+def test_the_agent_reads_the_tokens_that_the_manager_makes(port: int | None) -> None:
+    secret = new_secret()
+    key_hash = hashlib.sha256(b"a key").digest()
+    assert parse(token_text(pin(key_hash), secret, port)) == JoinToken(pin(key_hash), secret, port)
