@@ -1,19 +1,22 @@
 """What the manager asks for, as the order that a supervisor carries out, or why it is refused."""
 
 import os
-import pwd
 import uuid
 from pathlib import Path
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
+from tui_manager_agent import account
+from tui_manager_agent.account import Account
 from tui_manager_agent.convert import to_nanoseconds
 from tui_manager_agent.supervisor import clock, record
 
 TIMEOUT = 3600 * clock.SECOND
 KILL_GRACE = 10 * clock.SECOND
 OUTPUT_LIMIT = 16 * 1024 * 1024  # bytes
-_INHERITED = ("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SHELL")
+_LANGUAGE = ("LANG", "LANGUAGE", "TZ")
+_INHERITED = (*_LANGUAGE, "PATH", "TMPDIR", "SHELL")
+_SHOWN = 80  # characters of a name that the manager made up
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -38,12 +41,16 @@ def is_execution_id(text: str) -> bool:
 
 
 def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, object]:
-    """The order for a supervisor. Raises RefusedError."""
-    name, home = _me()
-    _check(run, name)
+    """The order for a supervisor. May take its time over users. Raises RefusedError."""
+    _check(run)
+    me = account.own()
+    user = _user(run.run_as_user, me)
     order: dict[str, object] = {
         "command": run.command,
-        "cwd": run.cwd or (home if os.path.isdir(home) else "/"),
+        "user": user.name,
+        "folder": run.cwd,  # as it was asked for, which is what a policy looks at
+        "cwd": run.cwd or user.folder,
+        "variables": "=".join(run.environment),  # a name holds no `=`
         "timeout": to_nanoseconds(run.timeout) if run.HasField("timeout") else TIMEOUT,
         "kill_grace": to_nanoseconds(run.kill_grace) if run.HasField("kill_grace") else KILL_GRACE,
         "output_limit": run.output_limit or OUTPUT_LIMIT,
@@ -53,8 +60,11 @@ def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, ob
     }
     if run.HasField("start_before"):
         order["start_before"] = clock.now() + to_nanoseconds(run.start_before)
+    if user is not me:
+        order["uid"], order["gid"] = user.uid, user.gid
+        order["groups"] = " ".join(map(str, user.groups))
     environment = {
-        **_base_environment(name, home),
+        **_base_environment(user, _INHERITED if user is me else _LANGUAGE),
         **run.environment,
         record.MARK: run.execution_id,
     }
@@ -62,12 +72,9 @@ def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, ob
     return order
 
 
-def _check(run: wire.RunCommand, me: str) -> None:
+def _check(run: wire.RunCommand) -> None:
     if run.pty:
         raise RefusedError("rejected", "this agent does not offer a terminal (pty)")
-    if run.run_as_user not in ("", me):
-        problem = f"this agent runs commands as {me} only, not as {run.run_as_user}"
-        raise RefusedError("rejected", problem)
     for name in run.environment:
         if not name or "=" in name:
             raise RefusedError("spawn_failed", f"{name!r} cannot name an environment variable")
@@ -78,20 +85,24 @@ def _check(run: wire.RunCommand, me: str) -> None:
         raise RefusedError("spawn_failed", problem)
 
 
-def _me() -> tuple[str, str]:
-    """Name and home folder of the agent's user, who in a container may not be in passwd."""
-    try:
-        entry = pwd.getpwuid(os.geteuid())
-    except KeyError:
-        return str(os.geteuid()), os.environ.get("HOME", "/")
-    return entry.pw_name, entry.pw_dir
+def _user(name: str, me: Account) -> Account:
+    if name in ("", me.name):
+        return me
+    shown = name[:_SHOWN]
+    if me.uid != 0:
+        problem = f"this agent is not root: it runs commands as {me.name} only, not as {shown}"
+        raise RefusedError("rejected", problem)
+    user = account.find(name)
+    if user is None:
+        raise RefusedError("rejected", f"there is no user {shown} on this host")
+    return user
 
 
-def _base_environment(name: str, home: str) -> dict[str, str]:
-    inherited = {
-        key: value
-        for key, value in os.environ.items()
-        if key in _INHERITED or key.startswith("LC_")
+def _base_environment(user: Account, inherited: tuple[str, ...]) -> dict[str, str]:
+    """What a command has without anybody's asking: little of the agent's own, and none of it that
+    is for another user."""
+    kept = {
+        key: value for key, value in os.environ.items() if key in inherited or key.startswith("LC_")
     }
-    own = {"HOME": home, "USER": name, "LOGNAME": name}
-    return {"PATH": _PATH, **inherited, **own}
+    own = {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+    return {"PATH": _PATH, "SHELL": user.shell, **kept, **own}

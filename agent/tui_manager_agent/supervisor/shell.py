@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from tui_manager_agent.supervisor import clock, record
+from tui_manager_agent.supervisor import clock
 from tui_manager_agent.supervisor.output import Pipe
+from tui_manager_agent.supervisor.spawn import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,12 +14,7 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # `signal` makes enums, which cost a command 4 ms
 
-SHELL = "/bin/sh"
 _MAXRSS_UNIT = 1024 if os.uname().sysname == "Linux" else 1  # bytes; getrusage(2) differs by system
-
-
-class SpawnError(Exception):
-    """The shell could not be started; the text is for the operator."""
 
 
 def watch_children() -> int:
@@ -41,17 +37,9 @@ class Shell:
     """
 
     def __init__(self, order: dict[str, str], pipes: list[Pipe]) -> None:
-        cwd = order["cwd"]
         try:
-            os.chdir(cwd.encode("utf-8", "surrogateescape"))
-        except OSError as error:
-            raise SpawnError(f"cannot use the folder {cwd}: {error.strerror}") from None
-        try:
-            self.pid = _spawn(order, pipes)
-        except OSError as error:
-            raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
+            self.pid = spawn(order, [pipe.writer for pipe in pipes])
         finally:
-            os.chdir("/")  # keeps no disk of the host busy
             for pipe in pipes:
                 pipe.close_writer()
         self.started = clock.now()
@@ -111,26 +99,3 @@ def _known_peak(peak: int) -> int:
         return peak
     own = int(status.partition(b"VmHWM:")[2].split(None, 1)[0]) * 1024
     return peak if peak > own else 0
-
-
-def _spawn(order: dict[str, str], pipes: list[Pipe]) -> int:
-    prefix = record.ENVIRONMENT
-    environment = {
-        key.removeprefix(prefix).encode("utf-8", "surrogateescape"): value.encode(
-            "utf-8", "surrogateescape"
-        )
-        for key, value in order.items()
-        if key.startswith(prefix)
-    }
-    return os.posix_spawn(
-        SHELL,
-        [SHELL.encode(), b"-c", order["command"].encode("utf-8", "surrogateescape")],
-        environment,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-            *((os.POSIX_SPAWN_DUP2, pipe.writer, to) for to, pipe in enumerate(pipes, start=1)),
-        ],
-        setpgroup=0,
-        setsigmask=[],
-        setsigdef=[s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)],
-    )

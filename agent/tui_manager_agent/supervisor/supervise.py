@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from tui_manager_agent.supervisor import claim, clock, processes, record, shell
+from tui_manager_agent.supervisor import claim, clock, processes, record, shell, spawn
 from tui_manager_agent.supervisor.bell import Bell
 from tui_manager_agent.supervisor.killing import Killing
 from tui_manager_agent.supervisor.output import Cap, Pipe
@@ -54,9 +54,10 @@ class Supervisor:
             return
         try:
             self._shell = shell.Shell(self._order, self._pipes)
-        except shell.SpawnError as error:
+        except spawn.SpawnError as error:
             self._finish_unstarted("failed", "spawn_failed", str(error))
             return
+        self._forget_environment()
         self._deadline = self._shell.started + int(self._order["timeout"])
         self._note_start()
         while not self._ended():
@@ -87,6 +88,11 @@ class Supervisor:
         except OSError:
             pass  # a full disk: the result will say when it started
         self._bell.soon()
+
+    def _forget_environment(self) -> None:
+        """Secrets are in it; only the command needs them from here on."""
+        for name in [name for name in self._order if name.startswith(record.ENVIRONMENT)]:
+            del self._order[name]
 
     def _cancel_wanted(self) -> bool:
         return os.path.exists(f"{self._folder}/{record.CANCEL}")

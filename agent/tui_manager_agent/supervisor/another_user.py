@@ -1,0 +1,87 @@
+"""Starting the shell as another user, which posix_spawn cannot do: fork, become that user, exec.
+
+The supervisor stays root, which lets it kill whatever the command becomes. It has one thread, and
+so its child may run Python until the exec.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor.spawn import SHELL, SpawnError, default_signals, to_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from typing import NoReturn
+else:
+    import _signal as signal  # `signal` makes enums, which cost a command 4 ms
+
+
+def spawn(
+    order: dict[str, str],
+    arguments: list[bytes],
+    environment: dict[bytes, bytes],
+    outputs: list[int],
+) -> int:
+    """As `spawn.spawn`, with the order's uid, gid and groups. Raises SpawnError."""
+    reader, writer = os.pipe()  # closed by the exec; before that it tells why there was none
+    try:
+        if processes.ON_LINUX:  # elsewhere a pipe has no owner
+            for output in outputs:  # a command may open /dev/stderr, its pipe, once more
+                os.fchown(output, int(order["uid"]), int(order["gid"]))
+        pid = os.fork()
+        if pid == 0:
+            _become(order, arguments, environment, outputs, writer)
+        os.close(writer)
+        writer = -1
+        with open(reader, "rb", buffering=0, closefd=False) as pipe:
+            failure = record.decode(pipe.read())
+    except OSError as error:
+        raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
+    finally:
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
+    if failure:
+        os.waitpid(pid, 0)
+        raise SpawnError(f"{failure['step']}: {failure['error']}")
+    return pid
+
+
+def _become(
+    order: dict[str, str],
+    arguments: list[bytes],
+    environment: dict[bytes, bytes],
+    outputs: list[int],
+    writer: int,
+) -> NoReturn:
+    """The child's life until the exec. It never returns into the supervisor's code."""
+    step = f"cannot start {SHELL}"
+    try:
+        os.setpgid(0, 0)
+        _reset_signals()
+        for to, descriptor in enumerate((os.open("/dev/null", os.O_RDONLY), *outputs)):
+            os.dup2(descriptor, to)
+        step = f"cannot become {order['user']}"
+        os.setgroups([int(group) for group in order["groups"].split()])
+        os.setgid(int(order["gid"]))
+        os.setuid(int(order["uid"]))  # by root: real, effective and saved, for good
+        step = f"cannot use the folder {order['cwd']} as {order['user']}"
+        os.chdir(to_bytes(order["cwd"]))
+        step = f"cannot start {SHELL} as {order['user']}"
+        os.execve(SHELL, arguments, environment)
+    except BaseException as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        os.write(writer, record.encode({"step": step, "error": said}))
+    finally:
+        os._exit(127)
+
+
+def _reset_signals() -> None:
+    """As no supervisor had ever been there; a signal that is ignored would stay so after exec."""
+    signal.set_wakeup_fd(-1)
+    for number in default_signals():
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
