@@ -13,6 +13,7 @@ from tui_manager_agent.identity import Identity, StateError
 from tui_manager_agent.link import Ears, Link, WrongManagerError
 from tui_manager_agent.membership import Membership
 from tui_manager_agent.outbox import Outbox
+from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.reconnect import Reconnect, RefusedByManagerError, sentence
 from tui_manager_agent.renewal import Renewal
 from tui_manager_agent.settings import Settings
@@ -25,8 +26,13 @@ class Agent:
     """One agent on one state folder."""
 
     def __init__(self, settings: Settings) -> None:
-        """Locks the state folder. Raises StateError, DamagedError, OSError."""
+        """Reads the policy and locks the state folder.
+
+        Raises PolicyError, StateError, DamagedError, OSError.
+        """
         self._settings = settings
+        self._policy = PolicyFile(settings.policy)
+        self._policy.read()
         self._identity = Identity(settings.state_dir)
         try:
             self._renewal = self._take_credentials()
@@ -74,7 +80,11 @@ class Agent:
 
     def _take_up(self) -> Executions:
         executions = Executions(
-            self._identity, self._outbox, self._settings.capacity, self._settings.spool_limit
+            self._identity,
+            self._outbox,
+            self._policy,
+            self._settings.capacity,
+            self._settings.spool_limit,
         )
         self._tasks.create_task(executions.serve())
         self._executions = executions

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, cast
 
-from tui_manager_agent import __version__, credentials, option_values
+from tui_manager_agent import __version__, credentials, option_values, policy_question
 from tui_manager_agent.join_token import JoinToken
 from tui_manager_agent.names import LABELS_MAX
+from tui_manager_agent.policy_question import Question
 from tui_manager_agent.settings import SPOOL_LIMIT, Settings
 
 PROGRAM = "tui-manager-agent"
@@ -20,8 +21,8 @@ TOKEN_VARIABLE = f"{_ENVIRONMENT}JOIN_TOKEN"
 _CAPACITY = 5
 _EXIT_CODES = (
     "exit status: 0 ended by SIGTERM or SIGINT; 1 the state folder failed under it; 2 wrong usage, "
-    "or a state folder that cannot be had; 3 the manager refuses this agent or its join token for "
-    "good"
+    "a policy or a state folder that cannot be used; 3 the manager refuses this agent or its join "
+    "token for good"
 )
 # Each is also a variable: how its text is read, and what holds when nothing is said.
 _OPTIONS: Mapping[str, tuple[Callable[[str], object], object]] = {
@@ -53,16 +54,21 @@ class _Parser(argparse.ArgumentParser):
     """Says in two lines what is wrong, without the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"{PROGRAM}: {message}\nSee `{PROGRAM} run --help`.\n")
+        program = f"{PROGRAM} run" if self.prog == PROGRAM else self.prog
+        self.exit(WRONG_USAGE, f"{PROGRAM}: {message}\nSee `{program} --help`.\n")
 
 
-def parse(arguments: list[str] | None) -> Arguments:
+def parse(arguments: list[str] | None) -> Arguments | Question:
     """Reads the command line, None for the program's own, and the environment.
 
     Raises SystemExit with status 2 for wrong usage, with 0 when only help was wanted.
     """
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    if chosen.policy is None and (policy := os.environ.get(f"{_ENVIRONMENT}POLICY")):
+        chosen.policy = Path(policy)
+    if chosen.action == "policy check":
+        return policy_question.question(chosen)
     _take_environment(parser, chosen)
     if not chosen.manager:
         parser.error("say which manager to dial: --manager HOST:PORT")
@@ -80,6 +86,7 @@ def parse(arguments: list[str] | None) -> Arguments:
         labels=labels,
         capacity=chosen.capacity,
         spool_limit=chosen.spool_limit,
+        policy=chosen.policy,
     )
     return Arguments(settings=settings, join_token=chosen.join_token, log_level=chosen.log_level)
 
@@ -146,9 +153,37 @@ def _parser() -> _Parser:
         epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
+    run.set_defaults(action="run")
     _add_host_options(run)
     _add_running_options(run)
+    _add_policy_option(run)
+    policy = commands.add_parser(
+        "policy", help="ask what the host's policy says", allow_abbrev=False
+    )
+    questions = policy.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    check = questions.add_parser(
+        "check",
+        help="whether a command would be allowed; nothing is run",
+        description="Says whether the policy allows a command, by which rule, or why not. Nothing "
+        "is run. To be asked as the agent's user.",
+        epilog="exit status: 0 allowed; 1 refused; 2 wrong usage, or a policy that cannot be used",
+        allow_abbrev=False,
+    )
+    check.set_defaults(action="policy check")
+    policy_question.add_options(check)
+    _add_policy_option(check)
     return parser
+
+
+def _add_policy_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--policy",
+        metavar="FILE",
+        type=Path,
+        help="what this host's owner allows; unless said, policy.toml in the user's configuration "
+        f"folder {PROGRAM}, for root in /etc/{PROGRAM}, and without one everything "
+        f"({_ENVIRONMENT}POLICY)",
+    )
 
 
 def _add_host_options(run: argparse.ArgumentParser) -> None:

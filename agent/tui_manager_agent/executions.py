@@ -13,10 +13,11 @@ from tui_manager_agent.identity import Identity
 from tui_manager_agent.journal import Journal
 from tui_manager_agent.order import RefusedError, is_execution_id, order_for
 from tui_manager_agent.outbox import Outbox
+from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.running import Runner
 from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_agent.shelf import Shelf
-from tui_manager_agent.spool import UNKNOWN
+from tui_manager_agent.spool import UNKNOWN, Spool
 
 SWEEP_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
@@ -26,7 +27,12 @@ class Executions:
     """What this agent holds for its manager. Messages are handled one at a time, in order."""
 
     def __init__(
-        self, identity: Identity, outbox: Outbox, capacity: int, spool_limit: int = SPOOL_LIMIT
+        self,
+        identity: Identity,
+        outbox: Outbox,
+        policy: PolicyFile,
+        capacity: int,
+        spool_limit: int = SPOOL_LIMIT,
     ) -> None:
         """Opens the journal and takes up what an earlier agent left. Raises OSError.
 
@@ -35,6 +41,7 @@ class Executions:
         """
         self._boot_id = identity.boot_id
         self._outbox = outbox
+        self._policy = policy
         self._journal = Journal(identity.manager_dir())
         self._held: dict[str, Execution] = {}
         self._disk = Disk()
@@ -44,6 +51,7 @@ class Executions:
             outbox,
             self._disk,
             self._shelf,
+            policy,
             capacity=capacity,
             boot_id=identity.boot_id,
         )
@@ -81,16 +89,22 @@ class Executions:
             return
         execution = self._hold(execution_id)
         try:
-            order = order_for(message, bell=self._bell.path, boot_id=self._boot_id)
-            await self._disk.do(execution.spool.accept, order)
+            order = await self._disk.do(self._accept, message, execution.spool)
         except RefusedError as error:
             await self._runner.end(execution, "failed", error.reason, str(error))
         except OSError as error:
             detail = f"the agent cannot write its journal: {error.strerror}"
             await self._runner.end(execution, "failed", "spawn_failed", detail)
         else:
-            execution.order = {key: str(value) for key, value in order.items()}
+            execution.order = order
             self._runner.enqueue(execution)
+
+    def _accept(self, message: wire.RunCommand, spool: Spool) -> dict[str, str]:
+        """Journals what may run, and returns its order. Raises RefusedError, OSError."""
+        order = order_for(message, bell=self._bell.path, boot_id=self._boot_id)
+        self._policy.admit(order)
+        spool.accept(order)
+        return {key: str(value) for key, value in order.items()}
 
     async def cancel(self, message: wire.CancelCommand) -> None:
         execution_id = message.execution_id

@@ -14,6 +14,7 @@ from tui_manager_agent.arguments import (
     without_token,
 )
 from tui_manager_agent.join_token import JoinToken
+from tui_manager_agent.policy_question import Question
 from tui_manager_agent.settings import Settings
 
 FAILED = 1
@@ -22,13 +23,19 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Enrols this host if that is needed, and runs the agent until SIGTERM or SIGINT.
+    """Enrols this host if that is needed and runs the agent until SIGTERM or SIGINT, or answers a
+    question of the host's owner.
 
-    Returns 0 when it was asked to stop, 1 when the state folder fails under it, 2 for wrong usage
-    or a state folder that cannot be had, 3 when the manager refuses it for good.
+    Returns 0 when it was asked to stop, 1 when the state folder fails under it, 2 for wrong usage,
+    a policy that cannot be used or a state folder that cannot be had, 3 when the manager refuses it
+    for good.
     """
     chosen = parse(arguments)
     os.environ.pop(TOKEN_VARIABLE, None)  # no child inherits it
+    if isinstance(chosen, Question):
+        from tui_manager_agent.policy_check import answer
+
+        return answer(chosen)
     logging.basicConfig(
         level=chosen.log_level.upper(),
         format="time=%(asctime)s level=%(levelname)s %(message)s",
@@ -45,13 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _work(chosen: Arguments, *, start_again: bool) -> int:
     from tui_manager_agent.credentials import DamagedError
     from tui_manager_agent.identity import StateError
+    from tui_manager_agent.policy_file import PolicyError
     from tui_manager_agent.reconnect import Ending, RefusedByManagerError
 
     settings = chosen.settings
     try:
         if chosen.join_token is None or _join(settings, chosen.join_token, start_again):
             _run(settings)
-    except (StateError, DamagedError) as error:
+    except (StateError, DamagedError, PolicyError) as error:
         return _fail(str(error), WRONG_USAGE)
     except RefusedByManagerError as error:
         # What the manager says of a taken name is a whole sentence, which ours would only repeat.

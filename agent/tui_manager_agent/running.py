@@ -9,8 +9,11 @@ import time
 from tui_manager_agent import result
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
+from tui_manager_agent.order import RefusedError
 from tui_manager_agent.outbox import Outbox
+from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.shelf import Shelf
+from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_agent.supervisors import LOOK, Supervisors
 from tui_manager_agent.turns import Turns
@@ -32,6 +35,7 @@ class Runner:
         outbox: Outbox,
         disk: Disk,
         shelf: Shelf,
+        policy: PolicyFile,
         *,
         capacity: int,
         boot_id: str,
@@ -41,6 +45,7 @@ class Runner:
         self._outbox = outbox
         self._disk = disk
         self._shelf = shelf
+        self._policy = policy
         self._boot_id = boot_id
         self._supervisors = Supervisors(self._gone)
         self._wake = asyncio.Event()
@@ -107,6 +112,7 @@ class Runner:
         if execution.ended:
             return
         execution.state = State.ENDED
+        execution.order = {}
         self.turns.leave(execution.id)
         fields = result.of_the_agent(self._boot_id, status, reason, detail, **more)
         try:
@@ -159,14 +165,21 @@ class Runner:
 
     async def _start(self, execution: Execution) -> None:
         execution.state = State.STARTING
-        execution.order = {}
+        order, execution.order = execution.order, {}
         try:
-            await self._disk.do(execution.spool.starting)
+            await self._disk.do(self._release, execution.spool, order)
             self._supervisors.start(execution.id, execution.spool)
             _LOG.info("starting: execution_id=%s", execution.id)
+        except RefusedError as error:
+            await self.end(execution, "failed", error.reason, str(error))
         except OSError as error:
             detail = f"the agent cannot start a supervisor: {error.strerror}"
             await self.end(execution, "failed", "spawn_failed", detail)
+
+    def _release(self, spool: Spool, order: dict[str, str]) -> None:
+        """Hands an order out, unless the owner has thought better of it while it waited."""
+        self._policy.admit(order)
+        spool.starting()
 
     def _gone(self, execution_id: str) -> None:
         execution = self._held.get(execution_id)

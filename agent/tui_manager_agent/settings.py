@@ -19,6 +19,7 @@ class Settings:
         capacity: commands that run at once; more wait.
         spool_limit: bytes that output of ended commands may take until the manager has it; past it
             the oldest goes first, and is shown as a gap.
+        policy: the file that says what may run; None: at the default place, if it is there.
     """
 
     manager: str
@@ -28,3 +29,4 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
     capacity: int = 5
     spool_limit: int = SPOOL_LIMIT
+    policy: Path | None = None

@@ -251,3 +251,19 @@ async def test_a_user_that_does_not_exist_is_said(
     result = await manager.result(manager.run("true", run_as_user="no-such-user"))
     assert result.status == wire.RESULT_STATUS_FAILED
     assert "no-such-user" in result.detail
+
+
+@as_root
+async def test_a_policy_names_the_users(manager: FakeManager, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('users = ["nobody"]\n[allow.who]\ncommands = "id -un"\n')
+    agent = AgentProcess(tmp_path / "state")
+    await agent.start(manager, f"--policy={policy}")
+    await manager.wait_for(lambda: manager.reports)
+    allowed = await manager.result(manager.run("id -un", run_as_user="nobody"))
+    assert allowed.status == wire.RESULT_STATUS_COMPLETED
+    for user in ("daemon", "root", ""):
+        refused = await manager.result(manager.run("id -un", run_as_user=user))
+        assert refused.reason == wire.RESULT_REASON_REJECTED
+        assert "(users)" in refused.detail
+    await agent.close()

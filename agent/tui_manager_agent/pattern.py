@@ -1,0 +1,77 @@
+"""The patterns of a policy: literal text, with `*` and `**` for what is harmless in a shell.
+
+`*` stands for any run of letters, digits and `_ , : / @ % + = . -`, within one word: nothing that a
+shell reads as more than itself. `**` stands for the same with spaces, so for any number of words.
+Neither matches two dots in a row, which would lead out of a folder, nor a `-` that begins a word,
+which would be an option that the owner did not write.
+
+Matching takes time in proportion to the text, whatever the pattern: the text comes from outside.
+"""
+
+import string
+
+_HARMLESS = frozenset(string.ascii_letters + string.digits + "_,:/@%+=")
+_WORD = "*"
+_WORDS = "**"
+
+
+class Pattern:
+    """One pattern, which a text matches whole or not at all."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._parts = _split(text)
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text is what the pattern says."""
+        reached = self._with_empty_runs({0})
+        for at, character in enumerate(text):
+            harmless = _is_harmless(text, at)
+            reached = self._with_empty_runs(
+                {
+                    following
+                    for place in reached
+                    if (following := self._after(place, character, harmless)) >= 0
+                }
+            )
+            if not reached:
+                return False
+        return len(self._parts) in reached
+
+    def _after(self, place: int, character: str, harmless: bool) -> int:
+        """Where in the pattern a character leads from `place`; -1: nowhere."""
+        part = self._parts[place] if place < len(self._parts) else ""
+        if part == _WORDS:
+            return place if harmless or character == " " else -1
+        if part == _WORD:
+            return place if harmless else -1
+        return place + 1 if part == character else -1
+
+    def _with_empty_runs(self, places: set[int]) -> set[int]:
+        """These places, and those behind a run that may be empty."""
+        reached = set(places)
+        for place in places:
+            while place < len(self._parts) and self._parts[place] in (_WORD, _WORDS):
+                place += 1
+                reached.add(place)
+        return reached
+
+
+def _split(text: str) -> list[str]:
+    """The pattern as `**`, `*` and single characters, which stand for themselves."""
+    parts = []
+    at = 0
+    while at < len(text):
+        run = _WORDS if text.startswith(_WORDS, at) else text[at]
+        parts.append(run)
+        at += len(run)
+    return parts
+
+
+def _is_harmless(text: str, at: int) -> bool:
+    character = text[at]
+    if character == ".":
+        return (at == 0 or text[at - 1] != ".") and text[at + 1 : at + 2] != "."
+    if character == "-":
+        return at > 0 and text[at - 1] != " "
+    return character in _HARMLESS

@@ -1,0 +1,34 @@
+"""`tui-manager-agent policy check`: what the policy would say of a command, without running it."""
+
+import sys
+
+from tui_manager_agent import account
+from tui_manager_agent.policy import Wanted
+from tui_manager_agent.policy_file import PolicyError, PolicyFile
+from tui_manager_agent.policy_question import Question
+
+ALLOWED, REFUSED, UNUSABLE = 0, 1, 2
+
+
+def answer(question: Question) -> int:
+    """Says it in a line on stdout, and returns the exit status."""
+    file = PolicyFile(question.policy)
+    try:
+        there = file.read()
+    except PolicyError as error:
+        sys.stderr.write(f"the agent would refuse everything: {error}\n")
+        return UNUSABLE
+    if not there:
+        sys.stdout.write(f"allowed: there is no policy {file.path}\n")
+        return ALLOWED
+    verdict = file.judge(
+        Wanted(
+            command=question.command,
+            user=question.user or account.own().name,
+            folder=question.folder,
+            variables=question.variables,
+            timeout=question.timeout,
+        )
+    )
+    sys.stdout.write(f"{verdict.refusal or f'allowed by {verdict.rule}'}\n")
+    return REFUSED if verdict.refusal else ALLOWED
