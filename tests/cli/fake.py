@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.support.fake_operator import FakeOperator as Manager
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost, Progress, Task
@@ -94,6 +95,10 @@ class FakeOperator(Manager):
     async def list_hosts(self, window: Window) -> Page[Host]:
         """A short window."""
         return await super().list_hosts(_short(window))
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        """A short window."""
+        return await super().list_audit(_short(window))
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         """A short window."""

@@ -80,7 +80,7 @@ class FakeHosts(FakeCore):
     async def list_hosts(self, window: Window) -> Page[Host]:
         self._check("list_hosts")
         if self._order is None:
-            self._order = sorted(self.hosts, key=lambda key: (self.hosts[key].name, key))
+            self._order = sorted(self.hosts, key=lambda key: self.hosts[key].name)
         hosts = [self.hosts[key] for key in self._order]
         text = window.text.lower()
         if text:

@@ -5,6 +5,8 @@ import argparse
 from collections.abc import Sequence
 
 from tui_manager import __version__
+from tui_manager.cli.options.audit import add_audit_options
+from tui_manager.cli.options.hosts import add_hosts_commands
 from tui_manager.cli.options.output import add_output_options
 from tui_manager.cli.options.parser import (
     PROGRAM,
@@ -16,6 +18,7 @@ from tui_manager.cli.options.parser import (
 )
 from tui_manager.cli.options.run import EXIT_CODES, RUN_FORM, add_run_options
 from tui_manager.cli.options.task import add_task_commands
+from tui_manager.cli.options.token import add_token_commands
 from tui_manager.domain.errors import InvalidInputError
 
 DEMO_AGENTS = 3
@@ -93,9 +96,11 @@ def _parser() -> Parser:
     add_run_options(
         add("run", "run a command on hosts and show what they say", state, epilog=EXIT_CODES)
     )
-    add_json(add("hosts", "list the hosts", state))
+    add_hosts_commands(add("hosts", "list, approve, reject or revoke hosts", state), state)
+    add_token_commands(add("token", "make join tokens", state), state)
     add_task_commands(add("task", "list, show, start or cancel tasks", state), state)
     add_output_options(add("output", "the raw bytes that a task printed", state))
+    add_audit_options(add("audit", "who did what to which host and task, and when", state))
     check = add("check", "look for damage and contradictions in the database", state)
     check.add_argument(
         "file", metavar="FILE", nargs="?", help="a database, such as a backup, instead of the own"

@@ -10,6 +10,8 @@ from tui_manager.cli.arguments import parse
 from tui_manager.cli.config import Configuration, config_path, load
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
+from tui_manager.domain.safe_text import safe_text
+from tui_manager.settings import Settings
 
 NOT_COMPLETED = 1
 WRONG_USAGE = 2
@@ -77,6 +79,13 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
             from tui_manager.cli.backup import run_backup
 
             return run_backup(settings, options.file, force=options.force)
+        case _:
+            return _ask_manager(settings, options)
+
+
+def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
+    """The commands that talk to a manager which runs already."""
+    match options.action:
         case "run":
             from tui_manager.cli.run import run_command
 
@@ -84,7 +93,15 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
         case "hosts":
             from tui_manager.cli.hosts import run_hosts
 
-            return run_hosts(settings, as_json=options.json)
+            return run_hosts(settings, options)
+        case "token":
+            from tui_manager.cli.token import run_token
+
+            return run_token(settings, options)
+        case "audit":
+            from tui_manager.cli.audit import run_audit
+
+            return run_audit(settings, options)
         case "task":
             from tui_manager.cli.task import run_task
 
@@ -96,7 +113,7 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 
 
 def _complain(error: ManagerError, code: int) -> int:
-    sys.stderr.write(f"{PROGRAM}: {error}\n")
+    sys.stderr.write(f"{PROGRAM}: {safe_text(str(error))}\n")
     return code
 
 

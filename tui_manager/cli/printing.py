@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.cells import cell_len, set_cell_size
 
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.domain.safe_text import safe_line, safe_text
 
 Cleaner = Callable[[str], str]
 _GAP = "  "
@@ -23,9 +24,9 @@ def write(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tells the operator something beside the output: one line on stderr."""
+    """Tells the operator something beside the output, on stderr."""
     sys.stdout.flush()
-    sys.stderr.write(f"{PROGRAM}: {text}\n")
+    sys.stderr.write(f"{PROGRAM}: {safe_text(text)}\n")
     sys.stderr.flush()
 
 
@@ -40,15 +41,12 @@ def cleaner_for(stream: TextIO) -> Cleaner:
     sequences, a file does not."""
     if not stream.isatty():
         return lambda text: text
-    from tui_manager.domain.safe_text import safe_text
-
-    cleaner: Cleaner = safe_text
-    return cleaner
+    return safe_text
 
 
 def one_line(text: str) -> str:
-    """`text` with everything replaced that is not plainly visible in one line."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """`text` on one line, with what a terminal would obey dropped or made visible."""
+    return text if text.isascii() and text.isprintable() else safe_line(text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: Sequence[int]) -> str:

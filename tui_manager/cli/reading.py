@@ -1,11 +1,13 @@
 """Reading from a manager: the connection, and whole lists out of windows."""
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import CommandHost, Task
@@ -58,6 +60,13 @@ async def all_command_hosts(operator: Operator, task_id: int) -> list[CommandHos
     return await _all(read, Window(sort="host"), lambda row: row.execution_id)
 
 
+async def newest_audit(operator: Operator, text: str, limit: int) -> list[AuditEntry]:
+    """The newest `limit` entries of the audit that have `text`, the newest last."""
+    window = Window(text=text)
+    entries = await _all(operator.list_audit, window, lambda entry: entry.audit_id, limit)
+    return sorted(entries, key=lambda entry: entry.audit_id)[-limit:]
+
+
 async def output_behind(
     operator: Operator, task_id: int, position: int, host_id: str = ""
 ) -> AsyncIterator[OutputChunk]:
@@ -72,13 +81,15 @@ async def _all(
     read: Callable[[Window], Awaitable[Page[_Row]]],
     window: Window,
     identity: Callable[[_Row], object],
+    wanted: int = sys.maxsize,
 ) -> list[_Row]:
-    """All rows of a list. It may move while its windows are read: a row counts once."""
+    """All rows of a list, or at least the first `wanted`. It may move while its windows are read: a
+    row counts once."""
     rows: dict[object, _Row] = {}
     offset = 0
     while True:
-        page = await read(replace(window, offset=offset, limit=LIMIT_MAX))
+        page = await read(replace(window, offset=offset, limit=min(LIMIT_MAX, wanted)))
         rows.update((identity(row), row) for row in page.rows)
         offset += len(page.rows)
-        if not page.rows or offset >= page.matching:
+        if not page.rows or offset >= page.matching or len(rows) >= wanted:
             return list(rows.values())

@@ -13,10 +13,10 @@ from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.cli.printing import note, write
 from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.cli.summary import count_words
-from tui_manager.cli.values import parse_pairs
+from tui_manager.cli.values import parse_pairs, read_duration
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
-from tui_manager.domain.duration import format_duration, parse_duration
+from tui_manager.domain.duration import format_duration
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -48,7 +48,7 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         )
     command = CommandSpec(
         text=" ".join(options.command_words),
-        timeout=_duration("timeout", options.timeout),
+        timeout=read_duration("timeout", options.timeout),
         parameters=parse_pairs("param", options.param),
         environment=parse_pairs("env", options.env),
         cwd=options.cwd,
@@ -69,14 +69,7 @@ def _delivery_timeout(options: argparse.Namespace) -> timedelta:
         return DELIVERY_TIMEOUT
     if options.offline is not Offline.WAIT:
         raise InvalidInputError("delivery-timeout", "--delivery-timeout needs --offline wait.")
-    return _duration("delivery-timeout", options.delivery_timeout)
-
-
-def _duration(option: str, text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise InvalidInputError(option, f"--{option} {text}: {error}.") from error
+    return read_duration("delivery-timeout", options.delivery_timeout)
 
 
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tui_manager.cli.printing import timestamp
+from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import CommandHost, Task
 
@@ -23,6 +24,20 @@ def host_shape(host: Host) -> Shape:
         "arch": host.arch,
         "agent_version": host.agent_version,
         "running": host.running,
+    }
+
+
+def audit_shape(entry: AuditEntry) -> Shape:
+    """An element of `audit --json`."""
+    return {
+        "audit_id": entry.audit_id,
+        "at": timestamp(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "task_id": entry.task_id or None,
+        "host_id": entry.host_id or None,
+        "host": entry.host or None,
+        "detail": dict(entry.detail),
     }
 
 

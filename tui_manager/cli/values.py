@@ -1,9 +1,12 @@
-"""Sizes and K=V pairs as people type them, and back; durations are domain/duration.py's."""
+"""Sizes, K=V pairs and durations of options as people type them; the grammar of durations is
+domain/duration.py's."""
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 
+from tui_manager.domain.duration import parse_duration
 from tui_manager.domain.errors import InvalidInputError
 
 SIZE_FORMS = "a number of bytes, or one with a unit: 65536, 64KiB, 16MiB, 1GiB"
@@ -33,6 +36,18 @@ def format_size(size: int) -> str:
         if size and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]}{unit}"
     return str(size)
+
+
+def read_duration(option: str, text: str) -> timedelta:
+    """The duration that an option spells.
+
+    Raises:
+        InvalidInputError: naming the option and the forms that are allowed.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise InvalidInputError(option, f"--{option} {text}: {error}.") from error
 
 
 def parse_pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
