@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 
 from tui_manager.cli.printing import write
 from tui_manager.cli.starting import starting
+from tui_manager.domain.health import ManagerStatus
 from tui_manager.logs import log_to_stderr
-from tui_manager.settings import Settings, check_security
+from tui_manager.settings import Settings, check_security, split_address
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,22 @@ async def _serve(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         with starting():
             manager = await stack.enter_async_context(run_manager(settings))
-        write(f"listening on {manager.address} insecure, state in {settings.state_dir}\n")
+        write(f"{listening(await manager.operator.manager_status())}\n")
         number = await stop
         log.info("stopping", extra={"signal": number.name})
     return 0
+
+
+def listening(status: ManagerStatus) -> str:
+    """The line that says where agents dial in, how safe that is, and where hosts enrol."""
+    enrolling = ""
+    if status.enroll_address:
+        host, port = split_address(status.enroll_address)
+        same = host == split_address(status.address)[0]
+        enrolling = f", enrolment on {f':{port}' if same else status.enroll_address}"
+    return (
+        f"listening on {status.address} {status.security}{enrolling}, state in {status.state_dir}"
+    )
 
 
 def _stop(stop: "asyncio.Future[signal.Signals]", number: signal.Signals) -> None:
