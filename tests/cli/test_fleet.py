@@ -25,6 +25,7 @@ if "stubborn" in os.environ["PLAY"]:
 if "dies" in os.environ["PLAY"]:
     sys.exit("cannot go on")
 print(*sys.argv[1:], flush=True)
+print("token", os.environ["TUI_MANAGER_AGENT_JOIN_TOKEN"], flush=True)
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -66,13 +67,13 @@ def test_names_and_roles() -> None:
 
 
 def test_agents_are_started_as_an_owner_would(fleet: Fleet, mark: dict[str, str]) -> None:
-    fleet.start(host_names(1))
+    fleet.start(host_names(1), "tm1.x.y")
     (agent,) = fleet.agents
     try:
-        said = wait_for("its arguments", lambda: agent.last_words)
+        said = wait_for("what it was given", lambda: agent.last_words, lambda words: "tm1" in words)
         assert said == (
-            "run --manager 127.0.0.1:4711 --insecure --name web01 --label env=demo "
-            f"--label role=web --state-dir {agent.stderr.parent / 'web01'}"
+            "run --manager 127.0.0.1:4711 --name web01 --label env=demo "
+            f"--label role=web --state-dir {agent.stderr.parent / 'web01'}\ntoken tm1.x.y"
         )
         fleet.check_alive()
     finally:
@@ -84,7 +85,7 @@ def test_nothing_stays(
     fleet: Fleet, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch, play: str
 ) -> None:
     monkeypatch.setenv("PLAY", play)
-    fleet.start(host_names(2))
+    fleet.start(host_names(2), "tm1.x.y")
     wait_for("agents and what they leave", lambda: len(marked(mark)), lambda seen: seen >= 4)
     fleet.stop()
     wait_for("their end", lambda: marked(mark), lambda seen: not seen)
@@ -106,7 +107,7 @@ def test_an_agent_that_dies_is_told_with_its_last_words(
     fleet: Fleet, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLAY", "dies")
-    fleet.start(host_names(1))
+    fleet.start(host_names(1), "tm1.x.y")
     fleet.agents[0].process.wait()
     with pytest.raises(ManagerError, match="web01 ended with status 1:\ncannot go on"):
         fleet.check_alive()

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,19 +13,23 @@ from typing import NoReturn
 
 from tui_manager.cli.dashboard import check_terminal, handled, opened, show
 from tui_manager.cli.fleet import Fleet, agent_program, host_names
-from tui_manager.cli.reading import all_command_hosts, all_tasks, watching
+from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks, watching
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
+from tui_manager.domain.host import Host
+from tui_manager.domain.names import fold_names
 from tui_manager.domain.spec import CommandSpec, TaskSpec
-from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.status import Admission, TaskStatus
+from tui_manager.domain.token import TokenSpec
 from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
-ONLINE_SECONDS = 60.0  # within which the agents must have dialed in
+READY_SECONDS = 120.0  # within which the agents must have joined and run the first task
 END_SECONDS = 10.0  # that running tasks get to end when the demo is left
 LEAVING = "The demo ends: its agents, everything that they run, and its folder."
 _LOOK_SECONDS = 0.1  # between two looks at the agents' processes
 _KILL_GRACE = timedelta(seconds=2)
+_PROGRESS = {Admission.PENDING: "have enrolled", Admission.ADMITTED: "belong and are online"}
 
 HELLO = TaskSpec(
     target="@all",
@@ -48,7 +53,6 @@ def run_demo(count: int) -> int:
             state_dir=folder / "manager",
             log_dir=folder / "log",
             listen="127.0.0.1:0",
-            insecure=True,
             kill_grace=_KILL_GRACE,
         )
         with redirect_stderr_for_dashboard(log_to_file(settings)):
@@ -61,34 +65,56 @@ def _show_fleet(settings: Settings, folder: Path, count: int) -> int:
     with manager_thread(settings) as manager:
         fleet = Fleet(folder, manager.address)
         try:
-            fleet.start(host_names(count))
-            asyncio.run(_prepare(manager.operator, fleet))
+            asyncio.run(_prepare(manager.operator, fleet, count))
             return show(opened(manager.operator), leaving=LEAVING)
         finally:
             _clean_up(manager.operator, fleet)
 
 
-async def _prepare(operator: Operator, fleet: Fleet) -> None:
-    """Waits until all agents are online, and runs a first task on them."""
-    wanted = len(fleet.agents)
-    online = 0
+async def _prepare(operator: Operator, fleet: Fleet, count: int) -> None:
+    """Starts agents that enrol, approves them, and runs a first task on them."""
     try:
-        async with asyncio.timeout(ONLINE_SECONDS):
-            while online < wanted:
-                fleet.check_alive()
-                online = (await operator.manager_status()).hosts_online
-                _say(f"\r{online} of {wanted} agents online")
-                await asyncio.sleep(_LOOK_SECONDS)
+        async with asyncio.timeout(READY_SECONDS):
+            token = await operator.create_token(TokenSpec(uses=count))
+            fleet.start(host_names(count), token.text)
+            await _approve(operator, fleet, await _until(operator, fleet, Admission.PENDING))
+            await _until(operator, fleet, Admission.ADMITTED)
             task_id = await operator.create_task(HELLO)
             await operator.start_task(task_id)
             await _wait_for_end(operator, {task_id})
     except TimeoutError:
         words = "\n".join(f"{agent.name}: {agent.last_words}" for agent in fleet.agents)
         raise ManagerError(
-            f"Only {online} of {wanted} agents were ready after {ONLINE_SECONDS:g} s.\n{words}"
+            f"Not all {count} agents were ready after {READY_SECONDS:g} s.\n{words}"
         ) from None
     finally:
         _say("\n")
+
+
+async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list[Host]:
+    """The agents' hosts, once all of them are online with this admission."""
+    wanted, word = len(fleet.agents), _PROGRESS[admission]
+    while True:
+        fleet.check_alive()
+        hosts = await all_hosts(operator)
+        ready = [host for host in hosts if host.online and host.admission is admission]
+        _say(f"\r\x1b[K{len(ready)} of {wanted} agents {word}")
+        if len(ready) >= wanted:
+            return ready
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _approve(operator: Operator, fleet: Fleet, waiting: Sequence[Host]) -> None:
+    """Lets in exactly those that were started.
+
+    They all run on one machine, which the manager finds odd of all but the first; here it is as it
+    should be.
+    """
+    came = sorted(host.name for host in waiting)
+    started = sorted(agent.name for agent in fleet.agents)
+    if came != started:
+        raise ManagerError(f"Others ask to join: {fold_names(came)}, not {fold_names(started)}.")
+    await operator.approve_hosts([host.host_id for host in waiting])
 
 
 async def _wait_for_end(operator: Operator, task_ids: set[int]) -> None:

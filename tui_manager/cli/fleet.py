@@ -25,6 +25,7 @@ _MARK = "TUI_MANAGER_DEMO"  # on the agents
 _EXECUTION = "TUI_MANAGER_EXECUTION_ID"  # what agents put on every process of a command
 _SWEEPS = 20
 _SWEEP_SECONDS = 0.05
+_TOKEN = "TUI_MANAGER_AGENT_JOIN_TOKEN"
 _ROLES = ("web", "web", "db")
 
 
@@ -77,13 +78,14 @@ class Fleet:
         self._mark = uuid.uuid4().hex
         self.agents: list[Agent] = []
 
-    def start(self, names: Iterable[tuple[str, str]]) -> None:
-        """Starts an agent for each name and role."""
+    def start(self, names: Iterable[tuple[str, str]], token: str) -> None:
+        """Starts an agent for each name and role, which enrols with the token. That stands in its
+        environment: a command line is everybody's to read."""
         program = agent_program()
         for name, role in names:
             stderr = self._folder / f"{name}.log"
             arguments = (
-                *(program, "run", "--manager", self._address, "--insecure", "--name", name),
+                *(program, "run", "--manager", self._address, "--name", name),
                 *("--label", "env=demo", "--label", f"role={role}"),
                 *("--state-dir", str(self._folder / name)),
             )
@@ -93,7 +95,7 @@ class Fleet:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env={**os.environ, _MARK: self._mark},
+                    env={**os.environ, _MARK: self._mark, _TOKEN: token},
                     start_new_session=True,  # ctrl-c in the terminal is not for them
                 )
             self.agents.append(Agent(name, process, stderr))

@@ -1,0 +1,50 @@
+"""The demo lets its own agents in, and nobody else."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_operator import FakeOperator
+from tui_manager.cli import demo
+from tui_manager.cli.fleet import Agent, Fleet
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.status import Admission
+
+
+class Played:
+    """A process that runs."""
+
+    returncode = None
+
+    def poll(self) -> None:
+        """Has not ended."""
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    """Agents that were started as web01 and db01."""
+    made = Fleet(tmp_path, "127.0.0.1:4711")
+    made.agents = [Agent(name, Played(), tmp_path) for name in ("web01", "db01")]  # type: ignore[arg-type]
+    return made
+
+
+async def test_all_that_were_started_are_approved(fleet: Fleet) -> None:
+    operator = FakeOperator()
+    for name in ("db01", "web01"):
+        operator.add_host(name, admission=Admission.PENDING, note="The same machine.")
+    waiting = await demo._until(operator, fleet, Admission.PENDING)
+    await demo._approve(operator, fleet, waiting)
+    assert [host.name for host in await demo._until(operator, fleet, Admission.ADMITTED)] == [
+        "db01",
+        "web01",
+    ]
+
+
+async def test_nobody_else_is_let_in(fleet: Fleet) -> None:
+    operator = FakeOperator()
+    for name in ("db01", "web01", "web09"):
+        operator.add_host(name, admission=Admission.PENDING)
+    waiting = await demo._until(operator, fleet, Admission.PENDING)
+    with pytest.raises(ManagerError, match=r"Others ask to join: db01,web\[01,09\]"):
+        await demo._approve(operator, fleet, waiting)
+    assert {host.admission for host in operator.hosts.values()} == {Admission.PENDING}
