@@ -16,6 +16,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.security.private_files import make_folder
 from tui_manager.settings import APP, Settings
 
 FILE_BYTES = 10_000_000  # of one log file
@@ -62,7 +63,7 @@ def log_to_file(settings: Settings) -> Path:
     """
     path = settings.log_dir / f"{APP}.log"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         handler = _PrivateFile(
             path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8", errors="replace"
         )
@@ -111,7 +112,9 @@ def _install(handler: logging.Handler) -> None:
 
 
 def _private(path: str | Path, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)
+    descriptor = os.open(path, flags | os.O_CLOEXEC, mode=0o600)
+    os.fchmod(descriptor, 0o600)  # an older file may be open to others
+    return descriptor
 
 
 def _value(value: object) -> str:

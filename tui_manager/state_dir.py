@@ -2,25 +2,28 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
+from tui_manager.security.private_files import FOREIGN, make_folder
 
 _LOCK = "manager.lock"
 
 
 @contextmanager
 def hold(state_dir: Path) -> Iterator[None]:
-    """Makes the folder (mode 0700) when it is not there, and locks it.
+    """Makes the folder when it is not there, closes it to other users (mode 0700), and locks it.
 
     Raises:
         AlreadyRunningError: another manager holds it.
-        StorageError: it cannot be made or written.
+        StorageError: it cannot be made or written, or anybody can write there.
     """
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(state_dir)
+        _close(state_dir)
         descriptor = os.open(state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(
@@ -29,11 +32,25 @@ def hold(state_dir: Path) -> Iterator[None]:
         ) from error
     try:
         _lock(descriptor, state_dir)
+        os.fchmod(descriptor, 0o600)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _close(state_dir: Path) -> None:
+    """Takes group and others their rights. A folder where anybody may write, such as /tmp, is not
+    the manager's alone: what lies there may be anybody's, and closing it would harm others."""
+    mode = stat.S_IMODE(state_dir.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        raise StorageError(
+            f"Anybody can write in the state folder {state_dir} (mode {mode:04o}). If it is meant "
+            f"for the manager alone: chmod 700 {state_dir}. If not, name another with --state-dir."
+        )
+    if mode & FOREIGN:
+        state_dir.chmod(0o700)
 
 
 def _lock(descriptor: int, state_dir: Path) -> None:

@@ -139,12 +139,14 @@ class Acknowledged:
         """Rewrites the log from the line that begins there on; without room for that it waits."""
         draft = self._path.with_name(f"{self._path.name}.draft")
         try:
-            with self._path.open("rb") as old, draft.open("wb") as new:
+            with (
+                self._path.open("rb") as old,
+                open(draft, "wb", opener=record.open_private) as new,
+            ):
                 old.seek(first)
                 shutil.copyfileobj(old, new)
                 new.flush()
                 os.fsync(new.fileno())
-            draft.chmod(0o600)
             draft.rename(self._path)
             record.sync_folder(str(self._path.parent))
         except OSError as error:

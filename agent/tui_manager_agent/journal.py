@@ -21,7 +21,8 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         """Opens or makes a journal. Raises OSError."""
         self._spools = folder / "executions"
-        self._spools.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for private in (folder.parent, folder, self._spools):  # `parents` would ignore the mode
+            private.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._log = Acknowledged(folder / "acknowledged")
 
     def close(self) -> None:

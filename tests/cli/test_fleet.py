@@ -67,8 +67,13 @@ def test_names_and_roles() -> None:
 
 
 def test_agents_are_started_as_an_owner_would(fleet: Fleet, mark: dict[str, str]) -> None:
-    fleet.start(host_names(1), "tm1.x.y")
+    before = os.umask(0)
+    try:
+        fleet.start(host_names(1), "tm1.x.y")
+    finally:
+        os.umask(before)
     (agent,) = fleet.agents
+    assert agent.stderr.stat().st_mode & 0o777 == 0o600
     try:
         said = wait_for("what it was given", lambda: agent.last_words, lambda words: "tm1" in words)
         assert said == (

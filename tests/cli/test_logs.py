@@ -79,6 +79,14 @@ def test_the_file_is_private_and_rotates(tmp_path: Path, monkeypatch: pytest.Mon
     assert path.read_text().splitlines()[-1].endswith("info tui_manager line number=49")
 
 
+def test_an_older_file_is_closed_to_others_but_its_folder_is_not_ours(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "tui-manager.log").touch()
+    (tmp_path / "tui-manager.log").chmod(0o644)
+    assert log_to_file(Settings(log_dir=tmp_path)).stat().st_mode & 0o777 == 0o600
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"The log file .* cannot be written"):

@@ -1,6 +1,7 @@
 """Where the socket lies, who may open it, and what is left when a manager has gone."""
 
 import asyncio
+import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -69,6 +70,24 @@ async def test_a_long_state_path_gets_a_socket_in_the_runtime_folder(
         async with connect(link) as client:
             assert await client.create_task(SPEC) == 8
     assert not path.exists()
+
+
+async def test_a_runtime_folder_of_another_user_is_not_trusted(
+    recording: RecordingOperator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (state_dir.parent / "tui-manager").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(state_dir.parent))
+    long = state_dir / ("long" * 30)
+    if os.geteuid() == 0:
+        os.chown(state_dir.parent / "tui-manager", 4711, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(StorageError, match="belongs to another user"):
+        async with serve_operator(recording, long):
+            pass
+    with pytest.raises(StorageError, match="belongs to another user"):
+        async with connect(long):
+            pass
 
 
 def test_a_socket_path_is_used_up_to_its_limit() -> None:

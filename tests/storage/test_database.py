@@ -38,6 +38,20 @@ async def test_a_new_database_has_the_schema_and_the_promised_pragmas(tmp_path: 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+async def test_a_database_that_others_can_read_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "manager.db"
+    async with open_database(path) as database:
+        await database.write(_note("kept"))
+        copies = {end: path.with_name(path.name + end).read_bytes() for end in ("", "-wal", "-shm")}
+    for end, content in copies.items():  # as after a kill, and a careless copy
+        path.with_name(path.name + end).write_bytes(content)
+        path.with_name(path.name + end).chmod(0o644)
+    async with open_database(path) as database:
+        assert await database.read(_notes) == ["kept"]
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        assert modes == dict.fromkeys(("manager.db", "manager.db-wal", "manager.db-shm"), 0o600)
+
+
 async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "manager.db"
     with sqlite3.connect(path) as connection:

@@ -54,6 +54,11 @@ def host_names(count: int) -> Iterator[tuple[str, str]]:
         yield f"{role}{numbers[role]:02}", role
 
 
+def _private(path: str, flags: int) -> int:
+    """Opens a file that its owner alone can read. The umask stays, because agents inherit it."""
+    return os.open(path, flags, 0o600)
+
+
 def agent_program() -> str:
     """The agent that is installed beside this program, or else the one in PATH.
 
@@ -89,7 +94,7 @@ class Fleet:
                 *("--label", "env=demo", "--label", f"role={role}"),
                 *("--state-dir", str(self._folder / name)),
             )
-            with stderr.open("wb") as log:
+            with open(stderr, "wb", opener=_private) as log:
                 process = subprocess.Popen(
                     arguments,
                     stdin=subprocess.DEVNULL,

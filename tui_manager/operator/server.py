@@ -23,6 +23,7 @@ from tui_manager.operator.api import Operator
 from tui_manager.operator.endpoint import OPTIONS, PATH_MAX, socket_address, socket_path
 from tui_manager.operator.failure import FIELD, code_of, field_of, message_of
 from tui_manager.operator.watching import until, watching
+from tui_manager.security.private_files import private_folder
 
 _log = logging.getLogger(__name__)
 
@@ -62,19 +63,13 @@ async def serve_operator(operator: Operator, state_dir: Path) -> AsyncIterator[P
 def _listen(server: aio.Server, path: Path) -> None:
     """Binds a socket that is its owner's alone from its first moment on."""
     try:
-        _make_private(path.parent)
+        private_folder(path.parent)
         if path.is_socket():
             path.unlink()
         with _private_files():
             server.add_insecure_port(socket_address(path))
     except (OSError, RuntimeError) as error:
         raise StorageError(f"The operator's socket {path} cannot be made: {error}") from error
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)  # PermissionError when the folder is another user's
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
 
-_FOREIGN = 0o077  # the bits of a mode that let other users in
+FOREIGN = 0o077  # the bits of a mode that let other users in
 _SIZE_MAX = 1 << 20  # bytes; no key and no certificate comes near it
 
 
@@ -17,13 +17,20 @@ def private_folder(folder: Path) -> None:
         StorageError: it cannot be made, or belongs to somebody else.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_mode & _FOREIGN:
+        make_folder(folder)
+        if folder.stat().st_mode & FOREIGN:
             folder.chmod(0o700)
     except OSError as error:
         raise StorageError(
             f"The folder {folder} cannot be made private: {error.strerror}."
         ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and all above it that are missing, mode 0700. Raises OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def read_file(path: Path) -> tuple[bytes, int] | None:
@@ -56,7 +63,7 @@ def read_private(path: Path) -> bytes | None:
     if found is None:
         return None
     data, mode = found
-    if mode & _FOREIGN:
+    if mode & FOREIGN:
         raise StorageError(
             f"Other users can get at {path} (mode {mode:04o}), so it may be a secret no more. If "
             f"nobody has read it: chmod 600 {path}. If somebody may have, SECURITY.md says what to "

@@ -47,7 +47,7 @@ def open_connection(path: Path, *, read_only: bool) -> StorageConnection:
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc"
     if not read_only:
-        path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+        _close_to_others(path)
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode={mode}",
         uri=True,
@@ -66,6 +66,15 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _close_to_others(path: Path) -> None:
+    """Makes the file, or takes others the right to read it: a backup that was put back may be open.
+    SQLite gives the files that it makes beside it the same mode."""
+    path.touch(mode=0o600)
+    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        if file.exists() and file.stat().st_mode & 0o077:
+            file.chmod(0o600)
 
 
 def is_storage_failure(error: Exception) -> bool:

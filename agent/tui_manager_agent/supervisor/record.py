@@ -47,13 +47,19 @@ def read(path: str) -> dict[str, str]:
         return decode(file.read())
 
 
+def open_private(path: str, flags: int) -> int:
+    """An opener for files that their owner alone can read, whatever the umask: commands inherit
+    that, so the agent leaves it alone."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
 def write(folder: str, name: str, data: bytes) -> None:
     """Puts a file in place whole and for good: synced, renamed, and its folder synced.
 
     Space set aside before by `reserve` is used. Raises OSError.
     """
     draft = f"{folder}/{name}.draft"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(draft, os.O_WRONLY | os.O_CREAT)
     try:
         write_all(descriptor, data)
         os.ftruncate(descriptor, len(data))
@@ -67,7 +73,7 @@ def write(folder: str, name: str, data: bytes) -> None:
 def reserve(folder: str, name: str) -> None:
     """Sets RESERVE bytes of disk aside for a later `write`. Raises OSError (ENOSPC)."""
     path = f"{folder}/{name}.draft"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(path, os.O_WRONLY | os.O_CREAT)
     try:
         write_all(descriptor, bytes(RESERVE))
     finally:

@@ -83,7 +83,7 @@ class Supervisor:
         path = f"{self._folder}/{record.STARTED}"
         fields = {"at": self._shell.started, "boot_id": self._order["boot_id"]}
         try:
-            with open(path, "wb", buffering=0) as file:
+            with open(path, "wb", buffering=0, opener=record.open_private) as file:
                 file.write(record.encode(fields))
         except OSError:
             pass  # a full disk: the result will say when it started

@@ -1,0 +1,64 @@
+"""Nothing in the folders of manager and agent is open to other users, whatever the umask says."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import Machine, installed
+from tests.support.terminals import on_terminal
+
+FOREIGN = 0o077  # the bits of a mode that let other users in
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Programs start with a umask that hides nothing."""
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def lies_in(folder: Path) -> dict[str, int]:
+    """Everything in a folder, itself as `.`, and its mode."""
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        state = path.lstat()
+        if not stat.S_ISLNK(state.st_mode):
+            found[str(path.relative_to(folder))] = stat.S_IMODE(state.st_mode)
+    return found
+
+
+def is_private(folder: Path, *parts: str) -> None:
+    """Asserts that nobody else gets at anything in `folder`, and that all `parts` were seen."""
+    found = lies_in(folder)
+    assert {part for part in parts if not any(part in path for path in found)} == set(), found
+    assert {path: f"{mode:04o}" for path, mode in found.items() if mode & FOREIGN} == {}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_nothing_in_the_state_folders_is_open_to_others(machine: Machine) -> None:
+    machine.serve()
+    machine.agents("h1")
+    ran = machine.run("run", "h1", "--", "umask; echo some output; touch made; sleep 0.1")
+    assert ran.code == 0, f"{ran}\n{machine.story()}"
+    assert ran.out.splitlines()[0] == b"h1: 0000", "a command has the umask of the agent"
+    detached = machine.run("run", "h1", "--detach", "--", "echo running; exec sleep 600")
+    machine.wait_for_task(int(detached.out), "running")
+    (machine.folder / "copies").mkdir(mode=0o700)
+    assert machine.run("backup", str(machine.folder / "copies" / "copy.db")).code == 0
+    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+        log = machine.folder / "state" / "tui-manager" / "log" / "tui-manager.log"
+        machine.wait_for("a log file", log.exists)
+        machine.wait_for("a screen", lambda: terminal.drawn, lambda seen: "h1" in seen)
+    is_private(machine.state_dir, "manager.db-wal", "manager.db-shm", "manager.lock")
+    is_private(machine.folder / "agents" / "h1", "lock", "bell", "stdout")
+    is_private(machine.folder / "copies", "copy.db")
+    is_private(machine.folder / "state", "tui-manager.log")
+    sockets = (machine.state_dir, Path(machine.runtime.name))
+    assert any(path.endswith(".sock") for folder in sockets for path in lies_in(folder))
+    is_private(Path(machine.runtime.name))

@@ -1,0 +1,52 @@
+"""The manager's state folder is its user's alone."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tui_manager.domain.errors import AlreadyRunningError, StorageError
+from tui_manager.state_dir import hold
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_it_is_made_private_with_all_above_it_that_is_missing(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with hold(tmp_path / "a" / "b"):
+            assert [mode(path) for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
+            assert mode(tmp_path / "a" / "b" / "manager.lock") == 0o600
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("bits", [0o755, 0o775, 0o701])
+def test_one_that_others_can_read_is_closed(tmp_path: Path, bits: int) -> None:
+    (tmp_path / "manager.lock").touch()
+    (tmp_path / "manager.lock").chmod(0o644)
+    tmp_path.chmod(bits)
+    with hold(tmp_path):
+        assert mode(tmp_path) == 0o700
+        assert mode(tmp_path / "manager.lock") == 0o600
+
+
+@pytest.mark.parametrize("bits", [0o777, 0o1777])
+def test_one_where_anybody_can_write_is_refused_and_left_alone(tmp_path: Path, bits: int) -> None:
+    tmp_path.chmod(bits)
+    with pytest.raises(StorageError, match=rf"mode {bits:04o}.*chmod 700"), hold(tmp_path):
+        pass
+    assert mode(tmp_path) == bits
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_managers_do_not_share_one(tmp_path: Path) -> None:
+    with (
+        hold(tmp_path),
+        pytest.raises(AlreadyRunningError, match=str(os.getpid())),
+        hold(tmp_path),
+    ):
+        pass
