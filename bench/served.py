@@ -1,22 +1,29 @@
-"""The manager under soak: a real `tui-manager serve`, killed and started again."""
+"""The manager under test: a real `tui-manager serve`, ended and started again."""
 
 import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 _READY_WITHIN = 60.0  # seconds
 
 
 class Manager:
-    """One state folder, one port, one process after the other."""
+    """One state folder, one port, one process after the other.
+
+    Attributes:
+        life: counts its processes.
+        start_seconds: how long the newest took until it listened.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
         self.address = "127.0.0.1:0"
         self.life = 0
+        self.start_seconds = 0.0
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -25,8 +32,16 @@ class Manager:
         process = self._process
         return process.pid if process and process.returncode is None else None
 
+    @property
+    def running(self) -> int:
+        """The pid of the process, which must run."""
+        if self.pid is None:
+            raise ProcessLookupError(f"The manager has ended; see {self.folder}/manager.log.")
+        return self.pid
+
     async def start(self) -> None:
         """Starts it and waits until it listens, from the second time on where it did before."""
+        began = time.monotonic()
         with (self.folder / "manager.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(str(Path(sys.executable).with_name("tui-manager")), "serve", "--insecure"),
@@ -40,6 +55,7 @@ class Manager:
             line = (await self._process.stdout.readline()).decode()
         if not line.startswith("listening on "):
             raise RuntimeError(f"the manager does not listen: {line!r}")
+        self.start_seconds = time.monotonic() - began
         self.address = line.split()[2]
         self.life += 1
 
@@ -48,3 +64,7 @@ class Manager:
         if self._process and self._process.returncode is None:
             self._process.send_signal(with_signal)
             await self._process.wait()
+
+    async def kill(self) -> None:
+        """Ends it at once, without its goodbyes."""
+        await self.end(signal.SIGKILL)

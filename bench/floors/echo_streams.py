@@ -1,0 +1,80 @@
+"""Many bare streams to an echo, each on a connection of its own as an agent's is.
+
+`python -m bench.floors.echo_streams ADDRESS COUNT FIRST` answers questions: `dial` opens all
+streams and makes a round trip on each, `rounds SECONDS` goes round on all as fast as they can,
+`beats SECONDS EVERY` sends one message a stream every so many seconds.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from typing import Any
+
+import grpc.aio
+
+from bench.asked import answer
+from bench.floors.echo_server import METHOD
+from bench.open_files import allow_connections
+
+_MESSAGE = bytes(120)  # about what a short command and its report take
+_OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
+
+
+class Streams:
+    """The streams of one process."""
+
+    def __init__(self, address: str, count: int) -> None:
+        self._address = address
+        self._count = count
+        self._channels: list[grpc.aio.Channel] = []  # a channel that nobody holds closes
+        self._calls: list[grpc.aio.StreamStreamCall[bytes, bytes]] = []
+
+    async def dial(self) -> list[float]:
+        """When each stream had made its first round trip, monotonic seconds."""
+        return list(await asyncio.gather(*(self._open() for _ in range(self._count))))
+
+    async def _open(self) -> float:
+        channel = grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+        self._channels.append(channel)
+        call: Any = channel.stream_stream("/" + "/".join(METHOD))(wait_for_ready=True)
+        await call.write(_MESSAGE)
+        await call.read()
+        self._calls.append(call)
+        return time.monotonic()
+
+    async def rounds(self, seconds: str) -> int:
+        """How many round trips all streams together made within `seconds`."""
+        until = time.monotonic() + float(seconds)
+
+        async def go_round(call: Any) -> int:
+            count = 0
+            while time.monotonic() < until:
+                await call.write(_MESSAGE)
+                await call.read()
+                count += 1
+            return count
+
+        return sum(await asyncio.gather(*map(go_round, self._calls)))
+
+    async def beats(self, seconds: str, every: str) -> int:
+        """How many messages all streams together sent."""
+        until, pause = time.monotonic() + float(seconds), float(every)
+
+        async def beat(call: Any) -> int:
+            count = 0
+            await asyncio.sleep(random.uniform(0, pause))
+            while time.monotonic() < until:
+                await call.write(_MESSAGE)
+                await call.read()
+                count += 1
+                await asyncio.sleep(pause)
+            return count
+
+        return sum(await asyncio.gather(*map(beat, self._calls)))
+
+
+if __name__ == "__main__":
+    allow_connections(int(sys.argv[2]))
+    opened = Streams(sys.argv[1], int(sys.argv[2]))
+    asyncio.run(answer({"dial": opened.dial, "rounds": opened.rounds, "beats": opened.beats}))

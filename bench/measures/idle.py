@@ -1,0 +1,42 @@
+"""What agents cost the manager that have nothing to do but to be there."""
+
+import asyncio
+
+from bench.figures import Figure
+from bench.fleet import Fleet
+from bench.floors.echo import HEARTBEAT, Echo
+from bench.weight import CpuMeter, memory_of
+
+_SETTLE = 2.0  # seconds
+
+
+async def idle(fleet: Fleet, echo: Echo, memory_before: int, seconds: float) -> list[Figure]:
+    """Looks for so many seconds at agents that are online.
+
+    Args:
+        memory_before: bytes of the manager before they dialed.
+    """
+    await asyncio.sleep(_SETTLE)
+    pid = fleet.manager.running
+    meter = CpuMeter(pid)
+    await asyncio.sleep(seconds)
+    share = meter.share
+    each = (memory_of(pid) - memory_before) / fleet.agents
+    return [
+        fleet.figure(
+            "idle_cpu",
+            "idle: CPU of the manager",
+            100 * share,
+            "% of a core",
+            100 * echo.idle_share,
+            f"bare echo, a message each {HEARTBEAT:g} s",
+        ),
+        fleet.figure(
+            "idle_memory",
+            "idle: memory an agent",
+            each / 1000,
+            "kB",
+            echo.bytes_per_stream / 1000,
+            "bare echo",
+        ),
+    ]
