@@ -11,8 +11,9 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.served import Manager
 from bench.swarm.swarm import Swarm, swarm
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import CommandSpec, Task, TaskSpec
+from tui_manager.domain.task import Task
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
 
