@@ -28,7 +28,7 @@ def private_folder(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Makes a folder and all above it that are missing, mode 0700. Raises OSError."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
 
