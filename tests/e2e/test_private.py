@@ -40,10 +40,32 @@ def is_private(folder: Path, *parts: str) -> None:
     assert {path: f"{mode:04o}" for path, mode in found.items() if mode & FOREIGN} == {}
 
 
-@pytest.mark.usefixtures("open_umask")
-def test_nothing_in_the_state_folders_is_open_to_others(machine: Machine) -> None:
-    machine.serve()
-    machine.agents("h1")
+@pytest.fixture(params=["mTLS", "insecure"])
+def with_host(request: pytest.FixtureRequest, machine: Machine, open_umask: None) -> Machine:
+    """A manager and the admitted host h1."""
+    if request.param == "insecure":
+        machine.serve()
+        machine.agents("h1")
+        return machine
+    serve = machine.start("manager", "serve", "--listen", "127.0.0.1:0")
+    machine.wait_for("the manager to listen", lambda: serve.out.endswith("\n"))
+    address = serve.out.split()[2]
+    token = machine.run("token", "create", "--auto-approve")
+    assert token.code == 0, token
+    machine.start(
+        "agent",
+        *("run", "--manager", address, "--name", "h1", "--join-token", token.out.decode().strip()),
+        *("--state-dir", str(machine.folder / "agents" / "h1")),
+        program="tui-manager-agent",
+    )
+    machine.wait_until_online("h1")
+    return machine
+
+
+def test_nothing_in_the_state_folders_is_open_to_others(
+    with_host: Machine, request: pytest.FixtureRequest
+) -> None:
+    machine = with_host
     ran = machine.run("run", "h1", "--", "umask; echo some output; touch made; sleep 0.1")
     assert ran.code == 0, f"{ran}\n{machine.story()}"
     assert ran.out.splitlines()[0] == b"h1: 0000", "a command has the umask of the agent"
@@ -55,8 +77,13 @@ def test_nothing_in_the_state_folders_is_open_to_others(machine: Machine) -> Non
         log = machine.folder / "state" / "tui-manager" / "log" / "tui-manager.log"
         machine.wait_for("a log file", log.exists)
         machine.wait_for("a screen", lambda: terminal.drawn, lambda seen: "h1" in seen)
-    is_private(machine.state_dir, "manager.db-wal", "manager.db-shm", "manager.lock")
-    is_private(machine.folder / "agents" / "h1", "lock", "bell", "stdout")
+    keys: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    if "mTLS" in request.node.name:
+        keys = ("authority.key", "server.key", "enrollment.key", "server.pem")
+        credentials = ("credentials/key.pem", "credentials/certificate")
+    is_private(machine.state_dir, "manager.db-wal", "manager.db-shm", "manager.lock", *keys)
+    is_private(machine.folder / "agents" / "h1", "lock", "bell", "stdout", *credentials)
     is_private(machine.folder / "copies", "copy.db")
     is_private(machine.folder / "state", "tui-manager.log")
     sockets = (machine.state_dir, Path(machine.runtime.name))
