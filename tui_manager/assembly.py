@@ -158,6 +158,7 @@ async def _secure(settings: Settings, parts: Parts) -> Secured:
         certificate=settings.server_certificate,
         key=settings.server_key,
     )
+    parts.statistics.gauges.certificate_problem = lambda: server.problem
     certificates = Certificates(server, EnrollmentIdentity(folder, now))
     enrollment = EnrollmentService(
         parts.database,

@@ -23,6 +23,14 @@ def _attention(parts: Parts) -> tuple[str, ...]:
     return attention(parts.statistics, HostCounts(0, 0, 0), parts.directory, parts.offences)
 
 
+async def test_a_certificate_that_ends_is_said_as_long_as_it_does(parts: Parts) -> None:
+    problem = "server_certificate: /s.pem ends on 2031-02-03 04:05 UTC."
+    parts.statistics.gauges.certificate_problem = lambda: problem
+    assert _attention(parts) == (f"Look after the certificates: {problem}",)
+    problem = ""
+    assert _attention(parts) == ()
+
+
 async def test_executions_that_the_database_does_not_know_are_counted(parts: Parts) -> None:
     held = [Held("one", HeldState.RUNNING), Held("two", HeldState.ENDED, has_result=True)]
     host = await parts.connect("web03", held=held)

@@ -114,6 +114,29 @@ def test_nothing_is_issued_past_the_end_of_the_authority(
         server.renew_if_due()
 
 
+def test_the_operator_is_told_in_time_what_ends(
+    of_authority: Files, of_server: Files, pki: Pki, clock: TestClock, tmp_path: Path
+) -> None:
+    authority = authority_of(of_authority, clock, tmp_path)
+    paths = {"certificate": of_server.certificate, "key": of_server.key}
+    server = ServerIdentity(authority, tmp_path / "security", (), clock.now, **paths)
+    clock.pass_days(285)
+    assert not server.renew_if_due()
+    assert (server.problem, authority.problem) == ("", "")
+    clock.pass_days(2)
+    assert f"server_certificate: {of_server.certificate} ends on 20" in server.problem
+    assert f"authority_certificate: {of_authority.certificate} ends on 20" in authority.problem
+    clock.pass_days(13)
+    assert "has ended on 20" in server.problem
+    key, fresh = new_key(), Pki(clock)
+    of_server.write(key, fresh.server(key), fresh.authority)
+    server.renew_if_due()
+    assert "authority_certificate" in server.problem, "that of the server is well again"
+    of_authority.write(fresh.key, fresh.authority)
+    server.renew_if_due()
+    assert (server.problem, authority.problem) == ("", "")
+
+
 def test_a_new_certificate_of_the_authority_is_taken_up(
     of_authority: Files, pki: Pki, clock: TestClock, tmp_path: Path
 ) -> None:

@@ -46,6 +46,8 @@ def _storage(statistics: Statistics) -> Iterator[str]:
 def _authority(statistics: Statistics) -> Iterator[str]:
     if statistics.authority_error:
         yield f"No certificates can be issued: {statistics.authority_error}"
+    if problem := statistics.gauges.certificate_problem():
+        yield f"Look after the certificates: {problem}"
 
 
 def _broken(offences: Offences) -> Iterator[str]:

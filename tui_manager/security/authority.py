@@ -71,7 +71,7 @@ class Authority:
     ) -> None:
         self._now = now
         self.server_name = f"{manager_id}.tui-manager.internal"
-        self.problem = ""
+        self._refusal = ""
         self._own: OwnCertificate | None = None
         self._files: BroughtFiles | None = None
         self._key: SigningKey
@@ -87,6 +87,12 @@ class Authority:
     def certificate(self) -> x509.Certificate:
         """The authority's own."""
         return self._certificate
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the files that were brought, a sentence for the operator; empty:
+        nothing."""
+        return self._refusal or (self._files.ending(self._certificate) if self._files else "")
 
     @property
     def roots_pem(self) -> bytes:
@@ -128,12 +134,12 @@ class Authority:
         if self._own and self._own.renew_if_due():
             self._certificate = self._own.certificate
         if self._files and self._files.changed():
-            self.problem = ""
+            self._refusal = ""
             try:
                 brought = self._files.read()
                 self._key, self._certificate = brought.key, brought.own
             except InvalidInputError as error:
-                self.problem = str(error)
+                self._refusal = str(error)
                 log.error("the authority's files cannot be used", extra={"why": error})
         return before != self._certificate
 

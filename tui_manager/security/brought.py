@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -17,6 +17,7 @@ from tui_manager.security.private_files import read_file
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _RSA_BITS = 2048
+_ENDS_SOON = timedelta(days=14)
 # A group may read a key that is brought (Debian's ssl-cert); nobody else, and nobody may change it.
 _TOO_OPEN = 0o037
 
@@ -74,6 +75,15 @@ class BroughtFiles:
     def changed(self) -> bool:
         """Whether the files are others than at the last `read`."""
         return self._state() != self._seen
+
+    def ending(self, certificate: x509.Certificate) -> str:
+        """A sentence for the operator when the certificate in use ends soon, or has ended."""
+        ends = certificate.not_valid_after_utc
+        if ends - self._now() > _ENDS_SOON:
+            return ""
+        verb = "has ended" if self._now() >= ends else "ends"
+        why = f"{verb} on {ends:%Y-%m-%d %H:%M} UTC; put a renewed one in its place"
+        return str(self.refuse(why))
 
     def refuse(self, why: str) -> InvalidInputError:
         """The error of a certificate that cannot be used."""

@@ -70,7 +70,7 @@ class ServerIdentity:
         key: Path | None = None,
     ) -> None:
         self._authority = authority
-        self.problem = ""
+        self._refusal = ""
         self._files: BroughtFiles | None = None
         self._own: OwnCertificate | None = None
         if certificate and key:
@@ -104,6 +104,13 @@ class ServerIdentity:
     def roots_pem(self) -> bytes:
         """What client certificates are checked against."""
         return self._shown.clients
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with files that were brought, the authority's too, a sentence for the
+        operator; empty: nothing."""
+        own = self._refusal or (self._files.ending(self._shown.chain[0]) if self._files else "")
+        return own or self._authority.problem
 
     @property
     def server_name(self) -> str:
@@ -143,11 +150,11 @@ class ServerIdentity:
 
     def _read_again(self, files: BroughtFiles, before: _Shown) -> Brought:
         if files.changed():
-            self.problem = ""
+            self._refusal = ""
             try:
                 return files.read()
             except InvalidInputError as error:
-                self.problem = str(error)
+                self._refusal = str(error)
                 log.error("the server's files cannot be used", extra={"why": error})
         return Brought(before.key, before.chain)
 

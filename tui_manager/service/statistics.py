@@ -36,12 +36,14 @@ class Counters:
 
 @dataclass(slots=True)
 class Gauges:
-    """Where current depths and sizes are read from."""
+    """Where current depths and sizes are read from, and what is wrong with certificates that the
+    operator brings; empty: nothing."""
 
     sessions: Callable[[], int] = lambda: 0
     write_queue: Callable[[], int] = lambda: 0
     send_queue: Callable[[], int] = lambda: 0
     database_bytes: Callable[[], int] = lambda: 0
+    certificate_problem: Callable[[], str] = lambda: ""
 
 
 @dataclass(slots=True)
