@@ -153,6 +153,14 @@ def test_task_list_and_show_as_tables(operator: FakeOperator, capsys: Capture) -
     assert shown.splitlines()[-1].split()[:6] == ["web03", "0", "failed", "exit", "code", "3"]
 
 
+def test_task_show_says_as_whom(connect_to: Connect, capsys: Capture) -> None:
+    operator = FakeOperator("web01")
+    connect_to(lambda: operator)
+    assert main(["run", "@all", "--no-start", "--user=deploy", "--cwd=/srv", "--", "date"]) == 0
+    assert main(["task", "show", "1"]) == 0
+    assert "date  timeout 1h  as deploy  in /srv" in capsys.readouterr().out
+
+
 def test_task_start_and_cancel(operator: FakeOperator, capsys: Capture) -> None:
     assert main(["task", "start", "2"]) == 0
     assert capsys.readouterr().out == "task 2 running: 3 running\n"

@@ -241,7 +241,8 @@ def test_no_start_prints_the_id_of_a_pending_task(
 
 def test_all_options_reach_the_task(connect_to: Connect) -> None:
     options = (
-        "--name=upgrade --description=all --param=A=1 --param=B=2 --env=C=3 --cwd=/tmp --timeout=5m"
+        "--name=upgrade --description=all --param=A=1 --param=B=2 --env=C=3 --cwd=/tmp "
+        "--timeout=5m --user=deploy"
     )
     _, operator = run(connect_to, nothing, "--no-start", *options.split())
     spec = operator.tasks[1].spec
@@ -250,6 +251,7 @@ def test_all_options_reach_the_task(connect_to: Connect) -> None:
     assert spec.created_by
     assert (command.parameters, command.environment) == ({"A": "1", "B": "2"}, {"C": "3"})
     assert (command.cwd, command.timeout.total_seconds()) == ("/tmp", 300)
+    assert command.run_as_user == "deploy"
 
 
 def test_a_target_without_hosts_makes_no_task(
@@ -299,6 +301,11 @@ def test_a_task_that_cannot_start_stays_and_is_named(
         (["run", "@all", "--param", "1A=x", "--", "ls"], "'1A' is not a variable's name"),
         (["run", "@all", "--env", "TUI_MANAGER_EXECUTION_ID=1", "--", "ls"], "take another"),
         (["run", "@all", "--param", "TUI_MANAGER_X=1", "--", "ls"], "begin with TUI_MANAGER_"),
+        (["run", "@all", "--user", "de ploy", "--", "ls"], "'de ploy' is not a user's name"),
+        (["run", "@all", "--user", "-x", "--", "ls"], "expected one argument"),
+        (["run", "@all", "--user=-x", "--", "ls"], "'-x' is not a user's name"),
+        (["run", "@all", "--user=a:b", "--", "ls"], "'a:b' is not a user's name"),
+        (["run", "@all", "--user", "u" * 129, "--", "ls"], "up to 128 characters"),
         (["run", "@all", "--name", "n" * 201, "--", "ls"], "at most 200 characters"),
         (["run", "@all", "--json", "--gather", "--", "ls"], "not allowed with argument"),
         (["run", "@all", "--det", "--", "ls"], "unrecognized arguments: --det"),

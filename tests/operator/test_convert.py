@@ -125,7 +125,6 @@ def test_an_unknown_number_is_wrong_input(number: int) -> None:
         ("max_concurrency", wire.TaskSpec(max_concurrency="10%")),
         ("max_errors", wire.TaskSpec(max_errors="3")),
         ("secrets", wire.TaskSpec(commands=[wire.CommandSpec(secrets={"K": b""})])),
-        ("run_as_user", wire.TaskSpec(commands=[wire.CommandSpec(run_as_user="root")])),
         ("priority", wire.TaskSpec(commands=[wire.CommandSpec(priority=-1)])),
     ],
 )

@@ -16,6 +16,7 @@ from tui_manager.domain.report import Output, Started
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.window import Window
+from tui_manager.transport.convert import from_run
 
 
 async def test_a_task_runs_from_pending_to_completed(parts: Parts) -> None:
@@ -42,6 +43,24 @@ async def test_a_task_runs_from_pending_to_completed(parts: Parts) -> None:
     progress = await parts.tasks.get_task_progress(task_id)
     assert (progress.status, progress.fraction) == (TaskStatus.COMPLETED, 1.0)
     assert progress.elapsed == timedelta(seconds=5)
+
+
+async def test_a_command_keeps_its_user_on_its_way(parts: Parts) -> None:
+    await parts.connect("web01")
+    command = CommandSpec("id", run_as_user="deploy")
+    task_id = await parts.tasks.create_task(TaskSpec(target="web01", commands=(command,)))
+    assert (await parts.tasks.get_task(task_id)).commands[0].spec == command
+    await parts.tasks.start_task(task_id)
+    ((_, run),) = await parts.send()
+    assert run.user == "deploy"
+    assert from_run(run).run_command.run_as_user == "deploy"
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "a:b", "-a", "a\0", "a\n", "a\x1b", "u" * 129])
+async def test_what_no_user_can_be_called_makes_no_task(parts: Parts, name: str) -> None:
+    command = CommandSpec("id", run_as_user=name)
+    with pytest.raises(InvalidInputError, match="is not a user's name"):
+        await parts.tasks.create_task(TaskSpec(target="web01", commands=(command,)))
 
 
 async def test_sent_at_is_committed_before_the_command_leaves(parts: Parts) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts
 from tui_manager.domain.window import Window
@@ -119,6 +120,15 @@ async def test_the_head_of_a_task_tells_all_commands() -> None:
         "#1 ✔ df -h /var/lib   timeout 5m",
         "#2 ✘ pg_isready   timeout 5m",
     ]
+
+
+async def test_the_head_of_a_task_tells_as_whom_it_runs() -> None:
+    fleet = await seeded_fleet()
+    detail = await fleet.get_task(2)
+    spec = replace(detail.commands[0].spec, run_as_user="post\x1bgres")
+    command = replace(detail.commands[0], spec=spec)
+    head = task_head(replace(detail, commands=(command,)), START, 80)
+    assert plain(head[-1]) == f"$ df -h /var/lib   as {safe_line(spec.run_as_user)}   timeout 5m"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         parameters=parse_pairs("param", options.param),
         environment=parse_pairs("env", options.env),
         cwd=options.cwd,
+        run_as_user=options.user,
     )
     return TaskSpec(
         target=options.target,

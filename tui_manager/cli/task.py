@@ -112,6 +112,8 @@ def _offline(task: Task) -> str:
 def _command(command: Command) -> str:
     spec = command.spec
     parts = [" ⏎ ".join(spec.text.splitlines()), f"timeout {format_duration(spec.timeout)}"]
+    if spec.run_as_user:
+        parts.append(f"as {spec.run_as_user}")
     if spec.cwd:
         parts.append(f"in {spec.cwd}")
     parts += [f"{name}={value}" for name, value in {**spec.parameters, **spec.environment}.items()]

@@ -134,6 +134,7 @@ class Run:
 
     Attributes:
         start_before: from now until the host must have begun it; None for no limit.
+        user: a user of the host; empty for the agent's own.
     """
 
     execution_id: str
@@ -144,6 +145,7 @@ class Run:
     kill_grace: timedelta
     output_limit: int
     start_before: timedelta | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ COMMANDS_MAX = 100  # of one task
 # A message carries 4 MiB, and a host takes about 2 MiB of arguments and environment together.
 WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text, folder, parameters and environment
 RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a command by such a one
+USER_LENGTH = 128  # characters
+_USER = re.compile(r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -33,7 +35,8 @@ class CommandSpec:
         timeout: from the exec of the shell until it is killed, 1 s to 7 d.
         parameters: reach the command as environment variables, and are shown with the task.
         environment: further variables for the command.
-        cwd: the folder to run in; empty for the agent's home folder.
+        cwd: the folder to run in; empty for the user's home folder.
+        run_as_user: a user of the host; empty for the agent's own.
     """
 
     text: str
@@ -41,6 +44,7 @@ class CommandSpec:
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     cwd: str = ""
+    run_as_user: str = ""
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
@@ -59,6 +63,7 @@ class CommandSpec:
             raise InvalidInputError(
                 "timeout", f"A timeout must be from 1 s to 7 d (604800 s); {seconds:g} s is not."
             )
+        _check_user(self.run_as_user)
         size = len(self.text.encode()) + len(self.cwd.encode())
         for kind, values in (("param", self.parameters), ("env", self.environment)):
             for name, value in values.items():
@@ -82,6 +87,16 @@ def _check_text(kind: str, text: str) -> None:
         raise InvalidInputError(
             kind, f"Not valid UTF-8 at character {error.start + 1}; write such bytes as \\x.."
         ) from None
+
+
+def _check_user(name: str) -> None:
+    """Raises InvalidInputError unless a host may have a user of this name; empty is nobody's."""
+    if name and not _USER.fullmatch(name):
+        raise InvalidInputError(
+            "user",
+            f"{name[:NAME_LENGTH]!r} is not a user's name: up to {USER_LENGTH} characters without "
+            "spaces, ':' and '/', none of them '-' at the beginning.",
+        )
 
 
 def check_variable(kind: str, name: str, value: str) -> None:

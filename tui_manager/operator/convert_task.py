@@ -50,7 +50,7 @@ OFFLINE_POLICIES = {
 
 # Fields of the wire that the domain has no place for yet: what they ask for would not happen.
 _TASK_LATER = ("batches", "max_concurrency", "max_errors")
-_COMMAND_LATER = ("secrets", "run_as_user", "priority")
+_COMMAND_LATER = ("secrets", "priority")
 
 
 def spec_to_wire(spec: TaskSpec) -> wire.TaskSpec:
@@ -106,6 +106,7 @@ def _command_spec_to_wire(spec: CommandSpec) -> wire.CommandSpec:
         parameters=spec.parameters,
         environment=spec.environment,
         cwd=spec.cwd,
+        run_as_user=spec.run_as_user,
     )
 
 
@@ -117,6 +118,7 @@ def _command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
         parameters=dict(message.parameters),
         environment=dict(message.environment),
         cwd=message.cwd,
+        run_as_user=message.run_as_user,
     )
 
 

@@ -89,6 +89,7 @@ def claim(
             kill_grace=kill_grace,
             output_limit=output_limit,
             start_before=None if before is None else timedelta(microseconds=before - now),
+            user=spec.run_as_user,
         )
         claimed.append(Claimed(row["id"], row["task_id"], row["position"], run))
     return claimed

@@ -60,6 +60,7 @@ def spec_of(row: sqlite3.Row) -> CommandSpec:
         parameters=json.loads(row["parameters"]),
         environment=json.loads(row["environment"]),
         cwd=row["cwd"],
+        run_as_user=row["run_as_user"],
     )
 
 
@@ -86,6 +87,7 @@ def insert(tx: Transaction, spec: TaskSpec, now: int) -> int:
                 "parameters": json.dumps(dict(command.parameters)),
                 "environment": json.dumps(dict(command.environment)),
                 "cwd": command.cwd,
+                "run_as_user": command.run_as_user,
             }
             for position, command in enumerate(spec.commands)
         ],

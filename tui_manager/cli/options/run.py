@@ -22,7 +22,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     """What is to run, where, how, and in which form its output is wanted."""
     run.usage = (
         f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
-        "                       [--cwd DIR] [--timeout S] [--offline fail|wait]\n"
+        "                       [--user NAME] [--cwd DIR] [--timeout S] [--offline fail|wait]\n"
         "                       [--delivery-timeout S] [--state-dir D]\n"
         "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
     )
@@ -36,7 +36,14 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     ):  # fmt: skip
         run.add_argument(f"--{option}", metavar="K=V", action="append", default=[], help=text)
     run.add_argument(
-        "--cwd", metavar="DIR", default="", help="folder to run in (default the agent's home)"
+        "--user",
+        metavar="NAME",
+        default="",
+        help="user of the host to run as (default the agent's own); another one takes an agent of "
+        "root, and the word of its policy",
+    )
+    run.add_argument(
+        "--cwd", metavar="DIR", default="", help="folder to run in (default the user's home)"
     )
     run.add_argument(
         "--timeout",

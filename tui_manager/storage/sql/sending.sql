@@ -44,7 +44,8 @@ UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND status = 'pending';
 
 -- name: command
 -- What is to be run.
-SELECT text, timeout_after, parameters, environment, cwd FROM commands WHERE id = :command_id;
+SELECT text, timeout_after, parameters, environment, cwd, run_as_user FROM commands
+WHERE id = :command_id;
 
 -- name: sent_unended
 -- What a returning agent must answer for.

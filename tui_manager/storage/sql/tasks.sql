@@ -6,8 +6,9 @@ RETURNING id;
 
 -- name: insert_command
 -- One step of a new task.
-INSERT INTO commands (task_id, position, text, timeout_after, parameters, environment, cwd)
-VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd);
+INSERT INTO commands (task_id, position, text, timeout_after, parameters, environment, cwd,
+                      run_as_user)
+VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd, :run_as_user);
 
 -- name: get
 -- One task.

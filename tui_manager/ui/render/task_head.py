@@ -75,9 +75,10 @@ def _commands(commands: tuple[Command, ...]) -> tuple[Spans, ...]:
 
 
 def _command(command: Command, *before: Span) -> Spans:
-    text = safe_line(command.spec.text.strip())
+    spec = command.spec
+    user = f"   as {safe_line(spec.run_as_user)}" if spec.run_as_user else ""
     return (
         *before,
-        Span(text),
-        Span(f"   timeout {timeout_text(command.spec.timeout)}", Role.MUTED),
+        Span(safe_line(spec.text.strip())),
+        Span(f"{user}   timeout {timeout_text(spec.timeout)}", Role.MUTED),
     )
