@@ -24,7 +24,7 @@ from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stre
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
-from tui_manager.operator import convert, convert_host, convert_security, convert_task
+from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.api import OutputChunk, TargetPreview
 
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
@@ -35,7 +35,7 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (TargetPreview, convert.preview_to_wire, convert.preview_from_wire),
     (OutputChunk, convert.chunk_to_wire, convert.chunk_from_wire),
     (Changes, convert.changes_to_wire, convert.changes_from_wire),
-    (TaskSpec, convert_task.spec_to_wire, convert_task.spec_from_wire),
+    (TaskSpec, convert_spec.spec_to_wire, convert_spec.spec_from_wire),
     (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
     (Task, convert_task.task_to_wire, convert_task.task_from_wire),
     (TaskDetail, convert_task.detail_to_wire, convert_task.detail_from_wire),
@@ -76,10 +76,10 @@ def test_a_window_survives_with_its_limit_bounded(window: Window) -> None:
 
 def test_absent_fields_mean_the_defaults() -> None:
     assert convert.window_from_wire(wire.Window()) == Window()
-    spec = convert_task.spec_from_wire(wire.TaskSpec(commands=[wire.CommandSpec(text="x")]))
+    spec = convert_spec.spec_from_wire(wire.TaskSpec(commands=[wire.CommandSpec(text="x")]))
     assert spec.commands[0].timeout == TIMEOUT_DEFAULT
     zero = wire.TaskSpec(commands=[wire.CommandSpec(timeout=Duration())])
-    assert convert_task.spec_from_wire(zero).commands[0].timeout == timedelta(0)
+    assert convert_spec.spec_from_wire(zero).commands[0].timeout == timedelta(0)
     assert convert_security.token_spec_from_wire(wire.CreateTokenRequest()) == TokenSpec()
     zero_ttl = wire.CreateTokenRequest(ttl=Duration())
     assert convert_security.token_spec_from_wire(zero_ttl).ttl == timedelta(0) != TTL_DEFAULT
@@ -130,5 +130,5 @@ def test_an_unknown_number_is_wrong_input(number: int) -> None:
 )
 def test_what_would_not_happen_is_refused(field: str, spec: wire.TaskSpec) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        convert_task.spec_from_wire(spec)
+        convert_spec.spec_from_wire(spec)
     assert caught.value.field == field

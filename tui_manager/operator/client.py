@@ -23,7 +23,7 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
-from tui_manager.operator import convert, convert_host, convert_security, convert_task
+from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
@@ -196,7 +196,7 @@ class SocketOperator:
         """See Operator."""
         reply = await self._call(
             self._stub.CreateTask,
-            lambda: wire.CreateTaskRequest(spec=convert_task.spec_to_wire(spec)),
+            lambda: wire.CreateTaskRequest(spec=convert_spec.spec_to_wire(spec)),
         )
         return reply.task_id
 

@@ -1,15 +1,20 @@
-"""Tasks, commands and command hosts between the wire and the domain."""
+"""Tasks, commands and command hosts between the wire and the domain.
 
-from datetime import timedelta
+What an operator asks for is in convert_spec.py.
+"""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
-from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.operator.convert import duration, instant, timestamp, word
+from tui_manager.operator.convert_spec import (
+    OFFLINE_POLICIES,
+    command_spec_from_wire,
+    command_spec_to_wire,
+    delivery_timeout_from_wire,
+    offline_from_wire,
+)
 
 TASK_STATUSES = {
     TaskStatus.PENDING: wire.TASK_STATUS_PENDING,
@@ -43,83 +48,6 @@ REASONS = {
     Reason.EARLIER_FAILED: wire.REASON_EARLIER_FAILED,
     Reason.BUDGET_SPENT: wire.REASON_BUDGET_SPENT,
 }
-OFFLINE_POLICIES = {
-    Offline.FAIL: wire.OFFLINE_POLICY_FAIL,
-    Offline.WAIT: wire.OFFLINE_POLICY_WAIT,
-}
-
-# Fields of the wire that the domain has no place for yet: what they ask for would not happen.
-_TASK_LATER = ("batches", "max_concurrency", "max_errors")
-_COMMAND_LATER = ("secrets", "priority")
-
-
-def spec_to_wire(spec: TaskSpec) -> wire.TaskSpec:
-    return wire.TaskSpec(
-        target=spec.target,
-        commands=[_command_spec_to_wire(command) for command in spec.commands],
-        name=spec.name,
-        description=spec.description,
-        created_by=spec.created_by,
-        offline=OFFLINE_POLICIES[spec.offline],
-        delivery_timeout=duration(spec.delivery_timeout),
-    )
-
-
-def spec_from_wire(message: wire.TaskSpec) -> TaskSpec:
-    """Raises InvalidInputError for what this manager cannot do yet."""
-    _refuse(message, _TASK_LATER)
-    for command in message.commands:
-        _refuse(command, _COMMAND_LATER)
-    return TaskSpec(
-        target=message.target,
-        commands=tuple(_command_spec_from_wire(command) for command in message.commands),
-        name=message.name,
-        description=message.description,
-        created_by=message.created_by,
-        offline=_offline_from_wire(message.offline),
-        delivery_timeout=_delivery_timeout(message),
-    )
-
-
-def _offline_from_wire(policy: wire.OfflinePolicy.ValueType) -> Offline:
-    if policy == wire.OFFLINE_POLICY_UNSPECIFIED:
-        return Offline.FAIL
-    return word(OFFLINE_POLICIES, policy)
-
-
-def _delivery_timeout(message: wire.TaskSpec | wire.Task) -> timedelta:
-    if message.HasField("delivery_timeout"):
-        return message.delivery_timeout.ToTimedelta()
-    return DELIVERY_TIMEOUT
-
-
-def _refuse(message: wire.TaskSpec | wire.CommandSpec, later: tuple[str, ...]) -> None:
-    for field, _ in message.ListFields():
-        if field.name in later:
-            raise InvalidInputError(field.name, f"This manager cannot do {field.name} yet.")
-
-
-def _command_spec_to_wire(spec: CommandSpec) -> wire.CommandSpec:
-    return wire.CommandSpec(
-        text=spec.text,
-        timeout=duration(spec.timeout),
-        parameters=spec.parameters,
-        environment=spec.environment,
-        cwd=spec.cwd,
-        run_as_user=spec.run_as_user,
-    )
-
-
-def _command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
-    has_timeout = message.HasField("timeout")
-    return CommandSpec(
-        text=message.text,
-        timeout=message.timeout.ToTimedelta() if has_timeout else TIMEOUT_DEFAULT,
-        parameters=dict(message.parameters),
-        environment=dict(message.environment),
-        cwd=message.cwd,
-        run_as_user=message.run_as_user,
-    )
 
 
 def counts_to_wire(counts: Counts) -> wire.Counts:
@@ -184,8 +112,8 @@ def task_from_wire(message: wire.Task) -> Task:
         cancel_requested_at=(
             instant(message.cancel_requested_at) if has("cancel_requested_at") else None
         ),
-        offline=_offline_from_wire(message.offline),
-        delivery_timeout=_delivery_timeout(message),
+        offline=offline_from_wire(message.offline),
+        delivery_timeout=delivery_timeout_from_wire(message),
     )
 
 
@@ -206,7 +134,7 @@ def detail_from_wire(message: wire.TaskDetail) -> TaskDetail:
 def _command_to_wire(command: Command) -> wire.Command:
     return wire.Command(
         index=command.index,
-        spec=_command_spec_to_wire(command.spec),
+        spec=command_spec_to_wire(command.spec),
         status=COMMAND_HOST_STATUSES[command.status],
         counts=counts_to_wire(command.counts),
     )
@@ -215,7 +143,7 @@ def _command_to_wire(command: Command) -> wire.Command:
 def _command_from_wire(message: wire.Command) -> Command:
     return Command(
         index=message.index,
-        spec=_command_spec_from_wire(message.spec),
+        spec=command_spec_from_wire(message.spec),
         status=word(COMMAND_HOST_STATUSES, message.status),
         counts=counts_from_wire(message.counts),
     )

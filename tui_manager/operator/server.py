@@ -17,7 +17,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import (
 )
 
 from tui_manager.domain.errors import ManagerError, StorageError
-from tui_manager.operator import convert, convert_host, convert_security, convert_task
+from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
 from tui_manager.operator.api import Operator
 from tui_manager.operator.endpoint import OPTIONS, PATH_MAX, socket_address, socket_path
@@ -197,7 +197,7 @@ class OperatorServicer(OperatorServiceServicer):
         self, request: wire.CreateTaskRequest, context: _Context
     ) -> wire.CreateTaskResponse:
         async with _answering(context, "CreateTask"):
-            task_id = await self._operator.create_task(convert_task.spec_from_wire(request.spec))
+            task_id = await self._operator.create_task(convert_spec.spec_from_wire(request.spec))
             return wire.CreateTaskResponse(task_id=task_id)
 
     async def StartTask(
