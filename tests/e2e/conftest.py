@@ -16,6 +16,14 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made.stop()
 
 
+@pytest.fixture
+def secure(machine: Machine) -> Machine:
+    """A machine with a manager as it is by default: with TLS, and nobody who belongs."""
+    machine.secure = True
+    machine.serve()
+    return machine
+
+
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine with a manager and the agents h1 and h2, for all tests of a file."""

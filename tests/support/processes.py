@@ -99,6 +99,7 @@ class Machine:
     )
     programs: list[Program] = field(default_factory=list)
     address: str = ""
+    secure: bool = False  # TLS, as it is by default; else --insecure is said to both sides
 
     @property
     def state_dir(self) -> Path:
@@ -132,8 +133,10 @@ class Machine:
         path.write_text(text)
         return path
 
-    def start(self, name: str, *arguments: str, program: str = "tui-manager") -> Program:
-        """Starts a program beside the test."""
+    def start(
+        self, name: str, *arguments: str, program: str = "tui-manager", **variables: str
+    ) -> Program:
+        """Starts a program beside the test, with these variables too."""
         out, err = self.folder / f"{name}.out", self.folder / f"{name}.err"
         with out.open("ab") as stdout, err.open("ab") as stderr:
             process = subprocess.Popen(
@@ -141,7 +144,7 @@ class Machine:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                env=self.environment(),
+                env=self.environment() | variables,
                 start_new_session=True,
             )
         self.programs.append(Program(name, process, out, err))
@@ -174,7 +177,9 @@ class Machine:
     def serve(self, *options: str) -> Program:
         """Starts a manager on a free port, and waits until it listens."""
         number = sum(program.name.startswith("serve") for program in self.programs)
-        serve = self.start(f"serve{number}", "serve", "--insecure", *_listen(options), *options)
+        serve = self.start(
+            f"serve{number}", "serve", *self._security(), *_listen(options), *options
+        )
 
         def alive_and_listening() -> bool:
             assert serve.process.poll() is None, self.story()
@@ -184,14 +189,34 @@ class Machine:
         self.address = serve.out.split()[2]
         return serve
 
-    def agent(self, name: str, *options: str, state: str = "") -> Program:
+    def agent(self, name: str, *options: str, state: str = "", token: str = "") -> Program:
         """Starts an agent; `state` is the name of its state folder, `name` unless given."""
         number = sum(program.name.startswith(f"agent-{name}-") for program in self.programs)
         return self.start(
             f"agent-{name}-{number}",
-            *("run", "--manager", self.address, "--insecure", "--name", name),
+            *("run", "--manager", self.address, *self._security(), "--name", name),
             *("--state-dir", str(self.folder / "agents" / (state or name)), *options),
             program="tui-manager-agent",
+            **({"TUI_MANAGER_AGENT_JOIN_TOKEN": token} if token else {}),
+        )
+
+    def token(self, *options: str) -> str:
+        """A join token."""
+        done = self.run("token", "create", *options)
+        assert done.code == 0, f"{done}\n{self.story()}"
+        (line,) = done.out.decode().splitlines()
+        return line
+
+    def host(self, name: str) -> Any:
+        """What `hosts --json` tells of a host; None when it is not there."""
+        return next((host for host in self.json("hosts") if host["name"] == name), None)
+
+    def wait_for_host(self, name: str, admission: str) -> Any:
+        """The host, once it is online with this admission."""
+        return self.wait_for(
+            f"{name} to be online and {admission}",
+            lambda: self.host(name),
+            lambda host: host and host["online"] and host["admission"] == admission,
         )
 
     def agents(self, *names: str) -> list[Program]:
@@ -219,6 +244,9 @@ class Machine:
             lambda: self.task(task_id),
             lambda task: task["status"] == status,
         )
+
+    def _security(self) -> Sequence[str]:
+        return () if self.secure else ("--insecure",)
 
     def story(self) -> str:
         """What all programs said."""
