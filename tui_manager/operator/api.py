@@ -28,8 +28,9 @@ class Operator(Protocol):
         ...
 
     async def list_hosts(self, window: Window) -> Page[Host]:
-        """Hosts by name. `text` matches names and `key=value` labels; sort: name, state, cpu,
-        memory, running, since."""
+        """Hosts by name, after those that wait to be approved and before those that were turned
+        away. `text` matches names and `key=value` labels; sort: name, state, cpu, memory, running,
+        since."""
         ...
 
     async def approve_hosts(

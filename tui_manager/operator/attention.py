@@ -77,7 +77,8 @@ def _hosts(hosts: HostCounts) -> Iterator[str]:
     if hosts.recovering:
         yield f"Recovering: {hosts.recovering} hosts with work have not come back yet."
     if hosts.pending:
-        yield f"{hosts.pending} hosts wait to be approved."
+        who = "1 host waits" if hosts.pending == 1 else f"{hosts.pending:,} hosts wait"
+        yield f"{who} to be approved."
     if hosts.offline:
         yield f"{hosts.offline} hosts are offline."
 

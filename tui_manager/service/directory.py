@@ -92,7 +92,16 @@ def _state(entry: Entry) -> tuple[bool, str]:
     return (entry.online, entry.row.admission)
 
 
+_PLACES = {Admission.PENDING: 0, Admission.ADMITTED: 1}
+
+
+def _own_order(entry: Entry) -> tuple[int, str]:
+    """Who waits for an operator first, who was turned away last; by name within these."""
+    return _PLACES.get(entry.row.admission, len(_PLACES)), natural_key(entry.row.name)
+
+
 _ORDERS: dict[str, Callable[[Entry], Any]] = {
+    "name": lambda entry: natural_key(entry.row.name),
     "state": _state,
     "cpu": lambda entry: entry.vitals.cpu_percent if entry.vitals else -1.0,
     "memory": lambda entry: entry.vitals.memory_percent if entry.vitals else -1.0,
@@ -143,11 +152,10 @@ class Directory:
         if entry is None:
             entry = Entry(row, silent_since=session.heard_at)
             self._add(entry)
-        elif entry.row.name != row.name:
-            self._in_order = None
+        self._take(entry, row)
         if entry.session is None:
             entry.since = now
-        entry.row, entry.session = row, session
+        entry.session = session
         entry.judged = entry.recovering = False
 
     def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
@@ -160,9 +168,13 @@ class Directory:
         if entry is None:
             self._add(Entry(row, monotonic, since=now))
             return
-        if entry.row.name != row.name:
+        self._take(entry, row)
+
+    def _take(self, entry: Entry, row: HostRow) -> None:
+        """What is stored of a host, which may have to stand elsewhere in the list now."""
+        before, entry.row = entry.row, row
+        if (before.name, before.admission) != (row.name, row.admission):
             self._in_order = None
-        entry.row = row
 
     def closed(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
         """A session has ended; False when a newer one had taken its place already."""
@@ -197,7 +209,8 @@ class Directory:
         return len(known), online, pending
 
     def window(self, window: Window) -> Page[Host]:
-        """A window of the list, by name unless it says otherwise."""
+        """A window of the list: those that wait to be approved, then by name, then those that were
+        turned away, unless it says otherwise."""
         entries = self._ordered(window)
         text = window.text.casefold()
         if text or window.faults_only:
@@ -207,9 +220,7 @@ class Directory:
 
     def _ordered(self, window: Window) -> list[Entry]:
         if self._in_order is None:
-            self._in_order = sorted(
-                self._entries.values(), key=lambda entry: natural_key(entry.row.name)
-            )
+            self._in_order = sorted(self._entries.values(), key=_own_order)
         order = _ORDERS.get(window.sort)
         if order is None:
             return self._in_order[::-1] if window.descending else self._in_order

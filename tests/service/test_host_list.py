@@ -1,0 +1,43 @@
+"""In which order hosts are listed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from tui_manager.domain.status import Admission
+from tui_manager.domain.window import Window
+from tui_manager.service.directory import Directory, LiveSession
+from tui_manager.storage.hosts import HostRow
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def row(number: int, name: str, admission: Admission = Admission.ADMITTED) -> HostRow:
+    return HostRow(
+        number, f"id{number}", name, {}, admission, 1, "", "", "", "", "", 1, NOW, "", None, "", {},
+        "", None,
+    )  # fmt: skip
+
+
+def names(directory: Directory, window: Window | None = None) -> list[str]:
+    return [host.name for host in directory.window(window or Window()).rows]
+
+
+def test_who_waits_stands_first_and_who_was_turned_away_last() -> None:
+    directory = Directory()
+    rows = [
+        row(1, "a", Admission.REVOKED),
+        row(2, "web10"),
+        row(3, "web9"),
+        row(4, "z", Admission.PENDING),
+        row(5, "b", Admission.REJECTED),
+    ]
+    directory.load(rows, 0.0)
+    assert names(directory) == ["z", "web9", "web10", "a", "b"]
+    assert names(directory, Window(descending=True)) == ["b", "a", "web10", "web9", "z"]
+    assert names(directory, Window(sort="name")) == ["a", "b", "web9", "web10", "z"]
+
+    directory.put(replace(rows[3], admission=Admission.ADMITTED), NOW, 0.0)
+    assert names(directory) == ["web9", "web10", "z", "a", "b"]
+    back_to_pending = replace(rows[1], admission=Admission.PENDING)
+    directory.opened(back_to_pending, LiveSession(2, "", 0.0), NOW)
+    assert names(directory)[0] == "web10"
