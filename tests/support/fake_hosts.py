@@ -68,6 +68,7 @@ class FakeHosts(FakeCore):
     def change_host(self, name: str, **fields: object) -> None:
         """Replaces fields of a host."""
         self.hosts[name] = replace(self.hosts[name], **fields)  # type: ignore[arg-type]
+        self._order = None
         self.publish(Changes(hosts=True))
 
     @property
@@ -75,12 +76,17 @@ class FakeHosts(FakeCore):
         """Those that were not turned away."""
         return [host for host in self.hosts.values() if host.admission in WAYS_OUT]
 
+    @property
+    def admitted(self) -> list[Host]:
+        """Those that are given work."""
+        return [host for host in self.hosts.values() if host.admission is Admission.ADMITTED]
+
     # The Protocol.
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         self._check("list_hosts")
         if self._order is None:
-            self._order = sorted(self.hosts, key=lambda key: self.hosts[key].name)
+            self._order = sorted(self.hosts, key=lambda key: _place(self.hosts[key]))
         hosts = [self.hosts[key] for key in self._order]
         text = window.text.lower()
         if text:
@@ -96,7 +102,7 @@ class FakeHosts(FakeCore):
     ) -> Sequence[str]:
         self._check("approve_hosts")
         keys = self._meant(names, Admission.PENDING, all_pending=all_pending)
-        admitted = [h.name for h in self.known if h.admission is Admission.ADMITTED]
+        admitted = [host.name for host in self.admitted]
         for key in keys:
             if (name := self.hosts[key].name) in admitted:
                 raise IllegalMoveError(f"Another host is known as {name}: revoke it first.")
@@ -116,7 +122,9 @@ class FakeHosts(FakeCore):
 
     # How it keeps its word.
 
-    def record(self, action: str, *, task_id: int = 0, host: Host | None = None) -> None:
+    def record(
+        self, action: str, *, task_id: int = 0, host: Host | None = None, **detail: str
+    ) -> None:
         """Writes into the audit, where there is one."""
 
     def _meant(
@@ -147,8 +155,15 @@ class FakeHosts(FakeCore):
                 host = replace(host, online=False, vitals=None, cpu_history=(), since=self.now())
             self.hosts[key] = host
             self.record(action, host=host)
+        self._order = None
         self.publish(Changes(hosts=True, manager=True))
         return tuple(sorted((self.hosts[key].name for key in keys), key=natural_key))
+
+
+def _place(host: Host) -> tuple[int, str]:
+    """Those that wait for an operator first, those that were turned away last."""
+    waits, out = host.admission is Admission.PENDING, host.admission not in WAYS_OUT
+    return (0 if waits else 2 if out else 1, host.name)
 
 
 def _words(host: Host) -> str:

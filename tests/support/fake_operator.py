@@ -25,6 +25,7 @@ class FakeOperator(FakeSecurity, FakeTasks):
         self.attention: tuple[str, ...] = ()
         self.health = Health(commit_seconds=0.0021, loop_lag_seconds=0.004, memory_bytes=64 << 20)
         self.closed = False
+        self.address = "127.0.0.1:7443"
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["FakeOperator"]:
@@ -42,7 +43,7 @@ class FakeOperator(FakeSecurity, FakeTasks):
             version="0.1.0",
             pid=4242,
             state_dir="/var/lib/tui-manager",
-            address="127.0.0.1:7443",
+            address=self.address,
             security=self.security,
             started_at=START - timedelta(days=1),
             recovering=False,

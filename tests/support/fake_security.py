@@ -57,6 +57,8 @@ class FakeSecurity(FakeHosts):
         self._check("list_audit")
         text = window.text.lower()
         entries = [entry for entry in reversed(self.audit) if text in _words(entry)]
+        if window.faults_only:
+            entries = [entry for entry in entries if entry.action in ("refuse_host", "violation")]
         return page(entries, window, len(self.audit))
 
 

@@ -172,7 +172,7 @@ class FakeTasks(FakeHosts):
 
     async def preview_target(self, target: str) -> TargetPreview:
         self._check("preview_target")
-        names = resolve(target, self.known)
+        names = resolve(target, self.admitted)
         offline = tuple(name for name in names if not self.hosts[name].online)
         return TargetPreview(tuple(names), offline, fold(names))
 
@@ -195,7 +195,7 @@ class FakeTasks(FakeHosts):
             cancel_requested_at=None,
         )
         self.tasks[task_id] = FakeTask(row, spec)
-        self.record("create_task", task_id=task_id)
+        self.record("create_task", task_id=task_id, target=spec.target)
         self._touched(task_id)
         return task_id
 
@@ -203,7 +203,7 @@ class FakeTasks(FakeHosts):
         self._check("start_task")
         task = self._task(task_id)
         self._guard(task, TaskOperation.START)
-        names = resolve(task.spec.target, self.known)
+        names = resolve(task.spec.target, self.admitted)
         for index in range(len(task.spec.commands)):
             for name in names:
                 row = waiting_row(task_id, index, self.hosts[name], self.now())
@@ -211,7 +211,7 @@ class FakeTasks(FakeHosts):
         task.row = replace(
             task.row, status=TaskStatus.RUNNING, started_at=self.now(), host_count=len(names)
         )
-        self.record("start_task", task_id=task_id)
+        self.record("start_task", task_id=task_id, target=task.spec.target, hosts=str(len(names)))
         self._recount(task)
 
     async def cancel_task(self, task_id: int) -> None:

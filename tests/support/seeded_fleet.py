@@ -1,5 +1,6 @@
 """A fleet in the middle of a day's work, the same each time: for snapshots and screenshots."""
 
+import hashlib
 import math
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from tui_manager.domain.host import Disk, Vitals
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.domain.transitions import Operation
+from tui_manager.security.keys import fingerprint
 
 UPGRADE = "apt-get -y -q upgrade"
 
@@ -21,9 +23,15 @@ def wave(seed: int, top: float) -> tuple[float, ...]:
     )
 
 
+def words(name: str) -> str:
+    """The fingerprint of a key that a host of this name could have."""
+    return fingerprint(hashlib.sha256(name.encode()).digest())
+
+
 async def seeded_fleet() -> FakeOperator:
-    """Fourteen web servers, three databases, a pending host; five tasks; output of the newest."""
+    """Fourteen web servers, three databases, a pending host; six tasks; output of the newest."""
     fleet = FakeOperator()
+    fleet.security = "mTLS"
     _hosts(fleet)
     fleet.health = Health(
         sessions=15, commands_per_second=2.4, bytes_per_second=18_300, commit_seconds=0.0021,
@@ -31,11 +39,12 @@ async def seeded_fleet() -> FakeOperator:
     )  # fmt: skip
     fleet.attention = (
         "web04 has been offline for 42 s; a command of task 5 waits for it.",
-        "db9 asks to be admitted.",
+        "1 host waits to be approved.",
         "On db2 a killed command left a process of another user behind (task 3).",
     )
     await _old_tasks(fleet)
     await _upgrade(fleet)
+    _audited(fleet)
     await _spec(fleet, "restart web", "env=prod", "systemctl restart nginx", start=False)
     return fleet
 
@@ -49,6 +58,7 @@ def _hosts(fleet: FakeOperator) -> None:
             memory=0.31 + number * 0.02,
             running=1 if number in (6, 9) else 0,
             ago=timedelta(days=2, minutes=number),
+            fingerprint=words(f"web{number:02}"),
         )
     for number in (1, 2, 3):
         fleet.add_host(
@@ -57,14 +67,29 @@ def _hosts(fleet: FakeOperator) -> None:
             cpu=wave(number + 20, 35),
             memory=0.7 + number * 0.08,
             ago=timedelta(days=9),
+            fingerprint=words(f"db{number}"),
         )
-    fleet.add_host("db9", online=False, admission=Admission.PENDING, ago=timedelta(minutes=3))
+    fleet.add_host(
+        "db9", admission=Admission.PENDING, ago=timedelta(minutes=3), fingerprint=words("db9")
+    )
     fleet.change_host("web04", online=False, vitals=None, since=fleet.now() - timedelta(seconds=42))
     for name, host in fleet.hosts.items():
         if isinstance(host.vitals, Vitals):
             disks = (Disk("/", 21 << 30, 64 << 30), Disk("/var/lib", 180 << 30, 500 << 30))
             vitals = replace(host.vitals, disks=disks, uptime=timedelta(days=41, hours=3))
             fleet.change_host(name, vitals=vitals)
+
+
+def _audited(fleet: FakeOperator) -> None:
+    """What else was done."""
+    now = fleet.clock
+    fleet.clock = now - timedelta(minutes=4)
+    fleet.record("create_token", seconds="900", uses="1", labels="env=prod,role=db")
+    fleet.clock = now - timedelta(minutes=3)
+    fleet.record("enroll_host", actor="host db9", host=fleet.hosts["db9"], key=words("db9"))
+    fleet.clock = now
+    why = "Another host is known as web03."
+    fleet.record("refuse_host", actor="manager", text=why, name="web03", count="11")
 
 
 async def _spec(

@@ -29,7 +29,7 @@ async def test_the_screen_says_that_the_manager_is_gone_and_comes_back(
         assert "✘ The manager has ended. Trying again…" in shown(pilot)
         fleet.revive()
         await settle(pilot, 8)
-        assert "16/18 online" in shown(pilot)
+        assert "17/18 online" in shown(pilot)
 
 
 async def test_quit_works_without_a_manager(fleet: FakeOperator, running: Running) -> None:

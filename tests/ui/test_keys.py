@@ -15,6 +15,7 @@ from tui_manager.ui.screens.confirm import ConfirmScreen
 from tui_manager.ui.screens.dashboard import DashboardScreen
 from tui_manager.ui.screens.help import HelpScreen
 from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.join_token import JoinTokenScreen
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.manager import ManagerScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
@@ -31,6 +32,7 @@ OPENS = {
     "open": TaskScreen,
     "palette": CommandPalette,
     "help": HelpScreen,
+    "join_token": JoinTokenScreen,
     "quit": ConfirmScreen,
     "save_output": SaveOutputScreen,
     "show_dashboard": DashboardScreen,
@@ -39,7 +41,14 @@ OPENS = {
     "show_manager": ManagerScreen,
 }
 # And where it leads elsewhere than on the other screens.
-OPENS_HERE = {(Place.HOSTS, "open"): DashboardScreen}
+OPENS_HERE = {
+    # The hosts have the focus there since the key before.
+    (Place.DASHBOARD, "reject"): ConfirmScreen,
+    (Place.DASHBOARD, "open"): HostsScreen,
+    (Place.HOSTS, "open"): DashboardScreen,
+    (Place.HOSTS, "approve"): ConfirmScreen,
+    (Place.HOSTS, "reject"): ConfirmScreen,
+}
 WAY = {
     Place.DASHBOARD: ("home", "down"),
     Place.HOSTS: ("2",),
@@ -127,7 +136,7 @@ async def test_faults_only_shows_what_is_wrong(fleet: FakeOperator, running: Run
 
 async def test_marked_hosts_become_the_target(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "2", "space", "space", "n")
+        await press(pilot, "2", "space", "space", "space", "n")  # the first is not admitted
         assert pilot.app.screen.query_one("#target", Input).value == "db1,db2"
         assert "2 hosts" in shown(pilot)
         await press(pilot, "escape", "escape")
@@ -175,11 +184,11 @@ async def test_what_is_being_cancelled_looks_unlike_what_was(
 async def test_marked_tasks_are_cancelled_together(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "down", "space", "space", "c")
-        # 14 and 18 hosts together are more than a key may stop.
-        assert "Type 32" in shown(pilot)
-        await press(pilot, *"31", "enter")
+        # 14 and 17 hosts together are more than a key may stop.
+        assert "Type 31" in shown(pilot)
+        await press(pilot, *"30", "enter")
         assert isinstance(pilot.app.screen, ConfirmScreen)
-        await press(pilot, "backspace", "2", "enter")
+        await press(pilot, "backspace", "1", "enter")
         assert [fleet.tasks[n].row.cancel_requested_at is not None for n in (4, 5)] == [True, True]
 
 
@@ -249,7 +258,7 @@ async def test_quit_says_what_ends_with_the_app(fleet: FakeOperator) -> None:
 
 async def test_enter_on_a_host_shows_its_facts(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "tab", "tab", "down", "down", "enter")
+        await press(pilot, "tab", "tab", "down", "down", "down", "enter")
         assert isinstance(pilot.app.screen, HostsScreen)
         text = shown(pilot)
         assert "▸ ● db3" in text

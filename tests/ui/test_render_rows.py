@@ -21,6 +21,8 @@ from tui_manager.ui.render.host_strip import hosts_at, strip_cells
 from tui_manager.ui.render.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
 from tui_manager.ui.render.task_head import task_head
 
+DIAL = "127.0.0.1:7443"
+
 
 def row(status: CommandHostStatus, reason: Reason = Reason.NONE, **fields: object) -> CommandHost:
     base = CommandHost(
@@ -196,11 +198,13 @@ def test_durations_and_sizes() -> None:
 async def test_the_header_leaves_out_the_least_first() -> None:
     fleet = await seeded_fleet()
     status = await fleet.manager_status()
-    wide = plain(header_line(status, "", START, 130))
-    for part in ("tui-manager", "127.0.0.1:7443", "insecure", "16/18 online", "▲ 3 need", "commit"):
+    wide = plain(header_line(status, "", START, 150))
+    assert "▲ 3 need attention" in wide
+    assert "commit" in wide
+    for part in ("tui-manager", "127.0.0.1:7443", "mTLS", "17/18 online", "◌ 1 pending"):
         assert part in wide
     narrow = plain(header_line(status, "", START, 60))
-    assert "16/18 online" in narrow
+    assert "17/18 online" in narrow
     assert "▲ 3 need attention" in narrow
     assert "commit" not in narrow
     for width in range(60, 170):
@@ -227,11 +231,11 @@ async def test_without_hosts_the_line_to_paste_is_shown() -> None:
     fleet = FakeOperator()
     status = await fleet.manager_status()
     whole = "tui-manager-agent run --manager 127.0.0.1:7443 --insecure --name NAME"
-    assert plain(no_hosts(status, 80)[-1]) == whole
-    narrow = [plain(line) for line in no_hosts(status, 50)[-2:]]
+    assert plain(no_hosts(status, DIAL, 80)[-1]) == whole
+    narrow = [plain(line) for line in no_hosts(status, DIAL, 50)[-2:]]
     assert all(len(line) <= 50 for line in narrow)
     assert "".join(narrow).replace("\\", "").split() == whole.split()
-    secure = [plain(line) for line in no_hosts(replace(status, security="mTLS"), 90)]
+    secure = [plain(line) for line in no_hosts(replace(status, security="mTLS"), DIAL, 90)]
     assert "--join-token TOKEN" in secure[-1]
     assert any("token create" in line for line in secure)
 

@@ -1,6 +1,5 @@
 """Every key of the screens, once. Bindings, footer, help and palette are made from this table."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,15 +20,14 @@ class Group(StrEnum):
     """Under which heading the help lists an action."""
 
     TASKS = "Tasks"
+    HOSTS = "Hosts"
     LISTS = "Lists"
     OUTPUT = "Output"
     SCREENS = "Screens"
 
 
 EVERYWHERE = frozenset(Place)
-_LISTS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS, Place.TASK})
-_OUTPUT = frozenset({Place.DASHBOARD, Place.TASK})
-_TASK = frozenset({Place.TASK})
+NOWHERE: frozenset[Place] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Action:
         label: a word or two, for the footer and the palette.
         text: a sentence, for the help.
         destructive: it ends or hides something: it asks before it acts.
-        footer: whether the footer has room for it.
+        footer: the screens whose footer has room for it.
         places: the screens that have it.
         of_app: the app has the method, not the screen.
     """
@@ -55,31 +53,48 @@ class Action:
     text: str
     group: Group
     destructive: bool = False
-    footer: bool = False
+    footer: frozenset[Place] = NOWHERE
     places: frozenset[Place] = EVERYWHERE
     of_app: bool = False
 
 
 _START = frozenset({Place.DASHBOARD, Place.TASKS, Place.TASK})
+_HOSTS = frozenset({Place.DASHBOARD, Place.HOSTS})
 _OPENS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
 _MARKS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
+_LISTS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS, Place.TASK})
+_OUTPUT = frozenset({Place.DASHBOARD, Place.TASK})
+_TASK = frozenset({Place.TASK})
+_ALL_HOSTS = frozenset({Place.HOSTS})
 
 ACTIONS: tuple[Action, ...] = (
     Action(
         "new_task", ("n",), "n", "New", "New task; marked hosts are its target",
-        Group.TASKS, of_app=True, footer=True,
+        Group.TASKS, of_app=True, footer=EVERYWHERE,
     ),
     Action(
         "start_task", ("s",), "s", "Start", "Start the selected or marked tasks",
-        Group.TASKS, footer=True, places=_START,
+        Group.TASKS, footer=EVERYWHERE, places=_START,
     ),
     Action(
         "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
-        Group.TASKS, destructive=True, footer=True, places=_START,
+        Group.TASKS, destructive=True, footer=EVERYWHERE, places=_START,
+    ),
+    Action(
+        "approve", ("a",), "a", "Approve", "Approve the selected or marked pending hosts",
+        Group.HOSTS, footer=_ALL_HOSTS, places=_HOSTS,
+    ),
+    Action(
+        "reject", ("x",), "x", "Reject", "Reject what is pending, revoke what is admitted",
+        Group.HOSTS, destructive=True, footer=_ALL_HOSTS, places=_HOSTS,
+    ),
+    Action(
+        "join_token", ("j",), "j", "Join token", "Make the line that lets a host join",
+        Group.HOSTS, of_app=True,
     ),
     Action(
         "open", ("enter",), "enter", "Open", "Open what is selected",
-        Group.LISTS, footer=True, places=_OPENS,
+        Group.LISTS, footer=EVERYWHERE, places=_OPENS,
     ),
     Action(
         "mark", ("space",), "space", "Mark", "Mark or unmark what is selected",
@@ -87,7 +102,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
-        Group.LISTS, footer=True, places=_LISTS,
+        Group.LISTS, footer=EVERYWHERE, places=_LISTS,
     ),
     Action(
         "faults_only", ("ctrl+z",), "ctrl+z", "Faults only", "Show only what is wrong, or all",
@@ -99,11 +114,11 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of the selected one",
-        Group.OUTPUT, footer=True, places=_TASK,
+        Group.OUTPUT, footer=EVERYWHERE, places=_TASK,
     ),
     Action(
         "groups", ("equals_sign",), "=", "Groups", "Group hosts with the same output",
-        Group.OUTPUT, footer=True, places=_TASK,
+        Group.OUTPUT, footer=EVERYWHERE, places=_TASK,
     ),
     Action(
         "compare", ("d",), "d", "Compare", "Compare a group with the largest",
@@ -137,16 +152,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("back", ("escape",), "esc", "Back", "Back, or clear filter and marks", Group.SCREENS),
     Action(
         "palette", ("colon", "ctrl+p"), ": ctrl+p", "Commands", "Find a command, host or task",
-        Group.SCREENS, of_app=True, footer=True,
+        Group.SCREENS, of_app=True, footer=EVERYWHERE,
     ),
     Action("theme", ("t",), "t", "Theme", "Dark or light", Group.SCREENS, of_app=True),
     Action(
         "help", ("question_mark",), "?", "Help", "This help",
-        Group.SCREENS, of_app=True, footer=True,
+        Group.SCREENS, of_app=True, footer=EVERYWHERE,
     ),
     Action(
         "quit", ("q", "ctrl+q"), "q", "Quit", "Quit",
-        Group.SCREENS, of_app=True, destructive=True, footer=True,
+        Group.SCREENS, of_app=True, destructive=True, footer=EVERYWHERE,
     ),
 )  # fmt: skip
 
@@ -156,22 +171,17 @@ def actions_of(place: Place) -> tuple[Action, ...]:
     return tuple(action for action in ACTIONS if place in action.places)
 
 
-def bindings(actions: Iterable[Action]) -> list[BindingType]:
-    """Textual's bindings for these actions, as a screen declares them."""
+def place_bindings(place: Place) -> list[BindingType]:
+    """All bindings of a screen, as Textual wants them declared."""
     return [
         Binding(
             ",".join(action.keys),
             f"app.{action.id}" if action.of_app else action.id,
             action.label,
-            show=action.footer,
+            show=place in action.footer,
             key_display=action.shown.split()[0],
             id=action.id,
             priority=action.id == "next_pane",  # keys typed behind it go to the next pane already
         )
-        for action in actions
+        for action in actions_of(place)
     ]
-
-
-def place_bindings(place: Place) -> list[BindingType]:
-    """All bindings of a screen."""
-    return bindings(actions_of(place))

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.status import Admission
 from tui_manager.ui.actions import Place
 from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.form_fields import marked_target
@@ -20,10 +21,13 @@ from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts, FactsChanged, Problem
 from tui_manager.ui.opening import OpenHost, OpenHostOutput, OpenTask
 from tui_manager.ui.palette import ManagerProvider
+from tui_manager.ui.render.join_line import join_line
 from tui_manager.ui.screens.confirm import ConfirmScreen
 from tui_manager.ui.screens.dashboard import DashboardScreen
 from tui_manager.ui.screens.help import HelpScreen
 from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.join_line import JoinLineScreen
+from tui_manager.ui.screens.join_token import JoinTokenScreen
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.manager import ManagerScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
@@ -200,10 +204,31 @@ class DashboardApp(App[None], inherit_bindings=False):
         """The form, with the marked hosts as its target."""
         screen = self.screen
         hosts = screen.marked_hosts() if isinstance(screen, MainScreen) else []
-        form = NewTaskScreen(self.link, marked_target(host.name for host in hosts))
+        names = (host.name for host in hosts if host.admission is Admission.ADMITTED)
+        form = NewTaskScreen(self.link, marked_target(names))
         task_id = await self.push_screen_wait(form)
         if task_id is not None and isinstance(screen, MainScreen):
             screen.task_created(task_id)
+
+    @work(group="form", exclusive=True)
+    async def action_join_token(self) -> None:
+        """The form, and then, once, the line to paste on a host."""
+        if self.link.status is not None and self.link.status.security == "insecure":
+            self.notify("There is no TLS (--insecure): hosts join without a token.", markup=False)
+            return
+        made = await self.push_screen_wait(JoinTokenScreen(self.link))
+        if made is not None:
+            spec, token = made
+            dial = self.link.dial_address
+            ends = token.expires_at.astimezone(self.link.now().tzinfo)
+            line = join_line(dial, token.text)
+            self.push_screen(JoinLineScreen(line, dial, spec, ends, self.copy_secret))
+
+    def copy_secret(self, text: str) -> None:
+        """Gives a text to the terminal's clipboard, and keeps no copy for fields to paste."""
+        kept = self._clipboard
+        self.copy_to_clipboard(text)
+        self._clipboard = kept
 
     def action_palette(self) -> None:
         """Commands, hosts and tasks by name."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.operator.api import Operator
+from tui_manager.ui.dial_address import dial_address, own_address
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Link:
         joined: the manager runs in another process.
         status: None before the manager has answered.
         trouble: why the manager cannot be reached; empty when it can.
+        own_address: of this machine, for hosts to dial.
     """
 
     now: Callable[[], datetime]
@@ -25,6 +27,7 @@ class Link:
     connected: Operator | None = None
     status: ManagerStatus | None = None
     trouble: str = ""
+    own_address: Callable[[], str] = own_address
 
     @property
     def operator(self) -> Operator:
@@ -32,3 +35,8 @@ class Link:
         if self.connected is None:
             raise UnreachableError("The manager is still starting.")
         return self.connected
+
+    @property
+    def dial_address(self) -> str:
+        """Where a host dials in, `host:port`; empty before the manager has answered."""
+        return dial_address(self.status.address, self.own_address) if self.status else ""

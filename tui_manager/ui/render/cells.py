@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 
 class Role(StrEnum):
@@ -51,6 +51,19 @@ def shorten(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def wrap(text: str, width: int) -> tuple[str, ...]:
+    """`text` in lines of at most `width` cells, broken at spaces where there are some."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        for piece in chop_cells(word, max(width, 2)) or [""]:
+            joined = f"{line} {piece}" if line else piece
+            if line and cell_len(joined) > width:
+                lines.append(line)
+                joined = piece
+            line = joined
+    return (*lines, line)
 
 
 def fit(line: Spans, width: int, *, right: bool = False) -> Spans:

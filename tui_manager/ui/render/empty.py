@@ -18,19 +18,26 @@ NOT_STARTED: tuple[Spans, ...] = (
 )
 
 
-def no_hosts(status: ManagerStatus | None, width: int) -> tuple[Spans, ...]:
-    """How the first host joins: the line to paste there."""
+def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans, ...]:
+    """How the first host joins: the line to paste there, with the address to `dial`."""
     if status is None:
         return ()
     lines: list[Spans] = [(Span("No host has joined yet.", Role.STRONG),), ()]
-    admission = "--insecure"
-    if status.security != "insecure":
-        lines.append((Span("A token comes from: tui-manager token create", Role.MUTED),))
-        admission = "--join-token TOKEN"
-    lines.append((Span("Paste this on a host:", Role.MUTED),))
-    parts = [f"tui-manager-agent run --manager {status.address}", f"{admission} --name NAME"]
-    line = " ".join(parts)
+    manager = f"tui-manager-agent run --manager {dial}"
+    if status.security == "insecure":
+        lines.append((Span("Paste this on a host:", Role.MUTED),))
+        return (*lines, *_to_paste(manager, "--insecure --name NAME", width, Role.GOOD))
+    lines += [
+        (Span("j", Role.STRONG), Span(" makes a join token: the line to paste on a host.")),
+        (Span("So does: tui-manager token create", Role.MUTED),),
+        (),
+    ]
+    return (*lines, *_to_paste(manager, "--join-token TOKEN", width, Role.MUTED))
+
+
+def _to_paste(begin: str, end: str, width: int, role: Role) -> tuple[Spans, ...]:
+    """Broken where a shell lets it be, so that a narrow pane shows all of it."""
+    line = f"{begin} {end}"
     if cell_len(line) <= width:
-        return (*lines, (Span(line, Role.GOOD),))
-    # Broken where a shell lets it be, so that a narrow pane shows all of it.
-    return (*lines, (Span(f"{parts[0]} \\", Role.GOOD),), (Span(f"  {parts[1]}", Role.GOOD),))
+        return ((Span(line, role),),)
+    return ((Span(f"{begin} \\", role),), (Span(f"  {end}", role),))

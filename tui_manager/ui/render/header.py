@@ -5,6 +5,7 @@ from datetime import datetime
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.ui.render.cells import Role, Span, Spans, spread, width_of
 from tui_manager.ui.render.figures import precise
+from tui_manager.ui.render.states import WAITING
 
 _SLOW_COMMIT = 0.25  # seconds
 _SLOW_LOOP = 0.25  # seconds
@@ -26,7 +27,7 @@ def header_line(status: ManagerStatus | None, trouble: str, now: datetime, width
     online = status.hosts_online == status.hosts_total
     parts: list[tuple[int, Spans]] = [
         (5, (name,)),
-        (2, (Span(status.address),)),
+        (3, (Span(status.address),)),
         (0, (_security(status.security),)),
         (
             0,
@@ -37,7 +38,8 @@ def header_line(status: ManagerStatus | None, trouble: str, now: datetime, width
                 ),
             ),
         ),
-        (1, (_running(status.tasks_running),)),
+        (1, _pending(status.hosts_pending)),
+        (2, (_running(status.tasks_running),)),
         (0, _attention(status)),
         (4, (_health(status),)),
     ]
@@ -58,7 +60,13 @@ def _fit_parts(parts: list[tuple[int, Spans]], clock: Span, width: int) -> Spans
 
 
 def _security(security: str) -> Span:
-    return Span(security, Role.CAUTION if security == "insecure" else Role.GOOD)
+    if security == "insecure":
+        return Span("INSECURE", Role.FAULT)
+    return Span(security, Role.GOOD)
+
+
+def _pending(number: int) -> Spans:
+    return (Span(f"{WAITING.text} {number:,} pending", WAITING.role),) if number else ()
 
 
 def _running(number: int) -> Span:

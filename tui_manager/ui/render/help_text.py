@@ -14,7 +14,7 @@ _KEY = 9  # cells
 def help_lines(width: int) -> tuple[Spans, ...]:
     """In two columns where there is room for them."""
     left = [*_group(Group.TASKS), (), *_group(Group.LISTS), (), *_legend()]
-    right = [*_group(Group.OUTPUT), (), *_group(Group.SCREENS)]
+    right = [*_group(Group.HOSTS), (), *_group(Group.OUTPUT), (), *_group(Group.SCREENS)]
     need = 1 + max(sum(cell_len(span.text) for span in line) for line in left)
     if width < need + max(sum(cell_len(span.text) for span in line) for line in right):
         return (*left[: -len(_legend())], *right, (), *_legend())

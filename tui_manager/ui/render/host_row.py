@@ -7,7 +7,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.render.bars import sparkline
-from tui_manager.ui.render.cells import BLANK, Column, Role, Span, Spans, spans
+from tui_manager.ui.render.cells import BLANK, Column, Role, Span, Spans, spans, wrap
 from tui_manager.ui.render.figures import age, precise, since, size
 from tui_manager.ui.render.states import host_glyph, host_state
 
@@ -43,10 +43,17 @@ def host_cell(host: Host, key: str, width: int, now: datetime) -> Spans:
     return _CELLS[key](host, width, now)
 
 
-def _labels(host: Host, width: int, now: datetime) -> Spans:
-    if host.admission is not Admission.ADMITTED:
-        return spans(host_state(host), Role.CAUTION)
-    return spans(labels_text(host), Role.MUTED)
+def _rest(host: Host, width: int, now: datetime) -> Spans:
+    """What a host that is not admitted says instead of its figures."""
+    words = f": {safe_line(host.fingerprint)}" if host.fingerprint else ""
+    if host.admission is not Admission.PENDING:
+        return spans(f"{host.admission}{words}", Role.MUTED)
+    odd = (
+        Span(f"  ▲ {safe_line(host.note)}", Role.FAULT)
+        if host.note
+        else Span("  a approves, x rejects", Role.MUTED)
+    )
+    return (Span(f"pending{words}", Role.CAUTION), odd)
 
 
 def _name(host: Host, width: int, now: datetime) -> Spans:
@@ -85,7 +92,8 @@ _Cell = Callable[[Host, int, datetime], Spans]
 _CELLS: Mapping[str, _Cell] = {
     "state": lambda host, width, now: (host_glyph(host),),
     "name": _name,
-    "labels": _labels,
+    "labels": lambda host, width, now: spans(labels_text(host), Role.MUTED),
+    "rest": _rest,
     "cpu": _cpu,
     "spark": _spark,
     "memory": _memory,
@@ -103,17 +111,18 @@ def _percent(value: float) -> Spans:
     return spans(f"{value:.0f}%", Role.CAUTION if value >= HOT else Role.PLAIN)
 
 
-def host_facts(host: Host, now: datetime) -> tuple[Spans, ...]:
-    """What is known of a host, a line each."""
+def host_facts(host: Host, now: datetime, width: int) -> tuple[Spans, ...]:
+    """What is known of a host, a line each; what is odd about it in as many as it takes."""
     state = f"{host_state(host)} for {since(host.since, now)}" if host.since else host_state(host)
+    note = wrap(f"▲ {safe_line(host.note)}", width) if host.note else ()
+    words = safe_line(host.fingerprint) or "no certificate"
     lines: list[Spans] = [
         (host_glyph(host), Span(f" {safe_line(host.name)}", Role.STRONG), Span(f"  {state}")),
+        *((Span(line, Role.FAULT),) for line in note),
+        _fact("identity", f"{words}, {safe_line(host.host_id)}"),
         _fact("labels", labels_text(host) or "none"),
         _fact("address", safe_line(host.address)),
-        _fact(
-            "system",
-            safe_line(f"{host.os} {host.arch}, agent {host.agent_version}, {host.host_id}"),
-        ),
+        _fact("system", safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")),
     ]
     if (vitals := host.vitals) is not None:
         lines.append(

@@ -24,6 +24,14 @@ def header_spans(shares: Shares, window: Window) -> Spans:
     return tuple(line)
 
 
+def rest_after(shares: Shares, key: str) -> Shares:
+    """The columns up to this one, and one named "rest" in place of all behind it."""
+    last = next(number for number, (column, _) in enumerate(shares) if column.key == key)
+    behind = [width for _, width in shares[last + 1 :]]
+    rest = sum(behind) + GAP * (len(behind) - 1)
+    return (*shares[: last + 1], (Column("rest", "", rest), rest)) if behind else shares
+
+
 def row_spans(
     shares: Shares, cell: Callable[[str, int], Spans], *, current: bool, marked: bool
 ) -> Spans:

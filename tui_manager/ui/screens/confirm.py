@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
@@ -44,6 +44,8 @@ class ConfirmScreen(ModalScreen[bool]):
         Binding("y", "answer(True)", "Yes"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
+        Binding("pageup", "read(-1)", show=False),
+        Binding("pagedown", "read(1)", show=False),
     ]
 
     def __init__(self, question: Question) -> None:
@@ -55,8 +57,9 @@ class ConfirmScreen(ModalScreen[bool]):
         question = self.question
         with Vertical(id="dialog", classes="dialog") as dialog:
             dialog.border_title = question.title.replace("[", r"\[")
-            for line in question.lines:
-                yield Label(line, markup=False)
+            with VerticalScroll(id="said", can_focus=False):
+                for line in question.lines:
+                    yield Label(line, markup=False)
             if question.typed:
                 yield Label(f"Type {question.typed}, the number of hosts, to go on:", classes="ask")
                 yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")
@@ -91,6 +94,11 @@ class ConfirmScreen(ModalScreen[bool]):
     @on(Button.Pressed, "#no")
     def _no(self) -> None:
         self.dismiss(False)
+
+    def action_read(self, direction: int) -> None:
+        """Goes through what does not fit."""
+        said = self.query_one("#said", VerticalScroll)
+        said.scroll_relative(y=direction * said.size.height, animate=False)
 
     def action_answer(self, answer: bool) -> None:
         """Ends the question, a yes only when what was asked for is typed."""

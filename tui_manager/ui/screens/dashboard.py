@@ -21,6 +21,7 @@ from tui_manager.ui.widgets.host_strip import HostStrip
 from tui_manager.ui.widgets.host_table import HostTable
 from tui_manager.ui.widgets.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.widgets.pane_tabs import PaneTabs
+from tui_manager.ui.widgets.row_list import RowList
 from tui_manager.ui.widgets.row_table import RowTable
 from tui_manager.ui.widgets.task_table import TaskTable
 
@@ -72,7 +73,8 @@ class DashboardScreen(OutputKeys, MainScreen):
             self.output.poll()
         status = self.link.status
         empty = status is not None and not status.hosts_total
-        self.output.teach(no_hosts(status, self.output.size.width - 2) if empty else ())
+        width = self.output.size.width - 2
+        self.output.teach(no_hosts(status, self.link.dial_address, width) if empty else ())
 
     # Panes.
 
@@ -148,6 +150,19 @@ class DashboardScreen(OutputKeys, MainScreen):
 
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked
+
+    def chosen_hosts(self) -> list[Host]:
+        """The selected one only when the hosts have the focus, as it may be out of sight."""
+        if self.hosts.marked:
+            return self.hosts.marked
+        if self.focused is not self.hosts:
+            self.show_pane(self.hosts)
+            return []
+        return [self.hosts.selected] if self.hosts.selected else []
+
+    @property
+    def host_rows(self) -> RowList[Host]:
+        return self.hosts
 
     @on(RowTable.Opened)
     def action_open(self) -> None:

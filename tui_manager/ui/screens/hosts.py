@@ -13,6 +13,7 @@ from tui_manager.ui.render.host_row import host_facts
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.widgets.fact_lines import FactLines
 from tui_manager.ui.widgets.host_table import WideHostTable
+from tui_manager.ui.widgets.row_list import RowList
 from tui_manager.ui.widgets.row_table import RowTable
 
 
@@ -47,11 +48,20 @@ class HostsScreen(MainScreen):
 
     @on(RowTable.Selected)
     def _describe(self) -> None:
-        host = self.hosts.selected
-        self.query_one(FactLines).set_lines(host_facts(host, self.link.now()) if host else ())
+        host, facts = self.hosts.selected, self.query_one(FactLines)
+        width = facts.size.width or self.size.width
+        facts.set_lines(host_facts(host, self.link.now(), width) if host else ())
 
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked
+
+    def chosen_hosts(self) -> list[Host]:
+        selected = self.hosts.selected
+        return self.hosts.marked or ([selected] if selected else [])
+
+    @property
+    def host_rows(self) -> RowList[Host]:
+        return self.hosts
 
     def go_to(self, host_id: str) -> None:
         """Selects a host, wherever it stands."""

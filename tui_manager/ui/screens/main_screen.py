@@ -17,9 +17,11 @@ from tui_manager.domain.task import Task
 from tui_manager.ui.actions import Place
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts
+from tui_manager.ui.screens.host_moves import approve_hosts, turn_away_hosts
 from tui_manager.ui.screens.task_moves import cancel_tasks, start_tasks
 from tui_manager.ui.widgets.filter_bar import FilterBar
 from tui_manager.ui.widgets.header_line import HeaderLine
+from tui_manager.ui.widgets.row_list import RowList
 from tui_manager.ui.widgets.row_table import RowTable
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
@@ -138,6 +140,15 @@ class MainScreen(Screen[None]):
         """The hosts that a new task is for."""
         return []
 
+    def chosen_hosts(self) -> list[Host]:
+        """The hosts that `a` and `x` act on."""
+        return []
+
+    @property
+    def host_rows(self) -> RowList[Host]:
+        """The list that they are chosen from, on a screen that has one."""
+        raise NotImplementedError
+
     @work(group="moves")
     async def action_start_task(self) -> None:
         """Starts the chosen tasks."""
@@ -147,3 +158,13 @@ class MainScreen(Screen[None]):
     async def action_cancel_task(self) -> None:
         """Cancels the chosen tasks, after asking."""
         await cancel_tasks(self, self.link, self.chosen_tasks())
+
+    @work(group="moves")
+    async def action_approve(self) -> None:
+        """Admits the chosen hosts, after asking."""
+        await approve_hosts(self, self.link, self.chosen_hosts(), self.host_rows)
+
+    @work(group="moves")
+    async def action_reject(self) -> None:
+        """Rejects or revokes the chosen hosts, after asking."""
+        await turn_away_hosts(self, self.link, self.chosen_hosts(), self.host_rows)

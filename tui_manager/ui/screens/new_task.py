@@ -51,7 +51,7 @@ class NewTaskScreen(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         """Five fields, with lines for what is wrong or what they want, and the buttons."""
-        with VerticalScroll(id="form", classes="dialog", can_focus=False) as form:
+        with VerticalScroll(id="form", classes="dialog form", can_focus=False) as form:
             form.border_title = "New task"
             with Horizontal(classes="field"):
                 yield Label("Target", classes="name")

@@ -7,11 +7,13 @@ from textual import work
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
+from tui_manager.domain.status import Admission
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.ui.messages import Problem
 from tui_manager.ui.render.cells import Column, Spans
 from tui_manager.ui.render.empty import no_hosts
 from tui_manager.ui.render.host_row import COLUMNS, WIDE_COLUMNS, host_cell
+from tui_manager.ui.render.table import Shares, rest_after
 from tui_manager.ui.widgets.row_table import RowTable
 
 
@@ -26,6 +28,11 @@ class HostTable(RowTable[Host]):
 
     def cell(self, row: Host, key: str, width: int) -> Spans:
         return host_cell(row, key, width, self.link.now())
+
+    def shares_of(self, row: Host) -> Shares:
+        """Who is not admitted shows its identity in place of figures."""
+        shares = super().shares_of(row)
+        return shares if row.admission is Admission.ADMITTED else rest_after(shares, "name")
 
     async def fetch(self, window: Window) -> Page[Host]:
         return await self.link.operator.list_hosts(window)
@@ -53,7 +60,7 @@ class HostTable(RowTable[Host]):
             self.post_message(Problem(error))
 
     def empty_lines(self) -> Sequence[Spans]:
-        return no_hosts(self.link.status, self.size.width - 2)
+        return no_hosts(self.link.status, self.link.dial_address, self.size.width - 2)
 
 
 class WideHostTable(HostTable):

@@ -131,7 +131,8 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self.refresh()
 
     def jump(self, key: str, number: int) -> None:
-        """Selects the row with this key, which stands at `number`."""
+        """Selects the row with this key, which stands at `number`; without a key the one that
+        stands there when the list is read next."""
         self.list.select(key, number)
         self._show_cursor()
         self.reload()

@@ -1,0 +1,108 @@
+"""Approving, rejecting and revoking hosts from a screen: asks before, says what was done."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.screen import Screen
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.host import Host
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Admission
+from tui_manager.ui.link import Link
+from tui_manager.ui.render.cells import shorten
+from tui_manager.ui.render.figures import count_of
+from tui_manager.ui.screens.confirm import ConfirmScreen, Question
+from tui_manager.ui.screens.host_questions import approve_question, turn_away_question
+from tui_manager.ui.widgets.row_list import RowList
+
+_NAMES_WIDTH = 60  # cells
+
+
+async def approve_hosts(
+    screen: Screen[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+) -> None:
+    """Asks, then admits those that are pending."""
+    pending = [host for host in hosts if host.admission is Admission.PENDING]
+    if not hosts:
+        _say(screen, "Select or mark a pending host (◌) to approve.")
+    elif len(pending) < len(hosts):
+        unfit = [host for host in hosts if host not in pending]
+        _say(screen, f"{_standing(unfit)}: only a pending host can be approved.")
+    if not pending or not await _asked(screen, approve_question(pending)):
+        return
+    number = rows.list.cursor
+    try:
+        names = await link.operator.approve_hosts(_ids(pending))
+    except ManagerError as error:
+        _complain(screen, error)
+    else:
+        screen.notify(f"Approved {_named(names)}.", markup=False)
+        _go_on(rows, number)
+
+
+async def turn_away_hosts(
+    screen: Screen[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+) -> None:
+    """Asks, then rejects those that are pending and revokes those that are admitted."""
+    pending = [host for host in hosts if host.admission is Admission.PENDING]
+    admitted = [host for host in hosts if host.admission is Admission.ADMITTED]
+    if not hosts:
+        _say(screen, "Select or mark a host to reject or revoke.")
+    elif len(pending) + len(admitted) < len(hosts):
+        unfit = [host for host in hosts if host not in pending and host not in admitted]
+        _say(screen, f"{_standing(unfit)} already.")
+    if not (pending or admitted) or not await _asked(screen, turn_away_question(pending, admitted)):
+        return
+    number = rows.list.cursor
+    done = []
+    try:
+        if admitted:
+            done.append(f"Revoked {_named(await link.operator.revoke_hosts(_ids(admitted)))}.")
+        if pending:
+            done.append(f"Rejected {_named(await link.operator.reject_hosts(_ids(pending)))}.")
+        _go_on(rows, number)
+    except ManagerError as error:
+        _complain(screen, error)
+    if done:
+        screen.notify(" ".join(done), markup=False)
+
+
+async def _asked(screen: Screen[Any], question: Question) -> bool:
+    return await screen.app.push_screen_wait(ConfirmScreen(question))
+
+
+def _go_on(rows: RowList[Host], number: int) -> None:
+    """The selected host moves away: what comes to stand in its place is selected; marked ones leave
+    the selected one alone."""
+    if rows.marked:
+        rows.clear_marks()
+    else:
+        rows.jump("", number)
+
+
+def _ids(hosts: Sequence[Host]) -> list[str]:
+    """Names may stand for several hosts; these do not."""
+    return [host.host_id for host in hosts]
+
+
+def _named(names: Sequence[str]) -> str:
+    folded = shorten(safe_line(fold_names(names)), _NAMES_WIDTH)
+    return folded if len(names) == 1 else f"{count_of(len(names), 'host')}: {folded}"
+
+
+def _standing(hosts: Sequence[Host]) -> str:
+    """`web01 is admitted`, `3 of the marked hosts are admitted or revoked`."""
+    states = sorted({host.admission for host in hosts})
+    if len(hosts) == 1:
+        return f"{shorten(safe_line(hosts[0].name), _NAMES_WIDTH)} is {states[0]}"
+    return f"{len(hosts):,} of the marked hosts are {' or '.join(states)}"
+
+
+def _say(screen: Screen[Any], text: str) -> None:
+    screen.notify(text, severity="warning", markup=False)
+
+
+def _complain(screen: Screen[Any], error: ManagerError) -> None:
+    screen.notify(safe_line(str(error)), severity="error", markup=False)

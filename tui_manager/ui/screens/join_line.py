@@ -1,0 +1,96 @@
+"""The line to paste on a host, shown once. When it is closed, nothing here remembers it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.screen import ModalScreen
+from textual.widgets import Button, Label, Static
+
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.token import TokenSpec
+from tui_manager.ui.dial_address import is_local
+from tui_manager.ui.render.figures import count_of
+from tui_manager.ui.render.join_line import broken
+
+
+class JoinLineScreen(ModalScreen[None]):
+    """As wide as the terminal, and with nothing beside the line: it can be copied by mouse too.
+
+    Args:
+        line: the whole command.
+        dial: the address in it.
+        spec: what the token allows.
+        expires_at: when it ends, in the operator's own time.
+        copy: gives a text to the terminal's clipboard.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "copy", "Copy"),
+        Binding("escape", "close", "Close"),
+    ]
+
+    def __init__(
+        self,
+        line: str,
+        dial: str,
+        spec: TokenSpec,
+        expires_at: datetime,
+        copy: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self._line = line
+        self._dial = dial
+        self._spec = spec
+        self._expires_at = expires_at
+        self._copy = copy
+
+    def compose(self) -> ComposeResult:
+        """What it is, the line, what it is good for, the buttons."""
+        with Vertical(id="join-line", classes="dialog"):
+            yield Label("Paste this on a host:", id="what")
+            yield Static(id="line", markup=False)
+            for sentence in self._sentences():
+                yield Label(sentence, markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Close  esc", id="close", compact=True)
+                yield Button("Copy  c", id="copy", compact=True, variant="primary")
+
+    def _sentences(self) -> tuple[str, ...]:
+        spec = self._spec
+        lasts = f"{format_duration(spec.ttl)}, until {self._expires_at:%H:%M:%S on %d %B}"
+        labels = " ".join(f"{key}={value}" for key, value in spec.labels.items())
+        admits = "is approved at once" if spec.auto_approve else "waits for your approval (a)"
+        here = f"Only this machine can dial {self._dial}: --listen opens the manager to others."
+        return (
+            f"It lets {count_of(spec.uses, 'host')} join within {lasts}. Who joins {admits}.",
+            *((f"Labels: {labels}",) if labels else ()),
+            *((here,) if is_local(self._dial) else ()),
+            "It is shown this once.",
+        )
+
+    def on_mount(self) -> None:
+        """Enter copies."""
+        self.query_one("#copy").focus()
+
+    def on_resize(self, event: Resize) -> None:
+        """The line is broken where the terminal ends."""
+        self.query_one("#line", Static).update("\n".join(broken(self._line, event.size.width)))
+
+    @on(Button.Pressed, "#copy")
+    def action_copy(self) -> None:
+        """Asks the terminal to put the line into its clipboard."""
+        self._copy(self._line)
+        self.notify("Copied, if this terminal lets a program do that.", markup=False)
+
+    @on(Button.Pressed, "#close")
+    def action_close(self) -> None:
+        """Forgets the line."""
+        self._line = ""
+        self.query_one("#line", Static).update("")
+        self.dismiss()
