@@ -60,9 +60,9 @@ class Action:
 
 _START = frozenset({Place.DASHBOARD, Place.TASKS, Place.TASK})
 _HOSTS = frozenset({Place.DASHBOARD, Place.HOSTS})
-_OPENS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
+_OPENS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS, Place.MANAGER})
 _MARKS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
-_LISTS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS, Place.TASK})
+_PANES = frozenset({Place.DASHBOARD, Place.MANAGER, Place.TASK})
 _OUTPUT = frozenset({Place.DASHBOARD, Place.TASK})
 _TASK = frozenset({Place.TASK})
 _ALL_HOSTS = frozenset({Place.HOSTS})
@@ -102,15 +102,15 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
-        Group.LISTS, footer=EVERYWHERE, places=_LISTS,
+        Group.LISTS, footer=EVERYWHERE,
     ),
     Action(
         "faults_only", ("ctrl+z",), "ctrl+z", "Faults only", "Show only what is wrong, or all",
-        Group.LISTS, places=_LISTS,
+        Group.LISTS,
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",
-        Group.LISTS, places=_OUTPUT,
+        Group.LISTS, places=_PANES,
     ),
     Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of the selected one",
@@ -146,7 +146,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("show_tasks", ("3",), "3", "Tasks", "All tasks", Group.SCREENS, of_app=True),
     Action(
-        "show_manager", ("4",), "4", "Manager", "Attention, and the manager's figures",
+        "show_manager", ("4",), "4", "Manager", "Attention, figures, and the audit",
         Group.SCREENS, of_app=True,
     ),
     Action("back", ("escape",), "esc", "Back", "Back, or clear filter and marks", Group.SCREENS),

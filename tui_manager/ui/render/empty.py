@@ -17,6 +17,8 @@ NOT_STARTED: tuple[Spans, ...] = (
     (Span("s", Role.STRONG), Span(" starts it; the target is resolved then.")),
 )
 
+NO_AUDIT: tuple[Spans, ...] = ((Span("Nothing has been done yet.", Role.MUTED),),)
+
 
 def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans, ...]:
     """How the first host joins: the line to paste there, with the address to `dial`."""

@@ -1,19 +1,28 @@
-"""What needs an operator, and how the manager itself is."""
+"""What needs an operator, how the manager itself is, and who did what."""
 
 from collections.abc import Iterable
 
-from textual.containers import VerticalScroll
+from rich.text import Text
+from textual import on
+from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.render.audit_row import audit_detail
+from tui_manager.ui.render.cells import shorten
 from tui_manager.ui.render.manager import attention_lines, figure_lines
 from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.widgets.audit_table import AuditTable
 from tui_manager.ui.widgets.fact_lines import FactLines
+from tui_manager.ui.widgets.row_table import RowTable
+
+_CORNERS = 6  # cells of a frame's line that its subtitle leaves free
 
 
 class ManagerScreen(MainScreen):
-    """Sentences first, figures below."""
+    """Sentences first, then figures, then the audit."""
 
     PLACE = Place.MANAGER
     BINDINGS = place_bindings(Place.MANAGER)
@@ -23,16 +32,67 @@ class ManagerScreen(MainScreen):
         attention.border_title = "Attention"
         figures = VerticalScroll(FactLines(id="figure-lines"), id="figures")
         figures.border_title = "Manager"
-        yield attention
-        yield figures
+        yield Container(attention, figures, id="state")
+        yield AuditTable(self.link, id="audit")
+
+    @property
+    def audit(self) -> AuditTable:
+        """The audit."""
+        return self.query_one("#audit", AuditTable)
+
+    def on_mount(self) -> None:
+        """The audit has the focus."""
+        super().on_mount()
+        self.audit.focus()
 
     def take(self, changes: Changes) -> None:
-        status = self.link.status
-        if status is not None:
-            now = self.link.now()
-            self.query_one("#attention-lines", FactLines).set_lines(attention_lines(status))
-            self.query_one("#figure-lines", FactLines).set_lines(figure_lines(status, now))
+        self._describe()
+        # The figures come once a second, and with them whatever was recorded since; hosts change
+        # too often to read the audit each time.
+        if changes.manager or changes.tasks or changes.all_tasks:
+            self.audit.reload()
 
     def tick(self) -> None:
         super().tick()
-        self.take(Changes(manager=True))
+        self._describe()
+
+    def on_resize(self) -> None:
+        """The lines are made for a width."""
+        self.call_after_refresh(self._describe)
+
+    def _describe(self) -> None:
+        status = self.link.status
+        if status is not None:
+            now = self.link.now()
+            attention = self.query_one("#attention-lines", FactLines)
+            attention.set_lines(attention_lines(status, self._width_of(attention)))
+            figures = self.query_one("#figure-lines", FactLines)
+            figures.set_lines(figure_lines(status, now, self._width_of(figures)))
+
+    def _width_of(self, lines: FactLines) -> int:
+        return lines.size.width or self.size.width
+
+    @on(RowTable.Selected)
+    def _tell_selected(self) -> None:
+        """What the selected entry says where its columns have no room for it."""
+        entry, room = self.audit.selected, max(0, self.audit.size.width - _CORNERS)
+        self.audit.border_subtitle = Text(shorten(audit_detail(entry), room) if entry else "")
+
+    def action_next_pane(self) -> None:
+        """Attention, figures, audit, and round again."""
+        panes = [self.query_one("#attention"), self.query_one("#figures"), self.audit]
+        at = panes.index(self.focused) if self.focused in panes else -1
+        self.set_focus(panes[(at + 1) % len(panes)])
+
+    @on(RowTable.Opened)
+    def action_open(self) -> None:
+        """Goes to the task or the host that was acted on."""
+        entry = self.audit.selected
+        if entry is None:
+            return
+        if entry.task_id:
+            self.post_message(OpenTask(entry.task_id))
+        elif entry.host_id:
+            self.post_message(OpenHost(entry.host_id))
+        else:
+            self.notify("It was done to no task or host.", markup=False)

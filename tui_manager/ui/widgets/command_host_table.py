@@ -15,6 +15,7 @@ class CommandHostTable(RowTable[CommandHost]):
     """One row for each command on each host."""
 
     TITLE = "Hosts"
+    NOUN = "hosts"
 
     def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)

@@ -35,13 +35,14 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         """The slash, and the field."""
         yield Label(" / ", markup=False)
-        yield Input(placeholder="name, label or status; enter keeps, esc clears", compact=True)
+        yield Input(compact=True)
 
     def open(self, table: "RowTable[Any]") -> None:
         """Starts typing a filter for a table."""
         self.table = table
         self.display = True
         field = self.query_one(Input)
+        field.placeholder = f"{table.FILTERS}; enter keeps, esc clears"
         field.value = table.window.text
         field.focus()
 

@@ -21,6 +21,7 @@ class HostTable(RowTable[Host]):
     """All hosts by name."""
 
     TITLE = "Hosts"
+    NOUN = "hosts"
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     def key_of(self, row: Host) -> str:

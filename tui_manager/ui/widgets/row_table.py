@@ -26,6 +26,8 @@ class RowTable(RowList[Row]):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor", "row--header"}
     TITLE: ClassVar[str]
+    NOUN: ClassVar[str]  # what its rows are
+    FILTERS: ClassVar[str] = "name, label or status"  # what a filter is looked for in
     COLUMNS: ClassVar[Sequence[Column]] = ()
 
     # What a subclass says.
@@ -99,7 +101,7 @@ class RowTable(RowList[Row]):
             return (Span("  …", Role.MUTED),) if y == 1 else ()
         filtered = (self.window.text or self.window.faults_only) and self.list.total
         lines = (
-            filtered_away(self.TITLE.lower(), self.list.total, self.window)
+            filtered_away(self.NOUN, self.list.total, self.window)
             if filtered
             else self.empty_lines()
         )

@@ -15,6 +15,7 @@ class TaskTable(RowTable[Task]):
     """All tasks."""
 
     TITLE = "Tasks"
+    NOUN = "tasks"
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     def key_of(self, row: Task) -> str:

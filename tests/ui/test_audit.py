@@ -1,0 +1,224 @@
+"""Who did what: on the screen of the manager, in words."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from tests.support.fake_operator import START, FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.ui.render.audit_row import COLUMNS, audit_cell, audit_detail, audit_words
+from tui_manager.ui.render.cells import Role, fit, plain, share, width_of
+from tui_manager.ui.render.manager import attention_lines, figure_lines
+from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.manager import ManagerScreen
+from tui_manager.ui.screens.task import TaskScreen
+
+SIZES = [(80, 24), (160, 48)]
+HOSTILE = "\x1b]0;owned\x07[red]x\u202e\n{task}"
+
+
+def entry(
+    action: str, *, task: int = 0, host: str = "", at: datetime = START, **detail: str
+) -> AuditEntry:
+    return AuditEntry(1, at, "ana@pts/3", action, task, host and "id", host, detail)
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "detail"),
+    [
+        (entry("create_task", task=12, target="@all"), "made task 12 for @all", ""),
+        (
+            entry("start_task", task=12, target="web[01-14]", hosts="14"),
+            "started task 12 on web[01-14]",
+            "hosts 14",
+        ),
+        (entry("cancel_task", task=12, told="3"), "canceled task 12", "told 3"),
+        (
+            entry("create_token", token="3", uses="1", seconds="900", labels=""),
+            "made a join token",
+            "token 3, uses 1, lasts 15m",
+        ),
+        (entry("enroll_host", host="db9"), "db9 asked to join", ""),
+        (entry("admit_host", host="db9"), "admitted db9", ""),
+        (entry("admit_host", name="db9", by="insecure"), "admitted db9", "by insecure"),
+        (entry("reject_host", host="db9"), "rejected db9", ""),
+        (entry("revoke_host", host="db9", lost="3"), "revoked db9", "lost 3"),
+        (
+            entry("refuse_host", host="db9", reason="name_taken", text="It is taken.", count="41"),
+            "refused an agent named db9",
+            "It is taken.  reason name_taken, 41 more times",
+        ),
+        (entry("refuse_host", text="No such token."), "refused an agent", "No such token."),
+        (entry("violation", host="db9", text="A lie."), "db9 broke the protocol", "A lie."),
+        (entry("create_token", seconds="9" * 5000), "made a join token", f"seconds {'9' * 5000}"),
+        (entry("renew_certificate", host="db9"), "renewed the certificate of db9", ""),
+        (
+            entry("rename_host", host="db9", before="db1", after="db9"),
+            "db9 came with another name",
+            "before db1, after db9",
+        ),
+        (entry("move_host", host="db9"), "db9 came from another machine", ""),
+        (entry("paint_host", host="db9"), "paint host db9", ""),
+        (entry("sort_{x}"), "sort (x)", ""),
+        (entry("start_task", task=3), "started task 3 on ?", ""),
+        (entry("admit_host"), "admitted a host", ""),
+    ],
+)
+def test_an_act_reads_as_a_sentence(what: AuditEntry, words: str, detail: str) -> None:
+    assert (audit_words(what), audit_detail(what)) == (words, detail)
+
+
+def test_what_was_wrong_stands_out() -> None:
+    for action in ("refuse_host", "violation"):
+        assert audit_cell(entry(action), "what", 9, START)[0].role is Role.FAULT
+
+
+@pytest.mark.parametrize(
+    ("at", "when"),
+    [
+        (START, "16:03:22"),
+        (START - timedelta(hours=18), "03-01 22:03"),
+        (START - timedelta(days=400), "2025-01-26"),
+    ],
+)
+def test_times_are_the_operators_own(at: datetime, when: str) -> None:
+    here = START.astimezone(timezone(timedelta(hours=2)))
+    assert plain(audit_cell(entry("x", at=at), "when", 11, here)) == when
+
+
+@pytest.mark.parametrize("width", [56, 76, 156])
+def test_every_cell_fits_its_width(width: int) -> None:
+    what = AuditEntry(
+        1, START, HOSTILE, "start_task", 1, "", HOSTILE, {"target": HOSTILE, "a": "b"}
+    )
+    for column, cells in share(COLUMNS, width):
+        assert width_of(fit(audit_cell(what, column.key, cells, START), cells)) == cells
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_audit_stands_below_attention_and_figures(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "4")
+        rows = shown(pilot).splitlines()
+        heads = [
+            next(n for n, row in enumerate(rows) if f"─ {title}" in row)
+            for title in ("Attention", "Manager", "Audit")
+        ]
+        assert heads == sorted(heads)
+        assert re.search("▸ 14:03:22 +ana@pts/3 +made task 6 for env=prod", shown(pilot))
+        assert len(rows) - heads[2] > 6
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_follows_what_is_done(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "4")
+        await fleet.cancel_task(4)
+        await settle(pilot)
+        assert "canceled task 4" in shown(pilot)
+        fleet.record("refuse_host", actor="manager", host=fleet.hosts["db1"], why="wrong name")
+        fleet.publish(Changes(manager=True))
+        await settle(pilot)
+        assert "refused an agent named db1" in shown(pilot)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_is_filtered_as_it_is_typed(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "4", "slash")
+        assert "who, what, host or #12; enter keeps, esc clears" in shown(pilot)
+        await press(pilot, *"#5")
+        assert "2 of 15" in shown(pilot)
+        assert "task 6" not in shown(pilot)
+        await press(pilot, "enter", "escape")
+        assert "made task 6" in shown(pilot)
+        await press(pilot, "slash", *"zz", "enter")
+        assert "None of 15 entries contains “zz”." in shown(pilot)
+        await press(pilot, "escape", "ctrl+z")
+        assert "is faulty" in shown(pilot)
+
+
+async def test_enter_goes_to_what_was_acted_on(fleet: FakeOperator, running: Running) -> None:
+    fleet.record("violation", host=fleet.hosts["db2"], actor="host db2")
+    fleet.record("create_token")
+    async with running(fleet) as pilot:
+        await press(pilot, "4", "enter")
+        assert isinstance(pilot.app.screen, ManagerScreen)
+        assert [n.message for n in pilot.app._notifications] == ["It was done to no task or host."]
+        await press(pilot, "down", "enter")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, HostsScreen)
+        assert screen.hosts.selected is not None
+        assert screen.hosts.selected.name == "db2"
+        await press(pilot, "4", "down", "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, TaskScreen)
+        assert screen.task_id == 6
+
+
+async def test_the_frame_tells_all_of_the_selected_act(running: Running) -> None:
+    fleet = FakeOperator()
+    why = "Its certificate is of another authority, and not of this one."
+    fleet.record("refuse_host", host=fleet.add_host("db1"), text=f"{why}{HOSTILE}")
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "4")
+        assert f"─ {why}[red]x" in shown(pilot)
+
+
+async def test_tab_goes_round_the_panes(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "4")
+        seen = []
+        for _ in range(3):
+            assert pilot.app.screen.focused is not None
+            seen.append(pilot.app.screen.focused.id)
+            await press(pilot, "tab")
+        assert seen == ["audit", "attention", "figures"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_hostile_names_and_details_are_text(running: Running, size: tuple[int, int]) -> None:
+    fleet = FakeOperator()
+    fleet.attention = (f"An agent that says it is {HOSTILE * 20} was refused.",)
+    fleet.record("refuse_host", actor=HOSTILE, host=fleet.add_host(f"evil{HOSTILE}"), why=HOSTILE)
+    fleet.record(HOSTILE, actor=HOSTILE)
+    await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
+    async with running(fleet, size) as pilot:
+        await press(pilot, "4")
+        text = shown(pilot)
+        assert "[red]x<U+202E>" in text
+        assert "owned" not in text
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+
+
+async def test_figures_take_two_columns_where_they_fit() -> None:
+    fleet = FakeOperator()
+    fleet.security = "mTLS"
+    status = await fleet.manager_status()
+    now = START.astimezone(UTC)
+    wide = [plain(line) for line in figure_lines(status, now, 76)]
+    narrow = [plain(line) for line in figure_lines(status, now, 56)]
+    assert len(wide) == 7
+    assert len(narrow) == 13
+    assert "security  mTLS, join at 127.0.0.1:7444     queues" in "\n".join(wide)
+    assert all(value in "\n".join(wide) for value in narrow)
+
+
+async def test_a_long_sentence_takes_several_lines() -> None:
+    fleet = FakeOperator()
+    fleet.attention = ("word " * 30,)
+    lines = [plain(line) for line in attention_lines(await fleet.manager_status(), 40)]
+    assert len(lines) > 3
+    assert lines[0].startswith("▲ word")
+    assert all(len(line) <= 40 for line in lines)
