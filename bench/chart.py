@@ -1,4 +1,4 @@
-"""Lines over time as an SVG: panels under each other, one unit each. No plotting library."""
+"""Lines as an SVG: panels under each other, one unit each. No plotting library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from html import escape
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _GAP = 900, 150, 76, 16, 54, 44
 _COLOURS = ("#2563eb", "#d97706", "#059669")
-_TICKS = ((0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1, "end"))
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#374151}.title{font-size:15px;font-weight:600}"
     ".axis{stroke:#9ca3af;fill:none}.grid{stroke:#e5e7eb}.event{stroke:#ef4444;opacity:.35}"
@@ -15,8 +14,22 @@ _STYLE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """What lies along the bottom of all panels: its length, and what stands where."""
+
+    length: float
+    ticks: Sequence[tuple[float, str]]
+
+
+def minutes(seconds: float) -> Axis:
+    """Time."""
+    parts = [seconds * quarter / 4 for quarter in range(5)]
+    return Axis(seconds, [(part, f"{part / 60:.3g} min") for part in parts])
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A name and its points (seconds, value); None breaks the line."""
+    """A name and its points (along the axis, value); None breaks the line."""
 
     name: str
     points: Sequence[tuple[float, float | None]]
@@ -30,13 +43,8 @@ class Panel:
     lines: Sequence[Line]
 
 
-def draw(title: str, panels: Sequence[Panel], seconds: float, events: Sequence[float]) -> str:
-    """The whole picture.
-
-    Args:
-        seconds: the length of the time axis.
-        events: moments that are marked in all panels.
-    """
+def draw(title: str, panels: Sequence[Panel], axis: Axis, events: Sequence[float] = ()) -> str:
+    """The whole picture; `events` are places on the axis that are marked in all panels."""
     height = _TOP + len(panels) * (_HEIGHT + _GAP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
@@ -45,11 +53,11 @@ def draw(title: str, panels: Sequence[Panel], seconds: float, events: Sequence[f
         f'<text class="title" x="{_LEFT}" y="24">{escape(title)}</text>',
     ]
     for number, panel in enumerate(panels):
-        parts += _panel(panel, _TOP + number * (_HEIGHT + _GAP), seconds, events)
+        parts += _panel(panel, _TOP + number * (_HEIGHT + _GAP), axis, events)
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _panel(panel: Panel, top: float, seconds: float, events: Sequence[float]) -> list[str]:
+def _panel(panel: Panel, top: float, axis: Axis, events: Sequence[float]) -> list[str]:
     values = [value for line in panel.lines for _, value in line.points if value is not None]
     most = _round_up(max(values, default=1.0))
     bottom = top + _HEIGHT
@@ -61,37 +69,39 @@ def _panel(panel: Panel, top: float, seconds: float, events: Sequence[float]) ->
             f'<text x="{_LEFT - 8}" y="{y + 4:g}" text-anchor="end">{share * most:g}</text>'
         )
     parts += [
-        f'<path class="event" d="M{_x(at, seconds):.1f} {top:g}V{bottom:g}"/>' for at in events
+        f'<path class="event" d="M{_x(at, axis.length):.1f} {top:g}V{bottom:g}"/>' for at in events
     ]
-    for share, anchor in _TICKS:
-        minutes = share * seconds / 60
+    for at, text in axis.ticks:
+        anchor = "start" if at <= 0 else "end" if at >= axis.length else "middle"
         parts.append(
-            f'<text x="{_x(share * seconds, seconds):.1f}" y="{bottom + 16:g}" '
-            f'text-anchor="{anchor}">{minutes:.3g} min</text>'
+            f'<text x="{_x(at, axis.length):.1f}" y="{bottom + 16:g}" '
+            f'text-anchor="{anchor}">{escape(text)}</text>'
         )
     for number, line in enumerate(panel.lines):
         colour = _COLOURS[number % len(_COLOURS)]
         x = _WIDTH - _RIGHT - 110 * (len(panel.lines) - number)
-        parts.append(f'<text x="{x}" y="{top - 6:g}" style="fill:{colour}">{line.name}</text>')
-        parts += _line(line, colour, most, bottom, seconds)
+        parts.append(
+            f'<text x="{x}" y="{top - 6:g}" style="fill:{colour}">{escape(line.name)}</text>'
+        )
+        parts += _line(line, colour, most, bottom, axis.length)
     parts.append(f'<path class="axis" d="M{_LEFT} {top:g}V{bottom:g}H{_WIDTH - _RIGHT}"/>')
     return parts
 
 
-def _line(line: Line, colour: str, most: float, bottom: float, seconds: float) -> list[str]:
+def _line(line: Line, colour: str, most: float, bottom: float, length: float) -> list[str]:
     pieces: list[list[str]] = [[]]
     for at, value in line.points:
         if value is None:
             pieces.append([])
         else:
-            pieces[-1].append(f"{_x(at, seconds):.1f},{bottom - value / most * _HEIGHT:.1f}")
+            pieces[-1].append(f"{_x(at, length):.1f},{bottom - value / most * _HEIGHT:.1f}")
     return [
         f'<polyline stroke="{colour}" points="{" ".join(piece)}"/>' for piece in pieces if piece
     ]
 
 
-def _x(at: float, seconds: float) -> float:
-    return _LEFT + at / max(seconds, 1e-9) * (_WIDTH - _LEFT - _RIGHT)
+def _x(at: float, length: float) -> float:
+    return _LEFT + at / max(length, 1e-9) * (_WIDTH - _LEFT - _RIGHT)
 
 
 def _round_up(value: float) -> float:

@@ -65,6 +65,10 @@ class Manager:
             self._process.send_signal(with_signal)
             await self._process.wait()
 
+    async def stop(self) -> None:
+        """Ends it in order."""
+        await self.end(signal.SIGTERM)
+
     async def kill(self) -> None:
         """Ends it at once, without its goodbyes."""
         await self.end(signal.SIGKILL)

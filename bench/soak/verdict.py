@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.chart import Line, Panel, draw
+from bench.chart import Line, Panel, draw, minutes
 from bench.soak.flat import slope
 from bench.soak.samples import Sample
 from bench.weight import MIB, Weight
@@ -85,7 +85,7 @@ def picture(samples: Sequence[Sample], agents: int) -> str:
             [Line("commit", [(one.at, _milliseconds(one.commit_seconds)) for one in samples])],
         ),
     ]
-    return draw(title, panels, seconds, events)
+    return draw(title, panels, minutes(seconds), events)
 
 
 def _both(samples: Sequence[Sample], of: _Of) -> list[Line]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.chart import Line, Panel, draw
+from bench.chart import Line, Panel, draw, minutes
 from bench.soak import verify
 from bench.soak.flat import slope
 from bench.soak.samples import Sample
@@ -64,7 +64,7 @@ def test_the_picture_is_an_svg() -> None:
 
 def test_a_gap_breaks_a_line() -> None:
     line = Line("a", [(0, 1.0), (1, None), (2, 2.0)])
-    assert draw("t", [Panel("p", [line])], 2, []).count("<polyline") == 2
+    assert draw("t", [Panel("p", [line])], minutes(2)).count("<polyline") == 2
 
 
 def test_work_survives_its_text() -> None:
