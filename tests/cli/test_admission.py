@@ -178,7 +178,7 @@ def test_what_may_not_be_is_2_and_changes_nothing(
 
 def test_the_list_says_who_waits_and_what_is_odd(operator: FakeOperator, capsys: Capture) -> None:
     assert main(["hosts"]) == 0
-    header, admitted, odd, waits, remark = capsys.readouterr().out.splitlines()
+    header, odd, waits, admitted, remark = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["NAME", "STATE", "FINGERPRINT"]
     assert admitted.split()[:3] == ["web01", "online", "-"]
     assert odd.split()[:4] == ["web01", "pending", "online", "gutih-babad-lusab"]

@@ -157,7 +157,8 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListHosts(self, request, context):
-        """Hosts, by name. Sort: name, state, cpu, memory, running, since.
+        """Hosts: those that wait to be approved, then by name, then those that were turned away. Sort:
+        name, state, cpu, memory, running, since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,7 +64,9 @@ class OperatorServiceStub:
     GetManagerStatus: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetManagerStatusRequest, _operator_pb2.ManagerStatus]
     """Address, security, counts and the newest statistics."""
     ListHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListHostsRequest, _operator_pb2.ListHostsResponse]
-    """Hosts, by name. Sort: name, state, cpu, memory, running, since."""
+    """Hosts: those that wait to be approved, then by name, then those that were turned away. Sort:
+    name, state, cpu, memory, running, since.
+    """
     ListTasks: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTasksRequest, _operator_pb2.ListTasksResponse]
     """Tasks, the newest first."""
     ListCommandHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListCommandHostsRequest, _operator_pb2.ListCommandHostsResponse]
@@ -124,7 +126,9 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     GetManagerStatus: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetManagerStatusRequest, _operator_pb2.ManagerStatus]  # type: ignore[assignment]
     """Address, security, counts and the newest statistics."""
     ListHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListHostsRequest, _operator_pb2.ListHostsResponse]  # type: ignore[assignment]
-    """Hosts, by name. Sort: name, state, cpu, memory, running, since."""
+    """Hosts: those that wait to be approved, then by name, then those that were turned away. Sort:
+    name, state, cpu, memory, running, since.
+    """
     ListTasks: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTasksRequest, _operator_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Tasks, the newest first."""
     ListCommandHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListCommandHostsRequest, _operator_pb2.ListCommandHostsResponse]  # type: ignore[assignment]
@@ -193,7 +197,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.ListHostsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.ListHostsResponse, _abc.Awaitable[_operator_pb2.ListHostsResponse]]:
-        """Hosts, by name. Sort: name, state, cpu, memory, running, since."""
+        """Hosts: those that wait to be approved, then by name, then those that were turned away. Sort:
+        name, state, cpu, memory, running, since.
+        """
 
     @_abc_1.abstractmethod
     def ListTasks(
