@@ -1,0 +1,56 @@
+"""SECURITY.md names every key and certificate there is, and how long it lasts."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.security.made import TestClock
+from tui_manager.assembly import SECURITY
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.token import TokenSpec
+from tui_manager.security import lifetimes
+from tui_manager.security.authority import Authority
+from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.secret_box import SecretBox
+from tui_manager.security.server_identity import ServerIdentity
+
+TEXT = (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8")
+ROWS = dict(
+    re.findall(r"^\| `(?:security|credentials)/(\S+)` \| .* \| (.*) \|$", TEXT, re.MULTILINE)
+)
+
+
+def test_every_file_of_keys_has_a_row(tmp_path: Path) -> None:
+    folder, now = tmp_path / SECURITY, TestClock().now
+    authority = Authority(folder, "manager", now)
+    ServerIdentity(authority, folder, (), now)
+    EnrollmentIdentity(folder, now)
+    SecretBox(folder)
+    found = set(re.findall(rf"`{SECURITY}/(\S+)`", TEXT))
+    assert found == {file.name for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("file", "lifetime"),
+    [
+        ("authority.pem", lifetimes.AUTHORITY_LIFETIME),
+        ("server.pem", lifetimes.SERVER_LIFETIME),
+        ("enrollment.pem", lifetimes.ENROLLMENT_LIFETIME),
+        ("certificate", lifetimes.HOST_LIFETIME),
+    ],
+)
+def test_every_certificate_lasts_as_long_as_it_says(file: str, lifetime: timedelta) -> None:
+    said = re.match(r"(\d+) (days|years), renewed.* at two thirds", ROWS[file])
+    assert said, ROWS[file]
+    number, unit = said.groups()
+    assert lifetime == int(number) * {"days": timedelta(days=1), "years": timedelta(days=365)}[unit]
+
+
+def test_what_a_token_is_unless_somebody_says_otherwise() -> None:
+    usual = TokenSpec()
+    assert (format_duration(usual.ttl), usual.uses, usual.auto_approve) == ("15m", 1, False)
+    assert "It lasts 15 minutes and takes in one\n   host unless you say otherwise" in TEXT
+    assert timedelta(days=1) == lifetimes.BACKDATED
+    assert "All certificates begin one day before they are made" in TEXT
