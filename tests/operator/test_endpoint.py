@@ -17,7 +17,7 @@ from tui_manager.operator.client import connect
 from tui_manager.operator.endpoint import socket_path
 from tui_manager.operator.server import serve_operator
 
-START = "Start one with: tui-manager serve --insecure --state-dir "
+START = "Start one with: tui-manager serve --state-dir "
 
 
 @asynccontextmanager

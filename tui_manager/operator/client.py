@@ -67,7 +67,7 @@ async def _probe(path: Path, state_dir: Path) -> None:
         except OSError as error:  # no file, no listener, or no answer in time
             raise UnreachableError(
                 f"No manager runs on {state_dir}. Start one with: "
-                f"tui-manager serve --insecure --state-dir {shlex.quote(str(state_dir))}"
+                f"tui-manager serve --state-dir {shlex.quote(str(state_dir))}"
             ) from error
     _check_owner(path)
 
