@@ -212,7 +212,7 @@ def test_json_keeps_its_keys(operator: FakeOperator, capsys: Capture) -> None:
         "host_id", "name", "labels", "admission", "online", "since", "address", "os", "arch",
         "agent_version", "running",
     }  # fmt: skip
-    assert [host["admission"] for host in found] == ["admitted", "pending", "pending"]
+    assert [host["admission"] for host in found] == ["pending", "pending", "admitted"]
 
 
 def test_what_a_host_says_of_itself_stays_on_its_line(
