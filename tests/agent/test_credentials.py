@@ -1,5 +1,6 @@
 """The key and the certificate on disk: whole or not there, whatever dies in between."""
 
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,7 +12,7 @@ from tui_manager_agent.credentials import DamagedError
 from tui_manager_agent.identity import Identity, StateError
 from tui_manager_agent.supervisor import record
 
-from tests.agent.authority import DAY, MONTH, Authority, der, key_pem
+from tests.agent.authority import DAY, MONTH, Authority, der, key_pem, new_key
 
 HOST_ID = "7b1d7c52-4f0b-4b53-8a07-4a1a2a4f5f10"
 DIES = 9
@@ -114,6 +115,21 @@ def test_several_who_make_the_key_at_once_have_the_same(tmp_path: Path) -> None:
         child.stdin = None
     said = {child.communicate()[0].strip() for child in children}
     assert said == {keys.key_hash(keys.load(tmp_path)).hex()}
+
+
+def test_a_key_that_appears_while_another_is_made_is_the_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = key_pem(new_key())
+    sync = os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        if not (tmp_path / "key.pem").exists():
+            (tmp_path / "key.pem").write_bytes(first)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    assert key_pem(keys.load_or_make(tmp_path)) == first
 
 
 def test_credentials_say_what_they_are_and_hide_the_key(tmp_path: Path) -> None:
