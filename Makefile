@@ -10,7 +10,8 @@ MINUTES ?= 30
 RUNS ?= 200
 SEED ?=
 
-.PHONY: setup demo test faults lint format protos check-protos screenshots soak lock clean
+.PHONY: setup demo test faults lint format protos check-protos screenshots bench bench-quick soak \
+	lock clean
 
 setup: $(READY)
 
@@ -50,6 +51,14 @@ check-protos: setup
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py
+
+# The budgets of the design, measured; under a quarter of an hour. bench/README.md says what each
+# figure means. `make bench-quick` is small, and takes under two minutes.
+bench: setup
+	@$(BIN)/python -m bench
+
+bench-quick: setup
+	@$(BIN)/python -m bench --quick
 
 # Emulated agents, constant tasks and faults; draws docs/soak.svg. SEED repeats a run.
 soak: setup

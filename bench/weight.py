@@ -1,5 +1,6 @@
 """What a process weighs, as seen from outside."""
 
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Self
 import psutil
 
 MIB = 1 << 20
+_SCHEDULER_CLOCK = 2  # in the number of a process's CPU clock, see clock_getcpuclockid(3)
 
 
 @dataclass(slots=True)
@@ -42,11 +44,20 @@ def memory_of(pid: int) -> int:
     return weight.memory
 
 
-def cpu_of(pid: int, *, children: bool = False) -> float:
-    """CPU seconds that a process has used; with those of its children that have ended."""
+def cpu_of(pid: int) -> float:
+    """CPU seconds that a process has used."""
+    if sys.platform == "linux":
+        # The process's own clock counts in nanoseconds; what /proc tells is in hundredths.
+        with suppress(OSError):
+            return time.clock_gettime(~pid << 3 | _SCHEDULER_CLOCK)
     times = psutil.Process(pid).cpu_times()
-    own = times.user + times.system
-    return float(own + times.children_user + times.children_system if children else own)
+    return float(times.user + times.system)
+
+
+def cpu_of_children(pid: int) -> float:
+    """CPU seconds of what a process has started and waited for, in hundredths."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 @dataclass(slots=True)

@@ -1,12 +1,16 @@
 """The floor under streams: what a bare grpc.aio echo does with as many of them."""
 
 import asyncio
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from bench.floors import echo_server, echo_streams
+from bench.figures import MTLS
+from bench.floors import certificates, echo_server, echo_streams
 from bench.weight import CpuMeter, memory_of
-from bench.workers import ask_all, crew, worker
+from bench.workers import Worker, ask_all, crew, worker
 
 HEARTBEAT = 5.0  # seconds: the manager's own
 _SETTLE = 1.0  # seconds
@@ -29,20 +33,30 @@ class Echo:
     rounds_per_second: float
 
 
-async def measure_echo(count: int, processes: int, seconds: float) -> Echo:
-    """`seconds` is the length of each of its two measurements."""
-    async with worker(echo_server.__name__) as server:
-        address = await server.ask("address")
-        before = memory_of(server.pid)
-        async with crew(echo_streams.__name__, address, count, processes) as streams:
-            began = time.monotonic()
-            opened = await ask_all(streams, "dial")
-            connected = max(at for each in opened for at in each) - began
-            await asyncio.sleep(_SETTLE)
-            memory = (memory_of(server.pid) - before) / count
-            meter = CpuMeter(server.pid)
-            await ask_all(streams, "beats", seconds, HEARTBEAT)
-            idle = meter.share
-            began = time.monotonic()
-            rounds = sum(await ask_all(streams, "rounds", seconds))
-            return Echo(connected, memory, idle, rounds / (time.monotonic() - began))
+async def measure_echo(count: int, security: str, processes: int, seconds: float) -> Echo:
+    """`seconds` is the length of each of its two looks."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        options = (folder,) if security == MTLS else ()
+        if options:
+            certificates.issue(Path(folder))
+        async with worker(echo_server.__name__, *options) as server:
+            address = await server.ask("address")
+            before = memory_of(server.pid)
+            async with crew(echo_streams.__name__, address, count, processes, *options) as streams:
+                return await _measure(server.pid, before, streams, count, seconds)
+
+
+async def _measure(
+    server: int, before: int, streams: Sequence[Worker], count: int, seconds: float
+) -> Echo:
+    began = time.monotonic()
+    opened = await ask_all(streams, "dial")
+    connected = max(at for each in opened for at in each) - began
+    await asyncio.sleep(_SETTLE)
+    memory = (memory_of(server) - before) / count
+    meter = CpuMeter(server)
+    await ask_all(streams, "beats", seconds, HEARTBEAT)
+    idle = meter.share
+    began = time.monotonic()
+    rounds = sum(await ask_all(streams, "rounds", seconds))
+    return Echo(connected, memory, idle, rounds / (time.monotonic() - began))

@@ -1,19 +1,21 @@
 """Many bare streams to an echo, each on a connection of its own as an agent's is.
 
-`python -m bench.floors.echo_streams ADDRESS COUNT FIRST` answers questions: `dial` opens all
-streams and makes a round trip on each, `rounds SECONDS` goes round on all as fast as they can,
-`beats SECONDS EVERY` sends one message a stream every so many seconds.
+`python -m bench.floors.echo_streams ADDRESS COUNT FIRST [CERTIFICATES]` answers questions: `dial`
+opens all streams and makes a round trip on each, `rounds SECONDS` goes round on all as fast as they
+can, `beats SECONDS EVERY` sends one message a stream every so many seconds.
 """
 
 import asyncio
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
 
 from bench.asked import answer
+from bench.floors.certificates import client_credentials
 from bench.floors.echo_server import METHOD
 from bench.open_files import allow_connections
 
@@ -24,8 +26,10 @@ _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
 class Streams:
     """The streams of one process."""
 
-    def __init__(self, address: str, count: int) -> None:
+    def __init__(self, address: str, count: int, certificates: Path | None) -> None:
+        """Over mutual TLS when there are certificates."""
         self._address = address
+        self._credentials = client_credentials(certificates) if certificates else None
         self._count = count
         self._channels: list[grpc.aio.Channel] = []  # a channel that nobody holds closes
         self._calls: list[grpc.aio.StreamStreamCall[bytes, bytes]] = []
@@ -35,13 +39,18 @@ class Streams:
         return list(await asyncio.gather(*(self._open() for _ in range(self._count))))
 
     async def _open(self) -> float:
-        channel = grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+        channel = self._channel()
         self._channels.append(channel)
         call: Any = channel.stream_stream("/" + "/".join(METHOD))(wait_for_ready=True)
         await call.write(_MESSAGE)
         await call.read()
         self._calls.append(call)
         return time.monotonic()
+
+    def _channel(self) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+        return grpc.aio.secure_channel(self._address, self._credentials, options=_OPTIONS)
 
     async def rounds(self, seconds: str) -> int:
         """How many round trips all streams together made within `seconds`."""
@@ -76,5 +85,5 @@ class Streams:
 
 if __name__ == "__main__":
     allow_connections(int(sys.argv[2]))
-    opened = Streams(sys.argv[1], int(sys.argv[2]))
+    opened = Streams(sys.argv[1], int(sys.argv[2]), Path(sys.argv[4]) if sys.argv[4:] else None)
     asyncio.run(answer({"dial": opened.dial, "rounds": opened.rounds, "beats": opened.beats}))

@@ -9,10 +9,9 @@ from bench.figures import Figure
 from bench.fleet import run
 from bench.floors import spawn
 from bench.real import RealFleet
-from bench.weight import CpuMeter, cpu_of, memory_of, weigh
+from bench.weight import CpuMeter, cpu_of, cpu_of_children, memory_of, weigh
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 
-_SETTLE = 3.0  # seconds
 _MB = 1e6
 _SUPERVISOR = "supervisor/launch.py"
 _LONG = "sleep 60"
@@ -33,10 +32,10 @@ def starts(times: int) -> Starts:
     return Starts(spawn.cost(spawn.SHELL, times)[0], spawn.cost(spawn.INTERPRETER, times)[0])
 
 
-async def idle_agent(fleet: RealFleet, seconds: float) -> list[Figure]:
-    """The first of the agents, over so many seconds."""
+async def idle_agent(fleet: RealFleet, settle: float, seconds: float) -> list[Figure]:
+    """The first of the agents, over `seconds`."""
     pid = fleet.pids[0]
-    await asyncio.sleep(_SETTLE)
+    await asyncio.sleep(settle)
     meter = CpuMeter(pid)
     await asyncio.sleep(seconds)
     share, weight = meter.share, weigh(pid)
@@ -51,11 +50,10 @@ async def idle_agent(fleet: RealFleet, seconds: float) -> list[Figure]:
 async def supervisor(fleet: RealFleet, commands: int, bare: Starts) -> list[Figure]:
     """What a command costs beyond the command itself, over so many of them."""
     pid = fleet.pids[0]
-    used = cpu_of(pid, children=True)
-    own = cpu_of(pid)
+    own, children = cpu_of(pid), cpu_of_children(pid)
     ran = await run(fleet.operator, "h000", *["true"] * commands)
     agents = (cpu_of(pid) - own) / commands
-    started = (cpu_of(pid, children=True) - used) / commands - agents
+    started = (cpu_of_children(pid) - children) / commands
     task_id = await fleet.operator.create_task(TaskSpec("h000", (CommandSpec(_LONG),)))
     await fleet.operator.start_task(task_id)
     memory = memory_of(await _supervisor_of(pid))

@@ -7,16 +7,17 @@ from bench.fleet import Fleet
 from bench.floors.echo import HEARTBEAT, Echo
 from bench.weight import CpuMeter, memory_of
 
-_SETTLE = 2.0  # seconds
 
-
-async def idle(fleet: Fleet, echo: Echo, memory_before: int, seconds: float) -> list[Figure]:
-    """Looks for so many seconds at agents that are online.
+async def idle(
+    fleet: Fleet, echo: Echo, memory_before: int, settle: float, seconds: float
+) -> list[Figure]:
+    """Looks at agents that are online.
 
     Args:
         memory_before: bytes of the manager before they dialed.
+        settle: seconds until the look, which takes `seconds`.
     """
-    await asyncio.sleep(_SETTLE)
+    await asyncio.sleep(settle)
     pid = fleet.manager.running
     meter = CpuMeter(pid)
     await asyncio.sleep(seconds)

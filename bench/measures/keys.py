@@ -17,7 +17,6 @@ _HOSTS = "2"
 _CURSOR = r"▸(?:(?!\x1b\[\d+;\d+H).)*?h0000{}"  # the selected row of the table of hosts
 _WITHIN = 20.0  # seconds
 _PAUSE = (0.05, 0.25)  # seconds between two keys: a person's
-_SETTLE = 2.0  # seconds
 _WARM_UP = 6  # keys
 
 
@@ -29,15 +28,15 @@ class Pressed:
     lateness: Sequence[float]
 
 
-async def keys(shown: Dashboard, agents: int, presses: int) -> list[Figure]:
+async def keys(shown: Dashboard, agents: int, presses: int, settle: float) -> list[Figure]:
     """Moves the cursor of the hosts' table so many times, without and with work."""
     await _painted(shown.terminal, _HOSTS, 0)
-    await asyncio.sleep(_SETTLE)
+    await asyncio.sleep(settle)
     await _press(shown, _WARM_UP)
     quiet = await _press(shown, presses)
     answering = asyncio.create_task(keep_answering(shown.operator))
     try:
-        await asyncio.sleep(_SETTLE)
+        await asyncio.sleep(settle)
         loaded = await _press(shown, presses)
     finally:
         answering.cancel()

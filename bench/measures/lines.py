@@ -4,6 +4,7 @@ import asyncio
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 
 from bench.figures import INSECURE, Figure, percentile
 from bench.fleet import run

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from bench.swarm.tally import Moments, Trace
 from bench.workers import Worker, ask_all, crew
 
-PROCESSES = 4  # of 10,000 agents
+_PROCESSES = 4  # at most: two cores have to carry them beside the manager
+_ALONE = 100  # agents that one process holds at least
 
 
 class NotOnlineError(Exception):
@@ -88,10 +89,14 @@ class Swarm:
         }
 
 
+def processes_for(count: int) -> int:
+    """Over how many processes so many agents, or bare streams, are shared out."""
+    return max(1, min(_PROCESSES, count // _ALONE))
+
+
 @asynccontextmanager
 async def swarm(address: str, count: int, *, traced: bool = False) -> AsyncIterator[Swarm]:
     """Emulated agents until the block is left; `dial` starts them."""
-    processes = max(1, min(PROCESSES, count // 100))
     options = ("--trace",) if traced else ()
-    async with crew("bench.swarm", address, count, processes, *options) as workers:
+    async with crew("bench.swarm", address, count, processes_for(count), *options) as workers:
         yield Swarm(workers, count)

@@ -1,0 +1,133 @@
+"""The budgets of the design, held against what was measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.figures import INSECURE, MTLS, Figure, number, table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """One line of the design.
+
+    Attributes:
+        key: of the figure; the one with the most agents counts.
+        limit: what the figure may be at most, or must be at least.
+        of_floor: the limit is a multiple of the floor.
+        agents: that it is about; 0 where that means nothing.
+    """
+
+    what: str
+    key: str
+    limit: float
+    security: str = ""
+    at_least: bool = False
+    of_floor: bool = False
+    agents: int = 0
+
+    def kept(self, figure: Figure) -> bool:
+        """Whether a figure is within it."""
+        value = figure.value
+        if self.of_floor:
+            value = figure.ratio if figure.ratio is not None else 0.0
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def words(self, unit: str) -> str:
+        """The limit for people."""
+        bound = "≥" if self.at_least else "≤"
+        return f"{bound} {self.limit:g} {'x floor' if self.of_floor else unit}"
+
+
+def _both(what: str, key: str, insecure: float, mtls: float) -> list[Budget]:
+    return [
+        Budget(what=what, key=key, limit=insecure, security=INSECURE, agents=10_000),
+        Budget(what=what, key=key, limit=mtls, security=MTLS, agents=10_000),
+    ]
+
+
+BUDGETS: tuple[Budget, ...] = (
+    *(
+        Budget(
+            what="commands through the whole manager, committed",
+            key="command_rate",
+            limit=0.5,
+            security=security,
+            at_least=True,
+            of_floor=True,
+            agents=10_000,
+        )
+        for security in (INSECURE, MTLS)
+    ),
+    *_both("agents connected and idle: CPU", "idle_cpu", 25, 25),
+    *_both("agents connected and idle: memory each", "idle_memory", 60, 180),
+    *_both("agents after a manager restart: all back", "restart_seconds", 60, 120),
+    *_both("agents after a manager restart: dials of each", "restart_dials", 3, 3),
+    Budget(what="key to paint while agents answer, p95", key="key_p95", limit=100, agents=5_000),
+    Budget(what="line printed to line on the screen, p95", key="line_p95", limit=150),
+    Budget(
+        what="sustained output into the database", key="output_10mb_rate", limit=50, at_least=True
+    ),
+    Budget(what="its memory: growth over three runs", key="output_10mb_growth", limit=16),
+    Budget(what="1,000,000 command hosts: start", key="history_start", limit=1),
+    Budget(what="1,000,000 command hosts: slowest query", key="history_worst", limit=20),
+    Budget(what="an idle agent: PSS", key="agent_pss", limit=30),
+    Budget(what="an idle agent: CPU", key="agent_cpu", limit=1),
+    Budget(what="the supervisor: CPU of a command", key="supervisor_cpu", limit=20),
+    Budget(what="the supervisor: PSS", key="supervisor_pss", limit=8),
+)
+_NOT_MEASURED = "not measured"
+
+
+def budget_table(figures: Sequence[Figure], *, full: bool) -> str:
+    """Every budget with what became of it; in brackets where less was measured than it is about,
+    as all is unless the run is a `full` one."""
+    head = ("what", "security", "agents", "budget", "measured", "floor", "ratio", "kept")
+    return table(head, [_row(budget, find(budget, figures), full) for budget in BUDGETS])
+
+
+def find(budget: Budget, figures: Sequence[Figure]) -> Figure | None:
+    """The figure that a budget is about; None when it was not measured."""
+    fitting = [
+        figure
+        for figure in figures
+        if figure.key == budget.key and budget.security in ("", figure.security)
+    ]
+    return max(fitting, key=lambda figure: figure.agents, default=None)
+
+
+def _row(budget: Budget, figure: Figure | None, full: bool) -> tuple[str, ...]:
+    if figure is None:
+        return (budget.what, budget.security, "", budget.words(""), "", "", "", _NOT_MEASURED)
+    kept = "yes" if budget.kept(figure) else "NO"
+    if not full or figure.agents < budget.agents:
+        kept = f"({kept})"
+    return (
+        budget.what,
+        budget.security,
+        f"{figure.agents:,}" if figure.agents else "",
+        budget.words(figure.unit),
+        f"{number(figure.value)} {figure.unit}",
+        "" if figure.floor is None else number(figure.floor),
+        "" if figure.ratio is None else f"{figure.ratio:.2f}",
+        kept,
+    )
+
+
+def verdicts(figures: Sequence[Figure]) -> list[dict[str, object]]:
+    """The same for programs; a budget that was not measured has `kept` null."""
+    found: list[dict[str, object]] = []
+    for budget in BUDGETS:
+        figure = find(budget, figures)
+        found.append(
+            {
+                "budget": budget.what,
+                "security": budget.security,
+                "limit": budget.words(figure.unit if figure else ""),
+                "agents": figure.agents if figure else None,
+                "measured": figure.value if figure else None,
+                "floor": figure.floor if figure else None,
+                "ratio": figure.ratio if figure else None,
+                "kept": budget.kept(figure) if figure else None,
+            }
+        )
+    return found

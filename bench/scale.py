@@ -1,0 +1,97 @@
+"""How large a run of the benchmarks is."""
+
+from dataclasses import dataclass
+
+from bench.history import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """So many bytes of output from each of so many agents."""
+
+    agents: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The numbers of one run.
+
+    Attributes:
+        sizes: of the fleets.
+        settle: seconds until something that has changed counts as steady.
+        look: seconds of each look at it.
+        results: command hosts of the sustained run of a fleet.
+        tasks: small tasks of a fleet.
+        volumes: output; those of a size in `sizes` are measured in that fleet.
+        rounds: single commands whose latency is taken.
+        screen: agents behind the dashboard; `presses` keys and `lines` of output on it.
+        history: of the database with a past; `queries` times each query.
+        host_look: seconds of the look at an idle real agent; `host_commands` run on it.
+    """
+
+    sizes: tuple[int, ...]
+    settle: float
+    look: float
+    results: int
+    tasks: int
+    volumes: tuple[Volume, ...]
+    rounds: int
+    screen: int
+    presses: int
+    lines: int
+    history: Shape
+    queries: int
+    host_look: float
+    host_commands: int
+
+
+FULL = Scale(
+    sizes=(100, 1_000, 5_000, 10_000),
+    settle=2.0,
+    look=5.0,
+    results=20_000,
+    tasks=1_000,
+    volumes=(Volume(10, 10_000_000), Volume(5_000, 10_000)),
+    rounds=100,
+    screen=5_000,
+    presses=60,
+    lines=80,
+    history=Shape(rows=1_000_000, hosts=10_000),
+    queries=20,
+    host_look=20.0,
+    host_commands=50,
+)
+QUICK = Scale(
+    sizes=(50, 200),
+    settle=1.0,
+    look=2.0,
+    results=2_000,
+    tasks=200,
+    volumes=(Volume(5, 10_000_000), Volume(200, 10_000)),
+    rounds=30,
+    screen=200,
+    presses=20,
+    lines=30,
+    history=Shape(rows=50_000, hosts=1_000),
+    queries=10,
+    host_look=8.0,
+    host_commands=20,
+)
+# For a test: whether it works, not how fast.
+TINY = Scale(
+    sizes=(2, 4),
+    settle=0.0,
+    look=0.2,
+    results=20,
+    tasks=5,
+    volumes=(Volume(2, 50_000), Volume(3, 50_000)),
+    rounds=3,
+    screen=4,
+    presses=2,
+    lines=4,
+    history=Shape(rows=300, hosts=20),
+    queries=2,
+    host_look=0.2,
+    host_commands=2,
+)

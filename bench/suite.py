@@ -1,0 +1,149 @@
+"""All benchmarks of a run, each group in the setting that it needs."""
+
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.fleet import CONNECT_WITHIN, Fleet, fleet
+from bench.floors import rows
+from bench.floors.echo import Echo, measure_echo
+from bench.measures import arrival, commands, host, idle, keys, latency, lines, volume
+from bench.measures.long_history import long_history
+from bench.real import real_fleet
+from bench.scale import Scale
+from bench.screen.dashboard import dashboard
+from bench.swarm.swarm import processes_for, swarm
+from bench.weight import memory_of
+
+_RESULTS = 50_000  # rows of the floor under results
+_BYTES = 200_000_000  # of the floor under output
+_COMMITS = 100
+_STARTS = 40  # processes of the floor under supervisors
+_QUIET = 10  # agents of the fleet in which latency is taken
+
+Found = dict[str, list[Figure]]  # by benchmark
+Group = Callable[[Scale, "Floors", Sequence[str]], Awaitable[Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """What is measured once of the bare machine: a second each, and the seconds of commits."""
+
+    results: float
+    output: float
+    commits: Sequence[float]
+
+
+def measure_floors() -> Floors:
+    """On the disk on which the managers of this run will work."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as made:
+        folder = Path(made)
+        return Floors(
+            results=rows.results_per_second(folder, _RESULTS),
+            output=rows.bytes_per_second(folder, _BYTES),
+            commits=rows.commit_seconds(folder, _COMMITS),
+        )
+
+
+async def fleets(scale: Scale, floors: Floors, securities: Sequence[str]) -> Found:
+    """Everything that grows with the number of agents, for each of the sizes."""
+    found: Found = {}
+    for security in securities:
+        for agents in scale.sizes:
+            echo = await measure_echo(agents, security, processes_for(agents), scale.look)
+            async with fleet(agents, security) as started:
+                for name, figures in (await _one_fleet(started, scale, floors, echo)).items():
+                    found.setdefault(name, []).extend(figures)
+    return found
+
+
+async def _one_fleet(started: Fleet, scale: Scale, floors: Floors, echo: Echo) -> Found:
+    before = memory_of(started.manager.running)
+    bare = commands.Bare(echo, floors.results)
+    connect = await arrival.connect(started, echo)
+    found = {
+        "idle": await idle.idle(started, echo, before, scale.settle, scale.look),
+        "commands": await commands.commands(started, bare, scale.results, scale.tasks),
+        "output": [
+            figure
+            for one in scale.volumes
+            if one.agents == started.agents
+            for figure in await volume.volume(started, one.size, floors.output)
+        ],
+    }
+    # Last: it ends the manager that the others measured.
+    found["arrival"] = [*connect, *await arrival.restart(started, echo)]
+    return found
+
+
+async def output(scale: Scale, floors: Floors, securities: Sequence[str]) -> Found:
+    """The volumes that no fleet of the sizes measures."""
+    alone = [one for one in scale.volumes if one.agents not in scale.sizes]
+    found: list[Figure] = []
+    for security in securities:
+        for one in alone:
+            async with fleet(one.agents, security) as started:
+                await started.swarm.dial(CONNECT_WITHIN)
+                found += await volume.volume(started, one.size, floors.output)
+    return {"output": found}
+
+
+async def single(scale: Scale, floors: Floors, securities: Sequence[str]) -> Found:
+    """One command at a time, stage by stage."""
+    found: list[Figure] = []
+    for security in securities:
+        async with fleet(_QUIET, security, traced=True) as started:
+            await started.swarm.dial(CONNECT_WITHIN)
+            found += await latency.latency(started, scale.rounds, floors.commits)
+    return {"latency": found}
+
+
+async def screen(scale: Scale, floors: Floors, _securities: Sequence[str]) -> Found:
+    """The dashboard, first with one real agent, then with many emulated ones."""
+    async with dashboard() as shown:
+        printed = await lines.lines(shown, scale.lines, floors.commits)
+    async with dashboard() as shown, swarm(shown.address, scale.screen) as started:
+        await started.dial(CONNECT_WITHIN)
+        return {
+            "screen": [*printed, *await keys.keys(shown, scale.screen, scale.presses, scale.settle)]
+        }
+
+
+async def history(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
+    """A database with a past."""
+    return {"history": await long_history(scale.history, scale.queries)}
+
+
+async def hosts(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
+    """What a real host pays."""
+    bare = host.starts(min(_STARTS, scale.host_commands))
+    async with real_fleet(1) as started:
+        return {
+            "host": [
+                *await host.idle_agent(started, scale.settle, scale.host_look),
+                *await host.supervisor(started, scale.host_commands, bare),
+            ]
+        }
+
+
+def floor_figures(floors: Floors) -> list[Figure]:
+    """The floors themselves, as a benchmark of the machine."""
+    commit = 1000 * statistics.median(floors.commits)
+    return [
+        Figure(key="floor_results", what="bare SQLite", value=floors.results, unit="results/s"),
+        Figure(key="floor_output", what="bare SQLite", value=floors.output / 1e6, unit="MB/s"),
+        Figure(key="floor_commit", what="bare SQLite, one row", value=commit, unit="ms"),
+    ]
+
+
+GROUPS: dict[str, Group] = {
+    "single": single,
+    "output": output,
+    "hosts": hosts,
+    "history": history,
+    "screen": screen,
+    "fleets": fleets,
+}
