@@ -60,7 +60,7 @@ def say(text: str) -> None:
 
 async def measure(scale: Scale, groups: Sequence[str], securities: Sequence[str], run: Run) -> None:
     """Runs these groups, one after the other."""
-    floors: Floors = await asyncio.to_thread(measure_floors)
+    floors: Floors = await asyncio.to_thread(measure_floors, scale)
     run.take({"floors": floor_figures(floors)})
     for group in groups:
         run.take(await GROUPS[group](scale, floors, securities))

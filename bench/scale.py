@@ -19,8 +19,9 @@ class Scale:
 
     Attributes:
         sizes: of the fleets.
+        bare_results, bare_bytes: for the floor under storage.
         settle: seconds until something that has changed counts as steady.
-        look: seconds of each look at it.
+        look: seconds of each look at it; whole heartbeats of 5 s, or it means nothing.
         results: command hosts of the sustained run of a fleet.
         tasks: small tasks of a fleet.
         volumes: output; those of a size in `sizes` are measured in that fleet.
@@ -31,6 +32,8 @@ class Scale:
     """
 
     sizes: tuple[int, ...]
+    bare_results: int
+    bare_bytes: int
     settle: float
     look: float
     results: int
@@ -48,8 +51,10 @@ class Scale:
 
 FULL = Scale(
     sizes=(100, 1_000, 5_000, 10_000),
+    bare_results=50_000,
+    bare_bytes=200_000_000,
     settle=2.0,
-    look=5.0,
+    look=10.0,
     results=20_000,
     tasks=1_000,
     volumes=(Volume(10, 10_000_000), Volume(5_000, 10_000)),
@@ -64,8 +69,10 @@ FULL = Scale(
 )
 QUICK = Scale(
     sizes=(50, 200),
+    bare_results=20_000,
+    bare_bytes=50_000_000,
     settle=1.0,
-    look=2.0,
+    look=5.0,
     results=2_000,
     tasks=200,
     volumes=(Volume(5, 10_000_000), Volume(200, 10_000)),
@@ -81,6 +88,8 @@ QUICK = Scale(
 # For a test: whether it works, not how fast.
 TINY = Scale(
     sizes=(2, 4),
+    bare_results=50,
+    bare_bytes=200_000,
     settle=0.0,
     look=0.2,
     results=20,

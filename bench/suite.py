@@ -18,9 +18,7 @@ from bench.screen.dashboard import dashboard
 from bench.swarm.swarm import processes_for, swarm
 from bench.weight import memory_of
 
-_RESULTS = 50_000  # rows of the floor under results
-_BYTES = 200_000_000  # of the floor under output
-_COMMITS = 100
+_COMMITS = 100  # at most, of which the seconds are taken
 _STARTS = 40  # processes of the floor under supervisors
 _QUIET = 10  # agents of the fleet in which latency is taken
 
@@ -37,14 +35,14 @@ class Floors:
     commits: Sequence[float]
 
 
-def measure_floors() -> Floors:
+def measure_floors(scale: Scale) -> Floors:
     """On the disk on which the managers of this run will work."""
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         folder = Path(made)
         return Floors(
-            results=rows.results_per_second(folder, _RESULTS),
-            output=rows.bytes_per_second(folder, _BYTES),
-            commits=rows.commit_seconds(folder, _COMMITS),
+            results=rows.results_per_second(folder, scale.bare_results),
+            output=rows.bytes_per_second(folder, scale.bare_bytes),
+            commits=rows.commit_seconds(folder, min(_COMMITS, scale.bare_results)),
         )
 
 
