@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.budgets import budget_table, verdicts
-from bench.figures import INSECURE, Figure, figure_table, save
+from bench.figures import INSECURE, MTLS, Figure, figure_table, save
 from bench.growth import growth
 from bench.machine import machine, sentence
 from bench.open_files import TooFewFilesError, allow_connections
@@ -23,7 +23,7 @@ from bench.scale import FULL, QUICK, TINY, Scale
 from bench.suite import GROUPS, Floors, Found, floor_figures, measure_floors
 
 SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}
-SECURITIES = (INSECURE,)
+SECURITIES = (INSECURE, MTLS)
 
 
 @dataclass(slots=True)

@@ -86,13 +86,15 @@ def budget_table(figures: Sequence[Figure], *, full: bool) -> str:
 
 
 def find(budget: Budget, figures: Sequence[Figure]) -> Figure | None:
-    """The figure that a budget is about; None when it was not measured."""
+    """The figure that a budget is about: with the most agents, and of these the worst. None when it
+    was not measured."""
     fitting = [
         figure
         for figure in figures
         if figure.key == budget.key and budget.security in ("", figure.security)
     ]
-    return max(fitting, key=lambda figure: figure.agents, default=None)
+    sign = -1 if budget.at_least else 1
+    return max(fitting, key=lambda figure: (figure.agents, sign * figure.value), default=None)
 
 
 def _row(budget: Budget, figure: Figure | None, full: bool) -> tuple[str, ...]:

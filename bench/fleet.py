@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import Figure
+from bench.figures import INSECURE, Figure
 from bench.served import Manager
+from bench.swarm.enrolled import enroll
+from bench.swarm.names import host_name
 from bench.swarm.swarm import Swarm, swarm
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
@@ -101,15 +103,29 @@ async def _ended(operator: Operator, task_id: int) -> None:
         await asyncio.sleep(_LOOK_EVERY)
 
 
+async def enrolled_for(security: str, state_dir: Path, agents: int) -> Path | None:
+    """Enrols emulated hosts with a manager that has not started; None where there is no TLS.
+
+    Returns:
+        The file of their credentials.
+    """
+    if security == INSECURE:
+        return None
+    file = state_dir.with_name("credentials")
+    await asyncio.to_thread(enroll, state_dir, [host_name(n) for n in range(agents)], file)
+    return file
+
+
 @asynccontextmanager
 async def fleet(agents: int, security: str, *, traced: bool = False) -> AsyncIterator[Fleet]:
     """A manager in a folder of its own, and as many agents, until the block is left."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        manager = Manager(Path(folder))
+        manager = Manager(Path(folder), security)
+        credentials = await enrolled_for(security, manager.state_dir, agents)
         await manager.start()
         try:
             async with (
-                swarm(manager.address, agents, traced=traced) as started,
+                swarm(manager.address, agents, credentials, traced=traced) as started,
                 connect(manager.state_dir) as operator,
             ):
                 yield Fleet(manager, started, operator, security)

@@ -2,13 +2,15 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.figures import MTLS
 from bench.served import Manager
 from tui_manager.cli.fleet import Fleet as Agents
+from tui_manager.domain.token import TokenSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
 
@@ -32,26 +34,36 @@ class RealFleet:
 
 @asynccontextmanager
 async def real_fleet(count: int) -> AsyncIterator[RealFleet]:
-    """As many agents, named h000 and on, until the block is left; their processes end with it."""
+    """As many agents over mTLS, h000 and on, until the block is left; all that they run ends."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        manager = Manager(Path(folder))
+        manager = Manager(Path(folder), MTLS)
         await manager.start()
         agents = Agents(Path(folder), manager.address)
         try:
-            agents.start((f"h{number:03d}", "bench") for number in range(count))
             async with connect(manager.state_dir) as operator:
-                await online(operator, agents)
+                await join(operator, agents, [f"h{number:03d}" for number in range(count)])
                 yield RealFleet(manager, agents, operator)
         finally:
             await asyncio.to_thread(agents.stop)
             await manager.kill()
 
 
-async def online(operator: Operator, agents: Agents) -> None:
-    """Waits until all of them are. Raises ManagerError when one of them ends, TimeoutError."""
+async def join(operator: Operator, agents: Agents, names: Sequence[str]) -> None:
+    """Starts agents that join with a token, and waits until they are online.
+
+    Raises:
+        ManagerError: one of them has ended.
+        TimeoutError: some are not online in time.
+    """
+    token = await operator.create_token(TokenSpec(uses=len(names), auto_approve=True))
+    # They are all on one machine, which a manager finds odd.
+    agents.start([(name, "bench") for name in names], token.text)
     async with asyncio.timeout(_ONLINE_WITHIN):
         while True:
             agents.check_alive()
-            if (await operator.manager_status()).hosts_online == len(agents.agents):
+            status = await operator.manager_status()
+            if status.hosts_pending:
+                await operator.approve_hosts(all_pending=True)
+            elif status.hosts_online == len(agents.agents):
                 return
             await asyncio.sleep(_LOOK_EVERY)

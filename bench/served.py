@@ -1,13 +1,37 @@
 """The manager under test: a real `tui-manager serve`, ended and started again."""
 
 import asyncio
+import contextlib
 import os
+import random
 import signal
+import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.figures import INSECURE
+
 _READY_WITHIN = 60.0  # seconds
+_HOST = "127.0.0.1"
+_PORTS = (20_000, 32_000)
+
+
+def options(security: str) -> Sequence[str]:
+    """Of `tui-manager`, for streams of this security."""
+    return ("--insecure",) if security == INSECURE else ("--enroll-listen", "127.0.0.1:0")
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that a system gives to connections that go out:
+    while a manager is down, one of thousands that dial it would else get its port, and meet
+    itself."""
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((_HOST, port))
+            return port
 
 
 class Manager:
@@ -18,10 +42,11 @@ class Manager:
         start_seconds: how long the newest took until it listened.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, security: str = INSECURE) -> None:
         self.folder = folder
+        self.security = security
         self.state_dir = folder / "state"
-        self.address = "127.0.0.1:0"
+        self.address = f"{_HOST}:{free_port()}"
         self.life = 0
         self.start_seconds = 0.0
         self._process: asyncio.subprocess.Process | None = None
@@ -40,11 +65,12 @@ class Manager:
         return self.pid
 
     async def start(self) -> None:
-        """Starts it and waits until it listens, from the second time on where it did before."""
+        """Starts it and waits until it listens, each time at the same address."""
         began = time.monotonic()
+        program = Path(sys.executable).with_name("tui-manager")
         with (self.folder / "manager.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(str(Path(sys.executable).with_name("tui-manager")), "serve", "--insecure"),
+                *(str(program), "serve", *options(self.security)),
                 *("--listen", self.address, "--state-dir", str(self.state_dir)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -56,7 +82,6 @@ class Manager:
         if not line.startswith("listening on "):
             raise RuntimeError(f"the manager does not listen: {line!r}")
         self.start_seconds = time.monotonic() - began
-        self.address = line.split()[2]
         self.life += 1
 
     async def end(self, with_signal: signal.Signals) -> None:

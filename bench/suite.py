@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import Figure
+from bench.figures import MTLS, Figure
 from bench.fleet import CONNECT_WITHIN, Fleet, fleet
 from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
@@ -99,15 +99,18 @@ async def single(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
     return {"latency": found}
 
 
-async def screen(scale: Scale, floors: Floors, _securities: Sequence[str]) -> Found:
+async def screen(scale: Scale, floors: Floors, securities: Sequence[str]) -> Found:
     """The dashboard, first with one real agent, then with many emulated ones."""
-    async with dashboard() as shown:
-        printed = await lines.lines(shown, scale.lines, floors.commits)
-    async with dashboard() as shown, swarm(shown.address, scale.screen) as started:
-        await started.dial(CONNECT_WITHIN)
-        return {
-            "screen": [*printed, *await keys.keys(shown, scale.screen, scale.presses, scale.settle)]
-        }
+    async with dashboard(MTLS, 0) as shown:
+        found = await lines.lines(shown, scale.lines, floors.commits)
+    for security in securities:
+        async with (
+            dashboard(security, scale.screen) as shown,
+            swarm(shown.address, scale.screen, shown.credentials) as started,
+        ):
+            await started.dial(CONNECT_WITHIN)
+            found += await keys.keys(shown, scale.screen, scale.presses, scale.settle)
+    return {"screen": found}
 
 
 async def history(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from bench.swarm.enrolled import pem
 from tui_manager.security.authority import Authority, IssuedCertificate
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem
 from tui_manager.security.requests import HostKey
@@ -42,12 +41,6 @@ def issue(folder: Path) -> None:
 def _write(folder: Path, name: str, key: PrivateKey, issued: IssuedCertificate) -> None:
     (folder / f"{name}.key").write_bytes(key_pem(key))
     (folder / f"{name}.pem").write_bytes(pem(issued))
-
-
-def pem(issued: IssuedCertificate) -> bytes:
-    """A certificate as gRPC takes it."""
-    chain = map(x509.load_der_x509_certificate, issued.chain_der)
-    return b"".join(each.public_bytes(Encoding.PEM) for each in chain)
 
 
 def _read(folder: Path, name: str) -> Pair:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.figures import INSECURE, Figure, percentile
+from bench.figures import Figure, percentile
 from bench.measures.commands import keep_answering
 from bench.screen.dashboard import Dashboard
 from bench.screen.terminal import Terminal
@@ -53,7 +53,7 @@ async def keys(shown: Dashboard, agents: int, presses: int, settle: float) -> li
             value=1000 * percentile(busy, share),
             unit="ms",
             agents=agents,
-            security=INSECURE,
+            security=shown.security,
             floor=1000 * percentile(idle, share),
             floor_of="while nothing runs",
         )

@@ -6,9 +6,9 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from bench.figures import INSECURE, Figure, percentile
+from bench.figures import MTLS, Figure, percentile
 from bench.fleet import run
-from bench.real import online
+from bench.real import join
 from bench.screen.dashboard import Dashboard
 from tui_manager.cli.fleet import Fleet as Agents
 
@@ -31,8 +31,7 @@ async def lines(shown: Dashboard, count: int, commits: Sequence[float]) -> list[
     """So many lines of a task that the dashboard shows; `commits` are the seconds of bare ones."""
     agents = Agents(shown.folder, shown.address)
     try:
-        agents.start([("real", "bench")])
-        await online(shown.operator, agents)
+        await join(shown.operator, agents, ["real"])
         shown.terminal.seek(_LINE)
         words = (sys.executable, "-c", _PROGRAM, str(count), str(_EVERY))
         await run(shown.operator, "real", shlex.join(words))
@@ -49,7 +48,7 @@ async def lines(shown: Dashboard, count: int, commits: Sequence[float]) -> list[
             value=1000 * percentile(taken, share),
             unit="ms",
             agents=1,
-            security=INSECURE,
+            security=MTLS,
             floor=1000 * percentile(commits, share),
             floor_of="a bare commit",
         )

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.fleet import enrolled_for
 from bench.screen import app
 from bench.screen.terminal import Terminal, on_terminal
+from bench.served import options
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
@@ -21,11 +23,17 @@ _LOOK_EVERY = 0.1  # seconds
 
 @dataclass(slots=True)
 class Dashboard:
-    """It runs, and its manager listens at `address`."""
+    """It runs, and its manager listens at `address`.
+
+    Attributes:
+        credentials: of the emulated hosts that it knows; None: no TLS.
+    """
 
     terminal: Terminal
     operator: Operator
     address: str
+    security: str
+    credentials: Path | None
     folder: Path
 
     def lateness(self, since: float, until: float) -> Sequence[float]:
@@ -37,8 +45,9 @@ class Dashboard:
 
 
 @asynccontextmanager
-async def dashboard() -> AsyncIterator[Dashboard]:
-    """A dashboard with a manager of its own, until the block is left."""
+async def dashboard(security: str, agents: int) -> AsyncIterator[Dashboard]:
+    """A dashboard with a manager of its own that knows as many emulated hosts, until the block is
+    left."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         state_dir = folder / "state"
@@ -46,14 +55,15 @@ async def dashboard() -> AsyncIterator[Dashboard]:
         own = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in names}
         arguments = (
             *(sys.executable, "-m", app.__name__, str(folder / "lateness")),
-            *("--insecure", "--listen", "127.0.0.1:0", "--state-dir", str(state_dir)),
+            *(*options(security), "--listen", "127.0.0.1:0", "--state-dir", str(state_dir)),
         )
+        credentials = await enrolled_for(security, state_dir, agents)
         async with on_terminal(arguments, {**os.environ, **own}) as terminal:
             async with asyncio.timeout(_READY_WITHIN):
                 await _listens(state_dir)
             async with connect(state_dir) as operator:
                 address = (await operator.manager_status()).address
-                yield Dashboard(terminal, operator, address, folder)
+                yield Dashboard(terminal, operator, address, security, credentials, folder)
 
 
 async def _listens(state_dir: Path) -> None:

@@ -1,4 +1,6 @@
-"""One process of emulated agents: `python -m bench.swarm ADDRESS COUNT FIRST [--trace]`.
+"""One process of emulated agents.
+
+`python -m bench.swarm ADDRESS COUNT FIRST [--trace] [--credentials FILE]`
 
 Questions, a line each on stdin: `dial` starts all agents, `online SECONDS` waits until all are,
 `cut` breaks all streams, `tally` and `trace` tell what was counted.
@@ -9,36 +11,47 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
+
+from tui_manager_agent.credentials import Credentials
 
 from bench.asked import answer
 from bench.open_files import allow_connections
+from bench.swarm import enrolled
 from bench.swarm.agent import Agent
+from bench.swarm.names import host_name
 from bench.swarm.tally import Tally, Trace
 
-NAME = "h{:05d}"
 _REMEMBERS = 2  # results that an agent keeps behind their acknowledgement
 
 
 class Crowd:
     """The agents of this process."""
 
-    def __init__(self, address: str, count: int, first: int, *, traced: bool) -> None:
+    def __init__(
+        self, address: str, count: int, first: int, *, traced: bool, credentials: Path | None
+    ) -> None:
         self.tally = Tally()
         self._trace: Trace | None = {} if traced else None
         self._moved = asyncio.Event()
+        held: Iterator[Credentials | None] = iter([None] * count)
+        if credentials:
+            held = enrolled.credentials(credentials, first, count)
         self._agents = [
             Agent(
-                NAME.format(number),
+                host_name(number),
                 address,
                 self.tally,
                 random.Random(number),
                 remembers=_REMEMBERS,
                 trace=self._trace,
+                credentials=mine,
                 moved=self._moved.set,
             )
-            for number in range(first, first + count)
+            for number, mine in zip(range(first, first + count), held, strict=True)
         ]
         self._running: list[asyncio.Task[None]] = []
 
@@ -84,7 +97,13 @@ class Crowd:
 
 
 async def _main(options: argparse.Namespace) -> None:
-    crowd = Crowd(options.address, options.count, options.first, traced=options.trace)
+    crowd = Crowd(
+        options.address,
+        options.count,
+        options.first,
+        traced=options.trace,
+        credentials=options.credentials,
+    )
     await answer(
         {
             "dial": crowd.dial,
@@ -102,6 +121,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("count", type=int)
     parser.add_argument("first", type=int)
     parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--credentials", type=Path)
     return parser.parse_args()
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from grpc import aio
+from tui_manager_agent.credentials import Credentials
 from tui_manager_agent.link import Ears, Link
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.reconnect import Ending, Reconnect, RefusedByManagerError, StreamEnd
@@ -54,21 +55,25 @@ class Agent:
         *,
         remembers: int = REMEMBERS,
         trace: Trace | None = None,
+        credentials: Credentials | None = None,
         moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """`moved` is called when a session has begun or ended."""
+        """`moved` is called when a session has begun or ended; without credentials there is no
+        TLS."""
         self.name = name
         self.welcomed_at = 0.0
         self._address = address
         self._tally = tally
         self._dice = dice
         self._moved = moved
+        self._credentials = credentials
         self._outbox = Outbox() if trace is None else TracingOutbox(trace)
         self._executions = Executions(self._outbox, tally, remembers, trace)
         self._reconnect = Reconnect(dice)
         self._journal_id = str(uuid.uuid4())
         self._instance_id = str(uuid.uuid4())
-        self._host_id = self._manager_id = ""
+        self._host_id = credentials.host_id if credentials else ""
+        self._manager_id = credentials.manager_id if credentials else ""
         self._link: CuttableLink | None = None
 
     async def run(self) -> None:
@@ -100,7 +105,11 @@ class Agent:
 
     async def _converse(self) -> StreamEnd:
         self._link = CuttableLink(
-            self._address, self._outbox, self._vitals, self._welcome, credentials=None
+            self._address,
+            self._outbox,
+            self._vitals,
+            self._welcome,
+            credentials=self._credentials,
         )
         session = asyncio.ensure_future(self._link.converse(self._hello()))
         try:

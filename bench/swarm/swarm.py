@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.swarm.tally import Moments, Trace
 from bench.workers import Worker, ask_all, crew
@@ -95,8 +96,16 @@ def processes_for(count: int) -> int:
 
 
 @asynccontextmanager
-async def swarm(address: str, count: int, *, traced: bool = False) -> AsyncIterator[Swarm]:
-    """Emulated agents until the block is left; `dial` starts them."""
-    options = ("--trace",) if traced else ()
+async def swarm(
+    address: str, count: int, credentials: Path | None = None, *, traced: bool = False
+) -> AsyncIterator[Swarm]:
+    """Emulated agents until the block is left; `dial` starts them.
+
+    Args:
+        credentials: a file of `enrolled.enroll`; None: no TLS.
+    """
+    options: list[object] = ["--trace"] if traced else []
+    if credentials:
+        options += ["--credentials", credentials]
     async with crew("bench.swarm", address, count, processes_for(count), *options) as workers:
         yield Swarm(workers, count)
