@@ -95,8 +95,8 @@ def _read(folder: Path, fields: dict[str, str]) -> Credentials:
             key_hash=bytes.fromhex(fields["key_hash"]),
             ends=int(fields["ends"]),
             key=(folder / KEY).read_bytes(),
-            chain=fields["chain"].encode(),
-            authorities=fields["authorities"].encode(),
+            chain=fields["chain"].lstrip().encode(),
+            authorities=fields["authorities"].lstrip().encode(),
         )
     except (KeyError, ValueError, FileNotFoundError) as error:
         raise DamagedError(

@@ -20,6 +20,7 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from tui_manager_protos.v1 import enrollment_pb2 as wire
+from tui_manager_protos.v1.agent_pb2 import Admission
 from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tui_manager_agent import keys
@@ -69,7 +70,7 @@ def enroll(order: dict[str, str]) -> dict[str, str]:
         "host_id": response.host_id,
         "server_name": issued.server_name,
         "name": response.name,
-        "admission": str(int(response.admission)),
+        "admission": Admission.Name(response.admission).removeprefix("ADMISSION_").lower(),
     }
 
 

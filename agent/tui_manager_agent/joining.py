@@ -65,8 +65,9 @@ class Joining:
         if "ending" in answer:
             return StreamEnd(Ending[answer["ending"]], answer["detail"])
         name, admission = answer.pop("name"), answer.pop("admission")
-        self._keep(answer)
-        _LOG.info("enrolled: name=%s admission=%s", name, admission)
+        held = self._keep(answer)
+        _LOG.info("enrolled: name=%s admission=%s host_id=%s", name, admission, held.host_id)
+        _LOG.info("this host is known by %s", fingerprint(held.key_hash))
         return None
 
     def _order(self) -> dict[str, str]:
@@ -80,11 +81,11 @@ class Joining:
             "request": request.SerializeToString().hex(),
         }
 
-    def _keep(self, answer: dict[str, str]) -> None:
+    def _keep(self, answer: dict[str, str]) -> Credentials:
         bound, manager_id = self._identity.manager_id, answer["manager_id"]
         if bound and bound != manager_id:
             detail = f"it is {manager_id}, this agent belongs to {bound}"
             raise RefusedByManagerError(sentence(StreamEnd(Ending.WRONG_MANAGER, detail)))
-        held: Credentials = credentials.save(self._settings.state_dir, answer)
+        held = credentials.save(self._settings.state_dir, answer)
         self._identity.belong(held)
-        _LOG.info("this host is known by %s", fingerprint(held.key_hash))
+        return held

@@ -122,7 +122,8 @@ def accept(
 
 
 def _pem(certificates: Iterable[x509.Certificate]) -> str:
-    return "".join(c.public_bytes(Encoding.PEM).decode() for c in certificates)
+    """On lines of their own, so that `openssl x509 -in` finds the first one in the record."""
+    return "\n" + "".join(c.public_bytes(Encoding.PEM).decode() for c in certificates)
 
 
 def _answer(verb: str, order: dict[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 FIRST_PAUSE = 1.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds
+_COME_BACK = "to come back it needs a new --state-dir and a new --join-token"
 
 
 class Ending(StrEnum):
@@ -29,13 +30,13 @@ class Ending(StrEnum):
     DUPLICATE_IDENTITY = "another live agent has this identity"
     NAME_TAKEN = "another known host has this name"
     INVALID_HELLO = "the manager refuses this agent's name, labels or ids"
-    REJECTED = "the operator rejected this host"
-    REVOKED = "the operator revoked this host"
+    REJECTED = f"the operator rejected this host ({_COME_BACK})"
+    REVOKED = f"the operator revoked this host ({_COME_BACK})"
     UNTRUSTED = "whoever answers is not proven to be the manager"
     CERTIFICATE_ENDED = "the manager hears nobody without a valid certificate"
     WRONG_PIN = "whoever answers is not the manager that made the join token"
     BAD_TOKEN = "the manager does not take the join token"
-    KEY_REFUSED = "the manager does not take this host's key"
+    KEY_REFUSED = f"the manager does not take this host's key ({_COME_BACK})"
     ENROLMENT_FAILED = "the enrolment failed"
 
 

@@ -142,6 +142,8 @@ def test_credentials_say_what_they_are_and_hide_the_key(tmp_path: Path) -> None:
     assert loaded.key_hash == keys.key_hash(keys.load(tmp_path / "credentials"))
     assert loaded.chain.startswith(b"-----BEGIN CERTIFICATE-----")
     assert "PRIVATE" not in repr(loaded)
+    lines = (tmp_path / "credentials" / "certificate").read_bytes().splitlines()
+    assert b"-----BEGIN CERTIFICATE-----" in lines  # where openssl looks for it
 
 
 def test_a_certificate_that_has_ended_is_known_without_looking_into_it(tmp_path: Path) -> None:

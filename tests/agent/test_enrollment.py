@@ -1,6 +1,7 @@
 """How a host comes to belong to its manager, and that nobody else learns its token's secret."""
 
 import asyncio
+import random
 import socket
 import stat
 from pathlib import Path
@@ -10,7 +11,7 @@ import psutil
 import pytest
 from tui_manager_agent import enrollment as enrollment_module
 from tui_manager_agent.enrollment import NotEnrolledError, enroll, pinned_certificate
-from tui_manager_agent.reconnect import Ending
+from tui_manager_agent.reconnect import Ending, Reconnect, RefusedByManagerError, StreamEnd
 from tui_manager_protos.v1 import enrollment_pb2
 
 from tests.agent.agent_process import AgentProcess
@@ -23,11 +24,12 @@ from tests.agent.false_server import FalseServer, Switch
 async def test_a_host_enrols_once(
     enrolled: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
 ) -> None:
+    assert f"admission=pending host_id={tls_manager.host_id}" in await enrolled.says("enrolled: ")
     words = (await enrolled.says("this host is known by")).split("known by ")[1].split()[0]
     execution_id = tls_manager.run("echo hello")
     assert (await tls_manager.result(execution_id)).exit_code == 0
     assert (await enrolled.terminate())[0] == 0
-    await enrolled.run(tls_manager)
+    await enrolled.run(tls_manager)  # no token
     await enrolled.says(f"this host is known by {words}")
     await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
     (request,) = enrollment.requests
@@ -259,6 +261,12 @@ async def test_every_refusal_has_a_meaning(
     with pytest.raises(NotEnrolledError, match="so it is") as refused:
         await asyncio.to_thread(enroll, order_for(enrollment, tmp_path))
     assert refused.value.ending is ending
+
+
+@pytest.mark.parametrize("ending", [Ending.REJECTED, Ending.REVOKED, Ending.KEY_REFUSED])
+def test_a_host_that_was_turned_away_hears_how_to_come_back(ending: Ending) -> None:
+    with pytest.raises(RefusedByManagerError, match="a new --state-dir and a new --join-token"):
+        Reconnect(random.Random()).pause_after(StreamEnd(ending))
 
 
 async def test_an_enrolment_certificate_that_has_ended_points_to_the_clocks(
