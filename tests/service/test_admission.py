@@ -1,7 +1,7 @@
 """Operators approve, reject and revoke hosts."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,16 +13,13 @@ from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
     NotFoundError,
-    Refusal,
-    RefusedError,
 )
 from tui_manager.domain.host import Host
-from tui_manager.domain.report import Held, HeldState, Started
-from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.report import Held, HeldState
+from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.domain.window import Window
 from tui_manager.service.hosts import OpenedSession
 from tui_manager.storage import hosts
-from tui_manager.storage.check import contradictions
 
 ANA = "ana@pts/3"
 
@@ -163,84 +160,6 @@ async def test_what_is_no_move_raises_and_changes_nothing(
         await _stays(parts, acts[verb](name), IllegalMoveError, say)
 
 
-async def test_a_revoked_host_is_cut_off_and_never_comes_back(parts: Parts) -> None:
-    host = await parts.member("web01")
-    assert await parts.admission.revoke(["web01"], ANA) == ("web01",)
-    ((host_id, refusal, why),) = parts.door.turned_away
-    assert (host_id, refusal) == (host.host_id, Refusal.REVOKED)
-    assert "revoked" in why
-    assert parts.directory.counts() == (0, 0, 0)
-    for _ in range(2):
-        with pytest.raises(RefusedError) as caught:
-            await parts.dial(host.host_id, "web01")
-        assert caught.value.refusal is Refusal.REVOKED
-    with pytest.raises(InvalidInputError, match="web01"):
-        await parts.started("web01")
-    (entry,) = await parts.audited("revoke_host")
-    assert (entry.actor, entry.host_id) == (ANA, host.host_id)
-
-
-async def _four_kinds_of_work(parts: Parts, host: OpenedSession) -> tuple[int, int, int]:
-    """Tasks of a host: one that runs with a step behind it, one that was sent and cancelled, one
-    that waits to be sent with a delivery timeout."""
-    running = await parts.started("@all", "first", "second")
-    canceled = await parts.started("@all")
-    await parts.tasks.cancel_task(canceled)
-    ours = [run for to, run in parts.dispatcher.sent if to == host.host_id]
-    await parts.report(host.host_id, Started(ours[0].execution_id, timedelta(0)))
-    parts.dispatcher.rooms[host.host_id] = 0
-    waiting = await parts.started("@all", offline=Offline.WAIT)
-    return running, canceled, waiting
-
-
-@pytest.mark.parametrize("put_back", [False, True])
-async def test_work_of_a_host_that_is_turned_away_ends_in_the_same_transaction(
-    parts: Parts, put_back: bool
-) -> None:
-    host, other = await parts.member("web01"), await parts.member("web02")
-    running, canceled, waiting = await _four_kinds_of_work(parts, host)
-    others = [await parts.rows(task_id) for task_id in (running, canceled, waiting)]
-    if put_back:
-        await parts.enroll("renamed", key="web01")
-        await parts.admission.reject(["renamed"], False, ANA)
-    else:
-        await parts.admission.revoke(["web01"], ANA)
-    first, second = [row for row in await parts.rows(running) if row.host_id == host.host_id]
-    assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
-    assert (second.status, second.reason) == (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)
-    (row,) = [row for row in await parts.rows(canceled) if row.host_id == host.host_id]
-    assert (row.status, row.reason) == (CommandHostStatus.CANCELED, Reason.CANCEL_UNCONFIRMED)
-    (row,) = [row for row in await parts.rows(waiting) if row.host_id == host.host_id]
-    assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.UNDELIVERABLE)
-    assert row.detail == f"The host was {'rejected' if put_back else 'revoked'} before it was sent."
-    for before, task_id in zip(others, (running, canceled, waiting), strict=True):
-        assert await parts.tasks.get_task_status(task_id) is TaskStatus.RUNNING
-        rows = await parts.rows(task_id)
-        assert [row for row in rows if row.host_id == other.host_id] == [
-            row for row in before if row.host_id == other.host_id
-        ]
-    assert await parts.database.read(contradictions) == []
-
-
-async def test_the_task_of_a_host_that_is_turned_away_ends_when_all_have(parts: Parts) -> None:
-    await parts.member("web01")
-    task_id = await parts.started("web01")
-    await parts.admission.revoke(["web01"], ANA)
-    assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
-
-
-async def test_nothing_that_a_revoked_host_says_counts_any_more(parts: Parts) -> None:
-    host = await parts.member("web01")
-    task_id = await parts.started("web01")
-    ((_, run),) = parts.dispatcher.sent
-    await parts.admission.revoke(["web01"], ANA)
-    (before,) = await parts.rows(task_id)
-    with pytest.raises(RefusedError) as caught:
-        await parts.report(host.host_id, result(run.execution_id))
-    assert caught.value.refusal is Refusal.REVOKED
-    assert await parts.rows(task_id) == [before]
-
-
 async def test_a_host_that_waits_is_sent_nothing_and_may_report(parts: Parts) -> None:
     host = await parts.member("web01")
     task_id = await parts.started("web01", "first", "second")
@@ -277,3 +196,15 @@ async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Pa
     assert (row.status, row.sent_at) == (CommandHostStatus.PENDING, None)
     await parts.admission.approve([host.host_id], False, ANA)
     assert len(await parts.send()) == 1
+
+
+async def test_who_dials_in_while_it_is_approved_is_told(parts: Parts) -> None:
+    enrolled = await parts.enroll("web01")
+    opened, _ = await asyncio.gather(
+        parts.dial(enrolled.host_id, "web01"), parts.admission.approve(["web01"], False, ANA)
+    )
+    assert opened.admission is Admission.PENDING
+    assert parts.door.told == [(enrolled.host_id, Admission.ADMITTED)]
+    assert _host(parts, enrolled.host_id).admission is Admission.ADMITTED
+    await parts.started("web01")
+    assert len(parts.dispatcher.sent) == 1

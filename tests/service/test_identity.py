@@ -6,14 +6,12 @@ import pytest
 
 from tests.support.enrolled_hosts import peer
 from tests.support.manager_parts import Parts, greeting, result
-from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.host import Host
 from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
 from tui_manager.security.peer import PeerCertificate
-from tui_manager.service.limited_audit import KEPT, OTHERS
 
 
 def _hosts(parts: Parts) -> dict[str, Host]:
@@ -131,6 +129,14 @@ async def test_to_hide_its_machine_gains_nothing(parts: Parts) -> None:
     assert opened.admission is Admission.PENDING
 
 
+async def test_to_enrol_again_without_its_machine_gains_nothing(parts: Parts) -> None:
+    host = await parts.member("web01")
+    again = await parts.enroll("web01", machine_id="")
+    assert again.admission is Admission.ADMITTED
+    opened = await parts.dial(host.host_id, "web01", machine_id="stolen to")
+    assert opened.admission is Admission.PENDING
+
+
 async def test_a_machine_that_was_not_known_is_learnt(parts: Parts) -> None:
     enrolled = await parts.enroll("web01", auto_approve=True, machine_id="")
     opened = await parts.dial(enrolled.host_id, "web01", machine_id="first")
@@ -235,60 +241,3 @@ async def test_repeats_and_late_results_are_no_violation(parts: Parts) -> None:
     for _ in range(2):
         await parts.report(owner, result(execution_id))
     assert parts.statistics.counters.violations == 0
-
-
-async def _violations(parts: Parts) -> list[AuditEntry]:
-    return await parts.audited("violation")
-
-
-async def test_violations_have_a_row_a_minute_at_most(parts: Parts) -> None:
-    host = await parts.member("web01")
-    for _ in range(3):
-        for _ in range(10):
-            parts.hosts.violation(host.host_id, "It did what it must not.")
-            assert len(await _violations(parts)) == 1
-        parts.clock.turn(5)
-    assert parts.statistics.counters.violations == 30
-    parts.clock.turn(45)
-    first, second = await _violations(parts)
-    assert "count" not in first.detail
-    assert second.detail["count"] == "28"  # with the row itself and the first: 30
-    parts.clock.turn(60)
-    assert len(await _violations(parts)) == 2
-    parts.hosts.violation(host.host_id, "It did what it must not.")
-    assert len(await _violations(parts)) == 2  # it goes on, and is written down less often
-    parts.clock.turn(60)
-    assert len(await _violations(parts)) == 3
-
-
-async def test_each_host_has_its_own_row(parts: Parts) -> None:
-    hosts = [await parts.member(f"web0{number}") for number in range(3)]
-    for host in hosts:
-        parts.hosts.violation(host.host_id, "It did what it must not.")
-    assert {entry.host for entry in await _violations(parts)} == {"web00", "web01", "web02"}
-    parts.hosts.violation("", "Nobody knows who it was.")
-    assert len(await _violations(parts)) == 4
-
-
-async def test_refusals_under_ever_new_names_are_bounded(parts: Parts) -> None:
-    await parts.member("web01")
-    for number in range(KEPT + 100):
-        error = RefusedError(Refusal.NAME_TAKEN, f"The name {number} is taken.")
-        parts.offences.refused(f"\x1b[31mname{number}", "10.0.0.1:1", error)
-    refusals = await parts.audited("refuse_host")
-    assert len(refusals) == KEPT + 1
-    assert (refusals[-1].host, refusals[-1].detail["count"]) == (OTHERS, "99")
-    assert all(entry.host.isprintable() for entry in refusals)
-
-
-async def test_a_refused_certificate_is_written_down_by_host_whatever_it_says(
-    parts: Parts,
-) -> None:
-    host = await parts.member("web01")
-    await parts.admission.revoke(["web01"], "ana")
-    await parts.hosts.close_session(host.host_id, host.generation, "test")
-    for number in range(20):
-        await _refused(parts, f"name{number}", peer(host.host_id, "web01"))
-    (entry,) = await parts.audited("refuse_host")
-    assert (entry.host_id, entry.detail["reason"]) == (host.host_id, "revoked")
-    assert entry.detail["count"] == "19"

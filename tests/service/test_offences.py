@@ -1,4 +1,4 @@
-"""The loop that writes offences into the audit, also when the database cannot take them."""
+"""Offences in the audit: how often, of whom, and what happens when the database takes nothing."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.window import Window
+from tui_manager.service.limited_audit import KEPT, OTHERS
 from tui_manager.storage import audit
 
 
@@ -74,3 +75,61 @@ async def test_who_falls_silent_for_an_hour_counts_as_new(parts: Parts) -> None:
         parts.clock.turn(seconds)
         _offend(parts, 1)
         assert len(await parts.audited("refuse_host")) == rows
+
+
+async def _violations(parts: Parts) -> list[AuditEntry]:
+    return await parts.audited("violation")
+
+
+async def test_violations_have_a_row_a_minute_at_most(parts: Parts) -> None:
+    host = await parts.member("web01")
+    for _ in range(3):
+        for _ in range(10):
+            parts.hosts.violation(host.host_id, "It did what it must not.")
+            assert len(await _violations(parts)) == 1
+        parts.clock.turn(5)
+    assert parts.statistics.counters.violations == 30
+    parts.clock.turn(45)
+    first, second = await _violations(parts)
+    assert "count" not in first.detail
+    assert second.detail["count"] == "28"  # with the row itself and the first: 30
+    parts.clock.turn(60)
+    assert len(await _violations(parts)) == 2
+    parts.hosts.violation(host.host_id, "It did what it must not.")
+    assert len(await _violations(parts)) == 2  # it goes on, and is written down less often
+    parts.clock.turn(60)
+    assert len(await _violations(parts)) == 3
+
+
+async def test_each_host_has_its_own_row(parts: Parts) -> None:
+    hosts = [await parts.member(f"web0{number}") for number in range(3)]
+    for host in hosts:
+        parts.hosts.violation(host.host_id, "It did what it must not.")
+    assert {entry.host for entry in await _violations(parts)} == {"web00", "web01", "web02"}
+    parts.hosts.violation("", "Nobody knows who it was.")
+    assert len(await _violations(parts)) == 4
+
+
+async def test_refusals_under_ever_new_names_are_bounded(parts: Parts) -> None:
+    await parts.member("web01")
+    for number in range(KEPT + 100):
+        error = RefusedError(Refusal.NAME_TAKEN, f"The name {number} is taken.")
+        parts.offences.refused(f"\x1b[31mname{number}", "10.0.0.1:1", error)
+    refusals = await parts.audited("refuse_host")
+    assert len(refusals) == KEPT + 1
+    assert (refusals[-1].host, refusals[-1].detail["count"]) == (OTHERS, "99")
+    assert all(entry.host.isprintable() for entry in refusals)
+
+
+async def test_a_refused_certificate_is_written_down_by_host_whatever_it_says(
+    parts: Parts,
+) -> None:
+    host = await parts.member("web01")
+    await parts.admission.revoke(["web01"], "ana")
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    for number in range(20):
+        with pytest.raises(RefusedError):
+            await parts.dial(host.host_id, f"name{number}", key="web01")
+    (entry,) = await parts.audited("refuse_host")
+    assert (entry.host_id, entry.detail["reason"]) == (host.host_id, "revoked")
+    assert entry.detail["count"] == "19"

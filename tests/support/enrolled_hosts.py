@@ -14,7 +14,10 @@ from tui_manager.domain.status import Admission
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.peer import PeerCertificate
 from tui_manager.security.requests import HostKey, read_request
+from tui_manager.security.tokens import secret_hash
 from tui_manager.service.enrollment import EnrollmentRequest
+from tui_manager.storage import tokens
+from tui_manager.storage.database import Database
 
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
 ENDS = BEGINS + timedelta(days=31)
@@ -69,6 +72,13 @@ def peer(host_id: str, key: str) -> PeerCertificate:
 def secret_of(token: str) -> str:
     """The secret in the text of a join token."""
     return token.split(".")[2]
+
+
+async def used(database: Database, token: str) -> int:
+    """How often a join token was used."""
+    row = await database.read(lambda tx: tokens.by_secret(tx, secret_hash(secret_of(token))))
+    assert row is not None
+    return row.used
 
 
 def enrollment(token: str, name: str, **given: Any) -> EnrollmentRequest:

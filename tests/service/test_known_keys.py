@@ -1,0 +1,110 @@
+"""A key that the manager knows is that host again; and gets new certificates."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.enrolled_hosts import csr, host_key, used
+from tests.support.manager_parts import Parts
+from tui_manager.domain.errors import NotFoundError, Refusal, RefusedError
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Admission
+from tui_manager.domain.window import Window
+
+
+def _hosts(parts: Parts) -> list[Host]:
+    return list(parts.hosts.list_hosts(Window()).rows)
+
+
+async def _refused(parts: Parts, token: str, name: str, **given: Any) -> RefusedError:
+    """The refusal of a host that enrols, after which everything is as before."""
+    before = _hosts(parts)
+    with pytest.raises(RefusedError) as caught:
+        await parts.enroll(name, token=token, **given)
+    assert _hosts(parts) == before
+    return caught.value
+
+
+async def test_an_answer_that_was_lost_is_given_again_and_uses_nothing_up(parts: Parts) -> None:
+    token = await parts.token()
+    first, second = await asyncio.gather(
+        parts.enroll("web01", token=token), parts.enroll("web01", token=token)
+    )
+    again = await parts.enroll("web01", token=token)
+    assert first.host_id == second.host_id == again.host_id
+    assert await used(parts.database, token) == 1
+    assert len(_hosts(parts)) == 1
+
+
+async def test_a_known_key_is_that_host_with_any_good_token(parts: Parts) -> None:
+    enrolled = await parts.enroll("web01", auto_approve=True)
+    token = await parts.token(labels={"role": "db"})
+    again = await parts.enroll("web01", token=token)
+    assert (again.host_id, again.admission) == (enrolled.host_id, Admission.ADMITTED)
+    assert await used(parts.database, token) == 0
+    assert _hosts(parts)[0].labels == {}
+    await parts.enroll("web02", token=token)
+    error = await _refused(parts, token, "web01")  # another host has used this one up
+    assert error.refusal is Refusal.BAD_TOKEN
+
+
+async def test_a_known_key_that_waits_is_not_let_in_by_a_token(parts: Parts) -> None:
+    await parts.enroll("web01")
+    again = await parts.enroll("web01", auto_approve=True)
+    assert again.admission is Admission.PENDING
+
+
+async def test_a_known_key_with_another_name_waits_anew_and_its_session_is_told(
+    parts: Parts,
+) -> None:
+    host = await parts.member("web01")
+    again = await parts.enroll("db01", key="web01")
+    assert (again.host_id, again.name) == (host.host_id, "db01")
+    assert again.admission is Admission.PENDING
+    (shown,) = _hosts(parts)
+    assert "was called web01 and calls itself db01" in shown.note
+    assert parts.door.told == [(host.host_id, Admission.PENDING)]
+    (entry,) = await parts.audited("rename_host")
+    assert (entry.detail["before"], entry.detail["after"]) == ("web01", "db01")
+
+
+@pytest.mark.parametrize("refusal", [Refusal.REVOKED, Refusal.REJECTED])
+async def test_a_key_that_was_turned_away_never_comes_back(parts: Parts, refusal: Refusal) -> None:
+    await parts.enroll("web01", auto_approve=refusal is Refusal.REVOKED)
+    if refusal is Refusal.REVOKED:
+        await parts.admission.revoke(["web01"], "ana")
+    else:
+        await parts.admission.reject(["web01"], False, "ana")
+    token = await parts.token(auto_approve=True)
+    for name in ("web01", "another"):
+        error = await _refused(parts, token, name, key="web01")
+        assert error.refusal is refusal
+    assert await used(parts.database, token) == 0
+    assert len(parts.authority.issued) == 1
+
+
+async def test_a_certificate_is_renewed_for_the_same_key_only(parts: Parts) -> None:
+    host = await parts.member("web01")
+    await parts.enrollment.renew_certificate(host.host_id, csr("web01"))
+    assert parts.authority.issued[1:] == [(host_key("web01").fingerprint, host.host_id)]
+    (entry,) = await parts.audited("renew_certificate")
+    assert (entry.actor, entry.host_id) == ("host web01", host.host_id)
+    for request in (csr("another"), b"", b"no request"):
+        with pytest.raises(RefusedError) as caught:
+            await parts.enrollment.renew_certificate(host.host_id, request)
+        assert caught.value.refusal is Refusal.PROTOCOL_ERROR
+    assert len(parts.authority.issued) == 2
+    assert parts.statistics.counters.violations == 3
+
+
+async def test_who_waits_may_renew_and_who_was_turned_away_may_not(parts: Parts) -> None:
+    waiting = await parts.enroll("web01")
+    await parts.enrollment.renew_certificate(waiting.host_id, csr("web01"))
+    await parts.admission.reject(["web01"], False, "ana")
+    with pytest.raises(RefusedError) as caught:
+        await parts.enrollment.renew_certificate(waiting.host_id, csr("web01"))
+    assert caught.value.refusal is Refusal.REJECTED
+    with pytest.raises(NotFoundError):
+        await parts.enrollment.renew_certificate("nobody", csr("web01"))
+    assert len(parts.authority.issued) == 2

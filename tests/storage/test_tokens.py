@@ -1,0 +1,54 @@
+"""Uses of join tokens: counted by one guarded statement."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tui_manager.domain.token import TokenSpec
+from tui_manager.storage import tokens
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import Database, open_database
+
+SECRET, OTHER = b"s" * 32, b"o" * 32
+SPEC = TokenSpec(ttl=timedelta(seconds=60), uses=2, auto_approve=True, labels={"b": "1", "a": ""})
+MADE = 5_000_000
+ENDS = MADE + 60_000_000
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_database(tmp_path / "manager.db") as made:
+        yield made
+
+
+async def test_a_token_is_what_was_asked_for(database: Database) -> None:
+    made = await database.write(lambda tx: tokens.insert(tx, SECRET, SPEC, "ana", MADE))
+    assert (made.uses, made.used, made.expires_at) == (2, 0, ENDS)
+    assert (made.auto_approve, made.created_by) == (True, "ana")
+    assert made.labels == {"a": "", "b": "1"}
+    assert await database.read(lambda tx: tokens.by_secret(tx, SECRET)) == made
+    assert await database.read(lambda tx: tokens.by_secret(tx, OTHER)) is None
+
+
+@pytest.mark.parametrize(
+    ("moments", "counted"),
+    [
+        ([MADE, MADE, MADE], [True, True, False]),
+        ([ENDS - 1, ENDS, ENDS - 1], [True, False, True]),
+    ],
+)
+async def test_it_is_used_while_it_lasts_and_has_uses(
+    database: Database, moments: list[int], counted: list[bool]
+) -> None:
+    def work(tx: Transaction) -> tuple[list[bool], int]:
+        token = tokens.insert(tx, SECRET, SPEC, "ana", MADE)
+        other = tokens.insert(tx, OTHER, SPEC, "ana", MADE)
+        done = [tokens.use(tx, token.token_id, now) for now in moments]
+        after = tokens.by_secret(tx, SECRET)
+        assert tokens.by_secret(tx, OTHER) == other
+        assert after
+        return done, after.used
+
+    assert await database.write(work) == (counted, counted.count(True))
