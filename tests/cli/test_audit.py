@@ -40,6 +40,14 @@ def test_the_newest_stands_last(operator: FakeOperator, capsys: Capture) -> None
     assert rows[4].split()[2:] == ["host", "web01", "violation", "web01", "-", "count=7"]
 
 
+def test_details_are_in_order_and_empty_ones_left_out(
+    operator: FakeOperator, capsys: Capture
+) -> None:
+    operator.record("create_token", uses="1", labels="", ends="in 15 m")
+    assert main(["audit", "--limit", "1"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith('-     -     ends="in 15 m" uses=1')
+
+
 def test_json_has_the_same_order(operator: FakeOperator, capsys: Capture) -> None:
     assert main(["audit", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

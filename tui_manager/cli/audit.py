@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from collections.abc import Mapping
 
 from tui_manager.cli.printing import local_time, note, table, write, write_json
 from tui_manager.cli.reading import connect, newest_audit
@@ -39,5 +40,11 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
         entry.action,
         entry.host or "-",
         f"#{entry.task_id}" if entry.task_id else "-",
-        " ".join(f"{key}={value}" for key, value in entry.detail.items()) or "-",
+        _detail(entry.detail) or "-",
     )
+
+
+def _detail(detail: Mapping[str, str]) -> str:
+    """`key=value`, quoted where a value has blanks, left out where it is empty."""
+    shown = {key: f'"{value}"' if " " in value else value for key, value in detail.items()}
+    return " ".join(f"{key}={value}" for key, value in sorted(shown.items()) if value)

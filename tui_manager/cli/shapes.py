@@ -37,7 +37,7 @@ def audit_shape(entry: AuditEntry) -> Shape:
         "task_id": entry.task_id or None,
         "host_id": entry.host_id or None,
         "host": entry.host or None,
-        "detail": dict(entry.detail),
+        "detail": dict(sorted(entry.detail.items())),
     }
 
 
