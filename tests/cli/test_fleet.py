@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import marked, wait_for
+from tests.support.processes import marked
+from tests.support.programs import wait_for
 from tui_manager.cli import fleet as module
 from tui_manager.cli.fleet import Fleet, agent_program, host_names
 from tui_manager.domain.errors import InvalidInputError, ManagerError
