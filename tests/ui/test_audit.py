@@ -32,13 +32,25 @@ def entry(
     [
         (entry("create_task", task=12, target="@all"), "made task 12 for @all", ""),
         (
-            entry("start_task", task=12, target="web[01-14]", hosts="14"),
+            entry("start_task", task=12, target="role=web", hosts="14", names="web[01-14]"),
             "started task 12 on web[01-14]",
-            "hosts 14",
+            "target role=web, hosts 14",
+        ),
+        (
+            entry("start_task", task=12, target="web[1-2]", hosts="2", names="web[1-2]"),
+            "started task 12 on web[1-2]",
+            "hosts 2",
+        ),
+        (
+            entry("start_task", task=1, target="@all", hosts="2"),
+            "started task 1 on @all",
+            "hosts 2",
         ),
         (entry("cancel_task", task=12, told="3"), "canceled task 12", "told 3"),
         (
-            entry("create_token", token="3", uses="1", seconds="900", labels=""),
+            entry(
+                "create_token", token="3", uses="1", seconds="900", labels="", auto_approve="false"
+            ),
             "made a join token",
             "token 3, uses 1, lasts 15m",
         ),

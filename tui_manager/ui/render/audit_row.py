@@ -17,6 +17,7 @@ COLUMNS = (
 )
 
 _SENTENCES = ("text", "note")  # details that need no name
+_NOTHING = ("", "0", "false")
 _DIGITS_MAX = 10
 
 
@@ -37,7 +38,7 @@ class _Words:
 
 _ACTIONS: Mapping[str, _Words] = {
     "create_task": _Words("made {task} for {target}", ("target",)),
-    "start_task": _Words("started {task} on {target}", ("target",)),
+    "start_task": _Words("started {task} on {names}", ("names",)),
     "cancel_task": _Words("canceled {task}", role=Role.CAUTION),
     "create_token": _Words("made a join token"),
     "enroll_host": _Words("{host} asked to join"),
@@ -72,18 +73,24 @@ def audit_words(entry: AuditEntry) -> str:
         "task": f"task {entry.task_id}",
         "host": host or "a host",
         "named": f" named {host}" if host else "",
-        **{name: entry.detail.get(name, "?") for name in _words(entry).used},
+        **_used(entry),
     }
     return safe_line(_words(entry).text.format_map(facts))
 
 
 def audit_detail(entry: AuditEntry) -> str:
-    """What else was kept: sentences first, then `hosts 14, told 3`."""
-    said = {*_words(entry).used, *(("name",) if _host(entry) == entry.detail.get("name") else ())}
-    kept = {name: value for name, value in entry.detail.items() if value and name not in said}
+    """What else was kept: sentences first, then `target role=web, hosts 14`."""
+    said = {*_NOTHING, *_used(entry).values(), *(() if entry.host else (_host(entry),))}
+    kept = {name: value for name, value in entry.detail.items() if value not in said}
     sentences = [kept.pop(name) for name in _SENTENCES if name in kept]
     others = ", ".join(_fact(name, value) for name, value in kept.items())
     return safe_line("  ".join([*sentences, *([others] if others else [])]))
+
+
+def _used(entry: AuditEntry) -> Mapping[str, str]:
+    """The details that the sentence holds; what was not kept once is not known."""
+    target = entry.detail.get("target", "?")
+    return {name: entry.detail.get(name, target) for name in _words(entry).used}
 
 
 def _fact(name: str, value: str) -> str:
