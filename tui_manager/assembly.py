@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
+from tui_manager.security.secret_box import SecretBox
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.server_names import server_names
 from tui_manager.service.admission import AdmissionService
@@ -17,6 +18,7 @@ from tui_manager.service.hosts import HostService
 from tui_manager.service.limits import Limits
 from tui_manager.service.offences import Offences
 from tui_manager.service.receiving import ReportService
+from tui_manager.service.secrets import Secrets
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
@@ -99,14 +101,15 @@ async def assemble(
     manager_id = await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
     with_work = await database.read(command_hosts.hosts_with_work)
     directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
-    dispatch = Dispatch(database, sessions, directory, feed, statistics, clock, limits)
+    secrets = Secrets(SecretBox(settings.state_dir / SECURITY))
+    dispatch = Dispatch(database, sessions, directory, feed, statistics, clock, limits, secrets)
     offences = Offences(database, feed, statistics, clock)
     host_service = HostService(
         manager_id, database, directory, dispatch, feed, statistics, clock, limits, offences
     )
     receiving = ReportService(database, directory, dispatch, feed, statistics, clock, offences)
     task_service = TaskService(
-        database, sessions, directory, dispatch, receiving, feed, clock, limits
+        database, sessions, directory, dispatch, receiving, feed, clock, limits, secrets
     )
     _connect_gauges(statistics, sessions, database)
     parts = Parts(

@@ -51,7 +51,26 @@ def test_every_field_survives(
 ) -> None:
     value = data.draw(made(kind))
     message = there(value)
-    assert back(type(message).FromString(message.SerializeToString())) == value
+    survived = back(type(message).FromString(message.SerializeToString()))
+    assert survived == (without_secrets(value) if isinstance(value, TaskDetail) else value)
+
+
+def without_secrets(detail: TaskDetail) -> TaskDetail:
+    """What is stored is shown with the names of its secrets alone."""
+    return replace(
+        detail,
+        commands=tuple(
+            replace(one, spec=replace(one.spec, secrets=dict.fromkeys(one.spec.secrets, "")))
+            for one in detail.commands
+        ),
+    )
+
+
+def test_a_secret_that_is_no_text_is_wrong_input() -> None:
+    spec = wire.TaskSpec(commands=[wire.CommandSpec(secrets={"K": b"hunter\xff"})])
+    with pytest.raises(InvalidInputError) as caught:
+        convert_spec.spec_from_wire(spec)
+    assert (caught.value.field, str(caught.value)) == ("secret", "The secret K is not UTF-8.")
 
 
 @given(made(TokenSpec))
@@ -124,7 +143,6 @@ def test_an_unknown_number_is_wrong_input(number: int) -> None:
         ("batches", wire.TaskSpec(batches="1,rest")),
         ("max_concurrency", wire.TaskSpec(max_concurrency="10%")),
         ("max_errors", wire.TaskSpec(max_errors="3")),
-        ("secrets", wire.TaskSpec(commands=[wire.CommandSpec(secrets={"K": b""})])),
         ("priority", wire.TaskSpec(commands=[wire.CommandSpec(priority=-1)])),
     ],
 )

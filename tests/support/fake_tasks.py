@@ -128,7 +128,8 @@ class FakeTasks(FakeHosts):
                 started=task.row.started_at is not None,
                 canceled=task.row.cancel_requested_at is not None,
             )
-            commands.append(Command(index, spec, status, counts))
+            shown = replace(spec, secrets=dict.fromkeys(spec.secrets, ""))
+            commands.append(Command(index, shown, status, counts))
         return TaskDetail(task.row, tuple(commands))
 
     async def get_task_status(self, task_id: int) -> TaskStatus:

@@ -25,6 +25,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import Window
+from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.admission import AdmissionService
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
@@ -35,6 +36,7 @@ from tui_manager.service.hosts import HostService, OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.service.offences import Offences
 from tui_manager.service.receiving import ReportService
+from tui_manager.service.secrets import Secrets
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
@@ -235,7 +237,10 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
     async with open_database(folder / FILE, statistics.told) as database:
         await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
         directory.load(await database.read(hosts.all_hosts), clock.monotonic())
-        dispatch = Dispatch(database, dispatcher, directory, feed, statistics, clock, given)
+        secrets = Secrets(SecretBox(folder / "security"))
+        dispatch = Dispatch(
+            database, dispatcher, directory, feed, statistics, clock, given, secrets
+        )
         offences = Offences(database, feed, statistics, clock)
         receiving = ReportService(database, directory, dispatch, feed, statistics, clock, offences)
         door, authority = RecordingDoor(), NotingAuthority()
@@ -250,7 +255,7 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
             ),
             receiving=receiving,
             tasks=TaskService(
-                database, dispatcher, directory, dispatch, receiving, feed, clock, given
+                database, dispatcher, directory, dispatch, receiving, feed, clock, given, secrets
             ),
             admission=AdmissionService(database, directory, dispatch, door, feed, clock),
             enrollment=EnrollmentService(

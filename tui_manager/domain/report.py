@@ -135,17 +135,19 @@ class Run:
     Attributes:
         start_before: from now until the host must have begun it; None for no limit.
         user: a user of the host; empty for the agent's own.
+        secrets: names of those in `environment` that must be shown nowhere.
     """
 
     execution_id: str
     text: str
     cwd: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     timeout: timedelta
     kill_grace: timedelta
     output_limit: int
     start_before: timedelta | None = None
     user: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

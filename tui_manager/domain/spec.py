@@ -19,7 +19,8 @@ DESCRIPTION_LENGTH = 4000  # characters
 COMMAND_LENGTH = 131071  # bytes
 COMMANDS_MAX = 100  # of one task
 # A message carries 4 MiB, and a host takes about 2 MiB of arguments and environment together.
-WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text, folder, parameters and environment
+WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text, folder, and all variables
+HIDDEN = "•••"  # what is shown of a secret
 RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a command by such a one
 USER_LENGTH = 128  # characters
 _USER = re.compile(r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
@@ -37,6 +38,8 @@ class CommandSpec:
         environment: further variables for the command.
         cwd: the folder to run in; empty for the user's home folder.
         run_as_user: a user of the host; empty for the agent's own.
+        secrets: further variables whose values are shown nowhere; of a stored command they are
+            empty.
     """
 
     text: str
@@ -45,6 +48,7 @@ class CommandSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     cwd: str = ""
     run_as_user: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
@@ -65,7 +69,11 @@ class CommandSpec:
             )
         _check_user(self.run_as_user)
         size = len(self.text.encode()) + len(self.cwd.encode())
-        for kind, values in (("param", self.parameters), ("env", self.environment)):
+        for kind, values in (
+            ("param", self.parameters),
+            ("env", self.environment),
+            ("secret", self.secrets),
+        ):
             for name, value in values.items():
                 check_variable(kind, name, value)
                 size += len(name.encode()) + len(value.encode()) + 2
@@ -74,6 +82,17 @@ class CommandSpec:
                     kind,
                     f"The command with its parameters and environment is longer than "
                     f"{WHOLE_LENGTH} bytes; put what is large into a file.",
+                )
+        self._check_secrets()
+
+    def _check_secrets(self) -> None:
+        for name, value in self.secrets.items():
+            if not value:
+                raise InvalidInputError("secret", f"The secret {name} is empty.")
+            if name in self.parameters or name in self.environment:
+                raise InvalidInputError(
+                    "secret",
+                    f"{name} is given twice: as a secret and as a variable for all to see.",
                 )
 
 

@@ -16,7 +16,7 @@ OFFLINE_POLICIES = {
 
 # Fields of the wire that the domain has no place for yet: what they ask for would not happen.
 _TASK_LATER = ("batches", "max_concurrency", "max_errors")
-_COMMAND_LATER = ("secrets", "priority")
+_COMMAND_LATER = ("priority",)
 
 
 def spec_to_wire(spec: TaskSpec) -> wire.TaskSpec:
@@ -73,6 +73,7 @@ def command_spec_to_wire(spec: CommandSpec) -> wire.CommandSpec:
         environment=spec.environment,
         cwd=spec.cwd,
         run_as_user=spec.run_as_user,
+        secrets={name: value.encode() for name, value in spec.secrets.items()},
     )
 
 
@@ -85,4 +86,12 @@ def command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
         environment=dict(message.environment),
         cwd=message.cwd,
         run_as_user=message.run_as_user,
+        secrets={name: _secret(name, value) for name, value in message.secrets.items()},
     )
+
+
+def _secret(name: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidInputError("secret", f"The secret {name} is not UTF-8.") from None

@@ -3,8 +3,11 @@
 What an operator asks for is in convert_spec.py.
 """
 
+from dataclasses import replace
+
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.operator.convert import duration, instant, timestamp, word
@@ -134,10 +137,15 @@ def detail_from_wire(message: wire.TaskDetail) -> TaskDetail:
 def _command_to_wire(command: Command) -> wire.Command:
     return wire.Command(
         index=command.index,
-        spec=command_spec_to_wire(command.spec),
+        spec=command_spec_to_wire(_without_secrets(command.spec)),
         status=COMMAND_HOST_STATUSES[command.status],
         counts=counts_to_wire(command.counts),
     )
+
+
+def _without_secrets(spec: CommandSpec) -> CommandSpec:
+    """With their names alone, should anybody have left the values in."""
+    return replace(spec, secrets=dict.fromkeys(spec.secrets, ""))
 
 
 def _command_from_wire(message: wire.Command) -> Command:

@@ -3,17 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
-from tui_manager.domain.status import Admission
+from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.service import moves
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
+from tui_manager.service.secrets import LostSecretError, Secrets
 from tui_manager.service.statistics import Statistics
 from tui_manager.storage import command_hosts, sending, tasks
 from tui_manager.storage.connection import Transaction
@@ -52,6 +53,18 @@ class _Refused:
     replaced: bool
 
 
+@dataclass(slots=True)
+class _Claims:
+    """What a transaction has found to be sent.
+
+    Attributes:
+        given_up: tasks of commands that can never be sent.
+    """
+
+    commands: list[tuple[_Place, Claimed]] = field(default_factory=list)
+    given_up: set[int] = field(default_factory=set)
+
+
 class Dispatch:
     """Everything that makes a command sendable says so with `kick`; one loop sends."""
 
@@ -64,6 +77,7 @@ class Dispatch:
         statistics: Statistics,
         clock: Clock,
         limits: Limits,
+        secrets: Secrets,
     ) -> None:
         self._database = database
         self._dispatcher = dispatcher
@@ -72,6 +86,7 @@ class Dispatch:
         self._statistics = statistics
         self._clock = clock
         self._limits = limits
+        self._secrets = secrets
         self._kicked: dict[str, None] = {}
         self._some = asyncio.Event()
         self._closed = False
@@ -118,13 +133,15 @@ class Dispatch:
         places = [place for host_id in host_ids if (place := self._place(host_id))]
         if not places:
             return
-        claimed = await self._database.write(lambda tx: self._claim(tx, places))
+        claims = await self._database.write(lambda tx: self._claim(tx, places))
         refused = [
             refusal
-            for place, commands in zip(places, claimed, strict=True)
-            for command in commands
+            for place, command in claims.commands
             if (refusal := await self._hand_over(place, command))
         ]
+        if claims.given_up:
+            self.kick(host_ids)  # there is room for what waits behind
+            self._feed.publish(Changes(tasks=frozenset(claims.given_up)))
         if refused:
             await self._take_back(refused)
 
@@ -139,10 +156,11 @@ class Dispatch:
         most = row.capacity + _AHEAD
         return _Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room, most)
 
-    def _claim(self, tx: Transaction, places: list[_Place]) -> list[list[Claimed]]:
+    def _claim(self, tx: Transaction, places: list[_Place]) -> _Claims:
         now = self._clock.stamp()
-        return [
-            sending.claim(
+        claims = _Claims()
+        for place in places:
+            for command in sending.claim(
                 tx,
                 place.row_id,
                 place.room,
@@ -151,9 +169,15 @@ class Dispatch:
                 now,
                 self._limits.kill_grace,
                 self._limits.output_limit,
-            )
-            for place in places
-        ]
+            ):
+                try:
+                    claims.commands.append((place, self._secrets.unseal(command)))
+                except LostSecretError as error:
+                    _give_up(tx, place, command, str(error), now)
+                    claims.given_up.add(command.task_id)
+        for task_id in claims.given_up:
+            moves.settle(tx, task_id, now)
+        return claims
 
     async def _hand_over(self, place: _Place, command: Claimed) -> _Refused | None:
         """None when the session for which the command was claimed has it now."""
@@ -194,3 +218,13 @@ class Dispatch:
         canceled = await self._database.write(work)
         self.kick(refusal.host_id for refusal in refused if refusal.replaced)
         self._feed.publish(Changes(tasks=frozenset(canceled)))
+
+
+def _give_up(tx: Transaction, place: _Place, command: Claimed, why: str, now: int) -> None:
+    """A command that was claimed ends before it has left."""
+    ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
+    log.error("command cannot be sent", extra={**ids, "error": why})
+    sending.mark_unsent(tx, command.row_id)
+    command_hosts.give_up_sending(tx, command.row_id, why, now)
+    failed = CommandHostStatus.FAILED
+    moves.go_on(tx, command.task_id, place.row_id, command.position, failed, now)

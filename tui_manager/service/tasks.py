@@ -24,6 +24,7 @@ from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
 from tui_manager.service.moves import settle
 from tui_manager.service.receiving import ReportService
+from tui_manager.service.secrets import Secrets
 from tui_manager.service.whole import whole
 from tui_manager.storage import audit, command_host_list, command_hosts, hosts, output, tasks
 from tui_manager.storage.connection import Transaction
@@ -47,6 +48,7 @@ class TaskService:
         feed: ChangeFeed,
         clock: Clock,
         limits: Limits,
+        secrets: Secrets,
     ) -> None:
         self._database = database
         self._dispatcher = dispatcher
@@ -56,6 +58,7 @@ class TaskService:
         self._feed = feed
         self._clock = clock
         self._limits = limits
+        self._secrets = secrets
 
     async def create_task(self, spec: TaskSpec) -> int:
         """Stores a pending task and returns its task_id.
@@ -71,6 +74,7 @@ class TaskService:
         def work(tx: Transaction) -> int:
             now = self._clock.stamp()
             task_id = tasks.insert(tx, spec, now)
+            self._secrets.store(tx, task_id, spec)
             audit.record(
                 tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target
             )

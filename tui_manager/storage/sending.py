@@ -1,12 +1,13 @@
 """Rows of `command_hosts` on their way to agents: what may be sent, what was, what came of it."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from tui_manager.domain.report import Run
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.storage import secrets
 from tui_manager.storage.command_hosts import stored_bytes, total_bytes
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.queries import load
@@ -46,12 +47,19 @@ def undelivered(tx: Transaction, now: int) -> list[Waiting]:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A command host that has just been marked as sent."""
+    """A command host that has just been marked as sent.
+
+    Attributes:
+        run: without its secrets.
+        secrets: sealed; None for one that is erased.
+    """
 
     row_id: int
     task_id: int
+    command_id: int
     position: int
     run: Run
+    secrets: Mapping[str, bytes | None]
 
 
 def waits(tx: Transaction, host: int) -> bool:
@@ -91,7 +99,9 @@ def claim(
             start_before=None if before is None else timedelta(microseconds=before - now),
             user=spec.run_as_user,
         )
-        claimed.append(Claimed(row["id"], row["task_id"], row["position"], run))
+        command_id: int = row["command_id"]
+        sealed = secrets.sealed(tx, command_id)
+        claimed.append(Claimed(row["id"], row["task_id"], command_id, row["position"], run, sealed))
     return claimed
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from datetime import timedelta
 
 from tui_manager.domain.delivery import Offline
@@ -10,6 +11,7 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, command_status
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.storage import secrets
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.filtering import like, matching
 from tui_manager.storage.instants import from_timedelta, to_datetime
@@ -52,8 +54,8 @@ def _task(row: sqlite3.Row) -> Task:
     )
 
 
-def spec_of(row: sqlite3.Row) -> CommandSpec:
-    """What the operator gave, from a row of `commands`."""
+def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
+    """What the operator gave, from a row of `commands`; of secrets the names."""
     return CommandSpec(
         text=row["text"],
         timeout=timedelta(microseconds=row["timeout_after"]),
@@ -61,11 +63,12 @@ def spec_of(row: sqlite3.Row) -> CommandSpec:
         environment=json.loads(row["environment"]),
         cwd=row["cwd"],
         run_as_user=row["run_as_user"],
+        secrets=dict.fromkeys(secret_names, ""),
     )
 
 
 def insert(tx: Transaction, spec: TaskSpec, now: int) -> int:
-    """Adds a pending task with its commands and returns its task_id."""
+    """Adds a pending task with its commands, but for their secrets, and returns its task_id."""
     values = {
         "name": spec.shown_name,
         "description": spec.description,
@@ -110,10 +113,11 @@ def command_ids(tx: Transaction, task_id: int) -> list[int]:
 
 def commands(tx: Transaction, task: Task) -> tuple[Command, ...]:
     """The commands of a task in order, each with its derived status."""
+    secret_names = secrets.names(tx, task.task_id)
     return tuple(
         Command(
             index=row["position"],
-            spec=spec_of(row),
+            spec=spec_of(row, secret_names.get(row["id"], ())),
             status=command_status(
                 _counts(row),
                 started=task.started_at is not None,

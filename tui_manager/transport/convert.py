@@ -231,6 +231,7 @@ def from_run(run: Run) -> pb.ManagerMessage:
             command=run.text,
             cwd=run.cwd,
             environment=run.environment,
+            secret_names=run.secrets,
             run_as_user=run.user,
             timeout=_duration(run.timeout),
             kill_grace=_duration(run.kill_grace),
