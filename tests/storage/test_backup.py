@@ -11,10 +11,12 @@ import pytest
 
 from tests.support.manager_parts import manager_parts, result
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.storage import meta
 from tui_manager.storage.backup import back_up
 from tui_manager.storage.check import check_database
 from tui_manager.storage.database import FILE, open_database
+from tui_manager.storage.migrations import migrations
 
 
 @pytest.fixture
@@ -129,3 +131,49 @@ def test_a_disk_that_fills_at_the_sync_is_said_and_leaves_nothing(
     with pytest.raises(StorageError, match="No space left"):
         back_up(source, tmp_path / "copy.db")
     assert sorted(tmp_path.iterdir()) == [source.parent]
+
+
+async def test_a_copy_holds_no_secrets_not_even_sealed(tmp_path: Path) -> None:
+    """A copy leaves the folder where the key lies. Large values lie on pages of their own."""
+    state, copy = tmp_path / "state", tmp_path / "copy.db"
+    state.mkdir()
+    secrets = {"SMALL": "small secret", "LARGE": "large secret " * 9000}
+    command = CommandSpec("true", secrets=secrets)
+    async with manager_parts(state) as parts:
+        await parts.connect("web01")
+        ended, waits = [
+            await parts.tasks.create_task(TaskSpec(target="@all", commands=(command,)))
+            for _ in range(2)
+        ]
+        sealed = await parts.database.read(
+            lambda tx: [row["value"] for row in tx.execute("SELECT value FROM secrets").fetchall()]
+        )
+        await parts.tasks.cancel_task(ended)
+        await asyncio.to_thread(back_up, state / FILE, copy)
+        assert check_database(copy).findings == ()
+        assert (await parts.tasks.get_task(waits)).commands[0].spec.secrets
+    data = copy.read_bytes()
+    assert len(sealed) == 4
+    for value in sealed:
+        pieces = [value[at : at + 24] for at in range(0, len(value) - 24, 1000)]
+        assert [piece for piece in pieces if piece in data] == []
+    with closing(sqlite3.connect(copy)) as connection:
+        assert set(connection.execute("SELECT name, value FROM secrets")) == {
+            ("SMALL", None),
+            ("LARGE", None),
+        }
+    still = (state / FILE).read_bytes()
+    for value in sealed:
+        kept = value[:24] in still
+        assert kept == (value in sealed[2:]), "what is erased is gone from the database as well"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "state"]
+
+
+def test_a_database_from_before_there_were_secrets_is_copied(tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    with closing(sqlite3.connect(old)) as connection:
+        for number, sql in migrations()[:3]:
+            connection.executescript(f"{sql}; PRAGMA user_version = {number}")
+    back_up(old, tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)

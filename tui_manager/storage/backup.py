@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.storage import secrets
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.read_only import read_only
 
@@ -71,10 +72,20 @@ def _copy(tx: Transaction, partial: Path) -> None:
             copy.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
             tx.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
+            _erase_secrets(copy)
     except sqlite3.Error as error:
         full = "full" in str(error)
         hint = "the disk is full; free some space" if full else str(error)
         raise StorageError(f"The copy cannot be written to {partial.parent}: {hint}.") from error
+
+
+def _erase_secrets(copy: Transaction) -> None:
+    """A copy leaves the state folder, where the key to them lies: not even what is sealed goes with
+    it. Nothing of it is left in the file, nor in a journal beside it."""
+    if copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'secrets'").fetchone():
+        copy.execute("PRAGMA journal_mode = MEMORY")
+        copy.execute("PRAGMA secure_delete = ON")
+        secrets.erase_all(copy)
 
 
 def _sync(path: Path) -> None:

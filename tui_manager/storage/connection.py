@@ -62,6 +62,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -32768")
         if not read_only:
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")  # secrets: what is erased is gone
     except sqlite3.Error:
         connection.close()
         raise
