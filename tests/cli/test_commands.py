@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,12 +154,22 @@ def test_task_list_and_show_as_tables(operator: FakeOperator, capsys: Capture) -
     assert shown.splitlines()[-1].split()[:6] == ["web03", "0", "failed", "exit", "code", "3"]
 
 
-def test_task_show_says_as_whom(connect_to: Connect, capsys: Capture) -> None:
+def test_task_show_says_as_whom_and_no_secrets(connect_to: Connect, capsys: Capture) -> None:
     operator = FakeOperator("web01")
     connect_to(lambda: operator)
-    assert main(["run", "@all", "--no-start", "--user=deploy", "--cwd=/srv", "--", "date"]) == 0
+    reader, writer = os.pipe()
+    os.write(writer, b"hunter2\n")
+    os.close(writer)
+    os.set_inheritable(reader, True)
+    options = (f"--secret=KEY:{reader}", "--user=deploy", "--cwd=/srv", "--env=A=1")
+    assert main(["run", "@all", "--no-start", *options, "--", "date"]) == 0
+    os.close(reader)
+    assert operator.tasks[1].spec.commands[0].secrets == {"KEY": "hunter2"}
     assert main(["task", "show", "1"]) == 0
-    assert "date  timeout 1h  as deploy  in /srv" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "date  timeout 1h  as deploy  in /srv  A=1  KEY=•••" in shown
+    assert main(["task", "show", "1", "--json"]) == 0
+    assert "hunter2" not in shown + capsys.readouterr().out
 
 
 def test_task_start_and_cancel(operator: FakeOperator, capsys: Capture) -> None:

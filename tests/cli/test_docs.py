@@ -16,7 +16,7 @@ from tui_manager.ui.actions import ACTIONS
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LATER = (
-    "--batches", "--max-concurrency", "--max-errors", "--secret", "pause", "resume",
+    "--batches", "--max-concurrency", "--max-errors", "pause", "resume",
     "rerun",
 )  # fmt: skip
 

@@ -124,13 +124,15 @@ async def test_the_head_of_a_task_tells_all_commands() -> None:
     ]
 
 
-async def test_the_head_of_a_task_tells_as_whom_it_runs() -> None:
+async def test_the_head_of_a_task_tells_as_whom_it_runs_and_no_secrets() -> None:
     fleet = await seeded_fleet()
     detail = await fleet.get_task(2)
-    spec = replace(detail.commands[0].spec, run_as_user="post\x1bgres")
+    secrets = {"PGPASSWORD": "hunter2"}
+    spec = replace(detail.commands[0].spec, run_as_user="post\x1bgres", secrets=secrets)
     command = replace(detail.commands[0], spec=spec)
     head = task_head(replace(detail, commands=(command,)), START, 80)
-    assert plain(head[-1]) == f"$ df -h /var/lib   as {safe_line(spec.run_as_user)}   timeout 5m"
+    user = safe_line(spec.run_as_user)
+    assert plain(head[-1]) == f"$ df -h /var/lib   as {user}   PGPASSWORD=•••   timeout 5m"
 
 
 @pytest.mark.parametrize(

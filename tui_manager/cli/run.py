@@ -3,8 +3,9 @@
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from tui_manager.cli.collect import Collector, Gathered, LiveLines, Whole
@@ -12,6 +13,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.cli.printing import note, write
 from tui_manager.cli.reading import connect, output_behind, watching
+from tui_manager.cli.secret_values import read_secrets
 from tui_manager.cli.summary import count_words
 from tui_manager.cli.values import parse_pairs, read_duration
 from tui_manager.domain.changes import Changes
@@ -36,6 +38,9 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Runs the command, and returns the exit status."""
     spec = task_spec(options)
     spec.check()
+    if options.secret:  # asked for when all else is right
+        spec = _with_secrets(spec, read_secrets(options.secret))
+        spec.check()
     return asyncio.run(_run(settings, spec, options.mode))
 
 
@@ -63,6 +68,10 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         offline=options.offline,
         delivery_timeout=_delivery_timeout(options),
     )
+
+
+def _with_secrets(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
+    return replace(spec, commands=tuple(replace(one, secrets=secrets) for one in spec.commands))
 
 
 def _delivery_timeout(options: argparse.Namespace) -> timedelta:

@@ -9,6 +9,7 @@ from tui_manager.cli.shapes import command_host_shape, task_shape
 from tui_manager.cli.summary import count_words, outcome
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.duration import format_duration
+from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.task import Command, CommandHost, Task, TaskDetail
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
@@ -116,7 +117,8 @@ def _command(command: Command) -> str:
         parts.append(f"as {spec.run_as_user}")
     if spec.cwd:
         parts.append(f"in {spec.cwd}")
-    parts += [f"{name}={value}" for name, value in {**spec.parameters, **spec.environment}.items()]
+    shown = {**spec.parameters, **spec.environment, **dict.fromkeys(spec.secrets, HIDDEN)}
+    parts += [f"{name}={value}" for name, value in shown.items()]
     return "  ".join(parts)
 
 

@@ -22,8 +22,8 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     """What is to run, where, how, and in which form its output is wanted."""
     run.usage = (
         f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
-        "                       [--user NAME] [--cwd DIR] [--timeout S] [--offline fail|wait]\n"
-        "                       [--delivery-timeout S] [--state-dir D]\n"
+        "                       [--secret K[:FD]]… [--user NAME] [--cwd DIR] [--timeout S]\n"
+        "                       [--offline fail|wait] [--delivery-timeout S] [--state-dir D]\n"
         "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
     )
     run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
@@ -35,6 +35,14 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         ("env", "a further environment variable"),
     ):  # fmt: skip
         run.add_argument(f"--{option}", metavar="K=V", action="append", default=[], help=text)
+    run.add_argument(
+        "--secret",
+        metavar="K[:FD]",
+        action="append",
+        default=[],
+        help="a variable whose value is shown nowhere: asked for at the terminal, or read from the "
+        "file descriptor FD",
+    )
     run.add_argument(
         "--user",
         metavar="NAME",

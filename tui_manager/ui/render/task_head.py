@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Task, TaskDetail
 from tui_manager.ui.render.bars import progress_bar
@@ -77,8 +78,9 @@ def _commands(commands: tuple[Command, ...]) -> tuple[Spans, ...]:
 def _command(command: Command, *before: Span) -> Spans:
     spec = command.spec
     user = f"   as {safe_line(spec.run_as_user)}" if spec.run_as_user else ""
+    secrets = "".join(f"   {safe_line(name)}={HIDDEN}" for name in spec.secrets)
     return (
         *before,
         Span(safe_line(spec.text.strip())),
-        Span(f"{user}   timeout {timeout_text(spec.timeout)}", Role.MUTED),
+        Span(f"{user}{secrets}   timeout {timeout_text(spec.timeout)}", Role.MUTED),
     )
