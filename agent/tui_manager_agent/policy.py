@@ -11,6 +11,7 @@ from tui_manager_agent.supervisor import clock
 
 LONGEST_GRACE = 3600 * clock.SECOND  # what a manager can be set to, and so no run outlasts more
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_UNSAID = "?"
 _SHOWN = 80  # characters of a name that the manager made up
 
 
@@ -35,12 +36,13 @@ class Wanted:
 
     @classmethod
     def by(cls, order: Mapping[str, object]) -> "Wanted":
-        """What an order wants."""
+        """What an order wants. One that an older agent has journalled does not say all of it, and
+        then wants what no policy allows."""
         return cls(
             command=str(order["command"]),
-            user=str(order["user"]),
-            folder=str(order["folder"]),
-            variables=tuple(filter(None, str(order["variables"]).split("="))),
+            user=str(order.get("user", _UNSAID)),
+            folder=str(order.get("folder", _UNSAID)),
+            variables=tuple(filter(None, str(order.get("variables", _UNSAID)).split("="))),
             timeout=int(str(order["timeout"])),
             kill_grace=int(str(order["kill_grace"])),
         )

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_agent import account
 from tui_manager_agent.main import main
+from tui_manager_agent.order import RefusedError
 from tui_manager_agent.policy import Wanted
 from tui_manager_agent.policy_file import PolicyError, PolicyFile, default_path, parse
 from tui_manager_agent.supervisor import clock
@@ -122,6 +123,20 @@ def test_every_variable_means_every_name_of_a_variable() -> None:
     assert not refusal(text, wanted("echo a", variables=("PATH", "lower_case")))
     for name in ("BASH_FUNC_echo%%", "A-B", "A B", "1A", "A\n"):
         assert "(environment)" in refusal(text, wanted("echo a", variables=(name,)))
+
+
+def test_an_order_of_an_older_agent_is_refused_by_a_policy_and_by_nothing_else(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = {"command": "systemctl restart nginx", "timeout": "1", "kill_grace": "1"}
+    with pytest.raises(RefusedError, match="users"):
+        PolicyFile(file).admit(order)
+    monkeypatch.setattr("tui_manager_agent.policy_file.default_path", lambda: file / "absent")
+    with pytest.raises(RefusedError, match="file"):
+        PolicyFile(None).admit(order)
+    file.unlink()
+    monkeypatch.setattr("tui_manager_agent.policy_file.default_path", lambda: file)
+    PolicyFile(None).admit(order)
 
 
 @pytest.mark.parametrize(
