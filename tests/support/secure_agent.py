@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,8 +19,10 @@ from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tests.support.agent_stream import AgentStream
 from tui_manager.runtime import RunningManager
+from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME
 from tui_manager.security.keys import key_pem
+from tui_manager.security.requests import read_request
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,18 @@ class SecureHost:
         """A certificate request of its key."""
         return certificate_request(self.key)
 
+    def showing(self, chain: bytes) -> "SecureHost":
+        """The same host with another certificate."""
+        return replace(self, chain=chain)
+
+    def with_key(self, key: ec.EllipticCurvePrivateKey) -> "SecureHost":
+        """The same host with a key that it has not enrolled with."""
+        return replace(self, key=key)
+
+    def looking_for(self, server_name: str) -> "SecureHost":
+        """The same host, which wants the manager's certificate to carry this name."""
+        return replace(self, server_name=server_name)
+
     def took(self, issued: wire.CertificateIssued) -> "SecureHost":
         """The same host with the certificate that it was sent."""
         return replace(
@@ -61,11 +76,26 @@ class SecureHost:
     async def dial(self, address: str) -> AsyncIterator[AgentStream]:
         """One stream to the command port at `address`."""
         async with self.channel(address) as channel:
-            call = CommandServiceStub(channel).ConnectForCommands()
+            call = self.stream_on(channel)
             try:
                 yield AgentStream(call)
             finally:
                 call.cancel()
+
+    def stream_on(self, channel: grpc.aio.Channel, **given: Any) -> Any:
+        """Opens a stream on a connection."""
+        return CommandServiceStub(channel).ConnectForCommands(**given)
+
+    def context(self) -> ssl.SSLContext:
+        """For a connection that is not gRPC's."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["h2"])
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(key_pem(self.key) + self.chain)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
 
     def channel(self, address: str) -> grpc.aio.Channel:
         """A connection of its own."""
@@ -85,6 +115,12 @@ def certificate_request(key: ec.EllipticCurvePrivateKey) -> bytes:
     """PKCS #10, DER."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def signed_by(authority: Authority, host: SecureHost) -> SecureHost:
+    """The same host with a certificate that somebody else has issued for it."""
+    issued = authority.issue_host(read_request(host.request()), host.host_id)
+    return host.showing(_pem(issued.chain_der))
 
 
 async def enroll(

@@ -131,7 +131,7 @@ def test_an_enrolment_out_of_bounds_is_refused(given: dict[str, object], refusal
     assert caught.value.refusal is refusal
 
 
-def test_a_flood_of_messages_ends_and_what_an_agent_can_have_to_say_does_not(
+def test_a_flood_ends_and_what_an_agent_can_say_does_not(
     greeted: Guard, clock: TurnedClock
 ) -> None:
     full = _report(

@@ -2,105 +2,58 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import grpc.aio
-import pytest
 from cryptography import x509
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import dial
-from tests.support.secure_agent import SecureHost, enroll, new_key
+from tests.support.secure_agent import enroll, new_key
+from tests.support.secure_manager import MovedClock, SecureManager, secure_manager
 from tests.support.waiting import wait_until
-from tui_manager.domain.host import Host
-from tui_manager.domain.spec import CommandSpec, TaskSpec
-from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.token import TokenSpec
-from tui_manager.domain.window import Window
-from tui_manager.runtime import RunningManager, run_manager
+from tui_manager.assembly import SECURITY
+from tui_manager.runtime import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.keys import key_hash
 from tui_manager.security.peer import read_peer
 from tui_manager.security.server_identity import ServerIdentity
-from tui_manager.service.clock import Clock
 from tui_manager.settings import Settings, split_address
 from tui_manager.transport import ports
 from tui_manager.transport.certificates import Certificates, Shown
 
 
-@dataclass
-class MovedClock:
-    """This machine's time, and so much more. TLS itself goes by this machine's."""
-
-    ahead: timedelta = field(default_factory=timedelta)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-
-@pytest.fixture
-def moved() -> MovedClock:
-    return MovedClock()
-
-
-@pytest.fixture
-async def manager(tmp_path: Path, moved: MovedClock) -> AsyncIterator[RunningManager]:
-    settings = Settings(
-        state_dir=tmp_path / "state",
-        listen="127.0.0.1:0",
-        free_disk=0,
-        heartbeat=timedelta(seconds=1),
-    )
-    async with run_manager(settings, Clock(now=moved.now)) as running:
-        yield running
-
-
-async def _enrolled(manager: RunningManager, name: str = "web01") -> SecureHost:
-    token = await manager.operator.create_token(TokenSpec(auto_approve=True))
-    return await enroll(manager, token.text, name)
-
-
-async def _hosts(manager: RunningManager) -> list[Host]:
-    return list((await manager.operator.list_hosts(Window())).rows)
-
-
-async def test_a_host_enrols_is_approved_and_works(manager: RunningManager) -> None:
+async def test_a_host_enrols_is_approved_and_works(secure: SecureManager) -> None:
+    manager = secure.running
     status = await manager.operator.manager_status()
     assert (manager.security, status.security) == ("mTLS", "mTLS")
     assert status.enroll_address == manager.enroll_address
-    token = await manager.operator.create_token(TokenSpec(labels={"env": "prod"}))
-    assert token.text.endswith(f".{split_address(manager.enroll_address)[1]}")
-    host = await enroll(manager, token.text, "web01", labels={"role": "web"})
+    token = await secure.token(labels={"env": "prod"})
+    assert token.endswith(f".{split_address(manager.enroll_address)[1]}")
+    host = await enroll(manager, token, "web01", labels={"role": "web"})
     assert host.admission == pb.ADMISSION_PENDING
-    async with host.dial(manager.address) as agent:
+    async with host.dial(secure.address) as agent:
         welcome = (await agent.hello("web01")).welcome
         assert welcome.host_id == host.host_id
         assert welcome.settings.admission == pb.ADMISSION_PENDING
         assert not welcome.settings.renew_certificate
-        (seen,) = await _hosts(manager)
+        (seen,) = await secure.hosts()
         assert seen.labels == {"env": "prod"}
         assert await manager.operator.approve_hosts(["web01"]) == ("web01",)
         assert (await agent.read()).settings.admission == pb.ADMISSION_ADMITTED
-        task_id = await manager.operator.create_task(TaskSpec("@all", (CommandSpec("true"),)))
-        await manager.operator.start_task(task_id)
-        run = (await agent.read()).run_command
-        result = pb.Result(execution_id=run.execution_id, status=pb.RESULT_STATUS_COMPLETED)
-        await agent.report(results=[result])
-        assert (await agent.read()).acknowledge.executions[0].result
-    assert await manager.operator.get_task_status(task_id) is TaskStatus.COMPLETED
+        await secure.works("web01", agent)
 
 
 async def test_a_certificate_is_renewed_on_the_stream_and_then_ends_with_its_session(
-    manager: RunningManager, moved: MovedClock
+    secure: SecureManager,
 ) -> None:
-    host = await _enrolled(manager)
-    async with host.dial(manager.address) as agent:
+    host = await secure.host("web01")
+    async with host.dial(secure.address) as agent:
         assert not (await agent.hello("web01")).welcome.settings.renew_certificate
-        moved.ahead = timedelta(days=20)
+        secure.moved.ahead = timedelta(days=20)
         assert (await agent.read_until("settings")).settings.renew_certificate
         request = pb.CertificateRequest(csr_der=host.request())
         await agent.call.write(pb.AgentMessage(certificate_request=request))
@@ -108,18 +61,18 @@ async def test_a_certificate_is_renewed_on_the_stream_and_then_ends_with_its_ses
         peer = read_peer(renewed.chain)
         assert peer.host_id == host.host_id
         assert peer.ends > read_peer(host.chain).ends + timedelta(days=19)
-        moved.ahead = timedelta(days=31)
+        secure.moved.ahead = timedelta(days=31)
         last = (await agent.read_until("disconnect")).disconnect
         assert "has ended" in last.detail
         assert await agent.ended()
 
 
 async def test_a_host_that_dials_with_two_thirds_over_is_asked_at_once(
-    manager: RunningManager, moved: MovedClock
+    secure: SecureManager,
 ) -> None:
-    host = await _enrolled(manager)
-    moved.ahead = timedelta(days=20)
-    async with host.dial(manager.address) as agent:
+    host = await secure.host("web01")
+    secure.moved.ahead = timedelta(days=20)
+    async with host.dial(secure.address) as agent:
         assert (await agent.hello("web01")).welcome.settings.renew_certificate
         request = pb.AgentMessage(certificate_request=pb.CertificateRequest(csr_der=host.request()))
         await agent.call.write(request)
@@ -129,13 +82,11 @@ async def test_a_host_that_dials_with_two_thirds_over_is_asked_at_once(
         assert last.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
 
 
-async def test_a_certificate_is_not_renewed_for_another_key(
-    manager: RunningManager, moved: MovedClock
-) -> None:
-    host = await _enrolled(manager)
-    moved.ahead = timedelta(days=20)
+async def test_a_certificate_is_not_renewed_for_another_key(secure: SecureManager) -> None:
+    host = await secure.host("web01")
+    secure.moved.ahead = timedelta(days=20)
     other = replace(host, key=new_key())
-    async with host.dial(manager.address) as agent:
+    async with host.dial(secure.address) as agent:
         await agent.hello("web01")
         request = pb.CertificateRequest(csr_der=other.request())
         await agent.call.write(pb.AgentMessage(certificate_request=request))
@@ -143,13 +94,10 @@ async def test_a_certificate_is_not_renewed_for_another_key(
         assert "another key" in last.detail
 
 
-async def test_both_ports_are_chosen_side_by_side_or_as_told(tmp_path: Path) -> None:
-    settings = Settings(
-        state_dir=tmp_path, listen="127.0.0.1:0", enroll_listen="127.0.0.1:0", free_disk=0
-    )
-    async with run_manager(settings) as manager:
-        assert manager.enroll_address != manager.address
-        assert (await _enrolled(manager)).host_id
+async def test_the_enrolment_port_is_where_it_is_told_to_be(tmp_path: Path) -> None:
+    async with secure_manager(tmp_path, enroll_listen="localhost:0") as secure:
+        assert secure.running.enroll_address.startswith("localhost:")
+        assert (await secure.host("web01")).host_id
 
 
 async def test_without_tls_nobody_enrols(tmp_path: Path) -> None:
@@ -161,16 +109,17 @@ async def test_without_tls_nobody_enrols(tmp_path: Path) -> None:
 
 
 async def test_keys_and_certificates_are_the_owners_alone(
-    manager: RunningManager, tmp_path: Path
+    secure: SecureManager,
 ) -> None:
-    folder = tmp_path / "state" / "security"
+    folder = secure.state_dir / SECURITY
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
 async def test_a_renewed_certificate_is_shown_without_a_restart(
-    tmp_path: Path, moved: MovedClock
+    tmp_path: Path,
 ) -> None:
+    moved = MovedClock()
     authority = Authority(tmp_path, "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
     shown = Shown(Certificates(server, EnrollmentIdentity(tmp_path, moved.now)))
@@ -194,8 +143,8 @@ async def _shown_at(address: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate(text.encode())
 
 
-async def test_a_host_that_hangs_up_is_offline_with_tls_too(manager: RunningManager) -> None:
-    host = await _enrolled(manager)
-    async with host.dial(manager.address) as agent:
+async def test_a_host_that_hangs_up_is_offline_with_tls_too(secure: SecureManager) -> None:
+    host = await secure.host("web01")
+    async with host.dial(secure.address) as agent:
         await agent.hello("web01")
-    await wait_until(lambda: _hosts(manager), lambda hosts: not hosts[0].online)
+    await wait_until(secure.hosts, lambda hosts: not hosts[0].online)

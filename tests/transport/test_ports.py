@@ -108,7 +108,7 @@ async def test_a_request_that_never_comes_whole_is_given_up(tmp_path: Path) -> N
     assert any(b"max connection age" in payload or b"max_age" in payload for *_, payload in said)
 
 
-async def test_more_connections_than_there_is_room_for_are_closed_as_they_come(
+async def test_more_connections_than_there_is_room_for_are_closed(
     tmp_path: Path,
 ) -> None:
     async with _serve(tmp_path, connections=5) as port:

@@ -18,7 +18,7 @@ from tui_manager.service.hosts import HostService
 from tui_manager.service.limits import Limits
 from tui_manager.transport import convert
 from tui_manager.transport.arrivals import Arrivals
-from tui_manager.transport.guard import Guard, ViolationError
+from tui_manager.transport.guard import ID_MAX, Guard, ViolationError
 from tui_manager.transport.ports import Patience, address_of
 from tui_manager.transport.renewal import Renewal
 from tui_manager.transport.session import Session
@@ -91,12 +91,14 @@ class Reception:
 
     async def _welcome(self, context: Context) -> Session | None:
         certificate = self._certificate(context) if self._secure else None
-        guard = Guard(self._limits, self._clock.monotonic)
-        greeting = await self._hear_hello(context, guard, certificate)
-        if greeting is None:
+        hello = await self._hear(context, certificate)
+        if hello is None:
             return None
-        if not certificate:
-            self._slow_down(greeting.host_id or greeting.name)
+        # Only now: an agent whose stream ends before it has spoken does not hear why.
+        if certificate and self._clock.now() >= certificate.ends:
+            raise TurnedBackError(certificate_ended(certificate))
+        guard = Guard(self._limits, self._clock.monotonic)
+        greeting = self._check(hello, address_of(context), guard, certificate)
         opening = asyncio.ensure_future(self._open(greeting, guard, certificate))
         try:
             return await asyncio.shield(opening)
@@ -106,49 +108,63 @@ class Reception:
             raise
 
     def _certificate(self, context: Context) -> PeerCertificate:
-        """Who speaks, by the certificate that TLS has checked."""
+        """Who speaks, by the certificate that TLS has checked. Whether it has ended meanwhile is
+        not looked at here; TLS does not do so when it is resumed."""
         shown = context.auth_context().get("x509_pem_cert", ())
         try:
-            certificate = read_peer(next(iter(shown), b""))
+            return read_peer(next(iter(shown), b""))
         except InvalidInputError as error:
             raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
-        self._slow_down(certificate.host_id)
-        if self._clock.now() >= certificate.ends:  # TLS does not look again when it is resumed
-            raise TurnedBackError(certificate_ended(certificate))
-        return certificate
 
-    def _slow_down(self, host_id: str) -> None:
-        if wait := self._arrivals.wait(host_id):
-            why = "This host dials in too often."
-            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
-
-    async def _hear_hello(
-        self, context: Context, guard: Guard, certificate: PeerCertificate | None
-    ) -> Greeting | None:
-        address = address_of(context)
-        host_id = certificate.host_id if certificate else ""
-        name = ""
+    async def _hear(
+        self, context: Context, certificate: PeerCertificate | None
+    ) -> pb.AgentMessage | None:
+        """What an agent says first, if it does not say it too often."""
         try:
             async with asyncio.timeout(self._patience.hello):
                 message = await read(context)
-            if message is None:
-                return None
-            name = message.hello.name or message.hello.hostname
-            guard.check(message)
         except TimeoutError:
             raise RefusedError(Refusal.PROTOCOL_ERROR, "No Hello came in time.") from None
         except ViolationError as error:
-            if certificate:
-                self._hosts.violation(host_id, str(error))
-                self.punish(host_id)
-            else:
-                told = {"address": address, "error": str(error)}
-                log.warning("a stream of nobody broke the rules", extra=told)
+            self._violated(error, address_of(context), certificate)
+            raise
+        if message is None:
+            return None
+        hello = message.hello
+        host = certificate.host_id if certificate else hello.host_id or hello.name or hello.hostname
+        if wait := self._arrivals.wait(host[:ID_MAX]):
+            why = "This host dials in too often."
+            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
+        return message
+
+    def _check(
+        self,
+        message: pb.AgentMessage,
+        address: str,
+        guard: Guard,
+        certificate: PeerCertificate | None,
+    ) -> Greeting:
+        try:
+            guard.check(message)
+        except ViolationError as error:
+            self._violated(error, address, certificate)
             raise
         except RefusedError as error:
+            host_id = certificate.host_id if certificate else ""
+            name = message.hello.name or message.hello.hostname
             self._hosts.offences.refused(name, address, error, host_id)
             raise
         return convert.to_greeting(message.hello, address, self._clock.now())
+
+    def _violated(
+        self, error: ViolationError, address: str, certificate: PeerCertificate | None
+    ) -> None:
+        if certificate:
+            self._hosts.violation(certificate.host_id, str(error))
+            self.punish(certificate.host_id)
+        else:
+            told = {"address": address, "error": str(error)}
+            log.warning("a stream of nobody broke the rules", extra=told)
 
     async def _open(
         self, greeting: Greeting, guard: Guard, certificate: PeerCertificate | None

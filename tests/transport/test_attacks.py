@@ -1,0 +1,112 @@
+"""The table of attacks: what somebody may try, and the test that shows what comes of it. Each test
+fails when the defence that it is about is taken away.
+
+test_attack_identity.py: who is who
+    no certificate                           without_a_certificate_nobody_comes_in
+    a certificate of another authority       a_certificate_of_another_authority_is_worth_nothing
+    an expired certificate                   an_expired_certificate_is_worth_nothing
+    one that ends while it is used           a_certificate_ends_also_where_tls_does_not_look
+    a revoked host                           a_revoked_host_is_cut_off_and_stays_out
+    a revoked host that does not listen      a_revoked_host_that_does_not_listen_is_cut_off_too
+    a host's certificate with another key    a_certificate_for_another_key_than_the_hosts_is_refused
+    a host that poses as the manager         a_host_cannot_pose_as_the_manager
+    a host that speaks for another           a_host_cannot_speak_for_another
+    a host that takes another's name         a_host_cannot_take_the_name_of_another
+    a renamed host                           a_renamed_host_gets_nothing_until_approved_anew
+    an enrolled host without TLS             an_enrolled_host_cannot_be_had_without_tls
+    a result of another host's command       the_result_of_another_hosts_command_is_not_taken
+    a second, different result               a_second_different_result_is_ignored_and_counted
+
+test_attack_enrollment.py: the way in
+    a used token                             a_used_token_is_of_no_use
+    an expired token                         an_expired_token_is_of_no_use
+    a guessed token                          a_guessed_token_is_of_no_use_and_guessing_is_slow
+    a token, and a name that is known        whoever_has_a_token_cannot_become_a_host_that_is_known
+    labels that a token forbids              labels_of_a_token_cannot_be_talked_away
+    a request for somebody else's key        a_request_that_its_key_has_not_signed_is_refused
+    an agent of another protocol             an_agent_of_another_protocol_is_told_so
+
+test_attack_doors.py: what each port serves
+    calls without identity, command port     nothing_answers_on_the_command_port_to_a_stranger
+    an operator's calls by a host            a_host_finds_its_own_service_alone_on_the_command_port
+    other calls, enrolment port              the_enrolment_port_serves_enrolment_alone
+    TLS before 1.2                           old_versions_of_tls_are_refused
+    what openssl s_client sees               openssl_sees_what_the_ports_demand
+
+test_attack_text.py: what a host says of itself
+    paths, escapes, markup, SQL in names     a_name_that_is_none_is_refused_on_both_ports
+    the same in labels; 10,000 labels        labels_that_are_none_are_refused_on_both_ports
+    names that are paths elsewhere           a_name_that_is_a_path_elsewhere_leads_nowhere
+    SQL in every text field                  sql_in_every_text_field_stays_text
+    endless texts                            what_a_host_says_of_its_system_is_kept_short
+
+test_attack_load.py: what costs
+    a message of 1 GB                        a_message_of_a_gigabyte_costs_no_memory
+    a message that swells when unpacked      a_compressed_message_is_not_unpacked
+    bytes that are no message                bytes_that_are_no_message_are_a_violation
+    a stream that says nothing               a_stream_that_says_nothing_is_ended
+    one that stops in a message              a_stream_that_stops_in_a_message_is_ended
+    an enrolment that stops in a message     an_enrolment_that_never_comes_whole_is_ended
+    TCP that never shakes hands              a_connection_that_never_shakes_hands_is_closed
+    a connection without a stream            a_connection_without_a_stream_is_closed
+    500 handshakes at once                   500_handshakes_at_once_do_not_stop_a_command
+    a host that dials all the time           a_host_that_dials_again_and_again_is_slowed_down_alone
+    a host that says too much                whoever_says_too_much_is_cut_off_alone
+
+test_ports.py: what gRPC keeps out by itself
+    more connections than there is room for  more_connections_than_there_is_room_for_are_closed
+    many calls on a connection               a_connection_has_few_calls_at_once
+    large headers                            large_headers_are_refused
+    a flood of pings                         a_flood_of_pings_ends_the_connection
+
+test_guard.py: what a session may say
+    a flood of messages                      a_flood_ends_and_what_an_agent_can_say_does_not
+
+test_streams.py: streams
+    one that says nothing any more           a_silent_session_is_ended
+
+What is done to the agent, by a false manager or a false enrolment server, is in tests/agent; what
+output can do to a terminal in tests/unit/test_safe_text.py.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+_ROW = re.compile(r" {4}(\S.*?) {2,}(\w+)|(test_\w+\.py): .*")
+
+
+def _table() -> dict[str, set[str]]:
+    """The tests that the table names, by file."""
+    found: dict[str, set[str]] = {}
+    for line in (__doc__ or "").splitlines():
+        if row := _ROW.fullmatch(line):
+            if row[3]:
+                named = found.setdefault(row[3], set())
+            else:
+                named.add(f"test_{row[2]}")
+    return found
+
+
+def _tests(file: str) -> set[str]:
+    tree = ast.parse((FOLDER / file).read_text())
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, functions) and node.name.startswith("test_")
+    }
+
+
+def test_every_attack_has_its_test() -> None:
+    table = _table()
+    assert len(table) == 8
+    for file, named in table.items():
+        assert named <= _tests(file), file
+
+
+def test_every_test_of_an_attack_stands_in_the_table() -> None:
+    table = _table()
+    for path in FOLDER.glob("test_attack_*.py"):
+        assert _tests(path.name) <= table[path.name], path.name
