@@ -19,6 +19,8 @@ SHOTS: dict[str, tuple[tuple[int, int], Sequence[str]]] = {
     "task": ((120, 36), ("down", "enter")),
     "groups": ((120, 36), ("down", "enter", "equals_sign", "down", "d")),
     "new-task": ((100, 28), ("n", *"role=web", "tab", *"apt-get -y upgrade")),
+    "approve": ((120, 36), ("2", "a")),
+    "audit": ((120, 36), ("4", "down")),
     "help": ((120, 36), ("question_mark",)),
 }
 # Textual names its ids by a checksum of the picture and fetches its font from a network.

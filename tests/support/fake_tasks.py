@@ -212,7 +212,8 @@ class FakeTasks(FakeHosts):
         task.row = replace(
             task.row, status=TaskStatus.RUNNING, started_at=self.now(), host_count=len(names)
         )
-        self.record("start_task", task_id=task_id, target=task.spec.target, hosts=str(len(names)))
+        target, hosts = task.spec.target, str(len(names))
+        self.record("start_task", task_id=task_id, target=target, hosts=hosts, names=fold(names))
         self._recount(task)
 
     async def cancel_task(self, task_id: int) -> None:

@@ -85,11 +85,11 @@ ACTIONS: tuple[Action, ...] = (
         Group.HOSTS, footer=_ALL_HOSTS, places=_HOSTS,
     ),
     Action(
-        "reject", ("x",), "x", "Reject", "Reject what is pending, revoke what is admitted",
+        "reject", ("x",), "x", "Reject", "Reject pending, revoke admitted hosts",
         Group.HOSTS, destructive=True, footer=_ALL_HOSTS, places=_HOSTS,
     ),
     Action(
-        "join_token", ("j",), "j", "Join token", "Make the line that lets a host join",
+        "join_token", ("j",), "j", "Join token", "Make a join token: the line for a new host",
         Group.HOSTS, of_app=True,
     ),
     Action(

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 TYPED_ABOVE = 20  # hosts from which a yes is not enough
+ODD = "▲"  # stands in front of a line that wants a second look
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class ConfirmScreen(ModalScreen[bool]):
             dialog.border_title = question.title.replace("[", r"\[")
             with VerticalScroll(id="said", can_focus=False):
                 for line in question.lines:
-                    yield Label(line, markup=False)
+                    odd = line.lstrip().startswith(ODD)
+                    yield Label(line, classes="problem" if odd else None, markup=False)
             if question.typed:
                 yield Label(f"Type {question.typed}, the number of hosts, to go on:", classes="ask")
                 yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")

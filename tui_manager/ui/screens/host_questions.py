@@ -6,7 +6,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.render.cells import shorten
 from tui_manager.ui.render.figures import count_of
-from tui_manager.ui.screens.confirm import Question
+from tui_manager.ui.screens.confirm import ODD, Question
 
 _NAMED = 6  # hosts that have a line of their own
 _NAME_WIDTH = 40  # cells
@@ -71,13 +71,13 @@ def _who(hosts: Sequence[Host]) -> list[str]:
     """The odd ones first; of one all that is known of its note."""
     if len(hosts) == 1:
         note = hosts[0].note
-        odd = [f"▲ {shorten(safe_line(note), _NOTE_WIDTH)}"] if note else []
+        odd = [f"{ODD} {shorten(safe_line(note), _NOTE_WIDTH)}"] if note else []
         return [_identity(hosts[0]), *odd]
     lines = []
     for host in sorted(hosts, key=lambda host: not host.note)[:_NAMED]:
         lines.append(_identity(host))
         if host.note:
-            lines.append(f"  ▲ {shorten(safe_line(host.note), _NOTE_WIDTH_OF_MANY)}")
+            lines.append(f"  {ODD} {shorten(safe_line(host.note), _NOTE_WIDTH_OF_MANY)}")
     if (more := len(hosts) - _NAMED) > 0:
         lines.append(f"and {more:,} more")
     return lines

@@ -82,7 +82,7 @@ class JoinTokenScreen(ModalScreen[tuple[TokenSpec, NewToken] | None]):
     @on(TickBox.Changed)
     def _explain(self, event: TickBox.Changed) -> None:
         label = self.query_one("#meaning", Label)
-        label.set_class(event.value, "warning")
+        label.set_class(event.value, "caution")
         label.update(_ADMITS if event.value else _ASKS)
 
     @on(Button.Pressed, "#back")
