@@ -26,7 +26,7 @@ def worst(glyphs: Sequence[Span]) -> Span:
 
 
 def hosts_at(cell: int, hosts: int, width: int) -> range:
-    """Which hosts, by their place in the order of names, the cell at `cell` stands for."""
+    """Which hosts, by their place in the list, the cell at `cell` stands for."""
     if hosts <= width:
         return range(cell, min(cell + 1, hosts))
     buckets = list(_buckets(hosts, width))

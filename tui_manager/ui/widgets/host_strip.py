@@ -25,7 +25,7 @@ class HostStrip(RolePainter):
 
     @dataclass
     class Picked(Message):
-        """The mouse chose a host, the one at `number` in the order of names."""
+        """The mouse chose a host, the one at `number` of the list."""
 
         strip: "HostStrip"
         host_id: str
