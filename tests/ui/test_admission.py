@@ -188,6 +188,30 @@ async def test_above_twenty_hosts_the_number_is_typed(running: Running) -> None:
         ]
 
 
+async def test_trust_in_many_hosts_is_typed_too(running: Running) -> None:
+    fleet = FakeOperator()
+    for number in range(21):
+        fleet.add_host(f"n{number:02}", admission=Admission.PENDING)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "2", *["space"] * 21, "a", "y", "enter")
+        assert not fleet.admitted
+        await press(pilot, *"21", "enter")
+        assert len(fleet.admitted) == 21
+
+
+async def test_of_two_pending_hosts_of_a_name_only_the_selected_one_is_meant(
+    running: Running,
+) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("db9", admission=Admission.PENDING)
+    fleet.add_host("db9", host_id="twin", admission=Admission.PENDING)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "2", "down", "x", "y")
+        assert [host.admission for host in fleet.hosts.values()] == ["pending", "rejected"]
+        await press(pilot, "home", "a", "y")
+        assert [host.admission for host in fleet.hosts.values()] == ["admitted", "rejected"]
+
+
 async def test_an_error_of_the_manager_is_said_and_marks_stay(
     doubles: FakeOperator, running: Running
 ) -> None:
@@ -212,7 +236,7 @@ async def test_hostile_names_words_and_notes_are_text(
         f"evil{HOSTILE}", admission=Admission.PENDING, fingerprint=HOSTILE, note=HOSTILE * 30
     )
     async with running(fleet, size) as pilot:
-        for keys in ((), ("2",), ("a",), ("escape", "x"), ("y",)):
+        for keys in ((), ("2",), ("a",), ("escape", "x"), ("y",), ("a", "x")):
             await press(pilot, *keys)
             text = shown(pilot)
             assert "owned" not in text
