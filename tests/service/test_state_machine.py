@@ -116,15 +116,20 @@ class TaskMachine(RuleBasedStateMachine):
         assert entry is not None
         return entry.row.admission
 
-    @rule(name=st.sampled_from(NAMES), other=st.sampled_from(["", "-renamed"]))
-    def rename(self, name: str, other: str) -> None:
-        before = self._admission(self._host_ids[name])
-        renamed = self._calls_itself[name] != name + other
-        self._calls_itself[name] = name + other
+    @rule(target=executions, name=st.sampled_from(NAMES), with_work=st.booleans())
+    def rename(self, name: str, with_work: bool) -> Executions:
+        """It waits until somebody approves it, and so does its work; it reports meanwhile."""
+        if with_work:
+            rooms = self.parts.dispatcher.rooms
+            rooms[self._host_ids[name]] = 0
+            self._start(self._create(1, Offline.WAIT))
+            del rooms[self._host_ids[name]]
+        renamed = self._calls_itself[name] != name
+        self._calls_itself[name] = name if renamed else f"{name}-renamed"
         held = [row for row in self._rows.values() if self._is_held(row, name)]
         self._connect(name, tuple(Held(row.execution_id, HeldState.RUNNING) for row in held))
-        after = self._admission(self._host_ids[name])
-        assert after is (Admission.PENDING if renamed else before)
+        assert self._admission(self._host_ids[name]) is Admission.PENDING
+        return self._hand_out()
 
     def _is_held(self, row: CommandHost, name: str) -> bool:
         return row.host_id == self._host_ids[name] and row.sent_at is not None
@@ -149,12 +154,18 @@ class TaskMachine(RuleBasedStateMachine):
 
     @rule(target=tasks, commands=st.integers(1, 3), offline=st.sampled_from(Offline))
     def create(self, commands: int, offline: Offline) -> int:
+        return self._create(commands, offline)
+
+    def _create(self, commands: int, offline: Offline) -> int:
         texts = [f"step {number}" for number in range(commands)]
         given = spec("@all", *texts, offline=offline, delivery_timeout=timedelta(seconds=500))
         return self._loop.run_until_complete(self.parts.tasks.create_task(given))
 
     @rule(target=executions, task_id=tasks)
     def start(self, task_id: int) -> Executions:
+        return self._start(task_id)
+
+    def _start(self, task_id: int) -> Executions:
         try:
             self._loop.run_until_complete(self.parts.tasks.start_task(task_id))
         except IllegalMoveError:
