@@ -6,7 +6,6 @@ from datetime import datetime
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_hosts import FakeHosts
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.duration import format_duration
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.host import Host
 from tui_manager.domain.token import NewToken, TokenSpec
@@ -50,7 +49,7 @@ class FakeSecurity(FakeHosts):
         secret = f"{len(self.tokens) + 1:0>32}"
         token = NewToken(f"tm1.{PIN}.{secret}", self.now() + spec.ttl)
         self.tokens.append((spec, token))
-        self.record("create_token", ttl=format_duration(spec.ttl), uses=str(spec.uses))
+        self.record("create_token", seconds=str(int(spec.ttl.total_seconds())), uses=str(spec.uses))
         return token
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:

@@ -157,7 +157,8 @@ async def test_it_is_filtered_as_it_is_typed(
         await press(pilot, "slash", *"zz", "enter")
         assert "None of 15 entries contains “zz”." in shown(pilot)
         await press(pilot, "escape", "ctrl+z")
-        assert "is faulty" in shown(pilot)
+        assert "1 of 15" in shown(pilot)
+        assert "refused an agent named web03" in shown(pilot)
 
 
 async def test_enter_goes_to_what_was_acted_on(fleet: FakeOperator, running: Running) -> None:
