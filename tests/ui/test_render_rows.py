@@ -135,6 +135,15 @@ async def test_the_head_of_a_task_tells_as_whom_it_runs_and_no_secrets() -> None
     assert plain(head[-1]) == f"$ df -h /var/lib   as {user}   PGPASSWORD=•••   timeout 5m"
 
 
+async def test_a_long_command_yields_to_how_it_runs() -> None:
+    detail = await (await seeded_fleet()).get_task(2)
+    spec = replace(detail.commands[0].spec, text="x" * 500, run_as_user="ana", secrets={"K": ""})
+    commands = (replace(detail.commands[0], spec=spec), *detail.commands[1:])
+    line = task_head(replace(detail, commands=commands), START, 60)[2]
+    assert plain(line).endswith("x…   as ana   K=•••   timeout 5m")
+    assert width_of(line) == 60
+
+
 @pytest.mark.parametrize(
     ("counts", "bar"),
     [

@@ -15,6 +15,7 @@ from tui_manager.ui.render.task_row import counts_line, elapsed, remaining
 _BAR = 24  # cells
 _NAME_LEAST = 8  # cells of a name
 _COMMANDS = 4  # that are shown
+_TEXT_LEAST = 20  # cells of a command's text
 
 
 def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
@@ -32,7 +33,7 @@ def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...
             _name(task, now, width), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width
         ),
         how_far,
-        *_commands(detail.commands),
+        *_commands(detail.commands, width),
     )
 
 
@@ -58,12 +59,13 @@ def _target(task: Task) -> Span:
     return Span(safe_line(task.target))
 
 
-def _commands(commands: tuple[Command, ...]) -> tuple[Spans, ...]:
+def _commands(commands: tuple[Command, ...], width: int) -> tuple[Spans, ...]:
     if len(commands) == 1:
-        return (_command(commands[0], Span("$ ", Role.MUTED)),)
+        return (_command(commands[0], width, Span("$ ", Role.MUTED)),)
     lines = [
         _command(
             command,
+            width,
             Span(f"#{command.index + 1} ", Role.MUTED),
             command_glyph(command.status),
             Span(" "),
@@ -75,12 +77,11 @@ def _commands(commands: tuple[Command, ...]) -> tuple[Spans, ...]:
     return tuple(lines)
 
 
-def _command(command: Command, *before: Span) -> Spans:
+def _command(command: Command, width: int, *before: Span) -> Spans:
+    """A long text yields to how it runs: as whom, with which secrets, how long."""
     spec = command.spec
     user = f"   as {safe_line(spec.run_as_user)}" if spec.run_as_user else ""
     secrets = "".join(f"   {safe_line(name)}={HIDDEN}" for name in spec.secrets)
-    return (
-        *before,
-        Span(safe_line(spec.text.strip())),
-        Span(f"{user}{secrets}   timeout {timeout_text(spec.timeout)}", Role.MUTED),
-    )
+    how = Span(f"{user}{secrets}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
+    room = max(_TEXT_LEAST, width - width_of((*before, how)))
+    return (*before, Span(shorten(safe_line(spec.text.strip()), room)), how)
