@@ -197,8 +197,8 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
         f"--{_TOKEN_OPTION}",
         metavar="T",
         type=option_values.join_token,
-        help="what `tui-manager token create` printed, to enrol this host; needed once, and not "
-        f"looked at again while the host's certificate is valid ({TOKEN_VARIABLE})",
+        help="what `tui-manager token create` printed, to enrol this host; needed once. Another "
+        f"one than before enrols it again, with the same key ({TOKEN_VARIABLE})",
     )
     run.add_argument(
         "--name",

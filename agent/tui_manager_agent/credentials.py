@@ -30,6 +30,7 @@ class Credentials:
         ends: end of this host's certificate, in seconds since the epoch.
         chain: this host's certificate and what leads to its authority, PEM.
         authorities: one of these has signed the manager's certificate, PEM.
+        token_hash: of the join token that this host enrolled with last: its `secret_hash`.
     """
 
     manager_id: str
@@ -40,6 +41,7 @@ class Credentials:
     key: bytes = field(repr=False)
     chain: bytes
     authorities: bytes
+    token_hash: bytes = b""
 
     @property
     def ended(self) -> bool:
@@ -97,6 +99,7 @@ def _read(folder: Path, fields: dict[str, str]) -> Credentials:
             key=(folder / KEY).read_bytes(),
             chain=fields["chain"].lstrip().encode(),
             authorities=fields["authorities"].lstrip().encode(),
+            token_hash=bytes.fromhex(fields.get("token_hash", "")),
         )
     except (KeyError, ValueError, FileNotFoundError) as error:
         raise DamagedError(

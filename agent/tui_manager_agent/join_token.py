@@ -20,6 +20,13 @@ class JoinToken:
     secret: str = field(repr=False)
     port: int | None = None
 
+    @property
+    def secret_hash(self) -> bytes:
+        """What may be kept of the token: it tells it from others, and lets nobody in."""
+        from hashlib import sha256  # loads OpenSSL, which a running agent does without
+
+        return sha256(self.secret.encode()).digest()
+
 
 def parse(text: str) -> JoinToken:
     """Raises ValueError with a sentence that does not show the token, which is a secret."""

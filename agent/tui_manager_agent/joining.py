@@ -21,6 +21,7 @@ from tui_manager_agent.reconnect import (
 )
 from tui_manager_agent.settings import Settings
 
+_TRIES = 5  # at a busy manager, by a host that could do without
 _LOG = logging.getLogger(__name__)
 
 
@@ -34,25 +35,45 @@ class Joining:
         self._reconnect = Reconnect(random.Random())
 
     async def join(self) -> None:
-        """Returns when this host has a certificate that has not ended.
+        """Returns when this host has a certificate that has not ended: that of an enrolment with
+        this token, or, when that comes to nothing, the one from before.
 
         Raises RefusedByManagerError when trying again would not help, StateError and DamagedError
         when the state folder cannot be used, OSError when it fails.
         """
         held = credentials.load(self._settings.state_dir)
-        if held is not None and not held.ended:
+        if held is not None and not self._is_needed(held):
+            return
+        tries = 0
+        while (end := await self._try()) is not None:
+            tries += 1
+            busy = end.ending is Ending.OVERLOADED and tries < _TRIES
+            if held is not None and not held.ended and not busy:
+                _LOG.warning(
+                    "not enrolled again, what this host has stays in use: reason=%r "
+                    "certificate_ends=%r",
+                    *(sentence(end), held.end),
+                )
+                return
+            pause = self._reconnect.pause_after(end)
+            _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)
+            await asyncio.sleep(pause)
+
+    def _is_needed(self, held: Credentials) -> bool:
+        """Whether this host has to enrol, although it has before. Another token says that the
+        operator wants it: the manager's database may be older than this host."""
+        if held.ended:
+            _LOG.info("the certificate ended on %s: enrolling with the same key", held.end)
+        elif held.token_hash != self._token.secret_hash:
+            _LOG.info("the join token is another one than before: enrolling with the same key")
+        else:
             _LOG.info(
                 "enrolled already, the join token is not used: host_id=%s manager_id=%s "
                 "certificate_ends=%r",
                 *(held.host_id, held.manager_id, held.end),
             )
-            return
-        if held is not None:
-            _LOG.info("the certificate ended on %s: enrolling with the same key", held.end)
-        while (end := await self._try()) is not None:
-            pause = self._reconnect.pause_after(end)
-            _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)
-            await asyncio.sleep(pause)
+            return False
+        return True
 
     async def _try(self) -> StreamEnd | None:
         """Why there is no certificate, None when there is."""
@@ -86,6 +107,7 @@ class Joining:
         if bound and bound != manager_id:
             detail = f"it is {manager_id}, this agent belongs to {bound}"
             raise RefusedByManagerError(sentence(StreamEnd(Ending.WRONG_MANAGER, detail)))
-        held = credentials.save(self._settings.state_dir, answer)
+        fields = {**answer, "token_hash": self._token.secret_hash.hex()}
+        held = credentials.save(self._settings.state_dir, fields)
         self._identity.belong(held)
         return held

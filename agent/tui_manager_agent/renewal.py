@@ -65,6 +65,7 @@ class Renewal:
                 "manager_id": held.manager_id,
                 "host_id": held.host_id,
                 "server_name": message.server_name,
+                "token_hash": held.token_hash.hex(),
             }
             self.credentials = await asyncio.to_thread(credentials.save, self._state_dir, fields)
         except (child.ChildError, credentials.DamagedError, OSError) as error:

@@ -23,9 +23,10 @@ SERVER_NAME = "m.tui-manager.internal"
 
 
 class FakeEnrollment(EnrollmentServiceServicer):
-    """Enrols every host that has the secret, at one manager.
+    """Enrols every host that has one of the secrets, at one manager.
 
     Attributes:
+        secrets: of the tokens that are good.
         requests: all that came, in order.
         hosts: host ids by the hash of their key.
         refuses: status and sentence that each call gets instead, until it is None again.
@@ -39,6 +40,7 @@ class FakeEnrollment(EnrollmentServiceServicer):
         self._authority = authority
         self.key = EnrollmentKey()
         self.port = 0
+        self.secrets = {SECRET}
         self.requests: list[enrollment_pb2.EnrollRequest] = []
         self.hosts: dict[bytes, str] = {}
         self.refuses: tuple[grpc.StatusCode, str] | None = None
@@ -62,7 +64,16 @@ class FakeEnrollment(EnrollmentServiceServicer):
 
     @property
     def token(self) -> str:
-        return f"tm1.{self.key.pin}.{SECRET}.{self.port}"
+        return self.token_of(SECRET)
+
+    def token_of(self, secret: str) -> str:
+        return f"tm1.{self.key.pin}.{secret}.{self.port}"
+
+    def another_token(self) -> str:
+        """A new one, which is good as well."""
+        secret = f"{len(self.secrets):0>32}"
+        self.secrets.add(secret)
+        return self.token_of(secret)
 
     async def wait_for(self, condition: Callable[[], object]) -> None:
         """Until what comes in makes the condition true."""
@@ -80,7 +91,7 @@ class FakeEnrollment(EnrollmentServiceServicer):
         await self.gate.wait()
         if self.refuses is not None:
             await context.abort(*self.refuses)
-        if request.secret != SECRET:
+        if request.secret not in self.secrets:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "this token is not known")
         key = x509.load_der_x509_csr(request.csr_der).public_key()
         assert isinstance(key, ec.EllipticCurvePublicKey)

@@ -139,7 +139,10 @@ async def test_waiting_for_approval_is_said_and_its_end(
 
 
 async def test_a_certificate_is_renewed_over_the_stream(
-    enrolled: AgentProcess, tls_manager: FakeManager, authority: Authority
+    enrolled: AgentProcess,
+    tls_manager: FakeManager,
+    authority: Authority,
+    enrollment: FakeEnrollment,
 ) -> None:
     renew = wire.Settings(admission=wire.ADMISSION_ADMITTED, renew_certificate=True)
     tls_manager.send(settings=renew)
@@ -157,9 +160,10 @@ async def test_a_certificate_is_renewed_over_the_stream(
     await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
     assert x509.load_pem_x509_certificate(tls_manager.peers[1]) == renewed
     await enrolled.terminate()
-    await enrolled.run(tls_manager)
+    await enrolled.run(tls_manager, f"--join-token={enrollment.token}")
     await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 3)
     assert x509.load_pem_x509_certificate(tls_manager.peers[2]) == renewed
+    assert len(enrollment.requests) == 1  # which token it was is remembered
 
 
 async def test_a_renewal_can_be_wanted_by_the_welcome_and_bring_another_authority(

@@ -1,0 +1,144 @@
+"""A join token that a host has not enrolled with yet: the operator wants it to enrol once more."""
+
+import logging
+from pathlib import Path
+
+import grpc
+import pytest
+from tui_manager_agent import credentials, reconnect
+from tui_manager_agent.credentials import Credentials
+from tui_manager_agent.identity import Identity
+from tui_manager_agent.join_token import parse
+from tui_manager_agent.joining import Joining
+from tui_manager_agent.settings import Settings
+from tui_manager_agent.supervisor import record
+
+from tests.agent.agent_process import AgentProcess
+from tests.agent.authority import EnrollmentKey
+from tests.agent.fake_enrollment import FakeEnrollment
+from tests.agent.fake_manager import FakeManager
+from tests.agent.false_server import FalseServer
+
+SECOND = "2" * 32
+
+
+def held_by(state_dir: Path) -> Credentials:
+    held = credentials.load(state_dir)
+    assert held is not None
+    return held
+
+
+@pytest.fixture
+async def stopped(enrolled: AgentProcess) -> AgentProcess:
+    """Enrolled, and not running."""
+    await enrolled.terminate()
+    return enrolled
+
+
+async def test_another_token_enrols_the_same_key_again(
+    stopped: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    before = held_by(stopped.state_dir)
+    (key,) = enrollment.hosts
+    enrollment.hosts.clear()  # as a manager does whose database is older than the host
+    token = enrollment.another_token()
+    await stopped.run(tls_manager, f"--join-token={token}")
+    await stopped.says("the join token is another one than before: enrolling with the same key")
+    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
+    assert list(enrollment.hosts) == [key]
+    assert tls_manager.hellos[1].host_id == enrollment.hosts[key] != before.host_id
+    await tls_manager.result(tls_manager.run("true"))
+    await stopped.terminate()
+    await stopped.run(tls_manager, f"--join-token={token}")
+    await stopped.says("enrolled already, the join token is not used")
+    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 3)
+    assert len(enrollment.requests) == 2
+
+
+async def test_credentials_that_tell_of_no_token_are_those_of_another_one(
+    stopped: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    folder = stopped.state_dir / credentials.FOLDER
+    fields = record.read(str(folder / credentials.CERTIFICATE))
+    del fields["token_hash"]
+    record.write(str(folder), credentials.CERTIFICATE, record.encode(fields))
+    assert held_by(stopped.state_dir).token_hash == b""
+    await stopped.run(tls_manager, f"--join-token={enrollment.token}")
+    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
+    assert len(enrollment.requests) == 2
+    assert held_by(stopped.state_dir).token_hash == parse(enrollment.token).secret_hash
+
+
+@pytest.mark.parametrize(
+    "refuses",
+    [
+        (grpc.StatusCode.UNAUTHENTICATED, "it has expired"),
+        (grpc.StatusCode.PERMISSION_DENIED, "it was rejected"),
+        (grpc.StatusCode.INVALID_ARGUMENT, "it has no name"),
+        (grpc.StatusCode.UNAVAILABLE, "the disk is full"),
+        (grpc.StatusCode.INTERNAL, "something broke"),
+        None,
+    ],
+)
+async def test_what_a_host_has_stays_in_use_when_it_cannot_enrol_again(
+    refuses: tuple[grpc.StatusCode, str] | None,
+    stopped: AgentProcess,
+    tls_manager: FakeManager,
+    enrollment: FakeEnrollment,
+) -> None:
+    before = held_by(stopped.state_dir)
+    token, enrollment.refuses = enrollment.another_token(), refuses
+    if refuses is None:  # nobody there
+        await enrollment.stop()
+    await stopped.run(tls_manager, f"--join-token={token}")
+    line = await stopped.says("not enrolled again, what this host has stays in use: ")
+    assert (refuses[1] if refuses else "Connection refused") in line
+    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
+    assert tls_manager.hellos[1].host_id == before.host_id
+    await tls_manager.result(tls_manager.run("true"))
+    assert held_by(stopped.state_dir) == before
+
+
+async def test_a_false_server_gets_neither_the_second_secret_nor_the_host(
+    stopped: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment, tmp_path: Path
+) -> None:
+    before = held_by(stopped.state_dir)
+    other = EnrollmentKey()
+    async with FalseServer(tmp_path, other.key, other.certificate) as false:
+        token = f"tm1.{enrollment.key.pin}.{SECOND}.{false.port}"
+        await stopped.run(tls_manager, f"--join-token={token}")
+        await stopped.says("not enrolled again, what this host has stays in use: ")
+        await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
+    assert false.heard == b""
+    assert held_by(stopped.state_dir) == before
+
+
+async def test_a_busy_manager_is_asked_again_but_not_for_ever(
+    stopped: AgentProcess,
+    enrollment: FakeEnrollment,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(reconnect, "FIRST_PAUSE", 0.0)
+    enrollment.refuses = (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many hosts enrol")
+    settings = Settings(manager="127.0.0.1:1", state_dir=stopped.state_dir)
+    identity = Identity(settings.state_dir)
+    try:
+        with caplog.at_level(logging.WARNING):
+            await Joining(settings, identity, parse(enrollment.another_token())).join()
+    finally:
+        identity.close()
+    assert len(enrollment.requests) == 1 + 5
+    assert caplog.messages[-1].startswith("not enrolled again, what this host has stays in use: ")
+
+
+async def test_a_token_of_another_manager_ends_the_agent_and_changes_nothing(
+    stopped: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    before, belongs = held_by(stopped.state_dir), tls_manager.manager_id
+    tls_manager.manager_id = "another"
+    await stopped.run(tls_manager, f"--join-token={enrollment.another_token()}")
+    status, errors = await stopped.ended()
+    assert status == 3
+    assert f"it is another, this agent belongs to {belongs}" in errors
+    assert held_by(stopped.state_dir) == before
