@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import resource
 import ssl
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ from tui_manager.transport.enrollment_server import MESSAGE_MAX, serve_enrollmen
 from tui_manager.transport.ports import Patience
 
 ENROLL = "/tui_manager.v1.EnrollmentService/Enroll"
+CALLED = raw_http2.PREFACE + frame(raw_http2.SETTINGS) + raw_http2.call(ENROLL)
+PING = frame(raw_http2.PING, 0, 0, b"12345678")
 
 
 class _Answers(pb_grpc.EnrollmentServiceServicer):
@@ -111,7 +114,7 @@ async def test_a_request_that_never_comes_whole_is_given_up(tmp_path: Path) -> N
 async def test_more_connections_than_there_is_room_for_are_closed(
     tmp_path: Path,
 ) -> None:
-    async with _serve(tmp_path, connections=5) as port:
+    async with _serve(tmp_path, Patience(handshake=600), connections=5) as port:
         with contextlib.ExitStack() as stack:
             for _ in range(5):
                 stack.enter_context(RawConnection(port.address))
@@ -156,14 +159,23 @@ async def test_nothing_is_unpacked(tmp_path: Path) -> None:
 
 
 async def test_a_flood_of_pings_ends_the_connection(tmp_path: Path) -> None:
-    ping = frame(raw_http2.PING, 0, 0, b"12345678")
-    async with _serve(tmp_path, Patience(idle=600)) as port:
-        await asyncio.to_thread(
-            _frames_after,
-            port.address,
-            raw_http2.PREFACE + frame(raw_http2.SETTINGS),
-            *[ping] * 20,
-        )
+    async with _serve(tmp_path, Patience(idle=600, enrollment=600)) as port:
+        await asyncio.to_thread(_frames_after, port.address, CALLED, *[PING] * 20)
+
+
+async def test_pings_that_come_no_more_often_than_they_may_are_answered(tmp_path: Path) -> None:
+    """As those of an agent that has a call and hears nothing for long."""
+
+    def ping() -> int:
+        with RawConnection(port.address, trusting()) as connection:
+            connection.send(CALLED)
+            for _ in range(10):
+                time.sleep(0.05)  # not for something to happen: this is what is tested
+                connection.send(PING)
+            return sum(frame[0] == raw_http2.PING for frame in connection.frames())
+
+    async with _serve(tmp_path, Patience(enrollment=2, ping=0.01)) as port:
+        assert await asyncio.to_thread(ping) >= 10
 
 
 async def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:

@@ -20,8 +20,6 @@ _FILES_WANTED = 65_536  # open files, where the system lets a program raise its 
 _FILES_KEPT = 512  # for the database, logs, the operator's socket, whatever else
 _ENROLLING_MAX = 256  # connections
 _METADATA_SOFT, _METADATA_HARD = 4096, 8192  # bytes of a call's headers; an agent's have about 200
-# Agents ping every 20 s (agent/tui_manager_agent/link.py); more often is too_many_pings.
-_PING_INTERVAL = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +31,15 @@ class Patience:
         hello: for Hello, once there is a stream.
         idle: for a connection without a stream.
         enrollment: for the whole of an enrolment.
+        ping: from one ping to the next, to which nothing else was said; three that come too soon
+            end a connection. Agents ping every 20 s (agent/tui_manager_agent/link.py).
     """
 
     handshake: float = 10.0
     hello: float = 10.0
     idle: float = 10.0
     enrollment: float = 20.0
+    ping: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def options(patience: Patience, connections: int, message: int) -> Options:
         ("grpc.max_send_message_length", message),
         # Nobody here compresses, and what is not unpacked cannot swell.
         ("grpc.compression_enabled_algorithms_bitset", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", _milliseconds(_PING_INTERVAL)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(patience.ping)),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     ]
