@@ -72,6 +72,7 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     _take_environment(parser, chosen)
     if not chosen.manager:
         parser.error("say which manager to dial: --manager HOST:PORT")
+    _check_name(parser, chosen)
     state_dir = _state_dir(chosen.state_dir)
     check = _check_insecure if chosen.insecure else _check_token
     check(parser, chosen, state_dir)
@@ -101,6 +102,14 @@ def without_token(command_line: Sequence[str]) -> list[str]:
         elif not word.startswith(f"{option}="):
             kept.append(word)
     return kept
+
+
+def _check_name(parser: _Parser, chosen: argparse.Namespace) -> None:
+    try:
+        if not chosen.name:
+            option_values.own_name()
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"the name of this host, {error}: say with --name what it is called")
 
 
 def _check_insecure(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:

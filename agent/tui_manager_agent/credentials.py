@@ -67,6 +67,11 @@ def folder_in(state_dir: Path) -> Path:
     return folder
 
 
+def make_room(state_dir: Path) -> None:
+    """Sets space aside for what `save` will keep. Raises OSError when it could not."""
+    record.reserve(str(folder_in(state_dir)), CERTIFICATE)
+
+
 def save(state_dir: Path, fields: dict[str, str]) -> Credentials:
     """Keeps for good what a child has made of the manager's answer.
 

@@ -44,16 +44,20 @@ class Joining:
         held = credentials.load(self._settings.state_dir)
         if held is not None and not self._is_needed(held):
             return
+        try:
+            await self._insist(held)
+        except StateError as error:
+            if not _goes_on(held, str(error)):
+                raise
+
+    async def _insist(self, held: Credentials | None) -> None:
+        """Tries until it is done. A host that can do without gives up at the first failure, unless
+        the manager is only busy."""
         tries = 0
         while (end := await self._try()) is not None:
             tries += 1
             busy = end.ending is Ending.OVERLOADED and tries < _TRIES
-            if held is not None and not held.ended and not busy:
-                _LOG.warning(
-                    "not enrolled again, what this host has stays in use: reason=%r "
-                    "certificate_ends=%r",
-                    *(sentence(end), held.end),
-                )
+            if not busy and _goes_on(held, sentence(end)):
                 return
             pause = self._reconnect.pause_after(end)
             _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)
@@ -77,6 +81,7 @@ class Joining:
 
     async def _try(self) -> StreamEnd | None:
         """Why there is no certificate, None when there is."""
+        self._make_room()
         try:
             answer = await child.ask("enrollment", order=self._order())
         except child.ProblemError as error:
@@ -90,6 +95,15 @@ class Joining:
         _LOG.info("enrolled: name=%s admission=%s host_id=%s", name, admission, held.host_id)
         _LOG.info("this host is known by %s", fingerprint(held.key_hash))
         return None
+
+    def _make_room(self) -> None:
+        """No token is spent on a certificate that cannot be kept."""
+        state_dir = self._settings.state_dir
+        try:
+            credentials.make_room(state_dir)
+        except OSError as error:
+            problem = f"The state folder {state_dir} cannot be used: {error.strerror}."
+            raise StateError(problem) from error
 
     def _order(self) -> dict[str, str]:
         port = self._token.port or int(self._settings.manager.rpartition(":")[2]) + 1
@@ -111,3 +125,14 @@ class Joining:
         held = credentials.save(self._settings.state_dir, fields)
         self._identity.belong(held)
         return held
+
+
+def _goes_on(held: Credentials | None, reason: str) -> bool:
+    """Whether there is a certificate from before to go on with, which the log then says."""
+    if held is None or held.ended:
+        return False
+    _LOG.warning(
+        "not enrolled again, what this host has stays in use: reason=%r certificate_ends=%r",
+        *(reason, held.end),
+    )
+    return True

@@ -76,8 +76,10 @@ def _join(settings: Settings, token: JoinToken, start_again: bool) -> bool:
 
     from tui_manager_agent.identity import Identity
     from tui_manager_agent.joining import Joining
+    from tui_manager_agent.policy_file import PolicyFile
     from tui_manager_agent.stopping import run_until
 
+    PolicyFile(settings.policy).check()  # a token is not spent on an agent that cannot work then
     identity = Identity(settings.state_dir)
     try:
         joined = asyncio.run(run_until(Joining(settings, identity, token).join(), *_SIGNALS))

@@ -29,6 +29,11 @@ def name(text: str) -> str:
     return text
 
 
+def own_name() -> str:
+    """What it is called unless its owner says."""
+    return name(socket.gethostname())
+
+
 def join_token(text: str) -> JoinToken | None:
     try:
         return parse(text)

@@ -49,6 +49,10 @@ class PolicyFile:
         self._problem = ""
         self._told = ""
 
+    def check(self) -> None:
+        """Raises PolicyError when it cannot be used, and says nothing otherwise."""
+        self._current()
+
     def read(self) -> bool:
         """Whether there is one, which the log then says. Raises PolicyError when it cannot be
         used."""

@@ -1,4 +1,4 @@
-"""A join token that a host has not enrolled with yet: the operator wants it to enrol once more."""
+"""A host that has enrolled and is given a join token: the one from before, or another one."""
 
 import logging
 from pathlib import Path
@@ -14,10 +14,11 @@ from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
 
 from tests.agent.agent_process import AgentProcess
-from tests.agent.authority import EnrollmentKey
+from tests.agent.authority import DAY, MONTH, EnrollmentKey
 from tests.agent.fake_enrollment import FakeEnrollment
 from tests.agent.fake_manager import FakeManager
 from tests.agent.false_server import FalseServer
+from tests.agent.faults import full
 
 SECOND = "2" * 32
 
@@ -33,6 +34,33 @@ async def stopped(enrolled: AgentProcess) -> AgentProcess:
     """Enrolled, and not running."""
     await enrolled.terminate()
     return enrolled
+
+
+async def test_a_token_is_not_used_while_the_identity_is_valid(
+    enrolled: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    await enrolled.terminate()
+    await enrollment.stop()
+    await enrolled.run(tls_manager, f"--join-token={enrollment.token}")
+    await enrolled.says("enrolled already, the join token is not used")
+    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
+    assert len(enrollment.requests) == 1
+
+
+async def test_a_token_brings_a_host_back_whose_certificate_has_ended(
+    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
+) -> None:
+    enrollment.lasts = -DAY
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    line = await fresh.says("no manager: ")
+    assert "this host's certificate ended on 2" in line
+    assert "enrol again with a new --join-token" in line
+    await fresh.terminate()
+    enrollment.lasts = MONTH
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await fresh.says("enrolling with the same key")
+    await tls_manager.wait_for(lambda: tls_manager.hellos)
+    assert len(enrollment.hosts) == 1
 
 
 async def test_another_token_enrols_the_same_key_again(
@@ -110,6 +138,21 @@ async def test_a_false_server_gets_neither_the_second_secret_nor_the_host(
         await stopped.says("not enrolled again, what this host has stays in use: ")
         await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
     assert false.heard == b""
+    assert held_by(stopped.state_dir) == before
+
+
+async def test_a_full_disk_keeps_no_host_from_its_work(
+    stopped: AgentProcess, enrollment: FakeEnrollment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = held_by(stopped.state_dir)
+    identity = Identity(stopped.state_dir)
+    monkeypatch.setattr(record, "write_all", full)
+    settings = Settings(manager="127.0.0.1:1", state_dir=stopped.state_dir)
+    try:
+        await Joining(settings, identity, parse(enrollment.another_token())).join()
+    finally:
+        identity.close()
+    assert len(enrollment.requests) == 1
     assert held_by(stopped.state_dir) == before
 
 

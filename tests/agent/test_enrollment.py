@@ -15,7 +15,7 @@ from tui_manager_agent.reconnect import Ending, Reconnect, RefusedByManagerError
 from tui_manager_protos.v1 import enrollment_pb2
 
 from tests.agent.agent_process import AgentProcess
-from tests.agent.authority import DAY, MONTH, EnrollmentKey
+from tests.agent.authority import DAY, EnrollmentKey
 from tests.agent.fake_enrollment import SECRET, FakeEnrollment, unused_port
 from tests.agent.fake_manager import FakeManager
 from tests.agent.false_server import FalseServer, Switch
@@ -189,33 +189,6 @@ async def test_sigterm_ends_an_enrolment_and_its_child(
     enrollment.gate.set()
     assert (status, "Traceback" in errors) == (0, False)
     assert not child.is_running()
-
-
-async def test_a_token_is_not_used_while_the_identity_is_valid(
-    enrolled: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
-) -> None:
-    await enrolled.terminate()
-    await enrollment.stop()
-    await enrolled.run(tls_manager, f"--join-token={enrollment.token}")
-    await enrolled.says("enrolled already, the join token is not used")
-    await tls_manager.wait_for(lambda: len(tls_manager.hellos) == 2)
-    assert len(enrollment.requests) == 1
-
-
-async def test_a_token_brings_a_host_back_whose_certificate_has_ended(
-    fresh: AgentProcess, tls_manager: FakeManager, enrollment: FakeEnrollment
-) -> None:
-    enrollment.lasts = -DAY
-    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
-    line = await fresh.says("no manager: ")
-    assert "this host's certificate ended on 2" in line
-    assert "enrol again with a new --join-token" in line
-    await fresh.terminate()
-    enrollment.lasts = MONTH
-    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
-    await fresh.says("enrolling with the same key")
-    await tls_manager.wait_for(lambda: tls_manager.hellos)
-    assert len(enrollment.hosts) == 1
 
 
 async def test_a_host_of_another_manager_is_not_enrolled(

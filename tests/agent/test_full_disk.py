@@ -1,7 +1,6 @@
 """A disk without room: nothing that was proven is undone by it, and the agent lives on."""
 
 import asyncio
-import errno
 import uuid
 from pathlib import Path
 
@@ -11,11 +10,8 @@ from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
+from tests.agent.faults import full
 from tests.agent.in_process import InProcess
-
-
-def full(*_: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 async def test_what_was_proven_canceled_does_not_run_after_a_restart(

@@ -84,6 +84,20 @@ def test_names_and_labels_that_a_manager_takes(monkeypatch: pytest.MonkeyPatch) 
         assert main(["run", "--insecure", "--manager=localhost:1", *options]) == 0
 
 
+def test_a_hostname_that_is_no_name_wants_another_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main_module, "_run", lambda settings: 0)
+    monkeypatch.setattr("socket.gethostname", lambda: "web 01")
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "--insecure", "--manager=localhost:1"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("tui-manager-agent: the name of this host, 'web 01' is not 1 to 64 of")
+    assert "say with --name what it is called" in said
+    assert main(["run", "--insecure", "--manager=localhost:1", "--name=web01"]) == 0
+
+
 def test_the_environment_sets_defaults(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,50 @@
+"""What can be known on the host is known before a join token is spent."""
+
+from pathlib import Path
+
+import pytest
+from tui_manager_agent.identity import Identity, StateError
+from tui_manager_agent.join_token import parse
+from tui_manager_agent.joining import Joining
+from tui_manager_agent.settings import Settings
+from tui_manager_agent.supervisor import record
+
+from tests.agent.agent_process import AgentProcess
+from tests.agent.fake_enrollment import FakeEnrollment
+from tests.agent.fake_manager import FakeManager
+from tests.agent.faults import full
+
+
+@pytest.mark.parametrize("policy", ["max_timeout = 3\n", None])
+async def test_no_token_is_spent_with_a_policy_that_cannot_be_used(
+    policy: str | None,
+    fresh: AgentProcess,
+    tls_manager: FakeManager,
+    enrollment: FakeEnrollment,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "policy.toml"
+    if policy:
+        file.write_text(policy)
+        file.chmod(0o600)
+    await fresh.run(tls_manager, f"--join-token={enrollment.token}", f"--policy={file}")
+    status, errors = await fresh.ended()
+    assert status == 2
+    assert errors.startswith(f"tui-manager-agent: {file}: It allows no command." if policy else "")
+    assert str(file) in errors
+    assert enrollment.requests == []
+    assert not fresh.state_dir.exists()
+
+
+async def test_a_token_is_not_spent_on_a_certificate_that_cannot_be_kept(
+    enrollment: FakeEnrollment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    identity = Identity(tmp_path)
+    monkeypatch.setattr(record, "write_all", full)
+    settings = Settings(manager="127.0.0.1:1", state_dir=tmp_path)
+    try:
+        with pytest.raises(StateError, match="cannot be used: No space left on device"):
+            await Joining(settings, identity, parse(enrollment.token)).join()
+    finally:
+        identity.close()
+    assert enrollment.requests == []
