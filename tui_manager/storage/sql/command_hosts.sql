@@ -1,3 +1,7 @@
+-- SQLite uses an index of a part of the rows only where a statement repeats the condition of the
+-- index word by word, which is why some conditions here stand twice. `attention` is 3 for running and
+-- 4 for pending.
+
 -- name: insert
 -- One command on one host, when its task starts.
 INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, status, reason, ready,
@@ -41,12 +45,12 @@ WHERE id = :id AND (status IN ('pending', 'running')
 -- Guard of CANCEL_UNSENT: what was never sent ends at once.
 UPDATE command_hosts SET status = 'canceled', reason = 'canceled', ready = 0,
     cancel_requested_at = :now, finished_at = :now
-WHERE task_id = :task_id AND status = 'pending' AND sent_at IS NULL;
+WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND sent_at IS NULL;
 
 -- name: request_cancel
 -- What was sent is asked to end; its status changes when the agent proves it.
 UPDATE command_hosts SET cancel_requested_at = coalesce(cancel_requested_at, :now)
-WHERE task_id = :task_id AND status IN ('pending', 'running')
+WHERE task_id = :task_id AND attention IN (3, 4) AND status IN ('pending', 'running')
 RETURNING host, execution_id;
 
 -- name: give_up_sending
@@ -78,13 +82,14 @@ WHERE id = :id AND status IN ('pending', 'running');
 -- Guard of SKIP: the commands behind one that did not complete on this host.
 UPDATE command_hosts SET status = 'skipped', reason = :reason, ready = 0, finished_at = :now
 WHERE host = :host AND task_id = :task_id AND position > :position
-  AND status IN ('pending') AND sent_at IS NULL;
+  AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL;
 
 -- name: make_ready
 -- The next command on this host: the one before has completed.
 UPDATE command_hosts SET ready = 1, deliver_before = (
     SELECT :now + delivery_timeout FROM tasks WHERE id = :task_id AND offline = 'wait')
-WHERE host = :host AND task_id = :task_id AND position = :position AND status = 'pending';
+WHERE host = :host AND task_id = :task_id AND position = :position
+  AND status IN ('pending', 'running') AND status = 'pending';
 
 -- name: stored
 -- How far the output of an execution is stored, and what came past its limit.

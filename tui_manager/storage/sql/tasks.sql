@@ -52,7 +52,8 @@ SELECT count(*) AS total FROM tasks;
 
 -- name: count_running
 -- For the header.
-SELECT count(*) AS running FROM tasks WHERE status = 'running';
+SELECT count(*) AS running FROM tasks
+WHERE status IN ('pending', 'running') AND status = 'running';
 
 -- name: window
 -- A window of the list, the newest first.

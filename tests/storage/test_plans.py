@@ -1,0 +1,89 @@
+"""How SQLite finds the rows of each query: at a cost that does not grow with the history."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from tui_manager.storage.migrations import migrate
+from tui_manager.storage.queries import load
+
+FILES = (
+    "admissions.sql",
+    "audit.sql",
+    "command_host_list.sql",
+    "command_hosts.sql",
+    "hosts.sql",
+    "output.sql",
+    "sending.sql",
+    "tasks.sql",
+    "tokens.sql",
+)
+GROWING = ("tasks", "commands", "command_hosts", "output_chunks", "audit")
+# What walks along a list on purpose: through a window, or through rows of which there are few.
+WALKS = {
+    ("audit.sql", "filtered"),
+    ("command_hosts.sql", "hosts_with_work"),
+    ("tasks.sql", "count"),
+    ("tasks.sql", "filtered"),
+    ("tasks.sql", "window"),
+}
+UNENDED = "command_hosts_unended (host=? AND task_id=? AND position"
+UNENDED_OF_TASK = "command_hosts_by_attention (task_id=? AND attention=?)"
+WAITING = "command_hosts_to_send (host=?)"
+BY_KEY = "INTEGER PRIMARY KEY (rowid=?)"
+BY_EXECUTION = "(execution_id=?)"
+# What every result, every command sent and every cancel asks, and how it must be found.
+CONSTANT = {
+    ("command_hosts.sql", "of_host"): BY_EXECUTION,
+    ("command_hosts.sql", "start"): BY_KEY,
+    ("command_hosts.sql", "finish"): BY_KEY,
+    ("command_hosts.sql", "stored"): BY_KEY,
+    ("command_hosts.sql", "make_ready"): UNENDED,
+    ("command_hosts.sql", "skip"): UNENDED,
+    ("command_hosts.sql", "lose_agent"): "command_hosts_unended (host=?)",
+    ("command_hosts.sql", "lose_canceled"): "command_hosts_unended (host=?)",
+    ("command_hosts.sql", "cancel_unsent"): UNENDED_OF_TASK,
+    ("command_hosts.sql", "request_cancel"): UNENDED_OF_TASK,
+    ("sending.sql", "waits"): WAITING,
+    ("sending.sql", "to_send"): WAITING,
+    ("sending.sql", "under_way"): "command_hosts_unended (host=?)",
+    ("sending.sql", "sent_unended"): "command_hosts_unended (host=?)",
+    ("sending.sql", "held"): BY_EXECUTION,
+    ("sending.sql", "undelivered"): "command_hosts_undelivered (deliver_before<?)",
+    ("tasks.sql", "count_running"): "tasks_unended (status=?)",
+}
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    yield connection
+    connection.close()
+
+
+def _plan(database: sqlite3.Connection, file: str, query: str) -> list[str]:
+    sql = load(file)[query]
+    values = dict.fromkeys(re.findall(r":(\w+)", sql), 1)
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+@pytest.mark.parametrize(("file", "query"), CONSTANT)
+def test_what_is_asked_for_each_result_is_found_by_an_index(
+    database: sqlite3.Connection, file: str, query: str
+) -> None:
+    plan = _plan(database, file, query)
+    assert any(CONSTANT[file, query] in step for step in plan), plan
+
+
+def test_no_query_reads_a_whole_table_that_grows(database: sqlite3.Connection) -> None:
+    scan = re.compile(rf"SCAN ({'|'.join(GROWING)}|a|ch|o|t)\b")
+    found = {
+        (file, query)
+        for file in FILES
+        for query in load(file)
+        if any(scan.search(step) for step in _plan(database, file, query))
+    }
+    assert found <= WALKS
