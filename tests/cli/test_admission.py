@@ -49,7 +49,7 @@ def test_a_token_is_the_only_line_on_stdout(operator: FakeOperator, capsys: Capt
     assert made[0] == TokenSpec()
     assert out == f"{made[1].text}\n"
     assert err.splitlines() == [
-        "tui-manager: lasts 15m, for one host; paste there:",
+        "tui-manager: join token 1 lasts 15m, for one host; paste there:",
         "tui-manager-agent run --manager 127.0.0.1:7443 --join-token TOKEN",
         "This manager listens on 127.0.0.1:7443, which other machines cannot reach; "
         "--listen 0.0.0.0:7443 opens it to them.",
@@ -76,7 +76,9 @@ def test_what_a_token_allows(operator: FakeOperator, capsys: Capture) -> None:
     assert (made[0].uses, made[0].auto_approve) == (40, True)
     assert made[0].labels == {"env": "prod", "role": ""}
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"token": made[1].text, "expires_at": "2026-03-01T13:30:00.250Z"}
+    assert json.loads(out) == {
+        "token": made[1].text, "expires_at": "2026-03-01T13:30:00.250Z", "token_id": 1,
+    }  # fmt: skip
     assert err == ""
 
 

@@ -113,6 +113,27 @@ def test_an_expired_token_lets_nobody_in(secure: Machine) -> None:
     assert secure.json("hosts") == []
 
 
+def test_a_revoked_token_lets_nobody_in(secure: Machine) -> None:
+    token = secure.token("--uses", "5", "--auto-approve")
+    secure.agent("h1", token=token)
+    secure.wait_for_host("h1", "admitted")
+    (listed,) = secure.json("token", "list")
+    assert (listed["state"], listed["uses_left"]) == ("valid", 4)
+    done = secure.run("token", "revoke", str(listed["token_id"]))
+    assert done.out.decode() == f"{listed['token_id']}\n"
+    agent = secure.agent("h2", token=token)
+    assert agent.wait() == REFUSED, agent.story()
+    assert "The join token was revoked" in agent.err
+    assert secure.run("run", "h1", "--", "true").code == 0
+    assert secure.json("token", "list") == []
+    (revoked,) = secure.json("token", "list", "--all")
+    assert revoked["state"] == "revoked"
+    assert secure.json("audit", "--text", "revoke_token")[0]["detail"] == {
+        "token": "1",
+        "used": "1",
+    }
+
+
 def test_a_used_token_lets_nobody_else_in(secure: Machine) -> None:
     token = secure.token("--auto-approve", "--label", "role=db")
     secure.agent("h1", "--label", "role=web", "--label", "env=test", token=token)
@@ -165,7 +186,7 @@ def test_the_audit_tells_it_all(secure: Machine) -> None:
 
 def test_a_token_as_json(secure: Machine) -> None:
     made = json.loads(secure.run("token", "create", "--ttl", "1h", "--uses", "3", "--json").out)
-    assert set(made) == {"token", "expires_at"}
+    assert set(made) == {"token", "expires_at", "token_id"}
     assert re.fullmatch(r"tm1\.[\w-]{43}\.[\w-]{32}\.\d+", made["token"])
     secure.agent("h1", token=made["token"])
     secure.wait_for_host("h1", "pending")

@@ -12,7 +12,7 @@ from tui_manager.domain.host import Disk, Host, Vitals
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 
@@ -48,7 +48,8 @@ CHUNKS = (
     OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10),
 )
 TOKEN_SPEC = TokenSpec(timedelta(hours=1), 3, True, {"env": "prod"})
-TOKEN = NewToken("tm1.pin.secret", AT)
+TOKEN = NewToken("tm1.pin.secret", AT, 4)
+LISTED = Token(4, TokenState.USED_UP, "ann@tty1", AT, AT, 3, 3, True, {"env": "prod"})
 ENTRY = AuditEntry(9, AT, "ann@tty1", "revoke_host", 7, "h-1", "web01", {"why": "lost"})
 WINDOW = Window("web", "name", True, True, 20, 50)
 
@@ -60,6 +61,9 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("reject_hosts", (("web01",),), ("web01",)),
     ("revoke_hosts", (("web01",),), ("web01",)),
     ("create_token", (TOKEN_SPEC,), TOKEN),
+    ("list_tokens", (WINDOW, True), Page((LISTED,), 1, 3)),
+    ("list_tokens", (WINDOW, False), Page((), 0, 3)),
+    ("revoke_tokens", ((4, 5),), (LISTED,)),
     ("list_audit", (WINDOW,), Page((ENTRY,), 1, 3)),
     ("list_tasks", (Window(limit=0),), Page((), 0, 3)),
     ("list_tasks", (WINDOW,), Page((TASK,), 1, 3)),
@@ -125,6 +129,12 @@ class RecordingOperator:
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
         return await self._answer("create_token", spec)  # type: ignore[no-any-return]
+
+    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
+        return await self._answer("list_tokens", window, everything)  # type: ignore[no-any-return]
+
+    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
+        return await self._answer("revoke_tokens", tuple(token_ids))  # type: ignore[no-any-return]
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         return await self._answer("list_audit", window)  # type: ignore[no-any-return]

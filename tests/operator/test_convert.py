@@ -22,7 +22,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
-from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
+from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.api import OutputChunk, TargetPreview
@@ -30,7 +30,8 @@ from tui_manager.operator.api import OutputChunk, TargetPreview
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (ManagerStatus, convert.status_to_wire, convert.status_from_wire),
     (Host, convert_host.host_to_wire, convert_host.host_from_wire),
-    (NewToken, convert_security.token_to_wire, convert_security.token_from_wire),
+    (NewToken, convert_security.new_token_to_wire, convert_security.new_token_from_wire),
+    (Token, convert_security.token_to_wire, convert_security.token_from_wire),
     (AuditEntry, convert_security.entry_to_wire, convert_security.entry_from_wire),
     (TargetPreview, convert.preview_to_wire, convert.preview_from_wire),
     (OutputChunk, convert.chunk_to_wire, convert.chunk_from_wire),
@@ -120,6 +121,7 @@ def test_a_page_says_how_much_there_is() -> None:
         (TaskStatus, convert_task.TASK_STATUSES, wire.TaskStatus),
         (CommandHostStatus, convert_task.COMMAND_HOST_STATUSES, wire.CommandHostStatus),
         (Reason, convert_task.REASONS, wire.Reason),
+        (TokenState, convert_security.TOKEN_STATES, wire.TokenState),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )

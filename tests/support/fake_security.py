@@ -1,14 +1,15 @@
 """The door of the fake operator: join tokens, and the audit of who did what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_hosts import FakeHosts
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.host import Host
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.domain.window import Page, Window
 
 PIN = "pinpinpin-PINPINPIN_pinpinpinPINPINPIN01234"
@@ -21,6 +22,7 @@ class FakeSecurity(FakeHosts):
         super().__init__(now)
         self.security = "insecure"
         self.tokens: list[tuple[TokenSpec, NewToken]] = []
+        self.listed: dict[int, Token] = {}
         self.audit: list[AuditEntry] = []
 
     def record(
@@ -46,11 +48,34 @@ class FakeSecurity(FakeHosts):
         spec.check()
         if self.security == "insecure":
             raise IllegalMoveError("This manager runs with --insecure: agents need no token.")
-        secret = f"{len(self.tokens) + 1:0>32}"
-        token = NewToken(f"tm1.{PIN}.{secret}", self.now() + spec.ttl)
+        number = len(self.tokens) + 1
+        token = NewToken(f"tm1.{PIN}.{number:0>32}", self.now() + spec.ttl, number)
         self.tokens.append((spec, token))
+        self.listed[number] = Token(
+            number, TokenState.VALID, ACTOR, self.now(), token.expires_at, spec.uses, 0,
+            spec.auto_approve, spec.labels,
+        )  # fmt: skip
         self.record("create_token", seconds=str(int(spec.ttl.total_seconds())), uses=str(spec.uses))
         return token
+
+    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
+        self._check("list_tokens")
+        shown = [
+            token
+            for token in reversed(self.listed.values())
+            if everything or token.state is TokenState.VALID
+        ]
+        return page(shown, window, len(self.listed))
+
+    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
+        self._check("revoke_tokens")
+        for number in token_ids:
+            if number not in self.listed:
+                raise NotFoundError(f"There is no join token {number}.")
+        for number in token_ids:
+            self.listed[number] = replace(self.listed[number], state=TokenState.REVOKED)
+            self.record("revoke_token", token=str(number))
+        return [self.listed[number] for number in token_ids]
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         self._check("list_audit")

@@ -97,7 +97,7 @@ def _parser() -> Parser:
         add("run", "run a command on hosts and show what they say", state, epilog=EXIT_CODES)
     )
     add_hosts_commands(add("hosts", "list, approve, reject or revoke hosts", state), state)
-    add_token_commands(add("token", "make join tokens", state), state)
+    add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(add("task", "list, show, start or cancel tasks", state), state)
     add_output_options(add("output", "the raw bytes that a task printed", state))
     add_audit_options(add("audit", "who did what to which host and task, and when", state))

@@ -11,6 +11,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.token import Token
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.operator.api import Operator, OutputChunk
 
@@ -65,6 +66,15 @@ async def newest_audit(operator: Operator, text: str, limit: int) -> list[AuditE
     window = Window(text=text)
     entries = await _all(operator.list_audit, window, lambda entry: entry.audit_id, limit)
     return sorted(entries, key=lambda entry: entry.audit_id)[-limit:]
+
+
+async def all_tokens(operator: Operator, *, everything: bool) -> list[Token]:
+    """Join tokens, the newest first: those with which hosts may enrol, or everything."""
+
+    async def read(window: Window) -> Page[Token]:
+        return await operator.list_tokens(window, everything=everything)
+
+    return await _all(read, Window(), lambda token: token.token_id)
 
 
 async def output_behind(

@@ -6,6 +6,7 @@ from tui_manager.cli.printing import timestamp
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.token import NewToken, Token
 
 Shape = dict[str, Any]
 
@@ -38,6 +39,30 @@ def audit_shape(entry: AuditEntry) -> Shape:
         "host_id": entry.host_id or None,
         "host": entry.host or None,
         "detail": dict(sorted(entry.detail.items())),
+    }
+
+
+def new_token_shape(token: NewToken) -> Shape:
+    """What `token create --json` prints."""
+    return {
+        "token": token.text,
+        "expires_at": timestamp(token.expires_at),
+        "token_id": token.token_id,
+    }
+
+
+def token_shape(token: Token) -> Shape:
+    """An element of `token list --json`."""
+    return {
+        "token_id": token.token_id,
+        "state": token.state,
+        "created_by": token.created_by,
+        "created_at": timestamp(token.created_at),
+        "expires_at": timestamp(token.expires_at),
+        "uses": token.uses,
+        "uses_left": token.uses - token.used,
+        "auto_approve": token.auto_approve,
+        "labels": dict(sorted(token.labels.items())),
     }
 
 

@@ -1,21 +1,38 @@
-"""`tui-manager token create`."""
+"""`tui-manager token`: makes join tokens, lists them, takes them back."""
 
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from tui_manager.cli.joining import join_line, only_here
-from tui_manager.cli.printing import note, timestamp, write, write_json
-from tui_manager.cli.reading import connect
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.printing import local_time, note, table, write, write_json
+from tui_manager.cli.reading import all_tokens, connect
+from tui_manager.cli.shapes import new_token_shape, token_shape
 from tui_manager.cli.values import parse_pairs, read_duration
 from tui_manager.domain.duration import format_duration
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.settings import Settings
+
+_HEADER = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
+_SHORTENED = tuple(map(_HEADER.index, ("LABELS", "BY")))
 
 
 def run_token(settings: Settings, options: argparse.Namespace) -> int:
-    """Makes a token, prints it, and returns the exit status."""
+    """Does what was asked of join tokens, and returns the exit status."""
+    match options.token_action:
+        case "create":
+            _make(settings, options)
+        case "list":
+            _print_list(settings, everything=options.all, as_json=options.json)
+        case _:
+            _revoke(settings, options.token_ids)
+    return 0
+
+
+def _make(settings: Settings, options: argparse.Namespace) -> None:
     spec = TokenSpec(
         ttl=read_duration("ttl", options.ttl),
         uses=options.uses,
@@ -25,11 +42,10 @@ def run_token(settings: Settings, options: argparse.Namespace) -> int:
     spec.check()
     token, status = asyncio.run(_create(settings, spec))
     if options.json:
-        write_json({"token": token.text, "expires_at": timestamp(token.expires_at)})
-        return 0
+        write_json(new_token_shape(token))
+        return
     write(f"{token.text}\n")
     note(_explained(spec, token, status))
-    return 0
 
 
 async def _create(settings: Settings, spec: TokenSpec) -> tuple[NewToken, ManagerStatus]:
@@ -43,7 +59,8 @@ def _explained(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
     hosts = "one host" if spec.uses == 1 else f"{spec.uses:,} hosts"
     shown = token.text if sys.stdout.isatty() and sys.stderr.isatty() else "TOKEN"
     text = (
-        f"lasts {format_duration(spec.ttl)}, for {hosts}; paste there:\n{join_line(status, shown)}"
+        f"join token {token.token_id} lasts {format_duration(spec.ttl)}, for {hosts}; "
+        f"paste there:\n{join_line(status, shown)}"
     )
     if only_here(status):
         text += (
@@ -51,3 +68,47 @@ def _explained(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
             "--listen 0.0.0.0:7443 opens it to them."
         )
     return text
+
+
+def _print_list(settings: Settings, *, everything: bool, as_json: bool) -> None:
+    tokens = asyncio.run(_read(settings, everything=everything))
+    if as_json:
+        write_json([token_shape(token) for token in tokens])
+    elif tokens:
+        write(table(_HEADER, [_row(token) for token in tokens], stretch=_SHORTENED))
+    elif everything:
+        note(f"No join token was made yet; `{PROGRAM} token create` makes one.")
+    else:
+        note(f"Nobody can enrol with a join token now; `{PROGRAM} token create` makes one.")
+
+
+async def _read(settings: Settings, *, everything: bool) -> list[Token]:
+    async with connect(settings.state_dir) as operator:
+        return await all_tokens(operator, everything=everything)
+
+
+def _row(token: Token) -> tuple[str, ...]:
+    return (
+        str(token.token_id),
+        token.state.replace("_", " "),
+        token.created_by,
+        local_time(token.created_at),
+        local_time(token.expires_at),
+        f"{token.uses - token.used} of {token.uses}",
+        "at once" if token.auto_approve else "-",
+        " ".join(f"{key}={value}" for key, value in sorted(token.labels.items())) or "-",
+    )
+
+
+def _revoke(settings: Settings, token_ids: Sequence[int]) -> None:
+    tokens = asyncio.run(_take_back(settings, token_ids))
+    write("".join(f"{token.token_id}\n" for token in tokens))
+    if used := sum(token.used for token in tokens):
+        who = "1 host has" if used == 1 else f"{used} hosts have"
+        which = "it" if len(tokens) == 1 else "them"
+        note(f"{who} enrolled with {which}, and stay; `{PROGRAM} audit --text enroll_host` tells.")
+
+
+async def _take_back(settings: Settings, token_ids: Sequence[int]) -> Sequence[Token]:
+    async with connect(settings.state_dir) as operator:
+        return await operator.revoke_tokens(token_ids)

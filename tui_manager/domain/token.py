@@ -1,8 +1,9 @@
-"""Join tokens: what an operator asks for, and what comes back."""
+"""Join tokens: what an operator asks for, what comes back, and what is known of them later."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from tui_manager.domain.duration import format_duration
 from tui_manager.domain.errors import InvalidInputError
@@ -51,7 +52,39 @@ class NewToken:
 
     Attributes:
         text: `tm1.PIN.SECRET`, with `.PORT` behind it when enrolment is not on the next port.
+        token_id: what it is called from then on.
     """
 
     text: str = field(repr=False)
-    expires_at: datetime = field()
+    expires_at: datetime
+    token_id: int
+
+
+class TokenState(StrEnum):
+    """What can be done with a join token now."""
+
+    VALID = "valid"
+    USED_UP = "used_up"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A join token as it is listed: all but its secret, which is nowhere.
+
+    Attributes:
+        created_by: `user@terminal`.
+        uses, used: hosts that may enrol with it, and that have.
+        labels: given to these hosts.
+    """
+
+    token_id: int
+    state: TokenState
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    uses: int
+    used: int
+    auto_approve: bool
+    labels: Mapping[str, str]

@@ -16,7 +16,7 @@ from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 
 
@@ -59,6 +59,17 @@ class Operator(Protocol):
     async def create_token(self, spec: TokenSpec) -> NewToken:
         """Makes a join token; its text cannot be read again. IllegalMoveError when the manager
         has no TLS, so that nobody can enrol."""
+        ...
+
+    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
+        """Join tokens, the newest first: those with which hosts may still enrol, or all. `text`
+        matches who made it. IllegalMoveError as `create_token`."""
+        ...
+
+    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
+        """Takes join tokens back, all of these or none, and returns them as they are now.
+        NotFoundError; IllegalMoveError for one that has expired or was revoked before, or as
+        `create_token`."""
         ...
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:

@@ -21,7 +21,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
@@ -134,7 +134,23 @@ class SocketOperator:
         reply = await self._call(
             self._stub.CreateToken, lambda: convert_security.token_spec_to_wire(spec)
         )
-        return convert_security.token_from_wire(reply)
+        return convert_security.new_token_from_wire(reply)
+
+    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListTokens,
+            lambda: wire.ListTokensRequest(window=convert.window_to_wire(window), all=everything),
+        )
+        tokens = map(convert_security.token_from_wire, reply.tokens)
+        return convert.page_from_wire(tokens, reply.size)
+
+    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.RevokeTokens, lambda: wire.RevokeTokensRequest(token_ids=token_ids)
+        )
+        return tuple(map(convert_security.token_from_wire, reply.tokens))
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         """See Operator."""

@@ -4,8 +4,15 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
-from tui_manager.operator.convert import duration, instant, timestamp
+from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
+from tui_manager.operator.convert import duration, instant, timestamp, word
+
+TOKEN_STATES = {
+    TokenState.VALID: wire.TOKEN_STATE_VALID,
+    TokenState.USED_UP: wire.TOKEN_STATE_USED_UP,
+    TokenState.EXPIRED: wire.TOKEN_STATE_EXPIRED,
+    TokenState.REVOKED: wire.TOKEN_STATE_REVOKED,
+}
 
 
 def named(request: wire.HostsRequest) -> tuple[str, ...]:
@@ -30,12 +37,42 @@ def token_spec_from_wire(message: wire.CreateTokenRequest) -> TokenSpec:
     )
 
 
-def token_to_wire(token: NewToken) -> wire.CreateTokenResponse:
-    return wire.CreateTokenResponse(token=token.text, expires_at=timestamp(token.expires_at))
+def new_token_to_wire(token: NewToken) -> wire.CreateTokenResponse:
+    return wire.CreateTokenResponse(
+        token=token.text, expires_at=timestamp(token.expires_at), token_id=token.token_id
+    )
 
 
-def token_from_wire(message: wire.CreateTokenResponse) -> NewToken:
-    return NewToken(text=message.token, expires_at=instant(message.expires_at))
+def new_token_from_wire(message: wire.CreateTokenResponse) -> NewToken:
+    return NewToken(message.token, instant(message.expires_at), message.token_id)
+
+
+def token_to_wire(token: Token) -> wire.Token:
+    return wire.Token(
+        token_id=token.token_id,
+        state=TOKEN_STATES[token.state],
+        created_by=token.created_by,
+        created_at=timestamp(token.created_at),
+        expires_at=timestamp(token.expires_at),
+        uses=token.uses,
+        used=token.used,
+        auto_approve=token.auto_approve,
+        labels=token.labels,
+    )
+
+
+def token_from_wire(message: wire.Token) -> Token:
+    return Token(
+        token_id=message.token_id,
+        state=word(TOKEN_STATES, message.state),
+        created_by=message.created_by,
+        created_at=instant(message.created_at),
+        expires_at=instant(message.expires_at),
+        uses=message.uses,
+        used=message.used,
+        auto_approve=message.auto_approve,
+        labels=dict(message.labels),
+    )
 
 
 def entry_to_wire(entry: AuditEntry) -> wire.AuditEntry:

@@ -18,7 +18,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.watching import watching
@@ -66,6 +66,14 @@ class HoppingOperator:
     async def create_token(self, spec: TokenSpec) -> NewToken:
         """See Operator."""
         return await self._hop(lambda: self._operator.create_token(spec))
+
+    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
+        """See Operator."""
+        return await self._hop(lambda: self._operator.list_tokens(window, everything))
+
+    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
+        """See Operator."""
+        return await self._hop(lambda: self._operator.revoke_tokens(token_ids))
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         """See Operator."""

@@ -18,7 +18,7 @@ from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
@@ -30,9 +30,13 @@ from tui_manager.service.tasks import TaskService
 
 
 class Tokens(Protocol):
-    """Makes join tokens."""
+    """Makes join tokens, and takes them back."""
 
     async def create_token(self, spec: TokenSpec, actor: str) -> NewToken: ...
+
+    async def list_tokens(self, window: Window, *, everything: bool) -> Page[Token]: ...
+
+    async def revoke_tokens(self, token_ids: Sequence[int], actor: str) -> Sequence[Token]: ...
 
 
 class Admissions(Protocol):
@@ -135,12 +139,23 @@ class InProcessOperator:
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
         """See Operator."""
+        return await self._tokens().create_token(spec, _actor())
+
+    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
+        """See Operator."""
+        return await self._tokens().list_tokens(window, everything=everything)
+
+    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
+        """See Operator."""
+        return await self._tokens().revoke_tokens(token_ids, _actor())
+
+    def _tokens(self) -> Tokens:
         if self.tokens is None:
             raise IllegalMoveError(
                 "This manager runs with --insecure: agents need no token, start them with "
                 f"--manager {self.identity.address} --insecure."
             )
-        return await self.tokens.create_token(spec, _actor())
+        return self.tokens
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         """See Operator."""

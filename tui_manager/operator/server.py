@@ -134,7 +134,26 @@ class OperatorServicer(OperatorServiceServicer):
     ) -> wire.CreateTokenResponse:
         async with _answering(context, "CreateToken", request.asked_by):
             spec = convert_security.token_spec_from_wire(request)
-            return convert_security.token_to_wire(await self._operator.create_token(spec))
+            return convert_security.new_token_to_wire(await self._operator.create_token(spec))
+
+    async def ListTokens(
+        self, request: wire.ListTokensRequest, context: _Context
+    ) -> wire.ListTokensResponse:
+        async with _answering(context, "ListTokens"):
+            page = await self._operator.list_tokens(
+                convert.window_from_wire(request.window), everything=request.all
+            )
+            return wire.ListTokensResponse(
+                tokens=map(convert_security.token_to_wire, page.rows),
+                size=convert.size_to_wire(page),
+            )
+
+    async def RevokeTokens(
+        self, request: wire.RevokeTokensRequest, context: _Context
+    ) -> wire.RevokeTokensResponse:
+        async with _answering(context, "RevokeTokens", request.asked_by):
+            tokens = await self._operator.revoke_tokens(tuple(request.token_ids))
+            return wire.RevokeTokensResponse(tokens=map(convert_security.token_to_wire, tokens))
 
     async def ListAudit(
         self, request: wire.ListAuditRequest, context: _Context

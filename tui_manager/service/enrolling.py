@@ -24,14 +24,15 @@ def good_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
         now: microseconds since 1970 UTC.
 
     Raises:
-        RefusedError: it is unknown, or has expired.
+        RefusedError: it is unknown, was revoked, or has expired.
     """
     token = tokens.by_secret(tx, secret)
     if token is None:
         raise _bad("This manager does not know the join token.")
+    if token.revoked_at is not None:
+        raise _bad(f"The join token was revoked, on {_day(token.revoked_at)}.")
     if token.expires_at <= now:
-        ended = to_datetime(token.expires_at)
-        raise _bad(f"The join token has expired, on {ended:%Y-%m-%d at %H:%M} UTC.")
+        raise _bad(f"The join token has expired, on {_day(token.expires_at)}.")
     return token
 
 
@@ -73,6 +74,10 @@ def _newcomer(tx: Transaction, host: Enrolling, token: TokenRow, now: int) -> Ho
     admitted = admissions.admit(tx, host_id)
     assert admitted is not None
     return admitted
+
+
+def _day(stamp: int) -> str:
+    return f"{to_datetime(stamp):%Y-%m-%d at %H:%M} UTC"
 
 
 def _bad(why: str) -> RefusedError:

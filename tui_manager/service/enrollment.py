@@ -1,7 +1,7 @@
 """EnrollmentService: join tokens, hosts that come with one, and the certificates they get."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,10 +14,12 @@ from tui_manager.domain.errors import (
     StorageError,
 )
 from tui_manager.domain.status import Admission
-from tui_manager.domain.token import NewToken, TokenSpec
+from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.domain.window import Page, Window
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.requests import HostKey, read_request
 from tui_manager.security.tokens import new_secret, secret_hash, token_text
+from tui_manager.service import tokens
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
@@ -27,13 +29,12 @@ from tui_manager.service.identification import check_words, refuse_turned_away
 from tui_manager.service.offences import Offences
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.whole import whole
-from tui_manager.storage import audit, hosts, tokens
+from tui_manager.storage import audit, hosts
+from tui_manager.storage import tokens as stored_tokens
 from tui_manager.storage.admissions import Enrolling
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
-from tui_manager.storage.instants import from_timedelta, to_datetime
-from tui_manager.storage.tokens import TokenRow
 
 log = logging.getLogger(__name__)
 
@@ -134,28 +135,41 @@ class EnrollmentService:
         """
         spec.check()
         secret = new_secret()
-
-        def work(tx: Transaction) -> TokenRow:
-            now = self._clock.stamp()
-            token = tokens.insert(tx, secret_hash(secret), spec, actor, now)
-            audit.record(
-                tx,
-                now,
-                actor,
-                "create_token",
-                token=token.token_id,
-                uses=spec.uses,
-                seconds=from_timedelta(spec.ttl) // 1_000_000,
-                auto_approve=str(spec.auto_approve).lower(),
-                labels=",".join(f"{key}={value}" for key, value in token.labels.items()),
-            )
-            return token
-
-        token = await self._database.write(work)
+        hashed = secret_hash(secret)
+        token = await self._database.write(
+            lambda tx: tokens.make(tx, hashed, spec, actor, self._clock.stamp())
+        )
         log.info("join token made", extra={"token": token.token_id, "uses": token.uses})
-        expires_at = to_datetime(token.expires_at)
-        assert expires_at is not None
-        return NewToken(token_text(self._door.pin, secret, self._door.port()), expires_at)
+        text = token_text(self._door.pin, secret, self._door.port())
+        return NewToken(text, tokens.shown(token, token.created_at).expires_at, token.token_id)
+
+    async def list_tokens(self, window: Window, *, everything: bool) -> Page[Token]:
+        """Join tokens, the newest first.
+
+        Args:
+            everything: also those that nobody can enrol with any more.
+
+        Raises:
+            StorageError: the database cannot be read now.
+        """
+        now = self._clock.stamp()
+        page = await self._database.read(
+            lambda tx: stored_tokens.window(tx, window, now, everything=everything)
+        )
+        return Page([tokens.shown(row, now) for row in page.rows], page.matching, page.total)
+
+    async def revoke_tokens(self, token_ids: Sequence[int], actor: str) -> Sequence[Token]:
+        """Takes join tokens back, all of these or none; nobody enrols with them any more.
+
+        Raises:
+            NotFoundError, IllegalMoveError, InvalidInputError: see `tokens.revoke`.
+            StorageError: the database cannot be written now.
+        """
+        now = self._clock.stamp()
+        rows = await self._database.write(lambda tx: tokens.revoke(tx, token_ids, actor, now))
+        told = ",".join(str(row.token_id) for row in rows)
+        log.info("join tokens revoked", extra={"tokens": told, "actor": actor})
+        return [tokens.shown(row, now) for row in rows]
 
     async def enroll(self, request: EnrollmentRequest) -> Enrolled:
         """Takes in a host that shows a join token, and issues its certificate. The same key is the

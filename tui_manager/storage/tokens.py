@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.connection import Transaction
+from tui_manager.storage.filtering import like, matching
 from tui_manager.storage.instants import from_timedelta
 from tui_manager.storage.queries import load
 
@@ -18,14 +20,16 @@ class TokenRow:
     """What is stored of a join token.
 
     Attributes:
-        expires_at: microseconds since 1970 UTC.
+        created_at, expires_at, revoked_at: microseconds since 1970 UTC; None: it was not.
         uses, used: hosts that may enrol with it, and that have.
         labels: bound to these hosts.
     """
 
     token_id: int
     created_by: str
+    created_at: int
     expires_at: int
+    revoked_at: int | None
     uses: int
     used: int
     auto_approve: bool
@@ -60,6 +64,38 @@ def by_secret(tx: Transaction, secret_hash: bytes) -> TokenRow | None:
     return row and _token(row)
 
 
+def by_id(tx: Transaction, token_id: int) -> TokenRow | None:
+    """The token with this number, whatever became of it."""
+    row = tx.execute(_SQL["by_id"], {"id": token_id}).fetchone()
+    return row and _token(row)
+
+
+def window(tx: Transaction, window: Window, now: int, *, everything: bool) -> Page[TokenRow]:
+    """Tokens, the newest first; `text` is looked for in who made them.
+
+    Args:
+        now: microseconds since 1970 UTC.
+        everything: also those that nobody can enrol with any more.
+    """
+    values = {
+        "limit": min(window.limit, LIMIT_MAX),
+        "offset": window.offset,
+        "pattern": like(window.text),
+        "everything": everything,
+        "now": now,
+    }
+    rows = tx.execute(_SQL["window"], values).fetchall()
+    total: int = tx.execute(_SQL["count"]).fetchone()["total"]
+    found = matching(tx, _SQL["window"], values, rows)
+    return Page([_token(row) for row in rows], found, total)
+
+
+def revoke(tx: Transaction, token_id: int, now: int) -> TokenRow | None:
+    """Takes it back; None when it is no good any more, or there is none."""
+    row = tx.execute(_SQL["revoke"], {"id": token_id, "now": now}).fetchone()
+    return row and _token(row)
+
+
 def use(tx: Transaction, token_id: int, now: int) -> bool:
     """Counts one host more; False when no more may enrol with it."""
     return bool(tx.execute(_SQL["use"], {"id": token_id, "now": now}).rowcount)
@@ -69,7 +105,9 @@ def _token(row: sqlite3.Row) -> TokenRow:
     return TokenRow(
         token_id=row["id"],
         created_by=row["created_by"],
+        created_at=row["created_at"],
         expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
         uses=row["uses"],
         used=row["used"],
         auto_approve=bool(row["auto_approve"]),

@@ -124,6 +124,16 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenResponse.FromString,
                 _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListTokens',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeTokens = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/RevokeTokens',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RevokeTokensRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RevokeTokensResponse.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/ListAudit',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListAuditRequest.SerializeToString,
@@ -280,6 +290,23 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTokens(self, request, context):
+        """Join tokens, the newest first: those with which hosts may still enrol, or all. Their secrets are
+        nowhere. Sort: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeTokens(self, request, context):
+        """Takes join tokens back: no host enrols with them any more. All that are named, or none. NOT_FOUND,
+        FAILED_PRECONDITION when one has expired or was revoked before; INVALID_ARGUMENT when none is
+        named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """Who did what to which, the newest first. Sort: none.
         """
@@ -402,6 +429,16 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.CreateToken,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTokensRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RevokeTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeTokens,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RevokeTokensRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RevokeTokensResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -910,6 +947,60 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/CreateToken',
             tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListTokens',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListTokensRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/RevokeTokens',
+            tui__manager__protos_dot_v1_dot_operator__pb2.RevokeTokensRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.RevokeTokensResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,7 +21,7 @@ Errors
   INVALID_ARGUMENT the input that is wrong ("target", "timeout"…), else empty.
 
     INVALID_ARGUMENT     a value is out of bounds
-    NOT_FOUND            there is no such task, host or execution
+    NOT_FOUND            there is no such task, host, execution or join token
     FAILED_PRECONDITION  the status that something has does not allow the operation
     PERMISSION_DENIED    identity, name or state of a host stand against it
     ABORTED              the database cannot be read or written now
@@ -107,6 +107,15 @@ class OperatorServiceStub:
     """
     CreateToken: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
+    ListTokens: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]
+    """Join tokens, the newest first: those with which hosts may still enrol, or all. Their secrets are
+    nowhere. Sort: none.
+    """
+    RevokeTokens: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RevokeTokensRequest, _operator_pb2.RevokeTokensResponse]
+    """Takes join tokens back: no host enrols with them any more. All that are named, or none. NOT_FOUND,
+    FAILED_PRECONDITION when one has expired or was revoked before; INVALID_ARGUMENT when none is
+    named.
+    """
     ListAudit: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListAuditRequest, _operator_pb2.ListAuditResponse]
     """Who did what to which, the newest first. Sort: none."""
     ReadOutput: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputRequest, _operator_pb2.OutputResponse]
@@ -169,6 +178,15 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     CreateToken: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
+    ListTokens: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]  # type: ignore[assignment]
+    """Join tokens, the newest first: those with which hosts may still enrol, or all. Their secrets are
+    nowhere. Sort: none.
+    """
+    RevokeTokens: _aio.UnaryUnaryMultiCallable[_operator_pb2.RevokeTokensRequest, _operator_pb2.RevokeTokensResponse]  # type: ignore[assignment]
+    """Takes join tokens back: no host enrols with them any more. All that are named, or none. NOT_FOUND,
+    FAILED_PRECONDITION when one has expired or was revoked before; INVALID_ARGUMENT when none is
+    named.
+    """
     ListAudit: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListAuditRequest, _operator_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Who did what to which, the newest first. Sort: none."""
     ReadOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.ReadOutputRequest, _operator_pb2.OutputResponse]  # type: ignore[assignment]
@@ -336,6 +354,27 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.CreateTokenResponse, _abc.Awaitable[_operator_pb2.CreateTokenResponse]]:
         """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def ListTokens(
+        self,
+        request: _operator_pb2.ListTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListTokensResponse, _abc.Awaitable[_operator_pb2.ListTokensResponse]]:
+        """Join tokens, the newest first: those with which hosts may still enrol, or all. Their secrets are
+        nowhere. Sort: none.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeTokens(
+        self,
+        request: _operator_pb2.RevokeTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.RevokeTokensResponse, _abc.Awaitable[_operator_pb2.RevokeTokensResponse]]:
+        """Takes join tokens back: no host enrols with them any more. All that are named, or none. NOT_FOUND,
+        FAILED_PRECONDITION when one has expired or was revoked before; INVALID_ARGUMENT when none is
+        named.
+        """
 
     @_abc_1.abstractmethod
     def ListAudit(

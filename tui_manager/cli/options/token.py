@@ -1,4 +1,4 @@
-"""What can be done with join tokens, and the options of it."""
+"""What can be done with join tokens, and the options of each."""
 
 import argparse
 
@@ -8,18 +8,45 @@ from tui_manager.domain.token import TTL_DEFAULT, TTL_RANGE, USES_MAX
 
 
 def add_token_commands(token: argparse.ArgumentParser, state: Parser) -> None:
-    """`create`, and what a token may allow."""
+    """`create`, `list` and `revoke`."""
     commands = token.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
-    text = "print a join token, with which an agent enrols its host"
-    create = commands.add_parser(
-        "create",
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}. It cannot be read again: only its hash is kept.",
-        parents=[state],
-        allow_abbrev=False,
+
+    def add(name: str, text: str, more: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}. {more}",
+            parents=[state],
+            allow_abbrev=False,
+        )
+        command.set_defaults(token_action=name)
+        return command
+
+    _add_create_options(
+        add(
+            "create",
+            "print a join token, with which an agent enrols its host",
+            "It cannot be read again: only its hash is kept.",
+        )
     )
+    listed = add("list", "list the join tokens that hosts may enrol with", "The newest is first.")
+    listed.add_argument(
+        "--all", action="store_true", help="also those that are used up, expired or revoked"
+    )
+    add_json(listed)
+    revoke = add(
+        "revoke",
+        "take join tokens back: no host enrols with them any more",
+        "Hosts that have enrolled stay. Prints the numbers of the tokens.",
+    )
+    revoke.add_argument(
+        "token_ids", metavar="ID", nargs="+", type=_token_id, help="numbers, as the list has them"
+    )
+
+
+def _add_create_options(create: argparse.ArgumentParser) -> None:
     low, high = map(format_duration, TTL_RANGE)
     create.add_argument(
         "--ttl",
@@ -44,6 +71,10 @@ def add_token_commands(token: argparse.ArgumentParser, state: Parser) -> None:
         help="a label for them, which their agents cannot change",
     )
     add_json(create)
+
+
+def _token_id(text: str) -> int:
+    return number(text, 1, 2**63 - 1, "a join token's number")
 
 
 def _uses(text: str) -> int:

@@ -41,6 +41,7 @@ _ACTIONS: Mapping[str, _Words] = {
     "start_task": _Words("started {task} on {names}", ("names",)),
     "cancel_task": _Words("canceled {task}", role=Role.CAUTION),
     "create_token": _Words("made a join token"),
+    "revoke_token": _Words("revoked join token {token}", ("token",), Role.CAUTION),
     "enroll_host": _Words("{host} asked to join"),
     "admit_host": _Words("admitted {host}", role=Role.GOOD),
     "reject_host": _Words("rejected {host}", role=Role.CAUTION),
