@@ -33,6 +33,17 @@ from cryptography.hazmat.primitives.serialization import (
 from tui_manager_agent.credentials import KEY
 from tui_manager_agent.supervisor import record
 
+# What is raised when bytes are no certificate, or an odd one.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
 
 class KeyProblemError(Exception):
     """The text is for the host's owner."""
@@ -108,7 +119,7 @@ def accept(
         if key_hash(chain[0]) != key_hash(key):
             raise KeyProblemError("The manager has sent the certificate of another key.")
         names = chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise KeyProblemError(f"The manager has sent what is no certificate: {error}.") from error
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     if uris != [f"urn:uuid:{host_id}"]:

@@ -15,10 +15,12 @@ from tui_manager_agent.reconnect import Ending, Reconnect, RefusedByManagerError
 from tui_manager_protos.v1 import enrollment_pb2
 
 from tests.agent.agent_process import AgentProcess
-from tests.agent.authority import DAY, EnrollmentKey
+from tests.agent.authority import DAY, EnrollmentKey, der
 from tests.agent.fake_enrollment import SECRET, FakeEnrollment, unused_port
 from tests.agent.fake_manager import FakeManager
 from tests.agent.false_server import FalseServer, Switch
+
+P256 = bytes.fromhex("2a8648ce3d030107")  # the curve's name in DER
 
 
 async def test_a_host_enrols_once(
@@ -251,6 +253,23 @@ async def test_an_enrolment_certificate_that_has_ended_points_to_the_clocks(
     with pytest.raises(NotEnrolledError, match="this host's clock says") as refused:
         await look(enrollment.port, enrollment.key.pin)
     assert refused.value.ending is Ending.ENROLMENT_FAILED
+
+
+@pytest.mark.parametrize("odd", ["version", "noise", "curve"])
+async def test_a_certificate_that_cannot_be_read_is_a_wrong_one(
+    odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL takes more than the agent does; none of it is a manager's."""
+    good = der(EnrollmentKey().certificate)
+    leaf = {
+        "version": good.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1),
+        "noise": b"\x30\x03abc",
+        "curve": good.replace(P256, P256[:-1] + b"\x09"),
+    }[odd]
+    monkeypatch.setattr(enrollment_module, "_leaf", lambda host, port: leaf)
+    with pytest.raises(NotEnrolledError, match="secret was not sent") as refused:
+        await look(1, "p" * 43)
+    assert refused.value.ending is Ending.WRONG_PIN
 
 
 async def test_what_answers_without_tls_is_named(tmp_path: Path) -> None:

@@ -89,6 +89,16 @@ async def test_a_request_that_its_key_has_not_signed_is_refused(secure: SecureMa
     await _refused(enrolling, grpc.StatusCode.INVALID_ARGUMENT)
 
 
+async def test_a_request_in_an_odd_encoding_is_no_defect(
+    secure: SecureManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever can reach the port can send it, and must not fill the log with it."""
+    odd = _request().replace(b"\x02\x01\x00", b"\x02\x01\x3e", 1)
+    enrolling = enroll(secure.running, "tm1.pin." + "s" * 32, "web01", csr_der=odd)
+    assert "cannot be read" in await _refused(enrolling, grpc.StatusCode.INVALID_ARGUMENT)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_an_agent_of_another_protocol_is_told_so(secure: SecureManager) -> None:
     enrolling = enroll(secure.running, await secure.token(), "web01", protocol_version=9)
     await _refused(enrolling, grpc.StatusCode.FAILED_PRECONDITION)

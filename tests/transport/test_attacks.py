@@ -24,6 +24,7 @@ test_attack_enrollment.py: the way in
     a token, and a name that is known        whoever_has_a_token_cannot_become_a_host_that_is_known
     labels that a token forbids              labels_of_a_token_cannot_be_talked_away
     a request for somebody else's key        a_request_that_its_key_has_not_signed_is_refused
+    a request in an odd encoding             a_request_in_an_odd_encoding_is_no_defect
     an agent of another protocol             an_agent_of_another_protocol_is_told_so
 
 test_attack_doors.py: what each port serves

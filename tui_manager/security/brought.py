@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ObjectIdentifier
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.security.certificates import SigningKey, is_of_key
+from tui_manager.security.certificates import UNREADABLE, SigningKey, is_of_key
 from tui_manager.security.private_files import read_file
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -68,7 +68,7 @@ class BroughtFiles:
                 raise self.refuse(f"is not made out for the key in {self._key}")
             self._check_dates(brought.own)
             self._check(self, brought)
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except UNREADABLE as error:
             raise self.refuse("holds a certificate that cannot be understood") from error
         return brought
 
@@ -132,7 +132,7 @@ class BroughtFiles:
         data, _ = _content(self._certificate, self.refuse)
         try:
             return x509.load_pem_x509_certificates(data)
-        except ValueError as error:
+        except UNREADABLE as error:
             raise self.refuse("holds no PEM certificate that can be read") from error
 
     def _check_dates(self, certificate: x509.Certificate) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.security.certificates import to_pem
+from tui_manager.security.certificates import UNREADABLE, to_pem
 from tui_manager.security.lifetimes import is_due
 from tui_manager.security.private_files import read_file, write_private
 
@@ -66,6 +66,6 @@ class OwnCertificate:
         try:
             certificate = x509.load_pem_x509_certificate(found[0])
             return certificate if self._fits(certificate) else None
-        except ValueError:
+        except UNREADABLE:
             log.warning("a damaged certificate is made again", extra={"file": self._path})
             return None

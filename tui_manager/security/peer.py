@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.security.certificates import UNREADABLE
 from tui_manager.security.keys import is_p256, key_hash
 
 HOST_URI = "urn:uuid:"
@@ -43,7 +43,7 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
         public_key = certificate.public_key()
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+    except UNREADABLE as error:
         raise _refused("cannot be read as one") from error
     if list(usage) != [ExtendedKeyUsageOID.CLIENT_AUTH]:
         raise _refused("is not made out for a client")

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.security.certificates import UNREADABLE
 from tui_manager.security.keys import fingerprint, is_p256, key_hash
 
 REQUEST_MAX = 4096  # bytes; an agent's request has about 250
@@ -50,7 +50,7 @@ def read_request(csr_der: bytes) -> HostKey:
         if not isinstance(public_key, ec.EllipticCurvePublicKey) or not is_p256(public_key):
             raise _refused("is of a key that is not ECDSA P-256")
         signed = request.signature_algorithm_oid in _SIGNATURES and request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise _refused("cannot be read") from error
     if not signed:
         raise _refused("is not signed by its own key")

@@ -16,6 +16,7 @@ from tui_manager.security.authority import Authority, general_name
 from tui_manager.security.brought import Brought, BroughtFiles, may_serve
 from tui_manager.security.certificates import (
     FOR_SERVERS,
+    UNREADABLE,
     PublicKey,
     SigningKey,
     is_of_key,
@@ -169,7 +170,7 @@ def _is_for(found: x509.Certificate, authority: Authority, names: Sequence[str])
     try:
         found.verify_directly_issued_by(authority.certificate)
         has = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return set(has) == {general_name(name) for name in (authority.server_name, *names)}
 

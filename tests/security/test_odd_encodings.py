@@ -1,0 +1,94 @@
+"""Bytes that are almost a request or a certificate: each is read, or refused in a sentence."""
+
+import base64
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.security.made import name, request
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.security.certificates import (
+    FOR_CLIENTS,
+    Issuer,
+    key_id,
+    leaf_certificate,
+    to_der,
+)
+from tui_manager.security.peer import HOST_URI, read_peer
+from tui_manager.security.requests import read_request
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+HOST = "0b5ce1b4-2f0a-4a4b-9d6e-7c1a52f0de11"
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+REQUEST = request(KEY)
+ISSUER = Issuer(
+    name("authority"),
+    KEY,
+    x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id(KEY.public_key())),
+)
+CERTIFICATE = to_der(
+    leaf_certificate(
+        ISSUER,
+        name(HOST),
+        KEY.public_key(),
+        [x509.UniformResourceIdentifier(f"{HOST_URI}{HOST}")],
+        FOR_CLIENTS,
+        NOW,
+        NOW + timedelta(days=30),
+    )
+)
+
+
+def read_peer_der(der: bytes) -> object:
+    text = base64.encodebytes(der)
+    return read_peer(b"-----BEGIN CERTIFICATE-----\n" + text + b"-----END CERTIFICATE-----\n")
+
+
+READERS = pytest.mark.parametrize(
+    ("read", "good"), [(read_request, REQUEST), (read_peer_der, CERTIFICATE)], ids=["csr", "peer"]
+)
+EDITS = st.lists(
+    st.tuples(st.integers(0, 2**16), st.integers(0, 2), st.binary(max_size=8)),
+    min_size=1,
+    max_size=4,
+)
+
+
+def replaced(good: bytes, old: str, new: str) -> bytes:
+    assert good.count(bytes.fromhex(old)) == 1
+    return good.replace(bytes.fromhex(old), bytes.fromhex(new))
+
+
+@pytest.mark.parametrize(
+    ("read", "der"),
+    [
+        (read_request, REQUEST.replace(b"\x02\x01\x00", b"\x02\x01\x3e", 1)),  # another version
+        (read_peer_der, replaced(CERTIFICATE, "a003020102", "a003020109")),
+        (read_peer_der, replaced(CERTIFICATE, "0603551d0f", "0603551d13")),  # an extension twice
+        (read_peer_der, replaced(CERTIFICATE, "0603551d11", "0603551d1e")),  # one that is missing
+        (read_peer_der, CERTIFICATE.replace(bytes.fromhex("2a8648ce3d030107"), b"12345678")),
+    ],
+)
+def test_what_is_odd_is_refused(read: Callable[[bytes], object], der: bytes) -> None:
+    with pytest.raises(InvalidInputError):
+        read(der)
+
+
+@READERS
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(edits=EDITS)
+def test_what_was_changed_anywhere_is_read_or_refused(
+    read: Callable[[bytes], object], good: bytes, edits: list[tuple[int, int, bytes]]
+) -> None:
+    der = bytearray(good)
+    for place, removed, added in edits:
+        at = place % (len(der) + 1)
+        der[at : at + removed] = added
+    with contextlib.suppress(InvalidInputError):
+        read(bytes(der))
