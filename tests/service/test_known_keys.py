@@ -11,6 +11,7 @@ from tui_manager.domain.errors import NotFoundError, Refusal, RefusedError
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
+from tui_manager.storage.check import contradictions
 
 
 def _hosts(parts: Parts) -> list[Host]:
@@ -42,11 +43,30 @@ async def test_a_known_key_is_that_host_with_any_good_token(parts: Parts) -> Non
     token = await parts.token(labels={"role": "db"})
     again = await parts.enroll("web01", token=token)
     assert (again.host_id, again.admission) == (enrolled.host_id, Admission.ADMITTED)
-    assert await used(parts.database, token) == 0
     assert _hosts(parts)[0].labels == {}
-    await parts.enroll("web02", token=token)
-    error = await _refused(parts, token, "web01")  # another host has used this one up
+
+
+async def test_a_token_is_used_by_a_known_key_as_by_any_other_and_once(parts: Parts) -> None:
+    first, second = await parts.token(), await parts.token()
+    await parts.enroll("web01", token=first)
+    for _ in range(2):
+        await parts.enroll("web01", token=second)
+    assert [await used(parts.database, token) for token in (first, second)] == [1, 1]
+    for token in (first, second):
+        error = await _refused(parts, token, "web02")
+        assert error.refusal is Refusal.BAD_TOKEN
+    error = await _refused(parts, first, "web01")  # it has come with another one since
     assert error.refusal is Refusal.BAD_TOKEN
+    assert await parts.database.read(contradictions) == []
+
+
+async def test_a_token_that_another_host_has_used_up_is_no_good_to_a_known_key(
+    parts: Parts,
+) -> None:
+    await parts.enroll("web01")
+    token = await parts.token()
+    await parts.enroll("web02", token=token)
+    assert (await _refused(parts, token, "web01")).refusal is Refusal.BAD_TOKEN
 
 
 async def test_a_known_key_that_waits_is_not_let_in_by_a_token(parts: Parts) -> None:

@@ -37,8 +37,8 @@ def good_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
 
 
 def take_in(tx: Transaction, host: Enrolling, secret: bytes, now: int) -> tuple[HostRow, bool]:
-    """Registers a key that was never seen before, which uses the token; a known key is the same
-    host again, and uses nothing.
+    """Registers a key that was never seen before; a known key is the same host again. Either uses
+    the token, but for a host that has come with it before.
 
     Returns:
         The host, and whether it was known and has to be approved anew.
@@ -50,11 +50,11 @@ def take_in(tx: Transaction, host: Enrolling, secret: bytes, now: int) -> tuple[
     known = hosts.by_key(tx, host.key_hash)
     if known is None:
         return _newcomer(tx, host, token, now), False
-    if token.used >= token.uses and known.token_id != token.token_id:
-        raise _used_up(token)
     refuse_turned_away(known)
+    if known.token_id != token.token_id and not tokens.use(tx, token.token_id, now):
+        raise _used_up(token)
     anew = note_changes(tx, known, host.name, host.machine_id, now)
-    row = admissions.enroll_again(tx, known, host)
+    row = admissions.enroll_again(tx, known, host, token.token_id)
     _record(tx, row, token, now, {"again": "true"})
     return row, anew
 

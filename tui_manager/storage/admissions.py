@@ -62,9 +62,11 @@ def enroll(
     return host_row(tx.execute(_SQL["enroll"], values).fetchall()[0])
 
 
-def enroll_again(tx: Transaction, known: HostRow, host: Enrolling) -> HostRow:
-    """Stores what the agent of a known key says of itself now."""
-    values = {**host.values(known.bound_labels), "host_id": known.host_id}
+def enroll_again(tx: Transaction, known: HostRow, host: Enrolling, token_id: int) -> HostRow:
+    """Stores what the agent of a known key says of itself now, and the join token that it came
+    with; the labels of its first one stay."""
+    bound = known.bound_labels
+    values = {**host.values(bound), "host_id": known.host_id, "token_id": token_id}
     return host_row(tx.execute(_SQL["enroll_again"], values).fetchall()[0])
 
 

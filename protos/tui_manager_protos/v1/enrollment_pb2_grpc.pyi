@@ -19,7 +19,8 @@ The story of an enrolment
 Repetition: a call with the same secret and the same key answers the same host again, within the
 token's time, and uses nothing up: an answer that was lost costs no token. A key that the manager
 knows already is that host again, whatever token it comes with: so a host whose certificate has
-expired comes back as itself.
+expired comes back as itself. A token that it has not come with before counts one use: nobody else
+can have that.
 
 Errors, each with a sentence for the host's owner:
 

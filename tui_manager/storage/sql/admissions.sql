@@ -18,7 +18,7 @@ RETURNING *;
 -- A known key: what its agent says of itself, which keeps no empty machine id.
 UPDATE hosts SET name = :name, labels = :labels, hostname = :hostname, os = :os, arch = :arch,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), agent_version = :agent_version,
-    address = :address
+    address = :address, token_id = :token_id
 WHERE host_id = :host_id
 RETURNING *;
 

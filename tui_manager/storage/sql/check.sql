@@ -144,10 +144,11 @@ WHERE s.value IS NOT NULL AND t.status IN ('completed', 'failed', 'canceled')
 ORDER BY k.id, s.name;
 
 -- name: token_uses
--- Each use of a join token has let one host enrol, and no token was used more often than it may.
+-- No join token was used more often than it may, or has let in more hosts than it counts. Fewer
+-- there may be: a host is counted with the token that it came with last.
 SELECT t.id AS token, t.uses, t.used, count(h.id) AS enrolled
 FROM tokens AS t LEFT JOIN hosts AS h ON h.token_id = t.id
-GROUP BY t.id HAVING t.used > t.uses OR t.used <> enrolled;
+GROUP BY t.id HAVING t.used > t.uses OR t.used < enrolled;
 
 -- name: bound_labels
 -- Labels of a join token are the host's, whatever its agent says.
