@@ -3,7 +3,7 @@
 `*` stands for any run of letters, digits and `_ , : / @ % + = . -`, within one word: nothing that a
 shell reads as more than itself. `**` stands for the same with spaces, so for any number of words.
 Neither matches two dots in a row, which would lead out of a folder, nor a `-` that begins a word,
-which would be an option that the owner did not write.
+which would be an option that the owner did not write; quotes do not make it less of one.
 
 Matching takes time in proportion to the text, whatever the pattern: the text comes from outside.
 """
@@ -11,6 +11,7 @@ Matching takes time in proportion to the text, whatever the pattern: the text co
 import string
 
 _HARMLESS = frozenset(string.ascii_letters + string.digits + "_,:/@%+=")
+_WITHIN_A_WORD = _HARMLESS | {".", "-"}
 _WORD = "*"
 _WORDS = "**"
 
@@ -73,5 +74,5 @@ def _is_harmless(text: str, at: int) -> bool:
     if character == ".":
         return (at == 0 or text[at - 1] != ".") and text[at + 1 : at + 2] != "."
     if character == "-":
-        return at > 0 and text[at - 1] != " "
+        return at > 0 and text[at - 1] in _WITHIN_A_WORD
     return character in _HARMLESS

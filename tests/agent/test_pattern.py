@@ -23,6 +23,7 @@ from tui_manager_agent.pattern import Pattern
         ("du -sh /srv/*", "du -sh /srv/a/b.tar.gz"),
         ("*", "uptime"),
         ("echo 'a;b' > /tmp/x", "echo 'a;b' > /tmp/x"),
+        ('grep "*" /var/log/syslog', 'grep "out-of-memory" /var/log/syslog'),
         ("a*b*c", "abbcbc"),
     ],
 )
@@ -57,6 +58,10 @@ def test_what_a_star_cannot_be_stretched_to(stretched: str) -> None:
         ("cat /var/log/.*", "cat /var/log/../x"),
         ("cat /var/*./x", "cat /var/../x"),
         ("*", "-c"),
+        ('grep "*" /var/log/syslog', 'grep "-f/etc/shadow" /var/log/syslog'),
+        ("grep '*' /var/log/syslog", "grep '-f/etc/shadow' /var/log/syslog"),
+        ("grep '**' /var/log/syslog", "grep '--file=/etc/shadow' /var/log/syslog"),
+        ("tail \\*", "tail \\-f"),
         ("a*b*c", "abcb"),
     ],
 )
