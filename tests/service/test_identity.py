@@ -12,6 +12,7 @@ from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
 from tui_manager.security.peer import PeerCertificate
+from tui_manager.service.log_lines import LINES
 
 
 def _hosts(parts: Parts) -> dict[str, Host]:
@@ -241,3 +242,25 @@ async def test_repeats_and_late_results_are_no_violation(parts: Parts) -> None:
     for _ in range(2):
         await parts.report(owner, result(execution_id))
     assert parts.statistics.counters.violations == 0
+
+
+async def test_a_host_that_changes_with_every_dial_does_not_fill_the_audit(parts: Parts) -> None:
+    host = await parts.member("web01")
+    for number in range(100):
+        back = await parts.dial(host.host_id, "web01", machine_id=f"machine-{number}")
+        assert back.admission is Admission.PENDING
+    assert 1 < len(await parts.audited("move_host")) < 20
+    assert len(_hosts(parts)[host.host_id].note) < 1500
+
+
+async def test_executions_that_nobody_knows_do_not_fill_the_log(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = await parts.member("web01")
+    held = [Held(f"held-{number}", HeldState.RUNNING) for number in range(1000)]
+    caplog.clear()
+    await parts.dial(host.host_id, "web01", held=held)
+    await parts.report(host.host_id, *(result(f"ended-{number}") for number in range(1000)))
+    told = [record for record in caplog.records if "unknown execution" in record.getMessage()]
+    assert len(told) == 2 * (LINES + 1)
+    assert [vars(record)["executions"] for record in told[LINES :: LINES + 1]] == [990, 990]

@@ -5,6 +5,7 @@ import pytest
 from tests.support.manager_parts import TurnedClock
 from tui_manager.transport.arrivals import A_HOST, Arrivals
 from tui_manager.transport.buckets import Bucket, Buckets, Rate
+from tui_manager.transport.guard import HELD_MAX
 
 
 @pytest.fixture
@@ -47,6 +48,17 @@ def test_one_host_is_slowed_down_and_a_fleet_is_not(clock: TurnedClock) -> None:
     assert [arrivals.wait(f"host{number}") for number in range(5000)] == [0.0] * 5000
     clock.turn(dials[-1])
     assert arrivals.wait("hostile") == 0.0
+
+
+def test_a_hello_costs_as_much_as_it_makes_the_manager_do(clock: TurnedClock) -> None:
+    arrivals = Arrivals(lambda: clock.seconds)
+    assert arrivals.wait("busy", HELD_MAX) == 0.0
+    assert arrivals.wait("other", HELD_MAX) == 0.0
+    pause = arrivals.wait("busy", HELD_MAX)
+    assert 15 < pause < 30
+    clock.turn(pause)
+    assert arrivals.wait("busy", HELD_MAX) == 0.0
+    assert arrivals.wait("endless", 1000 * HELD_MAX) == 0.0, "it is the guard that refuses it"
 
 
 def test_whoever_breaks_the_rules_comes_back_more_slowly(clock: TurnedClock) -> None:

@@ -20,6 +20,7 @@ from tui_manager.service.directory import Directory, Entry, LiveSession
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.identification import Identification, ImpostorError
 from tui_manager.service.limits import Limits
+from tui_manager.service.log_lines import warn_of_each
 from tui_manager.service.offences import Offences
 from tui_manager.service.returning import note_changes
 from tui_manager.service.statistics import Statistics
@@ -156,8 +157,7 @@ class HostService:
             ("agent has let go of a command that runs", reconciled.asked),
             ("agent holds an unknown execution", reconciled.unknown),
         ):
-            for execution_id in executions:
-                log.warning(what, extra={"host": row.name, "execution": execution_id})
+            warn_of_each(log, what, row.name, executions)
 
     def violation(self, host_id: str, what: str) -> None:
         """A host broke the rules of the wire.

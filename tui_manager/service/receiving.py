@@ -11,6 +11,7 @@ from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.log_lines import warn_of_each
 from tui_manager.service.offences import Offences
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.whole import whole
@@ -101,6 +102,4 @@ class ReportService:
         for task_id, status in outcome.tasks.items():
             if status:
                 log.info("task is now", extra={"task": task_id, "status": status})
-        for execution_id in outcome.unknown:
-            ids = {"host": host, "execution": execution_id}
-            log.warning("report of an unknown execution", extra=ids)
+        warn_of_each(log, "report of an unknown execution", host, outcome.unknown)

@@ -1,5 +1,6 @@
 """A known host that says something else of itself than before; inside a transaction."""
 
+from tui_manager.domain.status import Admission
 from tui_manager.service import notes
 from tui_manager.storage import admissions, audit
 from tui_manager.storage.connection import Transaction
@@ -25,6 +26,8 @@ def note_changes(tx: Transaction, known: HostRow, name: str, machine_id: str, no
         others = notes.of_others(tx, known.host_id, name, machine_id)
         note = notes.joined(known.note, notes.joined(changes, others))
         admissions.put_back(tx, known.host_id, note)
+        if note == known.note and known.admission is Admission.PENDING:
+            return True  # whoever waits may change as often as it likes, and fills no audit with it
     told = {"admission": "pending"} if put_back else {}
     for action, before, after in (
         ("rename_host", known.name, name),

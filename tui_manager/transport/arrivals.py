@@ -10,6 +10,7 @@ log = logging.getLogger(__name__)
 # back is many hosts, each of which dials once.
 A_HOST = Rate(a_second=2, at_once=50)
 _VIOLATION = 10  # arrivals that a violation costs
+_HELD = 1250  # executions in Hello that cost as much as an arrival: as many as there may be, 40
 _TOLD = Rate(a_second=0.1, at_once=5)  # lines of the log, however many hosts dial
 
 
@@ -19,16 +20,22 @@ class Arrivals:
     def __init__(self, monotonic: Callable[[], float], rate: Rate = A_HOST) -> None:
         """`monotonic` tells seconds."""
         self._hosts = Buckets(rate, monotonic)
+        self._at_once = rate.at_once
         self._told = Bucket(_TOLD, monotonic)
 
-    def wait(self, host_id: str) -> float:
-        """Counts an arrival. 0.0: it may come in; else the seconds after which it may try again."""
+    def wait(self, host_id: str, held: int = 0) -> float:
+        """Counts an arrival. 0.0: it may come in; else the seconds after which it may try again.
+
+        Args:
+            held: executions that its Hello names, each of which has to be answered for.
+        """
         bucket = self._hosts.of(host_id)
-        if bucket.take():
+        cost = min(1 + held / _HELD, self._at_once)
+        if bucket.take(cost):
             return 0.0
         if self._told.take():
             log.warning("a host dials in too often", extra={"host_id": host_id})
-        return bucket.wait()
+        return bucket.wait(cost)
 
     def punish(self, host_id: str) -> None:
         """It broke the rules: it may dial in less often for a while."""

@@ -132,7 +132,7 @@ class Reception:
             return None
         hello = message.hello
         host = certificate.host_id if certificate else hello.host_id or hello.name or hello.hostname
-        if wait := self._arrivals.wait(host[:ID_MAX]):
+        if wait := self._arrivals.wait(host[:ID_MAX], len(hello.executions)):
             why = "This host dials in too often."
             _turn_back(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
         return message
