@@ -21,7 +21,9 @@ from tui_manager_agent.reconnect import (
 )
 from tui_manager_agent.settings import Settings
 
-_TRIES = 5  # at a busy manager, by a host that could do without
+# What passes, and how often a host tries that could do without. A session may outlive its agent.
+_PASSING = (Ending.OVERLOADED, Ending.DUPLICATE_IDENTITY)
+_TRIES = 5
 _LOG = logging.getLogger(__name__)
 
 
@@ -52,12 +54,12 @@ class Joining:
 
     async def _insist(self, held: Credentials | None) -> None:
         """Tries until it is done. A host that can do without gives up at the first failure, unless
-        the manager is only busy."""
+        it is one that passes."""
         tries = 0
         while (end := await self._try()) is not None:
             tries += 1
-            busy = end.ending is Ending.OVERLOADED and tries < _TRIES
-            if not busy and _goes_on(held, sentence(end)):
+            passing = end.ending in _PASSING and tries < _TRIES
+            if not passing and _goes_on(held, sentence(end)):
                 return
             pause = self._reconnect.pause_after(end)
             _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)

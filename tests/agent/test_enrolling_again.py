@@ -156,14 +156,20 @@ async def test_a_full_disk_keeps_no_host_from_its_work(
     assert held_by(stopped.state_dir) == before
 
 
-async def test_a_busy_manager_is_asked_again_but_not_for_ever(
+@pytest.mark.parametrize(
+    "code",
+    [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED],
+    ids=lambda code: code.name,
+)
+async def test_what_passes_is_waited_for_but_not_for_ever(
+    code: grpc.StatusCode,
     stopped: AgentProcess,
     enrollment: FakeEnrollment,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(reconnect, "FIRST_PAUSE", 0.0)
-    enrollment.refuses = (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many hosts enrol")
+    enrollment.refuses = (code, "not now")
     settings = Settings(manager="127.0.0.1:1", state_dir=stopped.state_dir)
     identity = Identity(settings.state_dir)
     try:

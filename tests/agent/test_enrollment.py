@@ -223,6 +223,7 @@ async def test_an_enrolled_host_does_without_tls_never(
         (grpc.StatusCode.UNAUTHENTICATED, Ending.BAD_TOKEN),
         (grpc.StatusCode.INVALID_ARGUMENT, Ending.INVALID_HELLO),
         (grpc.StatusCode.PERMISSION_DENIED, Ending.KEY_REFUSED),
+        (grpc.StatusCode.ABORTED, Ending.DUPLICATE_IDENTITY),
         (grpc.StatusCode.FAILED_PRECONDITION, Ending.PROTOCOL_VERSION),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, Ending.OVERLOADED),
         (grpc.StatusCode.UNAVAILABLE, Ending.UNREACHABLE),

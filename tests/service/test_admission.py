@@ -182,6 +182,7 @@ async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Pa
     host = await parts.member("web01")
     task_id = await parts.tasks.create_task(spec("web01", offline=Offline.WAIT))
     await parts.tasks.start_task(task_id)
+    parts.fall_silent()
     write = parts.database.write
 
     async def put_back_meanwhile(work: Callable[..., Any]) -> Any:

@@ -132,6 +132,7 @@ async def test_to_hide_its_machine_gains_nothing(parts: Parts) -> None:
 
 async def test_to_enrol_again_without_its_machine_gains_nothing(parts: Parts) -> None:
     host = await parts.member("web01")
+    parts.fall_silent()
     again = await parts.enroll("web01", machine_id="")
     assert again.admission is Admission.ADMITTED
     opened = await parts.dial(host.host_id, "web01", machine_id="stolen to")

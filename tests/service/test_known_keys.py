@@ -75,10 +75,25 @@ async def test_a_known_key_that_waits_is_not_let_in_by_a_token(parts: Parts) -> 
     assert again.admission is Admission.PENDING
 
 
+async def test_a_copy_of_a_host_that_is_connected_cannot_rename_it(parts: Parts) -> None:
+    host = await parts.member("web01")
+    token = await parts.token(auto_approve=True)
+    for given in ({"name": "db01"}, {"name": "web01", "machine_id": "another"}, {"name": "web01"}):
+        error = await _refused(parts, token, given.pop("name"), key="web01", **given)
+        assert error.refusal is Refusal.DUPLICATE_IDENTITY
+        assert "Another agent is connected as web01" in str(error)
+    assert await used(parts.database, token) == 0
+    assert "db01" in [noted.name for noted in parts.offences.refusals.newest()]
+    parts.fall_silent()
+    again = await parts.enroll("web01", token=token)
+    assert again.host_id == host.host_id
+
+
 async def test_a_known_key_with_another_name_waits_anew_and_its_session_is_told(
     parts: Parts,
 ) -> None:
     host = await parts.member("web01")
+    parts.fall_silent()
     again = await parts.enroll("db01", key="web01")
     assert (again.host_id, again.name) == (host.host_id, "db01")
     assert again.admission is Admission.PENDING

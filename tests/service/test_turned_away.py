@@ -66,6 +66,7 @@ async def test_work_of_a_host_that_is_turned_away_ends_in_the_same_transaction(
     running, canceled, waiting = await _four_kinds_of_work(parts, host)
     others = [await parts.rows(task_id) for task_id in (running, canceled, waiting)]
     if put_back:
+        parts.fall_silent()
         await parts.enroll("renamed", key="web01")
         await parts.admission.reject(["renamed"], False, ANA)
     else:

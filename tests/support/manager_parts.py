@@ -127,6 +127,10 @@ class Parts:
         ids = {part: f"{part.removesuffix('_id')}-{who}" for part in _IDS}
         return await self.hosts.open_session(greeting(name, **{**ids, **given}), peer(host_id, who))
 
+    def fall_silent(self) -> None:
+        """Nothing is heard of any agent for so long that it may have died: its session stays."""
+        self.clock.turn(2 * self.limits.heartbeat.total_seconds())
+
     async def member(self, name: str, **given: Any) -> OpenedSession:
         """A host that has enrolled, was admitted and is connected."""
         enrolled = await self.enroll(name, auto_approve=True, **given)
@@ -268,6 +272,7 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
                 statistics,
                 clock,
                 offences,
+                given,
             ),
             offences=offences,
             door=door,

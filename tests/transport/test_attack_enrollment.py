@@ -72,6 +72,18 @@ async def test_whoever_has_a_token_cannot_become_a_host_that_is_known(
         await secure.works("web01", agent)
 
 
+async def test_a_copy_of_a_host_that_is_connected_cannot_rename_it(secure: SecureManager) -> None:
+    host = await secure.host("web01")
+    token = await secure.token(auto_approve=True)
+    async with host.dial(secure.address) as agent:
+        await agent.hello("web01")
+        copying = enroll(secure.running, token, "copy", host.key, machine_id="another")
+        assert "connected as web01" in await _refused(copying, grpc.StatusCode.ABORTED)
+        await secure.works("web01", agent)
+    status = await secure.running.operator.manager_status()
+    assert any("says it is copy was refused" in said for said in status.attention)
+
+
 async def test_labels_of_a_token_cannot_be_talked_away(secure: SecureManager) -> None:
     token = await secure.token(labels={"env": "test"})
     host = await enroll(secure.running, token, "web01", labels={"env": "prod"})

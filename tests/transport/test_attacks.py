@@ -22,6 +22,7 @@ test_attack_enrollment.py: the way in
     an expired token                         an_expired_token_is_of_no_use
     a guessed token                          a_guessed_token_is_of_no_use_and_guessing_is_slow
     a token, and a name that is known        whoever_has_a_token_cannot_become_a_host_that_is_known
+    a copy of a host, with a token           a_copy_of_a_host_that_is_connected_cannot_rename_it
     labels that a token forbids              labels_of_a_token_cannot_be_talked_away
     a request for somebody else's key        a_request_that_its_key_has_not_signed_is_refused
     a request in an odd encoding             a_request_in_an_odd_encoding_is_no_defect

@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tui_manager.domain.host import Host, Vitals
@@ -14,6 +14,7 @@ from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.hosts import HostRow
 
 _CPU_READINGS = 30
+_ALIVE = 2  # heartbeats within which a session was heard to count as alive
 UNKNOWN_MAX = 1000  # of one session
 
 
@@ -33,6 +34,10 @@ class LiveSession:
     heard_at: float
     busy: bool = False
     unknown: set[str] = field(default_factory=set)
+
+    def is_alive(self, monotonic: float, heartbeat: timedelta) -> bool:
+        """Whether its agent was heard so lately that it is there."""
+        return self.busy or monotonic - self.heard_at < _ALIVE * heartbeat.total_seconds()
 
     def does_not_know(self, execution_ids: Iterable[str]) -> None:
         """Remembers executions that the database does not know."""

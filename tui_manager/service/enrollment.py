@@ -26,6 +26,7 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatcher import SessionDoor
 from tui_manager.service.enrolling import good_token, take_in
 from tui_manager.service.identification import check_words, refuse_turned_away
+from tui_manager.service.limits import Limits
 from tui_manager.service.offences import Offences
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.whole import whole
@@ -115,6 +116,7 @@ class EnrollmentService:
         statistics: Statistics,
         clock: Clock,
         offences: Offences,
+        limits: Limits,
     ) -> None:
         self._database = database
         self._directory = directory
@@ -125,6 +127,7 @@ class EnrollmentService:
         self._statistics = statistics
         self._clock = clock
         self._offences = offences
+        self._limits = limits
 
     async def create_token(self, spec: TokenSpec, actor: str) -> NewToken:
         """Makes a join token, of which the secret is kept nowhere.
@@ -177,7 +180,8 @@ class EnrollmentService:
 
         Raises:
             RefusedError: the token (BAD_TOKEN), name or labels (INVALID_HELLO) are not good, or the
-                host of this key was turned away (REJECTED, REVOKED); nothing was stored.
+                host of this key was turned away (REJECTED, REVOKED) or is connected
+                (DUPLICATE_IDENTITY); nothing was stored.
             StorageError: the database cannot be written now, or no certificate can be issued.
         """
         secret = secret_hash(request.secret)
@@ -185,6 +189,7 @@ class EnrollmentService:
             # Whoever guesses costs a look at an index, not a place in the writer's queue.
             await self._database.read(lambda tx: good_token(tx, secret, self._clock.stamp()))
             check_words(request.name, request.labels)
+            await self._refuse_copy(request.key.key_hash)
             return await whole(self._enroll(request, secret))
         except RefusedError as error:
             if error.refusal is Refusal.BAD_TOKEN:
@@ -192,6 +197,20 @@ class EnrollmentService:
             else:
                 self._offences.refused(request.name, request.address, error)
             raise
+
+    async def _refuse_copy(self, key_hash: bytes) -> None:
+        """An agent enrols before it dials. When the host of its key is there, it is a copy, which
+        must not say for that host what it is called and where it is."""
+        known = await self._database.read(lambda tx: hosts.by_key(tx, key_hash))
+        entry = self._directory.get(known.host_id) if known else None
+        if entry is None or entry.session is None:
+            return
+        if entry.session.is_alive(self._clock.monotonic(), self._limits.heartbeat):
+            raise RefusedError(
+                Refusal.DUPLICATE_IDENTITY,
+                f"Another agent is connected as {entry.row.name} with this same key. If its state "
+                "folder was copied, give this one a new --state-dir and --name.",
+            )
 
     async def _enroll(self, request: EnrollmentRequest, secret: bytes) -> Enrolled:
         host = request.host()

@@ -19,8 +19,6 @@ from tui_manager.storage import hosts
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.hosts import HostRow
 
-_ALIVE = 2  # heartbeats within which a session was heard to count as alive
-
 
 class ImpostorError(RefusedError):
     """An agent is turned away, and has broken the rules with what it showed.
@@ -108,8 +106,7 @@ class Identification:
         if entry is None or entry.session is None:
             return
         session = entry.session
-        heard = self.clock.monotonic() - session.heard_at
-        alive = session.busy or heard < _ALIVE * self.limits.heartbeat.total_seconds()
+        alive = session.is_alive(self.clock.monotonic(), self.limits.heartbeat)
         if session.instance_id != greeting.instance_id and alive:
             raise RefusedError(
                 Refusal.DUPLICATE_IDENTITY,

@@ -33,6 +33,7 @@ _CODE = {
     Refusal.BAD_TOKEN: grpc.StatusCode.UNAUTHENTICATED,
     Refusal.REJECTED: grpc.StatusCode.PERMISSION_DENIED,
     Refusal.REVOKED: grpc.StatusCode.PERMISSION_DENIED,
+    Refusal.DUPLICATE_IDENTITY: grpc.StatusCode.ABORTED,
     Refusal.PROTOCOL_VERSION: grpc.StatusCode.FAILED_PRECONDITION,
 }
 

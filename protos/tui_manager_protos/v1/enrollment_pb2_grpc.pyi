@@ -27,6 +27,8 @@ Errors, each with a sentence for the host's owner:
   UNAUTHENTICATED      the secret is unknown, used up or expired
   INVALID_ARGUMENT     name, labels or certificate request are out of bounds
   PERMISSION_DENIED    the host with this key was rejected or revoked
+  ABORTED              the host with this key is connected: this is a copy of it, or its session has
+                       not ended yet; try again later
   FAILED_PRECONDITION  no common protocol version
   RESOURCE_EXHAUSTED   too many attempts; try again later
   UNAVAILABLE          the database cannot be written now
