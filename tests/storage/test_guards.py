@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.report import Result
-from tui_manager.domain.status import Admission, Reason, TaskStatus
+from tui_manager.domain.status import Admission, Reason, Stream, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.transitions import (
     ADMISSION_TRANSITIONS,
@@ -18,7 +18,9 @@ from tui_manager.domain.transitions import (
     TaskOperation,
     move,
 )
-from tui_manager.storage import admissions, command_hosts, hosts, sending, tasks
+from tui_manager.storage import admissions, claiming, command_hosts, hosts, tasks
+from tui_manager.storage.claiming import Ask, Terms
+from tui_manager.storage.command_hosts import Finish, Place, Start
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import open_database
 
@@ -57,18 +59,21 @@ _REASON_OF_RESULT = {
 
 def _finish(status: Status) -> Callable[[Transaction], object]:
     result = Result("e", status, _REASON_OF_RESULT[status], duration=timedelta(seconds=1))
-    return lambda tx: command_hosts.finish(tx, 1, result, NOW)
+    stored = dict.fromkeys(Stream, 0)
+    return lambda tx: command_hosts.finish(tx, [Finish(1, result, stored, 0, NOW)])
 
 
 GUARDS: dict[Operation, Callable[[Transaction], object]] = {
-    Operation.START: lambda tx: command_hosts.start(tx, 1, NOW),
+    Operation.START: lambda tx: command_hosts.start(tx, [Start(1, NOW)]),
     **{operation: _finish(status) for status, operation in OPERATION_OF_RESULT.items()},
     Operation.CANCEL_UNSENT: lambda tx: command_hosts.cancel_unsent(tx, 1, NOW),
     Operation.GIVE_UP_SENDING: lambda tx: command_hosts.give_up_sending(tx, 1, "", NOW),
     Operation.LOSE_AGENT: lambda tx: command_hosts.lose(tx, 1, NOW),
     Operation.LOSE_CANCELED: lambda tx: command_hosts.lose(tx, 1, NOW),
     Operation.LOSE_STATE: lambda tx: command_hosts.lose_state(tx, 1, NOW),
-    Operation.SKIP: lambda tx: command_hosts.skip(tx, 1, 1, -1, Reason.EARLIER_FAILED, NOW),
+    Operation.SKIP: lambda tx: command_hosts.skip(
+        tx, [Place(1, 1, -1, NOW)], Reason.EARLIER_FAILED
+    ),
 }
 _SENT = (Operation.LOSE_AGENT, Operation.LOSE_CANCELED)
 
@@ -202,8 +207,8 @@ async def test_nothing_is_claimed_for_a_host_that_is_not_admitted(
     tmp_path: Path, admission: Admission
 ) -> None:
     def claim(tx: Transaction) -> int:
-        run = sending.claim(tx, 1, 9, 9, "journal", NOW, timedelta(0), 1)
-        return len(run)
+        ask, terms = Ask(1, 9, 9, "journal"), Terms(NOW, timedelta(0), 1)
+        return len(claiming.claim(tx, [ask], terms))
 
     def work(tx: Transaction) -> tuple[int, int]:
         _prepare(tx, Operation.START, Status.PENDING, Reason.NONE)

@@ -12,6 +12,7 @@ from tui_manager.storage.queries import load
 FILES = (
     "admissions.sql",
     "audit.sql",
+    "claiming.sql",
     "command_host_list.sql",
     "command_hosts.sql",
     "hosts.sql",
@@ -36,7 +37,7 @@ BY_KEY = "INTEGER PRIMARY KEY (rowid=?)"
 BY_EXECUTION = "(execution_id=?)"
 # What every result, every command sent and every cancel asks, and how it must be found.
 CONSTANT = {
-    ("command_hosts.sql", "of_host"): BY_EXECUTION,
+    ("command_hosts.sql", "known"): BY_EXECUTION,
     ("command_hosts.sql", "start"): BY_KEY,
     ("command_hosts.sql", "finish"): BY_KEY,
     ("command_hosts.sql", "stored"): BY_KEY,
@@ -46,9 +47,8 @@ CONSTANT = {
     ("command_hosts.sql", "lose_canceled"): "command_hosts_unended (host=?)",
     ("command_hosts.sql", "cancel_unsent"): UNENDED_OF_TASK,
     ("command_hosts.sql", "request_cancel"): UNENDED_OF_TASK,
-    ("sending.sql", "waits"): WAITING,
-    ("sending.sql", "to_send"): WAITING,
-    ("sending.sql", "under_way"): "command_hosts_unended (host=?)",
+    ("claiming.sql", "to_send"): WAITING,
+    ("claiming.sql", "under_way"): "command_hosts_unended (host=?)",
     ("sending.sql", "sent_unended"): "command_hosts_unended (host=?)",
     ("sending.sql", "held"): BY_EXECUTION,
     ("sending.sql", "undelivered"): "command_hosts_undelivered (deliver_before<?)",

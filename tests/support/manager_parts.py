@@ -107,6 +107,7 @@ class Parts:
     feed: ChangeFeed
     clock: TurnedClock
     limits: Limits
+    seen: int = 0  # of what the dispatcher was given
 
     async def connect(self, name: str, **given: Any) -> OpenedSession:
         """A host dials in without TLS."""
@@ -143,10 +144,11 @@ class Parts:
         return [entry for entry in page.rows[::-1] if not actions or entry.action in actions]
 
     async def send(self) -> list[tuple[str, Run]]:
-        """Lets the dispatch hand out everything that may go, and returns what it handed out."""
-        before = len(self.dispatcher.sent)
+        """Lets the dispatch hand out everything that may go, and returns what was handed out since
+        the last time."""
         while await self.dispatch.send_some():
             pass
+        before, self.seen = self.seen, len(self.dispatcher.sent)
         return self.dispatcher.sent[before:]
 
     async def started(self, target: str, *texts: str, **given: Any) -> int:

@@ -1,6 +1,6 @@
 """What an agent reports of its executions, and what the manager answers, free of the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -76,6 +76,13 @@ class ExecutionReport:
     started: tuple[Started, ...] = ()
     output: tuple[Output, ...] = ()
     results: tuple[Result, ...] = ()
+
+    @property
+    def execution_ids(self) -> Iterator[str]:
+        """Of what it says, some more than once."""
+        for items in (self.started, self.output, self.results):
+            for item in items:
+                yield item.execution_id
 
 
 @dataclass(frozen=True, slots=True)

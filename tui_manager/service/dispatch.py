@@ -16,10 +16,10 @@ from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
 from tui_manager.service.secrets import LostSecretError, Secrets
 from tui_manager.service.statistics import Statistics
-from tui_manager.storage import command_hosts, sending, tasks
+from tui_manager.storage import claiming, command_hosts, sending, tasks
+from tui_manager.storage.claiming import Ask, Claimed, Terms
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
-from tui_manager.storage.sending import Claimed
 
 log = logging.getLogger(__name__)
 _HOSTS_AT_ONCE = 500  # of one transaction
@@ -28,7 +28,7 @@ _RETRY = 1.0  # seconds until the next try when the database cannot be written
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """A session with room."""
 
     host_id: str
@@ -45,24 +45,27 @@ class _Refused:
     """A command that was claimed and did not leave the manager.
 
     Attributes:
-        replaced: only the session for which it was claimed has gone; a newer one took its place.
+        again: only the session for which it was claimed has gone, and a newer one took its place;
+            or two claims at once took its room, of which it may have some again.
     """
 
     host_id: str
     command: Claimed
-    replaced: bool
+    again: bool
 
 
 @dataclass(slots=True)
-class _Claims:
+class Claims:
     """What a transaction has found to be sent.
 
     Attributes:
         given_up: tasks of commands that can never be sent.
+        behind: hosts of these, which have room for what waits behind them.
     """
 
-    commands: list[tuple[_Place, Claimed]] = field(default_factory=list)
+    commands: list[tuple[Place, Claimed]] = field(default_factory=list)
     given_up: set[int] = field(default_factory=set)
+    behind: set[str] = field(default_factory=set)
 
 
 class Dispatch:
@@ -130,22 +133,29 @@ class Dispatch:
         return bool(self._kicked)
 
     async def _send(self, host_ids: list[str]) -> None:
-        places = [place for host_id in host_ids if (place := self._place(host_id))]
-        if not places:
-            return
-        claims = await self._database.write(lambda tx: self._claim(tx, places))
+        places = [place for host_id in host_ids if (place := self.place(host_id))]
+        if places:
+            await self.hand_over(await self._database.write(lambda tx: self.claim(tx, places)))
+
+    async def hand_over(self, claims: Claims) -> None:
+        """Gives what was claimed to the sessions, once that is committed.
+
+        Raises:
+            StorageError: what could not be given to a session is not yet taken back.
+        """
         refused = [
             refusal
             for place, command in claims.commands
             if (refusal := await self._hand_over(place, command))
         ]
         if claims.given_up:
-            self.kick(host_ids)  # there is room for what waits behind
             self._feed.publish(Changes(tasks=frozenset(claims.given_up)))
+            self.kick(claims.behind)
         if refused:
             await self._take_back(refused)
 
-    def _place(self, host_id: str) -> _Place | None:
+    def place(self, host_id: str) -> Place | None:
+        """The session of a host, when something may be sent on it."""
         entry = self._directory.get(host_id)
         if entry is None or entry.session is None:
             return None
@@ -154,32 +164,29 @@ class Dispatch:
         if not room or row.admission is not Admission.ADMITTED:
             return None
         most = row.capacity + _AHEAD
-        return _Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room, most)
+        return Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room, most)
 
-    def _claim(self, tx: Transaction, places: list[_Place]) -> _Claims:
-        now = self._clock.stamp()
-        claims = _Claims()
-        for place in places:
-            for command in sending.claim(
-                tx,
-                place.row_id,
-                place.room,
-                place.most,
-                place.journal_id,
-                now,
-                self._limits.kill_grace,
-                self._limits.output_limit,
-            ):
-                try:
-                    claims.commands.append((place, self._secrets.unseal(command)))
-                except LostSecretError as error:
-                    _give_up(tx, place, command, str(error), now)
-                    claims.given_up.add(command.task_id)
+    def claim(self, tx: Transaction, places: Iterable[Place]) -> Claims:
+        """Marks what may be sent on these sessions as sent."""
+        now, claims = self._clock.stamp(), Claims()
+        by_row = {place.row_id: place for place in places}
+        asks = [
+            Ask(place.row_id, place.room, place.most, place.journal_id) for place in by_row.values()
+        ]
+        terms = Terms(now, self._limits.kill_grace, self._limits.output_limit)
+        for command in claiming.claim(tx, asks, terms):
+            place = by_row[command.host]
+            try:
+                claims.commands.append((place, self._secrets.unseal(command)))
+            except LostSecretError as error:
+                _give_up(tx, place, command, str(error), now)
+                claims.given_up.add(command.task_id)
+                claims.behind.add(place.host_id)
         for task_id in claims.given_up:
             moves.settle(tx, task_id, now)
         return claims
 
-    async def _hand_over(self, place: _Place, command: Claimed) -> _Refused | None:
+    async def _hand_over(self, place: Place, command: Claimed) -> _Refused | None:
         """None when the session for which the command was claimed has it now."""
         ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
         entry = self._directory.get(place.host_id)
@@ -193,7 +200,8 @@ class Dispatch:
             await self._dispatcher.send_command_to_agent(place.host_id, command.run)
         except AgentUnavailableError as error:
             log.warning("command not sent", extra={**ids, "error": str(error)})
-            return _Refused(place.host_id, command, replaced)
+            full = not self._dispatcher.room(place.host_id)
+            return _Refused(place.host_id, command, again=replaced or full)
         self._statistics.counters.sent += 1
         log.info("command sent", extra=ids)
         return None
@@ -216,11 +224,11 @@ class Dispatch:
             return canceled
 
         canceled = await self._database.write(work)
-        self.kick(refusal.host_id for refusal in refused if refusal.replaced)
+        self.kick(refusal.host_id for refusal in refused if refusal.again)
         self._feed.publish(Changes(tasks=frozenset(canceled)))
 
 
-def _give_up(tx: Transaction, place: _Place, command: Claimed, why: str, now: int) -> None:
+def _give_up(tx: Transaction, place: Place, command: Claimed, why: str, now: int) -> None:
     """A command that was claimed ends before it has left."""
     ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
     log.error("command cannot be sent", extra={**ids, "error": why})

@@ -1,20 +1,48 @@
 """What a move of one command host means for the rest of its task; all inside a transaction."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import ended_task_status
 from tui_manager.storage import command_hosts, tasks
+from tui_manager.storage.command_hosts import Place
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.sending import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ended on a host.
+
+    Attributes:
+        place: where it stands in its task.
+    """
+
+    place: Place
+    status: CommandHostStatus
 
 
 def go_on(
     tx: Transaction, task_id: int, host: int, position: int, status: CommandHostStatus, now: int
 ) -> None:
     """After the command at `position` ended on a host: lets the next one go, or skips the rest."""
-    if status is CommandHostStatus.COMPLETED:
-        command_hosts.make_ready(tx, task_id, host, position + 1, now)
-    else:
-        command_hosts.skip(tx, task_id, host, position, Reason.EARLIER_FAILED, now)
+    go_on_behind(tx, [Ended(Place(task_id, host, position, now), status)])
+
+
+def go_on_behind(tx: Transaction, ended: Iterable[Ended]) -> None:
+    """The same for many; no two of them are of one task on one host."""
+    next_ones, broken_off = [], []
+    for item in ended:
+        place = item.place
+        if item.status is CommandHostStatus.COMPLETED:
+            next_ones.append(Place(place.task_id, place.host, place.position + 1, place.now))
+        else:
+            broken_off.append(place)
+    if next_ones:
+        command_hosts.make_ready(tx, next_ones)
+    if broken_off:
+        command_hosts.skip(tx, broken_off, Reason.EARLIER_FAILED)
 
 
 def give_up(tx: Transaction, host: int, waiting: list[Waiting], why: str, now: int) -> set[int]:

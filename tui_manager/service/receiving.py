@@ -2,28 +2,49 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.report import ExecutionReport
+from tui_manager.domain.status import TaskStatus
 from tui_manager.service import reports
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
-from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.dispatch import Claims, Dispatch
 from tui_manager.service.log_lines import warn_of_each
 from tui_manager.service.offences import Offences
+from tui_manager.service.reports import Applied, Outcome, Received
 from tui_manager.service.statistics import Statistics
-from tui_manager.service.whole import whole
+from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until a report is tried again when the database cannot be written
+_TOGETHER = 500  # reports of one transaction
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A report that is not stored yet; `stored` is who waits for that."""
+
+    host: HostRow
+    received: Received
+    stored: "asyncio.Future[Outcome]"
+
+    def fail(self, error: Exception) -> None:
+        """It is not stored."""
+        if not self.stored.done():
+            self.stored.set_exception(error)
 
 
 class ReportService:
-    """Takes in reports: one transaction each, acknowledged once that is durable."""
+    """Takes in reports. All that came while the last were being stored are stored together, in one
+    transaction, which also takes what their hosts are sent next; each is acknowledged once that is
+    durable."""
 
     def __init__(
         self,
@@ -42,9 +63,12 @@ class ReportService:
         self._statistics = statistics
         self._clock = clock
         self._offences = offences
+        self._waiting: list[_Waiting] = []
+        self._storing: asyncio.Task[None] | None = None
 
-    async def handle_report(self, host_id: str, report: ExecutionReport) -> reports.Outcome:
-        """Stores what an agent reports, in one transaction, and waits while that cannot be done.
+    async def handle_report(self, host_id: str, report: ExecutionReport) -> Outcome:
+        """Stores what an agent reports, whole or not at all, and waits while that cannot be done.
+        A caller who is cancelled meanwhile learns of it once what was begun is done.
 
         Returns:
             What is now in the database for good, and what of the report could not be placed.
@@ -56,38 +80,118 @@ class ReportService:
         entry = self._directory.get(host_id)
         if entry is None:
             raise NotFoundError(f"There is no host {host_id}.")
-        received = self._clock.stamp()
+        received = Received(entry.row.row_id, report, self._clock.stamp())
         while True:
             try:
-                return await whole(self._store(entry.row, report, received))
+                outcome = await self._stored(entry.row, received)
             except StorageError:
                 await asyncio.sleep(_RETRY)
+                continue
+            if outcome.refused:
+                raise outcome.refused
+            return outcome
 
-    async def _store(
-        self, host: HostRow, report: ExecutionReport, received: int
-    ) -> reports.Outcome:
-        outcome = await self._database.write(
-            lambda tx: reports.apply(tx, host.row_id, report, received)
+    async def _stored(self, host: HostRow, received: Received) -> Outcome:
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(host, received, loop.create_future())
+        self._waiting.append(waiting)
+        if self._storing is None:
+            self._storing = loop.create_task(self._store())
+        try:
+            return await waiting.stored
+        except asyncio.CancelledError:
+            waiting.stored = loop.create_future()
+            await asyncio.wait([waiting.stored])
+            waiting.stored.exception()  # nobody is left to be told
+            raise
+
+    async def _store(self) -> None:
+        """Stores until nothing waits."""
+        try:
+            while self._waiting:
+                await self._store_together(self._take())
+        finally:
+            self._storing = None
+
+    def _take(self) -> list[_Waiting]:
+        """What waits, one report a host: a host that was replaced may have two."""
+        taken: dict[int, _Waiting] = {}
+        rest = []
+        for waiting in self._waiting:
+            host = waiting.received.host
+            if host in taken or len(taken) == _TOGETHER:
+                rest.append(waiting)
+            else:
+                taken[host] = waiting
+        self._waiting = rest
+        return list(taken.values())
+
+    async def _store_together(self, waiting: Sequence[_Waiting]) -> None:
+        """Stores these in one transaction. If that cannot be done for another reason than the
+        database, one of them is to blame, and each is tried alone."""
+        try:
+            applied, claims = await self._write(waiting)
+        except StorageError as error:
+            for item in waiting:
+                item.fail(error)
+        except Exception as error:
+            if len(waiting) == 1:
+                waiting[0].fail(error)
+                return
+            for item in waiting:
+                await self._store_together([item])
+        else:
+            self._tell(waiting, applied)
+            await self._send(claims)
+
+    async def _write(self, waiting: Sequence[_Waiting]) -> tuple[Applied, Claims]:
+        places = [self._dispatch.place(item.host.host_id) for item in waiting]
+
+        def work(tx: Transaction) -> tuple[Applied, Claims]:
+            applied = reports.apply(tx, [item.received for item in waiting])
+            with_room = [
+                place
+                for place, outcome in zip(places, applied.outcomes, strict=True)
+                if place and outcome.room
+            ]
+            return applied, self._dispatch.claim(tx, with_room)
+
+        return await self._database.write(work)
+
+    async def _send(self, claims: Claims) -> None:
+        try:
+            await self._dispatch.hand_over(claims)
+        except StorageError as error:  # the next Hello of these hosts takes it back
+            log.error("not sent, and not taken back", extra={"error": str(error)})
+
+    def _tell(self, waiting: Sequence[_Waiting], applied: Applied) -> None:
+        """Tells who waits first: their acknowledgements then go out with what is sent next."""
+        for item, outcome in zip(waiting, applied.outcomes, strict=True):
+            if not item.stored.done():
+                item.stored.set_result(outcome)
+        grown, hosts = set[int](), False
+        for item, outcome in zip(waiting, applied.outcomes, strict=True):
+            host = item.host
+            self._directory.runs(host.host_id, outcome.running)
+            self._count(outcome)
+            self._log(host.name, outcome)
+            for what in outcome.violations():
+                self._offences.violated(host.host_id, host.name, what)
+            grown |= outcome.output
+            hosts = hosts or bool(outcome.running)
+        _log_tasks(applied.tasks)
+        self._feed.publish(
+            Changes(hosts=hosts, tasks=frozenset(applied.tasks), output=frozenset(grown))
         )
-        if outcome.more_to_send:
-            self._dispatch.kick([host.host_id])
-        self._directory.runs(host.host_id, outcome.running)
-        self._count(outcome)
-        self._log(host.name, outcome)
-        for what in outcome.violations():
-            self._offences.violated(host.host_id, host.name, what)
-        changed, grown = frozenset(outcome.tasks), frozenset(outcome.output)
-        self._feed.publish(Changes(hosts=bool(outcome.running), tasks=changed, output=grown))
-        return outcome
 
-    def _count(self, outcome: reports.Outcome) -> None:
+    def _count(self, outcome: Outcome) -> None:
         counters = self._statistics.counters
         counters.results += len(outcome.results)
         counters.late_results += outcome.late
         counters.conflicting_results += len(outcome.conflicts)
         counters.output_bytes += outcome.output_bytes
 
-    def _log(self, host: str, outcome: reports.Outcome) -> None:
+    def _log(self, host: str, outcome: Outcome) -> None:
         for task_id, execution_id in outcome.started:
             ids = {"task": task_id, "host": host, "execution": execution_id}
             log.info("command started", extra=ids)
@@ -99,7 +203,10 @@ class ReportService:
                 ids = {"task": task_id, "host": host, "execution": result.execution_id}
                 told = {"status": result.status, "reason": result.reason, "exit": result.exit_code}
                 log.log(level, what, extra={**ids, **told})
-        for task_id, status in outcome.tasks.items():
-            if status:
-                log.info("task is now", extra={"task": task_id, "status": status})
         warn_of_each(log, "report of an unknown execution", host, outcome.unknown)
+
+
+def _log_tasks(moved: Mapping[int, TaskStatus | None]) -> None:
+    for task_id, status in moved.items():
+        if status:
+            log.info("task is now", extra={"task": task_id, "status": status})

@@ -1,18 +1,38 @@
-"""What a report of an agent changes, inside one transaction. A report never raises: what repeats,
-or is older than what is known, changes nothing and is acknowledged."""
+"""What reports of agents change, inside one transaction. A report never raises: what repeats, or is
+older than what is known, changes nothing and is acknowledged.
 
+What is stored of all that a transaction's reports speak of is read at once, the moves are decided
+here by the table of transitions, and `report_changes` writes them at once; its statements have the
+same guards.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
-from tui_manager.domain.status import Admission, CommandHostStatus, TaskStatus
+from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
 from tui_manager.service import moves, output_limit
-from tui_manager.storage import command_hosts, hosts, output, sending
+from tui_manager.service.report_changes import ReportChanges
+from tui_manager.storage import command_hosts, hosts
 from tui_manager.storage.command_hosts import Known
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
 
-_COUNTABLE = 1 << 60  # bytes: far below what an INTEGER of the database holds
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a host reports of its executions.
+
+    Attributes:
+        host: the row id of the host that speaks; it can only speak of its own executions.
+        at: when the report was received, microseconds since 1970 UTC.
+    """
+
+    host: int
+    report: ExecutionReport
+    at: int
 
 
 @dataclass(slots=True)
@@ -20,9 +40,9 @@ class Outcome:
     """What a report changed.
 
     Attributes:
-        tasks: whose command hosts moved, with the new status of those that moved themselves.
+        refused: the host was turned away meanwhile; nothing it says counts any more.
         output: tasks for which output was stored.
-        more_to_send: a command waits for this host, which may have room for it now.
+        room: commands of the host have ended: there is room for what waits.
         running: by how much the number of commands that run on the host has changed.
         results: accepted, with the task each belongs to.
         late: how many of these replaced a guess.
@@ -33,11 +53,11 @@ class Outcome:
         excess: executions with more output than their limit, which was counted and not stored.
     """
 
+    refused: RefusedError | None = None
     acknowledged: list[Acknowledged] = field(default_factory=list)
-    tasks: dict[int, TaskStatus | None] = field(default_factory=dict)
     output: set[int] = field(default_factory=set)
     output_bytes: int = 0
-    more_to_send: bool = False
+    room: bool = False
     running: int = 0
     started: list[tuple[int, str]] = field(default_factory=list)
     results: list[tuple[int, Result]] = field(default_factory=list)
@@ -61,68 +81,84 @@ class Outcome:
         ]
 
 
-def apply(tx: Transaction, host: int, report: ExecutionReport, now: int) -> Outcome:
-    """Stores what a host reports of its executions.
+@dataclass(slots=True)
+class Applied:
+    """What the reports of one transaction changed.
 
-    Args:
-        host: the row id of the host that speaks; it can only speak of its own executions.
-        now: when the report was received, microseconds since 1970 UTC.
-
-    Raises:
-        RefusedError: the host was turned away meanwhile; nothing it says counts any more.
+    Attributes:
+        outcomes: of each report, in order.
+        tasks: whose command hosts moved, with the new status of those that moved themselves.
     """
-    admission = hosts.admission(tx, host)
-    if admission in (Admission.REJECTED, Admission.REVOKED):
-        raise RefusedError(Refusal(admission.value), f"This host was {admission}.")
-    return _Work(tx, host, now).run(report)
+
+    outcomes: list[Outcome]
+    tasks: dict[int, TaskStatus | None]
+
+
+def apply(tx: Transaction, received: Sequence[Received]) -> Applied:
+    """Stores what hosts report, one report a host."""
+    admissions = hosts.admissions(tx, {item.host for item in received})
+    spoken_of = dict.fromkeys(
+        execution_id for item in received for execution_id in item.report.execution_ids
+    )
+    known, changes = command_hosts.known(tx, spoken_of), ReportChanges()
+    outcomes = []
+    for item in received:
+        admission = admissions[item.host]
+        if admission in (Admission.REJECTED, Admission.REVOKED):
+            refused = RefusedError(Refusal(admission.value), f"This host was {admission}.")
+            outcomes.append(Outcome(refused=refused))
+        else:
+            outcomes.append(_Work(item, known, changes).run())
+    changes.write(tx)
+    now = max(item.at for item in received)
+    tasks = {task_id: moves.settle(tx, task_id, now) for task_id in changes.tasks}
+    return Applied(outcomes, tasks)
 
 
 class _Work:
-    def __init__(self, tx: Transaction, host: int, now: int) -> None:
-        self._tx = tx
-        self._host = host
-        self._now = now
-        self._known: dict[str, Known | None] = {}
-        self._grown: dict[str, Known] = {}
-        self._past_limit: dict[str, int] = {}
+    """Decides what one report changes, and brings what is known up to that."""
+
+    def __init__(
+        self, received: Received, known: Mapping[str, Known], changes: ReportChanges
+    ) -> None:
+        self._host = received.host
+        self._report = received.report
+        self._now = received.at
+        self._known = known
+        self._changes = changes
+        self._spoken_of: dict[str, Known] = {}
         self._outcome = Outcome()
 
-    def run(self, report: ExecutionReport) -> Outcome:
-        ended = {result.execution_id for result in report.results}
-        for started in report.started:
+    def run(self) -> Outcome:
+        ended = {result.execution_id for result in self._report.results}
+        for started in self._report.started:
             if started.execution_id not in ended:  # a result implies the start
                 self._start(started)
-        for piece in report.output:
+        for piece in self._report.output:
             self._store(piece)
-        for execution_id, known in self._grown.items():
-            command_hosts.set_stored(self._tx, known, self._past_limit.get(execution_id, 0))
-        for result in report.results:
+        for result in self._report.results:
             self._end(result)
-        if self._outcome.results:  # each makes room on the host
-            self._outcome.more_to_send = sending.waits(self._tx, self._host)
-        for task_id in self._outcome.tasks:
-            self._outcome.tasks[task_id] = moves.settle(self._tx, task_id, self._now)
         self._acknowledge(ended)
         return self._outcome
 
     def _find(self, execution_id: str) -> Known | None:
-        if execution_id not in self._known:
-            known = command_hosts.of_host(self._tx, self._host, execution_id)
-            self._known[execution_id] = known
-            if known is None:
-                foreign = command_hosts.exists(self._tx, execution_id)
-                (self._outcome.foreign if foreign else self._outcome.unknown).add(execution_id)
-        return self._known[execution_id]
+        known = self._known.get(execution_id)
+        if known is not None and known.host == self._host:
+            self._spoken_of[execution_id] = known
+            return known
+        (self._outcome.unknown if known is None else self._outcome.foreign).add(execution_id)
+        return None
 
     def _start(self, started: Started) -> None:
         known = self._find(started.execution_id)
-        if known is None:
+        if known is None or not move(Operation.START, known.status, known.reason):
             return
-        at = self._now - from_timedelta(started.age)
-        if command_hosts.start(self._tx, known.row_id, at):
-            self._outcome.tasks[known.task_id] = None
-            self._outcome.started.append((known.task_id, known.execution_id))
-            self._outcome.running += 1
+        if known.task_canceled and (known.status, known.reason) == LOST:
+            return  # nothing of it opens again; its result replaces the guess
+        self._changes.start(known, self._now - from_timedelta(started.age))
+        known.status, known.reason = CommandHostStatus.RUNNING, Reason.NONE
+        self._outcome.started.append((known.task_id, known.execution_id))
+        self._outcome.running += 1
 
     def _store(self, piece: Output) -> None:
         known = self._find(piece.execution_id)
@@ -140,21 +176,14 @@ class _Work:
             piece = replace(piece, offset=stored, data=piece.data[stored - piece.offset :])
         allowed, past = output_limit.cut(known, piece)
         if past:
-            self._count_past_limit(known, past)
+            self._changes.past_limit(known, past)
+            self._outcome.excess.add(known.execution_id)
         if allowed:
             self._insert(known, allowed)
 
-    def _count_past_limit(self, known: Known, size: int) -> None:
-        execution_id = known.execution_id
-        counted = self._past_limit.get(execution_id, 0) + size
-        self._past_limit[execution_id] = min(counted, _COUNTABLE)
-        self._outcome.excess.add(execution_id)
-        self._grown[execution_id] = known
-
     def _insert(self, known: Known, piece: Output) -> None:
-        output.insert(self._tx, known.task_id, known.row_id, piece)
+        self._changes.insert(known, piece)
         known.stored[piece.stream] = piece.end
-        self._grown[piece.execution_id] = known
         self._outcome.output.add(known.task_id)
         self._outcome.output_bytes += len(piece.data)
 
@@ -165,11 +194,10 @@ class _Work:
         if _journal_is_lost(known, result):
             self._lose_state(known)
             return
-        before = known.status
         result, beyond = output_limit.believable(known, result)
         if beyond:
             self._outcome.excess.add(result.execution_id)
-        if not command_hosts.finish(self._tx, known.row_id, result, self._now):
+        if not move(OPERATION_OF_RESULT[result.status], known.status, known.reason):
             if (known.status, known.exit_code, known.signal) != (
                 result.status,
                 result.exit_code,
@@ -177,31 +205,34 @@ class _Work:
             ):
                 self._outcome.conflicts.append((known.task_id, result))
             return
-        refreshed = command_hosts.of_host(self._tx, self._host, result.execution_id)
-        assert refreshed is not None
-        self._known[result.execution_id] = refreshed
-        self._outcome.tasks[known.task_id] = None
+        before = known.status
+        self._changes.end(known, result, self._now, late=before.ended)
+        _become(known, result)
         self._outcome.results.append((known.task_id, result))
         self._outcome.running -= before is CommandHostStatus.RUNNING
-        if before.ended:  # late: it corrects, and dispatches nothing
-            self._outcome.late += 1
-            return
-        moves.go_on(self._tx, known.task_id, self._host, known.position, result.status, self._now)
+        self._outcome.late += before.ended  # it corrects, and dispatches nothing
+        self._outcome.room = True
 
     def _lose_state(self, known: Known) -> None:
-        command_hosts.lose_state(self._tx, known.row_id, self._now)
-        known.status = CommandHostStatus.FAILED
-        self._outcome.tasks[known.task_id] = None
-        moves.go_on(self._tx, known.task_id, self._host, known.position, known.status, self._now)
+        self._changes.lose_state(known, self._now)
+        known.status, known.reason = CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST
 
     def _acknowledge(self, ended: set[str]) -> None:
-        for execution_id, known in self._known.items():
-            if known is None:
-                continue
+        for execution_id, known in self._spoken_of.items():
             settled = known.totals is None and execution_id in ended and known.status.ended
             self._outcome.acknowledged.append(
                 Acknowledged(execution_id, dict(known.stored), known.whole or settled)
             )
+
+
+def _become(known: Known, result: Result) -> None:
+    """What is known once the result is stored."""
+    known.status, known.reason = result.status, result.reason
+    known.exit_code, known.signal = result.exit_code, result.signal
+    totals = result.totals
+    known.totals = {
+        stream: totals[stream].stored if stream in totals else 0 for stream in known.stored
+    }
 
 
 def _journal_is_lost(known: Known, result: Result) -> bool:

@@ -6,6 +6,7 @@ from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service import moves
 from tui_manager.storage import command_hosts, sending
+from tui_manager.storage.command_hosts import Start
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.sending import Remembered, Sent
 
@@ -65,7 +66,8 @@ def _answer(
         return Resume(execution.execution_id, ResumeAction.STORED)
     if known.unsent:  # a restored database
         sending.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
-    if execution.state is HeldState.RUNNING and command_hosts.start(tx, known.row_id, now):
+    runs = execution.state is HeldState.RUNNING
+    if runs and command_hosts.start(tx, [Start(known.row_id, now)]):
         outcome.tasks[known.task_id] = None
     cancel = known.canceled and not execution.has_result
     action = ResumeAction.CANCEL if cancel else ResumeAction.GO_ON

@@ -6,8 +6,8 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.storage import secrets, tasks
+from tui_manager.storage.claiming import Claimed
 from tui_manager.storage.connection import Transaction
-from tui_manager.storage.sending import Claimed
 
 
 class LostSecretError(Exception):

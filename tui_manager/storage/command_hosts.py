@@ -1,10 +1,12 @@
 """Rows of `command_hosts`: each legal move is one guarded statement."""
 
+import json
 import sqlite3
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tui_manager.domain.report import Result
-from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
 from tui_manager.storage.queries import load
@@ -17,12 +19,15 @@ class Known:
     """What is stored of an execution that a report speaks of.
 
     Attributes:
+        host: the row id of the host that it belongs to.
         output_limit: bytes, both streams together; None: not known.
         canceled: whether an operator has asked for its end.
+        task_canceled: whether its task has ended as canceled.
     """
 
     row_id: int
     execution_id: str
+    host: int
     task_id: int
     position: int
     status: CommandHostStatus
@@ -33,6 +38,7 @@ class Known:
     signal: int | None
     output_limit: int | None
     canceled: bool
+    task_canceled: bool
 
     @property
     def whole(self) -> bool:
@@ -54,15 +60,17 @@ def total_bytes(row: sqlite3.Row) -> dict[Stream, int] | None:
     return {Stream.STDOUT: row["stdout_total"], Stream.STDERR: row["stderr_total"]}
 
 
-def of_host(tx: Transaction, host: int, execution_id: str) -> Known | None:
-    """An execution of this host; None for one that is unknown or another host's."""
-    values = {"execution_id": execution_id, "host": host}
-    row = tx.execute(_SQL["of_host"], values).fetchone()
-    if row is None:
-        return None
+def known(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, Known]:
+    """What is stored of these executions, whosever they are; those that are not are left out."""
+    values = {"execution_ids": json.dumps(list(execution_ids))}
+    return {row["execution_id"]: _known(row) for row in tx.execute(_SQL["known"], values)}
+
+
+def _known(row: sqlite3.Row) -> Known:
     return Known(
         row_id=row["id"],
-        execution_id=execution_id,
+        execution_id=row["execution_id"],
+        host=row["host"],
         task_id=row["task_id"],
         position=row["position"],
         status=CommandHostStatus(row["status"]),
@@ -73,13 +81,8 @@ def of_host(tx: Transaction, host: int, execution_id: str) -> Known | None:
         signal=row["signal"],
         output_limit=row["output_limit"],
         canceled=row["cancel_requested_at"] is not None,
+        task_canceled=row["task_status"] == TaskStatus.CANCELED,
     )
-
-
-def exists(tx: Transaction, execution_id: str) -> bool:
-    """Whether any host has this execution."""
-    found = tx.execute(_SQL["exists"], {"execution_id": execution_id}).fetchone()
-    return bool(found["some"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +109,49 @@ def insert(tx: Transaction, rows: list[NewRow]) -> None:
     )
 
 
-def start(tx: Transaction, row_id: int, started_at: int) -> bool:
-    """START; False when that is not a move from where the row stands."""
-    values = {"id": row_id, "started_at": started_at}
-    return bool(tx.execute(_SQL["start"], values).rowcount)
+@dataclass(frozen=True, slots=True)
+class Start:
+    """START of a row. `at` in microseconds."""
+
+    row_id: int
+    at: int
 
 
-def finish(tx: Transaction, row_id: int, result: Result, now: int) -> bool:
-    """A result; False when it is not a move from where the row stands. `now` in microseconds."""
-    finished_at = now - from_timedelta(result.age)
-    ran = result.duration
-    totals = result.totals
-    values = {
-        "id": row_id,
+def start(tx: Transaction, starts: Iterable[Start]) -> int:
+    """START; how many of the rows moved."""
+    values = [{"id": item.row_id, "started_at": item.at} for item in starts]
+    return tx.executemany(_SQL["start"], values).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A result of a row.
+
+    Attributes:
+        stored: how far the output of each stream is stored by now.
+        past_limit: bytes of output that came past its limit.
+        now: when it was reported, microseconds.
+    """
+
+    row_id: int
+    result: Result
+    stored: Mapping[Stream, int]
+    past_limit: int
+    now: int
+
+
+def finish(tx: Transaction, finishes: Iterable[Finish]) -> int:
+    """Results; how many of the rows moved."""
+    return tx.executemany(_SQL["finish"], [_finish(item) for item in finishes]).rowcount
+
+
+def _finish(finish: Finish) -> dict[str, object]:
+    result, stored = finish.result, finish.stored
+    finished_at = finish.now - from_timedelta(result.age)
+    ran, totals = result.duration, result.totals
+    dropped = sum(total.dropped for total in totals.values())
+    return {
+        "id": finish.row_id,
         "status": result.status,
         "reason": result.reason,
         "detail": result.detail,
@@ -126,26 +159,29 @@ def finish(tx: Transaction, row_id: int, result: Result, now: int) -> bool:
         "signal": result.signal,
         "started_at": None if ran is None else finished_at - from_timedelta(ran),
         "finished_at": finished_at,
+        "stdout_bytes": stored[Stream.STDOUT],
+        "stderr_bytes": stored[Stream.STDERR],
         "stdout_total": totals[Stream.STDOUT].stored if Stream.STDOUT in totals else 0,
         "stderr_total": totals[Stream.STDERR].stored if Stream.STDERR in totals else 0,
-        "truncated_bytes": sum(total.dropped for total in totals.values()),
+        "truncated_bytes": max(dropped, finish.past_limit),
         "cpu": from_timedelta(result.cpu),
         "memory_peak": result.memory_peak,
         "kill_incomplete": result.kill_incomplete,
     }
-    return bool(tx.execute(_SQL["finish"], values).rowcount)
 
 
-def set_stored(tx: Transaction, known: Known, truncated: int) -> None:
-    """Stores how far the output of an execution is stored, and how much came past its limit."""
-    stored = known.stored
-    values = {
-        "id": known.row_id,
-        "stdout": stored[Stream.STDOUT],
-        "stderr": stored[Stream.STDERR],
-        "truncated": truncated,
-    }
-    tx.execute(_SQL["stored"], values)
+def set_stored(tx: Transaction, grown: Iterable[tuple[Known, int]]) -> None:
+    """Stores how far the output of executions is stored, and how much came past their limit."""
+    values = [
+        {
+            "id": item.row_id,
+            "stdout": item.stored[Stream.STDOUT],
+            "stderr": item.stored[Stream.STDERR],
+            "truncated": truncated,
+        }
+        for item, truncated in grown
+    ]
+    tx.executemany(_SQL["stored"], values)
 
 
 def cancel_unsent(tx: Transaction, task_id: int, now: int) -> int:
@@ -179,16 +215,34 @@ def lose_state(tx: Transaction, row_id: int, now: int) -> bool:
     return bool(tx.execute(_SQL["lose_state"], {"id": row_id, "now": now}).rowcount)
 
 
-def skip(tx: Transaction, task_id: int, host: int, position: int, reason: Reason, now: int) -> None:
-    """SKIP for the commands of a task behind `position` on this host."""
-    values = {"task_id": task_id, "host": host, "position": position, "reason": reason, "now": now}
-    tx.execute(_SQL["skip"], values)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A command of a task on a host. `now` in microseconds."""
+
+    task_id: int
+    host: int
+    position: int
+    now: int
 
 
-def make_ready(tx: Transaction, task_id: int, host: int, position: int, now: int) -> None:
-    """Lets the command at `position` be sent, if the task has one there."""
-    values = {"task_id": task_id, "host": host, "position": position, "now": now}
-    tx.execute(_SQL["make_ready"], values)
+def skip(tx: Transaction, behind: Iterable[Place], reason: Reason) -> None:
+    """SKIP for the commands of a task behind each place on its host."""
+    values = [{**_place(place), "reason": reason} for place in behind]
+    tx.executemany(_SQL["skip"], values)
+
+
+def make_ready(tx: Transaction, places: Iterable[Place]) -> None:
+    """Lets the command at each place be sent, if the task has one there."""
+    tx.executemany(_SQL["make_ready"], [_place(place) for place in places])
+
+
+def _place(place: Place) -> dict[str, object]:
+    return {
+        "task_id": place.task_id,
+        "host": place.host,
+        "position": place.position,
+        "now": place.now,
+    }
 
 
 def hosts_with_work(tx: Transaction) -> list[str]:

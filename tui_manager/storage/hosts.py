@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -106,9 +106,10 @@ def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
     return [host_row(row) for row in tx.execute(_SQL["by_machine"], {"machine_id": machine_id})]
 
 
-def admission(tx: Transaction, row_id: int) -> Admission:
-    """Where the host of a row stands now."""
-    return Admission(tx.execute(_SQL["admission"], {"row_id": row_id}).fetchone()["admission"])
+def admissions(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Admission]:
+    """Where the hosts of these rows stand now."""
+    rows = tx.execute(_SQL["admissions"], {"row_ids": json.dumps(list(row_ids))})
+    return {row["id"]: Admission(row["admission"]) for row in rows}
 
 
 def insert(tx: Transaction, host_id: str, name: str, admission: Admission, now: int) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.report import Output
@@ -14,19 +15,29 @@ _NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
 _STREAM = {number: stream for stream, number in _NUMBER.items()}
 
 
-def insert(tx: Transaction, task_id: int, command_host_id: int, output: Output) -> None:
-    """Stores one piece at its place."""
-    tx.execute(
-        _SQL["insert"],
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Output of one stream of a command host, at its place."""
+
+    task_id: int
+    row_id: int
+    output: Output
+
+
+def insert(tx: Transaction, pieces: Iterable[Piece]) -> None:
+    """Stores pieces at their places."""
+    values = [
         {
-            "task_id": task_id,
-            "command_host_id": command_host_id,
-            "stream": _NUMBER[output.stream],
-            "offset": output.offset,
-            "gap": output.gap,
-            "data": output.data,
-        },
-    )
+            "task_id": piece.task_id,
+            "command_host_id": piece.row_id,
+            "stream": _NUMBER[piece.output.stream],
+            "offset": piece.output.offset,
+            "gap": piece.output.gap,
+            "data": piece.output.data,
+        }
+        for piece in pieces
+    ]
+    tx.executemany(_SQL["insert"], values)
 
 
 def _take(rows: Iterable[sqlite3.Row], limit: int) -> list[OutputChunk]:

@@ -1,6 +1,7 @@
 """Rows of `secrets`: sealed before they come here, erased by a trigger when their task ends."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.queries import load
@@ -27,10 +28,14 @@ def names(tx: Transaction, task_id: int) -> dict[int, list[str]]:
     return found
 
 
-def sealed(tx: Transaction, command_id: int) -> dict[str, bytes | None]:
-    """The sealed values of a command by their names; None for what is erased."""
-    rows = tx.execute(_SQL["of_command"], {"command_id": command_id})
-    return {row["name"]: row["value"] for row in rows}
+def sealed(tx: Transaction, command_ids: Iterable[int]) -> dict[int, dict[str, bytes | None]]:
+    """The sealed values of commands by their names; None for what is erased. Commands without
+    secrets are left out."""
+    values = {"command_ids": json.dumps(list(command_ids))}
+    found: dict[int, dict[str, bytes | None]] = {}
+    for row in tx.execute(_SQL["of_commands"], values):
+        found.setdefault(row["command_id"], {})[row["name"]] = row["value"]
+    return found
 
 
 def erase_all(tx: Transaction) -> None:

@@ -1,17 +1,13 @@
 """Rows of `command_hosts` on their way to agents: what may be sent, what was, what came of it."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
-from tui_manager.domain.report import Run
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
-from tui_manager.storage import secrets
 from tui_manager.storage.command_hosts import stored_bytes, total_bytes
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.queries import load
-from tui_manager.storage.tasks import spec_of
 
 _SQL = load("sending.sql")
 
@@ -46,66 +42,6 @@ def undelivered(tx: Transaction, now: int) -> list[Waiting]:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A command host that has just been marked as sent.
-
-    Attributes:
-        run: without its secrets.
-        secrets: sealed; None for one that is erased.
-    """
-
-    row_id: int
-    task_id: int
-    command_id: int
-    position: int
-    run: Run
-    secrets: Mapping[str, bytes | None]
-
-
-def waits(tx: Transaction, host: int) -> bool:
-    """Whether something waits to be sent to a host."""
-    return bool(tx.execute(_SQL["waits"], {"host": host}).fetchone()["some"])
-
-
-def claim(
-    tx: Transaction,
-    host: int,
-    room: int,
-    most: int,
-    journal_id: str,
-    now: int,
-    kill_grace: timedelta,
-    output_limit: int,
-) -> list[Claimed]:
-    """Marks commands that may be sent to a host as sent to `journal_id`: up to `room`, and not so
-    many that more than `most` are under way."""
-    under_way = tx.execute(_SQL["under_way"], {"host": host}).fetchone()["commands"]
-    room = max(0, min(room, most - under_way))
-    rows = tx.execute(_SQL["to_send"], {"host": host, "room": room, "now": now}).fetchall()
-    claimed = []
-    for row in rows:
-        command = tx.execute(_SQL["command"], {"command_id": row["command_id"]}).fetchone()
-        spec = spec_of(command)
-        before: int | None = row["deliver_before"]
-        mark_sent(tx, row["id"], journal_id, now, output_limit)
-        run = Run(
-            execution_id=row["execution_id"],
-            text=spec.text,
-            cwd=spec.cwd,
-            environment={**spec.environment, **spec.parameters},
-            timeout=spec.timeout,
-            kill_grace=kill_grace,
-            output_limit=output_limit,
-            start_before=None if before is None else timedelta(microseconds=before - now),
-            user=spec.run_as_user,
-        )
-        command_id: int = row["command_id"]
-        sealed = secrets.sealed(tx, command_id)
-        claimed.append(Claimed(row["id"], row["task_id"], command_id, row["position"], run, sealed))
-    return claimed
-
-
-@dataclass(frozen=True, slots=True)
 class Sent:
     """Something that was sent and has not ended: a returning agent must answer for it."""
 
@@ -134,12 +70,37 @@ def sent_unended(tx: Transaction, host: int) -> list[Sent]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A command host that is sent to a journal now; `now` in microseconds since 1970 UTC."""
+
+    row_id: int
+    journal_id: str
+    now: int
+    output_limit: int | None
+
+
+def mark_all_sent(tx: Transaction, sendings: Iterable[Sending]) -> None:
+    """See `mark_sent`."""
+    tx.executemany(
+        _SQL["mark_sent"],
+        [
+            {
+                "id": item.row_id,
+                "now": item.now,
+                "journal_id": item.journal_id,
+                "output_limit": item.output_limit,
+            }
+            for item in sendings
+        ],
+    )
+
+
 def mark_sent(
     tx: Transaction, row_id: int, journal_id: str, now: int, output_limit: int | None
 ) -> None:
     """The command is sent to a journal now, or is held by it and so was sent there."""
-    values = {"id": row_id, "now": now, "journal_id": journal_id, "output_limit": output_limit}
-    tx.execute(_SQL["mark_sent"], values)
+    mark_all_sent(tx, [Sending(row_id, journal_id, now, output_limit)])
 
 
 def mark_unsent(tx: Transaction, row_id: int) -> bool:

@@ -9,16 +9,14 @@ INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, st
 VALUES (:execution_id, :task_id, :command_id, :position, :host, :status, :reason, :ready,
         :finished_at, :deliver_before);
 
--- name: of_host
--- What a report speaks of: only the host's own.
-SELECT id, task_id, command_id, position, host, status, reason, stdout_bytes, stderr_bytes,
-       stdout_total, stderr_total, exit_code, signal, cancel_requested_at, execution_id,
-       output_limit
-FROM command_hosts WHERE execution_id = :execution_id AND host = :host;
-
--- name: exists
--- Whether an execution is any host's.
-SELECT EXISTS (SELECT 1 FROM command_hosts WHERE execution_id = :execution_id) AS some;
+-- name: known
+-- What reports speak of, whosever it is.
+SELECT ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.reason,
+       ch.stdout_bytes, ch.stderr_bytes, ch.stdout_total, ch.stderr_total, ch.exit_code, ch.signal,
+       ch.output_limit, ch.cancel_requested_at, t.status AS task_status
+FROM json_each(:execution_ids) AS told
+CROSS JOIN command_hosts AS ch ON ch.execution_id = told.value
+CROSS JOIN tasks AS t ON t.id = ch.task_id;
 
 -- name: start
 -- Guard of START: the agent says that it runs. A canceled task stays canceled, and so what was lost
@@ -29,12 +27,14 @@ WHERE id = :id AND (status = 'pending' OR (status = 'failed' AND reason = 'agent
     AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND status = 'canceled')));
 
 -- name: finish
--- Guard of COMPLETE, FAIL, TIME_OUT and CONFIRM_CANCEL: a result, which replaces a guess.
+-- Guard of COMPLETE, FAIL, TIME_OUT and CONFIRM_CANCEL: a result, which replaces a guess; and how
+-- far the output is stored with it.
 UPDATE command_hosts SET
     late = late OR status IN ('failed', 'canceled'),
     status = :status, reason = :reason, detail = :detail, exit_code = :exit_code, signal = :signal,
     started_at = coalesce(:started_at, started_at), finished_at = :finished_at,
-    stdout_total = :stdout_total, stderr_total = :stderr_total, 
+    stdout_bytes = :stdout_bytes, stderr_bytes = :stderr_bytes,
+    stdout_total = :stdout_total, stderr_total = :stderr_total,
     truncated_bytes = max(truncated_bytes, :truncated_bytes),
     cpu = :cpu, memory_peak = :memory_peak, kill_incomplete = :kill_incomplete
 WHERE id = :id AND (status IN ('pending', 'running')

@@ -39,9 +39,9 @@ RETURNING *;
 -- The newest session has ended; the end of an older one never comes here.
 UPDATE hosts SET since = :now WHERE host_id = :host_id AND generation = :generation;
 
--- name: admission
--- Where the host of a row stands now.
-SELECT admission FROM hosts WHERE id = :row_id;
+-- name: admissions
+-- Where the hosts of some rows stand now.
+SELECT id, admission FROM hosts WHERE id IN (SELECT value FROM json_each(:row_ids));
 
 -- name: targetable
 -- What a target may resolve to.

@@ -7,9 +7,10 @@ INSERT INTO secrets (command_id, name, value) VALUES (:command_id, :name, :value
 SELECT s.command_id, s.name FROM secrets AS s JOIN commands AS k ON k.id = s.command_id
 WHERE k.task_id = :task_id ORDER BY s.command_id, s.name;
 
--- name: of_command
--- What a command that is sent takes along; NULL: erased, because its task has ended.
-SELECT name, value FROM secrets WHERE command_id = :command_id ORDER BY name;
+-- name: of_commands
+-- What commands that are sent take along; NULL: erased, because their task has ended.
+SELECT command_id, name, value FROM secrets
+WHERE command_id IN (SELECT value FROM json_each(:command_ids)) ORDER BY command_id, name;
 
 -- name: erase
 -- All values, of a copy that is to leave the state folder.

@@ -1,22 +1,3 @@
--- name: under_way
--- How much of a host was sent and has not ended.
-SELECT count(*) AS commands FROM command_hosts
-WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL;
-
--- name: waits
--- Whether something waits to be sent to a host.
-SELECT EXISTS (SELECT 1 FROM command_hosts
-WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL) AS some;
-
--- name: to_send
--- What may be sent to a host now, in order; nothing to one that is not admitted.
-SELECT ch.id, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before
-FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
-WHERE ch.host = :host AND ch.status = 'pending' AND ch.ready = 1 AND ch.sent_at IS NULL
-  AND t.status = 'running' AND (ch.deliver_before IS NULL OR ch.deliver_before > :now)
-  AND EXISTS (SELECT 1 FROM hosts WHERE id = :host AND admission = 'admitted')
-ORDER BY ch.id LIMIT :room;
-
 -- name: unsent_of_host
 -- What waits for a host that is away for too long, and has no delivery timeout of its own.
 SELECT id, task_id, host, position FROM command_hosts
@@ -41,11 +22,6 @@ UPDATE command_hosts SET sent_at = :now, sent_journal_id = :journal_id,
 -- name: mark_unsent
 -- The journal that it was sent to has never seen it: it is sent again.
 UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND status = 'pending';
-
--- name: command
--- What is to be run.
-SELECT text, timeout_after, parameters, environment, cwd, run_as_user FROM commands
-WHERE id = :command_id;
 
 -- name: sent_unended
 -- What a returning agent must answer for.

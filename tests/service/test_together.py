@@ -1,0 +1,106 @@
+"""Reports that come while others are being stored are stored together, and stay apart."""
+
+import asyncio
+
+import pytest
+
+from tests.support.manager_parts import Parts, counters_differ, failed, result, spec, totals
+from tui_manager.domain.errors import RefusedError
+from tui_manager.domain.report import Output
+from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
+from tui_manager.service import reports
+from tui_manager.storage.connection import Transaction
+
+NAMES = [f"web{number:02}" for number in range(1, 9)]
+
+
+async def _sent(parts: Parts, *texts: str) -> tuple[int, dict[str, str]]:
+    """A task on all hosts, and the first execution of each by host_id."""
+    for name in NAMES:
+        await parts.connect(name)
+    task_id = await parts.tasks.create_task(spec("@all", *texts))
+    await parts.tasks.start_task(task_id)
+    return task_id, {host_id: run.execution_id for host_id, run in await parts.send()}
+
+
+async def test_the_next_commands_go_out_with_the_results_of_the_last(parts: Parts) -> None:
+    task_id, sent = await _sent(parts, "first", "second")
+    outcomes = await asyncio.gather(*(parts.report(host, result(sent[host])) for host in sent))
+    assert all(outcome.acknowledged[0].result for outcome in outcomes)
+    handed_over = parts.dispatcher.sent[len(NAMES) :]
+    assert {(host, run.text) for host, run in handed_over} == {(host, "second") for host in sent}
+    assert await parts.database.read(counters_differ) == []
+    assert (await parts.tasks.get_task_status(task_id)) is TaskStatus.RUNNING
+
+
+async def test_a_task_ends_with_the_last_of_many_results(parts: Parts) -> None:
+    task_id, sent = await _sent(parts, "first")
+    one, *others = sent
+    await asyncio.gather(
+        parts.report(one, failed(sent[one])),
+        *(parts.report(host, result(sent[host])) for host in others),
+    )
+    assert (await parts.tasks.get_task_status(task_id)) is TaskStatus.FAILED
+    assert await parts.database.read(counters_differ) == []
+
+
+async def test_two_reports_of_one_host_are_stored_in_order(parts: Parts) -> None:
+    _, sent = await _sent(parts, "first")
+    host, execution_id = next(iter(sent.items()))
+    await asyncio.gather(
+        parts.report(host, Output(execution_id, Stream.STDOUT, 0, b"one")),
+        parts.report(
+            host,
+            Output(execution_id, Stream.STDOUT, 3, b"two"),
+            result(execution_id, totals=totals(6)),
+        ),
+    )
+    chunks = await parts.tasks.read_output(execution_id, Stream.STDOUT, 0, 100)
+    assert b"".join(chunk.data for chunk in chunks) == b"onetwo"
+
+
+async def test_a_report_that_cannot_be_stored_fails_alone(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id, sent = await _sent(parts, "first")
+    poisoned = sent[next(iter(sent))]
+    apply = reports.apply
+
+    def fail(tx: Transaction, received: list[reports.Received]) -> reports.Applied:
+        applied = apply(tx, received)
+        if any(poisoned in item.report.execution_ids for item in received):
+            raise ValueError("poisoned")
+        return applied
+
+    monkeypatch.setattr(reports, "apply", fail)
+    told = await asyncio.gather(
+        *(parts.report(host, result(sent[host])) for host in sent), return_exceptions=True
+    )
+    assert [type(one) for one in told if isinstance(one, Exception)] == [ValueError]
+    statuses = sorted(row.status for row in await parts.rows(task_id))
+    completed = [CommandHostStatus.COMPLETED] * (len(NAMES) - 1)
+    assert statuses == [*completed, CommandHostStatus.PENDING]
+    assert await parts.database.read(counters_differ) == []
+
+
+async def test_who_was_turned_away_is_refused_alone(parts: Parts) -> None:
+    _, sent = await _sent(parts, "first")
+    await parts.admission.revoke(["web03"], "ana@pts/3")
+    told = await asyncio.gather(
+        *(parts.report(host, result(sent[host])) for host in sent), return_exceptions=True
+    )
+    assert [type(one) for one in told if isinstance(one, Exception)] == [RefusedError]
+
+
+async def test_a_caller_who_is_cancelled_learns_of_it_once_its_report_is_stored(
+    parts: Parts,
+) -> None:
+    task_id, sent = await _sent(parts, "first")
+    host, execution_id = next(iter(sent.items()))
+    reporting = asyncio.ensure_future(parts.report(host, result(execution_id)))
+    await asyncio.sleep(0)
+    reporting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reporting
+    row = await parts.row(execution_id, task_id)
+    assert row.status is CommandHostStatus.COMPLETED

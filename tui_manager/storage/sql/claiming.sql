@@ -1,0 +1,23 @@
+-- name: under_way
+-- How much of some hosts was sent and has not ended.
+SELECT host, count(*) AS commands FROM command_hosts
+WHERE host IN (SELECT value FROM json_each(:hosts))
+  AND status IN ('pending', 'running') AND sent_at IS NOT NULL
+GROUP BY host;
+
+-- name: to_send
+-- What may be sent to some hosts now, each one's in order; nothing to one that is not admitted.
+SELECT ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before
+FROM json_each(:hosts) AS asked
+CROSS JOIN hosts AS h ON h.id = asked.value AND h.admission = 'admitted'
+CROSS JOIN command_hosts AS ch ON ch.id IN (
+    SELECT waiting.id FROM command_hosts AS waiting JOIN tasks AS t ON t.id = waiting.task_id
+    WHERE waiting.host = asked.value AND waiting.status = 'pending' AND waiting.ready = 1
+      AND waiting.sent_at IS NULL AND t.status = 'running'
+      AND (waiting.deliver_before IS NULL OR waiting.deliver_before > :now)
+    ORDER BY waiting.id LIMIT :room);
+
+-- name: commands
+-- What is to be run.
+SELECT id, text, timeout_after, parameters, environment, cwd, run_as_user FROM commands
+WHERE id IN (SELECT value FROM json_each(:command_ids));
