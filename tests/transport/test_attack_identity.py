@@ -247,3 +247,32 @@ async def test_a_second_different_result_is_ignored_and_counted(secure: SecureMa
         assert (await secure.row(task_id)).status == "completed"
         status = await secure.running.operator.manager_status()
         assert any("1 second, different results" in said for said in status.attention)
+
+
+async def test_different_results_without_end_are_a_violation(secure: SecureManager) -> None:
+    """Each has a line in the log, which holds what others do as well. Dialing anew does not help:
+    it is the host that is counted."""
+    host = await secure.host("web01")
+    reasons = []
+    for codes in (range(1, 600), range(600, 1200)):
+        async with host.dial(secure.address) as agent:
+            await agent.hello("web01")
+            if codes.start == 1:
+                await secure.start("web01")
+                run = (await agent.read_until("run_command")).run_command
+                await agent.report(results=[completed(run.execution_id)])
+            results = [
+                pb.Result(
+                    execution_id=run.execution_id,
+                    status=pb.RESULT_STATUS_FAILED,
+                    reason=pb.RESULT_REASON_EXIT_CODE,
+                    exit_code=code,
+                )
+                for code in codes
+            ]
+            await agent.report(results=results)
+            await agent.read_until("acknowledge")
+            with contextlib.suppress(TimeoutError, AssertionError):
+                async with asyncio.timeout(1):
+                    reasons.append((await agent.read_until("disconnect")).disconnect.reason)
+    assert reasons == [pb.DISCONNECT_REASON_PROTOCOL_ERROR]

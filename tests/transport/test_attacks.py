@@ -16,6 +16,7 @@ test_attack_identity.py: who is who
     an enrolled host without TLS             an_enrolled_host_cannot_be_had_without_tls
     a result of another host's command       the_result_of_another_hosts_command_is_not_taken
     a second, different result               a_second_different_result_is_ignored_and_counted
+    different results without end            different_results_without_end_are_a_violation
 
 test_attack_enrollment.py: the way in
     a used token                             a_used_token_is_of_no_use

@@ -14,7 +14,7 @@ from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Claims, Dispatch
-from tui_manager.service.log_lines import warn_of_each
+from tui_manager.service.log_lines import LINES, warn_of_each
 from tui_manager.service.offences import Offences
 from tui_manager.service.reports import Applied, Outcome, Received
 from tui_manager.service.statistics import Statistics
@@ -197,7 +197,7 @@ class ReportService:
             log.info("command started", extra=ids)
         for what, level, results in (
             ("result", logging.INFO, outcome.results),
-            ("second, different result ignored", logging.WARNING, outcome.conflicts),
+            ("second, different result ignored", logging.WARNING, outcome.conflicts[:LINES]),
         ):
             for task_id, result in results:
                 ids = {"task": task_id, "host": host, "execution": result.execution_id}

@@ -30,7 +30,7 @@ HELD_MAX = 50_000  # executions in Hello
 # An agent reports at most every 3 ms. What piles up in the connection while the manager stands
 # still comes at once afterwards, so that what may come at once is that of a minute.
 WORK = Rate(a_second=5_000, at_once=100_000)  # messages and their items
-UNKNOWN = Rate(a_second=10, at_once=1_000)  # executions that the database does not know
+UNKNOWN = Rate(a_second=10, at_once=1_000)  # executions that the database knows otherwise, or not
 _VITALS_A_HEARTBEAT = 4
 _VITALS_AT_ONCE = 1_000
 
@@ -50,13 +50,19 @@ class Guard:
 
     __slots__ = ("_greeted", "_renewal_expected", "_unknown", "_vitals", "_window", "_work")
 
-    def __init__(self, limits: Limits, monotonic: Callable[[], float]) -> None:
-        """`monotonic` tells seconds."""
+    def __init__(
+        self, limits: Limits, monotonic: Callable[[], float], unknown: Bucket | None = None
+    ) -> None:
+        """
+        Args:
+            monotonic: tells seconds.
+            unknown: of `UNKNOWN`, for all streams of one host; None: of this stream alone.
+        """
         vitals = Rate(_VITALS_A_HEARTBEAT / limits.heartbeat.total_seconds(), _VITALS_AT_ONCE)
         self._window = limits.output_window
         self._work = Bucket(WORK, monotonic)
         self._vitals = Bucket(vitals, monotonic)
-        self._unknown = Bucket(UNKNOWN, monotonic)
+        self._unknown = unknown or Bucket(UNKNOWN, monotonic)
         self._greeted = False
         self._renewal_expected = False
 
@@ -87,10 +93,13 @@ class Guard:
         self._renewal_expected = True
 
     def check_unknown(self, executions: int) -> None:
-        """A report spoke of so many executions that the database does not know, as it may be after
-        it was restored. Raises ViolationError when it goes on and on."""
+        """A report spoke of so many executions that the database does not know, or knows to have
+        ended otherwise, as it may be after it was restored. Raises ViolationError when it goes on
+        and on."""
         if not self._unknown.take(executions):
-            raise ViolationError("Reports of too many executions came that nobody knows.")
+            raise ViolationError(
+                "Reports of too many executions came that nobody knows, or that ended otherwise."
+            )
 
     def _check_report(self, report: pb.Report) -> None:
         items = len(report.started) + len(report.output) + len(report.results)

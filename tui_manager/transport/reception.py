@@ -18,7 +18,8 @@ from tui_manager.service.hosts import HostService
 from tui_manager.service.limits import Limits
 from tui_manager.transport import convert
 from tui_manager.transport.arrivals import Arrivals
-from tui_manager.transport.guard import ID_MAX, Guard, ViolationError
+from tui_manager.transport.buckets import Buckets
+from tui_manager.transport.guard import ID_MAX, UNKNOWN, Guard, ViolationError
 from tui_manager.transport.ports import Patience, address_of
 from tui_manager.transport.renewal import Renewal
 from tui_manager.transport.session import Session
@@ -64,6 +65,7 @@ class Reception:
         self._patience = patience
         self._secure = secure
         self._arrivals = Arrivals(clock.monotonic)
+        self._unknown = Buckets(UNKNOWN, clock.monotonic)
 
     async def welcome(self, context: Context) -> Session | None:
         """The session of a stream; None when its agent left before it said anything.
@@ -97,7 +99,8 @@ class Reception:
         # Only now: an agent whose stream ends before it has spoken does not hear why.
         if certificate and self._clock.now() >= certificate.ends:
             raise TurnedBackError(certificate_ended(certificate))
-        guard = Guard(self._limits, self._clock.monotonic)
+        unknown = self._unknown.of(certificate.host_id) if certificate else None
+        guard = Guard(self._limits, self._clock.monotonic, unknown)
         greeting = self._check(hello, address_of(context), guard, certificate)
         opening = asyncio.ensure_future(self._open(greeting, guard, certificate))
         try:

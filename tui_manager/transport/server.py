@@ -142,7 +142,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.does_not_know(outcome.unknown)
         for what in outcome.violations():  # written down when they were found
             raise RefusedError(Refusal.PROTOCOL_ERROR, what)
-        session.guard.check_unknown(len(outcome.unknown))
+        session.guard.check_unknown(len(outcome.unknown) + len(outcome.conflicts))
 
     async def _renew(self, session: Session, csr_der: bytes) -> None:
         assert self._security is not None  # the guard lets nobody ask who was not asked to
