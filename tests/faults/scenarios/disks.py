@@ -18,7 +18,7 @@ from tui_manager.operator.api import Operator
 def small_disk(place: Path, size: str) -> Iterator[None]:
     """Makes a folder a disk of this size, until the block is left."""
     place.mkdir(parents=True)
-    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    options = ["-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(place)]
     subprocess.run(["mount", *options], check=True)
     try:
         yield
