@@ -19,7 +19,7 @@ def hold(state_dir: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunningError: another manager holds it.
-        StorageError: it cannot be made or written, or anybody can write there.
+        StorageError: it cannot be made or written, is another user's, or anybody can write there.
     """
     try:
         make_folder(state_dir)
@@ -42,8 +42,16 @@ def hold(state_dir: Path) -> Iterator[None]:
 
 def _close(state_dir: Path) -> None:
     """Takes group and others their rights. A folder where anybody may write, such as /tmp, is not
-    the manager's alone: what lies there may be anybody's, and closing it would harm others."""
-    mode = stat.S_IMODE(state_dir.stat().st_mode)
+    the manager's alone: what lies there may be anybody's, and closing it would harm others. Nor is
+    one of another user, who could replace what lies there: root can use it, and must not."""
+    found = state_dir.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid != os.geteuid():
+        raise StorageError(
+            f"The state folder {state_dir} belongs to another user (number {found.st_uid}), who "
+            "could replace the manager's keys. Run the manager as that user, give the folder to "
+            f"this one (chown {os.geteuid()} {state_dir}), or name another with --state-dir."
+        )
     if mode & stat.S_IWOTH:
         raise StorageError(
             f"Anybody can write in the state folder {state_dir} (mode {mode:04o}). If it is meant "

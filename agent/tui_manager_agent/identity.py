@@ -39,6 +39,7 @@ class Identity:
         self.journal_id = self.manager_id = self.host_id = ""
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_owner(state_dir)
             state_dir.chmod(0o700)
             self._lock = _lock(state_dir / "lock")
             self._load()
@@ -96,6 +97,17 @@ class Identity:
         names = ("journal_id", "manager_id", "host_id")
         fields = {name: getattr(self, name) for name in names}
         record.write(str(self.state_dir), FILE, record.encode(fields))
+
+
+def _check_owner(state_dir: Path) -> None:
+    """Root could use another user's folder, and would run what that user puts into its journal."""
+    owner = state_dir.stat().st_uid
+    if owner != os.geteuid():
+        raise StateError(
+            f"The state folder {state_dir} belongs to another user (number {owner}), who could "
+            f"replace what the agent runs. Run the agent as that user, give the folder to this one "
+            f"(chown {os.geteuid()} {state_dir}), or take another --state-dir."
+        )
 
 
 def _lock(path: Path) -> int:

@@ -49,6 +49,14 @@ def test_a_key_that_others_can_get_at_is_not_used(tmp_path: Path, bits: int) -> 
     load_or_make_key(path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
+def test_a_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, -1)
+    with pytest.raises(StorageError, match=r"another user \(number 65534\)"):
+        load_or_make_key(tmp_path / "some.key")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_others_can_enter_is_closed(tmp_path: Path) -> None:
     folder = tmp_path / "security"
     folder.mkdir()

@@ -43,6 +43,15 @@ def test_one_where_anybody_can_write_is_refused_and_left_alone(tmp_path: Path, b
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
+def test_one_of_another_user_is_refused_and_left_alone(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, -1)
+    refused = pytest.raises(StorageError, match=r"another user \(number 65534\).*chown 0")
+    with refused, hold(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_managers_do_not_share_one(tmp_path: Path) -> None:
     with (
         hold(tmp_path),

@@ -18,12 +18,18 @@ def private_folder(folder: Path) -> None:
     """
     try:
         make_folder(folder)
-        if folder.stat().st_mode & FOREIGN:
+        found = folder.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & FOREIGN:
             folder.chmod(0o700)
     except OSError as error:
         raise StorageError(
             f"The folder {folder} cannot be made private: {error.strerror}."
         ) from error
+    if found.st_uid != os.geteuid():  # root could use it, and its owner could change what is there
+        raise StorageError(
+            f"The folder {folder} belongs to another user (number {found.st_uid}). If nobody can "
+            f"have put anything there: chown -R {os.geteuid()} {folder}."
+        )
 
 
 def make_folder(folder: Path) -> None:
