@@ -20,6 +20,7 @@ from tui_manager.domain.errors import (
     InvalidInputError,
     UnreachableError,
 )
+from tui_manager.garbage import short_collections
 from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings, check_security
@@ -65,7 +66,8 @@ def show(open_operator: OpenOperator, *, joined: bool = False, leaving: str = ""
             await app.run_async()
         return int(app.return_code or 0)
 
-    return asyncio.run(draw())
+    with short_collections():
+        return asyncio.run(draw())
 
 
 @contextmanager

@@ -1,0 +1,74 @@
+"""What survives a full collection is set aside, and looked at again after a while."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from tui_manager.garbage import short_collections
+
+
+class Knot:
+    """Refers to itself: only a collection frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Only the collections that a test asks for."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_what_survives_a_long_full_collection_is_set_aside() -> None:
+    with short_collections(long=0):
+        before = gc.get_freeze_count()
+        kept = [Knot() for _ in range(100)]
+        gc.collect()
+        assert gc.get_freeze_count() >= before + len(kept)
+
+
+def test_what_survives_a_short_one_is_not() -> None:
+    with short_collections(long=1e9):
+        kept = [Knot() for _ in range(100)]
+        before = gc.get_freeze_count()
+        gc.collect()
+        assert gc.get_freeze_count() <= before
+        assert kept
+
+
+def test_a_cycle_that_ends_after_it_was_set_aside_goes_when_everything_is_looked_at() -> None:
+    with short_collections(long=0, every=2):
+        knot = Knot()
+        alive = weakref.ref(knot)
+        gc.collect()
+        del knot
+        gc.collect()
+        assert alive() is not None
+        gc.collect()
+        assert alive() is None
+
+
+def test_everything_is_not_looked_at_again_at_once() -> None:
+    with short_collections(long=0, every=1, clock=lambda: 0.0):
+        gc.collect()
+        gc.collect()  # looks at everything, and the clock stands
+        knot = Knot()
+        alive = weakref.ref(knot)
+        gc.collect()
+        del knot
+        gc.collect()
+        assert alive() is not None
+
+
+def test_afterwards_all_is_as_before() -> None:
+    callbacks = list(gc.callbacks)
+    with short_collections():
+        assert gc.get_freeze_count() > 0
+    assert gc.callbacks == callbacks
+    assert gc.get_freeze_count() == 0
