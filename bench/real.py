@@ -10,7 +10,9 @@ from pathlib import Path
 from bench.figures import MTLS
 from bench.served import Manager
 from tui_manager.cli.fleet import Fleet as Agents
+from tui_manager.domain.status import Admission
 from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
 
@@ -63,7 +65,9 @@ async def join(operator: Operator, agents: Agents, names: Sequence[str]) -> None
             agents.check_alive()
             status = await operator.manager_status()
             if status.hosts_pending:
-                await operator.approve_hosts(all_pending=True)
+                hosts = (await operator.list_hosts(Window(limit=LIMIT_MAX))).rows
+                waiting = [h.host_id for h in hosts if h.admission is Admission.PENDING]
+                await operator.approve_hosts(waiting)
             elif status.hosts_online == len(agents.agents):
                 return
             await asyncio.sleep(_LOOK_EVERY)

@@ -134,9 +134,24 @@ def test_names_may_be_ranges_and_ids(operator: FakeOperator, capsys: Capture) ->
 def test_all_that_wait_at_once(operator: FakeOperator, capsys: Capture) -> None:
     operator.hosts.pop("other")
     assert main(["hosts", "approve", "--all-pending"]) == 0
-    assert capsys.readouterr().out == "web02\n"
+    assert capsys.readouterr() == ("web02\n", "")
     assert main(["hosts", "reject", "--all-pending"]) == 0
     assert capsys.readouterr() == ("", "tui-manager: No host waits to be approved.\n")
+
+
+def test_all_at_once_leaves_out_who_is_odd_and_says_so(
+    operator: FakeOperator, capsys: Capture
+) -> None:
+    for printed in ("web02\n", ""):
+        assert main(["hosts", "approve", "--all-pending"]) == 0
+        assert capsys.readouterr() == (
+            printed,
+            "tui-manager: 1 host waits still, because something is odd; see `tui-manager hosts`, "
+            "and approve by name.\n",
+        )
+    assert admissions(operator)["other"] == "pending"
+    assert main(["hosts", "reject", "--all-pending"]) == 0
+    assert capsys.readouterr() == ("web01\n", "")
 
 
 def test_revoking(operator: FakeOperator, capsys: Capture) -> None:

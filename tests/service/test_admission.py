@@ -77,6 +77,25 @@ async def test_all_who_wait_are_approved_and_nobody_else(parts: Parts) -> None:
     assert await parts.admission.approve([], True, ANA) == ()
 
 
+async def test_all_at_once_are_those_about_which_nothing_is_odd(parts: Parts) -> None:
+    """A stranger neither comes in with the crowd nor keeps it out."""
+    await parts.member("web01")
+    await _waiting(parts, "web01", key="takes the name of a member", machine_id="1")
+    await _waiting(parts, "web02", key="was first with a name", machine_id="2")
+    await _waiting(parts, "web02", key="came second", machine_id="3")
+    await _waiting(parts, "web03", machine_id="machine-web01")
+    moved = await parts.member("web04")
+    await parts.dial(moved.host_id, "web04", machine_id="another")
+    first = await _waiting(parts, "web05", key="without a note", machine_id="5")
+    second = await _waiting(parts, "web05", key="with one", machine_id="6")
+    await parts.admission.approve([second.host_id], False, ANA)
+    assert _host(parts, first.host_id).note == ""
+    await _waiting(parts, "web06")
+    assert await parts.admission.approve([], True, ANA) == ("web06",)
+    rejected = await parts.admission.reject([], True, ANA)
+    assert rejected == ("web01", "web02", "web02", "web03", "web04", "web05")
+
+
 async def test_all_or_none_are_approved(parts: Parts) -> None:
     await _waiting(parts, "web01")
     act = parts.admission.approve(["web01", "nobody"], False, ANA)
@@ -94,8 +113,6 @@ async def test_a_name_is_one_admitted_hosts(parts: Parts) -> None:
     say = "Revoke that one first, or start this agent with another --name"
     act = parts.admission.approve(["web01"], False, ANA)
     await _stays(parts, act, IllegalMoveError, say)
-    act = parts.admission.approve([], True, ANA)
-    await _stays(parts, act, IllegalMoveError, say)
     assert await parts.admission.revoke(["web01"], ANA) == ("web01",)
     assert _host(parts, owner.host_id).admission is Admission.REVOKED
     assert await parts.admission.approve(["web01"], False, ANA) == ("web01",)
@@ -108,11 +125,8 @@ async def test_a_name_is_one_admitted_hosts(parts: Parts) -> None:
 async def test_of_two_that_wait_under_a_name_one_is_named_by_its_id(parts: Parts) -> None:
     one = await _waiting(parts, "web01", key="one", machine_id="")
     two = await _waiting(parts, "web01", key="two", machine_id="")
-    for act in (
-        parts.admission.approve(["web01"], False, ANA),
-        parts.admission.approve([], True, ANA),
-    ):
-        await _stays(parts, act, IllegalMoveError, f"{one.host_id} .*and {two.host_id}")
+    act = parts.admission.approve(["web01"], False, ANA)
+    await _stays(parts, act, IllegalMoveError, f"{one.host_id} .*and {two.host_id}")
     assert await parts.admission.approve([two.host_id], False, ANA) == ("web01",)
     assert _host(parts, one.host_id).admission is Admission.PENDING
     assert await parts.admission.reject(["web01"], False, ANA) == ("web01",)

@@ -103,6 +103,8 @@ class FakeHosts(FakeCore):
         self._check("approve_hosts")
         keys = self._meant(names, Admission.PENDING, all_pending=all_pending)
         admitted = [host.name for host in self.admitted]
+        if all_pending:
+            keys = [key for key in keys if not self.hosts[key].note]
         for key in keys:
             if (name := self.hosts[key].name) in admitted:
                 raise IllegalMoveError(f"Another host is known as {name}: revoke it first.")

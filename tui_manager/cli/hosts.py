@@ -36,23 +36,30 @@ def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
     names = [name for text in options.names for name in unfold_names(text)]
     if bool(names) is options.all_pending:
         raise InvalidInputError("names", "Name hosts, or say --all-pending for all that wait.")
-    changed = asyncio.run(_change(settings, options.hosts_action, names))
+    changed, waiting = asyncio.run(_change(settings, options.hosts_action, names))
     write("".join(f"{one_line(name)}\n" for name in changed))
-    if not changed:
+    if options.all_pending and waiting:
+        who = "1 host waits" if waiting == 1 else f"{waiting} hosts wait"
+        note(f"{who} still, because something is odd; see `{PROGRAM} hosts`, and approve by name.")
+    elif not changed:
         note("No host waits to be approved.")
     return 0
 
 
-async def _change(settings: Settings, action: str, names: Sequence[str]) -> Sequence[str]:
-    """Approves, rejects or revokes; no names mean all that wait."""
+async def _change(
+    settings: Settings, action: str, names: Sequence[str]
+) -> tuple[Sequence[str], int]:
+    """Approves, rejects or revokes; no names mean all that wait. Returns the names of those that
+    were, and how many wait then."""
     async with connect(settings.state_dir) as operator:
         match action:
             case "approve":
-                return await operator.approve_hosts(names, all_pending=not names)
+                changed = await operator.approve_hosts(names, all_pending=not names)
             case "reject":
-                return await operator.reject_hosts(names, all_pending=not names)
+                changed = await operator.reject_hosts(names, all_pending=not names)
             case _:
-                return await operator.revoke_hosts(names)
+                changed = await operator.revoke_hosts(names)
+        return changed, (await operator.manager_status()).hosts_pending
 
 
 async def _read(settings: Settings) -> tuple[list[Host], ManagerStatus]:

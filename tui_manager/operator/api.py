@@ -36,7 +36,8 @@ class Operator(Protocol):
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """Admits pending hosts, all of them or these, and returns their names in natural order.
+        """Admits pending hosts, these or all about which nothing is odd, and returns their names in
+        natural order.
 
         A host_id may stand for a name: several pending hosts can have the same. NotFoundError for
         one that is not known; IllegalMoveError for one that is not pending, or whose name an
@@ -47,7 +48,7 @@ class Operator(Protocol):
     async def reject_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """Turns pending hosts away for good; otherwise as `approve_hosts`."""
+        """Turns pending hosts away for good, these or all of them; otherwise as `approve_hosts`."""
         ...
 
     async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:

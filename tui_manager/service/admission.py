@@ -1,6 +1,7 @@
 """AdmissionService: an operator says who belongs, and who does no longer."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,7 +64,8 @@ class AdmissionService:
 
         Args:
             names: names or host_ids of hosts that are pending.
-            all_pending: all of these instead.
+            all_pending: instead of these all about which nothing is odd: a host with a note, or one
+                whose name another host has, is approved by name alone.
             actor: who asked, `user@terminal`.
 
         Returns:
@@ -83,6 +85,8 @@ class AdmissionService:
             now = self._clock.stamp()
             done = _Done()
             meant = _pending(tx, names, all_pending, "approved")
+            if all_pending:
+                meant = _not_odd(tx, meant)
             _check_distinct(meant)
             for host in meant:
                 _check_name_is_free(tx, host)
@@ -103,7 +107,7 @@ class AdmissionService:
         """pending → rejected: these are not let in, and their keys never will be. What they had
         been given before they had to wait is given up.
 
-        Args and errors are those of `approve`.
+        Args and errors are those of `approve`, but that `all_pending` means all of them.
         """
         return await whole(
             self._turn_away(
@@ -182,6 +186,22 @@ def _pending(tx: Transaction, names: Sequence[str], all_pending: bool, verb: str
     return _named(tx, names, Admission.PENDING, verb)
 
 
+def _not_odd(tx: Transaction, waiting: Sequence[HostRow]) -> list[HostRow]:
+    """Those that an operator may let in without a second look."""
+    names = Counter(host.name for host in waiting)
+    return [
+        host
+        for host in waiting
+        if not host.note and names[host.name] == 1 and _admitted(tx, host.name) is None
+    ]
+
+
+def _admitted(tx: Transaction, name: str) -> HostRow | None:
+    """The admitted host of this name."""
+    first = next(iter(hosts.by_name(tx, name)), None)
+    return first if first and first.admission is Admission.ADMITTED else None
+
+
 def _named(tx: Transaction, names: Iterable[str], admission: Admission, verb: str) -> list[HostRow]:
     """The hosts that are meant: of a name those that stand so, each once."""
     found: dict[str, HostRow] = {}
@@ -216,8 +236,8 @@ def _check_distinct(meant: Sequence[HostRow]) -> None:
 
 def _check_name_is_free(tx: Transaction, host: HostRow) -> None:
     """Raises IllegalMoveError when another admitted host has the name."""
-    owner = next(iter(hosts.by_name(tx, host.name)), None)
-    if owner is None or owner.admission is not Admission.ADMITTED:
+    owner = _admitted(tx, host.name)
+    if owner is None:
         return
     key = f"key {owner.fingerprint}" if owner.fingerprint else "no key"
     raise IllegalMoveError(

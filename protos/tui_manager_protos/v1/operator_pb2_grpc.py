@@ -262,7 +262,8 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApproveHosts(self, request, context):
-        """Admits pending hosts. NOT_FOUND, FAILED_PRECONDITION.
+        """Admits pending hosts. With all_pending those about which something is odd go on waiting: who has a
+        note, or a name that another host has. NOT_FOUND, FAILED_PRECONDITION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -98,7 +98,9 @@ class OperatorServiceStub:
     ResumeTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ResumeTaskRequest, _operator_pb2.ResumeTaskResponse]
     """Goes on after PauseTask. NOT_FOUND, FAILED_PRECONDITION."""
     ApproveHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]
-    """Admits pending hosts. NOT_FOUND, FAILED_PRECONDITION."""
+    """Admits pending hosts. With all_pending those about which something is odd go on waiting: who has a
+    note, or a name that another host has. NOT_FOUND, FAILED_PRECONDITION.
+    """
     RejectHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]
     """Turns pending hosts away for good. NOT_FOUND, FAILED_PRECONDITION."""
     RevokeHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]
@@ -169,7 +171,9 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     ResumeTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.ResumeTaskRequest, _operator_pb2.ResumeTaskResponse]  # type: ignore[assignment]
     """Goes on after PauseTask. NOT_FOUND, FAILED_PRECONDITION."""
     ApproveHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
-    """Admits pending hosts. NOT_FOUND, FAILED_PRECONDITION."""
+    """Admits pending hosts. With all_pending those about which something is odd go on waiting: who has a
+    note, or a name that another host has. NOT_FOUND, FAILED_PRECONDITION.
+    """
     RejectHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
     """Turns pending hosts away for good. NOT_FOUND, FAILED_PRECONDITION."""
     RevokeHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
@@ -327,7 +331,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.HostsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.HostsResponse, _abc.Awaitable[_operator_pb2.HostsResponse]]:
-        """Admits pending hosts. NOT_FOUND, FAILED_PRECONDITION."""
+        """Admits pending hosts. With all_pending those about which something is odd go on waiting: who has a
+        note, or a name that another host has. NOT_FOUND, FAILED_PRECONDITION.
+        """
 
     @_abc_1.abstractmethod
     def RejectHosts(

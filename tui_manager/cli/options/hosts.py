@@ -9,6 +9,7 @@ _COMMANDS = (
     ("reject", "turn hosts that wait away for good"),
     ("revoke", "take the admission of hosts back for good: they are cut off at once"),
 )
+_ALL = {"approve": "all that wait and have nothing odd about them", "reject": "all that wait"}
 
 
 def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
@@ -33,5 +34,5 @@ def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
         )
         if name != "revoke":
             command.add_argument(
-                "--all-pending", action="store_true", help="all that wait, instead of names"
+                "--all-pending", action="store_true", help=f"instead of names, {_ALL[name]}"
             )
