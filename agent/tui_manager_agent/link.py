@@ -140,17 +140,24 @@ class Link:
     async def _read(self, call: _Call, settings: wire.Settings) -> StreamEnd:
         await self._settings(settings)
         while isinstance(message := await call.read(), wire.ManagerMessage):
-            kind = _kind(message)
-            if kind == "disconnect":
-                return ending_of(message.disconnect, was_steady=self._steady())
-            if kind == "settings":
-                await self._settings(message.settings)
-            elif kind in self._ears:
-                if not await self._handle(kind, getattr(message, kind)):
-                    return StreamEnd(Ending.BROKEN, f"{kind} failed", was_steady=self._steady())
-            else:
-                _LOG.warning("message of no use to this agent: kind=%s", kind)
+            for said in message.batch.messages if message.HasField("batch") else (message,):
+                if end := await self._hear(said):
+                    return end
         return StreamEnd(Ending.CLOSED, was_steady=self._steady())
+
+    async def _hear(self, message: wire.ManagerMessage) -> StreamEnd | None:
+        """Does as one message says; how the stream ends, if it does."""
+        kind = _kind(message)
+        if kind == "disconnect":
+            return ending_of(message.disconnect, was_steady=self._steady())
+        if kind == "settings":
+            await self._settings(message.settings)
+        elif kind in self._ears:
+            if not await self._handle(kind, getattr(message, kind)):
+                return StreamEnd(Ending.BROKEN, f"{kind} failed", was_steady=self._steady())
+        else:
+            _LOG.warning("message of no use to this agent: kind=%s", kind)
+        return None
 
     async def _settings(self, settings: wire.Settings) -> None:
         self._apply(settings)

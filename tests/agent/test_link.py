@@ -210,3 +210,18 @@ async def test_a_signal_that_comes_while_a_stream_ends_is_not_lost() -> None:
     end.set()
     with pytest.raises(asyncio.CancelledError):
         await finishing
+
+
+async def test_what_comes_in_one_batch_is_heard_in_its_order(
+    manager: FakeManager, agent: AgentProcess
+) -> None:
+    first, second = manager.run("true"), manager.run("true")
+    await manager.result(second)
+    tombstone = "00000000-0000-4000-8000-000000000000"
+    kill = wire.CancelCommand(execution_id=tombstone, mode=wire.CANCEL_MODE_KILL)
+    run = wire.RunCommand(execution_id=tombstone, command="true")
+    run.timeout.FromSeconds(60)
+    said = [wire.ManagerMessage(cancel_command=kill), wire.ManagerMessage(run_command=run)]
+    manager.send(batch=wire.Batch(messages=said))
+    assert (await manager.result(tombstone)).status == wire.RESULT_STATUS_CANCELED
+    assert (await manager.result(first)).status == wire.RESULT_STATUS_COMPLETED

@@ -7,7 +7,7 @@ messages are first and last: Hello, Welcome and Disconnect are passed on once an
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
 import grpc.aio
@@ -95,7 +95,10 @@ class Relay(pb_grpc.CommandServiceServicer):
                     now, held_back = held_back, []
                 elif isinstance(message := reading.result(), kind):
                     reading = asyncio.ensure_future(read())
-                    now, held_back = self._shuffle(message, held_back)
+                    now = []
+                    for single in _unfolded(message):
+                        first, held_back = self._shuffle(single, held_back)
+                        now += first
                 else:
                     return
                 for said in now:
@@ -129,3 +132,10 @@ class Relay(pb_grpc.CommandServiceServicer):
             at_once = self._dice.random() < 0.5
             return ([message, message], waiting) if at_once else ([message, *waiting], [message])
         return [message, *waiting], []
+
+
+def _unfolded(message: Any) -> Iterable[Any]:
+    """What a manager says at one time, message by message."""
+    if isinstance(message, pb.ManagerMessage) and message.HasField("batch"):
+        return message.batch.messages
+    return [message]

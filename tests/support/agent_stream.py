@@ -2,6 +2,7 @@
 
 import contextlib
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,10 +12,11 @@ from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
 
 class AgentStream:
-    """Writes messages and reads answers one by one."""
+    """Writes messages and reads answers one by one, out of their batches."""
 
     def __init__(self, call: Any) -> None:
         self.call = call
+        self._read: deque[pb.ManagerMessage] = deque()
 
     async def hello(self, name: str, **given: Any) -> pb.ManagerMessage:
         """Says Hello and returns the first answer."""
@@ -27,9 +29,11 @@ class AgentStream:
 
     async def read(self) -> pb.ManagerMessage:
         """The next message of the manager."""
-        message = await self.call.read()
-        assert isinstance(message, pb.ManagerMessage), f"the stream ended: {message!r}"
-        return message
+        if not self._read:
+            message = await self.call.read()
+            assert isinstance(message, pb.ManagerMessage), f"the stream ended: {message!r}"
+            self._read += message.batch.messages if message.HasField("batch") else [message]
+        return self._read.popleft()
 
     async def read_until(self, field: str) -> pb.ManagerMessage:
         """The next message of one kind; others before it are passed over."""

@@ -12,6 +12,7 @@ from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.service.hosts import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport import convert
+from tui_manager.transport.batches import in_batches
 from tui_manager.transport.guard import Guard
 from tui_manager.transport.session import RUNS_MAX, UNKNOWN_MAX, Session
 
@@ -60,6 +61,34 @@ async def test_an_ended_session_sends_only_its_last_message() -> None:
     assert await session.next_messages() == []
     with pytest.raises(AgentUnavailableError):
         session.cancel("e")
+
+
+async def test_an_acknowledgement_and_the_next_command_are_one_message() -> None:
+    session = _session()
+    session.run(_run(2))
+    session.acknowledge([Acknowledged("e1", {}, result=True)])
+    (message,) = in_batches(await session.next_messages())
+    acknowledge, run = message.batch.messages
+    assert acknowledge.acknowledge.executions[0].execution_id == "e1"
+    assert run.run_command.execution_id == "e2"
+
+
+def test_a_batch_is_bounded_and_keeps_the_order() -> None:
+    large, small = "x" * 200_000, "x"
+    texts = [small, small, large, small, large, small, small]
+    said = [pb.ManagerMessage(run_command=pb.RunCommand(command=text)) for text in texts]
+    messages = list(in_batches(said))
+    assert [len(message.batch.messages) for message in messages] == [4, 3]
+    unfolded = [item for message in messages for item in message.batch.messages]
+    assert [item.run_command.command for item in unfolded] == texts
+
+
+def test_a_welcome_stays_alone() -> None:
+    resume = pb.ManagerMessage(resume=pb.Resume(execution_id="e"))
+    welcome = pb.ManagerMessage(welcome=pb.Welcome(name="web01"))
+    first, rest = in_batches([welcome, resume, resume])
+    assert first == welcome
+    assert list(rest.batch.messages) == [resume, resume]
 
 
 def test_a_reason_that_does_not_belong_to_a_status_is_not_believed() -> None:

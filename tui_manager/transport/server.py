@@ -15,6 +15,7 @@ from tui_manager.service.enrollment import EnrollmentService
 from tui_manager.service.hosts import HostService
 from tui_manager.service.receiving import ReportService
 from tui_manager.transport import convert
+from tui_manager.transport.batches import in_batches
 from tui_manager.transport.certificates import Certificates
 from tui_manager.transport.guard import ViolationError
 from tui_manager.transport.reception import (
@@ -106,7 +107,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
 
     async def _write(self, session: Session, context: Context) -> None:
         while messages := await session.next_messages():
-            for message in messages:
+            for message in in_batches(messages):
                 await context.write(message)
 
     async def _listen(self, session: Session, context: Context) -> _End:

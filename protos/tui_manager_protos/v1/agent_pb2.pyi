@@ -12,7 +12,8 @@ The story of a stream
      journal never saw. It sends again only to the journal_id that it had sent to.
   3. From then on both sides speak when they have something to say. The agent sends Report: what
      started, output, results, vitals. The manager sends RunCommand, CancelCommand, Acknowledge,
-     Settings. An empty Report is a heartbeat; one is sent at least every Settings.heartbeat.
+     Settings; what it has to say at one time goes into one Batch. An empty Report is a heartbeat;
+     one is sent at least every Settings.heartbeat.
   4. Either side may end the stream. Nothing is concluded from that: commands go on, the agent
      keeps output and results on disk and dials again with full-jitter backoff, at the earliest
      after Disconnect.retry_after.
@@ -31,7 +32,8 @@ Order and repetition
   - RunCommand with an execution_id that the journal knows is answered from the journal and never
     run again. CancelCommand for an id that the journal does not know leaves a tombstone there, and
     is answered by a Result with status CANCELED, as is one that had not started.
-  - A short command costs three messages: RunCommand, Report, Acknowledge.
+  - A short command costs three messages: RunCommand, Report, Acknowledge; two when another waits
+    behind it on its host: the Acknowledge goes out with the RunCommand of the next.
 
 Who speaks
 
@@ -338,6 +340,7 @@ class ManagerMessage(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     CERTIFICATE_ISSUED_FIELD_NUMBER: _builtins.int
     DISCONNECT_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """first, and once"""
@@ -358,6 +361,8 @@ class ManagerMessage(_message.Message):
     def disconnect(self) -> Global___Disconnect:
         """last: the manager ends the stream after it"""
 
+    @_builtins.property
+    def batch(self) -> Global___Batch: ...
     def __init__(
         self,
         *,
@@ -369,16 +374,41 @@ class ManagerMessage(_message.Message):
         settings: Global___Settings | None = ...,
         certificate_issued: Global___CertificateIssued | None = ...,
         disconnect: Global___Disconnect | None = ...,
+        batch: Global___Batch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "batch", b"batch", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge", b"acknowledge", "batch", b"batch", "cancel_command", b"cancel_command", "certificate_issued", b"certificate_issued", "disconnect", b"disconnect", "message", b"message", "resume", b"resume", "run_command", b"run_command", "settings", b"settings", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "resume", "run_command", "cancel_command", "acknowledge", "settings", "certificate_issued", "disconnect"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "resume", "run_command", "cancel_command", "acknowledge", "settings", "certificate_issued", "disconnect", "batch"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
 Global___ManagerMessage: _TypeAlias = ManagerMessage  # noqa: Y015
+
+@_typing.final
+class Batch(_message.Message):
+    """What the manager has to say at one time, to be taken in this order as if each had come alone. None
+    of it is a Welcome or a Batch.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ManagerMessage]: ...
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___ManagerMessage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Batch: _TypeAlias = Batch  # noqa: Y015
 
 @_typing.final
 class Hello(_message.Message):

@@ -12,7 +12,8 @@ The story of a stream
      journal never saw. It sends again only to the journal_id that it had sent to.
   3. From then on both sides speak when they have something to say. The agent sends Report: what
      started, output, results, vitals. The manager sends RunCommand, CancelCommand, Acknowledge,
-     Settings. An empty Report is a heartbeat; one is sent at least every Settings.heartbeat.
+     Settings; what it has to say at one time goes into one Batch. An empty Report is a heartbeat;
+     one is sent at least every Settings.heartbeat.
   4. Either side may end the stream. Nothing is concluded from that: commands go on, the agent
      keeps output and results on disk and dials again with full-jitter backoff, at the earliest
      after Disconnect.retry_after.
@@ -31,7 +32,8 @@ Order and repetition
   - RunCommand with an execution_id that the journal knows is answered from the journal and never
     run again. CancelCommand for an id that the journal does not know leaves a tombstone there, and
     is answered by a Result with status CANCELED, as is one that had not started.
-  - A short command costs three messages: RunCommand, Report, Acknowledge.
+  - A short command costs three messages: RunCommand, Report, Acknowledge; two when another waits
+    behind it on its host: the Acknowledge goes out with the RunCommand of the next.
 
 Who speaks
 

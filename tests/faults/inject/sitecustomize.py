@@ -61,10 +61,14 @@ class _Telling:
         return getattr(self._stream, name)
 
     async def write(self, message: Any) -> None:
-        kind = message.WhichOneof("message")
-        POINTS.reach(f"before.send_{kind}")
+        kinds = [message.WhichOneof("message")]
+        if kinds == ["batch"]:
+            kinds = [item.WhichOneof("message") for item in message.batch.messages]
+        for kind in kinds:
+            POINTS.reach(f"before.send_{kind}")
         await self._stream.write(message)
-        POINTS.reach(f"after.send_{kind}")
+        for kind in kinds:
+            POINTS.reach(f"after.send_{kind}")
 
 
 def _telling(write: Callable[..., Any], place: int) -> Callable[..., Any]:
