@@ -63,6 +63,9 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         if not read_only:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")  # secrets: what is erased is gone
+            # A unit of work can be undone alone: each page that it changes is kept as it was, which
+            # else is a file of SQLite's and most of what is written.
+            connection.execute("PRAGMA temp_store = MEMORY")
     except sqlite3.Error:
         connection.close()
         raise
