@@ -18,7 +18,6 @@ from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.statistics import Statistics
 from tui_manager.settings import Settings, enroll_address, split_address
-from tui_manager.storage import audit
 from tui_manager.storage.database import FILE, open_database
 from tui_manager.transport import ports
 from tui_manager.transport.certificates import enrollment_credentials
@@ -191,7 +190,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         parts.statistics,
         tokens=parts.secured.enrollment if parts.secured else None,
         admissions=parts.admissions,
-        read_audit=lambda window: parts.database.read(lambda tx: audit.window(tx, window)),
+        read_audit=parts.tasks.lists.audit,
     )
 
 

@@ -31,7 +31,14 @@ def _acts(tx: Transaction) -> None:
 
 
 async def _window(database: Database, **given: object) -> Page[AuditEntry]:
-    return await database.read(lambda tx: audit.window(tx, Window(**given)))  # type: ignore[arg-type]
+    window = Window(**given)  # type: ignore[arg-type]
+
+    def read(tx: Transaction) -> Page[AuditEntry]:
+        if audit.needs_scan(window):
+            return audit.scanned(tx, audit.scan(window), window)
+        return audit.window(tx, window)
+
+    return await database.read(read)
 
 
 async def _ids(database: Database, **given: object) -> list[int]:

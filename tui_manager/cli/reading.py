@@ -94,12 +94,13 @@ async def _all(
     wanted: int = sys.maxsize,
 ) -> list[_Row]:
     """All rows of a list, or at least the first `wanted`. It may move while its windows are read: a
-    row counts once."""
+    row counts once. A filter that has not seen all of it is asked again."""
     rows: dict[object, _Row] = {}
     offset = 0
     while True:
         page = await read(replace(window, offset=offset, limit=min(LIMIT_MAX, wanted)))
         rows.update((identity(row), row) for row in page.rows)
         offset += len(page.rows)
-        if not page.rows or offset >= page.matching or len(rows) >= wanted:
+        ended = not page.partial and (not page.rows or offset >= page.matching)
+        if ended or len(rows) >= wanted:
             return list(rows.values())

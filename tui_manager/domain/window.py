@@ -38,8 +38,11 @@ class Page(Generic[Row]):
         rows: what the window shows.
         matching: how many rows pass the filter.
         total: how many there are without it.
+        partial: not all rows were looked at yet; `matching` counts those found so far, and whoever
+            asks again finds more.
     """
 
     rows: Sequence[Row]
     matching: int
     total: int
+    partial: bool = False

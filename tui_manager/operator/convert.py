@@ -86,11 +86,11 @@ def window_from_wire(message: wire.Window) -> Window:
 
 
 def size_to_wire(page: Page[_Row]) -> wire.PageSize:
-    return wire.PageSize(matching=page.matching, total=page.total)
+    return wire.PageSize(matching=page.matching, total=page.total, partial=page.partial)
 
 
 def page_from_wire(rows: Iterable[_Row], size: wire.PageSize) -> Page[_Row]:
-    return Page(rows=tuple(rows), matching=size.matching, total=size.total)
+    return Page(tuple(rows), size.matching, size.total, size.partial)
 
 
 def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:

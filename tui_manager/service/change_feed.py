@@ -17,6 +17,18 @@ class _Watcher:
         self.some.set()
 
 
+class Folded:
+    """Changes that are fetched, not waited for; the first say that everything has changed."""
+
+    def __init__(self, watcher: _Watcher) -> None:
+        self._watcher = watcher
+
+    def take(self) -> Changes:
+        """What has changed since the last call."""
+        changes, self._watcher.pending = self._watcher.pending, Changes()
+        return changes
+
+
 class ChangeFeed:
     """Publishers never wait; a slow watcher finds its changes folded."""
 
@@ -37,6 +49,12 @@ class ChangeFeed:
         for watcher in self._watchers:
             watcher.pending |= changes
             watcher.some.set()
+
+    def folded(self) -> Folded:
+        """For a part of the manager that wants to know, whenever it looks, what has changed."""
+        watcher = _Watcher()
+        self._watchers.add(watcher)
+        return Folded(watcher)
 
     async def watch(self) -> AsyncIterator[Changes]:
         """Changes as they come; the first says to read everything.

@@ -22,11 +22,12 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.dispatcher import TaskDispatcher
 from tui_manager.service.limits import Limits
+from tui_manager.service.lists import Lists
 from tui_manager.service.moves import settle
 from tui_manager.service.receiving import ReportService
 from tui_manager.service.secrets import Secrets
 from tui_manager.service.whole import whole
-from tui_manager.storage import audit, command_host_list, command_hosts, hosts, output, tasks
+from tui_manager.storage import audit, command_hosts, hosts, output, tasks
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
@@ -58,6 +59,7 @@ class TaskService:
         self._feed = feed
         self._clock = clock
         self._limits = limits
+        self.lists = Lists(database, feed, clock)
         self._secrets = secrets
 
     async def create_task(self, spec: TaskSpec) -> int:
@@ -200,7 +202,7 @@ class TaskService:
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         """Tasks, the newest first."""
-        return await self._database.read(lambda tx: tasks.window(tx, window))
+        return await self.lists.tasks(window)
 
     async def count_running(self) -> int:
         """Tasks that run."""
@@ -210,12 +212,7 @@ class TaskService:
         self, task_id: int, window: Window, command: int | None = None
     ) -> Page[CommandHost]:
         """Command hosts of a task in the order of attention. Raises NotFoundError."""
-
-        def work(tx: Transaction) -> Page[CommandHost]:
-            total = tasks.get(tx, task_id).counts.total
-            return command_host_list.window(tx, task_id, window, command, total)
-
-        return await self._database.read(work)
+        return await self.lists.command_hosts(task_id, window, command)
 
     async def preview_target(self, target: str) -> TargetPreview:
         """What a target means now. Raises InvalidInputError."""

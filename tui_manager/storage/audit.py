@@ -3,8 +3,8 @@
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
@@ -12,6 +12,7 @@ from tui_manager.storage.connection import Transaction
 from tui_manager.storage.filtering import like
 from tui_manager.storage.instants import to_datetime
 from tui_manager.storage.queries import load
+from tui_manager.storage.scanning import NewestFirst, ids_of
 
 _SQL = load("audit.sql")
 _TASK = re.compile(r"#(\d{1,18})")
@@ -56,37 +57,75 @@ def _packed(value: object) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def window(tx: Transaction, window: Window) -> Page[AuditEntry]:
-    """What was done, the newest first. `text` is looked for in actor, action, host and detail;
-    `#12` finds what was done to task 12. `faults_only` keeps refusals and violations."""
+def _total(tx: Transaction) -> int:
     total: int = tx.execute(_SQL["count"]).fetchone()["total"]
-    task = _TASK.fullmatch(window.text)
-    values = {
-        "limit": min(window.limit, LIMIT_MAX),
-        "offset": window.offset,
-        "text": window.text,
-        "pattern": like(window.text),
-        "detail_pattern": like(_packed(window.text)[1:-1]),
-        "faults_only": window.faults_only,
-        "task_id": int(task[1]) if task else None,
-    }
-    if not window.text and not window.faults_only:
-        rows = tx.execute(_SQL["window"], values).fetchall()
-        return Page([_entry(row) for row in rows], total, total)
-    query = _SQL["of_task" if task else "filtered"]
-    rows = tx.execute(query, values).fetchall()
-    return Page([_entry(row) for row in rows], _matching(tx, query, values, len(rows)), total)
+    return total
 
 
-def _matching(tx: Transaction, query: str, values: Mapping[str, Any], found: int) -> int:
-    """How many pass the filter of `query`; to count while reading would read all of them first,
-    and a window that is not full has shown the last."""
-    offset: int = values["offset"]
-    if found < values["limit"] and (found or not offset):
-        return offset + found
-    everything = {**values, "limit": -1, "offset": 0}
-    count: int = tx.execute(f"SELECT count(*) FROM ({query.rstrip(';')})", everything).fetchone()[0]
-    return count
+def needs_scan(window: Window) -> bool:
+    """Whether no index serves the filter of a window: it is to be read with `scan`."""
+    return bool(window.text or window.faults_only) and not _TASK.fullmatch(window.text)
+
+
+def window(tx: Transaction, window: Window) -> Page[AuditEntry]:
+    """What was done, the newest first; all of it, or with `#12` as the text what was done to task
+    12."""
+    values: dict[str, int] = {"limit": min(window.limit, LIMIT_MAX), "offset": window.offset}
+    total = matching = _total(tx)
+    query = "window"
+    if task := _TASK.fullmatch(window.text):
+        query, values["task_id"] = "of_task", int(task[1])
+        matching = tx.execute(_SQL["count_of_task"], values).fetchone()["total"]
+    rows = tx.execute(_SQL[query], values)
+    return Page([_entry(row) for row in rows], matching, total)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """What a text is looked for in, and which acts are faults; implements `scanning.ById`."""
+
+    text: str
+    faults_only: bool
+
+    def newest(self, tx: Transaction) -> int:
+        """See ById."""
+        newest: int = tx.execute(_SQL["newest"]).fetchone()["id"]
+        return newest
+
+    def last(self, tx: Transaction, high: int, looks: int) -> int | None:
+        """See ById."""
+        query = _SQL["last_fault" if self.faults_only else "last"]
+        row = tx.execute(query, {"high": high, "looks": looks}).fetchone()
+        return row and int(row["id"])
+
+    def passing(self, tx: Transaction, high: int, low: int) -> list[int]:
+        """See ById."""
+        query = _SQL["passing_faults" if self.faults_only else "passing"]
+        values = {
+            "high": high,
+            "low": low,
+            "text": self.text,
+            "pattern": like(self.text),
+            "detail_pattern": like(_packed(self.text)[1:-1]),
+        }
+        return ids_of(tx, query, values)
+
+    def passing_of(self, tx: Transaction, ids: Collection[int]) -> list[int]:
+        """See ById; what was written does not change."""
+        return [*ids]
+
+
+def scan(window: Window) -> NewestFirst:
+    """The entries that pass the filter of a window: its text is looked for in actor, action, host
+    and detail; `faults_only` keeps refusals and violations."""
+    return NewestFirst(AuditFilter(window.text, window.faults_only), changes=False)
+
+
+def scanned(tx: Transaction, scan: NewestFirst, window: Window) -> Page[AuditEntry]:
+    """A window onto what a scan has found, once it has looked a little further."""
+    scan.go_on(tx)
+    rows = tx.execute(_SQL["these"], {"ids": scan.ids(window)})
+    return Page([_entry(row) for row in rows], len(scan.found), _total(tx), scan.partial)
 
 
 def _entry(row: sqlite3.Row) -> AuditEntry:

@@ -10,10 +10,8 @@ from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, command_status
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage import secrets
 from tui_manager.storage.connection import Transaction
-from tui_manager.storage.filtering import like, matching
 from tui_manager.storage.instants import from_timedelta, to_datetime
 from tui_manager.storage.queries import load
 
@@ -33,7 +31,8 @@ def _counts(row: sqlite3.Row) -> Counts:
     )
 
 
-def _task(row: sqlite3.Row) -> Task:
+def task_of(row: sqlite3.Row) -> Task:
+    """What a row of `tasks` holds."""
     created_at = to_datetime(row["created_at"])
     assert created_at is not None
     return Task(
@@ -103,7 +102,7 @@ def get(tx: Transaction, task_id: int) -> Task:
     row = tx.execute(_SQL["get"], {"task_id": task_id}).fetchone()
     if row is None:
         raise NotFoundError(f"There is no task {task_id}.")
-    return _task(row)
+    return task_of(row)
 
 
 def command_ids(tx: Transaction, task_id: int) -> list[int]:
@@ -164,24 +163,6 @@ def reopen(tx: Transaction, task_id: int) -> bool:
 def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
     """completed ↔ failed; False when nothing had to change."""
     return bool(tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount)
-
-
-def window(tx: Transaction, window: Window) -> Page[Task]:
-    """Tasks, the newest first."""
-    total: int = tx.execute(_SQL["count"]).fetchone()["total"]
-    values = {
-        "limit": min(window.limit, LIMIT_MAX),
-        "offset": window.offset,
-        "pattern": like(window.text),
-        "exact": window.text.lstrip("#"),
-        "faults_only": window.faults_only,
-    }
-    if not window.text and not window.faults_only:
-        rows = tx.execute(_SQL["window"], values).fetchall()
-        return Page([_task(row) for row in rows], total, total)
-    rows = tx.execute(_SQL["filtered"], values).fetchall()
-    count = matching(tx, _SQL["filtered"], values, rows)
-    return Page([_task(row) for row in rows], count, total)
 
 
 def count_running(tx: Transaction) -> int:

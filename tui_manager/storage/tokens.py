@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.connection import Transaction
-from tui_manager.storage.filtering import like, matching
+from tui_manager.storage.filtering import like
 from tui_manager.storage.instants import from_timedelta
 from tui_manager.storage.queries import load
 
@@ -86,7 +86,7 @@ def window(tx: Transaction, window: Window, now: int, *, everything: bool) -> Pa
     }
     rows = tx.execute(_SQL["window"], values).fetchall()
     total: int = tx.execute(_SQL["count"]).fetchone()["total"]
-    found = matching(tx, _SQL["window"], values, rows)
+    found = _matching(tx, values, rows)
     return Page([_token(row) for row in rows], found, total)
 
 
@@ -113,3 +113,11 @@ def _token(row: sqlite3.Row) -> TokenRow:
         auto_approve=bool(row["auto_approve"]),
         labels=json.loads(row["labels"]),
     )
+
+
+def _matching(tx: Transaction, values: Mapping[str, object], rows: list[sqlite3.Row]) -> int:
+    """How many rows pass the filter of a window, also of one that lies behind the last row."""
+    if not rows and values["offset"]:
+        rows = tx.execute(_SQL["window"], {**values, "offset": 0, "limit": 1}).fetchall()
+    count: int = rows[0]["matching"] if rows else 0
+    return count

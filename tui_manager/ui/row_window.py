@@ -23,6 +23,7 @@ class RowWindow(Generic[Row]):
         self._rows: dict[int, Row] = {}
         self.matching = 0
         self.total = 0
+        self.partial = False  # a filter has not seen all rows yet
         self.cursor = 0
         self.key = ""  # of the selected row; empty while nothing is
         self.selected: Row | None = None
@@ -45,7 +46,7 @@ class RowWindow(Generic[Row]):
 
     def place(self, offset: int, page: Page[Row]) -> int:
         """Takes a page in; returns by how many rows the selected row has moved."""
-        self.matching, self.total = page.matching, page.total
+        self.matching, self.total, self.partial = page.matching, page.total, page.partial
         self._rows = {offset + number: row for number, row in enumerate(page.rows)}
         for row in page.rows:
             if (key := self._key_of(row)) in self.marks:
@@ -63,7 +64,7 @@ class RowWindow(Generic[Row]):
 
     @property
     def _holds_all(self) -> bool:
-        return len(self._rows) == self.matching
+        return len(self._rows) == self.matching and not self.partial
 
     def _select_nearest(self) -> None:
         """The selected row is gone: what stands in its place is selected."""

@@ -291,19 +291,23 @@ class PageSize(_message.Message):
 
     MATCHING_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
+    PARTIAL_FIELD_NUMBER: _builtins.int
     matching: _builtins.int
     """rows that pass the filter"""
     total: _builtins.int
     """rows without it"""
+    partial: _builtins.bool
+    """a filter has not seen all rows yet: asked again, it finds more"""
     def __init__(
         self,
         *,
         matching: _builtins.int = ...,
         total: _builtins.int = ...,
+        partial: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["matching", b"matching", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matching", b"matching", "partial", b"partial", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

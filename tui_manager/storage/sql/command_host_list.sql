@@ -1,21 +1,66 @@
 -- name: by_attention
--- A window of a task: faults, running, pending, completed.
-SELECT ch.*, h.host_id, h.name AS host_name FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host
-WHERE ch.task_id = :task_id ORDER BY ch.attention, ch.position, ch.id LIMIT :limit OFFSET :offset;
+-- Of those of a command that stand alike, some in the order of hosts. What is left out is counted on
+-- the index alone.
+SELECT ch.*, h.host_id, h.name AS host_name
+FROM (SELECT id FROM command_hosts
+      WHERE task_id = :task_id AND attention = :attention AND position = :position
+      ORDER BY id LIMIT :limit OFFSET :offset) AS found
+JOIN command_hosts AS ch ON ch.id = found.id JOIN hosts AS h ON h.id = ch.host
+ORDER BY ch.id;
 
 -- name: by_place
--- A window of a task by command and host.
-SELECT ch.*, h.host_id, h.name AS host_name FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host
-WHERE ch.task_id = :task_id ORDER BY ch.position, ch.id LIMIT :limit OFFSET :offset;
+-- The same of all of a command.
+SELECT ch.*, h.host_id, h.name AS host_name
+FROM (SELECT id FROM command_hosts WHERE task_id = :task_id AND position = :position
+      ORDER BY id LIMIT :limit OFFSET :offset) AS found
+JOIN command_hosts AS ch ON ch.id = found.id JOIN hosts AS h ON h.id = ch.host
+ORDER BY ch.id;
 
--- name: filtered
--- A window of those of a task that pass a filter.
-SELECT ch.*, h.host_id, h.name AS host_name, count(*) OVER () AS matching
-FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host
-WHERE ch.task_id = :task_id
-  AND (:command IS NULL OR ch.position = :command)
-  AND (NOT :faults_only OR ch.attention < 3)
-  AND (:pattern = '' OR h.name LIKE :pattern ESCAPE '\' OR ch.status LIKE :pattern ESCAPE '\'
-       OR ch.reason LIKE :pattern ESCAPE '\')
-ORDER BY CASE WHEN :by_host THEN 0 ELSE ch.attention END, ch.position, ch.id
-LIMIT :limit OFFSET :offset;
+-- name: faults_by_place
+-- The same of those of a command that need attention.
+SELECT ch.*, h.host_id, h.name AS host_name
+FROM (SELECT id FROM command_hosts
+      WHERE task_id = :task_id AND attention IN (0, 1, 2) AND position = :position
+      ORDER BY id LIMIT :limit OFFSET :offset) AS found
+JOIN command_hosts AS ch ON ch.id = found.id JOIN hosts AS h ON h.id = ch.host
+ORDER BY ch.id;
+
+-- name: last_by_attention
+-- The last of so many behind a place in the order of attention; none when there are not so many.
+SELECT attention, position, id FROM command_hosts
+WHERE task_id = :task_id AND (attention, position, id) > (:attention, :position, :id)
+  AND attention < :end
+ORDER BY attention, position, id LIMIT 1 OFFSET :looks - 1;
+
+-- name: last_by_place
+-- The same in the order of commands and hosts.
+SELECT 0 AS attention, position, id FROM command_hosts
+WHERE task_id = :task_id AND (position, id) > (:position, :id)
+ORDER BY position, id LIMIT 1 OFFSET :looks - 1;
+
+-- name: passing_by_attention
+-- Those between two places in the order of attention that contain a text. `statuses` are the numbers
+-- of those that do. The index has all that is looked at.
+SELECT id FROM command_hosts
+WHERE task_id = :task_id AND (attention, position, id) > (:attention, :position, :id)
+  AND (attention, position, id) <= (:last_attention, :last_position, :last_id)
+  AND (:command IS NULL OR position = :command) AND attention < :end
+  AND (attention IN (SELECT value FROM json_each(:statuses)) OR reason LIKE :pattern ESCAPE '\'
+       OR host IN (SELECT id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
+ORDER BY attention, position, id;
+
+-- name: passing_by_place
+-- The same in the order of commands and hosts.
+SELECT id FROM command_hosts
+WHERE task_id = :task_id AND (position, id) > (:position, :id)
+  AND (position, id) <= (:last_position, :last_id)
+  AND (:command IS NULL OR position = :command) AND attention < :end
+  AND (attention IN (SELECT value FROM json_each(:statuses)) OR reason LIKE :pattern ESCAPE '\'
+       OR host IN (SELECT id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
+ORDER BY position, id;
+
+-- name: these
+-- Rows by their ids, a JSON array, in its order.
+SELECT ch.*, h.host_id, h.name AS host_name FROM json_each(:ids) AS wanted
+JOIN command_hosts AS ch ON ch.id = wanted.value JOIN hosts AS h ON h.id = ch.host
+ORDER BY wanted.key;

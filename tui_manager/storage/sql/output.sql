@@ -3,29 +3,51 @@
 INSERT INTO output_chunks (task_id, command_host_id, stream, "offset", gap, data)
 VALUES (:task_id, :command_host_id, :stream, :offset, :gap, :data);
 
--- name: read
--- Chunks of one stream that end behind an offset.
+-- name: begin
+-- Where the piece of one stream begins that holds an offset, or the last before it.
+SELECT ch.id, coalesce(
+    (SELECT max(o."offset") FROM output_chunks AS o
+     WHERE o.command_host_id = ch.id AND o.stream = :stream AND o."offset" <= :offset), 0) AS begins
+FROM command_hosts AS ch WHERE ch.execution_id = :execution_id;
+
+-- name: of_stream
+-- Pieces of one stream from an offset on.
 SELECT o.id, o.stream, o."offset", o.gap, o.data, ch.execution_id, ch.position, h.name AS host_name
 FROM output_chunks AS o
 JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
-WHERE o.command_host_id = (SELECT id FROM command_hosts WHERE execution_id = :execution_id)
-  AND o.stream = :stream
-  AND o."offset" >= coalesce(
-      (SELECT max("offset") FROM output_chunks
-       WHERE command_host_id = o.command_host_id AND stream = :stream AND "offset" <= :offset), 0)
-ORDER BY o."offset";
+WHERE o.command_host_id = :command_host_id AND o.stream = :stream AND o."offset" >= :offset
+ORDER BY o."offset" LIMIT :pieces;
 
--- name: follow
--- Chunks of a task in the order of storing.
+-- name: of_task
+-- Pieces of a task in the order of storing.
 SELECT o.id, o.stream, o."offset", o.gap, o.data, ch.execution_id, ch.position, h.name AS host_name
 FROM output_chunks AS o
 JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
-WHERE o.task_id = :task_id AND o.id > :after AND (:host_id = '' OR h.host_id = :host_id)
-ORDER BY o.id;
+WHERE o.task_id = :task_id AND o.id > :after
+ORDER BY o.id LIMIT :pieces;
 
--- name: newest
--- The position before the newest chunks of a task.
-SELECT o.id FROM output_chunks AS o
-JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
-WHERE o.task_id = :task_id AND (:host_id = '' OR h.host_id = :host_id)
-ORDER BY o.id DESC LIMIT 1 OFFSET :count;
+-- name: newest_of_task
+-- The piece before the newest ones of a task.
+SELECT id FROM output_chunks WHERE task_id = :task_id ORDER BY id DESC LIMIT 1 OFFSET :count;
+
+-- name: command_hosts_of
+-- What a task does on one host, in its order.
+SELECT ch.id FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
+WHERE k.task_id = :task_id AND ch.host = (SELECT id FROM hosts WHERE host_id = :host_id)
+ORDER BY k.position;
+
+-- name: newest_of_stream
+-- The newest pieces of one stream.
+SELECT id FROM output_chunks WHERE command_host_id = :command_host_id AND stream = :stream
+ORDER BY "offset" DESC LIMIT :count;
+
+-- name: first_at
+-- The first piece of one stream that begins at an offset or behind it.
+SELECT id, "offset" FROM output_chunks
+WHERE command_host_id = :command_host_id AND stream = :stream AND "offset" >= :offset
+ORDER BY "offset" LIMIT 1;
+
+-- name: last_of_stream
+-- The newest piece of one stream.
+SELECT id, "offset" FROM output_chunks
+WHERE command_host_id = :command_host_id AND stream = :stream ORDER BY "offset" DESC LIMIT 1;

@@ -46,23 +46,7 @@ WHERE id = :task_id AND status = 'failed';
 UPDATE tasks SET status = :status
 WHERE id = :task_id AND status IN ('completed', 'failed') AND status <> :status;
 
--- name: count
--- All tasks, and those that run.
-SELECT count(*) AS total FROM tasks;
-
 -- name: count_running
 -- For the header.
 SELECT count(*) AS running FROM tasks
 WHERE status IN ('pending', 'running') AND status = 'running';
-
--- name: window
--- A window of the list, the newest first.
-SELECT * FROM tasks ORDER BY id DESC LIMIT :limit OFFSET :offset;
-
--- name: filtered
--- The same, of those that contain the text or need attention.
-SELECT *, count(*) OVER () AS matching FROM tasks
-WHERE (:pattern = '' OR name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
-       OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact)
-  AND (NOT :faults_only OR failed + timeout + skipped > 0)
-ORDER BY id DESC LIMIT :limit OFFSET :offset;

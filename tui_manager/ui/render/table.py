@@ -67,11 +67,17 @@ def filtered_away(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
     return tuple(lines)
 
 
-def table_title(title: str, window: Window, *, matching: int, total: int, marked: int) -> Text:
-    """The title of a table's frame: how many rows, and why not all."""
+def table_title(
+    title: str, window: Window, *, matching: int, total: int, marked: int, partial: bool = False
+) -> Text:
+    """The title of a table's frame: how many rows, and why not all; `12+ of 900` while more are
+    looked for."""
     filtered = window.text or window.faults_only
     text = Text(f"{title} ", style="bold")
-    text.append(f"{matching:,} of {total:,}" if filtered else f"{total:,}", style="not bold")
+    text.append(
+        f"{matching:,}{'+' if partial else ''} of {total:,}" if filtered else f"{total:,}",
+        style="not bold",
+    )
     if window.text:
         text.append(f"  / {window.text}", style="not bold")
     if window.faults_only:

@@ -17,6 +17,7 @@ from tui_manager.ui.row_window import RowWindow
 from tui_manager.ui.widgets.roles import RolePainter
 
 HEADER = 1  # lines above the rows
+PACE = 0.1  # seconds until a filter that has not seen all rows goes on
 
 
 class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
@@ -65,6 +66,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self.loaded = False
         self._stale = False
         self._loading = False
+        self._goes_on = False  # the filter, before long
 
     # What a subclass says.
 
@@ -171,6 +173,17 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self.refresh()
         if not self.list.covers(self.first, self.size.height):
             self._stale = True
+        elif page.partial:
+            self._go_on_soon()
+
+    def _go_on_soon(self) -> None:
+        if not self._goes_on:
+            self._goes_on = True
+            self.set_timer(PACE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._goes_on = False
+        self.reload()
 
     @property
     def first(self) -> int:

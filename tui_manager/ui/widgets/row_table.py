@@ -97,7 +97,7 @@ class RowTable(RowList[Row]):
         return self.strip(self.paint(line, base), width, base)
 
     def _empty_line(self, y: int) -> Spans:
-        if not self.loaded:
+        if not self.loaded or self.list.partial:
             return (Span("  …", Role.MUTED),) if y == 1 else ()
         filtered = (self.window.text or self.window.faults_only) and self.list.total
         lines = (
@@ -114,4 +114,5 @@ class RowTable(RowList[Row]):
             matching=self.list.matching,
             total=self.list.total,
             marked=len(self.list.marks),
+            partial=self.list.partial,
         )

@@ -1,0 +1,143 @@
+"""Windows onto the command hosts of a task, against a list that is filtered and sorted whole."""
+
+import itertools
+import random
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.task import CommandHost
+from tui_manager.domain.window import Page, Window
+from tui_manager.storage import command_host_list
+from tui_manager.storage.command_host_list import CommandHostScan
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.migrations import migrate
+
+COMMANDS, HOSTS = 3, 7
+TASK, OTHER = 1, 2
+STATES = [
+    ("failed", "exit_code"),
+    ("failed", "agent_lost"),
+    ("timeout", "timeout"),
+    ("skipped", "earlier_failed"),
+    ("running", ""),
+    ("pending", ""),
+    ("canceled", "canceled"),
+    ("completed", ""),
+]
+ATTENTION = ("failed", "timeout", "skipped", "running", "pending", "canceled", "completed")
+FAULTS = ATTENTION[:3]
+TEXTS = ("", "web1", "WEB", "fail", "exit", "e", "100%", "_", "nothing")
+
+
+@pytest.fixture
+def tx() -> Iterator[Transaction]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    migrate(connection)
+    connection.executemany(
+        "INSERT INTO hosts (id, host_id, name, admission, first_seen, since)"
+        " VALUES (?, ?, ?, 'admitted', 0, 0)",
+        [(n, f"id-{n}", f"web{n}") for n in range(1, HOSTS + 1)],
+    )
+    chance = random.Random(5)
+    for task in (TASK, OTHER):
+        _add_task(connection, task, chance)
+    yield connection
+    connection.close()
+
+
+def _add_task(tx: Transaction, task: int, chance: random.Random) -> None:
+    tx.execute(
+        "INSERT INTO tasks (id, name, description, target, created_by, created_at)"
+        " VALUES (?, '', '', '', '', 0)",
+        (task,),
+    )
+    for position in range(COMMANDS):
+        tx.execute(
+            "INSERT INTO commands (id, task_id, position, text, timeout_after, parameters,"
+            " environment, cwd) VALUES (?, ?, ?, '', 0, '{}', '{}', '')",
+            (10 * task + position, task, position),
+        )
+        tx.executemany(
+            "INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, status,"
+            " reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (f"{task}/{position}/{host}", task, 10 * task + position, position, host, *state)
+                for host in range(1, HOSTS + 1)
+                for state in [chance.choice(STATES)]
+            ],
+        )
+
+
+def _expected(tx: Transaction, window: Window, command: int | None) -> list[str]:
+    rows = [
+        row
+        for row in tx.execute(
+            "SELECT ch.*, h.name FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host"
+            " WHERE task_id = ? ORDER BY ch.position, ch.id",
+            (TASK,),
+        )
+        if (command is None or row["position"] == command)
+        and (not window.faults_only or row["status"] in FAULTS)
+        and any(window.text.casefold() in row[column] for column in ("name", "status", "reason"))
+    ]
+    if window.sort != "host":
+        rows.sort(key=lambda row: ATTENTION.index(row["status"]))
+    return [row["execution_id"] for row in rows]
+
+
+def _names(rows: Page[CommandHost]) -> list[str]:
+    return [row.execution_id for row in rows.rows]
+
+
+CASES = list(itertools.product(("", "host"), (None, 0, 2, 9), (False, True)))
+
+
+@pytest.mark.parametrize(("sort", "command", "faults_only"), CASES)
+def test_any_window_shows_what_stands_there(
+    tx: Transaction, sort: str, command: int | None, faults_only: bool
+) -> None:
+    total = COMMANDS * HOSTS
+    for offset, limit in itertools.product(range(total + 2), (1, 3, 8, 100)):
+        window = Window(sort=sort, faults_only=faults_only, offset=offset, limit=limit)
+        expected = _expected(tx, window, command)
+        page = command_host_list.window(tx, TASK, window, command, total)
+        assert _names(page) == expected[offset : offset + limit]
+        assert (page.matching, page.total, page.partial) == (len(expected), total, False)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 5, 1000])
+@pytest.mark.parametrize("text", [text for text in TEXTS if text])
+@pytest.mark.parametrize(("sort", "command", "faults_only"), CASES)
+def test_a_text_is_looked_for_a_few_rows_at_a_time(
+    tx: Transaction,
+    monkeypatch: pytest.MonkeyPatch,
+    looks: int,
+    text: str,
+    sort: str,
+    command: int | None,
+    faults_only: bool,
+) -> None:
+    monkeypatch.setattr(command_host_list, "LOOKS", looks)
+    window = Window(text=text, sort=sort, faults_only=faults_only, limit=1000)
+    expected = _expected(tx, window, command)
+    scan = CommandHostScan(TASK, window, command)
+    questions = 0
+    while True:
+        page = command_host_list.scanned(tx, scan, window, 99)
+        questions += 1
+        assert _names(page) == expected[: page.matching]
+        if not page.partial:
+            break
+    assert _names(page) == expected
+    assert questions <= COMMANDS * HOSTS / looks + 1
+
+
+def test_a_scan_begins_anew_when_its_task_changes() -> None:
+    scan = CommandHostScan(TASK, Window(text="x"), None)
+    assert scan.survives(Changes(tasks=frozenset({OTHER}), hosts=True, manager=True))
+    assert not scan.survives(Changes(tasks=frozenset({TASK})))
+    assert not scan.survives(Changes(all_tasks=True))
