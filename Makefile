@@ -10,8 +10,8 @@ MINUTES ?= 30
 RUNS ?= 200
 SEED ?=
 
-.PHONY: setup demo test faults lint format protos check-protos screenshots bench bench-quick soak \
-	lock clean
+.PHONY: setup demo test faults lint format protos check-protos screenshots bench bench-quick \
+	bench-peers soak lock clean
 
 setup: $(READY)
 
@@ -59,6 +59,11 @@ bench: setup
 
 bench-quick: setup
 	@$(BIN)/python -m bench --quick
+
+# clush, pdsh, parallel-ssh, Ansible and Salt beside ours, each in an environment of its own.
+bench-peers: setup
+	@PYTHON=$(PYTHON) bench/peers/setup.sh .peers
+	@$(BIN)/python -m bench.peers
 
 # Emulated agents, constant tasks and faults; draws docs/soak.svg. SEED repeats a run.
 soak: setup

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.budgets import budget_table, verdicts
+from bench.ending import run_to_end
 from bench.figures import INSECURE, MTLS, Figure, figure_table, save
 from bench.growth import growth
 from bench.machine import machine, sentence
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"bench: {error}\n")
         return 1
     groups = options.only or list(GROUPS)
-    asyncio.run(measure(scale, groups, options.security or SECURITIES, run))
+    run_to_end(measure(scale, groups, options.security or SECURITIES, run))
     run.finish(time.monotonic() - began, full=scale is FULL)
     return 0
 

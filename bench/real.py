@@ -16,7 +16,8 @@ from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
 
-_ONLINE_WITHIN = 120.0  # seconds
+_ONLINE_WITHIN = 120.0  # seconds, and so many more for each agent:
+_SECONDS_EACH = 2.0
 _LOOK_EVERY = 0.1  # seconds
 
 
@@ -60,7 +61,7 @@ async def join(operator: Operator, agents: Agents, names: Sequence[str]) -> None
     token = await operator.create_token(TokenSpec(uses=len(names), auto_approve=True))
     # They are all on one machine, which a manager finds odd.
     agents.start([(name, "bench") for name in names], token.text)
-    async with asyncio.timeout(_ONLINE_WITHIN):
+    async with asyncio.timeout(_ONLINE_WITHIN + _SECONDS_EACH * len(names)):
         while True:
             agents.check_alive()
             status = await operator.manager_status()

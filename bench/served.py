@@ -75,6 +75,7 @@ class Manager:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, "XDG_CONFIG_HOME": str(self.folder)},
+                start_new_session=True,  # ctrl-c is for who started it
             )
         assert self._process.stdout
         async with asyncio.timeout(_READY_WITHIN):

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from bench.ending import end
+
 _LINE = 64 << 20  # bytes of an answer at most
-_END_WITHIN = 10.0  # seconds
 
 
 class WorkerDiedError(Exception):
@@ -45,26 +46,21 @@ class Worker:
 
     async def end(self) -> None:
         """Ends it and waits until it has."""
-        if self._process.returncode is not None:
-            return
-        self._process.terminate()
-        try:
-            async with asyncio.timeout(_END_WITHIN):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await end(self._process)
 
 
 @asynccontextmanager
-async def worker(module: str, *arguments: object) -> AsyncIterator[Worker]:
+async def worker(
+    module: str, *arguments: object, python: str = sys.executable
+) -> AsyncIterator[Worker]:
     """`python -m module arguments` until the block is left."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *map(str, arguments)),
+        *(python, "-m", module, *map(str, arguments)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "GRPC_VERBOSITY": "NONE"},
         limit=_LINE,
+        start_new_session=True,  # ctrl-c is for who started it
     )
     started = Worker(module, process)
     try:

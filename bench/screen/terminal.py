@@ -11,10 +11,11 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
+from bench.ending import end
+
 _READ = 1 << 16
 _KEPT = 1 << 20  # bytes of the newest drawing
 _CUT = 200  # characters within which a text may be cut in two by a read
-_END_WITHIN = 15.0  # seconds
 COLUMNS, ROWS = 120, 36
 
 
@@ -95,14 +96,7 @@ class Terminal:
 
     async def close(self) -> None:
         """Ends the program, and the terminal after it."""
-        if self._process.returncode is None:
-            self._process.terminate()
-        try:
-            async with asyncio.timeout(_END_WITHIN):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await end(self._process)
         asyncio.get_running_loop().remove_reader(self._master)
         with suppress(OSError):
             os.close(self._master)

@@ -1,0 +1,138 @@
+"""`make bench-peers`: `python -m bench.peers [--hosts N]… [--salt N] [--only WORD]…`.
+
+The same command on the same number of hosts, ours and theirs in turn, several times; the median
+counts. Ours are real agents, and what they report is stored; none of the others stores anything.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.ending import run_to_end
+from bench.figures import Figure, save, table
+from bench.machine import machine, sentence
+from bench.peers.contestants import Contestant, FailedError, ours, over_salt, over_ssh
+from bench.peers.salt import NotReadyError
+from bench.real import real_fleet
+from bench.workers import WorkerDiedError
+
+SHORT = "true"
+_LONG_HOSTS, _LONG_SIZE = 10, 10_000_000
+# Long lines, because most of the peers count lines rather than bytes.
+LONG = f"yes {'x' * 999} | head -c {_LONG_SIZE}"
+_ROUNDS = 3
+_WITHIN = 120.0  # seconds
+_PATIENCE = 30.0  # seconds; who takes longer is not asked again
+_FAILURES = (FailedError, WorkerDiedError, NotReadyError, ExceptionGroup)
+
+
+@dataclass(slots=True)
+class Race:
+    """One command on so many hosts, which prints `size` bytes on each."""
+
+    command: str
+    hosts: int
+    size: int
+    seconds: dict[Contestant, list[float]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    async def round(self, contestants: Sequence[Contestant]) -> None:
+        """Each once, one after the other."""
+        for contestant in contestants:
+            if contestant.name in self.failed or self._is_slow(contestant):
+                continue
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(_WITHIN):
+                    came = await contestant.run(self.command)
+            except TimeoutError:
+                self.failed[contestant.name] = f"took more than {_WITHIN:g} s"
+                continue
+            except _FAILURES as error:
+                self.failed[contestant.name] = str(error)
+                continue
+            taken = time.monotonic() - began
+            if came < self.size * contestant.hosts:
+                self.failed[contestant.name] = f"only {came:,} bytes came"
+            else:
+                self.seconds.setdefault(contestant, []).append(taken)
+            sys.stderr.write(f"{contestant.name}: {self.command[:6]}: {taken:.2f} s\n")
+
+    def _is_slow(self, contestant: Contestant) -> bool:
+        """Whether it is known well enough, and would only be waited for."""
+        return max(self.seconds.get(contestant, [0.0])) > _PATIENCE
+
+    def figures(self) -> list[Figure]:
+        """The medians: bytes a second where there is output, hosts a second where there is none."""
+        found = [self._figure(one, taken) for one, taken in self.seconds.items()]
+        return sorted(found, key=lambda figure: -figure.value)
+
+    def _figure(self, one: Contestant, taken: Sequence[float]) -> Figure:
+        seconds = statistics.median(taken[1:] or taken)  # the first warms up
+        amount = self.size * one.hosts / 1e6 if self.size else one.hosts
+        return Figure(
+            key="peer_output" if self.size else "peer_rate",
+            what=one.name,
+            value=amount / seconds,
+            unit="MB/s" if self.size else "hosts/s",
+            agents=one.hosts,
+            note="connections kept" if one.kept else "new connections",
+        )
+
+
+async def _run(race: Race, made: Path, salt: int, only: Sequence[str]) -> None:
+    hosts = race.hosts
+    with tempfile.TemporaryDirectory(prefix="peers-", ignore_cleanup_errors=True) as folder:
+        async with AsyncExitStack() as stack:
+            contestants = ours(await stack.enter_async_context(real_fleet(hosts)))
+            theirs = over_ssh(Path(folder) / "ssh", made, hosts)
+            contestants += await stack.enter_async_context(theirs)
+            salted = over_salt(Path(folder) / "salt", made, min(salt, hosts))
+            contestants += await stack.enter_async_context(salted)
+            chosen = [one for one in contestants if not only or any(w in one.name for w in only)]
+            for _ in range(_ROUNDS + 1):
+                await race.round(chosen)
+
+
+def _show(race: Race, figures: Sequence[Figure]) -> None:
+    rows = [(one.what, f"{one.value:,.1f}", one.unit, one.note) for one in figures]
+    rows += [(name, "failed", "", why[:100]) for name, why in race.failed.items()]
+    head = ("who", "rate", "unit", "")
+    sys.stdout.write(f"\n== {race.command[:20]} on {race.hosts} hosts\n{table(head, rows)}\n")
+    sys.stdout.flush()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.peers")
+    parser.add_argument("--hosts", type=int, action="append")
+    parser.add_argument("--salt", type=int, default=20, help="minions at most")
+    parser.add_argument("--only", action="append", default=[], help="part of a name")
+    parser.add_argument("--made", type=Path, default=Path(".peers"))
+    parser.add_argument("--out", type=Path, default=Path("bench/results"))
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs all races, and returns the exit status."""
+    options = _options()
+    found = machine()
+    sys.stdout.write(f"{sentence(found)}\n")
+    figures: list[Figure] = []
+    races = [Race(SHORT, hosts, 0) for hosts in options.hosts or (50, 200)]
+    for race in [*races, Race(LONG, _LONG_HOSTS, _LONG_SIZE)]:
+        run_to_end(_run(race, options.made, options.salt, options.only))
+        _show(race, race.figures())
+        figures += race.figures()
+    save(options.out, "peers", found, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
