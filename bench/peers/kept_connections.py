@@ -23,7 +23,9 @@ class Hosts:
     async def run(self, command: str) -> int:
         """Runs it on all, and reads everything."""
         outputs = self._client.run_command(bytes.fromhex(command).decode())
-        size = sum(len(line) + 1 for output in outputs for line in output.stdout)
+        # Not line by line, which takes it the square of the output's length.
+        buffers = [output.buffers.stdout.rw_buffer for output in outputs]
+        size = sum(len(data) for buffer in buffers for data in buffer)
         self._client.join(outputs)
         codes = {output.exit_code for output in outputs}
         if codes != {0}:
