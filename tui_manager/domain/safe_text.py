@@ -211,4 +211,6 @@ def safe_text(data: bytes | str) -> str:
 
 def safe_line(data: bytes | str) -> str:
     """The same for what must stay on one line, as a name, a label or a detail."""
+    if isinstance(data, str) and data.isascii() and data.isprintable():
+        return data  # as nearly all are, and a table has hundreds of them
     return safe_text(data).replace("\n", "␊").replace("\t", "␉")

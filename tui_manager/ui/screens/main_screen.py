@@ -71,7 +71,7 @@ class MainScreen(Screen[None]):
         if self.is_current:
             self.query_one(HeaderLine).refresh()
             for table in self.query(RowTable).results(RowTable):
-                table.refresh()
+                table.refresh_changed(times=True)
 
     @on(ScreenResume)
     def _resumed(self) -> None:

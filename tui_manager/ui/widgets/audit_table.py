@@ -1,6 +1,7 @@
 """The audit: who did what to which, the newest first."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from tui_manager.domain.audit import AuditEntry
@@ -22,8 +23,8 @@ class AuditTable(RowTable[AuditEntry]):
     def key_of(self, row: AuditEntry) -> str:
         return str(row.audit_id)
 
-    def cell(self, row: AuditEntry, key: str, width: int) -> Spans:
-        return audit_cell(row, key, width, self.link.now())
+    def cell(self, row: AuditEntry, key: str, width: int, now: datetime) -> Spans:
+        return audit_cell(row, key, width, now)
 
     async def fetch(self, window: Window) -> Page[AuditEntry]:
         return await self.link.operator.list_audit(window)

@@ -1,6 +1,7 @@
 """The command hosts of one task: faults first, then running, waiting, completed."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Page, Window
@@ -29,8 +30,8 @@ class CommandHostTable(RowTable[CommandHost]):
     def key_of(self, row: CommandHost) -> str:
         return row.execution_id
 
-    def cell(self, row: CommandHost, key: str, width: int) -> Spans:
-        return command_host_cell(row, key, width, self.link.now())
+    def cell(self, row: CommandHost, key: str, width: int, now: datetime) -> Spans:
+        return command_host_cell(row, key, width, now)
 
     async def fetch(self, window: Window) -> Page[CommandHost]:
         return await self.link.operator.list_command_hosts(self.task_id, window)

@@ -114,7 +114,7 @@ class GroupsPane(RolePainter, ScrollView, can_focus=True):
         title = Text("Output  ", style="bold")
         title.append(count_of(len(self.groups), "group"), style="not bold")
         title.append("  compared with the largest" if self.compares else "", style="not bold")
-        self.border_title = title
+        self.entitle(title)
         self.refresh()
 
     def _unfolded(self, number: int, group: OutputGroup) -> list[_Line]:

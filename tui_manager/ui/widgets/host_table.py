@@ -1,6 +1,7 @@
 """The hosts of the fleet."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from textual import work
@@ -27,12 +28,11 @@ class HostTable(RowTable[Host]):
     def key_of(self, row: Host) -> str:
         return row.host_id
 
-    def cell(self, row: Host, key: str, width: int) -> Spans:
-        return host_cell(row, key, width, self.link.now())
+    def cell(self, row: Host, key: str, width: int, now: datetime) -> Spans:
+        return host_cell(row, key, width, now)
 
-    def shares_of(self, row: Host) -> Shares:
+    def shares_of(self, row: Host, shares: Shares) -> Shares:
         """Who is not admitted shows its identity in place of figures."""
-        shares = super().shares_of(row)
         return shares if row.admission is Admission.ADMITTED else rest_after(shares, "name")
 
     async def fetch(self, window: Window) -> Page[Host]:

@@ -232,7 +232,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
             room = self.size.width - _FRAME - title.cell_len - cell_len(behind)
             name = shorten(safe_line(self.source.title), max(_TITLE_LEAST, room))
             title.append(f"  {name}{behind}", style="not bold")
-        self.border_title = title
+        self.entitle(title)
 
     # Drawing.
 

@@ -82,6 +82,10 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         """The title says how many rows there are."""
         raise NotImplementedError
 
+    def refresh_changed(self, *, times: bool = False) -> None:
+        """Draws those lines again that say something else now; `times`: because time has passed."""
+        raise NotImplementedError
+
     # What others ask for.
 
     @property
@@ -130,7 +134,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         """Takes all marks away."""
         self.list.marks.clear()
         self.retitle()
-        self.refresh()
+        self.refresh_changed()
 
     def jump(self, key: str, number: int) -> None:
         """Selects the row with this key, which stands at `number`; without a key the one that
@@ -170,7 +174,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         if self.list.selected != before:
             self.post_message(self.Selected(self))
         self.retitle()
-        self.refresh()
+        self.refresh_changed()
         if not self.list.covers(self.first, self.size.height):
             self._stale = True
         elif page.partial:
@@ -213,7 +217,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         if self.list.move_to(number):
             self.post_message(self.Selected(self))
         self._show_cursor()
-        self.refresh()
+        self.refresh_changed()
 
     def _show_cursor(self) -> None:
         self.scroll_to_region(

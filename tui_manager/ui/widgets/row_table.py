@@ -1,13 +1,15 @@
 """How a list of any length is drawn as a table: columns, header, title, what an empty one says."""
 
 from collections.abc import Sequence
-from functools import partial
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, NamedTuple
 
 from textual import events
+from textual.geometry import Region
 from textual.strip import Strip
 
 from tui_manager.domain.window import Row
+from tui_manager.ui.link import Link
 from tui_manager.ui.render.cells import Column, Role, Span, Spans, fit, share
 from tui_manager.ui.render.table import (
     GUTTER,
@@ -21,6 +23,19 @@ from tui_manager.ui.render.table import (
 from tui_manager.ui.widgets.row_list import HEADER, RowList
 
 
+class _Line(NamedTuple):
+    """What one line says.
+
+    Attributes:
+        shows: a row, whether it is selected, and whether it is marked; None: another line.
+        component: the class of its style.
+    """
+
+    shows: tuple[object, bool, bool] | None
+    component: str
+    spans: Spans
+
+
 class RowTable(RowList[Row]):
     """Base of the tables: a subclass says where its rows come from and how they look."""
 
@@ -30,9 +45,13 @@ class RowTable(RowList[Row]):
     FILTERS: ClassVar[str] = "name, label or status"  # what a filter is looked for in
     COLUMNS: ClassVar[Sequence[Column]] = ()
 
+    def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(link, id=id)
+        self._drawn: dict[int, _Line] = {}
+
     # What a subclass says.
 
-    def cell(self, row: Row, key: str, width: int) -> Spans:
+    def cell(self, row: Row, key: str, width: int, now: datetime) -> Spans:
         """What stands in a column."""
         raise NotImplementedError
 
@@ -45,9 +64,9 @@ class RowTable(RowList[Row]):
         """The columns now."""
         return self.COLUMNS
 
-    def shares_of(self, row: Row) -> Shares:
-        """The columns of one row; a row may use some of them for something else."""
-        return self._shares
+    def shares_of(self, row: Row, shares: Shares) -> Shares:
+        """The columns of one row, which may use some of them for something else."""
+        return shares
 
     # The mouse.
 
@@ -71,30 +90,46 @@ class RowTable(RowList[Row]):
 
     def render_line(self, y: int) -> Strip:
         """The header, a row, or a line of what an empty table says."""
+        line = self._drawn[y] = self._line(y, self._shares, self.link.now())
         base = self.rich_style
-        width = self.size.width
-        if not self.list.matching:
-            return self.strip(self.paint(self._empty_line(y), base), width, base)
-        if y < HEADER:
-            header = base + self.get_component_rich_style("row--header", partial=True)
-            return self.strip(
-                self.paint(header_spans(self._shares, self.window), header), width, header
-            )
-        number = self.first + y - HEADER
-        row = self.list.rows.get(number)
+        if line.component:
+            base += self.get_component_rich_style(line.component, partial=True)
+        return self.strip(self.paint(line.spans, base), self.size.width, base)
+
+    def refresh_changed(self, *, times: bool = False) -> None:
+        shares, now = self._shares, self.link.now()
+        for y in range(self.size.height):
+            drawn = self._drawn.get(y)
+            same = drawn is not None and drawn.shows is not None and drawn.shows == self._shows(y)
+            if (times or not same) and drawn != self._line(y, shares, now):
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _shows(self, y: int) -> tuple[Row, bool, bool] | None:
+        """The row at a line, whether it is selected and marked; None where there is no row."""
+        row = self.list.rows.get(self.first + y - HEADER) if y >= HEADER else None
         if row is None:
-            waiting = fit((Span("  …", Role.MUTED),), width) if number < self.list.matching else ()
-            return self.strip(self.paint(waiting, base), width, base)
+            return None
         key = self.key_of(row)
-        if current := key == self.list.key:
-            base += self.get_component_rich_style("row--cursor", partial=True)
-        line = row_spans(
-            self.shares_of(row),
-            partial(self.cell, row),
+        return row, key == self.list.key, key in self.list.marks
+
+    def _line(self, y: int, shares: Shares, now: datetime) -> _Line:
+        if not self.list.matching:
+            return _Line(None, "", self._empty_line(y))
+        if y < HEADER:
+            return _Line(None, "row--header", header_spans(shares, self.window))
+        if (shows := self._shows(y)) is None:
+            waits = self.first + y - HEADER < self.list.matching
+            return _Line(
+                None, "", fit((Span("  …", Role.MUTED),), self.size.width) if waits else ()
+            )
+        row, current, marked = shows
+        spans = row_spans(
+            self.shares_of(row, shares),
+            lambda key, width: self.cell(row, key, width, now),
             current=current,
-            marked=key in self.list.marks,
+            marked=marked,
         )
-        return self.strip(self.paint(line, base), width, base)
+        return _Line(shows, "row--cursor" if current else "", spans)
 
     def _empty_line(self, y: int) -> Spans:
         if not self.loaded or self.list.partial:
@@ -108,7 +143,7 @@ class RowTable(RowList[Row]):
         return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()
 
     def retitle(self) -> None:
-        self.border_title = table_title(
+        title = table_title(
             self.TITLE,
             self.window,
             matching=self.list.matching,
@@ -116,3 +151,4 @@ class RowTable(RowList[Row]):
             marked=len(self.list.marks),
             partial=self.list.partial,
         )
+        self.entitle(title)

@@ -1,6 +1,7 @@
 """The tasks, the newest first."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from tui_manager.domain.task import Task
@@ -21,8 +22,8 @@ class TaskTable(RowTable[Task]):
     def key_of(self, row: Task) -> str:
         return str(row.task_id)
 
-    def cell(self, row: Task, key: str, width: int) -> Spans:
-        return task_cell(row, key, width, self.link.now())
+    def cell(self, row: Task, key: str, width: int, now: datetime) -> Spans:
+        return task_cell(row, key, width, now)
 
     async def fetch(self, window: Window) -> Page[Task]:
         return await self.link.operator.list_tasks(window)
