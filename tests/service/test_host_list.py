@@ -41,3 +41,24 @@ def test_who_waits_stands_first_and_who_was_turned_away_last() -> None:
     back_to_pending = replace(rows[1], admission=Admission.PENDING)
     directory.opened(back_to_pending, LiveSession(2, "", 0.0), NOW)
     assert names(directory)[0] == "web10"
+
+
+def test_what_can_be_meant_and_found_follows_every_change() -> None:
+    directory = Directory()
+    rows = [row(1, "web1"), row(2, "web2", Admission.PENDING)]
+    directory.load(rows, 0.0)
+
+    def meant() -> list[tuple[str, str]]:
+        return [(host.name, host.labels.get("env", "")) for host in directory.targets()]
+
+    assert meant() == [("web1", "")]
+    assert names(directory, Window(text="ENV=Prod")) == []
+    directory.put(replace(rows[0], labels={"env": "prod"}), NOW, 0.0)
+    assert meant() == [("web1", "prod")]
+    assert names(directory, Window(text="ENV=Prod")) == ["web1"]
+    directory.opened(replace(rows[1], admission=Admission.ADMITTED), LiveSession(1, "", 0.0), NOW)
+    directory.put(replace(rows[0], name="db1"), NOW, 0.0)
+    assert meant() == [("db1", ""), ("web2", "")]
+    directory.put(replace(rows[0], admission=Admission.REVOKED), NOW, 0.0)
+    directory.put(row(3, "web3"), NOW, 0.0)
+    assert meant() == [("web2", ""), ("web3", "")]

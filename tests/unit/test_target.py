@@ -4,6 +4,7 @@ import contextlib
 from fnmatch import fnmatchcase
 
 import pytest
+from ClusterShell.RangeSet import RangeSet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -282,3 +283,9 @@ def check_and_split(folded: str) -> list[str]:
 )
 def test_names_fold(names: list[str], folded: str) -> None:
     assert fold_names(names) == folded
+
+
+@given(st.sets(st.integers(0, 999), min_size=2))
+def test_numbers_of_one_width_are_folded_as_clustershell_does(numbers: set[int]) -> None:
+    spelled = [f"{number:03}" for number in numbers]
+    assert fold_names(f"web{number}" for number in spelled) == f"web[{RangeSet.fromlist(spelled)}]"

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 from math import prod
@@ -51,6 +51,8 @@ def _fold_pattern(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterab
     """Folds names that differ in their numbers only; `texts` is what stands around these."""
     if len(texts) == 1:
         return [texts[0]]
+    if len(texts) == 2:  # as most names are
+        return [_join(texts, [""], 0, _fold_numbers([number for (number,) in rows]))]
     axis = max(range(len(texts) - 1), key=lambda i: len({row[i] for row in rows}))
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for row in rows:
@@ -59,7 +61,25 @@ def _fold_pattern(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterab
 
 
 def _fold_numbers(numbers: Sequence[str]) -> str:
-    return numbers[0] if len(numbers) == 1 else f"[{RangeSet.fromlist(numbers)}]"
+    """Folds different numbers in ascending order."""
+    if len(numbers) == 1:
+        return numbers[0]
+    if len(set(map(len, numbers))) == 1:
+        return f"[{','.join(_runs(numbers))}]"
+    ranges = RangeSet()
+    ranges.update(numbers)
+    return f"[{ranges}]"
+
+
+def _runs(numbers: Sequence[str]) -> Iterator[str]:
+    """The same for numbers of one width, which a RangeSet would take several times as long for."""
+    first = last = numbers[0]
+    for number in numbers[1:]:
+        if int(number) != int(last) + 1:
+            yield first if first == last else f"{first}-{last}"
+            first = number
+        last = number
+    yield first if first == last else f"{first}-{last}"
 
 
 def _join(texts: Sequence[str], numbers: Sequence[str], axis: int, folded: str) -> str:

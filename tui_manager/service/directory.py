@@ -9,7 +9,7 @@ from typing import Any
 
 from tui_manager.domain.host import Host, Vitals
 from tui_manager.domain.status import Admission
-from tui_manager.domain.target import natural_key
+from tui_manager.domain.target import TargetHost, natural_key
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.hosts import HostRow
 
@@ -54,6 +54,7 @@ class Entry:
         arriving: sessions of it that are being opened, which the database may know already.
         judged: whether this silence has already turned its work into failure.
         recovering: it had work when the manager started, and has not come back yet.
+        searched: lines in which a filter looks for its text; None: to be made of the row.
     """
 
     row: HostRow
@@ -65,6 +66,7 @@ class Entry:
     judged: bool = False
     recovering: bool = False
     arriving: int = 0
+    searched: str | None = None
 
     @property
     def online(self) -> bool:
@@ -122,6 +124,7 @@ class Directory:
         self._entries: dict[str, Entry] = {}
         self._by_row: dict[int, Entry] = {}
         self._in_order: list[Entry] | None = None
+        self._targets: list[TargetHost] | None = None
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
@@ -141,7 +144,7 @@ class Directory:
     def _add(self, entry: Entry) -> None:
         self._entries[entry.row.host_id] = entry
         self._by_row[entry.row.row_id] = entry
-        self._in_order = None
+        self._in_order = self._targets = None
 
     def get(self, host_id: str) -> Entry | None:
         """One host."""
@@ -179,7 +182,10 @@ class Directory:
         """What is stored of a host, which may have to stand elsewhere in the list now."""
         before, entry.row = entry.row, row
         if (before.name, before.admission) != (row.name, row.admission):
-            self._in_order = None
+            self._in_order = self._targets = None
+        if before.labels != row.labels:
+            self._targets = None
+        entry.searched = None
 
     def closed(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
         """A session has ended; False when a newer one had taken its place already."""
@@ -198,20 +204,30 @@ class Directory:
             running = max(0, entry.vitals.running + more)
             entry.vitals = replace(entry.vitals, running=running)
 
+    def targets(self) -> list[TargetHost]:
+        """What a target may resolve to now."""
+        if self._targets is None:
+            self._targets = [
+                TargetHost(row.host_id, row.name, row.labels)
+                for row in (entry.row for entry in self._entries.values())
+                if row.admission is Admission.ADMITTED
+            ]
+        return self._targets
+
     def online_rows(self) -> set[int]:
         """Row ids of the hosts that are connected."""
         return {entry.row.row_id for entry in self._entries.values() if entry.online}
 
     def counts(self) -> tuple[int, int, int]:
         """How many hosts there are, are online, wait for admission; turned away ones aside."""
-        known = [
-            entry
-            for entry in self._entries.values()
-            if entry.row.admission in (Admission.ADMITTED, Admission.PENDING)
-        ]
-        online = sum(entry.online for entry in known)
-        pending = sum(entry.row.admission is Admission.PENDING for entry in known)
-        return len(known), online, pending
+        total = online = pending = 0
+        for entry in self._entries.values():
+            admission = entry.row.admission
+            if admission is Admission.ADMITTED or admission is Admission.PENDING:
+                total += 1
+                online += entry.session is not None
+                pending += admission is Admission.PENDING
+        return total, online, pending
 
     def window(self, window: Window) -> Page[Host]:
         """A window of the list: those that wait to be approved, then by name, then those that were
@@ -235,10 +251,12 @@ class Directory:
 def _passes(entry: Entry, text: str, faults_only: bool) -> bool:
     if faults_only and entry.online and entry.row.admission is Admission.ADMITTED:
         return False
+    row = entry.row
+    if entry.searched is None:
+        labels = (f"{key}={value}" for key, value in row.labels.items())
+        entry.searched = "\n".join((row.name, *labels, row.fingerprint)).casefold()
     return (
-        text in entry.row.name.casefold()
-        or any(text in f"{key}={value}".casefold() for key, value in entry.row.labels.items())
-        or text in entry.row.fingerprint
-        or text == entry.row.admission
+        text in entry.searched
+        or text == row.admission
         or text == ("online" if entry.online else "offline")
     )

@@ -27,7 +27,7 @@ from tui_manager.service.moves import settle
 from tui_manager.service.receiving import ReportService
 from tui_manager.service.secrets import Secrets
 from tui_manager.service.whole import whole
-from tui_manager.storage import audit, command_hosts, hosts, output, tasks
+from tui_manager.storage import audit, command_hosts, output, tasks
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
@@ -216,8 +216,7 @@ class TaskService:
 
     async def preview_target(self, target: str) -> TargetPreview:
         """What a target means now. Raises InvalidInputError."""
-        targetable, _ = await self._database.read(hosts.targetable)
-        found = resolve_target(target, targetable, self._limits.groups)
+        found = resolve_target(target, self._directory.targets(), self._limits.groups)
         offline = [
             host.name
             for host in found

@@ -14,6 +14,7 @@ from tui_manager.storage.instants import to_datetime
 from tui_manager.storage.queries import load
 
 _SQL = load("hosts.sql")
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,19 @@ class HostRow:
     token_id: int | None
 
 
+def _unpacked(labels: str) -> Mapping[str, str]:
+    """Labels out of the table; those of every host at a start, so nothing is done twice."""
+    found: Mapping[str, str] = _DECODER.raw_decode(labels)[0] if labels != "{}" else {}
+    return found
+
+
 def host_row(row: sqlite3.Row) -> HostRow:
     """What a row of the table holds."""
     return HostRow(
         row_id=row["id"],
         host_id=row["host_id"],
         name=row["name"],
-        labels=json.loads(row["labels"]),
+        labels=_unpacked(row["labels"]),
         admission=Admission(row["admission"]),
         generation=row["generation"],
         journal_id=row["journal_id"],
@@ -70,7 +77,7 @@ def host_row(row: sqlite3.Row) -> HostRow:
         machine_id=row["machine_id"],
         key_hash=row["key_hash"],
         fingerprint=row["fingerprint"],
-        bound_labels=json.loads(row["bound_labels"]),
+        bound_labels=_unpacked(row["bound_labels"]),
         note=row["note"],
         token_id=row["token_id"],
     )
@@ -158,5 +165,5 @@ def close_session(tx: Transaction, host_id: str, generation: int, now: int) -> N
 def targetable(tx: Transaction) -> tuple[list[TargetHost], dict[str, int]]:
     """Hosts that a target may resolve to, and their row ids by host_id."""
     rows = tx.execute(_SQL["targetable"]).fetchall()
-    hosts = [TargetHost(row["host_id"], row["name"], json.loads(row["labels"])) for row in rows]
+    hosts = [TargetHost(row["host_id"], row["name"], _unpacked(row["labels"])) for row in rows]
     return hosts, {row["host_id"]: row["id"] for row in rows}

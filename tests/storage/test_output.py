@@ -1,0 +1,156 @@
+"""Output as it is read back: by stream, by task, by host; whatever came in which order."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_manager.domain.output import OutputChunk
+from tui_manager.domain.report import Output
+from tui_manager.domain.status import Stream
+from tui_manager.storage import output
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.migrations import migrate
+
+COMMANDS, HOSTS = 3, 2
+EVERYTHING = 1 << 30
+
+# (task 1 or 2, command, host, stream, bytes); a command of a host begins when the one before ended.
+PIECES = st.lists(
+    st.tuples(
+        st.integers(1, 2),
+        st.integers(0, COMMANDS - 1),
+        st.integers(1, HOSTS),
+        st.sampled_from(list(Stream)),
+        st.integers(1, 3),
+    ),
+    max_size=60,
+)
+Piece = tuple[int, int, int, Stream, int]
+
+
+@contextmanager
+def _database() -> Iterator[Transaction]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as tx:
+        tx.row_factory = sqlite3.Row
+        migrate(tx)
+        tx.executemany(
+            "INSERT INTO hosts (id, host_id, name, admission, first_seen, since)"
+            " VALUES (?, ?, ?, 'admitted', 0, 0)",
+            [(n, f"id-{n}", f"web{n}") for n in range(1, HOSTS + 1)],
+        )
+        for task in (1, 2):
+            tx.execute(
+                "INSERT INTO tasks (id, name, description, target, created_by, created_at)"
+                " VALUES (?, '', '', '', '', 0)",
+                (task,),
+            )
+            for command in range(COMMANDS):
+                tx.execute(
+                    "INSERT INTO commands (id, task_id, position, text, timeout_after, parameters,"
+                    " environment, cwd) VALUES (?, ?, ?, '', 0, '{}', '{}', '')",
+                    (10 * task + command, task, command),
+                )
+                tx.executemany(
+                    "INSERT INTO command_hosts (id, execution_id, task_id, command_id, position,"
+                    " host, status) VALUES (?, ?, ?, ?, ?, ?, 'running')",
+                    [
+                        (
+                            _row(task, command, host),
+                            f"e{_row(task, command, host)}",
+                            task,
+                            10 * task + command,
+                            command,
+                            host,
+                        )
+                        for host in range(1, HOSTS + 1)
+                    ],
+                )
+        yield tx
+
+
+def _row(task: int, command: int, host: int) -> int:
+    return 100 * task + 10 * command + host
+
+
+def _store(tx: Transaction, pieces: list[Piece]) -> list[OutputChunk]:
+    """Stores the pieces, command by command, and returns all as they are to be read."""
+    ends: dict[tuple[int, Stream], int] = {}
+    stored = []
+    for task, command, host, stream, size in sorted(pieces, key=lambda piece: piece[1]):
+        row = _row(task, command, host)
+        offset = ends.get((row, stream), 0)
+        ends[row, stream] = offset + size
+        data = bytes([65 + len(stored) % 26]) * size
+        output.insert(tx, task, row, Output(f"e{row}", stream, offset, data))
+        position: int = tx.execute("SELECT max(id) FROM output_chunks").fetchone()[0]
+        stored.append(
+            OutputChunk(position, f"e{row}", f"web{host}", command, stream, offset, data, 0)
+        )
+    return stored
+
+
+@given(pieces=PIECES, data=st.data())
+def test_a_task_is_followed_from_any_position(pieces: list[Piece], data: st.DataObject) -> None:
+    with _database() as tx:
+        stored = _store(tx, pieces)
+        task = data.draw(st.integers(1, 2))
+        host = data.draw(st.sampled_from([0, *range(1, HOSTS + 1)]))
+        after = data.draw(st.integers(-12, len(stored) + 1))
+        host_id = f"id-{host}" if host else ""
+        of_it = [
+            chunk
+            for chunk in stored
+            if int(chunk.execution_id[1]) == task and (not host or chunk.host == f"web{host}")
+        ]
+        behind = (
+            [chunk for chunk in of_it if chunk.position > after] if after >= 0 else of_it[after:]
+        )
+        assert output.follow(tx, task, after, host_id, EVERYTHING) == behind
+        cut = output.follow(tx, task, after, host_id, 4)
+        assert cut == behind[: len(cut)]
+        assert sum(len(chunk.data) for chunk in cut[:-1]) < 4
+        assert len(cut) == len(behind) or sum(len(chunk.data) for chunk in cut) >= 4
+
+
+@given(pieces=PIECES, data=st.data())
+def test_a_stream_is_read_from_any_offset(pieces: list[Piece], data: st.DataObject) -> None:
+    with _database() as tx:
+        stored = _store(tx, pieces)
+        row = _row(1, data.draw(st.integers(0, COMMANDS - 1)), data.draw(st.integers(1, HOSTS)))
+        stream = data.draw(st.sampled_from(list(Stream)))
+        of_it = [
+            chunk for chunk in stored if (chunk.execution_id, chunk.stream) == (f"e{row}", stream)
+        ]
+        whole = b"".join(chunk.data for chunk in of_it)
+        offset = data.draw(st.integers(0, len(whole) + 1))
+        chunks = output.read(tx, f"e{row}", stream, offset, EVERYTHING)
+        assert b"".join(chunk.data for chunk in chunks) == whole[offset:]
+        assert [chunk.offset for chunk in chunks[:1]] == [offset] * bool(whole[offset:])
+
+
+@pytest.mark.parametrize("host_id", ["", "id-1"])
+def test_many_small_pieces_come_in_more_than_one_answer(
+    host_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "PIECES", 3)
+    with _database() as tx:
+        stored = _store(tx, [(1, 0, 1, Stream.STDOUT, 1)] * 8)
+        found: list[OutputChunk] = []
+        answers = []
+        while chunks := output.follow(
+            tx, 1, found[-1].position if found else 0, host_id, EVERYTHING
+        ):
+            answers.append(len(chunks))
+            found += chunks
+        assert (answers, found) == ([3, 3, 2], stored)
+
+
+def test_there_is_nothing_to_read_of_an_unknown_execution() -> None:
+    with _database() as tx:
+        assert output.read(tx, "nobody", Stream.STDOUT, 0, EVERYTHING) == []
+        assert output.follow(tx, 7, 0, "", EVERYTHING) == []
+        assert output.follow(tx, 1, -5, "nobody", EVERYTHING) == []
