@@ -20,6 +20,7 @@ _Order = tuple[list[Message], list[Message]]
 _HELD_BACK = 0.2  # seconds that a message waits for the next one to pass it
 _ONCE = ("hello", "welcome", "disconnect")
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+_OF_ITS_OWN = ("grpc.use_local_subchannel_pool", 1)  # a connection for each stream, as agents do
 
 
 class Relay(pb_grpc.CommandServiceServicer):
@@ -59,7 +60,7 @@ class Relay(pb_grpc.CommandServiceServicer):
     ) -> None:
         """One stream; ends both sides when one of them ends."""
         async with grpc.aio.insecure_channel(
-            f"127.0.0.1:{self._target()}", options=_OPTIONS
+            f"127.0.0.1:{self._target()}", options=(*_OPTIONS, _OF_ITS_OWN)
         ) as channel:
             call = pb_grpc.CommandServiceStub(channel).ConnectForCommands()
             pumps = [
