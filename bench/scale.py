@@ -22,6 +22,7 @@ class Scale:
         bare_results, bare_bytes: for the floor under storage.
         settle: seconds until something that has changed counts as steady.
         look: seconds of each look at it; whole heartbeats of 5 s, or it means nothing.
+        rush: seconds in which bare streams go as fast as they can.
         results: command hosts of the sustained run of a fleet.
         tasks: small tasks of a fleet.
         volumes: output; those of a size in `sizes` are measured in that fleet.
@@ -36,6 +37,7 @@ class Scale:
     bare_bytes: int
     settle: float
     look: float
+    rush: float
     results: int
     tasks: int
     volumes: tuple[Volume, ...]
@@ -55,6 +57,7 @@ FULL = Scale(
     bare_bytes=200_000_000,
     settle=2.0,
     look=10.0,
+    rush=3.0,
     results=20_000,
     tasks=1_000,
     volumes=(Volume(10, 10_000_000), Volume(5_000, 10_000)),
@@ -68,11 +71,12 @@ FULL = Scale(
     host_commands=50,
 )
 QUICK = Scale(
-    sizes=(50, 200),
+    sizes=(200,),
     bare_results=20_000,
     bare_bytes=50_000_000,
     settle=1.0,
     look=5.0,
+    rush=2.0,
     results=2_000,
     tasks=200,
     volumes=(Volume(5, 10_000_000), Volume(200, 10_000)),
@@ -82,7 +86,7 @@ QUICK = Scale(
     lines=30,
     history=Shape(rows=50_000, hosts=1_000),
     queries=10,
-    host_look=8.0,
+    host_look=5.0,
     host_commands=20,
 )
 # For a test: whether it works, not how fast.
@@ -92,6 +96,7 @@ TINY = Scale(
     bare_bytes=200_000,
     settle=0.0,
     look=0.2,
+    rush=0.2,
     results=20,
     tasks=5,
     volumes=(Volume(2, 50_000), Volume(3, 50_000)),

@@ -51,7 +51,9 @@ async def fleets(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
     found: Found = {}
     for security in securities:
         for agents in scale.sizes:
-            echo = await measure_echo(agents, security, processes_for(agents), scale.look)
+            echo = await measure_echo(
+                agents, security, processes_for(agents), scale.look, scale.rush
+            )
             async with fleet(agents, security) as started:
                 for name, figures in (await _one_fleet(started, scale, floors, echo)).items():
                     found.setdefault(name, []).extend(figures)

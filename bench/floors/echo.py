@@ -33,8 +33,8 @@ class Echo:
     rounds_per_second: float
 
 
-async def measure_echo(count: int, security: str, processes: int, seconds: float) -> Echo:
-    """`seconds` is the length of each of its two looks."""
+async def measure_echo(count: int, security: str, processes: int, look: float, rush: float) -> Echo:
+    """Looks for `look` seconds at streams that only beat, and for `rush` at full speed."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         options = (folder,) if security == MTLS else ()
         if options:
@@ -43,11 +43,11 @@ async def measure_echo(count: int, security: str, processes: int, seconds: float
             address = await server.ask("address")
             before = memory_of(server.pid)
             async with crew(echo_streams.__name__, address, count, processes, *options) as streams:
-                return await _measure(server.pid, before, streams, count, seconds)
+                return await _measure(server.pid, before, streams, count, look, rush)
 
 
 async def _measure(
-    server: int, before: int, streams: Sequence[Worker], count: int, seconds: float
+    server: int, before: int, streams: Sequence[Worker], count: int, look: float, rush: float
 ) -> Echo:
     began = time.monotonic()
     opened = await ask_all(streams, "dial")
@@ -55,8 +55,8 @@ async def _measure(
     await asyncio.sleep(_SETTLE)
     memory = (memory_of(server) - before) / count
     meter = CpuMeter(server)
-    await ask_all(streams, "beats", seconds, HEARTBEAT)
+    await ask_all(streams, "beats", look, HEARTBEAT)
     idle = meter.share
     began = time.monotonic()
-    rounds = sum(await ask_all(streams, "rounds", seconds))
+    rounds = sum(await ask_all(streams, "rounds", rush))
     return Echo(connected, memory, idle, rounds / (time.monotonic() - began))

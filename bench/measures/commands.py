@@ -14,7 +14,7 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.operator.api import Operator
 
 SHORT = Work(size=40).text  # what `true` costs, and a line
-_FAN_OUTS = 3
+_FAN_OUTS = 3  # at most: of a large fleet fewer
 _IN_FLIGHT = 16  # small tasks that are being made at once
 _MOST_COMMANDS = 100  # of a task
 _LOOK_EVERY = 0.05  # seconds
@@ -31,14 +31,14 @@ class Bare:
 async def commands(fleet: Fleet, bare: Bare, results: int, tasks: int) -> list[Figure]:
     """`results` is how many command hosts the sustained run has, `tasks` how many small tasks."""
     return [
-        *await _fan_out(fleet, bare),
+        *await _fan_out(fleet, bare, max(1, min(_FAN_OUTS, results // fleet.agents))),
         *await _sustained(fleet, bare, results),
         await _small_tasks(fleet, tasks),
     ]
 
 
-async def _fan_out(fleet: Fleet, bare: Bare) -> list[Figure]:
-    seconds = [(await fleet.run(SHORT)).seconds for _ in range(_FAN_OUTS)]
+async def _fan_out(fleet: Fleet, bare: Bare, times: int) -> list[Figure]:
+    seconds = [(await fleet.run(SHORT)).seconds for _ in range(times)]
     median = statistics.median(seconds)
     return [
         fleet.figure("fan_out_seconds", "a short command on all", median, "s"),
