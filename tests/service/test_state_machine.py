@@ -284,4 +284,4 @@ class TaskMachine(RuleBasedStateMachine):
 
 
 TestTaskMachine = TaskMachine.TestCase
-TestTaskMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestTaskMachine.settings = settings(max_examples=60, stateful_step_count=40)

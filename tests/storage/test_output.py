@@ -79,13 +79,14 @@ def _row(task: int, command: int, host: int) -> int:
 def _store(tx: Transaction, pieces: list[Piece]) -> list[OutputChunk]:
     """Stores the pieces, command by command, and returns all as they are to be read."""
     ends: dict[tuple[int, Stream], int] = {}
-    stored = []
+    stored: list[OutputChunk] = []
     for task, command, host, stream, size in sorted(pieces, key=lambda piece: piece[1]):
         row = _row(task, command, host)
         offset = ends.get((row, stream), 0)
         ends[row, stream] = offset + size
         data = bytes([65 + len(stored) % 26]) * size
-        output.insert(tx, task, row, Output(f"e{row}", stream, offset, data))
+        piece = output.Piece(task, row, Output(f"e{row}", stream, offset, data))
+        output.insert(tx, [piece])
         position: int = tx.execute("SELECT max(id) FROM output_chunks").fetchone()[0]
         stored.append(
             OutputChunk(position, f"e{row}", f"web{host}", command, stream, offset, data, 0)

@@ -75,6 +75,10 @@ def options(patience: Patience, connections: int, message: int) -> Options:
         ("grpc.max_connection_idle_ms", _milliseconds(patience.idle)),
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.max_concurrent_streams", 2),  # of a connection; an agent has one
+        # A fleet that comes back waits here for its turn. Of more than 1,000 that wait gRPC would
+        # drop streams at random, and agents dial again; connections are bounded above.
+        ("grpc.server.max_pending_requests", connections),
+        ("grpc.server.max_pending_requests_hard_limit", connections),
         ("grpc.max_metadata_size", _METADATA_SOFT),
         ("grpc.absolute_max_metadata_size", _METADATA_HARD),
         ("grpc.max_receive_message_length", message),
