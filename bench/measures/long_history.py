@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from bench.figures import Figure, percentile
-from bench.history import Shape, fill
+from bench.history import LONG, WIDE, Shape, fill
 from bench.served import Manager
 from tui_manager.domain.status import Stream
 from tui_manager.domain.window import Window
@@ -57,50 +57,79 @@ async def _start(manager: Manager) -> float:
 
 async def _questions(operator: Operator, shape: Shape) -> dict[str, Ask]:
     """What the screens ask, by what for."""
-    big, hosts = 1, shape.hosts
-    page = await operator.list_command_hosts(big, Window(limit=1))
-    execution = page.rows[0].execution_id
-    window = Window(limit=_SHOWN)
-
-    def tasks(**more: object) -> Ask:
-        return lambda: operator.list_tasks(_narrowed(window, more))
-
-    def hosts_of_task(**more: object) -> Ask:
-        return lambda: operator.list_command_hosts(big, _narrowed(window, more))
-
-    def all_hosts(**more: object) -> Ask:
-        return lambda: operator.list_hosts(_narrowed(window, more))
-
+    newest = (await operator.list_tasks(Window(limit=1))).rows[0].task_id
     return {
         "header: status": operator.manager_status,
-        "tasks: newest": tasks(),
-        "tasks: the last page": tasks(offset=shape.tasks - _SHOWN),
-        "tasks: filtered by text": tasks(text="job 7"),
-        "tasks: faults only": tasks(faults_only=True),
-        "hosts: first page": all_hosts(),
-        "hosts: the last page": all_hosts(offset=hosts - _SHOWN),
-        "hosts: by label": all_hosts(text="env=prod"),
-        "hosts: sorted by cpu": all_hosts(sort="cpu"),
-        "task: itself": lambda: operator.get_task(big),
-        "task: progress": lambda: operator.get_task_progress(big),
-        "task: its hosts by attention": hosts_of_task(),
-        "task: the last page of its hosts": hosts_of_task(offset=hosts - _SHOWN),
-        "task: its hosts by name": hosts_of_task(sort="host"),
-        "task: faults only": hosts_of_task(faults_only=True),
-        "task: its hosts by text": hosts_of_task(text="h000"),
-        "output: the newest of a task": lambda: operator.follow_output(big, _NEWEST),
-        "output: of one host in it": lambda: operator.follow_output(
-            big, _NEWEST, page.rows[0].host_id
-        ),
-        "output: of one command host": lambda: operator.read_output(execution, Stream.STDOUT),
+        **_lists(operator, shape),
+        **_task(operator, "long task", LONG, shape.hosts * shape.commands),
+        **_task(operator, "wide task", WIDE, shape.hosts),
+        **await _output(operator, newest),
         "preview of @all": lambda: operator.preview_target("@all"),
         "preview by label": lambda: operator.preview_target("env=prod"),
     }
 
 
-def _narrowed(window: Window, more: dict[str, object]) -> Window:
-    fields = {"text": window.text, "limit": window.limit, **more}
-    return Window(**fields)  # type: ignore[arg-type]
+def _lists(operator: Operator, shape: Shape) -> dict[str, Ask]:
+    """The windows onto tasks, hosts and the audit."""
+    tasks, hosts, audit = operator.list_tasks, operator.list_hosts, operator.list_audit
+    return {
+        "tasks: newest": _window(tasks),
+        "tasks: the middle": _window(tasks, offset=shape.tasks // 2),
+        "tasks: the last page": _window(tasks, offset=shape.tasks - _SHOWN),
+        **_filtered("tasks", tasks, ("job 7", "failed", "nowhere")),
+        "tasks: faults only": _window(tasks, faults_only=True),
+        "hosts: first page": _window(hosts),
+        "hosts: the last page": _window(hosts, offset=shape.hosts - _SHOWN),
+        "hosts: by label": _window(hosts, text="env=prod"),
+        "hosts: sorted by cpu": _window(hosts, sort="cpu"),
+        "audit: newest": _window(audit),
+        "audit: the last page": _window(audit, offset=2 * shape.tasks - _SHOWN),
+        **_filtered("audit", audit, ("create", "h00001", "nowhere")),
+        "audit: faults only": _window(audit, faults_only=True),
+    }
+
+
+def _task(operator: Operator, name: str, task_id: int, rows: int) -> dict[str, Ask]:
+    """What the screen of a task asks, whose command hosts are so many."""
+
+    async def command_hosts(window: Window) -> object:
+        return await operator.list_command_hosts(task_id, window)
+
+    return {
+        f"{name}: itself": lambda: operator.get_task(task_id),
+        f"{name}: progress": lambda: operator.get_task_progress(task_id),
+        f"{name}: by attention": _window(command_hosts),
+        f"{name}: by attention, the last page": _window(command_hosts, offset=rows - _SHOWN),
+        f"{name}: by host, the middle": _window(command_hosts, sort="host", offset=rows // 2),
+        f"{name}: faults only": _window(command_hosts, faults_only=True),
+        **_filtered(name, command_hosts, ("h000", "h", "exit_code", "nowhere")),
+        f"{name}: its newest output": lambda: operator.follow_output(task_id, _NEWEST),
+    }
+
+
+async def _output(operator: Operator, newest: int) -> dict[str, Ask]:
+    """Output of one host: in the long task, and in the newest, which has many lines."""
+    (first,) = (await operator.list_command_hosts(LONG, Window(limit=1))).rows
+    (last,) = (await operator.list_command_hosts(newest, Window(limit=1))).rows
+    end = last.stdout_bytes - 1
+    return {
+        "output: of one host of many": lambda: operator.follow_output(LONG, _NEWEST, first.host_id),
+        "output: of many lines": lambda: operator.follow_output(newest, _NEWEST, last.host_id),
+        "output: their beginning": lambda: operator.read_output(last.execution_id, Stream.STDOUT),
+        "output: their end": lambda: operator.read_output(last.execution_id, Stream.STDOUT, end),
+    }
+
+
+def _window(ask: Callable[[Window], Awaitable[object]], **more: object) -> Ask:
+    window = Window(**{"limit": _SHOWN, **more})  # type: ignore[arg-type]
+    return lambda: ask(window)
+
+
+def _filtered(
+    name: str, ask: Callable[[Window], Awaitable[object]], texts: Sequence[str]
+) -> dict[str, Ask]:
+    """Each question looks a little further, until all is found."""
+    return {f"{name}: filtered by {text!r}": _window(ask, text=text) for text in texts}
 
 
 async def _times(ask: Ask, times: int) -> Sequence[float]:
