@@ -8,10 +8,12 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tui_manager.settings import APP, Settings
 FILE_BYTES = 10_000_000  # of one log file
 OLD_FILES = 5
 
+_PLAIN = re.compile(r"[!#-<>-\[\]-~]+").fullmatch  # ASCII but for spaces, = " and \
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -30,13 +33,12 @@ class FieldFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The text of a record."""
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         parts = [
-            moment.replace("+00:00", "Z"),
+            f"{_second(int(record.created))}.{int(record.created * 1000) % 1000:03}Z",
             record.levelname.lower(),
             record.name,
             _visible(record.getMessage()),
-            *(f"{key}={_value(value)}" for key, value in vars(record).items() if key not in _OWN),
+            *[f"{key}={_value(value)}" for key, value in vars(record).items() if key not in _OWN],
         ]
         lines = [" ".join(parts)]
         if record.exc_info:
@@ -102,6 +104,9 @@ def redirect_stderr_for_dashboard(path: Path) -> Iterator[None]:
 
 
 def _install(handler: logging.Handler) -> None:
+    # No line says where in the code, in which thread and process it was written.
+    logging._srcfile = None  # as the logging HOWTO says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler.setFormatter(FieldFormatter())
     root = logging.getLogger()
     for old in root.handlers[:]:
@@ -109,6 +114,12 @@ def _install(handler: logging.Handler) -> None:
         old.close()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+
+
+@lru_cache(1)
+def _second(seconds: int) -> str:
+    """A second, since 1970, as the lines of it begin."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _private(path: str | Path, flags: int) -> int:
@@ -120,7 +131,7 @@ def _private(path: str | Path, flags: int) -> int:
 def _value(value: object) -> str:
     """A field's value, quoted when a reader could not tell where it ends."""
     text = str(value)
-    if text and text.isprintable() and not set(text) & set(' ="\\'):
+    if _PLAIN(text) or (text and text.isprintable() and not set(text) & set(' ="\\')):
         return text
     return json.dumps(text, ensure_ascii=not text.isprintable())
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from tui_manager.cli.printing import write
 from tui_manager.cli.starting import starting
 from tui_manager.domain.health import ManagerStatus
+from tui_manager.garbage import short_collections
 from tui_manager.logs import log_to_stderr
 from tui_manager.settings import Settings, check_security, split_address
 
@@ -18,7 +19,8 @@ def run_serve(settings: Settings) -> int:
     """Runs a manager until a signal says to stop, and returns the exit status."""
     check_security(settings)
     log_to_stderr()
-    return asyncio.run(_serve(settings))
+    with short_collections():
+        return asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> int:
