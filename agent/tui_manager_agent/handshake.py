@@ -23,7 +23,8 @@ _UNTRUSTED = (  # what gRPC's text holds, and what that means; the first that is
     *(
         (
             text,
-            "the manager's certificate is not signed by the authority this host enrolled with",
+            "the manager's certificate is not signed by the authority this host enrolled with; if "
+            f"its operator has changed that, {_AGAIN}",
         )
         for text in ("CERTIFICATE_VERIFY_FAILED", "certificate signature failure")
     ),

@@ -134,6 +134,16 @@ async def test_of_two_that_wait_under_a_name_one_is_named_by_its_id(parts: Parts
     assert _host(parts, two.host_id).admission is Admission.ADMITTED
 
 
+async def test_who_has_another_name_than_was_looked_at_is_not_approved(parts: Parts) -> None:
+    host = await _waiting(parts, "test-vm")
+    await parts.dial(host.host_id, "prod-db-07", key="test-vm", instance_id="instance-test-vm")
+    seen = [f"test-vm/{host.host_id}"]
+    approving = parts.admission.approve(seen, False, ANA)
+    await _stays(parts, approving, IllegalMoveError, "calls itself prod-db-07 by now")
+    seen = [f"prod-db-07/{host.host_id}"]
+    assert await parts.admission.approve(seen, False, ANA) == ("prod-db-07",)
+
+
 async def test_all_of_a_name_are_rejected_at_once(parts: Parts) -> None:
     for key in ("one", "two"):
         await _waiting(parts, "web01", key=key, machine_id="")

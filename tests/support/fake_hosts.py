@@ -140,7 +140,11 @@ class FakeHosts(FakeCore):
             return fit
         keys = []
         for name in dict.fromkeys(names):
-            known = [k for k, h in self.hosts.items() if name in (h.name, h.host_id)]
+            known = [
+                key
+                for key, host in self.hosts.items()
+                if name in (host.name, host.host_id, f"{host.name}/{host.host_id}")
+            ]
             if not known:
                 raise NotFoundError(f"There is no host {name}.")
             if not (found := [key for key in known if key in fit]):

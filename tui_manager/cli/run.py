@@ -57,7 +57,7 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         parameters=parse_pairs("param", options.param),
         environment=parse_pairs("env", options.env),
         cwd=options.cwd,
-        run_as_user=options.user,
+        run_as_user=options.user or "",
     )
     return TaskSpec(
         target=options.target,

@@ -63,7 +63,8 @@ class AdmissionService:
         """pending → admitted: these may be given work.
 
         Args:
-            names: names or host_ids of hosts that are pending.
+            names: names or host_ids of hosts that are pending, or NAME/HOST_ID: the host of this id
+                as long as it has the name under which it was looked at.
             all_pending: instead of these all about which nothing is odd: a host with a note, or one
                 whose name another host has, is approved by name alone.
             actor: who asked, `user@terminal`.
@@ -205,10 +206,16 @@ def _admitted(tx: Transaction, name: str) -> HostRow | None:
 def _named(tx: Transaction, names: Iterable[str], admission: Admission, verb: str) -> list[HostRow]:
     """The hosts that are meant: of a name those that stand so, each once."""
     found: dict[str, HostRow] = {}
-    for name in names:
-        known = admissions.find(tx, name)
+    for word in names:
+        name, slash, host_id = word.partition("/")
+        known = admissions.find(tx, host_id if slash else name)
         if not known:
-            raise NotFoundError(f"There is no host {name[:80]!r}.")
+            raise NotFoundError(f"There is no host {word[:80]!r}.")
+        if slash and known[0].name != name:
+            raise IllegalMoveError(
+                f"The host that was {name[:80]} calls itself {known[0].name} by now. "
+                "Look at it again."
+            )
         meant = [host for host in known if host.admission is admission]
         if not meant:
             states = " and ".join(sorted({host.admission for host in known}))

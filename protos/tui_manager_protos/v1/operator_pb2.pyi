@@ -673,7 +673,9 @@ class HostsRequest(_message.Message):
     """who asked, user@terminal"""
     @_builtins.property
     def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """or host_ids, which tell hosts of the same name apart"""
+        """Or host_ids, which tell hosts of the same name apart, or NAME/HOST_ID: that host, as long as it
+        has the name under which it was looked at.
+        """
 
     def __init__(
         self,

@@ -7,7 +7,11 @@ from tui_manager.cli.options.parser import Parser, add_json
 _COMMANDS = (
     ("approve", "let hosts that wait belong to the fleet"),
     ("reject", "turn hosts that wait away for good"),
-    ("revoke", "take the admission of hosts back for good: they are cut off at once"),
+    (
+        "revoke",
+        "take the admission of hosts back for good: they are cut off at once; what runs there "
+        "goes on out of reach, so cancel it first",
+    ),
 )
 _ALL = {"approve": "all that wait and have nothing odd about them", "reject": "all that wait"}
 

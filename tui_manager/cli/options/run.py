@@ -46,7 +46,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--user",
         metavar="NAME",
-        default="",
+        type=_user,
         help="user of the host to run as (default the agent's own); another one takes an agent of "
         "root, and the word of its policy",
     )
@@ -89,3 +89,12 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "Shell text for /bin/sh -c, behind `--`. Several words are joined with spaces and the "
         "host's shell reads the whole, as with ssh: quote it once, e.g. -- 'echo \"$HOME\"; date'.",
     )
+
+
+def _user(text: str) -> str:
+    """An empty variable of a script must not mean the agent's own user, who may be root."""
+    if not text:
+        raise argparse.ArgumentTypeError(
+            "it names nobody; leave --user out for the agent's own user"
+        )
+    return text

@@ -34,7 +34,7 @@ async def approve_hosts(
         return
     number = rows.list.cursor
     try:
-        names = await link.operator.approve_hosts(_ids(pending))
+        names = await link.operator.approve_hosts(_seen(pending))
     except ManagerError as error:
         _complain(screen, error)
     else:
@@ -85,6 +85,11 @@ def _go_on(rows: RowList[Host], number: int) -> None:
 def _ids(hosts: Sequence[Host]) -> list[str]:
     """Names may stand for several hosts; these do not."""
     return [host.host_id for host in hosts]
+
+
+def _seen(hosts: Sequence[Host]) -> list[str]:
+    """Who is to be trusted is trusted under the name that was shown: it may have changed since."""
+    return [f"{host.name}/{host.host_id}" for host in hosts]
 
 
 def _named(names: Sequence[str]) -> str:
