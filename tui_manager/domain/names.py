@@ -39,7 +39,7 @@ def fold_names(names: Iterable[str]) -> str:
     boxes in several dimensions takes time that grows with the square of the names.
     """
     patterns: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    for name in sorted(set(names), key=natural_key):
+    for name in sorted(dict.fromkeys(names), key=natural_key):
         pieces = _NUMBER.split(name)
         patterns[tuple(pieces[::2])].append(pieces[1::2])
     return ",".join(

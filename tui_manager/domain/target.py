@@ -84,7 +84,8 @@ def resolve_target(
         raise InvalidInputError("target", _not_known(resolution.unknown))
     if not found:
         raise InvalidInputError("target", resolution.why_empty(notation.parts))
-    return [resolution.by_name[name] for name in sorted(found, key=natural_key)]
+    in_their_order = [name for name in resolution.by_name if name in found]  # quick to sort again
+    return [resolution.by_name[name] for name in sorted(in_their_order, key=natural_key)]
 
 
 def _not_known(names: Iterable[str]) -> str:

@@ -205,11 +205,12 @@ class Directory:
             entry.vitals = replace(entry.vitals, running=running)
 
     def targets(self) -> list[TargetHost]:
-        """What a target may resolve to now."""
+        """What a target may resolve to now, in natural order."""
         if self._targets is None:
+            rows = [entry.row for entry in self._entries.values()]
             self._targets = [
                 TargetHost(row.host_id, row.name, row.labels)
-                for row in (entry.row for entry in self._entries.values())
+                for row in sorted(rows, key=lambda row: natural_key(row.name))
                 if row.admission is Admission.ADMITTED
             ]
         return self._targets
