@@ -16,7 +16,7 @@ _DOWN, _UP = "\x1b[B", "\x1b[A"
 _HOSTS = "2"
 _CURSOR = r"▸(?:(?!\x1b\[\d+;\d+H).)*?h0000{}"  # the selected row of the table of hosts
 _WITHIN = 20.0  # seconds
-_PAUSE = (0.05, 0.25)  # seconds between two keys: a person's
+_PAUSE = (0.03, 0.15)  # seconds between two keys: from one held down to a person's
 _WARM_UP = 6  # keys
 
 
