@@ -69,6 +69,18 @@ def test_every_reason_has_words() -> None:
         assert words.startswith("failed")
 
 
+def test_a_command_that_ended_in_silence_says_how_it_ended_to_the_last_word() -> None:
+    detail = "refused by this host's policy (max_timeout): at most 30m, not 1h: ask\x1b[2J ana"
+    refused = row(CommandHostStatus.FAILED, Reason.REJECTED, detail=detail)
+    lines = [plain(line) for line in command_host_row.ended_without_output(refused, 30)]
+    assert lines[0] == "No output."
+    assert all(len(line) <= 30 for line in lines)
+    assert " ".join(lines[1:]) == row_words(refused)
+    assert "ask ana" in " ".join(lines)
+    running = row(CommandHostStatus.RUNNING)
+    assert command_host_row.ended_without_output(running, 30) == ()
+
+
 def test_output_beyond_the_limit_is_marked() -> None:
     cut = row(CommandHostStatus.COMPLETED, stdout_bytes=16_000_000, truncated_bytes=5)
     cell = command_host_row.command_host_cell(cut, "bytes", 8, START)

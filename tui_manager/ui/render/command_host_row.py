@@ -1,5 +1,6 @@
 """A command host as a row of a table."""
 
+import textwrap
 from datetime import datetime
 
 from tui_manager.domain.safe_text import safe_line
@@ -59,3 +60,16 @@ def cut_note(row: CommandHost) -> Spans:
         return BLANK
     text = f" {size(row.truncated_bytes)} past the output limit were not kept"
     return (CUT, Span(text, CUT.role))
+
+
+def ended_without_output(row: CommandHost, width: int) -> tuple[Spans, ...]:
+    """What stands instead of output once a command has ended that printed nothing: how it ended,
+    whole, which its row may have no room for. Nothing while it may still print.
+
+    Args:
+        width: of a line, in cells.
+    """
+    if not row.status.ended:
+        return ()
+    lines = ("No output.", *textwrap.wrap(row_words(row), max(20, width)))
+    return tuple(spans(line, Role.MUTED) for line in lines)

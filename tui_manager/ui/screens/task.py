@@ -12,14 +12,16 @@ from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.ui.actions import Place, place_bindings
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Problem
-from tui_manager.ui.render.command_host_row import cut_note
+from tui_manager.ui.render.command_host_row import cut_note, ended_without_output
 from tui_manager.ui.render.task_head import task_head
 from tui_manager.ui.screens.output_keys import OutputKeys
 from tui_manager.ui.widgets.command_host_table import CommandHostTable
 from tui_manager.ui.widgets.fact_lines import FactLines
 from tui_manager.ui.widgets.groups_pane import GroupsPane
-from tui_manager.ui.widgets.output_pane import OutputPane, Source
+from tui_manager.ui.widgets.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.widgets.row_table import RowTable
+
+_MARGINS = 4  # cells beside a line of an empty output pane
 
 
 class TaskScreen(OutputKeys):
@@ -106,9 +108,13 @@ class TaskScreen(OutputKeys):
         row, steps = self.rows.selected, self.rows.steps
         if self.all_hosts or row is None:
             self.output.end_with(())
+            self.output.silence = (NO_OUTPUT,)
             self.output.show(Source(self.task_id, title="all hosts", steps=steps))
             return
         self.output.end_with(cut_note(row))
+        said = ended_without_output(row, self.output.size.width - _MARGINS)
+        self.output.silence = said or (NO_OUTPUT,)
+        self.output.refresh()
         step = f", command {row.command + 1}" if steps else ""
         self.output.show(Source(self.task_id, row.host_id, row.execution_id, row.host, step))
 
