@@ -11,6 +11,7 @@ from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tests.support.secure_agent import certificate_request, enroll, enrollment_channel, new_key
 from tests.support.secure_manager import SecureManager
+from tui_manager.service import enrolling
 
 
 async def _refused(enrolling: Awaitable[object], code: grpc.StatusCode) -> str:
@@ -109,6 +110,33 @@ async def test_a_request_in_an_odd_encoding_is_no_defect(
     enrolling = enroll(secure.running, "tm1.pin." + "s" * 32, "web01", csr_der=odd)
     assert "cannot be read" in await _refused(enrolling, grpc.StatusCode.INVALID_ARGUMENT)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_host_that_enrols_again_and_again_is_slowed_down(secure: SecureManager) -> None:
+    """Each time is a row of the audit, and uses nothing up: the token was its own."""
+    token, key = await secure.token(), new_key()
+    for _ in range(10):
+        await enroll(secure.running, token, "web01", key)
+    enrolling_again = enroll(secure.running, token, "web01", key)
+    why = await _refused(enrolling_again, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    assert "enrols too often" in why
+    await enroll(secure.running, await secure.token(), "web02")
+
+
+async def test_a_crowd_that_one_token_lets_in_is_bounded(
+    secure: SecureManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than an operator can look through do not wait, whatever the token allows."""
+    monkeypatch.setattr(enrolling, "WAITING_MAX", 3)
+    token = await secure.token(uses=100)
+    for number in range(3):
+        await enroll(secure.running, token, f"web{number}")
+    enrolling_more = enroll(secure.running, token, "web9")
+    why = await _refused(enrolling_more, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    assert why.startswith("3 hosts wait that came with this join token")
+    await enroll(secure.running, await secure.token(), "other")
+    await secure.running.operator.approve_hosts(["web0"])
+    await enroll(secure.running, token, "web9")
 
 
 async def test_an_agent_of_another_protocol_is_told_so(secure: SecureManager) -> None:

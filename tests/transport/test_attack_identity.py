@@ -24,6 +24,7 @@ from tui_manager.runtime import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.keys import key_pem
 from tui_manager.settings import Settings
+from tui_manager.transport.arrivals import OTHERWISE
 
 CONNECT = "/tui_manager.v1.CommandService/ConnectForCommands"
 
@@ -182,6 +183,37 @@ async def test_a_host_cannot_take_the_name_of_another(secure: SecureManager) -> 
     async with other.dial(secure.address) as agent:
         await agent.hello("web01")
         await secure.works("web01", agent)
+
+
+async def test_a_host_cannot_be_called_by_the_id_of_another(secure: SecureManager) -> None:
+    """Who revokes it by name would revoke the other."""
+    hostile, other = await secure.host("hostile"), await secure.host("web01")
+    for host_id, reason in (
+        (other.host_id, pb.DISCONNECT_REASON_INVALID_HELLO),
+        (hostile.host_id, None),
+    ):
+        async with hostile.dial(secure.address) as agent:
+            answer = await agent.hello(host_id)
+            assert (answer.disconnect.reason or None) == reason
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await enroll(secure.running, await secure.token(), other.host_id)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_host_that_is_always_called_otherwise_is_slowed_down(
+    secure: SecureManager,
+) -> None:
+    """Each time is a row of the audit, which must not be filled."""
+    host, times, answer = await secure.host("web01"), 0, pb.ManagerMessage()
+    while answer.disconnect.reason != pb.DISCONNECT_REASON_OVERLOADED:
+        async with host.dial(secure.address) as agent:
+            answer = await agent.hello(f"web{times}", instance_id="the same")
+        times += 1
+    assert times == OTHERWISE.at_once + 1
+    assert answer.disconnect.retry_after.ToNanoseconds() > 0
+    async with host.dial(secure.address) as agent:
+        same = await agent.hello(f"web{times - 2}", instance_id="the same")
+        assert same.HasField("welcome")
 
 
 async def test_a_renamed_host_gets_nothing_until_approved_anew(

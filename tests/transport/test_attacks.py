@@ -12,6 +12,8 @@ test_attack_identity.py: who is who
     a host that poses as the manager         a_host_cannot_pose_as_the_manager
     a host that speaks for another           a_host_cannot_speak_for_another
     a host that takes another's name         a_host_cannot_take_the_name_of_another
+    a host that is called as another's id    a_host_cannot_be_called_by_the_id_of_another
+    a host that changes its name for ever    a_host_that_is_always_called_otherwise_is_slowed_down
     a renamed host                           a_renamed_host_gets_nothing_until_approved_anew
     an enrolled host without TLS             an_enrolled_host_cannot_be_had_without_tls
     a result of another host's command       the_result_of_another_hosts_command_is_not_taken
@@ -27,6 +29,8 @@ test_attack_enrollment.py: the way in
     labels that a token forbids              labels_of_a_token_cannot_be_talked_away
     a request for somebody else's key        a_request_that_its_key_has_not_signed_is_refused
     a request in an odd encoding             a_request_in_an_odd_encoding_is_no_defect
+    a host that enrols all the time          a_host_that_enrols_again_and_again_is_slowed_down
+    one token, and a crowd                   a_crowd_that_one_token_lets_in_is_bounded
     an agent of another protocol             an_agent_of_another_protocol_is_told_so
 
 test_attack_doors.py: what each port serves

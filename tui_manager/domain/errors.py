@@ -35,6 +35,7 @@ class Refusal(StrEnum):
     PROTOCOL_VERSION = "protocol_version"
     PROTOCOL_ERROR = "protocol_error"
     BAD_TOKEN = "bad_token"
+    OVERLOADED = "overloaded"
 
 
 class RefusedError(ManagerError):

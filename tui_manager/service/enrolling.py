@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service import notes
-from tui_manager.service.identification import refuse_turned_away
+from tui_manager.service.identification import refuse_id_as_name, refuse_turned_away
 from tui_manager.service.returning import note_changes
 from tui_manager.storage import admissions, audit, hosts, tokens
 from tui_manager.storage.admissions import Enrolling
@@ -14,6 +14,7 @@ from tui_manager.storage.hosts import HostRow
 from tui_manager.storage.instants import to_datetime
 from tui_manager.storage.tokens import TokenRow
 
+WAITING_MAX = 1000  # hosts that came with one token and wait to be approved
 _MAKE_ANOTHER = "Make another on the manager: tui-manager token create."
 
 
@@ -48,6 +49,7 @@ def take_in(tx: Transaction, host: Enrolling, secret: bytes, now: int) -> tuple[
     """
     token = good_token(tx, secret, now)
     known = hosts.by_key(tx, host.key_hash)
+    refuse_id_as_name(tx, host.name, known)
     if known is None:
         return _newcomer(tx, host, token, now), False
     refuse_turned_away(known)
@@ -65,6 +67,8 @@ def _newcomer(tx: Transaction, host: Enrolling, token: TokenRow, now: int) -> Ho
         raise _used_up(token)
     host_id = str(uuid.uuid4())
     note = notes.of_others(tx, host_id, host.name, host.machine_id)
+    if note or not token.auto_approve:
+        _refuse_crowd(tx, token)
     row = admissions.enroll(tx, host_id, host, token.token_id, token.labels, note, now)
     _record(tx, row, token, now, {"note": note} if note else {})
     if note or not token.auto_approve:
@@ -74,6 +78,17 @@ def _newcomer(tx: Transaction, host: Enrolling, token: TokenRow, now: int) -> Ho
     admitted = admissions.admit(tx, host_id)
     assert admitted is not None
     return admitted
+
+
+def _refuse_crowd(tx: Transaction, token: TokenRow) -> None:
+    """Raises RefusedError when as many hosts of this token wait as an operator can look through:
+    whoever has the token could bring as many more as it has uses."""
+    if token.used >= WAITING_MAX and admissions.waiting(tx, token.token_id) >= WAITING_MAX:
+        raise RefusedError(
+            Refusal.OVERLOADED,
+            f"{WAITING_MAX:,} hosts wait that came with this join token; an operator must approve "
+            "or reject some before others may come.",
+        )
 
 
 def _day(stamp: int) -> str:

@@ -13,7 +13,7 @@ from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Page, Window
 from tui_manager.security.peer import PeerCertificate
-from tui_manager.service import resume
+from tui_manager.service import notes, resume
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory, Entry, LiveSession
@@ -158,6 +158,11 @@ class HostService:
             ("agent holds an unknown execution", reconciled.unknown),
         ):
             warn_of_each(log, what, row.name, executions)
+
+    def says_otherwise(self, host_id: str, name: str, machine_id: str) -> bool:
+        """Whether a known host says something else of itself than before."""
+        entry = self._directory.get(host_id)
+        return entry is not None and bool(notes.of_changes(entry.row, name, machine_id))
 
     def violation(self, host_id: str, what: str) -> None:
         """A host broke the rules of the wire.

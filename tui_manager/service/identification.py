@@ -19,6 +19,8 @@ from tui_manager.storage import hosts
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.hosts import HostRow
 
+_ID = 36  # characters of a host_id
+
 
 class ImpostorError(RefusedError):
     """An agent is turned away, and has broken the rules with what it showed.
@@ -77,6 +79,7 @@ class Identification:
             known: HostRow | None = _certified(tx, identity)
         else:
             known = self._believed(tx, greeting)
+        refuse_id_as_name(tx, greeting.name, known)
         if known:
             refuse_turned_away(known)
         self._refuse_taken_name(tx, greeting, known, secure=identity is not None)
@@ -141,6 +144,17 @@ def check_words(name: str, labels: Mapping[str, str]) -> None:
         check_labels(labels)
     except InvalidInputError as error:
         raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
+
+
+def refuse_id_as_name(tx: Transaction, name: str, known: HostRow | None) -> None:
+    """Raises RefusedError when a host calls itself by the id of another: an operator who names it
+    would mean that one."""
+    other = hosts.by_host_id(tx, name) if len(name) == _ID else None
+    if other and (known is None or other.host_id != known.host_id):
+        raise RefusedError(
+            Refusal.INVALID_HELLO,
+            f"The name {name} is the id of another host. Start this agent with another --name.",
+        )
 
 
 def refuse_turned_away(host: HostRow) -> None:

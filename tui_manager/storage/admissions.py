@@ -84,6 +84,12 @@ def pending(tx: Transaction) -> list[HostRow]:
     return [host_row(row) for row in tx.execute(_SQL["in_admission"], values)]
 
 
+def waiting(tx: Transaction, token_id: int) -> int:
+    """How many wait to be approved that came with this join token."""
+    count: int = tx.execute(_SQL["waiting"], {"token_id": token_id}).fetchone()["waiting"]
+    return count
+
+
 def admit(tx: Transaction, host_id: str) -> HostRow | None:
     """ADMIT; None when that is not a move from where the host stands."""
     return _moved(tx, "admit", {"host_id": host_id})

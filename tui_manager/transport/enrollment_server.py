@@ -27,6 +27,9 @@ MESSAGE_MAX = 64 * 1024  # bytes; a request with all its labels has 15 KiB
 _AN_ADDRESS = Rate(a_second=10, at_once=200)
 _ALL = Rate(a_second=50, at_once=500)
 _WRONG = 10
+_A_KEY = Rate(
+    a_second=1 / 60, at_once=10
+)  # certificates of one host, each of which is in the audit
 _STOP_WITHIN = 1.0  # seconds for calls to end by themselves
 
 _CODE = {
@@ -34,6 +37,7 @@ _CODE = {
     Refusal.REJECTED: grpc.StatusCode.PERMISSION_DENIED,
     Refusal.REVOKED: grpc.StatusCode.PERMISSION_DENIED,
     Refusal.DUPLICATE_IDENTITY: grpc.StatusCode.ABORTED,
+    Refusal.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Refusal.PROTOCOL_VERSION: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
@@ -54,6 +58,7 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         self._certificates = certificates
         self._all = Bucket(_ALL, monotonic)
         self._addresses = Buckets(_AN_ADDRESS, monotonic)
+        self._keys = Buckets(_A_KEY, monotonic)
 
     async def Enroll(self, request: pb.EnrollRequest, context: Context) -> pb.EnrollResponse:
         """See enrollment.proto."""
@@ -67,7 +72,11 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
             )
         try:
             guard.check_enrollment(request)
-            enrolled = await self._enrollment.enroll(_to_request(request, address))
+            asked = _to_request(request, address)
+            key = self._keys.of(asked.key.key_hash.hex())
+            _check_patience(key)
+            enrolled = await self._enrollment.enroll(asked)
+            key.drain(1)
         except RefusedError as error:
             if error.refusal is Refusal.BAD_TOKEN:
                 bucket.drain(_WRONG)
@@ -83,6 +92,13 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
             name=enrolled.name,
             admission=convert.ADMISSION[enrolled.admission],
             certificate=self._certificates.issued(enrolled.certificate),
+        )
+
+
+def _check_patience(key: Bucket) -> None:
+    if wait := key.wait():
+        raise RefusedError(
+            Refusal.OVERLOADED, f"This host enrols too often; it may again in {wait:.0f} s."
         )
 
 

@@ -102,7 +102,8 @@ class Reception:
         unknown = self._unknown.of(certificate.host_id) if certificate else None
         guard = Guard(self._limits, self._clock.monotonic, unknown)
         greeting = self._check(hello, address_of(context), guard, certificate)
-        opening = asyncio.ensure_future(self._open(greeting, guard, certificate))
+        otherwise = self._says_otherwise(greeting, certificate)
+        opening = asyncio.ensure_future(self._open(greeting, guard, certificate, otherwise))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -159,6 +160,17 @@ class Reception:
             raise
         return convert.to_greeting(message.hello, address, self._clock.now())
 
+    def _says_otherwise(self, greeting: Greeting, certificate: PeerCertificate | None) -> bool:
+        """Whether a host says something else of itself than before, which may not be too often: it
+        would fill the audit."""
+        host_id = certificate.host_id if certificate else greeting.host_id
+        if not self._hosts.says_otherwise(host_id, greeting.name, greeting.machine_id):
+            return False
+        if wait := self._arrivals.wait_otherwise(host_id):
+            why = "This host comes with another name, or from another machine, too often."
+            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
+        return True
+
     def _violated(
         self, error: ViolationError, address: str, certificate: PeerCertificate | None
     ) -> None:
@@ -170,11 +182,17 @@ class Reception:
             log.warning("a stream of nobody broke the rules", extra=told)
 
     async def _open(
-        self, greeting: Greeting, guard: Guard, certificate: PeerCertificate | None
+        self,
+        greeting: Greeting,
+        guard: Guard,
+        certificate: PeerCertificate | None,
+        otherwise: bool,
     ) -> Session:
         """Opens a session whole, also when the agent hangs up meanwhile. Between the commit that
         answers for what the agent holds and the session that takes cancels nothing comes in."""
         opened = await self._hosts.open_session(greeting, certificate)
+        if otherwise:
+            self._arrivals.came_otherwise(opened.host_id)
         renewal = Renewal(certificate, guard) if certificate else None
         if renewal:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())

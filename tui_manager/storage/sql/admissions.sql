@@ -6,6 +6,10 @@ SELECT * FROM hosts WHERE name = :name ORDER BY id;
 -- Every host that stands so.
 SELECT * FROM hosts WHERE admission = :admission ORDER BY id;
 
+-- name: waiting
+-- How many wait that came with a join token.
+SELECT count(*) AS waiting FROM hosts WHERE token_id = :token_id AND admission = 'pending';
+
 -- name: enroll
 -- A key that was never seen before.
 INSERT INTO hosts (host_id, name, labels, bound_labels, admission, machine_id, hostname, os, arch,
