@@ -155,7 +155,9 @@ def test_it_starts_as_every_other_command_does(tmp_path: Path) -> None:
         assert one.stderr == b"again\n"
     assert stdin == "/dev/null"
     assert int(descriptors) == 4, "and the one that ls itself opens"
-    assert int(blocked.split()[1], 16) == int(ignored.split()[1], 16) == 0
+    assert int(blocked.split()[1], 16) == 0
+    # Signals 32 and 33 are the C library's own: who ignores them, nobody can set right.
+    assert int(ignored.split()[1], 16) & ~0x1_8000_0000 == 0
     assert len(set(group.split())) == 1
 
 

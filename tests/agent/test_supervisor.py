@@ -218,7 +218,7 @@ def test_a_background_process_keeps_the_pipe_and_lives_on(folder: Path) -> None:
         result = run.result()
         assert (result["status"], result["exit_code"]) == ("completed", "0")
         assert b"done" in run.stdout
-        daemon = int(run.stdout.split()[0])
+        daemon = next(int(word) for word in run.stdout.split() if word.isdigit())
         assert is_alive(daemon)
         assert run.process.poll() is None
         gate.touch()
