@@ -13,6 +13,7 @@ from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
     NotFoundError,
+    RefusedError,
 )
 from tui_manager.domain.host import Host
 from tui_manager.domain.report import Held, HeldState
@@ -152,8 +153,15 @@ async def test_all_of_a_name_are_rejected_at_once(parts: Parts) -> None:
 
 
 async def test_an_id_is_meant_before_a_name(parts: Parts) -> None:
+    """No host may be called so now; one of an older manager may be."""
     meant = await _waiting(parts, "web01")
-    trick = await _waiting(parts, meant.host_id, key="trick")
+    with pytest.raises(RefusedError, match="is the id of another host"):
+        await parts.enroll(meant.host_id, key="trick")
+    trick = await _waiting(parts, "trick")
+    names = (meant.host_id, trick.host_id)
+    await parts.database.write(
+        lambda tx: tx.execute("UPDATE hosts SET name = ? WHERE host_id = ?", names)
+    )
     assert await parts.admission.approve([meant.host_id], False, ANA) == ("web01",)
     assert _host(parts, trick.host_id).admission is Admission.PENDING
 
