@@ -1,10 +1,10 @@
 """The transaction that starts a task: resolves its target, freezes it, makes its command hosts."""
 
-import uuid
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tui_manager.domain.delivery import Offline
+from tui_manager.domain.execution_id import new_execution_id
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import TargetHost, resolve_target
@@ -94,7 +94,7 @@ def _row(
     else:
         status, reason = CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED
     return NewRow(
-        execution_id=str(uuid.uuid4()),
+        execution_id=new_execution_id(now),
         task_id=task.task_id,
         command_id=command_id,
         position=position,

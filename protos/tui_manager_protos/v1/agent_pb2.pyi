@@ -998,7 +998,7 @@ class RunCommand(_message.Message):
     START_BEFORE_FIELD_NUMBER: _builtins.int
     PTY_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
-    """random UUID, never reused"""
+    """UUID, never reused"""
     command: _builtins.str
     """given whole to /bin/sh -c"""
     cwd: _builtins.str
