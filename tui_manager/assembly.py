@@ -17,6 +17,7 @@ from tui_manager.service.enrollment import EnrollmentService, TokenDoor
 from tui_manager.service.hosts import HostService
 from tui_manager.service.limits import Limits
 from tui_manager.service.offences import Offences
+from tui_manager.service.pruning import Pruning
 from tui_manager.service.receiving import ReportService
 from tui_manager.service.secrets import Secrets
 from tui_manager.service.silence import Silence
@@ -48,6 +49,7 @@ class Parts:
     sessions: Sessions
     dispatch: Dispatch
     silence: Silence
+    pruning: Pruning
     offences: Offences
     hosts: HostService
     receiving: ReportService
@@ -84,6 +86,7 @@ def _limits(settings: Settings) -> Limits:
         kill_grace=settings.kill_grace,
         output_limit=settings.output_limit,
         free_disk=settings.free_disk,
+        history_days=settings.history_days,
         groups=settings.groups,
     )
 
@@ -107,7 +110,9 @@ async def assemble(
     host_service = HostService(
         manager_id, database, directory, dispatch, feed, statistics, clock, limits, offences
     )
-    receiving = ReportService(database, directory, dispatch, feed, statistics, clock, offences)
+    receiving = ReportService(
+        database, directory, dispatch, feed, statistics, clock, offences, limits
+    )
     task_service = TaskService(
         database, sessions, directory, dispatch, receiving, feed, clock, limits, secrets
     )
@@ -121,6 +126,7 @@ async def assemble(
         sessions=sessions,
         dispatch=dispatch,
         silence=Silence(database, directory, feed, clock, limits),
+        pruning=Pruning(database, feed, clock, limits),
         offences=offences,
         hosts=host_service,
         receiving=receiving,

@@ -137,8 +137,8 @@ async def _serve_hosts(
 
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
-    """What runs beside the calls: sending, judging silence, counting, renewing certificates. One
-    that dies ends all."""
+    """What runs beside the calls: sending, judging silence, counting, pruning, renewing
+    certificates. One that dies ends all."""
     owner = asyncio.current_task()
     dead: list[BaseException] = []
 
@@ -156,6 +156,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.silence.run(), name="silence"),
         asyncio.create_task(parts.statistics.run(), name="statistics"),
         asyncio.create_task(parts.offences.audit.run(), name="audit"),
+        asyncio.create_task(parts.pruning.run(), name="pruning"),
     ]
     if parts.secured:
         fresh = parts.secured.shown.keep_fresh()

@@ -31,6 +31,7 @@ class Settings:
         kill_grace: between SIGTERM and SIGKILL.
         output_limit: bytes kept of one command on one host, both streams together.
         free_disk: bytes that must be free in the state folder for a task to start.
+        history_days: days after its end at which a task is removed with its output; 0: never.
         authority_certificate, authority_key: PEM files of an authority that the operator brings;
             both or none.
         server_certificate, server_key: the same for what the command port shows.
@@ -48,6 +49,7 @@ class Settings:
     kill_grace: timedelta = KILL_GRACE
     output_limit: int = OUTPUT_LIMIT
     free_disk: int = 256 * 1024 * 1024
+    history_days: int = 30
     authority_certificate: Path | None = None
     authority_key: Path | None = None
     server_certificate: Path | None = None
@@ -67,6 +69,11 @@ DURATIONS: Mapping[str, tuple[timedelta, timedelta]] = {
 SIZES: Mapping[str, tuple[int, int]] = {
     "output_limit": (1024, 16 << 30),
     "free_disk": (0, 1 << 50),
+}
+
+# The same for plain numbers.
+NUMBERS: Mapping[str, tuple[int, int]] = {
+    "history_days": (0, 36_500),
 }
 
 

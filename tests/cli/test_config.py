@@ -43,7 +43,8 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
     path.write_text(
         'state_dir = "~/state"\nlog_dir = "/logs"\nlisten = "localhost:0"\ninsecure = true\n'
         'lost_after = "2m"\nheartbeat = 7\nkill_grace = "1.5s"\noutput_limit = "32MiB"\n'
-        'free_disk = 4096\nenroll_listen = "[::]:0"\nauthority_certificate = "/ca.pem"\n'
+        "free_disk = 4096\nhistory_days = 2048\n"
+        'enroll_listen = "[::]:0"\nauthority_certificate = "/ca.pem"\n'
         'authority_key = "/ca.key"\nserver_certificate = "~/s.pem"\nserver_key = "~/s.key"\n'
         'server_names = ["192.0.2.7", "manager.example.org"]\n[groups]\nweb = "role=web"\n'
     )
@@ -60,6 +61,7 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         kill_grace=timedelta(seconds=1.5),
         output_limit=32 << 20,
         free_disk=4096,
+        history_days=2048,
         authority_certificate=Path("/ca.pem"),
         authority_key=Path("/ca.key"),
         server_certificate=Path.home() / "s.pem",
@@ -89,6 +91,10 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("heartbeat = '10m'", "heartbeat", "shorter than lost_after"),
         ("output_limit = '1 MB'", "output_limit", "16MiB"),
         ("output_limit = 1", "output_limit", "from 1KiB to 16GiB"),
+        ("history_days = '30'", "history_days", "a whole number from 0 to 36500"),
+        ("history_days = 1.5", "history_days", "a whole number"),
+        ("history_days = true", "history_days", "a whole number"),
+        ("history_days = -1", "history_days", "must be from 0 to 36500"),
         ("listen = 'here'", "listen", "HOST:PORT"),
         ("listen = '127.0.0.1:65536'", "listen", "HOST:PORT"),
         ("listen = 7443", "listen", "HOST:PORT"),

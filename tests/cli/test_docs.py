@@ -62,7 +62,7 @@ def test_every_command_is_in_the_readme(program: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
     (row,) = re.findall(rf"^\| `{name}` \| (.+?) \|", README, re.MULTILINE)
-    default = show_value(getattr(Settings(), name))
+    default = show_value(name, getattr(Settings(), name))
     if isinstance(default, bool):
         assert row == f"`{str(default).lower()}`"
     elif not default and not isinstance(default, int):

@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,15 +19,22 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.service.legal_moves import LEGAL, LEGAL_TASK
 from tests.support.manager_parts import Parts, manager_parts, spec
+from tests.support.old_history import DAY
 from tui_manager.domain.delivery import Offline
-from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, RefusedError
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    NotFoundError,
+    RefusedError,
+)
 from tui_manager.domain.report import Held, HeldState, Output, Result, Started
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Task, ended_task_status
-from tui_manager.domain.transitions import TASK_TRANSITIONS, TRANSITIONS
 from tui_manager.domain.window import Window
 from tui_manager.service.hosts import OpenedSession
+from tui_manager.storage import pruning
 from tui_manager.storage.check import contradictions
 
 Executions = MultipleResults[tuple[str, str]]
@@ -38,23 +46,6 @@ RESULTS = [
     (CommandHostStatus.TIMEOUT, Reason.TIMEOUT, None),
     (CommandHostStatus.CANCELED, Reason.CANCELED, None),
 ]
-_MOVES = {(source[0], move.status) for (_, source), move in TRANSITIONS.items()} | {
-    (status, status) for status in CommandHostStatus
-}
-_STEPS = {
-    (source, target) for (_, source), targets in TASK_TRANSITIONS.items() for target in targets
-} | {(status, status) for status in TaskStatus}
-
-
-def _reach(steps: set[tuple[object, object]]) -> set[tuple[object, object]]:
-    """The pairs that some number of steps connects: one operation may make more than one."""
-    found = set(steps)
-    while more := {(a, d) for a, b in found for c, d in steps if b == c} - found:
-        found |= more
-    return found
-
-
-LEGAL, LEGAL_TASK = _reach(set(_MOVES)), _reach(set(_STEPS))
 
 
 class TaskMachine(RuleBasedStateMachine):
@@ -75,7 +66,7 @@ class TaskMachine(RuleBasedStateMachine):
         self._calls_itself: dict[str, str] = {}
         self._rows: dict[str, CommandHost] = {}
         self._tasks: dict[int, Task] = {}
-        self._skipped: set[str] = set()
+        self._gone: set[int] = set()
 
     def teardown(self) -> None:
         self._loop.run_until_complete(self._context.__aexit__(None, None, None))
@@ -168,6 +159,8 @@ class TaskMachine(RuleBasedStateMachine):
     def _start(self, task_id: int) -> Executions:
         try:
             self._loop.run_until_complete(self.parts.tasks.start_task(task_id))
+        except NotFoundError:
+            assert task_id in self._gone
         except IllegalMoveError:
             assert self._tasks[task_id].status is not TaskStatus.PENDING
         except InvalidInputError:  # nobody is there
@@ -184,6 +177,8 @@ class TaskMachine(RuleBasedStateMachine):
     def cancel(self, task_id: int) -> None:
         try:
             self._loop.run_until_complete(self.parts.tasks.cancel_task(task_id))
+        except NotFoundError:
+            assert task_id in self._gone
         except IllegalMoveError:
             assert self._tasks[task_id].status.ended
 
@@ -236,6 +231,15 @@ class TaskMachine(RuleBasedStateMachine):
         self._connect(name, tuple(Held(item, state, ended) for item in mine), journal)
         return self._hand_out()
 
+    @rule(days=st.sampled_from([1, 31]), steps=st.integers(0, 3))
+    def prune(self, days: int, steps: int) -> None:
+        """What has ended too long ago is gone at once, and cleared away by and by."""
+        self.parts.clock.turn(days * DAY)
+        self._loop.run_until_complete(self.parts.pruning.mark())
+        with patch.object(pruning, "ROWS", 2):
+            for _ in range(steps):
+                self._loop.run_until_complete(self.parts.pruning.clear())
+
     @rule(execution=consumes(executions))
     def forget(self, execution: tuple[str, str]) -> None:
         """An agent that says nothing more of an execution."""
@@ -244,8 +248,17 @@ class TaskMachine(RuleBasedStateMachine):
     def everything_holds(self) -> None:
         assert self._loop.run_until_complete(self.parts.database.read(contradictions)) == []
         page = self._loop.run_until_complete(self.parts.tasks.list_tasks(Window(limit=1000)))
+        self._look_for_gone({task.task_id for task in page.rows})
         for task in page.rows:
             self._look_at(task)
+
+    def _look_for_gone(self, listed: set[int]) -> None:
+        """Only what had ended can be gone, and it never comes back."""
+        assert not listed & self._gone
+        for task_id in self._tasks.keys() - listed:
+            ended_at = self._tasks.pop(task_id).finished_at
+            assert ended_at and self.parts.clock.instant - ended_at > timedelta(days=30)  # noqa: PT018
+            self._gone.add(task_id)
 
     def _look_at(self, task: Task) -> None:
         before = self._tasks.get(task.task_id)

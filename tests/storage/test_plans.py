@@ -19,6 +19,8 @@ GROWING = ("tasks", "commands", "command_hosts", "output_chunks", "audit")
 # What walks along a list on purpose: through a window, or through rows of which there are few.
 WALKS = {
     ("command_hosts.sql", "hosts_with_work"),
+    ("pruning.sql", "all_marked"),
+    ("pruning.sql", "marked"),
     ("task_list.sql", "count"),
     ("task_list.sql", "window"),
     ("task_list.sql", "window_from_the_end"),

@@ -35,6 +35,7 @@ from tui_manager.service.enrollment import Enrolled, EnrollmentService, TokenDoo
 from tui_manager.service.hosts import HostService, OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.service.offences import Offences
+from tui_manager.service.pruning import Pruning
 from tui_manager.service.receiving import ReportService
 from tui_manager.service.secrets import Secrets
 from tui_manager.service.silence import Silence
@@ -95,6 +96,7 @@ class Parts:
     dispatcher: RecordingDispatcher
     dispatch: Dispatch
     silence: Silence
+    pruning: Pruning
     hosts: HostService
     receiving: ReportService
     tasks: TaskService
@@ -248,7 +250,9 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
             database, dispatcher, directory, feed, statistics, clock, given, secrets
         )
         offences = Offences(database, feed, statistics, clock)
-        receiving = ReportService(database, directory, dispatch, feed, statistics, clock, offences)
+        receiving = ReportService(
+            database, directory, dispatch, feed, statistics, clock, offences, given
+        )
         door, authority = RecordingDoor(), NotingAuthority()
         yield Parts(
             database=database,
@@ -256,6 +260,7 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
             dispatcher=dispatcher,
             dispatch=dispatch,
             silence=Silence(database, directory, feed, clock, given),
+            pruning=Pruning(database, feed, clock, given),
             hosts=HostService(
                 MANAGER_ID, database, directory, dispatch, feed, statistics, clock, given, offences
             ),

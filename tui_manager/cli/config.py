@@ -15,7 +15,7 @@ from tui_manager.cli.values import SIZE_FORMS, format_size, parse_size
 from tui_manager.domain.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.server_names import is_server_name
-from tui_manager.settings import APP, DURATIONS, SIZES, Settings, split_address
+from tui_manager.settings import APP, DURATIONS, NUMBERS, SIZES, Settings, split_address
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_STATE_DIR": "state_dir",
@@ -88,7 +88,7 @@ def _check_pairs(settings: Settings, sources: Mapping[str, str]) -> None:
             )
 
 
-def show_value(value: object) -> object:
+def show_value(name: str, value: object) -> object:
     """A setting's value as the configuration file would hold it."""
     if isinstance(value, timedelta):
         return format_duration(value)
@@ -98,7 +98,7 @@ def show_value(value: object) -> object:
         return dict(value)
     if isinstance(value, tuple):
         return list(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if name in SIZES and isinstance(value, int):
         return format_size(value)
     return value
 
@@ -137,6 +137,8 @@ def _read(name: str, value: object, source: str) -> object:
             return _duration(value, *DURATIONS[name])
         if name in SIZES:
             return _size(value, *SIZES[name])
+        if name in NUMBERS:
+            return _number(value, *NUMBERS[name])
         if name == "groups":
             return _groups(value)
         if name == "insecure":
@@ -164,6 +166,14 @@ def _size(value: object, low: int, high: int) -> int:
     if not low <= size <= high:
         raise ValueError(f"must be from {format_size(low)} to {format_size(high)}")
     return size
+
+
+def _number(value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a whole number from {low} to {high}")
+    if not low <= value <= high:
+        raise ValueError(f"must be from {low} to {high}")
+    return value
 
 
 def _groups(value: object) -> Mapping[str, str]:

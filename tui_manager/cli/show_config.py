@@ -8,7 +8,7 @@ from tui_manager.cli.printing import table, write, write_json
 
 def run_config(config: Configuration, *, as_json: bool) -> int:
     """Prints the settings, and returns the exit status."""
-    values = {name: show_value(getattr(config.settings, name)) for name in NAMES}
+    values = {name: show_value(name, getattr(config.settings, name)) for name in NAMES}
     if as_json:
         write_json(
             {name: {"value": value, "source": config.sources[name]}

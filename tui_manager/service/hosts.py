@@ -71,6 +71,7 @@ class HostService:
         self._feed = feed
         self._statistics = statistics
         self._clock = clock
+        self._limits = limits
         self._identification = Identification(manager_id, directory, clock, limits)
         self.offences = offences
 
@@ -138,7 +139,9 @@ class HostService:
         host_id = known.host_id if known else _register(tx, greeting.name, now)
         bound = known.bound_labels if known else {}
         row = hosts.open_session(tx, host_id, greeting, now, bound)
-        return row, resume.reconcile(tx, row.row_id, greeting.journal_id, greeting.held, now)
+        since = self._limits.kept_since(now)
+        held = resume.reconcile(tx, row.row_id, greeting.journal_id, greeting.held, now, since)
+        return row, held
 
     def _log_opened(self, row: HostRow, reconciled: resume.Reconciled) -> None:
         log.info(

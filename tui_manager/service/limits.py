@@ -6,12 +6,15 @@ from datetime import timedelta
 
 from tui_manager.domain.spec import KILL_GRACE, OUTPUT_LIMIT
 
+_DAY = 24 * 3600 * 1_000_000  # microseconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What an operator may set, as far as the services care; see `settings.Settings`.
 
     Attributes:
+        history_days: 0: all is kept.
         output_window: unacknowledged bytes of one execution under way.
         max_message: bytes of one message on the wire.
     """
@@ -21,6 +24,15 @@ class Limits:
     kill_grace: timedelta = KILL_GRACE
     output_limit: int = OUTPUT_LIMIT
     free_disk: int = 256 * 1024 * 1024
+    history_days: int = 30
     groups: Mapping[str, str] = field(default_factory=dict)
     output_window: int = 1024 * 1024
     max_message: int = 4 * 1024 * 1024
+
+    def kept_since(self, now: int) -> int:
+        """The instant before which an end is too long ago to be kept; 0: all is kept.
+
+        Args:
+            now: microseconds since 1970 UTC.
+        """
+        return max(0, now - self.history_days * _DAY) if self.history_days else 0

@@ -14,6 +14,7 @@ from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Claims, Dispatch
+from tui_manager.service.limits import Limits
 from tui_manager.service.log_lines import LINES, warn_of_each
 from tui_manager.service.offences import Offences
 from tui_manager.service.reports import Applied, Outcome, Received
@@ -55,6 +56,7 @@ class ReportService:
         statistics: Statistics,
         clock: Clock,
         offences: Offences,
+        limits: Limits,
     ) -> None:
         self._database = database
         self._directory = directory
@@ -63,6 +65,7 @@ class ReportService:
         self._statistics = statistics
         self._clock = clock
         self._offences = offences
+        self._limits = limits
         self._waiting: list[_Waiting] = []
         self._storing: asyncio.Task[None] | None = None
 
@@ -80,7 +83,8 @@ class ReportService:
         entry = self._directory.get(host_id)
         if entry is None:
             raise NotFoundError(f"There is no host {host_id}.")
-        received = Received(entry.row.row_id, report, self._clock.stamp())
+        now = self._clock.stamp()
+        received = Received(entry.row.row_id, report, now, self._limits.kept_since(now))
         while True:
             try:
                 outcome = await self._stored(entry.row, received)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.execution_id import made_before
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
@@ -28,11 +29,13 @@ class Received:
     Attributes:
         host: the row id of the host that speaks; it can only speak of its own executions.
         at: when the report was received, microseconds since 1970 UTC.
+        kept_since: executions that were made before that may have been pruned.
     """
 
     host: int
     report: ExecutionReport
     at: int
+    kept_since: int = 0
 
 
 @dataclass(slots=True)
@@ -124,9 +127,11 @@ class _Work:
         self._host = received.host
         self._report = received.report
         self._now = received.at
+        self._kept_since = received.kept_since
         self._known = known
         self._changes = changes
         self._spoken_of: dict[str, Known] = {}
+        self._too_old: dict[str, None] = {}
         self._outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -146,6 +151,9 @@ class _Work:
         if known is not None and known.host == self._host:
             self._spoken_of[execution_id] = known
             return known
+        if known is None and made_before(execution_id, self._kept_since):
+            self._too_old[execution_id] = None
+            return None
         (self._outcome.unknown if known is None else self._outcome.foreign).add(execution_id)
         return None
 
@@ -223,6 +231,14 @@ class _Work:
             self._outcome.acknowledged.append(
                 Acknowledged(execution_id, dict(known.stored), known.whole or settled)
             )
+        for execution_id in self._too_old:  # nobody keeps it any more, the agent neither
+            ends = {
+                piece.stream: piece.end
+                for piece in self._report.output
+                if piece.execution_id == execution_id
+            }
+            result = execution_id in ended
+            self._outcome.acknowledged.append(Acknowledged(execution_id, ends, result))
 
 
 def _become(known: Known, result: Result) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tui_manager.domain.execution_id import made_before
 from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service import moves
@@ -33,7 +34,12 @@ class Reconciled:
 
 
 def reconcile(
-    tx: Transaction, host: int, journal_id: str, held: tuple[Held, ...], now: int
+    tx: Transaction,
+    host: int,
+    journal_id: str,
+    held: tuple[Held, ...],
+    now: int,
+    kept_since: int,
 ) -> Reconciled:
     """Holds what the agent's journal holds against what is stored of this host.
 
@@ -42,10 +48,14 @@ def reconcile(
         journal_id: of the journal that the agent has now.
         held: what its Hello names.
         now: microseconds since 1970 UTC.
+        kept_since: what was made before that may have been pruned.
     """
     outcome = Reconciled()
     for execution in held:
-        outcome.resumes.append(_answer(tx, host, journal_id, execution, outcome, now))
+        answer = _answer(tx, host, journal_id, execution, outcome, now)
+        if answer is None:
+            answer = _not_known(execution, outcome, kept_since)
+        outcome.resumes.append(answer)
     names = {execution.execution_id for execution in held}
     for sent in sending.sent_unended(tx, host):
         if sent.execution_id not in names:
@@ -57,11 +67,10 @@ def reconcile(
 
 def _answer(
     tx: Transaction, host: int, journal_id: str, execution: Held, outcome: Reconciled, now: int
-) -> Resume:
+) -> Resume | None:
     known = sending.held(tx, host, execution.execution_id)
     if known is None:
-        outcome.unknown.append(execution.execution_id)
-        return Resume(execution.execution_id, ResumeAction.UNKNOWN)
+        return None
     if known.whole and not _guessed(known):
         return Resume(execution.execution_id, ResumeAction.STORED)
     if known.unsent:  # a restored database
@@ -72,6 +81,15 @@ def _answer(
     cancel = known.canceled and not execution.has_result
     action = ResumeAction.CANCEL if cancel else ResumeAction.GO_ON
     return Resume(execution.execution_id, action, known.stored)
+
+
+def _not_known(execution: Held, outcome: Reconciled, kept_since: int) -> Resume:
+    """A result of an execution that is too old to be known is not kept for anybody."""
+    execution_id = execution.execution_id
+    if execution.has_result and made_before(execution_id, kept_since):
+        return Resume(execution_id, ResumeAction.STORED)
+    outcome.unknown.append(execution_id)
+    return Resume(execution_id, ResumeAction.UNKNOWN)
 
 
 def _guessed(known: Remembered) -> bool:

@@ -5,7 +5,7 @@ What each query of `sql/check.sql` finds is said here in one sentence with its i
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tui_manager.domain.task import Counts
 from tui_manager.domain.transitions import legal_states
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.migrations import migrations
+from tui_manager.storage.pruning import marked
 from tui_manager.storage.queries import load
 from tui_manager.storage.read_only import read_only
 
@@ -62,6 +63,7 @@ _SENTENCES: Mapping[str, str] = {
 _SINCE = dict.fromkeys(
     ("secret_not_erased", "token_uses", "bound_labels", "turned_away_with_work"), 4
 )
+_PRUNED_SINCE = 7  # the schema from which on tasks may be gone, with something of them left
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +144,18 @@ def contradictions(tx: Transaction) -> list[Finding]:
     """What the queries of `sql/check.sql` find in a database of one of this program's schemas."""
     version = tx.execute("PRAGMA user_version").fetchone()[0]
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
-    return [finding for name in asked for finding in _found(tx, name)]
+    gone = marked(tx) if version >= _PRUNED_SINCE else set()
+    return [finding for name in asked for finding in _found(tx, name, gone)]
 
 
-def _found(tx: Transaction, name: str) -> Iterator[Finding]:
+def _found(tx: Transaction, name: str, gone: Set[int]) -> Iterator[Finding]:
+    """Of tasks that are `gone` some is left, which nothing is said about."""
     legal = json.dumps(sorted(legal_states()))
     values = {"legal": legal} if ":legal" in _SQL[name] else {}
     for row in tx.execute(_SQL[name], values):
         facts = {key: row[key] for key in row.keys()}  # noqa: SIM118
+        if facts.get("task_id") in gone:
+            continue
         if "counted" in facts:
             facts["difference"] = _difference(json.loads(row["stored"]), json.loads(row["counted"]))
         yield Finding(name, _SENTENCES[name].format(**facts))

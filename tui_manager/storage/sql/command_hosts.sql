@@ -16,7 +16,7 @@ SELECT ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.r
        ch.output_limit, ch.cancel_requested_at, t.status AS task_status
 FROM json_each(:execution_ids) AS told
 CROSS JOIN command_hosts AS ch ON ch.execution_id = told.value
-CROSS JOIN tasks AS t ON t.id = ch.task_id;
+CROSS JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
 
 -- name: start
 -- Guard of START: the agent says that it runs. A canceled task stays canceled, and so what was lost

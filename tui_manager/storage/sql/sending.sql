@@ -36,4 +36,4 @@ SELECT ch.id, ch.task_id, ch.status, ch.reason, ch.stdout_bytes, ch.stderr_bytes
        ch.sent_at IS NULL AND ch.status = 'pending' AS unsent, ch.cancel_requested_at IS NOT NULL
            OR t.cancel_requested_at IS NOT NULL AS canceled
 FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
-WHERE ch.execution_id = :execution_id AND ch.host = :host;
+WHERE ch.execution_id = :execution_id AND ch.host = :host AND t.pruned_at IS NULL;

@@ -1,19 +1,28 @@
+-- Tasks that are gone and have left something are not listed.
+
 -- name: count
--- All tasks. SQLite adds up what stands in each page of the smallest index.
-SELECT count(*) AS total FROM tasks;
+-- All tasks. SQLite adds up what stands in each page of the smallest index; few are gone.
+SELECT (SELECT count(*) FROM tasks) - (SELECT count(*) FROM tasks WHERE pruned_at IS NOT NULL)
+    AS total;
 
 -- name: window
--- A window of the list, the newest first.
-SELECT * FROM tasks ORDER BY id DESC LIMIT :limit OFFSET :offset;
+-- A window of the list, the newest first. What is left out is counted on the index alone.
+SELECT t.* FROM (
+    SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
+    ORDER BY id DESC LIMIT :limit OFFSET :offset) AS found
+JOIN tasks AS t ON t.id = found.id ORDER BY t.id DESC;
 
 -- name: window_from_the_end
 -- The same from the oldest on, which is nearer in the second half.
-SELECT * FROM tasks ORDER BY id LIMIT :limit OFFSET :offset;
+SELECT t.* FROM (
+    SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
+    ORDER BY id LIMIT :limit OFFSET :offset) AS found
+JOIN tasks AS t ON t.id = found.id ORDER BY t.id;
 
 -- name: these
 -- Rows by their ids, a JSON array, the newest first.
 SELECT t.* FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.value
-ORDER BY wanted.key;
+WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 
 -- name: newest
 -- The highest id.
@@ -21,12 +30,13 @@ SELECT coalesce(max(id), 0) AS id FROM tasks;
 
 -- name: last
 -- The last of so many from a row downwards; none when there are not so many.
-SELECT id FROM tasks WHERE id <= :high ORDER BY id DESC LIMIT 1 OFFSET :looks - 1;
+SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL AND id <= :high
+ORDER BY id DESC LIMIT 1 OFFSET :looks - 1;
 
 -- name: passing
 -- Of those from a row down to another the ones that contain the text.
-SELECT id FROM tasks
-WHERE id BETWEEN :low AND :high
+SELECT id FROM tasks NOT INDEXED
+WHERE id BETWEEN :low AND :high AND pruned_at IS NULL
   AND (name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
        OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact)
 ORDER BY id DESC;
@@ -34,13 +44,13 @@ ORDER BY id DESC;
 -- name: last_fault
 -- The last of so many that need attention, from a row downwards.
 SELECT id FROM tasks INDEXED BY tasks_with_faults
-WHERE failed + timeout + skipped > 0 AND id <= :high
+WHERE failed + timeout + skipped > 0 AND pruned_at IS NULL AND id <= :high
 ORDER BY id DESC LIMIT 1 OFFSET :looks - 1;
 
 -- name: passing_faults
 -- Of those that need attention, from a row down to another, the ones that contain the text.
 SELECT id FROM tasks INDEXED BY tasks_with_faults
-WHERE failed + timeout + skipped > 0 AND id BETWEEN :low AND :high
+WHERE failed + timeout + skipped > 0 AND pruned_at IS NULL AND id BETWEEN :low AND :high
   AND (:pattern = '' OR name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
        OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact)
 ORDER BY id DESC;
@@ -48,7 +58,7 @@ ORDER BY id DESC;
 -- name: passing_of
 -- Which of these rows, a JSON array of ids, pass.
 SELECT id FROM tasks
-WHERE id IN (SELECT value FROM json_each(:ids))
+WHERE id IN (SELECT value FROM json_each(:ids)) AND pruned_at IS NULL
   AND (NOT :faults_only OR failed + timeout + skipped > 0)
   AND (:pattern = '' OR name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
        OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact);

@@ -11,8 +11,8 @@ INSERT INTO commands (task_id, position, text, timeout_after, parameters, enviro
 VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd, :run_as_user);
 
 -- name: get
--- One task.
-SELECT * FROM tasks WHERE id = :task_id;
+-- One task that is not gone.
+SELECT * FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
 
 -- name: commands
 -- The steps of a task in order.

@@ -50,6 +50,9 @@ _ACTIONS: Mapping[str, _Words] = {
     "violation": _Words("{host} broke the protocol", role=Role.FAULT),
     "renew_certificate": _Words("renewed the certificate of {host}", role=Role.MUTED),
     "rename_host": _Words("{host} came with another name", role=Role.CAUTION),
+    "prune_tasks": _Words(
+        "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
+    ),
     "move_host": _Words("{host} came from another machine", role=Role.CAUTION),
 }
 
