@@ -18,6 +18,7 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import Gate
 from tests.agent.fake_manager import FakeManager
 from tests.agent.in_process import InProcess
+from tests.support.files import files_below
 
 VALUE = f"secret-{uuid.uuid4()}"
 SECRET = {"environment": {"TOKEN": VALUE}, "secret_names": ["TOKEN"]}
@@ -27,8 +28,8 @@ def found_in(folder: Path) -> list[str]:
     """Files that hold the secret."""
     return [
         str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and VALUE.encode() in path.read_bytes()
+        for path, data in files_below(folder)
+        if VALUE.encode() in data
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.files import files_below
 from tests.support.processes import Machine, installed
 from tests.support.terminals import on_terminal
 
@@ -32,15 +33,11 @@ def command_lines() -> Iterator[bytes]:
 def files_with(folder: Path, value: str) -> list[str]:
     """Files of a folder in which it stands."""
     disguises = {value.encode(), value.encode().hex().encode(), value.encode("utf-16-le")}
-    found = []
-    for path in folder.rglob("*"):
-        try:
-            data = path.read_bytes() if path.is_file() else b""
-        except FileNotFoundError:  # it has just gone
-            continue
-        if any(disguise in data for disguise in disguises):
-            found.append(str(path.relative_to(folder)))
-    return found
+    return [
+        str(path.relative_to(folder))
+        for path, data in files_below(folder)
+        if any(disguise in data for disguise in disguises)
+    ]
 
 
 def run_with_secret(machine: Machine, value: str, *arguments: str) -> int:
