@@ -50,6 +50,7 @@ CONSTANT = {
     ("output.sql", "command_hosts_of"): "command_hosts_of_command (command_id=? AND host=?)",
     ("output.sql", "newest_of_stream"): "output_chunks_by_offset (command_host_id=? AND stream=?)",
     ("output.sql", "newest_of_task"): "output_chunks_by_task (task_id=?)",
+    ("hosts.sql", "targetable_named"): "hosts_admitted_name (name=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
 }
 

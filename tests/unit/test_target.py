@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import natural_key, unfold_names
-from tui_manager.domain.target import TargetHost, check_target, fold_names, resolve_target
+from tui_manager.domain.target import (
+    TargetHost,
+    check_target,
+    fold_names,
+    named_hosts,
+    resolve_target,
+)
 
 
 def host(name: str, **labels: str) -> TargetHost:
@@ -189,6 +195,22 @@ def test_check_looks_at_the_notation_only() -> None:
     check_target("unknown[1-5],x=y,!@web", GROUPS)
     with pytest.raises(InvalidInputError, match="no group @nope"):
         check_target("@nope", GROUPS)
+
+
+@pytest.mark.parametrize(
+    "target", ["db1", "web[01-03],db1,!web02", "@both", "@less,bare", "web01&@web", "db1,!@web"]
+)
+def test_where_names_alone_are_asked_for_their_hosts_suffice(target: str) -> None:
+    named = named_hosts(target, GROUPS)
+    assert named is not None
+    few = [one for one in HOSTS if one.name in named]
+    assert len(few) < len(HOSTS)
+    assert resolve_target(target, few, GROUPS) == resolve_target(target, HOSTS, GROUPS)
+
+
+@pytest.mark.parametrize("target", ["@all", "web*", "db1,env=prod", "db1&@prod", "db1,!role!=web"])
+def test_where_more_than_names_is_asked_for_all_hosts_are_needed(target: str) -> None:
+    assert named_hosts(target, GROUPS) is None
 
 
 def test_without_hosts_nothing_can_be_meant() -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
+from itertools import chain
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import NAMES_MAX, unfold_names
@@ -90,6 +91,18 @@ class Notation:
     parts: tuple[Part, ...]
     groups: Mapping[str, tuple[Part, ...]]
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """The only hosts that it can mean; None where it asks for more than names."""
+        found: set[str] = set()
+        for part in chain(self.parts, *self.groups.values()):
+            for term in part.terms:
+                if isinstance(term, Names):
+                    found.update(term.names)
+                elif not isinstance(term, Group):
+                    return None
+        return frozenset(found)
+
 
 def read_notation(target: str, groups: Mapping[str, str]) -> Notation:
     """Reads a target and the groups that it names, and the groups that these name.
@@ -116,8 +129,8 @@ class _Reader:
         names = dict.fromkeys(t.name for p in parts for t in p.terms if isinstance(t, Group))
         for name in names:
             if name in path:
-                chain = " → ".join(f"@{step}" for step in (*path[path.index(name) :], name))
-                raise _wrong(f"The group @{name} holds itself: {chain}.")
+                steps = " → ".join(f"@{step}" for step in (*path[path.index(name) :], name))
+                raise _wrong(f"The group @{name} holds itself: {steps}.")
             if name not in self.read_groups:
                 self._enter(name, (*path, name))
 

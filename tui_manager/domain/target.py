@@ -21,6 +21,7 @@ __all__ = [
     "TargetPreview",
     "check_target",
     "fold_names",
+    "named_hosts",
     "natural_key",
     "resolve_target",
 ]
@@ -64,6 +65,16 @@ def check_target(target: str, groups: Mapping[str, str]) -> None:
     read_notation(target, groups)
 
 
+def named_hosts(target: str, groups: Mapping[str, str]) -> frozenset[str] | None:
+    """The names of all hosts that can be meant, where it is names alone that say so, else None.
+
+    Args: as of `check_target`.
+
+    Raises InvalidInputError("target"): the notation is wrong.
+    """
+    return read_notation(target, groups).names
+
+
 def resolve_target(
     target: str, hosts: Sequence[TargetHost], groups: Mapping[str, str]
 ) -> list[TargetHost]:
@@ -71,7 +82,7 @@ def resolve_target(
 
     Args:
         target: in the TARGET notation.
-        hosts: all that can be meant, with unique names.
+        hosts: all that can be meant, with unique names; those of `named_hosts` suffice.
         groups: name, without `@`, → target.
 
     Raises InvalidInputError("target"): the notation is wrong, a name is not known (also one that

@@ -125,6 +125,7 @@ class Directory:
         self._by_row: dict[int, Entry] = {}
         self._in_order: list[Entry] | None = None
         self._targets: list[TargetHost] | None = None
+        self._online: set[int] = set()  # row ids
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
@@ -164,6 +165,7 @@ class Directory:
         if entry.session is None:
             entry.since = now
         entry.session = session
+        self._online.add(row.row_id)
         entry.judged = entry.recovering = False
 
     def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
@@ -193,6 +195,7 @@ class Directory:
         if entry is None or entry.session is None or entry.session.generation != generation:
             return False
         entry.session, entry.vitals, entry.since, entry.judged = None, None, now, False
+        self._online.discard(entry.row.row_id)
         entry.cpu.clear()
         entry.silent_since = monotonic
         return True
@@ -215,9 +218,9 @@ class Directory:
             ]
         return self._targets
 
-    def online_rows(self) -> set[int]:
-        """Row ids of the hosts that are connected."""
-        return {entry.row.row_id for entry in self._entries.values() if entry.online}
+    def online_rows(self) -> frozenset[int]:
+        """Row ids of the hosts that are connected now."""
+        return frozenset(self._online)
 
     def counts(self) -> tuple[int, int, int]:
         """How many hosts there are, are online, wait for admission; turned away ones aside."""

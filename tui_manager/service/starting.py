@@ -7,7 +7,7 @@ from tui_manager.domain.delivery import Offline
 from tui_manager.domain.execution_id import new_execution_id
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.target import TargetHost, resolve_target
+from tui_manager.domain.target import TargetHost, named_hosts, resolve_target
 from tui_manager.domain.task import Task
 from tui_manager.service import moves
 from tui_manager.storage import audit, command_hosts, hosts, tasks
@@ -49,10 +49,11 @@ def start(
         InvalidInputError: its target means nothing now.
     """
     task = tasks.get(tx, task_id)
-    targetable, row_ids = hosts.targetable(tx)
-    if task.status.ended or task.started_at:
-        targets: list[TargetHost] = []  # the guard of the start says what is wrong
-    else:
+    targets: list[TargetHost] = []
+    row_ids: dict[str, int] = {}
+    if not (task.status.ended or task.started_at):  # or the guard of the start says what is wrong
+        named = named_hosts(task.target, groups)
+        targetable, row_ids = hosts.targetable(tx, named)
         targets = resolve_target(task.target, targetable, groups)
     tasks.start(tx, task_id, len(targets), now)
     for position, command_id in enumerate(tasks.command_ids(tx, task_id)):

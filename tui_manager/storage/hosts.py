@@ -162,8 +162,17 @@ def close_session(tx: Transaction, host_id: str, generation: int, now: int) -> N
     tx.execute(_SQL["close_session"], values)
 
 
-def targetable(tx: Transaction) -> tuple[list[TargetHost], dict[str, int]]:
-    """Hosts that a target may resolve to, and their row ids by host_id."""
-    rows = tx.execute(_SQL["targetable"]).fetchall()
+def targetable(
+    tx: Transaction, names: Iterable[str] | None = None
+) -> tuple[list[TargetHost], dict[str, int]]:
+    """Hosts that a target may resolve to, and their row ids by host_id.
+
+    Args:
+        names: that are asked for; None asks for all hosts.
+    """
+    if names is None:
+        rows = tx.execute(_SQL["targetable"]).fetchall()
+    else:
+        rows = tx.execute(_SQL["targetable_named"], {"names": json.dumps(list(names))}).fetchall()
     hosts = [TargetHost(row["host_id"], row["name"], _unpacked(row["labels"])) for row in rows]
     return hosts, {row["host_id"]: row["id"] for row in rows}

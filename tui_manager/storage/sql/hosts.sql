@@ -46,3 +46,8 @@ SELECT id, admission FROM hosts WHERE id IN (SELECT value FROM json_each(:row_id
 -- name: targetable
 -- What a target may resolve to.
 SELECT id, host_id, name, labels FROM hosts WHERE admission = 'admitted';
+
+-- name: targetable_named
+-- The same of some names.
+SELECT id, host_id, name, labels FROM hosts
+WHERE admission = 'admitted' AND name IN (SELECT value FROM json_each(:names));
