@@ -179,7 +179,6 @@ async def _secure(settings: Settings, parts: Parts) -> Secured:
         parts.statistics,
         parts.clock,
         parts.offences,
-        parts.limits,
     )
     secured = Secured(certificates, Shown(certificates), enrollment)
     return secured

@@ -27,7 +27,7 @@ class Settings:
         enroll_listen: where hosts enrol, HOST:PORT; empty: the port after that of `listen`.
         insecure: no TLS, and hosts admitted as they come; on loopback only.
         lost_after: silence of an agent that turns its work into failure.
-        heartbeat: an agent reports at least this often.
+        heartbeat: an agent reports at least this often; with thousands of them less often.
         kill_grace: between SIGTERM and SIGKILL.
         output_limit: bytes kept of one command on one host, both streams together.
         free_disk: bytes that must be free in the state folder for a task to start.

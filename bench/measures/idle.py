@@ -1,11 +1,14 @@
 """What agents cost the manager that have nothing to do but to be there."""
 
 import asyncio
+import math
 
 from bench.figures import Figure
 from bench.fleet import Fleet
 from bench.floors.echo import HEARTBEAT, Echo
 from bench.weight import CpuMeter, memory_of
+from tui_manager.service.heartbeats import Heartbeats
+from tui_manager.service.limits import Limits
 
 
 async def idle(
@@ -15,8 +18,12 @@ async def idle(
 
     Args:
         memory_before: bytes of the manager before they dialed.
-        settle: seconds until the look, which takes `seconds`.
+        settle: seconds until the look, which takes `seconds`, or more where agents beat less often.
     """
+    beat = _heartbeat_of(fleet.agents)
+    if beat > HEARTBEAT:
+        settle += beat  # all are told so with their next beat
+        seconds = math.ceil(seconds / beat) * beat
     await asyncio.sleep(settle)
     pid = fleet.manager.running
     meter = CpuMeter(pid)
@@ -41,3 +48,11 @@ async def idle(
             "bare echo",
         ),
     ]
+
+
+def _heartbeat_of(agents: int) -> float:
+    """Seconds between two beats of each of so many agents."""
+    limits = Limits()
+    heartbeats = Heartbeats(limits.heartbeat, limits.lost_after)
+    heartbeats.count(agents)
+    return heartbeats.now.total_seconds()

@@ -1,14 +1,16 @@
 """In which order hosts are listed."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
-from tui_manager.service.directory import Directory, LiveSession
+from tui_manager.service.directory import Directory
+from tui_manager.service.live_session import LiveSession
 from tui_manager.storage.hosts import HostRow
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
+SESSION = LiveSession(2, "", 0.0, timedelta(seconds=5))
 
 
 def row(number: int, name: str, admission: Admission = Admission.ADMITTED) -> HostRow:
@@ -39,7 +41,7 @@ def test_who_waits_stands_first_and_who_was_turned_away_last() -> None:
     directory.put(replace(rows[3], admission=Admission.ADMITTED), NOW, 0.0)
     assert names(directory) == ["web9", "web10", "z", "a", "b"]
     back_to_pending = replace(rows[1], admission=Admission.PENDING)
-    directory.opened(back_to_pending, LiveSession(2, "", 0.0), NOW)
+    directory.opened(back_to_pending, SESSION, NOW)
     assert names(directory)[0] == "web10"
 
 
@@ -56,7 +58,7 @@ def test_what_can_be_meant_and_found_follows_every_change() -> None:
     directory.put(replace(rows[0], labels={"env": "prod"}), NOW, 0.0)
     assert meant() == [("web1", "prod")]
     assert names(directory, Window(text="ENV=Prod")) == ["web1"]
-    directory.opened(replace(rows[1], admission=Admission.ADMITTED), LiveSession(1, "", 0.0), NOW)
+    directory.opened(replace(rows[1], admission=Admission.ADMITTED), SESSION, NOW)
     directory.put(replace(rows[0], name="db1"), NOW, 0.0)
     assert meant() == [("db1", ""), ("web2", "")]
     directory.put(replace(rows[0], admission=Admission.REVOKED), NOW, 0.0)

@@ -171,7 +171,7 @@ async def test_the_number_of_running_commands_of_a_host_does_not_wait_for_its_vi
         return host.running
 
     host = await parts.connect("web01")
-    parts.hosts.vitals(host.host_id, host.generation, Vitals(running=0))
+    parts.hosts.beat(host.host_id, host.generation, Vitals(running=0))
     await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))

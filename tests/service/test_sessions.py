@@ -230,7 +230,7 @@ async def test_a_copied_identity_is_refused_while_the_first_lives(parts: Parts) 
 async def test_vitals_show_while_a_host_is_online(parts: Parts) -> None:
     host = await parts.connect("web01", labels={"role": "web"})
     for percent in (10.0, 20.0):
-        parts.hosts.vitals(host.host_id, host.generation, Vitals(cpu_percent=percent, running=2))
+        parts.hosts.beat(host.host_id, host.generation, Vitals(cpu_percent=percent, running=2))
     (shown,) = parts.hosts.list_hosts(Window(text="role=w")).rows
     assert (shown.cpu_history, shown.running, shown.labels) == ((10.0, 20.0), 2, {"role": "web"})
     await parts.hosts.close_session(host.host_id, host.generation, "test")
@@ -293,10 +293,10 @@ async def test_a_session_is_not_silent_while_its_report_waits_for_the_database(
     host = await parts.connect("web01")
     with parts.hosts.busy_with(host.host_id, host.generation):
         parts.clock.turn(1000)
-        assert parts.hosts.silent_sessions(15) == []
-    assert parts.hosts.silent_sessions(15) == []
+        assert parts.hosts.silent_sessions() == []
+    assert parts.hosts.silent_sessions() == []
     parts.clock.turn(16)
-    assert parts.hosts.silent_sessions(15) == [(host.host_id, host.generation)]
+    assert parts.hosts.silent_sessions() == [(host.host_id, host.generation)]
 
 
 async def _full(work: object) -> None:
@@ -333,6 +333,6 @@ async def test_a_journal_that_does_not_know_what_ran_is_lost(parts: Parts) -> No
 async def test_a_manager_that_stood_still_takes_nobody_for_silent(parts: Parts) -> None:
     await parts.connect("web01")
     parts.clock.turn(60)
-    assert len(parts.hosts.silent_sessions(15)) == 1
+    assert len(parts.hosts.silent_sessions()) == 1
     parts.silence.excuse(60)
-    assert parts.hosts.silent_sessions(15) == []
+    assert parts.hosts.silent_sessions() == []

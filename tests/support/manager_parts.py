@@ -279,7 +279,6 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
                 statistics,
                 clock,
                 offences,
-                given,
             ),
             offences=offences,
             door=door,

@@ -18,7 +18,7 @@ from tui_manager.transport.session import RUNS_MAX, UNKNOWN_MAX, Session
 
 
 def _session(on_room: Callable[[str], None] = lambda _: None) -> Session:
-    opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, (), ())
+    opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, Limits().heartbeat, (), ())
     return Session(opened, Limits(), Guard(Limits(), lambda: 0.0), on_room)
 
 

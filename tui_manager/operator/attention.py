@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui_manager.domain.status import Admission
-from tui_manager.service.directory import UNKNOWN_MAX, Directory
+from tui_manager.service.directory import Directory
+from tui_manager.service.live_session import UNKNOWN_MAX
 from tui_manager.service.offences import TOKENS_MAX, Offences
 from tui_manager.service.statistics import Statistics
 

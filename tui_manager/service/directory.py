@@ -1,48 +1,19 @@
 """The hosts in memory: what is stored of each, who is connected, and the newest vitals."""
 
-import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tui_manager.domain.host import Host, Vitals
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target import TargetHost, natural_key
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.service.live_session import LiveSession
 from tui_manager.storage.hosts import HostRow
 
 _CPU_READINGS = 30
-_ALIVE = 2  # heartbeats within which a session was heard to count as alive
-UNKNOWN_MAX = 1000  # of one session
-
-
-@dataclass(slots=True)
-class LiveSession:
-    """The newest session of a host.
-
-    Attributes:
-        heard_at: on the monotonic clock, in seconds.
-        unknown: executions that the agent holds and the database does not know; at most
-            `UNKNOWN_MAX` are remembered.
-        busy: what it said last is still being stored.
-    """
-
-    generation: int
-    instance_id: str
-    heard_at: float
-    busy: bool = False
-    unknown: set[str] = field(default_factory=set)
-
-    def is_alive(self, monotonic: float, heartbeat: timedelta) -> bool:
-        """Whether its agent was heard so lately that it is there."""
-        return self.busy or monotonic - self.heard_at < _ALIVE * heartbeat.total_seconds()
-
-    def does_not_know(self, execution_ids: Iterable[str]) -> None:
-        """Remembers executions that the database does not know."""
-        room = UNKNOWN_MAX - len(self.unknown)
-        self.unknown.update(itertools.islice(execution_ids, room))
 
 
 @dataclass(slots=True)
@@ -126,6 +97,11 @@ class Directory:
         self._in_order: list[Entry] | None = None
         self._targets: list[TargetHost] | None = None
         self._online: set[int] = set()  # row ids
+
+    @property
+    def online(self) -> int:
+        """How many hosts are connected."""
+        return len(self._online)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())

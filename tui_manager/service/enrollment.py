@@ -26,7 +26,6 @@ from tui_manager.service.directory import Directory
 from tui_manager.service.dispatcher import SessionDoor
 from tui_manager.service.enrolling import good_token, take_in
 from tui_manager.service.identification import check_words, refuse_turned_away
-from tui_manager.service.limits import Limits
 from tui_manager.service.offences import Offences
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.whole import whole
@@ -116,7 +115,6 @@ class EnrollmentService:
         statistics: Statistics,
         clock: Clock,
         offences: Offences,
-        limits: Limits,
     ) -> None:
         self._database = database
         self._directory = directory
@@ -127,7 +125,6 @@ class EnrollmentService:
         self._statistics = statistics
         self._clock = clock
         self._offences = offences
-        self._limits = limits
 
     async def create_token(self, spec: TokenSpec, actor: str) -> NewToken:
         """Makes a join token, of which the secret is kept nowhere.
@@ -205,7 +202,7 @@ class EnrollmentService:
         entry = self._directory.get(known.host_id) if known else None
         if entry is None or entry.session is None:
             return
-        if entry.session.is_alive(self._clock.monotonic(), self._limits.heartbeat):
+        if entry.session.is_alive(self._clock.monotonic()):
             raise RefusedError(
                 Refusal.DUPLICATE_IDENTITY,
                 f"Another agent is connected as {entry.row.name} with this same key. If its state "

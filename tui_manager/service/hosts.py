@@ -5,6 +5,7 @@ import logging
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
@@ -16,10 +17,12 @@ from tui_manager.security.peer import PeerCertificate
 from tui_manager.service import notes, resume
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
-from tui_manager.service.directory import Directory, Entry, LiveSession
+from tui_manager.service.directory import Directory, Entry
 from tui_manager.service.dispatch import Dispatch
+from tui_manager.service.heartbeats import Heartbeats
 from tui_manager.service.identification import Identification, ImpostorError
 from tui_manager.service.limits import Limits
+from tui_manager.service.live_session import LiveSession
 from tui_manager.service.log_lines import warn_of_each
 from tui_manager.service.offences import Offences
 from tui_manager.service.returning import note_changes
@@ -30,6 +33,7 @@ from tui_manager.storage.database import Database
 from tui_manager.storage.hosts import HostRow
 
 log = logging.getLogger(__name__)
+_HOSTS = Changes(hosts=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class OpenedSession:
 
     Attributes:
         generation: a newer session of the same host has a higher one.
+        heartbeat: what its agent has to keep to at first.
         resumes: the answers for what the agent holds.
         asked: executions of which the agent must say how they ended.
     """
@@ -46,6 +51,7 @@ class OpenedSession:
     name: str
     admission: Admission
     generation: int
+    heartbeat: timedelta
     resumes: tuple[Resume, ...]
     asked: tuple[str, ...]
 
@@ -72,7 +78,8 @@ class HostService:
         self._statistics = statistics
         self._clock = clock
         self._limits = limits
-        self._identification = Identification(manager_id, directory, clock, limits)
+        self._identification = Identification(manager_id, directory, clock)
+        self._heartbeats = Heartbeats(limits.heartbeat, limits.lost_after)
         self.offences = offences
 
     async def open_session(
@@ -100,10 +107,12 @@ class HostService:
             certified = identity.host_id if identity else ""
             self.offences.refused(greeting.name, greeting.address, error, certified)
             raise
-        session = LiveSession(row.generation, greeting.instance_id, self._clock.monotonic())
+        monotonic, heartbeat = self._clock.monotonic(), self._heartbeats.now
+        session = LiveSession(row.generation, greeting.instance_id, monotonic, heartbeat)
         session.does_not_know(reconciled.unknown)
         self.offences.refusals.forget(row.name)
         self._directory.opened(row, session, self._clock.now())
+        self._heartbeats.count(self._directory.online)
         self._statistics.counters.connects += 1
         self._log_opened(row, reconciled)
         self._feed.publish(Changes(hosts=True, tasks=frozenset(reconciled.tasks)))
@@ -112,6 +121,7 @@ class HostService:
             row.name,
             row.admission,
             row.generation,
+            heartbeat,
             tuple(reconciled.resumes),
             tuple(reconciled.asked),
         )
@@ -186,6 +196,7 @@ class HostService:
         now = self._clock.now()
         if not self._directory.closed(host_id, generation, now, self._clock.monotonic()):
             return
+        self._heartbeats.count(self._directory.online)
         entry = self._directory.get(host_id)
         name = entry.row.name if entry else host_id
         log.info("agent disconnected", extra={"host": name, "session": generation, "reason": why})
@@ -226,21 +237,33 @@ class HostService:
             session.busy = False
             session.heard_at = self._clock.monotonic()
 
-    def vitals(self, host_id: str, generation: int, vitals: Vitals) -> None:
-        """Keeps the newest measurements of a host, in memory only."""
-        entry = self._directory.get(host_id)
-        if entry and entry.session and entry.session.generation == generation:
-            entry.vitals = vitals
-            entry.cpu.append(vitals.cpu_percent)
-            self._feed.publish(Changes(hosts=True))
+    def beat(self, host_id: str, generation: int, vitals: Vitals) -> timedelta | None:
+        """Keeps the newest measurements of a host, in memory only.
 
-    def silent_sessions(self, seconds: float) -> list[tuple[str, int]]:
-        """(host_id, generation) of sessions from which nothing came for so long."""
-        limit = self._clock.monotonic() - seconds
+        Returns:
+            Another heartbeat that its agent has to be told now; None: it keeps to the right one.
+            Told with their own beats, agents are told at no higher rate than they beat.
+        """
+        entry = self._directory.get(host_id)
+        session = entry.session if entry else None
+        if entry is None or session is None or session.generation != generation:
+            return None
+        entry.vitals = vitals
+        entry.cpu.append(vitals.cpu_percent)
+        self._feed.publish(_HOSTS)
+        heartbeat = self._heartbeats.now
+        if session.heartbeat == heartbeat:
+            return None
+        session.tell(heartbeat, self._clock.monotonic())
+        return heartbeat
+
+    def silent_sessions(self) -> list[tuple[str, int]]:
+        """(host_id, generation) of sessions from which nothing came for too long."""
+        monotonic = self._clock.monotonic()
         return [
             (entry.row.host_id, entry.session.generation)
             for entry in self._directory
-            if entry.session and not entry.session.busy and entry.session.heard_at < limit
+            if entry.session and entry.session.is_silent(monotonic)
         ]
 
     def list_hosts(self, window: Window) -> Page[Host]:

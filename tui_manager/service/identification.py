@@ -14,7 +14,6 @@ from tui_manager.domain.status import Admission
 from tui_manager.security.peer import PeerCertificate
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
-from tui_manager.service.limits import Limits
 from tui_manager.storage import hosts
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.hosts import HostRow
@@ -45,7 +44,6 @@ class Identification:
     manager_id: str
     directory: Directory
     clock: Clock
-    limits: Limits
 
     def check(self, greeting: Greeting, identity: PeerCertificate | None) -> Greeting:
         """What can be said without the database. Returns what the agent says, with the host_id of
@@ -109,7 +107,7 @@ class Identification:
         if entry is None or entry.session is None:
             return
         session = entry.session
-        alive = session.is_alive(self.clock.monotonic(), self.limits.heartbeat)
+        alive = session.is_alive(self.clock.monotonic())
         if session.instance_id != greeting.instance_id and alive:
             raise RefusedError(
                 Refusal.DUPLICATE_IDENTITY,

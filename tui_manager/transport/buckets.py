@@ -47,7 +47,8 @@ class Bucket:
 
     def _fill(self) -> None:
         now = self._monotonic()
-        self._left = min(self._rate.at_once, self._left + (now - self._at) * self._rate.a_second)
+        left = self._left + (now - self._at) * self._rate.a_second
+        self._left = left if left < self._rate.at_once else self._rate.at_once
         self._at = now
 
 

@@ -15,7 +15,6 @@ from tui_manager.transport.reception import certificate_ended
 from tui_manager.transport.server import STOP_WITHIN, CommandService
 from tui_manager.transport.sessions import Sessions
 
-_SILENT_AFTER = 3  # heartbeats without a message until a session is ended
 _RENEWALS_A_LOOK = 50  # certificates: a fleet that enrolled at once does not renew at once
 
 
@@ -61,7 +60,7 @@ async def _watch(hosts: HostService, sessions: Sessions, clock: Clock, limits: L
         _look_at_certificates(sessions, clock)
         if clock.monotonic() - began > heartbeat:
             continue  # this manager stood still, and hears only now what has come meanwhile
-        for host_id, generation in hosts.silent_sessions(_SILENT_AFTER * heartbeat):
+        for host_id, generation in hosts.silent_sessions():
             sessions.end(host_id, generation)
 
 

@@ -184,11 +184,13 @@ def _offsets(offsets: Mapping[Stream, int]) -> list[pb.StreamOffset]:
     ]
 
 
-def from_limits(limits: Limits, admission: Admission, *, renew: bool) -> pb.Settings:
+def from_limits(
+    limits: Limits, heartbeat: timedelta, admission: Admission, *, renew: bool
+) -> pb.Settings:
     """What an agent has to keep to."""
     return pb.Settings(
         admission=ADMISSION[admission],
-        heartbeat=_duration(limits.heartbeat),
+        heartbeat=_duration(heartbeat),
         output_window=limits.output_window,
         max_message=limits.max_message,
         lost_after=_duration(limits.lost_after),

@@ -31,7 +31,7 @@ HELD_MAX = 50_000  # executions in Hello
 # still comes at once afterwards, so that what may come at once is that of a minute.
 WORK = Rate(a_second=5_000, at_once=100_000)  # messages and their items
 UNKNOWN = Rate(a_second=10, at_once=1_000)  # executions that the database knows otherwise, or not
-_VITALS_A_HEARTBEAT = 4
+_VITALS_A_HEARTBEAT = 4  # of the shortest that agents are ever told
 _VITALS_AT_ONCE = 1_000
 
 Kind = Literal["hello", "report", "certificate_request"]
@@ -113,6 +113,8 @@ class Guard:
             raise ViolationError(
                 f"Vitals came more often than {_VITALS_A_HEARTBEAT} times a heartbeat."
             )
+        if not items:
+            return
         for started in report.started:
             _check_execution(started.execution_id)
         for output in report.output:

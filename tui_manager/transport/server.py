@@ -132,7 +132,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
         report = message.report
         if report.HasField("vitals"):
             vitals = convert.to_vitals(report.vitals, self._clock.now())
-            self._hosts.vitals(session.host_id, session.generation, vitals)
+            if heartbeat := self._hosts.beat(session.host_id, session.generation, vitals):
+                session.beat_every(heartbeat)
         if not (report.started or report.output or report.results):
             return
         with self._hosts.busy_with(session.host_id, session.generation):

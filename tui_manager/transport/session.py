@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
@@ -44,6 +45,7 @@ class Session:
         self.renewal = renewal
         self.on_end: Callable[[], object] = lambda: None
         self._admission = opened.admission
+        self._heartbeat = opened.heartbeat
         self._limits = limits
         self._on_room = on_room
         self._control: deque[pb.ManagerMessage] = deque()
@@ -64,6 +66,8 @@ class Session:
     @property
     def waiting(self) -> int:
         """Messages that wait."""
+        if not self._some.is_set():
+            return 0
         return (
             len(self._control)
             + bool(self._acknowledged)
@@ -85,13 +89,18 @@ class Session:
         self._admission = admission
         self.tell_settings()
 
+    def beat_every(self, heartbeat: timedelta) -> None:
+        """Tells the agent another heartbeat."""
+        self._heartbeat = heartbeat
+        self.tell_settings()
+
     def tell_settings(self) -> None:
         """Tells the agent what holds now."""
         self.control(pb.ManagerMessage(settings=self._settings()))
 
     def _settings(self) -> pb.Settings:
         renew = self.renewal is not None and self.renewal.wanted
-        return convert.from_limits(self._limits, self._admission, renew=renew)
+        return convert.from_limits(self._limits, self._heartbeat, self._admission, renew=renew)
 
     def control(self, message: pb.ManagerMessage) -> None:
         """Adds a message that goes before all others."""

@@ -13,7 +13,9 @@ The story of a stream
   3. From then on both sides speak when they have something to say. The agent sends Report: what
      started, output, results, vitals. The manager sends RunCommand, CancelCommand, Acknowledge,
      Settings; what it has to say at one time goes into one Batch. An empty Report is a heartbeat;
-     one is sent at least every Settings.heartbeat.
+     one is sent at least every Settings.heartbeat. With thousands of agents the manager makes it
+     longer, and shorter again when they are fewer: it tells an agent when that sends vitals, and
+     judges its silence by what it has told it. From then on the agent keeps to it.
   4. Either side may end the stream. Nothing is concluded from that: commands go on, the agent
      keeps output and results on disk and dials again with full-jitter backoff, at the earliest
      after Disconnect.retry_after.

@@ -1,0 +1,103 @@
+"""How often agents are told to report, and how their silence is judged by that."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support.manager_parts import Parts
+from tui_manager.domain.host import Vitals
+from tui_manager.service import heartbeats
+from tui_manager.service.heartbeats import BEATS_A_SECOND, Heartbeats
+from tui_manager.service.hosts import OpenedSession
+
+FIVE, LOST_AFTER = timedelta(seconds=5), timedelta(minutes=5)
+EVERY = 5 * BEATS_A_SECOND  # agents that fit into one step
+
+
+@pytest.fixture
+def told() -> Heartbeats:
+    return Heartbeats(FIVE, LOST_AFTER)
+
+
+@pytest.fixture
+def one_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every further agent makes the heartbeat longer."""
+    monkeypatch.setattr(heartbeats, "BEATS_A_SECOND", 0.2)
+
+
+def beat(parts: Parts, host: OpenedSession) -> timedelta | None:
+    """An agent reports vitals; what it is told then."""
+    parts.hosts.heard(host.host_id, host.generation)
+    return parts.hosts.beat(host.host_id, host.generation, Vitals())
+
+
+async def close(parts: Parts, *hosts: OpenedSession) -> None:
+    for host in hosts:
+        await parts.hosts.close_session(host.host_id, host.generation, "test")
+
+
+@pytest.mark.parametrize(
+    ("sessions", "seconds"),
+    [(0, 5), (EVERY, 5), (EVERY + 1, 10), (10_000, 15), (30_000, 45), (100_000, 60)],
+)
+def test_more_agents_beat_less_often(told: Heartbeats, sessions: int, seconds: int) -> None:
+    told.count(sessions)
+    assert told.now == timedelta(seconds=seconds)
+
+
+def test_all_agents_together_beat_no_more_often_than_is_cheap(told: Heartbeats) -> None:
+    for sessions in (*range(0, 12 * EVERY, 97), *range(12 * EVERY, 0, -97)):
+        told.count(sessions)
+        assert sessions / told.now.total_seconds() <= BEATS_A_SECOND
+
+
+def test_who_comes_and_goes_changes_nothing_for_the_others(told: Heartbeats) -> None:
+    changes = []
+    for sessions in (EVERY, EVERY + 1, EVERY - 1, EVERY + 1, EVERY * 9 // 10, EVERY + 1):
+        before = told.now
+        told.count(sessions)
+        changes.append(told.now != before)
+    assert changes == [False, True, False, False, False, False]
+    told.count(EVERY // 2)
+    assert told.now == FIVE
+
+
+@pytest.mark.parametrize(("lost_after", "seconds"), [(60, 20), (12, 5), (5.5, 5)])
+def test_nobody_beats_so_slowly_that_it_is_missed_too_late(
+    lost_after: float, seconds: float
+) -> None:
+    told = Heartbeats(FIVE, timedelta(seconds=lost_after))
+    told.count(100_000)
+    assert told.now == timedelta(seconds=seconds)
+
+
+@pytest.mark.usefixtures("one_a_step")
+async def test_an_agent_is_told_with_its_own_beat_and_once(parts: Parts) -> None:
+    first, second = await parts.connect("web01"), await parts.connect("web02")
+    assert (first.heartbeat, beat(parts, second)) == (FIVE, 2 * FIVE)
+    assert [beat(parts, first), beat(parts, first)] == [2 * FIVE, None]
+    assert (await parts.connect("web03")).heartbeat == 2 * FIVE
+
+
+@pytest.mark.usefixtures("one_a_step")
+async def test_a_session_is_judged_by_what_it_was_told(parts: Parts) -> None:
+    first, second = await parts.connect("web01"), await parts.connect("web02")
+    beat(parts, first)
+    parts.clock.turn(16)
+    assert parts.hosts.silent_sessions() == [(second.host_id, second.generation)]
+    parts.clock.turn(15)
+    assert len(parts.hosts.silent_sessions()) == 2
+
+
+@pytest.mark.usefixtures("one_a_step")
+async def test_a_shorter_heartbeat_counts_once_a_longer_one_has_passed(parts: Parts) -> None:
+    hosts = [await parts.connect(f"web{number:02}") for number in range(4)]
+    stays = hosts[0]
+    assert beat(parts, stays) == 4 * FIVE
+    await close(parts, *hosts[1:])
+    assert beat(parts, stays) == 2 * FIVE
+    parts.clock.turn(35)  # the agent may have begun to wait for 20 s when it was told
+    assert parts.hosts.silent_sessions() == []
+    assert beat(parts, stays) is None
+    parts.clock.turn(31)
+    assert len(parts.hosts.silent_sessions()) == 1
