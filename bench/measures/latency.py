@@ -1,6 +1,5 @@
 """One command on one host of a quiet fleet: how long, and where the time goes."""
 
-import asyncio
 import statistics
 import time
 from collections.abc import Sequence
@@ -79,21 +78,7 @@ def _floor(commits: int) -> str:
 
 async def _go(fleet: Fleet, rounds: int) -> list[Course]:
     await fleet.swarm.trace()
-    changed = asyncio.Event()
-
-    async def watch() -> None:
-        async with watching(fleet.operator) as changes:
-            async for _ in changes:
-                changed.set()
-
-    watcher = asyncio.create_task(watch())
-    asked = []
-    try:
-        for _ in range(rounds):
-            asked.append(await _one(fleet, changed))
-    finally:
-        watcher.cancel()
-        await asyncio.wait([watcher])
+    asked = [await _one(fleet) for _ in range(rounds)]
     trace = await fleet.swarm.trace()
     return [
         Course(began, committed, (at := trace[execution]).received, at.told, at.acknowledged, seen)
@@ -101,18 +86,18 @@ async def _go(fleet: Fleet, rounds: int) -> list[Course]:
     ]
 
 
-async def _one(fleet: Fleet, changed: asyncio.Event) -> tuple[str, int, int, int]:
-    """Its execution's id; when it was asked for, committed, and seen to have ended."""
+async def _one(fleet: Fleet) -> tuple[str, int, int, int]:
+    """Its execution's id; when it was asked for, committed, and seen to have ended, by a watcher of
+    its own as `tui-manager run` has one."""
     operator = fleet.operator
-    host = "h00000"
-    task_id = await operator.create_task(TaskSpec(host, (CommandSpec(Work().text),)))
-    changed.clear()
+    task_id = await operator.create_task(TaskSpec("h00000", (CommandSpec(Work().text),)))
     began = time.monotonic_ns()
     await operator.start_task(task_id)
     committed = time.monotonic_ns()
-    while not (await operator.get_task_status(task_id)).ended:
-        await changed.wait()
-        changed.clear()
+    async with watching(operator) as changes:
+        async for _ in changes:
+            if (await operator.get_task_status(task_id)).ended:
+                break
     seen = time.monotonic_ns()
     page = await operator.list_command_hosts(task_id, Window(limit=1))
     return page.rows[0].execution_id, began, committed, seen

@@ -250,7 +250,7 @@ class HostService:
             return None
         entry.vitals = vitals
         entry.cpu.append(vitals.cpu_percent)
-        self._feed.publish(_HOSTS)
+        self._feed.publish(_HOSTS, soon=False)
         heartbeat = self._heartbeats.now
         if session.heartbeat == heartbeat:
             return None

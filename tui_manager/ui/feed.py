@@ -9,7 +9,6 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.operator.api import Operator
 from tui_manager.ui.link import Link
 
-PACE = 0.1  # seconds between two refreshes
 RETRY = 1.0  # seconds between two tries to reach the manager
 
 OpenOperator = Callable[[], AbstractAsyncContextManager[Operator]]
@@ -51,7 +50,6 @@ class Feed:
         async for changes in operator.watch():
             self._link.trouble = ""
             self._tell(changes)
-            await asyncio.sleep(PACE)
 
     def _tell(self, changes: Changes) -> None:
         self._pending |= changes

@@ -56,10 +56,15 @@ class DashboardScreen(OutputKeys, MainScreen):
         return self.query_one("#output", OutputPane)
 
     def on_mount(self) -> None:
-        """Tasks have the focus; the strip goes round the fleet."""
+        """Tasks have the focus."""
         super().on_mount()
-        self.set_interval(1.0, self.query_one(HostStrip).read_page)
         self.show_pane(self.tasks)
+
+    def tick(self) -> None:
+        """The strip goes round the fleet while it is seen."""
+        super().tick()
+        if self.is_current:
+            self.query_one(HostStrip).read_page()
 
     def take(self, changes: Changes) -> None:
         if changes.hosts:

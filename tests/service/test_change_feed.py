@@ -1,0 +1,124 @@
+"""When watchers are told what changed; on a clock that jumps."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+import pytest
+
+from tests.support.jumping_loop import run_jumping
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import UnreachableError
+from tui_manager.service.change_feed import ChangeFeed
+
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+HOSTS = Changes(hosts=True)
+Told = list[tuple[float, Changes]]
+
+
+def of_task(task_id: int) -> Changes:
+    return Changes(tasks=frozenset({task_id}))
+
+
+def told_of(publish: Callable[[ChangeFeed], Awaitable[None]]) -> Told:
+    """What one watcher is told, and when: seconds since it began to watch."""
+
+    async def go() -> Told:
+        feed, told = ChangeFeed(), Told()
+        loop = asyncio.get_running_loop()
+
+        async def watch() -> None:
+            async for changes in feed.watch():
+                told.append((round(loop.time(), 3), changes))
+
+        watcher = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        await publish(feed)
+        await asyncio.sleep(2)
+        feed.close()
+        with pytest.raises(UnreachableError):
+            await watcher
+        return told
+
+    return run_jumping(go())
+
+
+def test_a_command_on_a_quiet_fleet_is_told_without_waiting() -> None:
+    async def publish(feed: ChangeFeed) -> None:
+        await asyncio.sleep(5)
+        feed.publish(of_task(1))
+        await asyncio.sleep(0.004)
+        feed.publish(of_task(2))
+        await asyncio.sleep(0.003)
+        feed.publish(of_task(3))
+
+    assert told_of(publish) == [
+        (0.0, EVERYTHING),
+        (5.0, of_task(1)),
+        (5.004, of_task(2)),
+        (5.007, of_task(3)),
+    ]
+
+
+def test_what_changes_all_the_time_is_told_ten_times_a_second() -> None:
+    async def publish(feed: ChangeFeed) -> None:
+        for number in range(3000):
+            feed.publish(of_task(number % 100))
+            await asyncio.sleep(0.001)
+
+    moments = [at for at, _ in told_of(publish)]
+    assert 28 <= len(moments) <= 31
+    assert all(later - first > 0.999 for first, later in zip(moments, moments[10:], strict=False))
+
+
+def test_nothing_is_lost_while_a_watcher_waits() -> None:
+    async def publish(feed: ChangeFeed) -> None:
+        for number in range(50):
+            feed.publish(of_task(number))
+            await asyncio.sleep(0.001)
+
+    told = told_of(publish)
+    assert frozenset[int]().union(*(changes.tasks for _, changes in told)) == set(range(50))
+
+
+def test_figures_wait_for_half_a_second_and_fold() -> None:
+    async def publish(feed: ChangeFeed) -> None:
+        await asyncio.sleep(5)
+        for _ in range(40):
+            feed.publish(HOSTS, soon=False)
+            await asyncio.sleep(0.01)
+
+    assert told_of(publish) == [(0.0, EVERYTHING), (5.5, HOSTS)]
+
+
+def test_figures_come_with_what_does_not_wait() -> None:
+    async def publish(feed: ChangeFeed) -> None:
+        await asyncio.sleep(5)
+        feed.publish(HOSTS, soon=False)
+        await asyncio.sleep(0.1)
+        feed.publish(of_task(7))
+
+    assert told_of(publish) == [(0.0, EVERYTHING), (5.1, HOSTS | of_task(7))]
+
+
+def test_a_slow_watcher_finds_one_folded_change() -> None:
+    async def go() -> None:
+        feed = ChangeFeed()
+        async with aclosing(feed.watch()) as watching:  # type: ignore[type-var]
+            assert await anext(watching) == EVERYTHING
+            for number in range(20):
+                feed.publish(of_task(number))
+                await asyncio.sleep(1)
+            assert (await anext(watching)).tasks == set(range(20))
+
+    run_jumping(go())
+
+
+def test_who_looks_for_itself_finds_what_changed_since() -> None:
+    feed = ChangeFeed()
+    folded = feed.folded()
+    assert folded.take() == EVERYTHING
+    assert not folded.take()
+    feed.publish(HOSTS, soon=False)
+    feed.publish(of_task(1))
+    assert folded.take() == HOSTS | of_task(1)

@@ -1,0 +1,72 @@
+"""When the app reads: as changes come, whose pace is the manager's, and only what is seen."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+from tests.support.fake_operator import FakeOperator
+from tests.support.jumping_loop import run_jumping
+from tests.ui.conftest import Running, press, settle
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.host import Host
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.operator.api import Operator
+from tui_manager.ui.feed import Feed
+from tui_manager.ui.link import Link
+from tui_manager.ui.screens.dashboard import DashboardScreen
+
+
+def of_task(task_id: int) -> Changes:
+    return Changes(tasks=frozenset({task_id}))
+
+
+class _Telling(FakeOperator):
+    async def watch(self) -> AsyncIterator[Changes]:
+        for number in range(3):
+            await asyncio.sleep(0.01)
+            yield of_task(number)
+        await asyncio.Event().wait()
+
+
+def test_changes_are_handed_on_as_they_come() -> None:
+    async def go() -> list[tuple[float, Changes]]:
+        came = []
+        loop = asyncio.get_running_loop()
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Operator]:
+            yield _Telling()
+
+        def take() -> None:
+            came.append((round(loop.time(), 3), feed.take()))
+
+        feed = Feed(opened, Link(now=lambda: datetime.now(UTC)), take)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                await feed.run()
+        return came
+
+    assert run_jumping(go()) == [(0.01, of_task(0)), (0.02, of_task(1)), (0.03, of_task(2))]
+
+
+class _Counting(FakeOperator):
+    whole_pages = 0
+
+    async def list_hosts(self, window: Window) -> Page[Host]:
+        self.whole_pages += window.limit == LIMIT_MAX
+        return await super().list_hosts(window)
+
+
+async def test_the_strip_is_read_while_it_is_seen(running: Running) -> None:
+    fleet = _Counting()
+    fleet.add_host("web01")
+    async with running(fleet) as pilot:
+        dashboard = pilot.app.screen
+        assert isinstance(dashboard, DashboardScreen)
+        for keys, more in (((), 1), (("2",), 0)):
+            await press(pilot, *keys)
+            before = fleet.whole_pages
+            dashboard.tick()
+            await settle(pilot)
+            assert fleet.whole_pages - before == more
