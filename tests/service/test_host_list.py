@@ -57,10 +57,12 @@ def test_what_can_be_meant_and_found_follows_every_change() -> None:
     assert names(directory, Window(text="ENV=Prod")) == []
     directory.put(replace(rows[0], labels={"env": "prod"}), NOW, 0.0)
     assert meant() == [("web1", "prod")]
+    assert names(directory, Window(sort="name")) == ["web1", "web2"]
     assert names(directory, Window(text="ENV=Prod")) == ["web1"]
     directory.opened(replace(rows[1], admission=Admission.ADMITTED), SESSION, NOW)
     directory.put(replace(rows[0], name="db1"), NOW, 0.0)
     assert meant() == [("db1", ""), ("web2", "")]
+    assert names(directory, Window(sort="name", descending=True)) == ["web2", "db1"]
     directory.put(replace(rows[0], admission=Admission.REVOKED), NOW, 0.0)
     directory.put(row(3, "web3"), NOW, 0.0)
     assert meant() == [("web2", ""), ("web3", "")]

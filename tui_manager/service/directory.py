@@ -73,13 +73,16 @@ def _state(entry: Entry) -> tuple[bool, str]:
 _PLACES = {Admission.PENDING: 0, Admission.ADMITTED: 1}
 
 
-def _own_order(entry: Entry) -> tuple[int, str]:
-    """Who waits for an operator first, who was turned away last; by name within these."""
-    return _PLACES.get(entry.row.admission, len(_PLACES)), natural_key(entry.row.name)
+def _own_order(entry: Entry) -> int:
+    """Who waits for an operator first, who was turned away last."""
+    return _PLACES.get(entry.row.admission, len(_PLACES))
+
+
+def _by_name(entry: Entry) -> str:
+    return natural_key(entry.row.name)
 
 
 _ORDERS: dict[str, Callable[[Entry], Any]] = {
-    "name": lambda entry: natural_key(entry.row.name),
     "state": _state,
     "cpu": lambda entry: entry.vitals.cpu_percent if entry.vitals else -1.0,
     "memory": lambda entry: entry.vitals.memory_percent if entry.vitals else -1.0,
@@ -95,6 +98,7 @@ class Directory:
         self._entries: dict[str, Entry] = {}
         self._by_row: dict[int, Entry] = {}
         self._in_order: list[Entry] | None = None
+        self._named: list[Entry] | None = None
         self._targets: list[TargetHost] | None = None
         self._online: set[int] = set()  # row ids
 
@@ -121,7 +125,7 @@ class Directory:
     def _add(self, entry: Entry) -> None:
         self._entries[entry.row.host_id] = entry
         self._by_row[entry.row.row_id] = entry
-        self._in_order = self._targets = None
+        self._in_order = self._named = self._targets = None
 
     def get(self, host_id: str) -> Entry | None:
         """One host."""
@@ -160,7 +164,7 @@ class Directory:
         """What is stored of a host, which may have to stand elsewhere in the list now."""
         before, entry.row = entry.row, row
         if (before.name, before.admission) != (row.name, row.admission):
-            self._in_order = self._targets = None
+            self._in_order = self._named = self._targets = None
         if before.labels != row.labels:
             self._targets = None
         entry.searched = None
@@ -186,10 +190,10 @@ class Directory:
     def targets(self) -> list[TargetHost]:
         """What a target may resolve to now, in natural order."""
         if self._targets is None:
-            rows = [entry.row for entry in self._entries.values()]
+            rows = (entry.row for entry in self._in_name_order())
             self._targets = [
                 TargetHost(row.host_id, row.name, row.labels)
-                for row in sorted(rows, key=lambda row: natural_key(row.name))
+                for row in rows
                 if row.admission is Admission.ADMITTED
             ]
         return self._targets
@@ -219,13 +223,19 @@ class Directory:
         shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
         return Page([entry.host() for entry in shown], len(entries), len(self._entries))
 
+    def _in_name_order(self) -> list[Entry]:
+        if self._named is None:
+            self._named = sorted(self._entries.values(), key=_by_name)
+        return self._named
+
     def _ordered(self, window: Window) -> list[Entry]:
+        """Nothing that changes all the time decides over places in the lists that are kept."""
         if self._in_order is None:
-            self._in_order = sorted(self._entries.values(), key=_own_order)
-        order = _ORDERS.get(window.sort)
-        if order is None:
-            return self._in_order[::-1] if window.descending else self._in_order
-        return sorted(self._in_order, key=order, reverse=window.descending)
+            self._in_order = sorted(self._in_name_order(), key=_own_order)
+        if order := _ORDERS.get(window.sort):
+            return sorted(self._in_order, key=order, reverse=window.descending)
+        kept = self._in_name_order() if window.sort == "name" else self._in_order
+        return kept[::-1] if window.descending else kept
 
 
 def _passes(entry: Entry, text: str, faults_only: bool) -> bool:
