@@ -146,6 +146,7 @@ def _connect_gauges(statistics: Statistics, sessions: Sessions, database: Databa
     gauges.write_queue = lambda: database.waiting
     gauges.send_queue = lambda: sessions.waiting
     gauges.database_bytes = lambda: database.size
+    gauges.log_bytes = lambda: database.log.size
 
 
 async def _secure(settings: Settings, parts: Parts) -> Secured:

@@ -19,7 +19,8 @@ from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 AT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 STATUS = ManagerStatus(
     "m-1", "0.1.0", 42, "/state", "127.0.0.1:7443", "mTLS", AT, True, 3, 2, 1, 1,
-    ("The disk is full.",), Health(sessions=2, commands_per_second=1.5, storage_error="full"),
+    ("The disk is full.",),
+    Health(sessions=2, commands_per_second=1.5, storage_error="full", log_bytes=3),
     "127.0.0.1:7444",
 )  # fmt: skip
 HOST = Host(

@@ -31,6 +31,19 @@ async def test_a_certificate_that_ends_is_said_as_long_as_it_does(parts: Parts) 
     assert _attention(parts) == ()
 
 
+async def test_a_log_that_is_long_is_said_unless_the_database_fails(parts: Parts) -> None:
+    parts.statistics.gauges.log_bytes = lambda: 300 << 20
+    (said,) = _attention(parts)
+    assert said.startswith(
+        "The log of the database has 300 MiB: a program has been reading for long"
+    )
+    parts.statistics.told(0.1, "The disk is full.")
+    assert _attention(parts) == ("Results wait for the database: The disk is full.",)
+    parts.statistics.told(0.1, "")
+    parts.statistics.gauges.log_bytes = lambda: 200 << 20
+    assert _attention(parts) == ()
+
+
 async def test_executions_that_the_database_does_not_know_are_counted(parts: Parts) -> None:
     held = [Held("one", HeldState.RUNNING), Held("two", HeldState.ENDED, has_result=True)]
     host = await parts.connect("web03", held=held)

@@ -16,7 +16,8 @@ class Health:
         memory_bytes: resident memory of the manager's process.
         write_queue: changes that wait for the writer.
         send_queue: messages that wait in sessions.
-        database_bytes: the size of the database's file.
+        database_bytes: the size of the database's file and of its log.
+        log_bytes: of these the log's: committed, and not yet carried over into the file.
         storage_error: why the database cannot be written now; empty when it can.
     """
 
@@ -30,6 +31,7 @@ class Health:
     write_queue: int = 0
     send_queue: int = 0
     database_bytes: int = 0
+    log_bytes: int = 0
     storage_error: str = ""
 
 

@@ -10,6 +10,7 @@ from tui_manager.service.offences import TOKENS_MAX, Offences
 from tui_manager.service.statistics import Statistics
 
 _NAMED = 5  # hosts or refusals that have a sentence of their own
+_LONG_LOG = 256 << 20  # bytes of the database's log: it is short unless somebody reads for long
 _BAD_TOKENS = 10  # in an hour: fewer are somebody's mistake
 
 
@@ -42,6 +43,11 @@ def attention(
 def _storage(statistics: Statistics) -> Iterator[str]:
     if statistics.storage_error:
         yield f"Results wait for the database: {statistics.storage_error}"
+    elif (size := statistics.gauges.log_bytes()) > _LONG_LOG:
+        yield (
+            f"The log of the database has {size >> 20:,} MiB: a program has been reading for long, "
+            "a backup or a check. Results will wait for it if it goes on."
+        )
 
 
 def _authority(statistics: Statistics) -> Iterator[str]:

@@ -145,6 +145,7 @@ def _health_to_wire(health: Health) -> wire.Health:
         write_queue=health.write_queue,
         send_queue=health.send_queue,
         database_bytes=health.database_bytes,
+        log_bytes=health.log_bytes,
         storage_error=health.storage_error,
     )
 
@@ -161,6 +162,7 @@ def _health_from_wire(message: wire.Health) -> Health:
         write_queue=message.write_queue,
         send_queue=message.send_queue,
         database_bytes=message.database_bytes,
+        log_bytes=message.log_bytes,
         storage_error=message.storage_error,
     )
 

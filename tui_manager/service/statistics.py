@@ -43,6 +43,7 @@ class Gauges:
     write_queue: Callable[[], int] = lambda: 0
     send_queue: Callable[[], int] = lambda: 0
     database_bytes: Callable[[], int] = lambda: 0
+    log_bytes: Callable[[], int] = lambda: 0
     certificate_problem: Callable[[], str] = lambda: ""
 
 
@@ -107,6 +108,7 @@ class Statistics:
             write_queue=self.gauges.write_queue(),
             send_queue=self.gauges.send_queue(),
             database_bytes=self.gauges.database_bytes(),
+            log_bytes=self.gauges.log_bytes(),
             storage_error=self.storage_error,
         )
 
@@ -120,6 +122,8 @@ class Statistics:
                 "bytes_per_second": round((self.counters.output_bytes - size) / seconds),
                 "write_queue": self.health.write_queue,
                 "send_queue": self.health.send_queue,
+                "database_mb": self.health.database_bytes >> 20,
+                "log_mb": self.health.log_bytes >> 20,
                 "commit_ms": round(1000 * self.health.commit_seconds, 2),
                 "loop_lag_ms": round(1000 * self.health.loop_lag_seconds, 2),
                 "memory_mb": self.health.memory_bytes >> 20,

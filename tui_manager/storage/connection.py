@@ -66,6 +66,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
             # A unit of work can be undone alone: each page that it changes is kept as it was, which
             # else is a file of SQLite's and most of what is written.
             connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # see log.py
     except sqlite3.Error:
         connection.close()
         raise

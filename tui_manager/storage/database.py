@@ -15,6 +15,7 @@ from tui_manager.storage.connection import (
     is_storage_failure,
     open_connection,
 )
+from tui_manager.storage.log import Log
 from tui_manager.storage.migrations import check_sqlite, check_version, migrate
 from tui_manager.storage.writer import LOCKED, Writer
 
@@ -27,9 +28,14 @@ class Database:
     """What the services read and write through; made by `open_database`."""
 
     def __init__(
-        self, path: Path, writer: Writer, readers: "asyncio.Queue[StorageConnection]"
+        self,
+        path: Path,
+        writer: Writer,
+        log: Log,
+        readers: "asyncio.Queue[StorageConnection]",
     ) -> None:
         self.path = path
+        self.log = log
         self._writer = writer
         self._readers = readers
 
@@ -40,9 +46,8 @@ class Database:
 
     @property
     def size(self) -> int:
-        """Bytes of the file and of the log that is not yet in it."""
-        log = self.path.with_name(f"{self.path.name}-wal")
-        return sum(path.stat().st_size for path in (self.path, log) if path.exists())
+        """Bytes of the file and of its log."""
+        return self.path.stat().st_size + self.log.size
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in a transaction, whole or not at all; see `Writer.write`."""
@@ -99,20 +104,25 @@ async def open_database(
             await writing.run(_use_wal)
             await writing.run(migrate)
             await writing.run(lambda tx: tx.execute(f"PRAGMA busy_timeout = {LOCKED}").close())
+            carrying = await stack.enter_async_context(open_connection(path, read_only=False))
             readers: asyncio.Queue[StorageConnection] = asyncio.Queue()
             for _ in range(_READERS):
                 reading = open_connection(path, read_only=True)
                 readers.put_nowait(await stack.enter_async_context(reading))
         except (sqlite3.Error, OSError) as error:
             raise explain(error, path) from error
-        writer = Writer(writing, path, told)
+        log = Log(path, writing, carrying)
+        writer = Writer(writing, path, log, told)
+        shortening = asyncio.create_task(log.run(), name="log")
         running = asyncio.create_task(writer.run(), name="writer")
         try:
-            yield Database(path, writer, readers)
+            yield Database(path, writer, log, readers)
         finally:
             running.cancel()
             await asyncio.wait([running])
             await writer.drain()
+            shortening.cancel()
+            await asyncio.wait([shortening])
 
 
 def _use_wal(tx: Transaction) -> None:

@@ -19,6 +19,7 @@ from tui_manager.storage.connection import (
     explain,
     is_storage_failure,
 )
+from tui_manager.storage.log import FullLogError, Log
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,12 +42,18 @@ class Writer:
         self,
         connection: StorageConnection,
         path: Path,
+        written: Log,
         told: Callable[[float, str], None] = lambda _seconds, _error: None,
     ) -> None:
-        """`told` is called for each transaction with its seconds, queueing included, and with why
-        the database could not be written, empty when it could."""
+        """
+        Args:
+            written: what each transaction makes longer, and somebody else shorter.
+            told: called for each transaction with its seconds, queueing included, and with why the
+                database could not be written, empty when it could.
+        """
         self._connection = connection
         self._path = path
+        self._log = written
         self._told = told
         self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
         self._stops = False
@@ -100,24 +107,29 @@ class Writer:
             outcomes = await self._run(works)
             error = self._storage_error(outcomes)
         except Exception as raised:
-            if not isinstance(raised, sqlite3.Error):
+            if not isinstance(raised, sqlite3.Error | FullLogError):
                 log.exception("a transaction failed", extra={"units": len(units)})
-            error = str(explain(raised, self._path))
+            full = isinstance(raised, FullLogError)
+            error = str(raised if full else explain(raised, self._path))
             outcomes = [_Raised(StorageError(error)) for _ in units]
         self._told(time.monotonic() - units[0].queued_at, error)
         for unit, outcome in zip(units, outcomes, strict=True):
             self._tell(unit, outcome)
 
     async def _run(self, works: list[Callable[[Transaction], Any]]) -> list[Any]:
-        """Begins again and again for `BUSY` while another program holds the lock, once when this
-        one stops."""
+        """Begins again and again for `BUSY` while another program holds the lock, or reads for so
+        long that the log is full, once when this one stops."""
         give_up_at = time.monotonic() + BUSY / 1000
         while True:
             try:
-                return await self._connection.run(lambda tx: _run_together(tx, works))
-            except _LockedError as locked:
+                await self._log.wait_for_room(LOCKED / 1000)
+                outcomes = await self._connection.run(lambda tx: _run_together(tx, works))
+            except (_LockedError, FullLogError) as hindered:
                 if self._stops or time.monotonic() >= give_up_at:
-                    raise locked.error from None
+                    raise getattr(hindered, "error", hindered) from None
+            else:
+                self._log.written()
+                return outcomes
 
     def _storage_error(self, outcomes: list[Any]) -> str:
         """Why a part of a transaction could not be written; empty when all could."""

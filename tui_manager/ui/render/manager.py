@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.render.cells import GAP, Role, Span, Spans, fit, width_of, wrap
 from tui_manager.ui.render.figures import age, count_of, precise, size
 
 _NAME = 10  # cells
+_LONG_LOG = 64 << 20  # bytes that are worth a word
 _MARK = 2  # cells in front of a sentence
 
 
@@ -67,9 +68,14 @@ def _own(status: ManagerStatus) -> Sequence[tuple[str, str]]:
         ("loop lag", f"{precise(health.loop_lag_seconds)} at worst"),
         ("queues", f"{health.write_queue:,} write, {health.send_queue:,} send"),
         ("process", f"{size(health.memory_bytes)}, {health.cpu_percent:.0f}% cpu"),
-        ("database", size(health.database_bytes)),
+        ("database", _database(health)),
         ("streams", count_of(health.sessions, "session")),
     )
+
+
+def _database(health: Health) -> str:
+    whole = size(health.database_bytes)
+    return f"{whole}, log {size(health.log_bytes)}" if health.log_bytes > _LONG_LOG else whole
 
 
 def _line(name: str, value: str) -> Spans:

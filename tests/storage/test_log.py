@@ -1,0 +1,183 @@
+"""The log of the database stays short, whoever reads, and no commit carries it over."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import wait_until
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage import log as module
+from tui_manager.storage import writer
+from tui_manager.storage.connection import Transaction
+from tui_manager.storage.database import FILE, Database, open_database
+from tui_manager.storage.log import FullLogError, Log
+
+PAGE = 4096
+MIB = 1 << 20
+
+
+def _note(size: int, action: str = "") -> Callable[[Transaction], None]:
+    def work(tx: Transaction) -> None:
+        values = (action, "x" * size)
+        tx.execute("INSERT INTO audit (at, actor, action, detail) VALUES (0, '', ?, ?)", values)
+
+    return work
+
+
+def _size(tx: Transaction) -> int:
+    return int(tx.execute("SELECT coalesce(sum(length(detail)), 0) FROM audit").fetchone()[0])
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another program that reads one state for as long as the block lasts."""
+    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM audit").fetchone()
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+async def _short(log: Log, size: int) -> None:
+    async def look() -> int:
+        return log.size
+
+    await wait_until(look, lambda found: found <= size)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything at a thousandth of its size."""
+    for name, value in (("LENGTH", 40), ("BRIEF", 10), ("KEPT", 64 * PAGE), ("MOST", MIB)):
+        monkeypatch.setattr(module, name, value)
+
+
+async def test_a_commit_carries_nothing_over(tmp_path: Path) -> None:
+    def automatic(tx: Transaction) -> int:
+        return int(tx.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
+
+    async with open_database(tmp_path / FILE) as database:
+        assert await database.write(automatic) == 0
+
+
+@pytest.mark.usefixtures("small")
+async def test_the_log_stays_short_while_much_is_written_and_read(tmp_path: Path) -> None:
+    done = asyncio.Event()
+
+    async def read(database: Database) -> None:
+        while not done.is_set():
+            await database.read(_size)
+
+    async with open_database(tmp_path / FILE) as database:
+        reading = [asyncio.create_task(read(database)) for _ in range(3)]
+        for _ in range(20):
+            await asyncio.gather(*(database.write(_note(10_000)) for _ in range(10)))
+        done.set()
+        await asyncio.gather(*reading)
+        await _short(database.log, module.KEPT)
+        assert (tmp_path / FILE).stat().st_size > 2_000_000
+        assert await database.read(_size) == 2_000_000
+
+
+@pytest.mark.usefixtures("small")
+async def test_after_a_long_reader_the_log_becomes_short_though_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    async with open_database(tmp_path / FILE) as database:
+        await database.write(_note(1))
+        with _reading(tmp_path / FILE) as reader:
+            for _ in range(8):
+                await database.write(_note(100_000))
+            assert database.log.size > 8 * 100_000
+            assert reader.execute("SELECT count(*) FROM audit").fetchone() == (1,)
+        await _short(database.log, module.KEPT)
+        assert await database.read(_size) == 8 * 100_000 + 1
+
+
+@pytest.mark.usefixtures("small")
+async def test_past_its_most_the_writer_waits_for_who_reads(tmp_path: Path) -> None:
+    async with open_database(tmp_path / FILE) as database:
+        with _reading(tmp_path / FILE):
+            while database.log.size <= module.MOST:
+                await database.write(_note(200_000))
+            full = database.log.size
+            waiting = [asyncio.create_task(database.write(_note(200_000))) for _ in range(5)]
+            with pytest.raises(FullLogError):
+                await database.log.wait_for_room(0.1)
+            assert database.log.size == full
+            assert not any(task.done() for task in waiting)
+            before = await database.read(_size)
+        await asyncio.gather(*waiting)
+        assert await database.read(_size) == before + 5 * 200_000
+        await _short(database.log, module.MOST)
+
+
+@pytest.mark.usefixtures("small")
+async def test_who_waits_too_long_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[str]()
+    monkeypatch.setattr(writer, "BUSY", 0)
+    monkeypatch.setattr(writer, "LOCKED", 10)
+    async with open_database(
+        tmp_path / FILE, lambda _seconds, error: told.append(error)
+    ) as database:
+        with _reading(tmp_path / FILE):
+            while database.log.size <= module.MOST:
+                await database.write(_note(200_000))
+            with pytest.raises(StorageError, match=r"1 MiB: a program has been reading .*backup"):
+                await database.write(_note(1))
+            assert "backup" in told[-1]
+        await _short(database.log, module.MOST)
+        await database.write(_note(1))
+        assert told[-1] == ""
+
+
+async def test_a_log_that_cannot_be_carried_over_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY", 0.0)
+    carry, failures = module._carry_over, 0
+
+    def failing_first(tx: Transaction) -> tuple[int, int]:
+        nonlocal failures
+        failures += 1
+        if failures < 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        return carry(tx)
+
+    monkeypatch.setattr(module, "_carry_over", failing_first)
+    async with open_database(tmp_path / FILE) as database:
+        await database.write(_note(100_000))
+
+        async def carried() -> int:
+            return (tmp_path / FILE).stat().st_size
+
+        await wait_until(carried, lambda size: size > 100_000)
+
+
+async def test_what_is_read_piece_by_piece_holds_nothing_up_between_two_pieces(
+    tmp_path: Path,
+) -> None:
+    def pieces(tx: Transaction) -> list[int]:
+        return [row["id"] for row in tx.execute("SELECT id FROM audit LIMIT 1")]
+
+    async with open_database(tmp_path / FILE) as database:
+        await asyncio.gather(*(database.write(_note(100)) for _ in range(5)))
+        assert await database.read(pieces) == [1]
+        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+
+        async def truncated() -> tuple[int, int, int]:
+            found: tuple[int, int, int] = other.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            ).fetchone()
+            return found  # busy also while the log is carried over
+
+        await wait_until(truncated, lambda found: found == (0, 0, 0))
+        other.close()

@@ -1,0 +1,128 @@
+"""The log of the database, SQLite's WAL: what is committed lies there until it is carried over into
+the file.
+
+SQLite itself carries over within a commit, and lets the log grow for as long as somebody reads an
+old state. Here a connection of its own carries over beside the writer, and between two transactions
+the log begins anew. A reader who stays, a backup or a check, holds that up: the log grows then, and
+past `MOST` the writer waits for the reader.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from pathlib import Path
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage.connection import StorageConnection, Transaction, explain
+
+log = logging.getLogger(__name__)
+LENGTH = 4_000  # pages of 4 KiB of a log that begins anew
+BRIEF = 1_000  # pages that the writer itself may carry over then, while all others wait
+KEPT = 64 << 20  # bytes of the log's file that stay to be written over
+MOST = 1 << 30  # bytes of it, and one transaction; then the writer waits for who reads
+_REST = 0.05  # seconds between two looks while there is writing
+_LOOK_AGAIN = 0.25  # seconds until the next look when a reader was in the way
+_RETRY = 1.0  # seconds until it is tried again when it could not be carried over
+_WAIT_FOR_READERS = 50  # milliseconds, between two transactions
+
+
+class FullLogError(StorageError):
+    """Nothing is written, because somebody reads for too long."""
+
+
+class Log:
+    """Keeps the log short."""
+
+    def __init__(self, path: Path, writing: StorageConnection, carrying: StorageConnection) -> None:
+        """
+        Args:
+            path: of the database.
+            writing: the connection of the writer; it carries nothing over by itself.
+            carrying: one that does nothing else.
+        """
+        self._path = path
+        self._file = path.with_name(f"{path.name}-wal")
+        self._writing = writing
+        self._carrying = carrying
+        self._written = asyncio.Event()
+        self._looked = asyncio.Event()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its file."""
+        try:
+            return self._file.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def written(self) -> None:
+        """There is something to carry over."""
+        self._written.set()
+
+    async def wait_for_room(self, seconds: float) -> None:
+        """Waits while it is longer than `MOST`.
+
+        Raises:
+            FullLogError: it still is after so many seconds.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.size > MOST:
+                    self._looked.clear()
+                    self._written.set()
+                    await self._looked.wait()
+                return
+        raise FullLogError(
+            f"The log of {self._path} has {self.size >> 20:,} MiB: a program has been reading the "
+            "database for too long. Let it end, a backup or a check, or end it."
+        )
+
+    async def run(self) -> None:
+        """Carries over until cancelled."""
+        pause: float | None = None
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._written.wait()
+            self._written.clear()
+            try:
+                pause = None if await self.carry_over() else _LOOK_AGAIN
+            except sqlite3.Error as error:
+                log.error("the log stays long", extra={"error": str(explain(error, self._path))})
+                pause = _RETRY
+            self._looked.set()
+            await asyncio.sleep(_REST)
+
+    async def carry_over(self) -> bool:
+        """Carries over what is committed, and lets a log of `LENGTH` begin anew; False when
+        somebody reads a state that is too old for that."""
+        done = moved = 0
+        while True:
+            length, carried = await self._carrying.run(_carry_over)
+            if carried < length:
+                return False
+            if length < LENGTH and self.size <= KEPT:
+                return True
+            before, moved, done = moved, carried - done, carried
+            # What was written meanwhile is less with each round, unless the disk is the bottleneck.
+            if moved <= BRIEF or 0 < before <= moved:
+                return await self._writing.run(self._begin_anew)
+
+    def _begin_anew(self, tx: Transaction) -> bool:
+        """The next transaction is written over the beginning; of a file that grew too long nothing
+        is kept."""
+        how = "TRUNCATE" if self.size > KEPT else "RESTART"
+        (usual,) = tx.execute("PRAGMA busy_timeout").fetchone()
+        tx.execute(f"PRAGMA busy_timeout = {_WAIT_FOR_READERS}").close()
+        try:
+            busy, _, _ = tx.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        finally:
+            tx.execute(f"PRAGMA busy_timeout = {usual}").close()
+        return not busy
+
+
+def _carry_over(tx: Transaction) -> tuple[int, int]:
+    """Waits for nobody; how many pages the log had, and how many of them are in the file now."""
+    _, length, carried = tx.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return length, carried
