@@ -1,6 +1,7 @@
 """Reports that come while others are being stored are stored together, and stay apart."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,7 +9,8 @@ from tests.support.manager_parts import Parts, counters_differ, failed, result, 
 from tui_manager.domain.errors import RefusedError
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
-from tui_manager.service import reports
+from tui_manager.service import receiving, reports
+from tui_manager.service.reports import Applied, Received
 from tui_manager.storage.connection import Transaction
 
 NAMES = [f"web{number:02}" for number in range(1, 9)]
@@ -31,6 +33,28 @@ async def test_the_next_commands_go_out_with_the_results_of_the_last(parts: Part
     assert {(host, run.text) for host, run in handed_over} == {(host, "second") for host in sent}
     assert await parts.database.read(counters_differ) == []
     assert (await parts.tasks.get_task_status(task_id)) is TaskStatus.RUNNING
+
+
+async def test_a_transaction_ends_with_enough_bytes_of_output(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "_BYTES_TOGETHER", 1000)
+    _, sent = await _sent(parts, "first")
+    apply, together = reports.apply, list[int]()
+
+    def counting(tx: Transaction, received: Sequence[Received]) -> Applied:
+        together.append(len(received))
+        return apply(tx, received)
+
+    monkeypatch.setattr(reports, "apply", counting)
+    await asyncio.gather(
+        *(parts.report(host, Output(sent[host], Stream.STDOUT, 0, b"x" * 400)) for host in sent)
+    )
+    assert together == [3, 3, 2]
+    await asyncio.gather(
+        *(parts.report(host, result(sent[host], totals=totals(400))) for host in sent)
+    )
+    assert together == [3, 3, 2, 8]
 
 
 async def test_a_task_ends_with_the_last_of_many_results(parts: Parts) -> None:

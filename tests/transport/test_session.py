@@ -100,3 +100,20 @@ def test_a_reason_that_does_not_belong_to_a_status_is_not_believed() -> None:
     )
     (result,) = convert.to_report(pb.Report(results=[said])).results
     assert result.reason is Reason.NONE
+
+
+@pytest.mark.parametrize(
+    ("hosts", "window"), [(0, 1 << 20), (64, 1 << 20), (500, (64 << 20) // 500), (10_000, 64 << 10)]
+)
+async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
+    hosts: int, window: int
+) -> None:
+    opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, (), ())
+    limits = Limits().shared_by(hosts)
+    session = Session(opened, limits, Guard(Limits(), lambda: 0.0), lambda _: None)
+    session.welcome("m", opened)
+    session.tell_settings()
+    welcome, settings = await session.next_messages()
+    for told in (welcome.welcome.settings, settings.settings):
+        assert told.output_window == window
+        assert told.max_message == min(4 << 20, 2 * window)

@@ -107,6 +107,9 @@ class Directory:
         """How many hosts are connected."""
         return len(self._online)
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 

@@ -82,6 +82,11 @@ class HostService:
         self._heartbeats = Heartbeats(limits.heartbeat, limits.lost_after)
         self.offences = offences
 
+    @property
+    def known(self) -> int:
+        """How many hosts there are, whether they are here or not."""
+        return len(self._directory)
+
     async def open_session(
         self, greeting: Greeting, identity: PeerCertificate | None
     ) -> OpenedSession:

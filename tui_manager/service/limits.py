@@ -1,11 +1,13 @@
 """The numbers that the services obey."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from tui_manager.domain.spec import KILL_GRACE, OUTPUT_LIMIT
 
+_UNDER_WAY = 64 << 20  # bytes of output of the whole fleet
+_PIECE = 64 << 10  # bytes of an agent's piece of output: each may have one under way
 _DAY = 24 * 3600 * 1_000_000  # microseconds
 
 
@@ -28,6 +30,12 @@ class Limits:
     groups: Mapping[str, str] = field(default_factory=dict)
     output_window: int = 1024 * 1024
     max_message: int = 4 * 1024 * 1024
+
+    def shared_by(self, hosts: int) -> "Limits":
+        """The same for one of so many hosts: the more there are, the less output each may have
+        under way, because what comes while nothing can be stored must have room in memory."""
+        window = min(self.output_window, max(_PIECE, _UNDER_WAY // max(1, hosts)))
+        return replace(self, output_window=window, max_message=min(self.max_message, 2 * window))
 
     def kept_since(self, now: int) -> int:
         """The instant before which an end is too long ago to be kept; 0: all is kept.

@@ -26,6 +26,7 @@ from tui_manager.storage.hosts import HostRow
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until a report is tried again when the database cannot be written
 _TOGETHER = 500  # reports of one transaction
+_BYTES_TOGETHER = 8 << 20  # of output in them: everybody else waits for that long
 
 
 @dataclass(slots=True)
@@ -120,13 +121,14 @@ class ReportService:
     def _take(self) -> list[_Waiting]:
         """What waits, one report a host: a host that was replaced may have two."""
         taken: dict[int, _Waiting] = {}
-        rest = []
+        rest, size = [], 0
         for waiting in self._waiting:
             host = waiting.received.host
-            if host in taken or len(taken) == _TOGETHER:
+            if host in taken or len(taken) == _TOGETHER or size >= _BYTES_TOGETHER:
                 rest.append(waiting)
             else:
                 taken[host] = waiting
+                size += sum(len(piece.data) for piece in waiting.received.report.output)
         self._waiting = rest
         return list(taken.values())
 

@@ -196,7 +196,8 @@ class Reception:
         renewal = Renewal(certificate, guard) if certificate else None
         if renewal:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
-        session = Session(opened, self._limits, guard, self._hosts.session_ready, renewal)
+        limits = self._limits.shared_by(self._hosts.known)
+        session = Session(opened, limits, guard, self._hosts.session_ready, renewal)
         session.welcome(self._manager_id, opened)
         self._sessions.add(session)
         self._hosts.session_ready(session.host_id)

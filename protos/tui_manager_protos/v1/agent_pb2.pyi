@@ -904,9 +904,9 @@ class Settings(_message.Message):
     RENEW_CERTIFICATE_FIELD_NUMBER: _builtins.int
     admission: Global___Admission.ValueType
     output_window: _builtins.int
-    """unacknowledged bytes of one execution"""
+    """unacknowledged bytes of one execution; less where there are many hosts"""
     max_message: _builtins.int
-    """bytes of one message, either way"""
+    """bytes of one message of the agent; half of it is for output"""
     renew_certificate: _builtins.bool
     """send a CertificateRequest, once in this session"""
     @_builtins.property
