@@ -3,7 +3,7 @@
 
 INSERT INTO hosts (id, host_id, name, labels, admission, os, arch, capacity, first_seen, since)
 WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n, shape WHERE i + 1 < hosts)
-SELECT i + 1, printf('00000000-0000-4000-8000-%012x', i), printf('h%05d', i),
+SELECT i + 1, printf('00000000-0000-4000-8000-%012x', i), printf('old%05d', i),
     json_object('env', CASE i % 3 WHEN 0 THEN 'prod' ELSE 'test' END, 'rack', printf('%d', i / 40)),
     'admitted', 'linux', 'x86_64', 5, began, began
 FROM n, shape;
@@ -13,7 +13,7 @@ INSERT INTO tasks (id, name, description, target, status, host_count, created_by
     started_at, finished_at)
 WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n, shape WHERE i + 1 < tasks)
 SELECT i + 1, printf('job %d', i), '',
-    CASE WHEN i <= wide THEN '@all' ELSE printf('h%05d', i * 7 % hosts) END,
+    CASE WHEN i <= wide THEN '@all' ELSE printf('old%05d', i * 7 % hosts) END,
     'completed', CASE WHEN i <= wide THEN hosts ELSE 1 END, 'bench@none',
     began + i * minute, began + i * minute, began + (i + 1) * minute
 FROM n, shape;

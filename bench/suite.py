@@ -11,7 +11,7 @@ from bench.fleet import CONNECT_WITHIN, Fleet, fleet
 from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
 from bench.measures import arrival, commands, host, idle, keys, latency, lines, volume
-from bench.measures.long_history import long_history
+from bench.measures.long_history import Results, long_history
 from bench.real import real_fleet
 from bench.scale import Scale
 from bench.screen.dashboard import dashboard
@@ -117,7 +117,8 @@ async def screen(scale: Scale, floors: Floors, securities: Sequence[str]) -> Fou
 
 async def history(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:
     """A database with a past."""
-    return {"history": await long_history(scale.history, scale.queries)}
+    beside = Results(scale.sizes[0], scale.results)
+    return {"history": await long_history(scale.history, scale.queries, beside)}
 
 
 async def hosts(scale: Scale, _floors: Floors, _securities: Sequence[str]) -> Found:

@@ -1,15 +1,20 @@
-"""A manager on a database with a long history: its start, and every query of a screen."""
+"""A manager on a database with a long history: its start, every query of a screen, and a result."""
 
 import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import Figure, percentile
+from bench.figures import INSECURE, Figure, percentile
+from bench.fleet import CONNECT_WITHIN, fleet, run
 from bench.history import LONG, WIDE, Shape, fill
+from bench.measures.commands import SHORT
 from bench.served import Manager
+from bench.swarm.swarm import swarm
+from bench.weight import CpuMeter
 from tui_manager.domain.status import Stream
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
@@ -17,12 +22,31 @@ from tui_manager.operator.client import connect
 from tui_manager.storage.database import FILE
 
 _SHOWN = 50  # rows of a table on a tall screen
+_MOST_COMMANDS = 50  # of the task
+_AGENTS = "h*"  # the hosts of the history are called otherwise
 _NEWEST = -400  # chunks of output that a pane reads
 Ask = Callable[[], Awaitable[object]]
 
 
-async def long_history(shape: Shape, times: int) -> list[Figure]:
-    """Each query so many times."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """That so many agents are to have, together."""
+
+    agents: int
+    count: int
+
+    @property
+    def each(self) -> int:
+        """Commands, one after another."""
+        return max(1, min(_MOST_COMMANDS, self.count // self.agents))
+
+
+async def long_history(shape: Shape, times: int, results: Results) -> list[Figure]:
+    """Each query so many times, and results beside the history."""
+    agents = results.agents
+    async with fleet(agents, INSECURE) as empty:
+        await empty.swarm.dial(CONNECT_WITHIN)
+        alone = await _result(empty.operator, empty.manager, results)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         manager = Manager(Path(folder))
         fill(manager.state_dir, shape)
@@ -34,6 +58,7 @@ async def long_history(shape: Shape, times: int) -> list[Figure]:
                     what: await _times(ask, times)
                     for what, ask in (await _questions(operator, shape)).items()
                 }
+                beside = await _result_beside(operator, manager, results)
         finally:
             await manager.kill()
         window = 1000 * _bare_window(manager.state_dir / FILE, times)
@@ -45,7 +70,31 @@ async def long_history(shape: Shape, times: int) -> list[Figure]:
     return [
         *figures,
         _figure("history_worst", f"the slowest of them: {worst.what}", worst.value, "ms", window),
+        Figure(
+            key="history_result",
+            what=f"a result beside {shape.rows:,} others: manager's CPU",
+            value=beside,
+            unit="ms",
+            agents=agents,
+            security=INSECURE,
+            floor=alone,
+            floor_of="the same in an empty database",
+        ),
     ]
+
+
+async def _result_beside(operator: Operator, manager: Manager, results: Results) -> float:
+    async with swarm(manager.address, results.agents, None) as started:
+        await started.dial(CONNECT_WITHIN)
+        return await _result(operator, manager, results)
+
+
+async def _result(operator: Operator, manager: Manager, results: Results) -> float:
+    """Milliseconds of the manager's CPU for a short command of a task on the agents, committed."""
+    await run(operator, _AGENTS, SHORT)
+    meter = CpuMeter(manager.running)
+    ran = await run(operator, _AGENTS, *[SHORT] * results.each)
+    return 1000 * meter.seconds / ran.task.counts.completed
 
 
 async def _start(manager: Manager) -> float:
@@ -84,7 +133,7 @@ def _lists(operator: Operator, shape: Shape) -> dict[str, Ask]:
         "hosts: sorted by cpu": _window(hosts, sort="cpu"),
         "audit: newest": _window(audit),
         "audit: the last page": _window(audit, offset=2 * shape.tasks - _SHOWN),
-        **_filtered("audit", audit, ("create", "h00001", "nowhere")),
+        **_filtered("audit", audit, ("create", "old00001", "nowhere")),
         "audit: faults only": _window(audit, faults_only=True),
     }
 
@@ -102,7 +151,7 @@ def _task(operator: Operator, name: str, task_id: int, rows: int) -> dict[str, A
         f"{name}: by attention, the last page": _window(command_hosts, offset=rows - _SHOWN),
         f"{name}: by host, the middle": _window(command_hosts, sort="host", offset=rows // 2),
         f"{name}: faults only": _window(command_hosts, faults_only=True),
-        **_filtered(name, command_hosts, ("h000", "h", "exit_code", "nowhere")),
+        **_filtered(name, command_hosts, ("old000", "old", "exit_code", "nowhere")),
         f"{name}: its newest output": lambda: operator.follow_output(task_id, _NEWEST),
     }
 
