@@ -108,7 +108,7 @@ def test_a_reason_that_does_not_belong_to_a_status_is_not_believed() -> None:
 async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
     hosts: int, window: int
 ) -> None:
-    opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, (), ())
+    opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, timedelta(seconds=5), (), ())
     limits = Limits().shared_by(hosts)
     session = Session(opened, limits, Guard(Limits(), lambda: 0.0), lambda _: None)
     session.welcome("m", opened)
