@@ -69,7 +69,7 @@ def _look_at_certificates(sessions: Sessions, clock: Clock) -> None:
     now, monotonic, asked = clock.now(), clock.monotonic(), 0
     for session in list(sessions):
         renewal = session.renewal
-        if renewal is None:
+        if renewal is None or renewal.rests(now):
             continue
         if renewal.ended(now):
             session.end(certificate_ended(renewal.certificate))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tui_manager.security.lifetimes import is_due
+from tui_manager.security.lifetimes import due_at
 from tui_manager.security.peer import PeerCertificate
 from tui_manager.transport.guard import Guard
 
@@ -20,7 +20,12 @@ class Renewal:
         self.certificate = certificate
         self.wanted = False
         self._guard = guard
+        self._due_at = due_at(certificate.begins, certificate.ends)
         self._ask_at = float("-inf")
+
+    def rests(self, now: datetime) -> bool:
+        """Whether there is nothing to do about the certificate."""
+        return self.certificate.begins <= now < self._due_at
 
     def ended(self, now: datetime) -> bool:
         """Whether the certificate is over, and the session with it."""
@@ -28,8 +33,7 @@ class Renewal:
 
     def ask_if_due(self, now: datetime, monotonic: float) -> bool:
         """Lets the agent send a request if it is time; True if so, and it has to be told."""
-        certificate = self.certificate
-        if monotonic < self._ask_at or not is_due(certificate.begins, certificate.ends, now):
+        if monotonic < self._ask_at or self.rests(now):
             return False
         self._ask_at = monotonic + ASK_AGAIN
         self.wanted = True
