@@ -25,11 +25,12 @@ GATHER = 0.003  # seconds from the first news to the report that carries it
 FAREWELL = 1.0  # seconds for the manager to end a stream that this side has closed
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
 _OPTIONS = (
-    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_time_ms", 30_000),  # of silence: gRPC asks back at heartbeats, which is none
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.min_reconnect_backoff_ms", 30_000),  # how long a dial may take, TLS and all
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),  # as at the enrolment

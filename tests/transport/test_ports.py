@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from tui_manager_agent import link
 from tui_manager_protos.v1 import enrollment_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2_grpc as pb_grpc
 
@@ -93,6 +94,11 @@ async def test_a_connection_that_never_gets_going_is_closed(
 ) -> None:
     async with _serve(tmp_path, Patience(handshake=0.3)) as port:
         await asyncio.to_thread(_frames_after, port.address, sent, tls=tls)
+
+
+def test_no_manager_gives_up_on_a_handshake_before_its_agent_does() -> None:
+    dial = dict(link._OPTIONS)["grpc.min_reconnect_backoff_ms"]
+    assert dial <= 1000 * Patience().handshake
 
 
 async def test_a_connection_without_a_call_is_closed(tmp_path: Path) -> None:

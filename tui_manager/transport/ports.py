@@ -27,17 +27,19 @@ class Patience:
     """Seconds that a port waits for the other side.
 
     Attributes:
-        handshake: for TLS and the first words of HTTP/2, together.
+        handshake: for TLS and the first words of HTTP/2, together. When ten thousand agents come
+            back at once this takes most of them more than ten seconds, and who is cut off begins
+            again; agents wait as long as this (agent/tui_manager_agent/link.py).
         hello: for Hello, once there is a stream.
         idle: for a connection without a stream.
         enrollment: for the whole of an enrolment.
         ping: from one ping to the next, to which nothing else was said; three that come too soon
-            end a connection. Agents ping every 20 s (agent/tui_manager_agent/link.py).
+            end a connection. Agents ping after 30 s (agent/tui_manager_agent/link.py).
     """
 
-    handshake: float = 10.0
+    handshake: float = 30.0
     hello: float = 10.0
-    idle: float = 10.0
+    idle: float = 30.0
     enrollment: float = 20.0
     ping: float = 10.0
 
