@@ -27,6 +27,7 @@ WALKS = {
 }
 UNENDED = "command_hosts_unended (host=? AND task_id=? AND position"
 UNENDED_OF_TASK = "command_hosts_by_attention (task_id=? AND attention=?)"
+UNDER_WAY = "command_hosts_under_way (host=?)"
 WAITING = "command_hosts_to_send (host=?)"
 BY_KEY = "INTEGER PRIMARY KEY (rowid=?)"
 BY_EXECUTION = "(execution_id=?)"
@@ -38,13 +39,14 @@ CONSTANT = {
     ("command_hosts.sql", "stored"): BY_KEY,
     ("command_hosts.sql", "make_ready"): UNENDED,
     ("command_hosts.sql", "skip"): UNENDED,
-    ("command_hosts.sql", "lose_agent"): "command_hosts_unended (host=?)",
-    ("command_hosts.sql", "lose_canceled"): "command_hosts_unended (host=?)",
+    ("command_hosts.sql", "lose_agent"): UNDER_WAY,
+    ("command_hosts.sql", "lose_canceled"): UNDER_WAY,
     ("command_hosts.sql", "cancel_unsent"): UNENDED_OF_TASK,
     ("command_hosts.sql", "request_cancel"): UNENDED_OF_TASK,
     ("claiming.sql", "to_send"): WAITING,
-    ("claiming.sql", "under_way"): "command_hosts_unended (host=?)",
-    ("sending.sql", "sent_unended"): "command_hosts_unended (host=?)",
+    ("claiming.sql", "under_way"): UNDER_WAY,
+    ("sending.sql", "mark_sent"): BY_KEY,
+    ("sending.sql", "sent_unended"): UNDER_WAY,
     ("sending.sql", "held"): BY_EXECUTION,
     ("sending.sql", "undelivered"): "command_hosts_undelivered (deliver_before<?)",
     ("output.sql", "command_hosts_of"): "command_hosts_of_command (command_id=? AND host=?)",

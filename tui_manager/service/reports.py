@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.execution_id import made_before
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
-from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
 from tui_manager.service import moves, output_limit
 from tui_manager.service.report_changes import ReportChanges
@@ -99,15 +99,14 @@ class Applied:
 
 def apply(tx: Transaction, received: Sequence[Received]) -> Applied:
     """Stores what hosts report, one report a host."""
-    admissions = hosts.admissions(tx, {item.host for item in received})
+    turned_away = hosts.turned_away(tx, {item.host for item in received})
     spoken_of = dict.fromkeys(
         execution_id for item in received for execution_id in item.report.execution_ids
     )
     known, changes = command_hosts.known(tx, spoken_of), ReportChanges()
     outcomes = []
     for item in received:
-        admission = admissions[item.host]
-        if admission in (Admission.REJECTED, Admission.REVOKED):
+        if admission := turned_away.get(item.host):
             refused = RefusedError(Refusal(admission.value), f"This host was {admission}.")
             outcomes.append(Outcome(refused=refused))
         else:

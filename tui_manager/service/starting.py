@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tui_manager.domain.delivery import Offline
-from tui_manager.domain.execution_id import new_execution_id
+from tui_manager.domain.execution_id import new_execution_ids
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import TargetHost, named_hosts, resolve_target
@@ -57,13 +57,13 @@ def start(
         targets = resolve_target(task.target, targetable, groups)
     tasks.start(tx, task_id, len(targets), now)
     for position, command_id in enumerate(tasks.command_ids(tx, task_id)):
-        command_hosts.insert(
-            tx,
-            [
-                _row(task, command_id, position, row_ids[target.host_id], online, now)
-                for target in targets
-            ],
-        )
+        rows = [
+            _row(task, execution_id, position, row_ids[target.host_id], online, now)
+            for execution_id, target in zip(
+                new_execution_ids(now, len(targets)), targets, strict=True
+            )
+        ]
+        command_hosts.insert(tx, task_id, command_id, position, rows)
     moves.settle(tx, task_id, now)
     audit.record(
         tx,
@@ -85,7 +85,7 @@ def _folded(targets: Sequence[TargetHost]) -> str:
 
 
 def _row(
-    task: Task, command_id: int, position: int, host: int, online: Set[int], now: int
+    task: Task, execution_id: str, position: int, host: int, online: Set[int], now: int
 ) -> NewRow:
     waits, first = task.offline is Offline.WAIT, position == 0
     if waits or host in online:
@@ -95,10 +95,7 @@ def _row(
     else:
         status, reason = CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED
     return NewRow(
-        execution_id=new_execution_id(now),
-        task_id=task.task_id,
-        command_id=command_id,
-        position=position,
+        execution_id=execution_id,
         host=host,
         status=status,
         reason=reason,

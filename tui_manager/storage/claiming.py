@@ -1,17 +1,17 @@
 """Takes what may be sent to hosts, for many hosts at once, and marks it as sent."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from operator import itemgetter
+from typing import NamedTuple
 
 from tui_manager.domain.report import Run
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.storage import secrets, sending
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.queries import load
+from tui_manager.storage.rows import fetch
 from tui_manager.storage.sending import Sending
 from tui_manager.storage.tasks import spec_of
 
@@ -72,55 +72,67 @@ def claim(tx: Transaction, asks: Iterable[Ask], terms: Terms) -> list[Claimed]:
     sending.mark_all_sent(
         tx,
         [
-            Sending(row["id"], asked[row["host"]].journal_id, terms.now, terms.output_limit)
+            Sending(row.row_id, terms.now, asked[row.host].journal_id, terms.output_limit)
             for row in rows
         ],
     )
-    command_ids = {row["command_id"] for row in rows}
+    command_ids = {row.command_id for row in rows}
     commands = tx.execute(_SQL["commands"], {"command_ids": json.dumps(list(command_ids))})
     specs = {command["id"]: spec_of(command) for command in commands}
     sealed = secrets.sealed(tx, command_ids)
     return [
         Claimed(
-            row_id=row["id"],
-            host=row["host"],
-            task_id=row["task_id"],
-            command_id=row["command_id"],
-            position=row["position"],
-            run=_run(row, specs[row["command_id"]], terms),
-            secrets=sealed.get(row["command_id"], {}),
+            row_id=row.row_id,
+            host=row.host,
+            task_id=row.task_id,
+            command_id=row.command_id,
+            position=row.position,
+            run=_run(row, specs[row.command_id], terms),
+            secrets=sealed.get(row.command_id, {}),
         )
         for row in rows
     ]
 
 
-def _waiting(tx: Transaction, asked: Mapping[int, Ask], now: int) -> list[sqlite3.Row]:
+class _Waiting(NamedTuple):
+    row_id: int
+    host: int
+    execution_id: str
+    command_id: int
+    task_id: int
+    position: int
+    deliver_before: int | None
+
+
+def _waiting(tx: Transaction, asked: Mapping[int, Ask], now: int) -> list[_Waiting]:
     room = max((ask.room for ask in asked.values()), default=0)
     values = {"hosts": json.dumps(list(asked)), "room": max(0, room), "now": now}
-    return sorted(tx.execute(_SQL["to_send"], values), key=itemgetter("id"))
+    return sorted(_Waiting(*row) for row in fetch(tx, _SQL["to_send"], values))
 
 
 def _fitting(
-    tx: Transaction, waiting: Sequence[sqlite3.Row], asked: Mapping[int, Ask]
-) -> list[sqlite3.Row]:
+    tx: Transaction, waiting: Sequence[_Waiting], asked: Mapping[int, Ask]
+) -> list[_Waiting]:
     """The first of what waits, up to the room of each host and to what it may have under way."""
     if not waiting:
         return []
-    hosts = json.dumps(list({row["host"] for row in waiting}))
-    busy = {row["host"]: row["commands"] for row in tx.execute(_SQL["under_way"], {"hosts": hosts})}
+    hosts = {row.host for row in waiting}
+    spare = min(asked[host].most - asked[host].room for host in hosts)
+    values = {"hosts": json.dumps(list(hosts)), "spare": spare}
+    busy = {row["host"]: row["commands"] for row in tx.execute(_SQL["under_way"], values)}
     left = {host: min(ask.room, ask.most - busy.get(host, 0)) for host, ask in asked.items()}
     fitting = []
     for row in waiting:
-        if left[row["host"]] > 0:
-            left[row["host"]] -= 1
+        if left[row.host] > 0:
+            left[row.host] -= 1
             fitting.append(row)
     return fitting
 
 
-def _run(row: sqlite3.Row, spec: CommandSpec, terms: Terms) -> Run:
-    before: int | None = row["deliver_before"]
+def _run(row: _Waiting, spec: CommandSpec, terms: Terms) -> Run:
+    before = row.deliver_before
     return Run(
-        execution_id=row["execution_id"],
+        execution_id=row.execution_id,
         text=spec.text,
         cwd=spec.cwd,
         environment={**spec.environment, **spec.parameters},

@@ -4,12 +4,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from tui_manager.domain.report import Result
-from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
 from tui_manager.storage.queries import load
+from tui_manager.storage.rows import fetch, packed
 
 _SQL = load("command_hosts.sql")
 
@@ -63,36 +65,39 @@ def total_bytes(row: sqlite3.Row) -> dict[Stream, int] | None:
 def known(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, Known]:
     """What is stored of these executions, whosever they are; those that are not are left out."""
     values = {"execution_ids": json.dumps(list(execution_ids))}
-    return {row["execution_id"]: _known(row) for row in tx.execute(_SQL["known"], values)}
+    return {known.execution_id: known for known in map(_known, fetch(tx, _SQL["known"], values))}
 
 
-def _known(row: sqlite3.Row) -> Known:
+def _known(row: list[Any]) -> Known:
+    row_id, execution_id, host, task_id, position, status, reason, *rest = row
+    stdout, stderr, stdout_total, stderr_total, *rest = rest
+    exit_code, signal, output_limit, canceled, task_canceled = rest
     return Known(
-        row_id=row["id"],
-        execution_id=row["execution_id"],
-        host=row["host"],
-        task_id=row["task_id"],
-        position=row["position"],
-        status=CommandHostStatus(row["status"]),
-        reason=Reason(row["reason"]),
-        stored=stored_bytes(row),
-        totals=total_bytes(row),
-        exit_code=row["exit_code"],
-        signal=row["signal"],
-        output_limit=row["output_limit"],
-        canceled=row["cancel_requested_at"] is not None,
-        task_canceled=row["task_status"] == TaskStatus.CANCELED,
+        row_id=row_id,
+        execution_id=execution_id,
+        host=host,
+        task_id=task_id,
+        position=position,
+        status=CommandHostStatus(status),
+        reason=Reason(reason),
+        stored={Stream.STDOUT: stdout, Stream.STDERR: stderr},
+        totals=(
+            None
+            if stdout_total is None
+            else {Stream.STDOUT: stdout_total, Stream.STDERR: stderr_total}
+        ),
+        exit_code=exit_code,
+        signal=signal,
+        output_limit=output_limit,
+        canceled=bool(canceled),
+        task_canceled=bool(task_canceled),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class NewRow:
-    """One command on one host of a task that starts."""
+class NewRow(NamedTuple):
+    """One command on one host of a task that starts; instants in microseconds."""
 
     execution_id: str
-    task_id: int
-    command_id: int
-    position: int
     host: int
     status: CommandHostStatus
     reason: Reason
@@ -101,16 +106,15 @@ class NewRow:
     deliver_before: int | None = None
 
 
-def insert(tx: Transaction, rows: list[NewRow]) -> None:
-    """Adds the command hosts of a task that starts."""
-    tx.executemany(
-        _SQL["insert"],
-        [{name: getattr(row, name) for name in NewRow.__dataclass_fields__} for row in rows],
-    )
+def insert(
+    tx: Transaction, task_id: int, command_id: int, position: int, rows: Iterable[NewRow]
+) -> None:
+    """Adds the command hosts of a command, whose task starts; `position` is its place in that."""
+    values = {"task_id": task_id, "command_id": command_id, "position": position}
+    tx.execute(_SQL["insert"], {**values, "rows": packed(rows)})
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """START of a row. `at` in microseconds."""
 
     row_id: int
@@ -119,8 +123,7 @@ class Start:
 
 def start(tx: Transaction, starts: Iterable[Start]) -> int:
     """START; how many of the rows moved."""
-    values = [{"id": item.row_id, "started_at": item.at} for item in starts]
-    return tx.executemany(_SQL["start"], values).rowcount
+    return tx.execute(_SQL["start"], {"rows": packed(starts)}).rowcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,46 +145,41 @@ class Finish:
 
 def finish(tx: Transaction, finishes: Iterable[Finish]) -> int:
     """Results; how many of the rows moved."""
-    return tx.executemany(_SQL["finish"], [_finish(item) for item in finishes]).rowcount
+    return tx.execute(_SQL["finish"], {"rows": packed(map(_finish, finishes))}).rowcount
 
 
-def _finish(finish: Finish) -> dict[str, object]:
+def _finish(finish: Finish) -> tuple[object, ...]:
     result, stored = finish.result, finish.stored
     finished_at = finish.now - from_timedelta(result.age)
     ran, totals = result.duration, result.totals
     dropped = sum(total.dropped for total in totals.values())
-    return {
-        "id": finish.row_id,
-        "status": result.status,
-        "reason": result.reason,
-        "detail": result.detail,
-        "exit_code": result.exit_code,
-        "signal": result.signal,
-        "started_at": None if ran is None else finished_at - from_timedelta(ran),
-        "finished_at": finished_at,
-        "stdout_bytes": stored[Stream.STDOUT],
-        "stderr_bytes": stored[Stream.STDERR],
-        "stdout_total": totals[Stream.STDOUT].stored if Stream.STDOUT in totals else 0,
-        "stderr_total": totals[Stream.STDERR].stored if Stream.STDERR in totals else 0,
-        "truncated_bytes": max(dropped, finish.past_limit),
-        "cpu": from_timedelta(result.cpu),
-        "memory_peak": result.memory_peak,
-        "kill_incomplete": result.kill_incomplete,
-    }
+    return (
+        finish.row_id,
+        result.status,
+        result.reason,
+        result.detail,
+        result.exit_code,
+        result.signal,
+        None if ran is None else finished_at - from_timedelta(ran),
+        finished_at,
+        stored[Stream.STDOUT],
+        stored[Stream.STDERR],
+        totals[Stream.STDOUT].stored if Stream.STDOUT in totals else 0,
+        totals[Stream.STDERR].stored if Stream.STDERR in totals else 0,
+        max(dropped, finish.past_limit),
+        from_timedelta(result.cpu),
+        result.memory_peak,
+        result.kill_incomplete,
+    )
 
 
 def set_stored(tx: Transaction, grown: Iterable[tuple[Known, int]]) -> None:
     """Stores how far the output of executions is stored, and how much came past their limit."""
-    values = [
-        {
-            "id": item.row_id,
-            "stdout": item.stored[Stream.STDOUT],
-            "stderr": item.stored[Stream.STDERR],
-            "truncated": truncated,
-        }
+    rows = (
+        (item.row_id, item.stored[Stream.STDOUT], item.stored[Stream.STDERR], truncated)
         for item, truncated in grown
-    ]
-    tx.executemany(_SQL["stored"], values)
+    )
+    tx.execute(_SQL["stored"], {"rows": packed(rows)})
 
 
 def cancel_unsent(tx: Transaction, task_id: int, now: int) -> int:
@@ -215,8 +213,7 @@ def lose_state(tx: Transaction, row_id: int, now: int) -> bool:
     return bool(tx.execute(_SQL["lose_state"], {"id": row_id, "now": now}).rowcount)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A command of a task on a host. `now` in microseconds."""
 
     task_id: int
@@ -227,22 +224,12 @@ class Place:
 
 def skip(tx: Transaction, behind: Iterable[Place], reason: Reason) -> None:
     """SKIP for the commands of a task behind each place on its host."""
-    values = [{**_place(place), "reason": reason} for place in behind]
-    tx.executemany(_SQL["skip"], values)
+    tx.execute(_SQL["skip"], {"rows": packed(behind), "reason": reason})
 
 
 def make_ready(tx: Transaction, places: Iterable[Place]) -> None:
     """Lets the command at each place be sent, if the task has one there."""
-    tx.executemany(_SQL["make_ready"], [_place(place) for place in places])
-
-
-def _place(place: Place) -> dict[str, object]:
-    return {
-        "task_id": place.task_id,
-        "host": place.host,
-        "position": place.position,
-        "now": place.now,
-    }
+    tx.execute(_SQL["make_ready"], {"rows": packed(places)})
 
 
 def hosts_with_work(tx: Transaction) -> list[str]:

@@ -113,9 +113,9 @@ def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
     return [host_row(row) for row in tx.execute(_SQL["by_machine"], {"machine_id": machine_id})]
 
 
-def admissions(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Admission]:
-    """Where the hosts of these rows stand now."""
-    rows = tx.execute(_SQL["admissions"], {"row_ids": json.dumps(list(row_ids))})
+def turned_away(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Admission]:
+    """Those of these hosts that have been rejected or revoked, by their row ids."""
+    rows = tx.execute(_SQL["turned_away"], {"row_ids": json.dumps(list(row_ids))})
     return {row["id"]: Admission(row["admission"]) for row in rows}
 
 

@@ -3,7 +3,7 @@
 import heapq
 import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.output import OutputChunk
@@ -11,10 +11,12 @@ from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.queries import load
+from tui_manager.storage.rows import packed
 
 _SQL = load("output.sql")
 _NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
 _STREAM = {number: stream for stream, number in _NUMBER.items()}
+_TOGETHER = 1 << 20  # bytes that are put together for one statement
 PIECES = 1000  # of one answer, at most: many small ones cost more than their bytes
 
 
@@ -29,18 +31,22 @@ class Piece:
 
 def insert(tx: Transaction, pieces: Iterable[Piece]) -> None:
     """Stores pieces at their places."""
-    values = [
-        {
-            "task_id": piece.task_id,
-            "command_host_id": piece.row_id,
-            "stream": _NUMBER[piece.output.stream],
-            "offset": piece.output.offset,
-            "gap": piece.output.gap,
-            "data": piece.output.data,
-        }
-        for piece in pieces
-    ]
-    tx.executemany(_SQL["insert"], values)
+    rows: list[tuple[int, ...]] = []
+    data, size = list[bytes](), 0
+    for piece in pieces:
+        said = piece.output
+        if size + len(said.data) > _TOGETHER and rows:
+            _insert(tx, rows, data)
+            rows, data, size = [], [], 0
+        place = (piece.task_id, piece.row_id, _NUMBER[said.stream], said.offset, said.gap)
+        rows.append((*place, size + 1, len(said.data)))
+        data.append(said.data)
+        size += len(said.data)
+    _insert(tx, rows, data)
+
+
+def _insert(tx: Transaction, rows: Sequence[tuple[int, ...]], data: Iterable[bytes]) -> None:
+    tx.execute(_SQL["insert"], {"rows": packed(rows), "data": b"".join(data)})
 
 
 def _take(rows: Iterable[sqlite3.Row], limit: int) -> list[OutputChunk]:

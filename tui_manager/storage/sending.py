@@ -3,11 +3,13 @@
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.storage.command_hosts import stored_bytes, total_bytes
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.queries import load
+from tui_manager.storage.rows import packed
 
 _SQL = load("sending.sql")
 
@@ -70,37 +72,25 @@ def sent_unended(tx: Transaction, host: int) -> list[Sent]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """A command host that is sent to a journal now; `now` in microseconds since 1970 UTC."""
 
     row_id: int
-    journal_id: str
     now: int
+    journal_id: str
     output_limit: int | None
 
 
 def mark_all_sent(tx: Transaction, sendings: Iterable[Sending]) -> None:
     """See `mark_sent`."""
-    tx.executemany(
-        _SQL["mark_sent"],
-        [
-            {
-                "id": item.row_id,
-                "now": item.now,
-                "journal_id": item.journal_id,
-                "output_limit": item.output_limit,
-            }
-            for item in sendings
-        ],
-    )
+    tx.execute(_SQL["mark_sent"], {"rows": packed(sendings)})
 
 
 def mark_sent(
     tx: Transaction, row_id: int, journal_id: str, now: int, output_limit: int | None
 ) -> None:
     """The command is sent to a journal now, or is held by it and so was sent there."""
-    mark_all_sent(tx, [Sending(row_id, journal_id, now, output_limit)])
+    mark_all_sent(tx, [Sending(row_id, now, journal_id, output_limit)])
 
 
 def mark_unsent(tx: Transaction, row_id: int) -> bool:

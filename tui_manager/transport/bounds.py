@@ -10,23 +10,26 @@ DETAIL = 4000  # characters of a result's detail
 NAME = 128  # of what an agent says of its system
 _CUT = "…"
 _LONGEST = timedelta(days=3652)  # ten years
+_LONGEST_SECONDS = _LONGEST.total_seconds()
 _NONE = timedelta(0)
 _NUMBER = 1 << 60  # far below what an INTEGER of the database holds
 
 
 def cut(text: str, length: int = NAME) -> str:
-    """`text`, or its beginning with a mark, within `length` characters."""
+    """`text`, or its beginning with a mark, within `length` characters; without NUL, at which C
+    ends a text."""
+    text = text.replace("\0", "\ufffd")
     return text if len(text) <= length else text[: length - 1] + _CUT
 
 
 def duration(message: Duration) -> timedelta:
     """From nothing to ten years."""
-    seconds = message.seconds + message.nanos / 1e9
-    if seconds <= 0:
+    seconds, nanos = message.seconds, message.nanos
+    if seconds + nanos / 1e9 <= 0:
         return _NONE
-    if seconds >= _LONGEST.total_seconds():
+    if seconds >= _LONGEST_SECONDS:
         return _LONGEST
-    return timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
+    return timedelta(0, seconds, nanos // 1000)
 
 
 def skew(clock: Timestamp, now: datetime) -> timedelta:

@@ -1,13 +1,14 @@
 -- name: under_way
--- How much of some hosts was sent and has not ended.
+-- How much of some hosts was sent and has not ended, of those that have more of it than `:spare`.
 SELECT host, count(*) AS commands FROM command_hosts
 WHERE host IN (SELECT value FROM json_each(:hosts))
   AND status IN ('pending', 'running') AND sent_at IS NOT NULL
-GROUP BY host;
+GROUP BY host HAVING count(*) > :spare;
 
 -- name: to_send
 -- What may be sent to some hosts now, each one's in order; nothing to one that is not admitted.
-SELECT ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before
+SELECT json_group_array(json_array(
+    ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before))
 FROM json_each(:hosts) AS asked
 CROSS JOIN hosts AS h ON h.id = asked.value AND h.admission = 'admitted'
 CROSS JOIN command_hosts AS ch ON ch.id IN (

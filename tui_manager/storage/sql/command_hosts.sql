@@ -1,19 +1,26 @@
 -- SQLite uses an index of a part of the rows only where a statement repeats the condition of the
 -- index word by word, which is why some conditions here stand twice. `attention` is 3 for running and
 -- 4 for pending.
+--
+-- What many rows share is done by one statement: `:rows` is a JSON array of arrays, and what is read
+-- for a report comes as one too (`storage/rows.py` says why).
 
 -- name: insert
--- One command on one host, when its task starts.
-INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, status, reason, ready,
+-- One command on its hosts, in their order, when its task starts.
+INSERT INTO command_hosts (task_id, command_id, position, execution_id, host, status, reason, ready,
                            finished_at, deliver_before)
-VALUES (:execution_id, :task_id, :command_id, :position, :host, :status, :reason, :ready,
-        :finished_at, :deliver_before);
+SELECT :task_id, :command_id, :position,
+       json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+       json_extract(value, '$[6]')
+FROM json_each(:rows);
 
 -- name: known
 -- What reports speak of, whosever it is.
-SELECT ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.reason,
-       ch.stdout_bytes, ch.stderr_bytes, ch.stdout_total, ch.stderr_total, ch.exit_code, ch.signal,
-       ch.output_limit, ch.cancel_requested_at, t.status AS task_status
+SELECT json_group_array(json_array(
+    ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.reason,
+    ch.stdout_bytes, ch.stderr_bytes, ch.stdout_total, ch.stderr_total, ch.exit_code, ch.signal,
+    ch.output_limit, ch.cancel_requested_at IS NOT NULL, t.status = 'canceled'))
 FROM json_each(:execution_ids) AS told
 CROSS JOIN command_hosts AS ch ON ch.execution_id = told.value
 CROSS JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
@@ -22,8 +29,10 @@ CROSS JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
 -- Guard of START: the agent says that it runs. A canceled task stays canceled, and so what was lost
 -- of it opens nothing again: the agent is told to end it, and its result replaces the guess.
 UPDATE command_hosts SET status = 'running', reason = '', finished_at = NULL,
-    started_at = coalesce(started_at, :started_at)
-WHERE id = :id AND (status = 'pending' OR (status = 'failed' AND reason = 'agent_lost'
+    started_at = coalesce(started_at, json_extract(told.value, '$[1]'))
+FROM json_each(:rows) AS told
+WHERE command_hosts.id = json_extract(told.value, '$[0]')
+  AND (status = 'pending' OR (status = 'failed' AND reason = 'agent_lost'
     AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND status = 'canceled')));
 
 -- name: finish
@@ -31,13 +40,19 @@ WHERE id = :id AND (status = 'pending' OR (status = 'failed' AND reason = 'agent
 -- far the output is stored with it.
 UPDATE command_hosts SET
     late = late OR status IN ('failed', 'canceled'),
-    status = :status, reason = :reason, detail = :detail, exit_code = :exit_code, signal = :signal,
-    started_at = coalesce(:started_at, started_at), finished_at = :finished_at,
-    stdout_bytes = :stdout_bytes, stderr_bytes = :stderr_bytes,
-    stdout_total = :stdout_total, stderr_total = :stderr_total,
-    truncated_bytes = max(truncated_bytes, :truncated_bytes),
-    cpu = :cpu, memory_peak = :memory_peak, kill_incomplete = :kill_incomplete
-WHERE id = :id AND (status IN ('pending', 'running')
+    status = json_extract(told.value, '$[1]'), reason = json_extract(told.value, '$[2]'),
+    detail = json_extract(told.value, '$[3]'), exit_code = json_extract(told.value, '$[4]'),
+    signal = json_extract(told.value, '$[5]'),
+    started_at = coalesce(json_extract(told.value, '$[6]'), started_at),
+    finished_at = json_extract(told.value, '$[7]'),
+    stdout_bytes = json_extract(told.value, '$[8]'), stderr_bytes = json_extract(told.value, '$[9]'),
+    stdout_total = json_extract(told.value, '$[10]'),
+    stderr_total = json_extract(told.value, '$[11]'),
+    truncated_bytes = max(truncated_bytes, json_extract(told.value, '$[12]')),
+    cpu = json_extract(told.value, '$[13]'), memory_peak = json_extract(told.value, '$[14]'),
+    kill_incomplete = json_extract(told.value, '$[15]')
+FROM json_each(:rows) AS told
+WHERE command_hosts.id = json_extract(told.value, '$[0]') AND (status IN ('pending', 'running')
     OR (status = 'failed' AND reason = 'agent_lost')
     OR (status = 'canceled' AND reason = 'cancel_unconfirmed'));
 
@@ -79,22 +94,32 @@ UPDATE command_hosts SET status = 'failed', reason = 'agent_state_lost', finishe
 WHERE id = :id AND status IN ('pending', 'running');
 
 -- name: skip
--- Guard of SKIP: the commands behind one that did not complete on this host.
-UPDATE command_hosts SET status = 'skipped', reason = :reason, ready = 0, finished_at = :now
-WHERE host = :host AND task_id = :task_id AND position > :position
+-- Guard of SKIP: the commands behind ones that did not complete on their hosts.
+UPDATE command_hosts SET status = 'skipped', reason = :reason, ready = 0, finished_at = told.now
+FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS host,
+             json_extract(value, '$[2]') AS position, json_extract(value, '$[3]') AS now
+      FROM json_each(:rows)) AS told
+WHERE command_hosts.host = told.host AND command_hosts.task_id = told.task_id
+  AND command_hosts.position > told.position
   AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL;
 
 -- name: make_ready
--- The next command on this host: the one before has completed.
+-- The next commands on some hosts: the ones before have completed.
 UPDATE command_hosts SET ready = 1, deliver_before = (
-    SELECT :now + delivery_timeout FROM tasks WHERE id = :task_id AND offline = 'wait')
-WHERE host = :host AND task_id = :task_id AND position = :position
+    SELECT told.now + delivery_timeout FROM tasks WHERE id = told.task_id AND offline = 'wait')
+FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS host,
+             json_extract(value, '$[2]') AS position, json_extract(value, '$[3]') AS now
+      FROM json_each(:rows)) AS told
+WHERE command_hosts.host = told.host AND command_hosts.task_id = told.task_id
+  AND command_hosts.position = told.position
   AND status IN ('pending', 'running') AND status = 'pending';
 
 -- name: stored
--- How far the output of an execution is stored, and what came past its limit.
-UPDATE command_hosts SET stdout_bytes = :stdout, stderr_bytes = :stderr,
-    truncated_bytes = max(truncated_bytes, :truncated) WHERE id = :id;
+-- How far the output of executions is stored, and what came past their limit.
+UPDATE command_hosts SET
+    stdout_bytes = json_extract(told.value, '$[1]'), stderr_bytes = json_extract(told.value, '$[2]'),
+    truncated_bytes = max(truncated_bytes, json_extract(told.value, '$[3]'))
+FROM json_each(:rows) AS told WHERE command_hosts.id = json_extract(told.value, '$[0]');
 
 -- name: hosts_with_work
 -- Hosts that have something sent or waiting: who must be watched for silence.

@@ -39,9 +39,10 @@ RETURNING *;
 -- The newest session has ended; the end of an older one never comes here.
 UPDATE hosts SET since = :now WHERE host_id = :host_id AND generation = :generation;
 
--- name: admissions
--- Where the hosts of some rows stand now.
-SELECT id, admission FROM hosts WHERE id IN (SELECT value FROM json_each(:row_ids));
+-- name: turned_away
+-- Which of some hosts have been turned away.
+SELECT id, admission FROM hosts
+WHERE id IN (SELECT value FROM json_each(:row_ids)) AND admission IN ('rejected', 'revoked');
 
 -- name: targetable
 -- What a target may resolve to.

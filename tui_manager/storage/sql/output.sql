@@ -1,7 +1,10 @@
 -- name: insert
--- Bytes of one stream, or a gap, at their place.
+-- Bytes of streams, or gaps, at their places; `:data` is all of the bytes, one after another.
 INSERT INTO output_chunks (task_id, command_host_id, stream, "offset", gap, data)
-VALUES (:task_id, :command_host_id, :stream, :offset, :gap, :data);
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       json_extract(value, '$[3]'), json_extract(value, '$[4]'),
+       coalesce(substr(:data, json_extract(value, '$[5]'), json_extract(value, '$[6]')), x'')
+FROM json_each(:rows);
 
 -- name: begin
 -- Where the piece of one stream begins that holds an offset, or the last before it.

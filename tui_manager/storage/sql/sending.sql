@@ -16,8 +16,10 @@ WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now;
 
 -- name: mark_sent
 -- Committed before the command is handed to a session.
-UPDATE command_hosts SET sent_at = :now, sent_journal_id = :journal_id,
-    output_limit = :output_limit WHERE id = :id;
+UPDATE command_hosts SET sent_at = json_extract(told.value, '$[1]'),
+    sent_journal_id = json_extract(told.value, '$[2]'),
+    output_limit = json_extract(told.value, '$[3]')
+FROM json_each(:rows) AS told WHERE command_hosts.id = json_extract(told.value, '$[0]');
 
 -- name: mark_unsent
 -- The journal that it was sent to has never seen it: it is sent again.
