@@ -22,6 +22,7 @@ from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Window
 from tui_manager.runtime import RunningManager, manager_thread, run_manager
+from tui_manager.service import limits
 from tui_manager.settings import Settings
 
 
@@ -65,6 +66,17 @@ def _completed(execution_id: str, stored: int = 0) -> pb.Result:
         exit_code=0,
         totals=[pb.StreamTotal(stream=pb.STREAM_STDOUT, stored=stored)],
     )
+
+
+async def test_agents_are_told_when_they_must_share_with_more(
+    manager: RunningManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_UNDER_WAY", 1 << 20)
+    async with dial(manager.address) as first, dial(manager.address) as second:
+        assert (await first.hello("web01")).welcome.settings.output_window == 1 << 20
+        assert (await second.hello("web02")).welcome.settings.output_window == 1 << 19
+        settings = (await first.read_until("settings")).settings
+        assert (settings.output_window, settings.max_message) == (1 << 19, 1 << 20)
 
 
 async def test_a_short_command_costs_three_messages(manager: RunningManager) -> None:
@@ -162,6 +174,7 @@ async def test_more_commands_than_a_host_may_hold_all_arrive(manager: RunningMan
         await agent.hello("web01")
         for text in texts:
             await _started(manager, text)
+            await agent.report()  # on a busy machine this takes longer than a silence may last
         arrived = []
         for _ in texts:
             run = (await agent.read_until("run_command")).run_command

@@ -34,7 +34,8 @@ class Limits:
     def shared_by(self, hosts: int) -> "Limits":
         """The same for one of so many hosts: the more there are, the less output each may have
         under way, because what comes while nothing can be stored must have room in memory."""
-        window = min(self.output_window, max(_PIECE, _UNDER_WAY // max(1, hosts)))
+        doubled = 1 << max(0, hosts - 1).bit_length()  # so that it seldom changes
+        window = min(self.output_window, max(_PIECE, _UNDER_WAY // doubled))
         return replace(self, output_window=window, max_message=min(self.max_message, 2 * window))
 
     def kept_since(self, now: int) -> int:

@@ -62,6 +62,7 @@ class Reception:
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
+        self._shared = limits.shared_by(hosts.known)
         self._patience = patience
         self._secure = secure
         self._arrivals = Arrivals(clock.monotonic)
@@ -196,12 +197,20 @@ class Reception:
         renewal = Renewal(certificate, guard) if certificate else None
         if renewal:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
-        limits = self._limits.shared_by(self._hosts.known)
-        session = Session(opened, limits, guard, self._hosts.session_ready, renewal)
+        self._share()
+        session = Session(opened, self._shared, guard, self._hosts.session_ready, renewal)
         session.welcome(self._manager_id, opened)
         self._sessions.add(session)
         self._hosts.session_ready(session.host_id)
         return session
+
+    def _share(self) -> None:
+        """When there are more hosts, those that are here may have less under way from now on."""
+        shared = self._limits.shared_by(self._hosts.known)
+        if shared.output_window != self._shared.output_window:
+            self._shared = shared
+            for session in self._sessions:
+                session.keep_to(shared)
 
 
 def certificate_ended(certificate: PeerCertificate) -> pb.ManagerMessage:

@@ -94,6 +94,11 @@ class Session:
         self._heartbeat = heartbeat
         self.tell_settings()
 
+    def keep_to(self, limits: Limits) -> None:
+        """Tells the agent of other limits."""
+        self._limits = limits
+        self.tell_settings()
+
     def tell_settings(self) -> None:
         """Tells the agent what holds now."""
         self.control(pb.ManagerMessage(settings=self._settings()))
