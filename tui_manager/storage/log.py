@@ -21,8 +21,9 @@ LENGTH = 4_000  # pages of 4 KiB of a log that begins anew
 BRIEF = 1_000  # pages that the writer itself may carry over then, while all others wait
 KEPT = 64 << 20  # bytes of the log's file that stay to be written over
 MOST = 1 << 30  # bytes of it, and one transaction; then the writer waits for who reads
-_REST = 0.05  # seconds between two looks while there is writing
-_LOOK_AGAIN = 0.25  # seconds until the next look when a reader was in the way
+_REST = 0.25  # seconds between two looks: single commits hardly meet one
+_REST_OF_MUCH = 0.05  # where `_MUCH` comes: commits wait for the disk while that is synced
+_MUCH = 250  # pages within a rest
 _RETRY = 1.0  # seconds until it is tried again when it could not be carried over
 _WAIT_FOR_READERS = 50  # milliseconds, between two transactions
 
@@ -47,6 +48,8 @@ class Log:
         self._carrying = carrying
         self._written = asyncio.Event()
         self._looked = asyncio.Event()
+        self._length = self._carried = 0  # pages of the log, and those that are in the file
+        self._much = False
 
     @property
     def size(self) -> int:
@@ -80,34 +83,37 @@ class Log:
 
     async def run(self) -> None:
         """Carries over until cancelled."""
-        pause: float | None = None
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._written.wait()
+            await self._written.wait()
+            await asyncio.sleep(_REST_OF_MUCH if self._much else _REST)
             self._written.clear()
             try:
-                pause = None if await self.carry_over() else _LOOK_AGAIN
+                if not await self.carry_over():
+                    self._written.set()  # the reader may have gone at the next look
             except sqlite3.Error as error:
                 log.error("the log stays long", extra={"error": str(explain(error, self._path))})
-                pause = _RETRY
+                await asyncio.sleep(_RETRY)
+                self._written.set()
             self._looked.set()
-            await asyncio.sleep(_REST)
 
     async def carry_over(self) -> bool:
         """Carries over what is committed, and lets a log of `LENGTH` begin anew; False when
         somebody reads a state that is too old for that."""
-        done = moved = 0
-        while True:
-            length, carried = await self._carrying.run(_carry_over)
-            if carried < length:
-                return False
-            if length < LENGTH and self.size <= KEPT:
-                return True
-            before, moved, done = moved, carried - done, carried
+        moved = await self._look()
+        self._much = bool(moved and moved > _MUCH)
+        while moved is not None and (self._length >= LENGTH or self.size > KEPT):
             # What was written meanwhile is less with each round, unless the disk is the bottleneck.
-            if moved <= BRIEF or 0 < before <= moved:
+            before, moved = moved, await self._look() if moved > BRIEF else moved
+            if moved is not None and (moved <= BRIEF or moved >= before):
                 return await self._writing.run(self._begin_anew)
+        return moved is not None
+
+    async def _look(self) -> int | None:
+        """How many pages were carried over now; None: not all, because of a reader."""
+        before = self._carried
+        self._length, self._carried = await self._carrying.run(_carry_over)
+        moved = self._carried - (before if before <= self._carried else 0)  # 0: it began anew
+        return moved if self._carried == self._length else None
 
     def _begin_anew(self, tx: Transaction) -> bool:
         """The next transaction is written over the beginning; of a file that grew too long nothing
