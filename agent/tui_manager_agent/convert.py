@@ -28,9 +28,8 @@ _REASON = {
 
 def to_duration(nanoseconds: int) -> Duration:
     """A duration for the wire; never negative."""
-    message = Duration()
-    message.FromNanoseconds(max(0, nanoseconds))
-    return message
+    seconds, nanos = divmod(max(0, nanoseconds), clock.SECOND)
+    return Duration(seconds=seconds, nanos=nanos)
 
 
 def to_nanoseconds(message: Duration) -> int:

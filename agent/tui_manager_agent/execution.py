@@ -139,11 +139,13 @@ class Execution:
         return used
 
     def _tell_output(self, report: wire.Report, stream: str, budget: int, window: int) -> int:
-        under_way = sum(max(0, self._sent[s] - self._stored[s]) for s in STREAMS)
         offset = self._sent[stream]
         wanted = self._sizes[stream] - offset
+        if wanted <= 0:
+            return 0
+        under_way = sum(max(0, self._sent[s] - self._stored[s]) for s in STREAMS)
         room = min(CHUNK, window - under_way, budget)
-        if wanted <= 0 or room <= 0:
+        if room <= 0:
             return 0
         data = self.spool.read(stream, offset, min(wanted, room))
         part = wire.Output(execution_id=self.id, stream=convert.WIRE_STREAM[stream], offset=offset)

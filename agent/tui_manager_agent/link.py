@@ -21,7 +21,7 @@ WELCOME_WITHIN = 30.0  # seconds
 STEADY_AFTER = 10.0  # seconds
 HEARTBEAT = 5.0  # seconds, unless the manager says otherwise
 SHORTEST_HEARTBEAT = 0.01  # seconds
-GATHER = 0.003  # seconds from the first news to the report that carries it
+GATHER = 0.003  # seconds from one report to the next, at least
 FAREWELL = 1.0  # seconds for the manager to end a stream that this side has closed
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
 _OPTIONS = (
@@ -176,25 +176,29 @@ class Link:
         return True
 
     async def _write(self, call: _Call) -> None:
-        beat_at = -math.inf
-        while True:
-            try:
-                async with asyncio.timeout(max(0.0, beat_at + self._heartbeat - time.monotonic())):
+        beat = _Beat(self._outbox.wake)
+        reported_at = -math.inf
+        try:
+            while True:
+                if not beat.is_due(self._heartbeat):
                     await self._outbox.wait()
-                await asyncio.sleep(GATHER)
-            except TimeoutError:
-                pass
-            if self._csr:
-                request = wire.CertificateRequest(csr_der=self._csr)
-                self._csr = b""
-                await call.write(wire.AgentMessage(certificate_request=request))
-            report = self._outbox.report()
-            if time.monotonic() >= beat_at + self._heartbeat:
-                report.vitals.CopyFrom(self._vitals())
-                beat_at = time.monotonic()
-            elif not report.ByteSize():
-                continue
-            await call.write(wire.AgentMessage(report=report))
+                    pause = reported_at + GATHER - time.monotonic()
+                    if pause > 0:
+                        await asyncio.sleep(pause)
+                if self._csr:
+                    request = wire.CertificateRequest(csr_der=self._csr)
+                    self._csr = b""
+                    await call.write(wire.AgentMessage(certificate_request=request))
+                report = self._outbox.report()
+                if beat.is_due(self._heartbeat):
+                    report.vitals.CopyFrom(self._vitals())
+                    beat.begin()
+                elif not report.ByteSize():
+                    continue
+                reported_at = time.monotonic()
+                await call.write(wire.AgentMessage(report=report))
+        finally:
+            beat.stop()
 
     def _apply(self, settings: wire.Settings) -> None:
         heartbeat = settings.heartbeat.ToNanoseconds() / 1e9
@@ -212,6 +216,41 @@ class Link:
         if self._credentials is not None:
             return explain(detail, self._credentials)
         return StreamEnd(Ending.UNREACHABLE, detail)
+
+
+class _Beat:
+    """When the next heartbeat is due. Who waits for something else is woken then: one timer a
+    heartbeat, not one a wait."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._began_at = -math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def is_due(self, heartbeat: float) -> bool:
+        """Whether `heartbeat` seconds have gone by since the last; if not, the waker is set."""
+        loop = asyncio.get_running_loop()
+        due_at = self._began_at + heartbeat
+        if loop.time() >= due_at:
+            return True
+        if self._timer is None or self._timer.when() != due_at:
+            self.stop()
+            self._timer = loop.call_at(due_at, self._ring)
+        return False
+
+    def begin(self) -> None:
+        """A heartbeat goes out now."""
+        self._began_at = asyncio.get_running_loop().time()
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._wake()
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
 
 def _kind(message: wire.ManagerMessage) -> str:
