@@ -29,4 +29,6 @@ def in_batches(messages: Sequence[pb.ManagerMessage]) -> Iterator[pb.ManagerMess
 def _batch(messages: Sequence[pb.ManagerMessage]) -> pb.ManagerMessage:
     if len(messages) == 1:
         return messages[0]
-    return pb.ManagerMessage(batch=pb.Batch(messages=messages))
+    together = pb.ManagerMessage()
+    together.batch.messages.extend(messages)
+    return together

@@ -1,7 +1,7 @@
 """The agents' messages in the words of the domain, and back. No behaviour; what comes here has
 passed the guard."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -30,6 +30,7 @@ from tui_manager.transport import bounds
 
 RETRY_LATE = timedelta(seconds=30)  # after what only a person can mend
 _DISKS = 64  # shown of a host
+_DAY = 86_400  # seconds
 
 STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
 _STREAM_TO = {value: key for key, value in STREAM.items()}
@@ -111,10 +112,10 @@ def to_report(report: pb.Report) -> ExecutionReport:
     """What a report says of executions."""
     return ExecutionReport(
         started=tuple(
-            Started(item.execution_id, bounds.duration(item.age)) for item in report.started
+            [Started(item.execution_id, bounds.duration(item.age)) for item in report.started]
         ),
-        output=tuple(_to_output(item) for item in report.output),
-        results=tuple(_to_result(item) for item in report.results),
+        output=tuple(map(_to_output, report.output)),
+        results=tuple(map(_to_result, report.results)),
     )
 
 
@@ -172,8 +173,14 @@ def to_vitals(vitals: pb.Vitals, now: datetime) -> Vitals:
 
 def _duration(value: timedelta) -> Duration:
     duration = Duration()
-    duration.FromTimedelta(value)
+    _fill(duration, value)
     return duration
+
+
+def _fill(duration: Duration, value: timedelta) -> None:
+    """With what is not negative."""
+    duration.seconds = value.days * _DAY + value.seconds
+    duration.nanos = value.microseconds * 1000
 
 
 def _offsets(offsets: Mapping[Stream, int]) -> list[pb.StreamOffset]:
@@ -228,20 +235,20 @@ def from_unknown(execution_id: str) -> pb.ManagerMessage:
 
 def from_run(run: Run) -> pb.ManagerMessage:
     """One command."""
-    return pb.ManagerMessage(
-        run_command=pb.RunCommand(
-            execution_id=run.execution_id,
-            command=run.text,
-            cwd=run.cwd,
-            environment=run.environment,
-            secret_names=run.secrets,
-            run_as_user=run.user,
-            timeout=_duration(run.timeout),
-            kill_grace=_duration(run.kill_grace),
-            output_limit=run.output_limit,
-            start_before=None if run.start_before is None else _duration(run.start_before),
-        )
-    )
+    message = pb.ManagerMessage()  # filled in place, as every command and result passes here
+    command = message.run_command
+    command.execution_id = run.execution_id
+    command.command = run.text
+    command.cwd = run.cwd
+    command.environment.update(run.environment)
+    command.secret_names.extend(run.secrets)
+    command.run_as_user = run.user
+    _fill(command.timeout, run.timeout)
+    _fill(command.kill_grace, run.kill_grace)
+    command.output_limit = run.output_limit
+    if run.start_before is not None:
+        _fill(command.start_before, run.start_before)
+    return message
 
 
 def from_cancel(execution_id: str) -> pb.ManagerMessage:
@@ -258,20 +265,16 @@ def from_question(execution_id: str) -> pb.ManagerMessage:
     return pb.ManagerMessage(cancel_command=cancel)
 
 
-def from_acknowledged(executions: list[Acknowledged]) -> pb.ManagerMessage:
+def from_acknowledged(executions: Iterable[Acknowledged]) -> pb.ManagerMessage:
     """What is in the database for good."""
-    return pb.ManagerMessage(
-        acknowledge=pb.Acknowledge(
-            executions=[
-                pb.Acknowledged(
-                    execution_id=item.execution_id,
-                    offsets=_offsets(item.offsets),
-                    result=item.result,
-                )
-                for item in executions
-            ]
-        )
-    )
+    message = pb.ManagerMessage()
+    told = message.acknowledge.executions
+    for item in executions:
+        acknowledged = told.add(execution_id=item.execution_id, result=item.result)
+        for stream, offset in item.offsets.items():
+            if offset:
+                acknowledged.offsets.add(stream=_STREAM_TO[stream], offset=offset)
+    return message
 
 
 def from_refusal(error: RefusedError, retry_after: timedelta) -> pb.ManagerMessage:

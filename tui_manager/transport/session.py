@@ -164,7 +164,7 @@ class Session:
         messages = list(self._control)
         self._control.clear()
         if self._acknowledged:
-            messages.append(convert.from_acknowledged(list(self._acknowledged.values())))
+            messages.append(convert.from_acknowledged(self._acknowledged.values()))
             self._acknowledged.clear()
         messages += map(convert.from_run, self._runs)
         self._runs.clear()
