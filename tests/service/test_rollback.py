@@ -159,13 +159,13 @@ async def test_a_failure_in_the_middle_leaves_the_database_as_it_was(
     write = parts.database.write
     failures = 0
 
-    async def failing(work: Callable[[Transaction], Any]) -> Any:
+    async def failing(work: Callable[[Transaction], Any], **how: bool) -> Any:
         """Fails at every statement in turn, looks at the database each time, then does it."""
         nonlocal failures
         for statements in itertools.count():
             before = await parts.database.read(_everything)
             try:
-                return await write(_failing_at(statements, work))
+                return await write(_failing_at(statements, work), **how)
             except StorageError as error:
                 own = "the test's own failure" in str(error)
             assert own

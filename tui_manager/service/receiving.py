@@ -1,7 +1,9 @@
 """ReportService: stores what agents report, and waits while the database cannot take it."""
 
 import asyncio
+import contextlib
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +15,7 @@ from tui_manager.service import reports
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
-from tui_manager.service.dispatch import Claims, Dispatch
+from tui_manager.service.dispatch import Claims, Dispatch, Place
 from tui_manager.service.limits import Limits
 from tui_manager.service.log_lines import LINES, warn_of_each
 from tui_manager.service.offences import Offences
@@ -31,10 +33,16 @@ _BYTES_TOGETHER = 8 << 20  # of output in them: everybody else waits for that lo
 
 @dataclass(slots=True)
 class _Waiting:
-    """A report that is not stored yet; `stored` is who waits for that."""
+    """A report that is not stored yet.
+
+    Attributes:
+        place: where its host can be sent something; None: nowhere now.
+        stored: who waits for that.
+    """
 
     host: HostRow
     received: Received
+    place: Place | None
     stored: "asyncio.Future[Outcome]"
 
     def fail(self, error: Exception) -> None:
@@ -67,8 +75,9 @@ class ReportService:
         self._clock = clock
         self._offences = offences
         self._limits = limits
-        self._waiting: list[_Waiting] = []
-        self._storing: asyncio.Task[None] | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._asked = False  # for a transaction, which has not begun yet
+        self._storing: set[asyncio.Task[None]] = set()
 
     async def handle_report(self, host_id: str, report: ExecutionReport) -> Outcome:
         """Stores what an agent reports, whole or not at all, and waits while that cannot be done.
@@ -98,10 +107,10 @@ class ReportService:
 
     async def _stored(self, host: HostRow, received: Received) -> Outcome:
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(host, received, loop.create_future())
+        place = self._dispatch.place(host.host_id)
+        waiting = _Waiting(host, received, place, loop.create_future())
         self._waiting.append(waiting)
-        if self._storing is None:
-            self._storing = loop.create_task(self._store())
+        self._ask()
         try:
             return await waiting.stored
         except asyncio.CancelledError:
@@ -110,59 +119,75 @@ class ReportService:
             waiting.stored.exception()  # nobody is left to be told
             raise
 
+    def _ask(self) -> None:
+        """Asks for a transaction for what waits, unless one is still to begin."""
+        if not self._asked:
+            self._asked = True
+            storing = asyncio.get_running_loop().create_task(self._store())
+            self._storing.add(storing)
+            storing.add_done_callback(self._storing.discard)
+
     async def _store(self) -> None:
-        """Stores until nothing waits."""
-        try:
-            while self._waiting:
-                await self._store_together(self._take())
-        finally:
-            self._storing = None
-
-    def _take(self) -> list[_Waiting]:
-        """What waits, one report a host: a host that was replaced may have two."""
-        taken: dict[int, _Waiting] = {}
-        rest, size = [], 0
-        for waiting in self._waiting:
-            host = waiting.received.host
-            if host in taken or len(taken) == _TOGETHER or size >= _BYTES_TOGETHER:
-                rest.append(waiting)
-            else:
-                taken[host] = waiting
-                size += sum(len(piece.data) for piece in waiting.received.report.output)
-        self._waiting = rest
-        return list(taken.values())
-
-    async def _store_together(self, waiting: Sequence[_Waiting]) -> None:
-        """Stores these in one transaction. If that cannot be done for another reason than the
-        database, one of them is to blame, and each is tried alone."""
-        try:
-            applied, claims = await self._write(waiting)
-        except StorageError as error:
-            for item in waiting:
-                item.fail(error)
-        except Exception as error:
-            if len(waiting) == 1:
-                waiting[0].fail(error)
-                return
-            for item in waiting:
-                await self._store_together([item])
-        else:
-            self._tell(waiting, applied)
-            await self._send(claims)
-
-    async def _write(self, waiting: Sequence[_Waiting]) -> tuple[Applied, Claims]:
-        places = [self._dispatch.place(item.host.host_id) for item in waiting]
+        """Stores what waits when the transaction begins. If that cannot be done for another reason
+        than the database, one of them is to blame, and each is tried alone."""
+        taken: list[_Waiting] = []
 
         def work(tx: Transaction) -> tuple[Applied, Claims]:
-            applied = reports.apply(tx, [item.received for item in waiting])
-            with_room = [
-                place
-                for place, outcome in zip(places, applied.outcomes, strict=True)
-                if place and outcome.room
-            ]
-            return applied, self._dispatch.claim(tx, with_room)
+            self._asked = False  # before they are taken: who comes now asks again
+            if not taken:
+                taken.extend(self._take())
+            return self._apply(tx, taken)
 
-        return await self._database.write(work)
+        try:
+            applied, claims = await self._database.write(work, ahead=True)
+        except StorageError as error:
+            self._asked = False
+            for item in taken or self._take():
+                item.fail(error)
+        except Exception as error:
+            if len(taken) == 1:
+                taken[0].fail(error)
+                return
+            for item in taken:
+                await self._store_alone(item)
+        else:
+            await self._tell(taken, applied, claims)
+        if self._waiting:
+            self._ask()
+
+    async def _store_alone(self, item: _Waiting) -> None:
+        try:
+            applied, claims = await self._database.write(lambda tx: self._apply(tx, [item]))
+        except Exception as error:
+            item.fail(error)
+        else:
+            await self._tell([item], applied, claims)
+
+    def _take(self) -> list[_Waiting]:
+        """What waits, one report a host: a host that was replaced may have two. Called in the
+        writer's thread, as work is, while the loop adds more."""
+        taken: dict[int, _Waiting] = {}
+        again, size = [], 0
+        with contextlib.suppress(IndexError):
+            while len(taken) < _TOGETHER and size < _BYTES_TOGETHER:
+                waiting = self._waiting.popleft()
+                if waiting.received.host in taken:
+                    again.append(waiting)
+                else:
+                    taken[waiting.received.host] = waiting
+                    size += sum(len(piece.data) for piece in waiting.received.report.output)
+        self._waiting.extendleft(reversed(again))
+        return list(taken.values())
+
+    def _apply(self, tx: Transaction, waiting: Sequence[_Waiting]) -> tuple[Applied, Claims]:
+        """Stores these, and takes what their hosts are sent next."""
+        applied = reports.apply(tx, [item.received for item in waiting])
+        with_room = [
+            item.place
+            for item, outcome in zip(waiting, applied.outcomes, strict=True)
+            if item.place and outcome.room
+        ]
+        return applied, self._dispatch.claim(tx, with_room)
 
     async def _send(self, claims: Claims) -> None:
         try:
@@ -170,11 +195,15 @@ class ReportService:
         except StorageError as error:  # the next Hello of these hosts takes it back
             log.error("not sent, and not taken back", extra={"error": str(error)})
 
-    def _tell(self, waiting: Sequence[_Waiting], applied: Applied) -> None:
+    async def _tell(self, waiting: Sequence[_Waiting], applied: Applied, claims: Claims) -> None:
         """Tells who waits first: their acknowledgements then go out with what is sent next."""
         for item, outcome in zip(waiting, applied.outcomes, strict=True):
             if not item.stored.done():
                 item.stored.set_result(outcome)
+        self._note(waiting, applied)
+        await self._send(claims)
+
+    def _note(self, waiting: Sequence[_Waiting], applied: Applied) -> None:
         grown, hosts = set[int](), False
         for item, outcome in zip(waiting, applied.outcomes, strict=True):
             host = item.host

@@ -112,7 +112,7 @@ def apply(tx: Transaction, received: Sequence[Received]) -> Applied:
         else:
             outcomes.append(_Work(item, known, changes).run())
     changes.write(tx)
-    now = max(item.at for item in received)
+    now = max((item.at for item in received), default=0)
     tasks = {task_id: moves.settle(tx, task_id, now) for task_id in changes.tasks}
     return Applied(outcomes, tasks)
 

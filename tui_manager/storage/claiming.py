@@ -76,10 +76,11 @@ def claim(tx: Transaction, asks: Iterable[Ask], terms: Terms) -> list[Claimed]:
             for row in rows
         ],
     )
-    command_ids = {row.command_id for row in rows}
-    commands = tx.execute(_SQL["commands"], {"command_ids": json.dumps(list(command_ids))})
+    command_ids = {"command_ids": json.dumps(list({row.command_id for row in rows}))}
+    commands = tx.execute(_SQL["commands"], command_ids).fetchall()
     specs = {command["id"]: spec_of(command) for command in commands}
-    sealed = secrets.sealed(tx, command_ids)
+    with_secrets = [command["id"] for command in commands if command["has_secrets"]]
+    sealed = secrets.sealed(tx, with_secrets) if with_secrets else {}
     return [
         Claimed(
             row_id=row.row_id,

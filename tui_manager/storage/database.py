@@ -49,9 +49,9 @@ class Database:
         """Bytes of the file and of its log."""
         return self.path.stat().st_size + self.log.size
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, ahead: bool = False) -> T:
         """Runs `work` in a transaction, whole or not at all; see `Writer.write`."""
-        return await self._writer.write(work)
+        return await self._writer.write(work, ahead=ahead)
 
     def stop_waiting(self) -> None:
         """See `Writer.stop_waiting`."""

@@ -2,7 +2,6 @@
 when its own part is durable, or why it is not."""
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 import time
@@ -25,6 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 BATCH = 500  # units of work in one transaction
 QUEUE = 10_000  # units that may wait; beyond, callers wait for their place
+_AHEAD = 1  # transactions that run while another is handed over
 LOCKED = 500  # milliseconds that SQLite waits for a lock; who stops does not wait longer
 
 
@@ -33,6 +33,7 @@ class _Unit:
     work: Callable[[Transaction], Any]
     done: "asyncio.Future[Any]"
     queued_at: float
+    ahead: bool
 
 
 class Writer:
@@ -63,32 +64,40 @@ class Writer:
         """Units of work that are not yet in a transaction."""
         return self._queue.qsize()
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, ahead: bool = False) -> T:
         """Runs `work` whole or not at all, and returns what it returned once that is durable.
+
+        Args:
+            ahead: of a work that gathers, when it begins, what has come until then: it is handed to
+                the connection's thread while the transaction before it still runs, so that the
+                thread goes on without a word of the loop.
 
         Raises:
             StorageError: the database cannot be written now; nothing of `work` was kept.
             Exception: what `work` raised; nothing of it was kept.
         """
-        unit = _Unit(work, asyncio.get_running_loop().create_future(), time.monotonic())
+        unit = _Unit(work, asyncio.get_running_loop().create_future(), time.monotonic(), ahead)
         await self._queue.put(unit)
         result: T = await unit.done
         return result
 
     async def run(self) -> None:
         """Writes until cancelled; what is being written then is still brought to its end."""
-        while True:
-            units = [await self._queue.get()]
-            with contextlib.suppress(asyncio.QueueEmpty):
-                while len(units) < BATCH:
-                    units.append(self._queue.get_nowait())
-            writing = asyncio.ensure_future(self._write(units))
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                self.stop_waiting()
-                await writing
-                raise
+        begun: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                first = await self._queue.get()
+                try:
+                    begun = await _until(begun, _AHEAD if first.ahead else 0)
+                finally:  # it has left the queue, and is written also when this is cancelled
+                    begun.add(asyncio.create_task(self._write([first, *self._more()])))
+        finally:
+            self.stop_waiting()
+            await _until(begun, 0)
+
+    def _more(self) -> list[_Unit]:
+        """What waits beside the first of a transaction."""
+        return [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), BATCH - 1))]
 
     def stop_waiting(self) -> None:
         """From now on what finds the database locked fails soon: the manager stops."""
@@ -162,6 +171,15 @@ class _LockedError(Exception):
         self.error = error
 
 
+async def _until(begun: set[asyncio.Task[None]], few: int) -> set[asyncio.Task[None]]:
+    """Waits until at most `few` of the transactions still run, and returns those."""
+    while len(begun) > few:
+        done, begun = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+    return begun
+
+
 def _run_together(tx: Transaction, works: list[Callable[[Transaction], Any]]) -> list[Any]:
     """Runs all in one transaction; one that raises is undone alone and its outcome is the error."""
     try:
@@ -171,13 +189,24 @@ def _run_together(tx: Transaction, works: list[Callable[[Transaction], Any]]) ->
             raise _LockedError(error) from error
         raise
     try:
-        outcomes = [_run_one(tx, work) for work in works]
-        tx.execute("COMMIT")
+        outcomes = _run_alone(tx, *works) if len(works) == 1 else [_run_one(tx, w) for w in works]
+        if tx.in_transaction:
+            tx.execute("COMMIT")
     except BaseException:
         if tx.in_transaction:
             tx.execute("ROLLBACK")
         raise
     return outcomes
+
+
+def _run_alone(tx: Transaction, work: Callable[[Transaction], Any]) -> list[Any]:
+    """The one of a transaction: what it has changed need not be kept apart to be undone."""
+    try:
+        return [work(tx)]
+    except Exception as error:
+        if tx.in_transaction:
+            tx.execute("ROLLBACK")
+        return [_Raised(error)]
 
 
 def _run_one(tx: Transaction, work: Callable[[Transaction], Any]) -> Any:
