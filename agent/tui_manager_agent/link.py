@@ -31,6 +31,7 @@ _OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.min_reconnect_backoff_ms", 30_000),  # how long a dial may take, TLS and all
+    ("grpc.http2.bdp_probe", 0),  # a ping and its answer for every few messages
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),  # as at the enrolment

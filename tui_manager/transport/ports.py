@@ -19,6 +19,7 @@ Options = list[tuple[str, Any]]
 _FILES_WANTED = 65_536  # open files, where the system lets a program raise its limit
 _FILES_KEPT = 512  # for the database, logs, the operator's socket, whatever else
 _ENROLLING_MAX = 256  # connections
+_AHEAD = 256 * 1024  # bytes of one stream that have come and are not read yet
 _METADATA_SOFT, _METADATA_HARD = 4096, 8192  # bytes of a call's headers; an agent's have about 200
 
 
@@ -85,6 +86,10 @@ def options(patience: Patience, connections: int, message: int) -> Options:
         ("grpc.absolute_max_metadata_size", _METADATA_HARD),
         ("grpc.max_receive_message_length", message),
         ("grpc.max_send_message_length", message),
+        # gRPC would measure how much is under way with pings of its own, in both directions; what
+        # an agent may send ahead of the manager is this instead.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _AHEAD),
         # Nobody here compresses, and what is not unpacked cannot swell.
         ("grpc.compression_enabled_algorithms_bitset", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(patience.ping)),
