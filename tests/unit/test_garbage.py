@@ -72,3 +72,11 @@ def test_afterwards_all_is_as_before() -> None:
         assert gc.get_freeze_count() > 0
     assert gc.callbacks == callbacks
     assert gc.get_freeze_count() == 0
+
+
+def test_full_collections_are_rarer_and_then_as_before() -> None:
+    before = gc.get_threshold()
+    with short_collections():
+        assert gc.get_threshold()[:2] == before[:2]
+        assert gc.get_threshold()[2] > 5 * before[2]
+    assert gc.get_threshold() == before
