@@ -81,24 +81,26 @@ def test_nothing_is_lost_while_a_watcher_waits() -> None:
     assert frozenset[int]().union(*(changes.tasks for _, changes in told)) == set(range(50))
 
 
-def test_figures_wait_for_half_a_second_and_fold() -> None:
+def test_figures_are_gathered_for_half_a_second() -> None:
     async def publish(feed: ChangeFeed) -> None:
         await asyncio.sleep(5)
         for _ in range(40):
-            feed.publish(HOSTS, soon=False)
+            feed.publish_figures(HOSTS)
             await asyncio.sleep(0.01)
 
     assert told_of(publish) == [(0.0, EVERYTHING), (5.5, HOSTS)]
 
 
-def test_figures_come_with_what_does_not_wait() -> None:
+def test_figures_are_told_twice_a_second_whatever_else_is() -> None:
     async def publish(feed: ChangeFeed) -> None:
-        await asyncio.sleep(5)
-        feed.publish(HOSTS, soon=False)
-        await asyncio.sleep(0.1)
-        feed.publish(of_task(7))
+        for number in range(2000):
+            feed.publish(of_task(number % 100))
+            feed.publish_figures(HOSTS)
+            await asyncio.sleep(0.001)
 
-    assert told_of(publish) == [(0.0, EVERYTHING), (5.1, HOSTS | of_task(7))]
+    told = told_of(publish)
+    assert sum(changes.hosts for _, changes in told) == 1 + 4
+    assert len(told) > 18
 
 
 def test_a_slow_watcher_finds_one_folded_change() -> None:
@@ -119,6 +121,6 @@ def test_who_looks_for_itself_finds_what_changed_since() -> None:
     folded = feed.folded()
     assert folded.take() == EVERYTHING
     assert not folded.take()
-    feed.publish(HOSTS, soon=False)
+    feed.publish(HOSTS)
     feed.publish(of_task(1))
     assert folded.take() == HOSTS | of_task(1)

@@ -22,13 +22,12 @@ class Pace:
             now: monotonic seconds.
 
         Returns:
-            Seconds until the next: none while few were told, then a tenth of a second, or what pays
-            for those few.
+            Seconds until the next: none while few were told, then an even share of what is left of
+            the second.
         """
         self._told.append(now)
         while self._told[0] <= now - 1:
             self._told.popleft()
         if len(self._told) < AT_ONCE:
             return 0.0
-        share = (self._told[0] + 1 - now) / (A_SECOND + 1 - len(self._told))
-        return max(share, 1 / A_SECOND)
+        return (self._told[0] + 1 - now) / (A_SECOND + 1 - len(self._told))

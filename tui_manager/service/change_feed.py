@@ -5,47 +5,29 @@ Whoever watches, on whichever side of a socket or of a thread, needs no pace of 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.pace import Pace
 
-_PATIENCE = 0.5  # seconds that a figure may wait for more
+_PATIENCE = 0.5  # seconds in which figures are gathered
 _EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
 
 
 class _Watcher:
-    """One that is told, with what it was not told yet.
-
-    Attributes:
-        some: anything is pending.
-        soon: something is that does not wait for more.
-    """
-
     def __init__(self) -> None:
         self.pending = Changes()
         self.some = asyncio.Event()
-        self.soon = asyncio.Event()
-        self.add(_EVERYTHING, soon=True)
+        self.add(_EVERYTHING)
 
-    def add(self, changes: Changes, *, soon: bool) -> None:
+    def add(self, changes: Changes) -> None:
         self.pending |= changes
         self.some.set()
-        if soon:
-            self.soon.set()
 
     def take(self) -> Changes:
         changes, self.pending = self.pending, Changes()
         self.some.clear()
-        self.soon.clear()
         return changes
-
-    async def worth_telling(self) -> None:
-        await self.some.wait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                await self.soon.wait()
 
 
 class Folded:
@@ -64,21 +46,34 @@ class ChangeFeed:
 
     def __init__(self) -> None:
         self._watchers: set[_Watcher] = set()
+        self._figures = Changes()
+        self._figures_due: asyncio.TimerHandle | None = None
         self._closed = False
 
     def close(self) -> None:
         """Ends every watch: the manager stops."""
         self._closed = True
+        if self._figures_due:
+            self._figures_due.cancel()
         for watcher in self._watchers:
-            watcher.add(Changes(), soon=True)
+            watcher.some.set()
 
-    def publish(self, changes: Changes, *, soon: bool = True) -> None:
-        """Adds to what every watcher will be told; not `soon`: with the next that is, or after half
-        a second, because there is always more of it."""
-        if not changes:
-            return
-        for watcher in self._watchers:
-            watcher.add(changes, soon=soon)
+    def publish(self, changes: Changes) -> None:
+        """Adds to what every watcher will be told."""
+        if changes:
+            for watcher in self._watchers:
+                watcher.add(changes)
+
+    def publish_figures(self, changes: Changes) -> None:
+        """Adds what changes all the time, and is told twice a second."""
+        self._figures |= changes
+        if changes and not self._figures_due and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._figures_due = loop.call_later(_PATIENCE, self._publish_gathered)
+
+    def _publish_gathered(self) -> None:
+        figures, self._figures, self._figures_due = self._figures, Changes(), None
+        self.publish(figures)
 
     def folded(self) -> Folded:
         """For a part of the manager that wants to know, whenever it looks, what has changed."""
@@ -97,7 +92,7 @@ class ChangeFeed:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                await watcher.worth_telling()
+                await watcher.some.wait()
                 if self._closed:
                     raise UnreachableError("The manager has stopped.")
                 changes, told = watcher.take(), loop.time()

@@ -26,6 +26,7 @@ class Entry:
         judged: whether this silence has already turned its work into failure.
         recovering: it had work when the manager started, and has not come back yet.
         searched: lines in which a filter looks for its text; None: to be made of the row.
+        place: among all by name; empty: to be made of the name.
     """
 
     row: HostRow
@@ -38,6 +39,7 @@ class Entry:
     recovering: bool = False
     arriving: int = 0
     searched: str | None = None
+    place: str = ""
 
     @property
     def online(self) -> bool:
@@ -79,7 +81,8 @@ def _own_order(entry: Entry) -> int:
 
 
 def _by_name(entry: Entry) -> str:
-    return natural_key(entry.row.name)
+    entry.place = entry.place or natural_key(entry.row.name)
+    return entry.place
 
 
 _ORDERS: dict[str, Callable[[Entry], Any]] = {
@@ -166,6 +169,8 @@ class Directory:
     def _take(self, entry: Entry, row: HostRow) -> None:
         """What is stored of a host, which may have to stand elsewhere in the list now."""
         before, entry.row = entry.row, row
+        if before.name != row.name:
+            entry.place = ""
         if (before.name, before.admission) != (row.name, row.admission):
             self._in_order = self._named = self._targets = None
         if before.labels != row.labels:

@@ -255,7 +255,7 @@ class HostService:
             return None
         entry.vitals = vitals
         entry.cpu.append(vitals.cpu_percent)
-        self._feed.publish(_HOSTS, soon=False)
+        self._feed.publish_figures(_HOSTS)
         heartbeat = self._heartbeats.now
         if session.heartbeat == heartbeat:
             return None

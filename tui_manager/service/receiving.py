@@ -215,9 +215,8 @@ class ReportService:
             grown |= outcome.output
             hosts = hosts or bool(outcome.running)
         _log_tasks(applied.tasks)
-        self._feed.publish(
-            Changes(hosts=hosts, tasks=frozenset(applied.tasks), output=frozenset(grown))
-        )
+        self._feed.publish(Changes(tasks=frozenset(applied.tasks), output=frozenset(grown)))
+        self._feed.publish_figures(Changes(hosts=hosts))
 
     def _count(self, outcome: Outcome) -> None:
         counters = self._statistics.counters

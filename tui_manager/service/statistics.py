@@ -87,7 +87,7 @@ class Statistics:
             before = (self.clock.monotonic(), self.counters.results, self.counters.output_bytes)
             await asyncio.sleep(_TICK)
             self._measure(process, *before)
-            self.feed.publish(Changes(manager=True), soon=False)
+            self.feed.publish_figures(Changes(manager=True))
             ticks += 1
             if ticks % _LOG_EVERY == 0:
                 self._log(*minute)
