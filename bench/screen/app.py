@@ -24,15 +24,13 @@ class MeasuredApp(app.DashboardApp):
     _measuring: "asyncio.Task[None] | None" = None
 
     def on_mount(self) -> None:
-        """Also starts the clock."""
-        super().on_mount()
+        """Starts the clock; Textual calls the app's own beside this."""
         self._measuring = asyncio.create_task(self._measure())
 
     async def on_unmount(self) -> None:
-        """Also stops the clock."""
+        """Stops the clock."""
         if self._measuring:
             self._measuring.cancel()
-        await super().on_unmount()
 
     async def _measure(self) -> None:
         while True:

@@ -57,7 +57,6 @@ class DashboardScreen(OutputKeys, MainScreen):
 
     def on_mount(self) -> None:
         """Tasks have the focus."""
-        super().on_mount()
         self.show_pane(self.tasks)
 
     def tick(self) -> None:

@@ -34,7 +34,6 @@ class HostsScreen(MainScreen):
 
     def on_mount(self) -> None:
         """The table has the focus."""
-        super().on_mount()
         self.query_one("#facts").border_title = "Selected"
         self.hosts.focus()
 

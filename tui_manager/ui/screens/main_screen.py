@@ -63,13 +63,14 @@ class MainScreen(Screen[None]):
         return next((table for table in tables if table.display), None)
 
     def on_mount(self) -> None:
-        """Running times go on between two facts."""
+        """Running times go on between two facts. Textual calls this beside a subclass's own, which
+        must not call it too."""
         self.set_interval(1.0, self.tick)
 
     def tick(self) -> None:
         """A second has passed."""
         if self.is_current:
-            self.query_one(HeaderLine).refresh()
+            self.query_one(HeaderLine).refresh_changed()
             for table in self.query(RowTable).results(RowTable):
                 table.refresh_changed(times=True)
 
@@ -79,7 +80,7 @@ class MainScreen(Screen[None]):
 
     @on(Facts)
     def _facts(self, message: Facts) -> None:
-        self.query_one(HeaderLine).refresh()
+        self.query_one(HeaderLine).refresh_changed()
         self.take(message.changes)
 
     @on(Resize)

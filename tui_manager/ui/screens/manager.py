@@ -42,7 +42,6 @@ class ManagerScreen(MainScreen):
 
     def on_mount(self) -> None:
         """The audit has the focus."""
-        super().on_mount()
         self.audit.focus()
 
     def take(self, changes: Changes) -> None:

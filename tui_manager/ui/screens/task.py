@@ -67,7 +67,6 @@ class TaskScreen(OutputKeys):
 
     def on_mount(self) -> None:
         """The command hosts have the focus."""
-        super().on_mount()
         self.groups.display = False
         self.rows.focus()
 

@@ -30,7 +30,6 @@ class TasksScreen(MainScreen):
 
     def on_mount(self) -> None:
         """The table has the focus."""
-        super().on_mount()
         self.tasks.focus()
 
     def take(self, changes: Changes) -> None:

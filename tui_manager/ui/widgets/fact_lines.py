@@ -17,7 +17,9 @@ class FactLines(RolePainter):
         self.lines: Sequence[Spans] = ()
 
     def set_lines(self, lines: Sequence[Spans]) -> None:
-        """Shows other lines."""
+        """Shows other lines; the same ones are not drawn again."""
+        if lines == self.lines:
+            return
         grown = len(lines) != len(self.lines)
         self.lines = lines
         self.refresh(layout=grown)

@@ -3,6 +3,7 @@
 from textual.strip import Strip
 
 from tui_manager.ui.link import Link
+from tui_manager.ui.render.cells import Spans
 from tui_manager.ui.render.header import header_line
 from tui_manager.ui.widgets.roles import RolePainter
 
@@ -13,9 +14,19 @@ class HeaderLine(RolePainter):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self.link = link
+        self._drawn: Spans = ()
+
+    def refresh_changed(self) -> None:
+        """Draws it again when it says something else now: what is drawn in vain takes a frame from
+        what comes a moment later."""
+        if self._line() != self._drawn:
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The one line."""
-        width, base = self.size.width, self.rich_style
-        line = header_line(self.link.status, self.link.trouble, self.link.now(), width)
-        return self.strip(self.paint(line, base), width, base)
+        self._drawn, base = self._line(), self.rich_style
+        return self.strip(self.paint(self._drawn, base), self.size.width, base)
+
+    def _line(self) -> Spans:
+        link = self.link
+        return header_line(link.status, link.trouble, link.now(), self.size.width)

@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
@@ -134,9 +135,10 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
             if self.source is not source:
                 self._stale = True
                 return
-            self._read_once = True
+            first, self._read_once = not self._read_once, True
             if not chunks:
-                self._laid_out()
+                if first:
+                    self._laid_out()
                 return
             wanted = [chunk for chunk in chunks if self._belongs(chunk, source)]
             if start < 0 and not wanted:
@@ -182,7 +184,9 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
                 self._heights = {line: self._heights[line] for line in lines}
         rows = (self._ends[-1] if self._ends else 0) if self.wraps else len(lines)
         gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
-        self.virtual_size = Size(self.size.width, rows + bool(self.end_note))
+        # It has no scrollbar: however long it is, the screen needs no other layout.
+        size = Size(self.size.width, rows + bool(self.end_note))
+        self.set_reactive(Widget.virtual_size, size)
         if self.follow:
             self.scroll_end(animate=False, force=True, immediate=True)
         elif gone:

@@ -1,0 +1,86 @@
+"""What is drawn, and what is not: a frame that shows nothing new holds up the one that does."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.output import OutputChunk
+from tui_manager.domain.status import Stream
+from tui_manager.ui.messages import Facts
+from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.widgets.header_line import HeaderLine
+from tui_manager.ui.widgets.output_pane import OutputPane
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, widget: type[Any]) -> list[dict[str, Any]]:
+    """How a kind of widget asks to be drawn from now on."""
+    asked: list[dict[str, Any]] = []
+    refresh = widget.refresh
+
+    def note(self: Any, *regions: Any, **given: Any) -> Any:
+        asked.append(given)
+        return refresh(self, *regions, **given)
+
+    monkeypatch.setattr(widget, "refresh", note)
+    return asked
+
+
+async def test_the_header_is_drawn_when_it_says_something_else(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(fleet) as pilot:
+        asked = noted(monkeypatch, HeaderLine)
+        pilot.app.screen.post_message(Facts(Changes(hosts=True)))
+        await settle(pilot)
+        assert not asked
+        fleet.attention = ("Something is wrong.",)
+        fleet.publish(Changes(manager=True))
+        await settle(pilot)
+        assert asked
+        assert "1" in shown(pilot).splitlines()[0]
+
+
+async def test_a_line_of_output_needs_no_other_layout(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chunk(number: int) -> OutputChunk:
+        data = b"line %d\n" % number
+        return OutputChunk(number, "run", "web01", 0, Stream.STDOUT, number * 100, data)
+
+    async with running(fleet) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        pane = screen.output
+        pane._feed([chunk(number) for number in range(100)])
+        await settle(pilot)
+        before = pane.virtual_size.height
+        asked = noted(monkeypatch, OutputPane)
+        pane._feed([chunk(100)])
+        await settle(pilot)
+        assert asked
+        assert not any(given.get("layout") for given in asked)
+        assert pane.virtual_size.height > before
+        assert not pane.show_vertical_scrollbar  # which would have to grow with it
+        assert pane.scroll_offset.y == pane.max_scroll_y
+        assert "line 100" in shown(pilot)
+
+
+async def test_every_screen_ticks_once_a_second(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking: list[MainScreen] = []
+    set_interval = MainScreen.set_interval
+
+    def note(self: MainScreen, interval: float, *given: Any, **more: Any) -> Any:
+        if given[:1] == (self.tick,):
+            ticking.append(self)
+        return set_interval(self, interval, *given, **more)
+
+    monkeypatch.setattr(MainScreen, "set_interval", note)
+    async with running(fleet) as pilot:
+        await press(pilot, "2", "3", "4", "1", "home", "down", "enter")
+        assert len(ticking) == len(set(ticking)) == 5
