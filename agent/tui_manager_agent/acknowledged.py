@@ -15,7 +15,7 @@ import shutil
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tui_manager_agent.supervisor import record
@@ -50,6 +50,15 @@ class Acknowledged:
         except ValueError:
             return True
 
+    def may_hold(self, execution_id: str) -> bool:
+        """False if it was not acknowledged, as far as memory tells: a hash of it is not there."""
+        try:
+            key = _key(execution_id.encode())
+        except ValueError:
+            return False
+        at = bisect_left(self._keys, key)
+        return at < len(self._keys) and self._keys[at] == key
+
     def find(self, execution_id: str) -> dict[str, str] | None:
         """The result of an execution; None if it was not acknowledged.
 
@@ -67,20 +76,23 @@ class Acknowledged:
             at += 1
         return None
 
-    def append(self, execution_id: str, result: dict[str, str]) -> None:
-        """Remembers one for good. Raises OSError."""
+    def append(self, results: Mapping[str, dict[str, str]]) -> None:
+        """Remembers executions for good, all or none. Raises OSError."""
         self._make_room()
         place = os.lseek(self._log, 0, os.SEEK_END)
+        lines = [_line(execution_id, result) for execution_id, result in results.items()]
         try:
-            record.write_all(self._log, _line(execution_id, result))
+            record.write_all(self._log, b"".join(lines))
             os.fsync(self._log)
         except OSError:
             os.ftruncate(self._log, place)
             raise
-        key = _key(execution_id.encode())
-        at = bisect_left(self._keys, key)
-        self._keys.insert(at, key)
-        self._places.insert(at, place)
+        for line in lines:
+            key = _key(line)
+            at = bisect_left(self._keys, key)
+            self._keys.insert(at, key)
+            self._places.insert(at, place)
+            place += len(line)
 
     def _open(self) -> None:
         """Reads where the ids stand, and cuts off what a crash left of a line at the end."""

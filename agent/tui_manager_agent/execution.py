@@ -51,9 +51,12 @@ class Execution:
     def refresh(self) -> None:
         """Looks at what the supervisor has written."""
         if not self.result:
-            self._started = self._started or self.spool.started(self._boot_id)
             # The result first: output that it counts is then there to be seen.
             self.result = self.spool.result()
+            if self.result:
+                self._started = result.started(self.result, self._boot_id)
+            elif not self._started:
+                self._started = self.spool.started(self._boot_id)
             for stream in STREAMS:
                 self._sizes[stream] = self.spool.size(stream)
         if self.result:

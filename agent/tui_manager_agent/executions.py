@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -11,7 +12,8 @@ from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
 from tui_manager_agent.identity import Identity
 from tui_manager_agent.journal import Journal
-from tui_manager_agent.order import RefusedError, is_execution_id, order_for
+from tui_manager_agent.leaving import Leaving
+from tui_manager_agent.order import is_execution_id, order_for
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.running import Runner
@@ -45,6 +47,7 @@ class Executions:
         self._journal = Journal(identity.manager_dir())
         self._held: dict[str, Execution] = {}
         self._disk = Disk()
+        self._leaving = Leaving(self._journal, self._disk)
         self._shelf = Shelf(spool_limit)
         self._runner = Runner(
             self._held,
@@ -66,12 +69,14 @@ class Executions:
         """Works until it is cancelled; what runs then runs on."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._runner.serve())
+            tasks.create_task(self._leaving.serve())
             tasks.create_task(self._sweep())
 
     def close(self) -> None:
         """Call when nothing works any more; returns when everything is written."""
         self._bell.close()
         self._disk.close()
+        self._leaving.close()
         self._journal.close()
 
     def begin_session(self) -> list[wire.HeldExecution]:
@@ -88,16 +93,7 @@ class Executions:
         if await self._answer_from_journal(execution_id):
             return
         execution = self._hold(execution_id)
-        try:
-            order = await self._disk.do(self._accept, message, execution.spool)
-        except RefusedError as error:
-            await self._runner.end(execution, "failed", error.reason, str(error))
-        except OSError as error:
-            detail = f"the agent cannot write its journal: {error.strerror}"
-            await self._runner.end(execution, "failed", "spawn_failed", detail)
-        else:
-            execution.order = order
-            self._runner.enqueue(execution)
+        await self._runner.begin(execution, partial(self._accept, message, execution.spool))
 
     def _accept(self, message: wire.RunCommand, spool: Spool) -> dict[str, str]:
         """Journals what may run, and returns its order. Raises RefusedError, OSError."""
@@ -128,7 +124,7 @@ class Executions:
             execution.silent = True
             await self._disk.do(execution.spool.note, UNKNOWN)
         elif message.action == wire.RESUME_ACTION_STORED:
-            await self._forget(execution)
+            self._forget(execution)
         else:
             await self._disk.do(execution.spool.drop_note, UNKNOWN)
             execution.resume(message.offsets)
@@ -143,7 +139,7 @@ class Executions:
                 continue
             execution.stored(acknowledged.offsets)
             if acknowledged.result:
-                await self._forget(execution)
+                self._forget(execution)
             else:
                 self._outbox.put(execution)
 
@@ -157,7 +153,9 @@ class Executions:
         """Says again what is known of an execution; False if nothing is."""
         execution = self._held.get(execution_id)
         if execution is None:
-            known = await self._disk.do(self._known, execution_id)
+            known = self._leaving.find(execution_id)
+            if known is None and self._journal.may_know(execution_id):
+                known = await self._disk.do(self._known, execution_id)
             if known is None:
                 return False
             execution = self._hold(execution_id)
@@ -177,15 +175,10 @@ class Executions:
             lost = result.of_the_agent(self._boot_id, "failed", "interrupted", detail)
             return {key: str(value) for key, value in lost.items()}
 
-    async def _forget(self, execution: Execution) -> None:
-        """The manager has everything. Where the disk fails it is held until the next Hello."""
-        if not execution.result:
-            return
-        try:
-            await self._disk.do(self._journal.acknowledge, execution.id, execution.result)
-        except OSError as error:
-            _LOG.warning("not put away: execution_id=%s error=%s", execution.id, error)
-        else:
+    def _forget(self, execution: Execution) -> None:
+        """The manager has everything; its folder goes soon, with others."""
+        if execution.result:
+            self._leaving.put(execution.id, execution.result)
             self._let_go(execution)
 
     def _let_go(self, execution: Execution) -> None:

@@ -8,6 +8,7 @@ is gone.
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tui_manager_agent.acknowledged import KEEP, Acknowledged
@@ -53,16 +54,25 @@ class Journal:
             return False
         return spool.has(record.RESULT) and marked < time.time() - KEEP
 
-    def acknowledge(self, execution_id: str, result: dict[str, str]) -> None:
-        """The manager has everything: keeps a line, removes the folder. Raises OSError."""
-        spool = self.spool(execution_id)
-        if execution_id not in self._log:
-            try:
-                self._log.append(execution_id, result)
-            except OSError:
-                spool.drop_output()  # the disk is full: make the room that a line takes
-                self._log.append(execution_id, result)
-        spool.remove()
+    def acknowledge(self, results: Mapping[str, dict[str, str]]) -> None:
+        """The manager has everything of these: keeps a line of each, removes their folders.
+
+        Raises OSError; then all are as they were, but for their output.
+        """
+        spools = [self.spool(execution_id) for execution_id in results]
+        new = {word: result for word, result in results.items() if word not in self._log}
+        try:
+            self._log.append(new)
+        except OSError:
+            for spool in spools:
+                spool.drop_output()  # the disk is full: make the room that the lines take
+            self._log.append(new)
+        for spool in spools:
+            spool.remove()
+
+    def may_know(self, execution_id: str) -> bool:
+        """Whether `acknowledged` is worth asking; this takes no trip to the disk."""
+        return self._log.may_hold(execution_id)
 
     def acknowledged(self, execution_id: str) -> dict[str, str] | None:
         """The result of an execution that was acknowledged; None if there was none such.
@@ -82,5 +92,5 @@ def _since(folder: Path) -> int:
 
 def _was_journalled(spool: Spool) -> bool:
     """False for what a crash or a full disk left before there was an order."""
-    names = (record.ACCEPTED, record.STARTING, record.CLAIM, record.RESULT)
-    return any(spool.has(name) for name in names)
+    names = (record.STARTING, record.CLAIM, record.RESULT)
+    return any(spool.has(name) for name in names) or bool(spool.order())

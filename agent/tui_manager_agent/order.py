@@ -72,6 +72,12 @@ def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, ob
     return order
 
 
+def is_late(order: dict[str, str]) -> bool:
+    """Whether it is past the time by which it had to start."""
+    limit = int(order.get("start_before", 0))
+    return bool(limit) and limit <= clock.now()
+
+
 def _check(run: wire.RunCommand) -> None:
     if run.pty:
         raise RefusedError("rejected", "this agent does not offer a terminal (pty)")

@@ -11,6 +11,11 @@ def of_the_agent(
     return {**own, "boot_id": boot_id, **more}
 
 
+def started(fields: dict[str, str], boot_id: str) -> int:
+    """Boot-time ns of the shell's exec; 0: it has not started in this boot."""
+    return int(fields.get("at", 0)) if fields.get("boot_id") == boot_id else 0
+
+
 def stored(fields: dict[str, str], stream: str) -> int:
     """Bytes of a stream that were spooled, as the result says."""
     return int(fields.get(f"{stream}_stored", 0))

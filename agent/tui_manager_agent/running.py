@@ -5,11 +5,12 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable, Coroutine
 
 from tui_manager_agent import result
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
-from tui_manager_agent.order import RefusedError
+from tui_manager_agent.order import RefusedError, is_late
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.shelf import Shelf
@@ -49,18 +50,38 @@ class Runner:
         self._boot_id = boot_id
         self._supervisors = Supervisors(self._gone)
         self._wake = asyncio.Event()
-        self._dead: asyncio.Queue[Execution] = asyncio.Queue()
+        self._dead: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
+        self._serves = False
         self.turns = Turns(capacity)
 
     async def serve(self) -> None:
         """Works until it is cancelled; what runs then runs on."""
+        self._serves = True
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_in_turn())
                 tasks.create_task(self._bury_the_dead())
                 tasks.create_task(self._look_around())
         finally:
+            self._serves = False
             self._supervisors.close()
+
+    async def begin(self, execution: Execution, accept: Callable[[], dict[str, str]]) -> None:
+        """Journals an execution, and starts it with its turn: at once, if nobody is before it.
+
+        Args:
+            accept: journals it, and returns the order. Raises RefusedError, OSError.
+        """
+        at_once = self._serves and self.turns.take(execution.id)
+        if at_once:
+            await _to_the_end(self._begin_at_once(execution, accept))
+            return
+        try:
+            execution.order = await self._disk.do(accept)
+        except (RefusedError, OSError) as error:
+            await self._fail(execution, error, "write its journal")
+        else:
+            self.enqueue(execution)
 
     def enqueue(self, execution: Execution) -> None:
         self.turns.join(execution)
@@ -83,7 +104,7 @@ class Runner:
                 execution.state = State.STARTING
             self.turns.hold(execution.id)
             if not self._supervisors.adopt(execution.id, spool):
-                self._dead.put_nowait(execution)
+                self._dead.put_nowait((execution, ""))
 
     def look_at(self, execution_id: str) -> None:
         """A supervisor rang."""
@@ -146,7 +167,7 @@ class Runner:
             self._wake.clear()
             await self._end_expired()
             while (execution := self.turns.next()) is not None:
-                await self._start_for_good(execution)
+                await _to_the_end(self._start(execution))
                 await self._end_expired()
 
     async def _end_expired(self) -> None:
@@ -154,52 +175,74 @@ class Runner:
             detail = "it waited on the host past the time by which it had to start"
             await self.end(execution, "failed", "undeliverable", detail)
 
-    async def _start_for_good(self, execution: Execution) -> None:
-        """Whoever is `starting` is handed over, also when the agent is asked to stop just then."""
-        starting = asyncio.create_task(self._start(execution))
-        try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await starting
-            raise
-
     async def _start(self, execution: Execution) -> None:
         execution.state = State.STARTING
         order, execution.order = execution.order, {}
         try:
             await self._disk.do(self._release, execution.spool, order)
-            self._supervisors.start(execution.id, execution.spool)
-            _LOG.info("starting: execution_id=%s", execution.id)
-        except RefusedError as error:
-            await self.end(execution, "failed", error.reason, str(error))
-        except OSError as error:
-            detail = f"the agent cannot start a supervisor: {error.strerror}"
-            await self.end(execution, "failed", "spawn_failed", detail)
+        except (RefusedError, OSError) as error:
+            await self._fail(execution, error, "start a supervisor")
+        else:
+            await self._launch(execution)
 
     def _release(self, spool: Spool, order: dict[str, str]) -> None:
         """Hands an order out, unless the owner has thought better of it while it waited."""
         self._policy.admit(order)
         spool.starting()
 
-    def _gone(self, execution_id: str) -> None:
+    async def _begin_at_once(
+        self, execution: Execution, accept: Callable[[], dict[str, str]]
+    ) -> None:
+        """The same as waiting for one's turn without anybody before, in one trip to the disk."""
+        try:
+            order = await self._disk.do(_accept_and_release, execution.spool, accept)
+        except (RefusedError, OSError) as error:
+            await self._fail(execution, error, "write its journal")
+            return
+        if order:
+            self.turns.leave(execution.id)
+            execution.order = order
+            self.enqueue(execution)
+        else:
+            execution.state = State.STARTING
+            await self._launch(execution)
+
+    async def _launch(self, execution: Execution) -> None:
+        try:
+            await self._supervisors.start(execution.id, execution.spool)
+        except OSError as error:
+            await self._fail(execution, error, "start a supervisor")
+        else:
+            _LOG.info("starting: execution_id=%s", execution.id)
+
+    async def _fail(self, execution: Execution, error: RefusedError | OSError, what: str) -> None:
+        if isinstance(error, RefusedError):
+            await self.end(execution, "failed", error.reason, str(error))
+        else:
+            detail = f"the agent cannot {what}: {error.strerror}"
+            await self.end(execution, "failed", "spawn_failed", detail)
+
+    def _gone(self, execution_id: str, problem: str) -> None:
         execution = self._held.get(execution_id)
         if execution is None or execution.ended:
             return
         self.look_at(execution_id)
         if not execution.ended:
-            self._dead.put_nowait(execution)
+            self._dead.put_nowait((execution, problem))
 
     async def _bury_the_dead(self) -> None:
         while True:
-            execution = await self._dead.get()
+            execution, problem = await self._dead.get()
             try:
                 alive = self._is_alive(execution)
+                execution.spool.settle()
             except OSError as error:
                 _LOG.error("not barred, again later: execution_id=%s error=%s", execution.id, error)
-                asyncio.get_running_loop().call_later(LOOK, self._dead.put_nowait, execution)
-            else:
-                if not alive:
-                    await self._bury(execution)
+                loop = asyncio.get_running_loop()
+                loop.call_later(LOOK, self._dead.put_nowait, (execution, problem))
+                continue
+            if not alive:
+                await self._bury(execution, problem)
 
     def _is_alive(self, execution: Execution) -> bool:
         """Whether a supervisor has it after all; if not, none ever will. Raises OSError."""
@@ -208,10 +251,14 @@ class Runner:
         # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
         return not unclaimed and self._supervisors.adopt(execution.id, spool)
 
-    async def _bury(self, execution: Execution) -> None:
+    async def _bury(self, execution: Execution, problem: str) -> None:
         execution.refresh()
         if execution.ended:
             self._ended(execution)
+            return
+        if problem:
+            detail = f"the agent cannot start a supervisor: {problem}"
+            await self.end(execution, "failed", "spawn_failed", detail)
             return
         killed, survivors = 0, list[str]()
         details = ["its supervisor died under it, or the host did"]
@@ -235,6 +282,25 @@ class Runner:
             self._supervisors.look()
             for execution in list(self._held.values()):
                 self.look_at(execution.id)
+
+
+async def _to_the_end(starting: Coroutine[None, None, None]) -> None:
+    """Whoever is `starting` is handed over, also when the agent is asked to stop just then."""
+    task = asyncio.ensure_future(starting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _accept_and_release(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Returns an order that has come too late, and waits for that to be said; else nothing."""
+    order = accept()
+    if is_late(order):
+        return order
+    spool.starting()
+    return {}
 
 
 def _sweep(execution_id: str) -> tuple[int, list[str]]:

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
+from tui_manager_agent import result
+from tui_manager_agent.process import Process
 from tui_manager_agent.supervisor import claim, clock, record
 
 STREAMS = (record.STDOUT, record.STDERR)
@@ -15,9 +18,10 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._at = str(folder)  # a Path takes longer to join than most calls with it
 
     def has(self, name: str) -> bool:
-        return (self.folder / name).exists()
+        return os.path.exists(f"{self._at}/{name}")
 
     def note(self, name: str) -> None:
         """Leaves an empty file as a mark; one that is there keeps its age. Raises OSError."""
@@ -28,27 +32,53 @@ class Spool:
         (self.folder / name).unlink(missing_ok=True)
 
     def accept(self, order: dict[str, object]) -> None:
-        """Journals an order for good. Raises OSError, and leaves nothing behind then."""
-        self._create(record.ACCEPTED, order)
+        """Journals an order. Raises OSError, and leaves nothing behind then.
+
+        It need not outlive a crash of the host, after which it is as if it had never arrived.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            data = record.pad(record.seal(record.encode(order)))
+            record.create(f"{self._at}/{record.ACCEPTED}", data)
+        except OSError:
+            self.remove()
+            raise
 
     def starting(self) -> None:
-        """Hands the order to a supervisor to come; from here on it never starts again."""
-        (self.folder / record.ACCEPTED).rename(self.folder / record.STARTING)
-        record.sync_folder(str(self.folder))
+        """Hands the order to a supervisor to come; from here on it never starts again, not after a
+        crash of the host either. Raises OSError."""
+        os.rename(f"{self._at}/{record.ACCEPTED}", f"{self._at}/{record.STARTING}")
+        for folder in (self._at, os.path.dirname(self._at)):
+            record.sync_folder(folder)
 
-    def end(self, result: dict[str, object]) -> None:
+    def end(self, fields: dict[str, object]) -> None:
         """Writes a result that no supervisor wrote. Raises OSError; even then it never starts."""
         self._withdraw()
-        self._create(record.RESULT, result)
+        new = not self.folder.exists()
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            record.write(self._at, record.RESULT, record.encode(fields))
+            record.sync_folder(os.path.dirname(self._at))
+        except OSError:
+            if new:
+                self.remove()
+            raise
         self.drop_note(record.STARTING)
 
+    def settle(self) -> None:
+        """Finds the result that a supervisor had no time to give its name. Raises OSError."""
+        claim.settle(self._at)
+
     def order(self) -> dict[str, str]:
-        return self._read(record.ACCEPTED)
+        """What waits for its turn; nothing if it does not, or was not written to its end."""
+        try:
+            return record.read_whole(f"{self._at}/{record.ACCEPTED}")
+        except OSError:
+            return {}
 
     def started(self, boot_id: str) -> int:
         """Boot-time ns of the shell's exec; 0: it has not started in this boot."""
-        fields = self._read(record.STARTED)
-        return int(fields.get("at", 0)) if fields.get("boot_id") == boot_id else 0
+        return result.started(self._read(record.CLAIM), boot_id)
 
     def ran_for(self, boot_id: str) -> int | None:
         """How long a command ran whose supervisor died, in ns; None: it never started.
@@ -57,17 +87,20 @@ class Spool:
         """
         if started := self.started(boot_id):
             return clock.now() - started
-        times = [self._modified(name) for name in (record.STARTED, *STREAMS)]
-        return max(times) - times[0] if times[0] else None
+        if "at" not in self._read(record.CLAIM):
+            return None
+        times = [self._modified(name) for name in (record.CLAIM, *STREAMS)]
+        return max(times) - times[0]
 
     def result(self) -> dict[str, str]:
         """The result's fields; none as long as there is no result."""
-        return self._read(record.RESULT)
+        fields = self._read(record.RESULT)
+        return {key: value for key, value in fields.items() if key not in claim.OWNER}
 
     def size(self, stream: str) -> int:
         """Bytes spooled so far."""
         try:
-            return (self.folder / stream).stat().st_size
+            return os.stat(f"{self._at}/{stream}").st_size
         except OSError:
             return 0
 
@@ -78,7 +111,7 @@ class Spool:
     def read(self, stream: str, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset` on; none where they are gone."""
         try:
-            descriptor = os.open(self.folder / stream, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._at}/{stream}", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return b""
         try:
@@ -90,39 +123,33 @@ class Spool:
         """The living supervisor; 0 when it is dead, or when none has claimed the execution."""
         try:
             pid = int(self._read(record.CLAIM).get("pid", 0))
-            return pid if claim.is_held(str(self.folder)) else 0
+            return pid if claim.is_held(self._at) else 0
         except FileNotFoundError:
             return 0
 
     def is_copy(self) -> bool:
         """Whether the supervisor that claimed this lives, and works in another folder of that name:
-        what carries the execution's mark is then not ours to kill. Found where there is /proc."""
-        pid = self._read(record.CLAIM).get("pid", "")
+        what carries the execution's mark is then not ours to kill."""
+        original = self._read(record.CLAIM).get("folder", "")
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            return claim.is_held(original) and not self.folder.samefile(original)
         except OSError:
             return False
-        folder = Path(os.fsdecode(words[-2] if len(words) > 1 else b""))
-        return folder.name == self.folder.name and folder.resolve() != self.folder.resolve()
 
     def bar(self) -> bool:
         """Keeps every supervisor to come from starting this. False if one has claimed it."""
-        return claim.bar(str(self.folder))
+        return claim.bar(self._at)
 
     def ask_to_cancel(self) -> None:
-        """Leaves the wish for the supervisor, and wakes it if it is there. Raises OSError."""
+        """Leaves the wish for the supervisor, and wakes it if it is there. Raises OSError.
+
+        One that has not claimed the execution yet will look.
+        """
         self.note(record.CANCEL)
-        try:
-            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
-            control = os.open(self.folder / record.CONTROL, flags)
-        except OSError:
-            return  # not there yet, and it will look; or no longer
-        try:
-            os.write(control, b"c")
-        except OSError:
-            pass  # full of the same word
-        finally:
-            os.close(control)
+        if pid := int(self._read(record.CLAIM).get("pid", 0)):
+            with Process(pid) as process:
+                if self.supervisor_pid() == pid:
+                    process.send(signal.SIGUSR1)
 
     def last_words(self) -> str:
         """The end of what a supervisor that broke had to say."""
@@ -138,7 +165,12 @@ class Spool:
 
     def remove(self) -> None:
         """Deletes everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            for name in os.listdir(self._at):
+                os.unlink(f"{self._at}/{name}")
+            os.rmdir(self._at)
+        except OSError:  # a folder of somebody's in it, or a file that came just then
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _withdraw(self) -> None:
         """Keeps the order from ever being carried out, which takes no room on the disk.
@@ -148,7 +180,7 @@ class Spool:
         if self.has(record.ACCEPTED):
             self.starting()
         if self.has(record.STARTING):
-            os.truncate(self.folder / record.STARTING, 0)
+            os.truncate(f"{self._at}/{record.STARTING}", 0)
 
     def _modified(self, name: str) -> int:
         try:
@@ -158,18 +190,6 @@ class Spool:
 
     def _read(self, name: str) -> dict[str, str]:
         try:
-            return record.read(str(self.folder / name))
+            return record.read(f"{self._at}/{name}")
         except OSError:
             return {}
-
-    def _create(self, name: str, fields: dict[str, object]) -> None:
-        new = not self.folder.exists()
-        try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-            record.write(str(self.folder), name, record.encode(fields))
-            if new:
-                record.sync_folder(str(self.folder.parent))
-        except OSError:
-            if new:
-                self.remove()
-            raise

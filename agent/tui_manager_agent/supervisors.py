@@ -3,78 +3,63 @@
 import asyncio
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 
+from tui_manager_agent.launcher import Launcher
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import launch, record
 
 LOOK = 2.0  # seconds between looks at supervisors, in case a ring was lost
-_LOADER = ("LD_", "DYLD_")  # what a Python that lies off the usual paths may need
 _LOG = logging.getLogger(__name__)
 
 
 class Supervisors:
-    """Watches supervisor processes; calls back when one is gone.
+    """Watches supervisor processes; calls back when one is gone, with why there was none.
 
-    Where the system has pidfds their end is an event; elsewhere `look` finds it.
+    Of those that this agent started, the fork server tells. Others are watched by their pids: where
+    the system has pidfds their end is an event; elsewhere `look` finds it.
 
     Attributes:
         some: set as long as there is one.
     """
 
-    def __init__(self, gone: Callable[[str], None]) -> None:
+    def __init__(self, gone: Callable[[str, str], None]) -> None:
         self._gone = gone
         self.some = asyncio.Event()
         self._spools: dict[str, Spool] = {}
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._adopted: set[str] = set()
         self._pidfds: dict[str, int] = {}
+        self._launcher = Launcher(self._end, self._adopt_or_end)
 
-    def start(self, execution_id: str, spool: Spool) -> None:
+    async def start(self, execution_id: str, spool: Spool) -> None:
         """Starts the supervisor of an order that is `starting`. Raises OSError."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        log = os.open(spool.folder / record.LOG, flags, 0o600)
-        try:
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", launch.__file__, str(spool.folder)],
-                cwd="/",
-                env={name: value for name, value in os.environ.items() if name.startswith(_LOADER)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-            )
-        finally:
-            os.close(log)
-        self._children[execution_id] = child
-        self._watch(execution_id, spool, child.pid)
+        await self._launcher.start(spool.folder)
+        self._spools[execution_id] = spool
+        self.some.set()
 
     def adopt(self, execution_id: str, spool: Spool) -> bool:
-        """Watches a supervisor that an earlier agent started; False if it is not alive."""
+        """Watches a supervisor of which no fork server tells; False if it is not alive."""
         pid = spool.supervisor_pid()
         if not pid:
             return False
-        self._watch(execution_id, spool, pid)
+        self._spools[execution_id] = spool
+        self._adopted.add(execution_id)
+        self.some.set()
+        self._watch(execution_id, pid)
         return True
 
     def look(self) -> None:
         """Finds who is gone without an event."""
-        for execution_id, spool in list(self._spools.items()):
-            child = self._children.get(execution_id)
-            if child.poll() is not None if child else not spool.supervisor_pid():
+        for execution_id in list(self._adopted):
+            if not self._spools[execution_id].supervisor_pid():
                 self._end(execution_id)
 
     def close(self) -> None:
         """Stops watching; the supervisors live on."""
         for execution_id in list(self._pidfds):
             self._unwatch(execution_id)
-        for child in self._children.values():
-            child.returncode = child.poll() or 0  # not ours to wait for: no warning, please
+        self._launcher.close()
 
-    def _watch(self, execution_id: str, spool: Spool, pid: int) -> None:
-        self._spools[execution_id] = spool
-        self.some.set()
+    def _watch(self, execution_id: str, pid: int) -> None:
         if not hasattr(os, "pidfd_open"):
             return
         try:
@@ -91,12 +76,15 @@ class Supervisors:
             asyncio.get_running_loop().remove_reader(pidfd)
             os.close(pidfd)
 
-    def _end(self, execution_id: str) -> None:
+    def _adopt_or_end(self, execution_id: str) -> None:
+        if not self.adopt(execution_id, self._spools[execution_id]):
+            self._end(execution_id)
+
+    def _end(self, execution_id: str, problem: str = "") -> None:
         self._unwatch(execution_id)
-        child = self._children.pop(execution_id, None)
-        if child is not None:
-            child.wait()
-        del self._spools[execution_id]
+        self._adopted.discard(execution_id)
+        if self._spools.pop(execution_id, None) is None:
+            return
         if not self._spools:
             self.some.clear()
-        self._gone(execution_id)
+        self._gone(execution_id, problem)

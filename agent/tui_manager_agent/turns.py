@@ -34,6 +34,13 @@ class Turns:
         if limit := int(execution.order.get("start_before", 0)):
             heapq.heappush(self._limits, (limit, next(self._arrivals), execution))
 
+    def take(self, execution_id: str) -> bool:
+        """Holds capacity from now on without having waited; False if there is none, or a queue."""
+        if self._waiting or len(self._holders) >= self._capacity:
+            return False
+        self._holders.add(execution_id)
+        return True
+
     def leave(self, execution_id: str) -> None:
         """Waits no longer, and holds nothing."""
         self._waiting.discard(execution_id)

@@ -13,7 +13,6 @@ from bench.weight import CpuMeter, cpu_of, cpu_of_children, memory_of, weigh
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 
 _MB = 1e6
-_SUPERVISOR = "supervisor/launch.py"
 _LONG = "sleep 60"
 _LOOK_EVERY = 0.05  # seconds
 _LOOKS = 200
@@ -50,13 +49,15 @@ async def idle_agent(fleet: RealFleet, settle: float, seconds: float) -> list[Fi
 async def supervisor(fleet: RealFleet, commands: int, bare: Starts) -> list[Figure]:
     """What a command costs beyond the command itself, over so many of them."""
     pid = fleet.pids[0]
-    own, children = cpu_of(pid), cpu_of_children(pid)
+    await run(fleet.operator, "h000", "true")  # which starts the fork server
+    (server,) = psutil.Process(pid).children()
+    own, children = cpu_of(pid), _cpu_with_children(server.pid)
     ran = await run(fleet.operator, "h000", *["true"] * commands)
     agents = (cpu_of(pid) - own) / commands
-    started = (cpu_of_children(pid) - children) / commands
+    started = (_cpu_with_children(server.pid) - children) / commands
     task_id = await fleet.operator.create_task(TaskSpec("h000", (CommandSpec(_LONG),)))
     await fleet.operator.start_task(task_id)
-    memory = memory_of(await _supervisor_of(pid))
+    memory = memory_of(await _supervisor_of(server))
     await fleet.operator.cancel_task(task_id)
     floor = 1000 * bare.shell
     beyond, interpreter = 1000 * (started - bare.shell), 1000 * bare.interpreter
@@ -66,19 +67,24 @@ async def supervisor(fleet: RealFleet, commands: int, bare: Starts) -> list[Figu
             "supervisor_cpu", "its supervisor: CPU", beyond, "ms", interpreter, "bare interpreter"
         ),
         _figure("supervisor_pss", "its supervisor: PSS", memory / _MB, "MB"),
+        _figure("fork_server_pss", "what forks it: PSS", memory_of(server.pid) / _MB, "MB"),
         _figure("agent_command_cpu", "the agent itself: CPU a command", 1000 * agents, "ms"),
         _figure("command_seconds", "a command after another", 1000 * ran.seconds / commands, "ms"),
     ]
 
 
-async def _supervisor_of(pid: int) -> int:
-    """The supervisor that runs under an agent, once its shell runs under it."""
+def _cpu_with_children(pid: int) -> float:
+    return cpu_of(pid) + cpu_of_children(pid)
+
+
+async def _supervisor_of(server: psutil.Process) -> int:
+    """The supervisor that a fork server has started, once a shell runs under it."""
     for _ in range(_LOOKS):
-        for child in psutil.Process(pid).children():
-            if any(_SUPERVISOR in word for word in child.cmdline()) and child.children():
+        for child in server.children():
+            if child.children():
                 return child.pid
         await asyncio.sleep(_LOOK_EVERY)
-    raise ProcessLookupError(f"The agent {pid} has started no supervisor.")
+    raise ProcessLookupError(f"The fork server {server.pid} has started no supervisor.")
 
 
 def _figure(

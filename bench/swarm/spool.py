@@ -47,6 +47,7 @@ class PretendSpool(Spool):
 
     def _end(self, status: str, reason: str = "", detail: str = "", **more: object) -> None:
         if self._began:
+            more["at"] = self._began
             more["duration"] = clock.now() - self._began
         fields = result.of_the_agent(
             BOOT_ID, status, reason, detail, stdout_stored=self._printed, **more

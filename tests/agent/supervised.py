@@ -1,8 +1,10 @@
 """A real supervisor on a folder of its own, without an agent: the test hears its bell."""
 
+import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -17,6 +19,68 @@ from tui_manager_agent.supervisor import clock, launch, processes, record
 PATIENCE = 20.0  # seconds until a wait gives up
 
 
+class ForkServer:
+    """A real one, without an agent."""
+
+    def __init__(self) -> None:
+        self.agent, theirs = socket.socketpair()
+        with theirs:
+            descriptor = theirs.fileno()
+            command = [sys.executable, "-I", "-S", launch.__file__, str(descriptor), "/"]
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(descriptor,),
+                start_new_session=True,
+            )
+
+    def start(self, folder: Path) -> None:
+        self.agent.sendall(os.fsencode(folder) + b"\0")
+
+    def told(self) -> dict[str, str]:
+        """What it says next; nothing when it has gone."""
+        self.agent.settimeout(PATIENCE)
+        return record.decode(self.agent.recv(65536))
+
+    def close(self) -> None:
+        self.agent.close()
+        self.process.wait(PATIENCE)
+
+
+class Supervisor:
+    """A supervisor, forked for one folder."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._server = ForkServer()
+        self._server.start(spool.folder)
+        self.ended = False
+
+    @property
+    def pid(self) -> int:
+        """Once it has claimed the folder."""
+        name = record.CLAIM if self._spool.has(record.CLAIM) else record.RESULT
+        return int(record.read(str(self._spool.folder / name))["pid"])
+
+    def poll(self) -> bool:
+        """Whether it has ended."""
+        if not self.ended and select.select([self._server.agent], [], [], 0)[0]:
+            self.wait()
+        return self.ended
+
+    def wait(self) -> None:
+        """Until it has ended."""
+        if not self.ended:
+            assert self._server.told() == {self._spool.folder.name: ""}
+            self._server.close()
+            self.ended = True
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
 class Supervised:
     """One command under its supervisor; use it as a context, which ends what is left."""
 
@@ -24,6 +88,7 @@ class Supervised:
         """`order` overrides what is ordered; seconds are given as `timeout` and `kill_grace`."""
         self.id = str(uuid.uuid4())
         self.spool = Spool(root / self.id)
+        root.mkdir(exist_ok=True)
         bell = root / "bell"
         os.mkfifo(bell)
         self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK)
@@ -55,16 +120,15 @@ class Supervised:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
+        if not self.process.poll():
+            self.process.send(signal.SIGKILL)
         self.process.wait()
         for pid in processes.find(self.id, 0):
             os.kill(pid, signal.SIGKILL)
         os.close(self._bell)
 
-    def start_another(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-I", "-S", launch.__file__, str(self.spool.folder)]
-        return subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+    def start_another(self) -> Supervisor:
+        return Supervisor(self.spool)
 
     @property
     def stdout(self) -> bytes:

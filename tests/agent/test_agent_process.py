@@ -10,6 +10,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import Gate
 from tests.agent.fake_manager import FakeManager
+from tests.support.waiting import wait_until
 
 
 def seconds(number: float) -> Duration:
@@ -81,8 +82,11 @@ async def test_an_acknowledged_execution_leaves_no_files(
 ) -> None:
     first = manager.run("echo secret; exit 0")
     await manager.result(first)
-    await manager.result(manager.run("true"))  # handled after the acknowledgement of the first
-    assert first not in [folder.name for folder in executions_of(agent)]
+
+    async def left() -> list[Path]:
+        return executions_of(agent)
+
+    await wait_until(left, lambda folders: not folders)
     assert stat.S_IMODE(agent.state_dir.stat().st_mode) == 0o700
 
 

@@ -26,7 +26,7 @@ async def test_what_was_proven_canceled_does_not_run_after_a_restart(
         (result,) = before.outbox.report().results
         assert result.status == wire.RESULT_STATUS_CANCELED
         await before.acknowledge(execution_id)
-    before.close()
+        before.close()
     after = InProcess(tmp_path)
     (held,) = after.executions.begin_session()
     assert held.state == wire.EXECUTION_STATE_STARTING
@@ -49,8 +49,8 @@ async def test_what_could_not_be_put_away_is_answered_and_put_away_later(
     assert result.status == wire.RESULT_STATUS_CANCELED
     await agent.resume(execution_id, wire.RESUME_ACTION_STORED)
     assert agent.executions.begin_session() == []
-    assert list(tmp_path.glob("managers/*/executions/*")) == []
     agent.close()
+    assert list(tmp_path.glob("managers/*/executions/*")) == []
 
 
 def test_an_order_that_was_withdrawn_keeps_no_secrets(

@@ -36,7 +36,7 @@ def test_what_was_acknowledged_is_known_after_a_restart(tmp_path: Path) -> None:
     before = Journal(tmp_path)
     for execution_id in (first, second):
         before.spool(execution_id).accept({"command": "true"})
-        before.acknowledge(execution_id, RESULT)
+        before.acknowledge({execution_id: RESULT})
     before.close()
     after = Journal(tmp_path)
     assert after.acknowledged(first) == RESULT
@@ -48,7 +48,7 @@ def test_what_was_acknowledged_is_known_after_a_restart(tmp_path: Path) -> None:
 def test_a_folder_that_an_acknowledgement_left_behind_is_cleared(tmp_path: Path) -> None:
     execution_id = new_id()
     before = Journal(tmp_path)
-    before.acknowledge(execution_id, RESULT)
+    before.acknowledge({execution_id: RESULT})
     before.spool(execution_id).end(dict(RESULT))
     before.close()
     after = Journal(tmp_path)
@@ -59,13 +59,13 @@ def test_a_folder_that_an_acknowledgement_left_behind_is_cleared(tmp_path: Path)
 def test_a_line_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None:
     whole, torn, later = new_id(), new_id(), new_id()
     before = Journal(tmp_path)
-    before.acknowledge(whole, RESULT)
-    before.acknowledge(torn, RESULT)
+    before.acknowledge({whole: RESULT})
+    before.acknowledge({torn: RESULT})
     before.close()
     log = tmp_path / "acknowledged"
     log.write_bytes(log.read_bytes()[:-3])
     after = Journal(tmp_path)
-    after.acknowledge(later, RESULT)
+    after.acknowledge({later: RESULT})
     assert after.acknowledged(whole) == RESULT
     assert after.acknowledged(later) == RESULT
     assert after.acknowledged(torn) is None
@@ -74,7 +74,7 @@ def test_a_line_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None:
 def test_a_known_execution_whose_line_is_unreadable_is_still_known(tmp_path: Path) -> None:
     execution_id = new_id()
     kept = Journal(tmp_path)
-    kept.acknowledge(execution_id, RESULT)
+    kept.acknowledge({execution_id: RESULT})
     (tmp_path / "acknowledged").write_bytes(b"\xff\n")
     with pytest.raises(UnicodeDecodeError):
         kept.acknowledged(execution_id)
@@ -85,9 +85,9 @@ def test_ids_are_kept_30_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now - KEEP - DAY)
     before = Journal(tmp_path)
-    before.acknowledge(old, RESULT)
+    before.acknowledge({old: RESULT})
     monkeypatch.setattr(time, "time", lambda: now - KEEP + DAY)
-    before.acknowledge(young, RESULT)
+    before.acknowledge({young: RESULT})
     before.close()
     monkeypatch.undo()
     after = Journal(tmp_path)
@@ -105,7 +105,7 @@ def fill(log: Path, count: int) -> list[str]:
 def test_more_ids_are_kept_than_30_days_bring(tmp_path: Path) -> None:
     ids = fill(tmp_path / "acknowledged", 100_000)
     kept = Journal(tmp_path)
-    kept.acknowledge(new_id(), RESULT)
+    kept.acknowledge({new_id(): RESULT})
     kept.close()
     after = Journal(tmp_path)
     found = [after.acknowledged(word) for word in (*ids[:3], *ids[-3:])]
@@ -123,7 +123,7 @@ def test_ids_and_their_file_are_bounded_while_it_runs(
     kept = Acknowledged(log)
     ids = [new_id() for _ in range(200)]
     for execution_id in ids:
-        kept.append(execution_id, RESULT)
+        kept.append({execution_id: RESULT})
         assert len(kept) <= 50
         assert log.stat().st_size <= size
         assert kept.find(execution_id) == RESULT
@@ -140,9 +140,9 @@ def test_a_full_disk_shortens_the_log_later(
     kept = Acknowledged(tmp_path / "acknowledged")
     with monkeypatch.context() as disk:
         disk.setattr(shutil, "copyfileobj", full)
-        kept.append(new_id(), RESULT)
+        kept.append({new_id(): RESULT})
     assert ids[0] in kept
-    kept.append(new_id(), RESULT)
+    kept.append({new_id(): RESULT})
     assert ids[0] not in kept
     assert ids[-1] in kept
 
@@ -152,7 +152,7 @@ def test_ids_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
     other, unknown = f"{one[:-1]}x", f"{one[:-1]}y"
     kept = Acknowledged(tmp_path / "acknowledged")
     for execution_id in (one, other):
-        kept.append(execution_id, {"status": execution_id})
+        kept.append({execution_id: {"status": execution_id}})
     assert [kept.find(word) for word in (one, other)] == [{"status": one}, {"status": other}]
     assert unknown not in kept
 
@@ -178,7 +178,7 @@ def test_a_full_disk_gives_up_output_rather_than_the_memory_of_an_id(
         write_all(descriptor, data)
 
     monkeypatch.setattr(record, "write_all", full)
-    kept.acknowledge(execution_id, RESULT)
+    kept.acknowledge({execution_id: RESULT})
     assert kept.acknowledged(execution_id) == RESULT
     assert not spool.folder.exists()
 
@@ -187,8 +187,9 @@ def test_a_folder_without_an_order_was_never_journalled(tmp_path: Path) -> None:
     kept = Journal(tmp_path)
     execution_id = new_id()
     folder = kept.spool(execution_id).folder
-    folder.mkdir()
-    (folder / f"{record.ACCEPTED}.draft").write_bytes(b"half an or")
+    kept.spool(execution_id).accept({"command": "true", "cwd": "/"})
+    order = folder / record.ACCEPTED
+    order.write_bytes(order.read_bytes().rstrip(b"\0")[:-1])
     assert kept.held() == []
     assert not folder.exists()
 

@@ -122,7 +122,9 @@ async def test_a_repeat_after_the_acknowledgement_is_answered_with_a_gap(
 ) -> None:
     execution_id = manager.run("echo output; exit 6")
     await manager.result(execution_id)
+    await agent.terminate()  # which puts away what was acknowledged
     manager.executions.clear()  # a restored database sends it again
+    await agent.start(manager)
     manager.run("echo never", execution_id=execution_id)
     result = await manager.result(execution_id)
     assert result.exit_code == 6

@@ -112,7 +112,7 @@ async def test_the_host_was_restarted_under_it(manager: FakeManager, agent: Agen
     os.kill(supervisor, signal.SIGKILL)
     folder = folder_of(agent, manager, execution_id)
     started = record.encode({"at": 10**18, "boot_id": "an earlier one"})
-    record.write(str(folder), record.STARTED, started)
+    record.write(str(folder), record.CLAIM, started)
     await agent.start(manager)
     result = await manager.result(execution_id)
     assert result.reason == wire.RESULT_REASON_INTERRUPTED

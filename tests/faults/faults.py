@@ -143,6 +143,23 @@ async def _kill_supervisor(fleet: Fleet, dice: random.Random) -> bool:
     return False
 
 
+@_fault("fork server killed", _INTERRUPTED)
+async def _kill_fork_server(fleet: Fleet, dice: random.Random) -> bool:
+    found = fleet.fork_servers()
+    with contextlib.suppress(psutil.Error):
+        if found:
+            fleet.note("SIGKILL of a fork server")
+            dice.choice(found).kill()
+            return True
+    return False
+
+
+@_fault("fork server stopped for seconds")
+async def _stop_fork_server(fleet: Fleet, dice: random.Random) -> bool:
+    found = fleet.fork_servers()
+    return bool(found) and await _freeze(fleet, dice, "a fork server", dice.choice(found).pid)
+
+
 @_fault("connections delayed")
 async def _delay(fleet: Fleet, dice: random.Random) -> bool:
     fleet.proxy.delay = dice.uniform(0.02, 0.4)
@@ -246,11 +263,16 @@ AGENT_POINTS = {
 SUPERVISOR_POINTS = {
     **{
         f"{side}.{name}": 1
-        for name in ("take", "shell", "note_start", "reap", "finish", "write")
+        for name in ("take", "shell", "note_start", "reap", "finish", "end")
         for side in ("before", "after")
     },
     "before.move_output": 8,
     "after.move_output": 8,
+}
+
+
+FORK_SERVER_POINTS = {
+    f"{side}.{name}": 2 for name in ("fork", "tell") for side in ("before", "after")
 }
 
 
@@ -275,3 +297,8 @@ async def _point_agent(fleet: Fleet, dice: random.Random) -> bool:
 @_fault("supervisor killed at a failpoint", _INTERRUPTED)
 async def _point_supervisor(fleet: Fleet, dice: random.Random) -> bool:
     return _arm(fleet, dice, _agent(fleet, dice), SUPERVISOR_POINTS)
+
+
+@_fault("fork server killed at a failpoint", _INTERRUPTED)
+async def _point_fork_server(fleet: Fleet, dice: random.Random) -> bool:
+    return _arm(fleet, dice, _agent(fleet, dice), FORK_SERVER_POINTS)

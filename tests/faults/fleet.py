@@ -199,7 +199,12 @@ class Fleet:
     def left_behind(self) -> list[psutil.Process]:
         """Processes of supervisors and commands of this fleet."""
         own = {node.pid for node in (self.manager, *self.agents.values()) if node.alive}
+        own |= {process.pid for process in self.fork_servers()}
         return processes.of(self.folder, but=own | {os.getpid()})
+
+    def fork_servers(self) -> list[psutil.Process]:
+        """The processes that fork supervisors; each leaves with its agent."""
+        return processes.fork_servers(self.folder)
 
     def supervisors(self) -> list[psutil.Process]:
         """The supervisors that live."""

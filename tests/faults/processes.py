@@ -1,6 +1,7 @@
 """Processes of this machine that come from a fleet, found by its folder."""
 
 import contextlib
+import os
 from collections.abc import Set
 from pathlib import Path
 
@@ -22,11 +23,28 @@ def of(folder: Path, but: Set[int]) -> list[psutil.Process]:
 
 def supervisors(folder: Path) -> list[psutil.Process]:
     """The supervisors that work in the folder."""
+    return [process for process in _forked(folder) if _is_supervisor(process)]
+
+
+def fork_servers(folder: Path) -> list[psutil.Process]:
+    """The processes that fork the supervisors."""
+    return [process for process in _forked(folder) if not _is_supervisor(process)]
+
+
+def _forked(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             words = process.cmdline()
             ours = words[-1:] and words[-1].startswith(str(folder))
-            if ours and words[-2].endswith("launch.py"):
+            if ours and words[3:4] and words[3].endswith("launch.py"):
                 found.append(process)
     return found
+
+
+def _is_supervisor(process: psutil.Process) -> bool:
+    """Both have one command line, but a supervisor holds no socket."""
+    with contextlib.suppress(psutil.Error, OSError):
+        held = Path(f"/proc/{process.pid}/fd").iterdir()
+        return not any(os.readlink(path).startswith("socket:") for path in held)
+    return False

@@ -3,7 +3,12 @@ transactions of the manager, from a host's first Hello to the end of its task.""
 
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
-from tests.faults.faults import AGENT_POINTS, MANAGER_POINTS, SUPERVISOR_POINTS
+from tests.faults.faults import (
+    AGENT_POINTS,
+    FORK_SERVER_POINTS,
+    MANAGER_POINTS,
+    SUPERVISOR_POINTS,
+)
 from tests.faults.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.node import Node
@@ -15,6 +20,7 @@ NAMED = tuple(
         ("manager", MANAGER_POINTS),
         ("agent", AGENT_POINTS),
         ("supervisor", SUPERVISOR_POINTS),
+        ("fork server", FORK_SERVER_POINTS),
     )
     for point in points
     if "cancel" not in point and point != "statement"
@@ -22,7 +28,7 @@ NAMED = tuple(
 
 
 async def dies_at(seed: str, who: str, point: str, count: int = 1) -> bool:
-    """One task whose manager, agent or supervisor dies there; whether it came there at all."""
+    """One task in which one of them dies there; whether it came there at all."""
     async with new_fleet(seed) as fleet:
         fleet.add_agent("h1")
         node = fleet.manager if who == "manager" else fleet.agents["h1"]

@@ -1,5 +1,6 @@
-"""What outlives the agent: one small process for each command, `python -I -S launch.py FOLDER`.
+"""What outlives the agent: one small process for each command.
 
-It owns the command's pipes, output cap, timeout and kill. All of it starts with every command, so
-it imports nothing but cheap built-in modules, and of the agent nothing outside this folder.
+`launch.py` runs once for an agent and forks one of them for each order. A child pays for every page
+that it changes, so that nothing but cheap built-in modules is imported here, and of the agent
+nothing outside this folder.
 """

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 
 from tui_manager_agent.supervisor import processes, record
-from tui_manager_agent.supervisor.spawn import SHELL, SpawnError, default_signals, to_bytes
+from tui_manager_agent.supervisor.spawn import DEFAULT_SIGNALS, SHELL, SpawnError, to_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import NoReturn
 else:
-    import _signal as signal  # `signal` makes enums, which cost a command 4 ms
+    import _signal as signal  # `signal` makes enums, which take 4 ms
 
 
 def spawn(
@@ -82,6 +82,6 @@ def _become(
 def _reset_signals() -> None:
     """As no supervisor had ever been there; a signal that is ignored would stay so after exec."""
     signal.set_wakeup_fd(-1)
-    for number in default_signals():
+    for number in DEFAULT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

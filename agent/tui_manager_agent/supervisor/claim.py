@@ -1,4 +1,8 @@
-"""Whose an execution is: a file that exists once claimed, locked as long as its owner lives."""
+"""Whose an execution is: the order's file becomes the claim, and then the result.
+
+It is one file all the way, because each that is made and removed costs the host more than what it
+holds, and locked as long as its owner lives.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,67 @@ import os
 
 from tui_manager_agent.supervisor import record
 
+OWNER = ("pid", "folder")  # the entries that say whose it is
+STATUS = "status"  # the entry that makes a record a result
 
-def take(folder: str) -> bool:
-    """Claims an execution for this process, for as long as it lives.
 
-    The file is locked before it gets its name, so that nobody ever sees it without its lock.
-    Returns False if it is claimed already, or gone.
+class Claim:
+    """An execution that is this process's own, until it ends.
+
+    Attributes:
+        order: what is to be run. It is in memory only from here on, because it holds secrets.
     """
-    draft = f"{folder}/{record.CLAIM}.{os.getpid()}"
+
+    def __init__(self, descriptor: int, folder: str, order: dict[str, str], said: bytes) -> None:
+        self._descriptor = descriptor
+        self._folder = folder
+        self._said = said
+        self.order = order
+
+    def note(self, **fields: object) -> None:
+        """Adds to what the file says. Raises OSError."""
+        data = record.encode(fields)
+        record.write_at(self._descriptor, data, len(self._said))
+        self._said += data
+
+    def end(self, **fields: object) -> None:
+        """Makes it the result, for good. May be tried again when it raises OSError."""
+        data = record.seal(self._said + record.encode(fields))
+        record.write_at(self._descriptor, data, 0)
+        os.fsync(self._descriptor)
+        os.rename(f"{self._folder}/{record.CLAIM}", f"{self._folder}/{record.RESULT}")
+
+
+def take(folder: str) -> Claim | None:
+    """Claims an execution for this process; None if it is claimed already, barred, or gone.
+
+    One rename decides it. The file is locked, and says whose it is, before it gets its new name, so
+    that nobody ever sees it otherwise.
+    """
+    starting = f"{folder}/{record.STARTING}"
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(starting, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return None
     try:
-        record.write_all(descriptor, record.encode({"pid": os.getpid()}))
-        os.link(draft, f"{folder}/{record.CLAIM}")
-    except (FileExistsError, FileNotFoundError):
-        return False
-    finally:
-        os.unlink(draft)
-    return True
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        data = record.read_all(descriptor)
+        order = record.decode_whole(data)
+        if not order:  # somebody was about to claim it, and died
+            os.close(descriptor)
+            return None
+        said = record.encode({"pid": os.getpid(), "folder": folder})
+        record.write_at(descriptor, record.pad(said, len(data)), 0)
+        os.rename(starting, f"{folder}/{record.CLAIM}")
+    except (BlockingIOError, FileNotFoundError):
+        os.close(descriptor)
+        return None
+    return Claim(descriptor, folder, order, said)
 
 
 def is_held(folder: str) -> bool:
-    """Whether the process that claimed an execution lives. Raises FileNotFoundError if none did."""
+    """Whether the process that claimed an execution lives. Raises FileNotFoundError if none did,
+    or if it has written the result."""
     descriptor = os.open(f"{folder}/{record.CLAIM}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -44,9 +84,21 @@ def is_held(folder: str) -> bool:
 
 def bar(folder: str) -> bool:
     """Claims an execution for nobody, so that no supervisor starts it. False if one claimed it."""
+    claim = f"{folder}/{record.CLAIM}"
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        os.close(os.open(f"{folder}/{record.CLAIM}", flags, 0o600))
-    except FileExistsError:
-        return False
+        os.rename(f"{folder}/{record.STARTING}", claim)
+    except FileNotFoundError:
+        return not os.path.exists(claim)
+    if STATUS not in record.read(claim):
+        os.truncate(claim, 0)  # it holds secrets
     return True
+
+
+def settle(folder: str) -> None:
+    """Finds the result of a supervisor that died, or whose host did, before it had its name."""
+    for name in (record.STARTING, record.CLAIM):
+        try:
+            if STATUS in record.read_whole(f"{folder}/{name}"):
+                os.rename(f"{folder}/{name}", f"{folder}/{record.RESULT}")
+        except FileNotFoundError:
+            pass

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Callable
 else:
-    import _signal as signal  # `signal` makes enums, which cost a command 4 ms
+    import _signal as signal  # `signal` makes enums, which take 4 ms
 
 FIRST_LOOK = 10 * clock.MILLISECOND
 LONGEST_LOOK = 500 * clock.MILLISECOND

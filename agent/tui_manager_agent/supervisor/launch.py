@@ -1,7 +1,9 @@
-"""The file that the agent runs for each command: finds the package beside it, then supervises.
+"""The file that the agent runs: `python -I -S launch.py DESCRIPTOR FOLDER`.
 
-`-I -S` leaves sys.path without site-packages; the package's own parent goes last, so that the
-standard library comes first and the modules' cached bytecode is used.
+The descriptor is of a socket to the agent; the folder, in which the executions lie, is for whoever
+reads the list of processes. It finds the package beside it, then serves. `-I -S` leaves sys.path
+without site-packages; the package's own parent goes last, so that the standard library comes first
+and the modules' cached bytecode is used.
 """
 
 import sys
@@ -9,9 +11,10 @@ import sys
 
 def main() -> int:
     sys.path.append(__file__.rsplit("/", 3)[0])
-    from tui_manager_agent.supervisor.supervise import supervise
+    from tui_manager_agent.supervisor.fork_server import ForkServer
 
-    return supervise(sys.argv[1])
+    ForkServer(int(sys.argv[1])).serve()
+    return 0
 
 
 if __name__ == "__main__":

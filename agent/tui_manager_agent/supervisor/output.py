@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from tui_manager_agent.supervisor import record
+
 CHUNK = 256 * 1024
 
 
@@ -27,8 +29,8 @@ class Pipe:
 
     def __init__(self, path: str, cap: Cap) -> None:
         self._cap = cap
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._spool = os.open(path, flags, 0o600)
+        self._path = path
+        self._spool = -1  # until there is something to keep
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.stored = 0
@@ -54,6 +56,9 @@ class Pipe:
         stored = 0
         rest = memoryview(data)[: self._cap.left]
         try:
+            if self._spool < 0 and rest:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+                self._spool = record.open_private(self._path, flags)
             while rest:
                 written = os.write(self._spool, rest)
                 stored += written
@@ -67,12 +72,13 @@ class Pipe:
         self.dropped += len(data) - stored
 
     def seal(self) -> None:
-        """Makes the spool durable; what comes later is discarded."""
+        """Makes the spool durable, its name apart; what comes later is discarded."""
+        self._cap.left = 0
         if self.stored:
             try:
                 os.fsync(self._spool)
             except OSError as error:
                 self._cap.failure = f"the output may be incomplete: {error.strerror}"
-        os.close(self._spool)
-        self._spool = -1
-        self._cap.left = 0
+        if self._spool >= 0:
+            os.close(self._spool)
+            self._spool = -1

@@ -8,23 +8,19 @@ from tui_manager_agent.supervisor.record import MARK
 
 ON_LINUX = os.path.exists("/proc/self/stat")
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+_PRCTL = 0  # the function's address
+if ON_LINUX:
+    try:
+        import _ctypes  # the C module below ctypes: the package takes 2 ms and 0.5 MB
+
+        _PRCTL = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+    except (ImportError, AttributeError, OSError):
+        pass
 
 
 def adopt_orphans() -> bool:
-    """Makes this process the parent of descendants whose own parent dies; False where it cannot.
-
-    The C module below ctypes is used directly: the package costs a command 2 ms and 0.5 MB.
-    """
-    if not ON_LINUX:
-        return False
-    try:
-        import _ctypes
-
-        libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # the program's own symbols
-        prctl = _ctypes.dlsym(libc, "prctl")
-        return bool(_ctypes.call_function(prctl, (_SUBREAPER, 1, 0, 0, 0)) == 0)
-    except (ImportError, AttributeError, OSError):
-        return False
+    """Makes this process the parent of descendants whose own parent dies; False where it cannot."""
+    return bool(_PRCTL) and _ctypes.call_function(_PRCTL, (_SUBREAPER, 1, 0, 0, 0)) == 0
 
 
 def find(execution_id: str, root: int, group: int = 0) -> dict[int, str]:

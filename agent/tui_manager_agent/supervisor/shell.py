@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
+import resource
 
 from tui_manager_agent.supervisor import clock
 from tui_manager_agent.supervisor.output import Pipe
+from tui_manager_agent.supervisor.processes import ON_LINUX
 from tui_manager_agent.supervisor.spawn import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 else:
-    import _signal as signal  # `signal` makes enums, which cost a command 4 ms
+    import _signal as signal  # `signal` makes enums, which take 4 ms
 
-_MAXRSS_UNIT = 1024 if os.uname().sysname == "Linux" else 1  # bytes; getrusage(2) differs by system
+_MAXRSS_UNIT = 1024 if ON_LINUX else 1  # bytes; getrusage(2) differs by system
 
 
-def watch_children() -> int:
-    """A descriptor that becomes readable when a child ended."""
+def watch_signals() -> int:
+    """A descriptor from which the number of each SIGCHLD and SIGUSR1 can be read, a byte each."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in (signal.SIGCHLD, signal.SIGUSR1):
+        signal.signal(number, lambda *_: None)
     return reader
 
 
@@ -92,10 +95,5 @@ class Shell:
 
 def _known_peak(peak: int) -> int:
     """Bytes; 0 if unknown: on Linux a spawned child is charged with this process's own peak."""
-    try:
-        with open("/proc/self/status", "rb", buffering=0) as file:
-            status = file.read()
-    except OSError:
-        return peak
-    own = int(status.partition(b"VmHWM:")[2].split(None, 1)[0]) * 1024
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT if ON_LINUX else 0
     return peak if peak > own else 0

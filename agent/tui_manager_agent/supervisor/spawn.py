@@ -10,9 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 else:
-    import _signal as signal  # `signal` makes enums, which cost a command 4 ms
+    import _signal as signal  # `signal` makes enums, which take 4 ms
 
 SHELL = "/bin/sh"
+# Those whose disposition a process can change.
+DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 
 
 class SpawnError(Exception):
@@ -59,17 +61,12 @@ def _spawn(
             ],
             setpgroup=0,
             setsigmask=[],
-            setsigdef=default_signals(),
+            setsigdef=DEFAULT_SIGNALS,
         )
     except OSError as error:
         raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
     finally:
         os.chdir("/")  # keeps no disk of the host busy
-
-
-def default_signals() -> list[int]:
-    """Those whose disposition a process can change."""
-    return [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 
 
 def to_bytes(text: str) -> bytes:

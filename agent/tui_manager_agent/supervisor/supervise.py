@@ -10,6 +10,12 @@ from tui_manager_agent.supervisor.bell import Bell
 from tui_manager_agent.supervisor.killing import Killing
 from tui_manager_agent.supervisor.output import Cap, Pipe
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # `signal` makes enums, which take 4 ms
+
 DRAIN = clock.SECOND  # how long a background process that keeps a pipe open may delay the result
 LONGEST_SLEEP = 30 * clock.SECOND  # poll() stands still while the host sleeps, the clock does not
 TAKES_A_TURN = 16  # reads of one pipe before the others are looked at
@@ -20,21 +26,20 @@ def supervise(folder: str) -> int:
 
     Nothing is run, and 1 returned, when the execution is already claimed.
     """
-    if not claim.take(folder):
+    claimed = claim.take(folder)
+    if claimed is None:
         return 1
-    order = record.read(f"{folder}/{record.STARTING}")
-    os.unlink(f"{folder}/{record.STARTING}")
-    supervisor = Supervisor(folder, order)
-    supervisor.run()
+    Supervisor(folder, claimed).run()
     return 0
 
 
 class Supervisor:
     """One command from its order to its result."""
 
-    def __init__(self, folder: str, order: dict[str, str]) -> None:
+    def __init__(self, folder: str, claimed: claim.Claim) -> None:
         self._folder = folder
-        self._order = order
+        self._claim = claimed
+        self._order = order = claimed.order
         self._id = folder.rpartition("/")[2]
         self._bell = Bell(order["bell"], self._id)
         self._shell: shell.Shell | None = None
@@ -44,7 +49,6 @@ class Supervisor:
 
     def run(self) -> None:
         try:
-            record.reserve(self._folder, record.RESULT)
             self._prepare()
         except OSError as error:
             self._finish_unstarted("failed", "spawn_failed", f"the agent's disk: {error.strerror}")
@@ -67,24 +71,18 @@ class Supervisor:
 
     def _prepare(self) -> None:
         processes.adopt_orphans()
-        control = f"{self._folder}/{record.CONTROL}"
-        os.mkfifo(control, 0o600)
-        self._control = os.open(control, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._children = shell.watch_children()
+        self._signals = shell.watch_signals()
         cap = Cap(int(self._order["output_limit"]))
         self._cap = cap
         self._pipes = [Pipe(f"{self._folder}/{s}", cap) for s in (record.STDOUT, record.STDERR)]
         self._poll = select.poll()
-        for descriptor in (self._control, self._children, *(p.reader for p in self._pipes)):
+        for descriptor in (self._signals, *(pipe.reader for pipe in self._pipes)):
             self._poll.register(descriptor, select.POLLIN)
 
     def _note_start(self) -> None:
         assert self._shell is not None
-        path = f"{self._folder}/{record.STARTED}"
-        fields = {"at": self._shell.started, "boot_id": self._order["boot_id"]}
-        try:
-            with open(path, "wb", buffering=0, opener=record.open_private) as file:
-                file.write(record.encode(fields))
+        try:  # noqa: SIM105 - contextlib is not cheap
+            self._claim.note(boot_id=self._order["boot_id"], at=self._shell.started)
         except OSError:
             pass  # a full disk: the result will say when it started
         self._bell.soon()
@@ -102,10 +100,8 @@ class Supervisor:
     def _turn(self) -> None:
         """Waits for the next thing to happen, and deals with it."""
         for descriptor, _ in self._poll.poll(self._sleep()):
-            if descriptor == self._children:
-                self._reap()
-            elif descriptor == self._control:
-                self._obey()
+            if descriptor == self._signals:
+                self._hear()
             else:
                 self._move_output(descriptor)
         now = clock.now()
@@ -129,9 +125,15 @@ class Supervisor:
             due.append(self._bell.due)
         return max(0, min(due) - clock.now()) / clock.MILLISECOND
 
+    def _hear(self) -> None:
+        numbers = os.read(self._signals, 4096)
+        if signal.SIGCHLD in numbers:
+            self._reap()
+        if signal.SIGUSR1 in numbers:
+            self._obey()
+
     def _reap(self) -> None:
         assert self._shell is not None
-        os.read(self._children, 4096)
         self._shell.reap()
         if self._killing is not None:
             self._advance_kill(self._killing)
@@ -139,7 +141,6 @@ class Supervisor:
             self._drained_at = clock.now() + DRAIN
 
     def _obey(self) -> None:
-        os.read(self._control, 4096)
         if self._killing is None and not self._drained_at and self._cancel_wanted():
             self._kill("canceled")
 
@@ -174,8 +175,7 @@ class Supervisor:
     def _finish(self, done: shell.Shell) -> None:
         for pipe in self._pipes:
             self._move_output(pipe.reader)
-        for pipe in self._pipes:
-            pipe.seal()
+        self._seal_output()
         done.reap()
         killed = self._killing is not None and not self._killing.too_late
         outcome = done.outcome(self._killed_for if killed else "")
@@ -190,15 +190,23 @@ class Supervisor:
             outcome[f"{name}_dropped"] = pipe.dropped
         self._write(outcome)
 
+    def _seal_output(self) -> None:
+        for pipe in self._pipes:
+            pipe.seal()
+        if any(pipe.stored for pipe in self._pipes):
+            try:
+                record.sync_folder(self._folder)
+            except OSError as error:
+                self._cap.failure = f"the output may be incomplete: {error.strerror}"
+
     def _finish_unstarted(self, status: str, reason: str, detail: str) -> None:
         self._write({"status": status, "reason": reason, "detail": detail, "ended": clock.now()})
 
     def _write(self, outcome: dict[str, object]) -> None:
         outcome["boot_id"] = self._order["boot_id"]
-        data = record.encode(outcome)
         while os.path.isdir(self._folder):
             try:
-                record.write(self._folder, record.RESULT, data)
+                self._claim.end(**outcome)
                 break
             except OSError:
                 select.select([], [], [], 1)  # the disk is full: a result is worth waiting for
@@ -208,9 +216,7 @@ class Supervisor:
         """Lets background processes that still write live: discards until they close the pipes."""
         while any(pipe.reader >= 0 for pipe in self._pipes):
             for descriptor, _ in self._poll.poll():
-                if descriptor == self._children:
-                    self._reap()
-                elif descriptor == self._control:
-                    os.read(self._control, 4096)
+                if descriptor == self._signals:
+                    self._hear()
                 else:
                     self._move_output(descriptor)

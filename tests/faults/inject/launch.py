@@ -1,4 +1,4 @@
-"""Starts a supervisor as `tui_manager_agent/supervisor/launch.py` does, with failpoints in it."""
+"""Serves as `tui_manager_agent/supervisor/launch.py` does, with failpoints in the supervisors."""
 
 import importlib
 import os
@@ -7,13 +7,13 @@ import sys
 
 def main() -> int:
     sys.path.append(os.environ["LD_FAULTS_PACKAGES"])
-    from tui_manager_agent.supervisor import claim, record, shell, supervise
+    from tui_manager_agent.supervisor import claim, fork_server, shell, supervise
 
     sys.path.append(__file__.rsplit("/", 1)[0])
     points = importlib.import_module("points").Points(os.environ["LD_FAULTS_ARM"])
     for owner, name in (
         (claim, "take"),
-        (record, "write"),
+        (claim.Claim, "end"),
         (shell, "Shell"),
         *(
             (supervise.Supervisor, name)
@@ -21,7 +21,11 @@ def main() -> int:
         ),
     ):
         setattr(owner, name, points.around(name.strip("_").lower(), getattr(owner, name)))
-    return supervise.supervise(sys.argv[1])
+    server = fork_server.ForkServer
+    for name in ("_fork", "_tell"):
+        setattr(server, name, points.around(name.strip("_"), getattr(server, name)))
+    server(int(sys.argv[1])).serve()
+    return 0
 
 
 if __name__ == "__main__":

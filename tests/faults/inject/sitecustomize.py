@@ -118,7 +118,10 @@ def _acknowledged(module: Any) -> None:
 
 def _supervisors(module: Any) -> None:
     supervisors = module.Supervisors
-    supervisors.start = POINTS.around("start_supervisor", supervisors.start)
+    supervisors.start = POINTS.around_async("start_supervisor", supervisors.start)
+
+
+def _launcher(module: Any) -> None:
     launch = module.launch
     os.environ["LD_FAULTS_PACKAGES"] = launch.__file__.rsplit("/", 3)[0]
     launch.__file__ = os.path.join(os.path.dirname(__file__), "launch.py")
@@ -135,6 +138,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager_agent.link": _link,
     "tui_manager_agent.spool": _spool,
     "tui_manager_agent.acknowledged": _acknowledged,
+    "tui_manager_agent.launcher": _launcher,
     "tui_manager_agent.supervisors": _supervisors,
     "tui_manager_agent.reconnect": _reconnect,
 }

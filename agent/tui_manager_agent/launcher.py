@@ -1,0 +1,131 @@
+"""The process that forks supervisors, as the agent sees it: there as long as it is needed."""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tui_manager_agent.supervisor import launch, record
+
+IDLE = 300.0  # seconds without a supervisor, after which it leaves
+FAREWELL = 1.0  # seconds that it may take to leave when the agent does
+_LOADER = ("LD_", "DYLD_")  # what a Python that lies off the usual paths may need
+_READ = 64 * 1024
+_LOG = logging.getLogger(__name__)
+
+
+class Launcher:
+    """Starts the fork server with the first order, and another one when it is gone.
+
+    Args:
+        ended: called with the execution whose supervisor has ended, and why there was none.
+        orphaned: called with the execution whose end it will not tell, because it died itself.
+    """
+
+    def __init__(self, ended: Callable[[str, str], None], orphaned: Callable[[str], None]) -> None:
+        self._ended = ended
+        self._orphaned = orphaned
+        self._server: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._begun = b""  # the record that the last read cut
+        self._entrusted: set[str] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._needed_at = 0.0
+
+    async def start(self, folder: Path) -> None:
+        """Starts the supervisor of the execution in a folder. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        line = os.fsencode(folder) + b"\0"
+        while True:
+            channel = self._socket or self._open(folder.parent)
+            self._entrusted.add(folder.name)
+            self._needed_at = loop.time()
+            try:
+                await loop.sock_sendall(channel, line)
+            except (BrokenPipeError, ConnectionResetError):
+                self._entrusted.discard(folder.name)  # it has not read it, and never will
+                self._lose(channel)
+            else:
+                return
+
+    def close(self) -> None:
+        """It leaves; the supervisors live on, and nothing more is told of them."""
+        if self._socket is not None and self._server is not None:
+            self._entrusted.clear()
+            self._forget(self._socket)
+            try:
+                self._server.wait(FAREWELL)
+            except subprocess.TimeoutExpired:
+                self._server.returncode = 0  # somebody has stopped it: no warning, please
+
+    def _open(self, folder: Path) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        try:
+            self._server = subprocess.Popen(
+                [sys.executable, "-I", "-S", launch.__file__, str(theirs.fileno()), str(folder)],
+                cwd="/",
+                env={name: value for name, value in os.environ.items() if name.startswith(_LOADER)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # of stderr it is the agent's until it is a supervisor
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ours, self._read, ours)
+        self._socket = ours
+        self._begun = b""
+        self._timer = loop.call_later(IDLE, self._look_whether_idle, ours)
+        return ours
+
+    def _read(self, channel: socket.socket) -> None:
+        try:
+            data = channel.recv(_READ)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        whole, _, self._begun = (self._begun + data).rpartition(b"\0")
+        for execution_id, problem in record.decode(whole + b"\0").items():
+            self._entrusted.discard(execution_id)
+            self._needed_at = asyncio.get_running_loop().time()
+            self._ended(execution_id, problem)
+        if not data:
+            self._lose(channel)
+
+    def _lose(self, channel: socket.socket) -> None:
+        """It has gone, or goes just now."""
+        if channel is not self._socket or self._server is None:
+            return
+        self._forget(channel)
+        self._server.wait()
+        orphans, self._entrusted = self._entrusted, set()
+        if orphans:
+            _LOG.warning("the fork server died: executions=%d", len(orphans))
+        for execution_id in orphans:
+            self._orphaned(execution_id)
+
+    def _forget(self, channel: socket.socket) -> None:
+        self._socket = None
+        asyncio.get_running_loop().remove_reader(channel)
+        channel.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_whether_idle(self, channel: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        idle_at = self._needed_at + IDLE
+        if self._entrusted or loop.time() < idle_at:
+            again = loop.time() + IDLE if self._entrusted else idle_at
+            self._timer = loop.call_at(again, self._look_whether_idle, channel)
+        else:
+            channel.shutdown(socket.SHUT_WR)  # it leaves, which `_read` sees

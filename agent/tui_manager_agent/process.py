@@ -1,0 +1,41 @@
+"""One process of this host, held on to, so that its pid cannot come to mean another."""
+
+import os
+import signal
+from types import TracebackType
+from typing import Self
+
+
+class Process:
+    """Use it as a context. Where the system has no pidfds it is only as sure as its pid."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._pidfd = -1
+
+    def __enter__(self) -> Self:
+        if hasattr(os, "pidfd_open"):
+            try:
+                self._pidfd = os.pidfd_open(self._pid)
+            except OSError:
+                self._pid = 0  # it has ended
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal, unless it has ended."""
+        try:
+            if self._pidfd >= 0:
+                signal.pidfd_send_signal(self._pidfd, number)
+            elif self._pid:
+                os.kill(self._pid, number)
+        except ProcessLookupError:
+            pass

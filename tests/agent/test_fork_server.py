@@ -1,0 +1,239 @@
+"""The process that forks supervisors: what they get of it, and what becomes of them without it."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+from tui_manager_agent import launcher
+from tui_manager_agent.launcher import Launcher
+from tui_manager_agent.spool import Spool
+from tui_manager_agent.supervisor import fork_server, launch, processes, record
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tests.agent.agent_process import AgentProcess
+from tests.agent.conftest import MISBEHAVE, Gate
+from tests.agent.fake_manager import FakeManager
+from tests.agent.in_process import InProcess
+from tests.agent.supervised import PATIENCE, ForkServer, Supervised
+from tests.agent.test_restart import begun, gone, supervisor_of
+from tests.support.waiting import wait_until
+
+REFUSES = str(Path(__file__).with_name("refusing_launch.py"))
+
+
+@pytest.fixture
+def server() -> Iterator[ForkServer]:
+    server = ForkServer()
+    yield server
+    server.close()
+
+
+def test_one_server_forks_many_and_reaps_them(server: ForkServer, tmp_path: Path) -> None:
+    spools = [Supervised(tmp_path / str(number), "true").spool for number in range(3)]
+    for spool in spools:
+        server.start(spool.folder)
+    told: dict[str, str] = {}
+    while len(told) < len(spools):
+        told |= server.told()
+    assert told == {spool.folder.name: "" for spool in spools}
+    assert {spool.result()["status"] for spool in spools} == {"completed"}
+    assert psutil.Process(server.process.pid).children() == []
+
+
+def test_folders_may_come_in_pieces(server: ForkServer, tmp_path: Path) -> None:
+    spool = Supervised(tmp_path, "true").spool
+    line = os.fsencode(spool.folder) + b"\0"
+    server.agent.sendall(line[:7])
+    server.agent.sendall(line[7:])
+    assert server.told() == {spool.folder.name: ""}
+    assert spool.result()["status"] == "completed"
+
+
+def test_a_supervisor_is_a_process_of_its_own(tmp_path: Path) -> None:
+    with Supervised(tmp_path, "sleep 600") as run:
+        run.until(run.is_started)
+        process = psutil.Process(run.process.pid)
+        assert os.getsid(process.pid) == process.pid
+        folder = Path(f"/proc/{process.pid}/fd")
+        held = {int(path.name): os.readlink(path) for path in folder.iterdir()}
+        assert [held.pop(number) for number in range(3)] == [os.devnull] * 3
+        assert sorted(name for name in held.values() if not name.startswith("pipe:")) == [
+            str(run.spool.folder / record.CLAIM)
+        ]
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        masks = dict(line.split(":\t", 1) for line in status.splitlines() if "Sig" in line)
+        assert int(masks["SigBlk"], 16) == 0
+        assert not int(masks["SigIgn"], 16) & 1 << signal.SIGCHLD - 1
+        assert process.cwd() == "/"
+
+
+@pytest.mark.parametrize("how", ["its agent is gone", "killed"])
+def test_supervisors_live_on_without_it(tmp_path: Path, how: str) -> None:
+    server = ForkServer()
+    run = Supervised(tmp_path, "echo ready; sleep 600")
+    server.start(run.spool.folder)
+    run.until(lambda: b"ready" in run.stdout)
+    if how == "killed":
+        server.process.kill()
+    server.close()
+    run.spool.ask_to_cancel()
+    assert run.result()["status"] == "canceled"
+    assert processes.find(run.id, 0) == {}
+
+
+def test_a_supervisor_that_breaks_leaves_word(server: ForkServer, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "execution")
+    spool.accept({"command": "true"})
+    spool.starting()
+    server.start(spool.folder)
+    assert server.told() == {"execution": ""}
+    assert spool.last_words() == "KeyError: 'bell'"
+    assert spool.supervisor_pid() == 0
+
+
+def test_a_fork_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server = fork_server.ForkServer(theirs.fileno())
+        monkeypatch.setattr(os, "fork", refuse)
+        ours.sendall(b"/some/where/execution\0")
+        assert server._take_orders()
+        assert record.decode(ours.recv(100)) == {"execution": "Resource temporarily unavailable"}
+
+
+@pytest.fixture
+async def in_process(tmp_path: Path) -> AsyncIterator[InProcess]:
+    """An agent without a stream, whose commands run."""
+    agent = InProcess(tmp_path)
+    working = asyncio.create_task(agent.executions.serve())
+    await asyncio.sleep(0)
+    yield agent
+    working.cancel()
+    await asyncio.wait((working,))
+    agent.close()
+
+
+async def result_of(agent: InProcess, command: str) -> wire.Result:
+    await agent.run(str(uuid.uuid4()), command)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            await agent.outbox.wait()
+            if results := agent.outbox.report().results:
+                return results[0]
+
+
+async def test_an_order_for_which_there_is_no_process_is_not_run(
+    in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "__file__", REFUSES)
+    result = await result_of(in_process, "echo ran")
+    assert result.reason == wire.RESULT_REASON_SPAWN_FAILED
+    assert result.detail == "the agent cannot start a supervisor: no room for one"
+    assert not result.HasField("duration")
+
+
+async def left(process: psutil.Process) -> bool:
+    return not process.is_running()
+
+
+async def test_it_leaves_when_nobody_has_needed_it_for_long(
+    in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "IDLE", 0.2)
+    for _ in range(2):
+        assert (await result_of(in_process, "true")).exit_code == 0
+        (server,) = psutil.Process().children()
+        await wait_until(partial(left, server), bool)
+
+
+async def test_it_stays_as_long_as_a_supervisor_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "IDLE", 0.01)
+    ended: asyncio.Queue[str] = asyncio.Queue()
+    orphans: list[str] = []
+    launching = Launcher(lambda execution_id, _: ended.put_nowait(execution_id), orphans.append)
+    gate = Gate(tmp_path / "gate")
+    run = Supervised(tmp_path, f"echo ready; cat {gate}")
+    await launching.start(run.spool.folder)
+    (server,) = psutil.Process().children()
+    run.until(lambda: b"ready" in run.stdout)
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+        assert server.is_running()
+    gate.open()
+    assert await ended.get() == run.id
+    launching.close()
+    assert orphans == []
+
+
+def server_of(agent: AgentProcess) -> int:
+    (server,) = psutil.Process(agent.pid).children()
+    return server.pid
+
+
+async def test_an_agent_has_one_which_leaves_with_it(
+    manager: FakeManager, agent: AgentProcess
+) -> None:
+    assert psutil.Process(agent.pid).children() == []
+    seen = set()
+    for _ in range(3):
+        await manager.result(manager.run("true"))
+        seen.add(server_of(agent))
+    (server,) = seen
+    left = asyncio.create_task(gone(server))
+    await asyncio.sleep(0)
+    await agent.kill()
+    await left
+
+
+async def test_killed_while_a_command_runs_it_is_not_missed(
+    manager: FakeManager, agent: AgentProcess, gate: Gate
+) -> None:
+    execution_id = manager.run(f"echo ready; cat {gate}; exit 5")
+    await begun(manager, execution_id)
+    killed = server_of(agent)
+    os.kill(killed, signal.SIGKILL)
+    assert (await manager.result(manager.run("exit 6"))).exit_code == 6
+    assert server_of(agent) != killed
+    gate.open()
+    assert (await manager.result(execution_id)).exit_code == 5
+
+
+async def test_a_supervisor_that_dies_after_it_is_noticed(
+    manager: FakeManager, agent: AgentProcess
+) -> None:
+    execution_id = manager.run(f"{MISBEHAVE} escape")
+    await begun(manager, execution_id)
+    supervisor = supervisor_of(agent, manager, execution_id)
+    os.kill(server_of(agent), signal.SIGKILL)
+    await manager.result(manager.run("true"))
+    os.kill(supervisor, signal.SIGKILL)
+    assert (await manager.result(execution_id)).reason == wire.RESULT_REASON_INTERRUPTED
+    assert processes.find(execution_id, 0) == {}
+
+
+async def test_killed_before_it_has_read_an_order_that_is_interrupted_and_never_runs(
+    manager: FakeManager, agent: AgentProcess, tmp_path: Path
+) -> None:
+    await manager.result(manager.run("true"))
+    server = server_of(agent)
+    os.kill(server, signal.SIGSTOP)
+    execution_id = manager.run(f"echo ran > {tmp_path}/trace")
+    await agent.says("starting")
+    await agent.says("starting")
+    os.kill(server, signal.SIGKILL)
+    result = await manager.result(execution_id)
+    assert result.reason == wire.RESULT_REASON_INTERRUPTED
+    assert not (tmp_path / "trace").exists()
