@@ -1,6 +1,7 @@
 """Reports that come while others are being stored are stored together, and stay apart."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -55,6 +56,27 @@ async def test_a_transaction_ends_with_enough_bytes_of_output(
         *(parts.report(host, result(sent[host], totals=totals(400))) for host in sent)
     )
     assert together == [3, 3, 2, 8]
+
+
+async def test_what_comes_until_a_transaction_begins_is_stored_in_it(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, sent = await _sent(parts, "first")
+    groups, apply, go_on = list[int](), reports.apply, threading.Event()
+
+    def count(tx: Transaction, received: list[reports.Received]) -> reports.Applied:
+        groups.append(len(received))
+        return apply(tx, received)
+
+    monkeypatch.setattr(reports, "apply", count)
+    before = asyncio.ensure_future(parts.database.write(lambda tx: go_on.wait()))
+    reporting = []
+    for host in sent:  # the first of them asks for a transaction
+        reporting.append(asyncio.ensure_future(parts.report(host, result(sent[host]))))
+        await parts.database.read(lambda tx: None)
+    go_on.set()
+    await asyncio.gather(before, *reporting)
+    assert groups == [len(NAMES)]
 
 
 async def test_a_task_ends_with_the_last_of_many_results(parts: Parts) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -117,6 +118,50 @@ async def test_one_that_fails_is_undone_alone_and_told_why(tmp_path: Path) -> No
             return_exceptions=True,
         )
         assert isinstance(outcomes[1], NotFoundError)
+        assert await database.read(_notes) == ["a", "b"]
+
+
+async def test_one_that_fails_in_a_transaction_of_its_own_leaves_nothing(tmp_path: Path) -> None:
+    def broken(tx: Transaction) -> None:
+        _note("broken")(tx)
+        raise NotFoundError("the test's own failure")
+
+    async with open_database(tmp_path / "manager.db") as database:
+        with pytest.raises(NotFoundError):
+            await database.write(broken)
+        await database.write(_note("after"))
+        assert await database.read(_notes) == ["after"]
+
+
+async def test_what_is_handed_over_ahead_begins_without_a_word_of_the_loop(tmp_path: Path) -> None:
+    go_on, began = threading.Event(), threading.Event()
+
+    def gather(tx: Transaction) -> None:
+        began.set()
+
+    async with open_database(tmp_path / "manager.db") as database:
+        before = asyncio.ensure_future(database.write(lambda tx: go_on.wait()))
+        ahead = asyncio.ensure_future(database.write(gather, ahead=True))
+        for _ in range(10):  # the loop has time to hand both over
+            await database.read(_notes)
+        assert not began.is_set()
+        go_on.set()
+        assert began.wait(10)  # while this stands on the loop
+        await asyncio.gather(before, ahead)
+
+
+async def test_what_waits_for_the_one_before_is_written_when_the_manager_ends(
+    tmp_path: Path,
+) -> None:
+    go_on = threading.Event()
+    async with open_database(tmp_path / "manager.db") as database:
+        before = asyncio.ensure_future(database.write(lambda tx: go_on.wait()))
+        await database.read(_notes)
+        notes = [asyncio.ensure_future(database.write(_note(text))) for text in ("a", "b")]
+        await database.read(_notes)
+        asyncio.get_running_loop().call_soon(go_on.set)
+    await asyncio.gather(before, *notes)
+    async with open_database(tmp_path / "manager.db") as database:
         assert await database.read(_notes) == ["a", "b"]
 
 
