@@ -31,7 +31,7 @@ class Patience:
         handshake: for TLS and the first words of HTTP/2, together. When ten thousand agents come
             back at once this takes most of them more than ten seconds, and who is cut off begins
             again; agents wait as long as this (agent/tui_manager_agent/link.py).
-        hello: for Hello, once there is a stream.
+        hello: for Hello, once there is a stream; it may lie there while the manager hears others.
         idle: for a connection without a stream.
         enrollment: for the whole of an enrolment.
         ping: from one ping to the next, to which nothing else was said; three that come too soon
@@ -39,7 +39,7 @@ class Patience:
     """
 
     handshake: float = 30.0
-    hello: float = 10.0
+    hello: float = 30.0
     idle: float = 30.0
     enrollment: float = 20.0
     ping: float = 10.0
