@@ -217,8 +217,8 @@ async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Pa
     parts.fall_silent()
     write = parts.database.write
 
-    async def put_back_meanwhile(work: Callable[..., Any]) -> Any:
-        outcome = await write(work)
+    async def put_back_meanwhile(work: Callable[..., Any], *, ahead: bool = False) -> Any:
+        outcome = await write(work, ahead=ahead)
         parts.database.write = write  # type: ignore[method-assign]
         await parts.enroll("db01", key="web01")  # its session stays the same
         return outcome
