@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _FULL = 2  # the generation of a full collection
-_RARELY = 40  # collections of the generation before it until a full one; Python says 10
+_RARELY = 100  # collections of the generation before it until a full one; Python says 10
 _LONG = 0.01  # seconds of CPU from which on a full collection is too long
 _EVERY = 32  # times that something is set aside before everything is looked at again
 _SHARE = 0.005  # of the time, at most, that goes into looking at everything
