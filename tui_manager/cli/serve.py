@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 from contextlib import AsyncExitStack
 
 from tui_manager.cli.printing import write
@@ -13,12 +14,16 @@ from tui_manager.logs import log_to_stderr
 from tui_manager.settings import Settings, check_security, split_address
 
 log = logging.getLogger(__name__)
+_SWITCH = (
+    0.0005  # seconds that the loop keeps the interpreter while the writer's thread waits for it
+)
 
 
 def run_serve(settings: Settings) -> int:
     """Runs a manager until a signal says to stop, and returns the exit status."""
     check_security(settings)
     log_to_stderr()
+    sys.setswitchinterval(_SWITCH)
     with short_collections():
         return asyncio.run(_serve(settings))
 
