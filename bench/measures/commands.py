@@ -15,6 +15,7 @@ from tui_manager.operator.api import Operator
 
 SHORT = Work(size=40).text  # what `true` costs, and a line
 _FAN_OUTS = 3  # at most: of a large fleet fewer
+_TASKS_AT_ONCE = 8
 _IN_FLIGHT = 16  # small tasks that are being made at once
 _MOST_COMMANDS = 100  # of a task
 _LOOK_EVERY = 0.05  # seconds
@@ -33,6 +34,7 @@ async def commands(fleet: Fleet, bare: Bare, results: int, tasks: int) -> list[F
     return [
         *await _fan_out(fleet, bare, max(1, min(_FAN_OUTS, results // fleet.agents))),
         *await _sustained(fleet, bare, results),
+        await _at_once(fleet, bare, results),
         await _small_tasks(fleet, tasks),
     ]
 
@@ -67,6 +69,22 @@ async def _sustained(fleet: Fleet, bare: Bare, results: int) -> list[Figure]:
         fleet.figure("result_rate", what, rate, "results/s", bare.results, "bare SQLite"),
         fleet.figure("command_cpu", "manager's CPU a command", 1000 * used / done, "ms"),
     ]
+
+
+async def _at_once(fleet: Fleet, bare: Bare, results: int) -> Figure:
+    """The same with several tasks, so that each host has several commands under way."""
+    each = max(1, min(_MOST_COMMANDS, results // fleet.agents // _TASKS_AT_ONCE))
+    began = time.monotonic()
+    ran = await asyncio.gather(*(fleet.run(*[SHORT] * each) for _ in range(_TASKS_AT_ONCE)))
+    rate = sum(one.task.counts.completed for one in ran) / (time.monotonic() - began)
+    return fleet.figure(
+        "tasks_at_once_rate",
+        f"{_TASKS_AT_ONCE} tasks at once, {each} commands on each",
+        rate,
+        "commands/s",
+        bare.echo.rounds_per_second,
+        "bare echo",
+    )
 
 
 async def _small_tasks(fleet: Fleet, tasks: int) -> Figure:
