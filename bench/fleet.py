@@ -20,7 +20,7 @@ from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
 
 CONNECT_WITHIN = 300.0  # seconds
-_LOOK_EVERY = 0.01  # seconds
+_LOOK_EVERY = 0.025  # seconds; a look costs manager and bench a millisecond each
 _GIVE_UP = 600.0  # seconds
 
 

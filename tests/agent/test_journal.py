@@ -12,7 +12,7 @@ from tui_manager_agent import acknowledged
 from tui_manager_agent.acknowledged import KEEP, Acknowledged
 from tui_manager_agent.journal import Journal
 from tui_manager_agent.spool import UNKNOWN
-from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor import claim, record
 
 RESULT = {"status": "failed", "reason": "exit_code", "detail": "a line\nand = another"}
 DAY = 24 * 3600
@@ -226,6 +226,59 @@ def test_an_order_that_finds_no_room_leaves_nothing(
     with pytest.raises(OSError, match="No space left"):
         spool.accept({"command": "true"})
     assert not spool.folder.exists()
+
+
+@pytest.mark.parametrize("name", [record.STARTING, record.CLAIM])
+def test_a_result_that_a_crash_left_without_its_name_is_found(tmp_path: Path, name: str) -> None:
+    spool = Journal(tmp_path).spool(new_id())
+    spool.accept({"command": "true", "env:PASSWORD": "hunter2"})
+    spool.starting()
+    taken = claim.take(str(spool.folder))
+    assert taken is not None
+    taken.end(**RESULT)
+    (spool.folder / record.RESULT).rename(spool.folder / name)
+    assert spool.result() == {}
+    if name == record.STARTING:
+        assert spool.bar()
+    spool.settle()
+    assert spool.result() == RESULT
+
+
+def test_a_result_that_a_crash_cut_short_is_none(tmp_path: Path) -> None:
+    spool = Journal(tmp_path).spool(new_id())
+    spool.accept({"command": "true"})
+    spool.starting()
+    taken = claim.take(str(spool.folder))
+    assert taken is not None
+    taken.end(**RESULT)
+    data = (spool.folder / record.RESULT).read_bytes()
+    (spool.folder / record.RESULT).unlink()
+    (spool.folder / record.CLAIM).write_bytes(data.replace(b"exit_code", bytes(9)))
+    spool.settle()
+    assert spool.result() == {}
+
+
+def test_a_claim_holds_no_secrets_and_is_as_large_as_the_order(tmp_path: Path) -> None:
+    spool = Journal(tmp_path).spool(new_id())
+    spool.accept({"command": "true", "env:PASSWORD": "hunter2" * 2000})
+    size = (spool.folder / record.ACCEPTED).stat().st_size
+    spool.starting()
+    taken = claim.take(str(spool.folder))
+    assert taken is not None
+    assert taken.order["env:PASSWORD"] == "hunter2" * 2000
+    data = (spool.folder / record.CLAIM).read_bytes()
+    assert b"hunter2" not in data
+    assert len(data) == size
+
+
+def test_a_sealed_record_is_whole_or_nothing() -> None:
+    fields = {"one": "1", "text": "a=b"}
+    data = record.seal(record.encode(fields))
+    assert record.decode_whole(data) == record.decode_whole(record.pad(data)) == fields
+    assert record.decode(data) == fields
+    assert record.decode_whole(record.encode(fields)) == {}
+    for length in range(len(data) - 1):
+        assert record.decode_whole(data[:length]) == {}
 
 
 def test_a_record_that_was_cut_short_keeps_its_whole_entries() -> None:

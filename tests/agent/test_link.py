@@ -125,6 +125,7 @@ async def test_a_repeat_after_the_acknowledgement_is_answered_with_a_gap(
     await agent.terminate()  # which puts away what was acknowledged
     manager.executions.clear()  # a restored database sends it again
     await agent.start(manager)
+    await manager.wait_for(lambda: len(manager.hellos) == 2)
     manager.run("echo never", execution_id=execution_id)
     result = await manager.result(execution_id)
     assert result.exit_code == 6

@@ -88,6 +88,15 @@ async def test_what_waits_too_long_is_undeliverable(
     gate.open()
 
 
+async def test_what_comes_too_late_is_undeliverable_though_nobody_waits(
+    manager: FakeManager, narrow: AgentProcess
+) -> None:
+    result = await manager.result(manager.run("echo ran", start_before=Duration()))
+    assert result.reason == wire.RESULT_REASON_UNDELIVERABLE
+    assert not result.HasField("duration")
+    assert (await manager.result(manager.run("true"))).exit_code == 0
+
+
 async def test_what_was_accepted_starts_after_a_restart(
     manager: FakeManager, narrow: AgentProcess, gate: Gate
 ) -> None:

@@ -1,0 +1,68 @@
+"""What was acknowledged is put away together, and tried again where the disk fails."""
+
+import asyncio
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tui_manager_agent import leaving
+from tui_manager_agent.disk import Disk
+from tui_manager_agent.journal import Journal
+from tui_manager_agent.leaving import Leaving
+
+from tests.support.waiting import wait_until
+
+RESULT = {"status": "completed"}
+
+
+class Recording(Journal):
+    """Remembers what it was asked to put away; its disk is full the first `failures` times."""
+
+    def __init__(self, folder: Path, failures: int = 0) -> None:
+        super().__init__(folder)
+        self.failures = failures
+        self.asked: list[set[str]] = []
+
+    def acknowledge(self, results: Mapping[str, dict[str, str]]) -> None:
+        self.asked.append(set(results))
+        if len(self.asked) <= self.failures:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def until_empty(away: Leaving, *ids: str) -> None:
+    working = asyncio.create_task(away.serve())
+
+    async def left() -> list[str]:
+        return [word for word in ids if away.find(word)]
+
+    await wait_until(left, lambda words: not words)
+    working.cancel()
+    await asyncio.wait((working,))
+
+
+@pytest.mark.parametrize("failures", [0, 2])
+async def test_all_of_a_moment_are_put_away_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    monkeypatch.setattr(leaving, "GATHER", 0.01)
+    monkeypatch.setattr(leaving, "AGAIN", 0.01)
+    journal = Recording(tmp_path, failures)
+    disk = Disk()
+    away = Leaving(journal, disk)
+    for word in ("one", "two", "three"):
+        away.put(word, RESULT)
+    await until_empty(away, "one", "two", "three")
+    assert journal.asked == [{"one", "two", "three"}] * (failures + 1)
+    disk.close()
+    journal.close()
+
+
+async def test_what_is_left_at_the_end_is_put_away_then(tmp_path: Path) -> None:
+    journal = Recording(tmp_path)
+    away = Leaving(journal, Disk())
+    away.put("one", RESULT)
+    assert away.find("one") == RESULT
+    away.close()
+    assert journal.asked == [{"one"}]
+    journal.close()
