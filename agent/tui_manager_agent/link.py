@@ -25,7 +25,7 @@ GATHER = 0.003  # seconds from one report to the next, at least
 FAREWELL = 1.0  # seconds for the manager to end a stream that this side has closed
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
 _OPTIONS = (
-    ("grpc.keepalive_time_ms", 30_000),  # of silence: gRPC asks back at heartbeats, which is none
+    ("grpc.keepalive_time_ms", 30_000),  # of silence of the manager
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.max_send_message_length", MAX_MESSAGE),
