@@ -48,13 +48,17 @@ def _both(what: str, key: str, insecure: float, mtls: float) -> list[Budget]:
 BUDGETS: tuple[Budget, ...] = (
     *(
         Budget(
-            what="commands through the whole manager, committed",
-            key="command_rate",
+            what=f"commands, committed: {what}",
+            key=key,
             limit=0.5,
             security=security,
             at_least=True,
             of_floor=True,
             agents=10_000,
+        )
+        for what, key in (
+            ("one under way on each host", "command_rate"),
+            ("eight tasks at once", "tasks_at_once_rate"),
         )
         for security in (INSECURE, MTLS)
     ),

@@ -122,6 +122,11 @@ async def test_a_repeat_after_the_acknowledgement_is_answered_with_a_gap(
 ) -> None:
     execution_id = manager.run("echo output; exit 6")
     await manager.result(execution_id)
+    settings = wire.Settings()
+    settings.heartbeat.FromTimedelta(timedelta(milliseconds=20))
+    manager.send(settings=settings)  # once it beats faster it has heard the acknowledgement too
+    heard = len(manager.reports)
+    await manager.wait_for(lambda: len(manager.reports) > heard + 3)
     await agent.terminate()  # which puts away what was acknowledged
     manager.executions.clear()  # a restored database sends it again
     await agent.start(manager)

@@ -15,7 +15,7 @@ CANCEL_POINTS = (
     "before.shell",
     "after.shell",
     "before.finish",
-    "before.write",
+    "before.end",
     "before.append",
     "after.remove",
 )
