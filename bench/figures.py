@@ -1,6 +1,7 @@
 """What a benchmark found: figures, each beside its floor where it has one; tables and JSON."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,6 +95,6 @@ def save(folder: Path, name: str, machine: dict[str, Any], figures: Sequence[Fig
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of all lie. There must be one."""
+    """The least value that `share` of all do not exceed: the nearest rank. There must be one."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -66,6 +66,7 @@ def test_a_table_shows_figure_floor_and_ratio() -> None:
     assert [number(value) for value in (0.01234, 12.345, 12345.6)] == ["0.0123", "12.3", "12,346"]
     assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert percentile([1.0], 1) == 1.0
+    assert percentile([float(n) for n in range(1, 21)], 0.95) == 19.0
 
 
 def test_the_growth_has_a_line_for_figure_and_floor() -> None:
