@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,56 @@ async def test_a_caller_who_is_cancelled_learns_of_it_once_its_report_is_stored(
         await reporting
     row = await parts.row(execution_id, task_id)
     assert row.status is CommandHostStatus.COMPLETED
+
+
+@pytest.mark.parametrize("at", ["_tell", "_note"])
+async def test_a_caller_who_is_cancelled_while_it_is_told_is_not_left_waiting(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    _, sent = await _sent(parts, "first")
+    host, execution_id = next(iter(sent.items()))
+    inner = getattr(receiving.ReportService, at)
+
+    def cancelling(service: receiving.ReportService, *args: Any) -> Any:
+        reporting.cancel()  # before it has heard, or before it has woken of what it heard
+        return inner(service, *args)
+
+    monkeypatch.setattr(receiving.ReportService, at, cancelling)
+    reporting = asyncio.ensure_future(parts.report(host, result(execution_id)))
+    with pytest.raises(asyncio.CancelledError):
+        await reporting
+
+
+async def test_a_host_that_reports_twice_is_stored_also_when_the_first_cannot_be(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, sent = await _sent(parts, "first")
+    host, execution_id = next(iter(sent.items()))
+    apply, tries = reports.apply, iter(range(9))
+
+    def fail_once(tx: Transaction, received: list[reports.Received]) -> reports.Applied:
+        if next(tries) == 0:
+            raise ValueError("poisoned")
+        return apply(tx, received)
+
+    monkeypatch.setattr(reports, "apply", fail_once)
+    reporting = (parts.report(host, result(execution_id)) for _ in range(2))
+    first, second = await asyncio.gather(*reporting, return_exceptions=True)
+    assert isinstance(first, ValueError)
+    assert isinstance(second, reports.Outcome)
+
+
+async def test_what_was_taken_to_be_sent_is_sent_whatever_else_fails(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, sent = await _sent(parts, "first", "second")
+    host, execution_id = next(iter(sent.items()))
+
+    def fail(*_: object) -> None:
+        raise ValueError("no room for lines")
+
+    monkeypatch.setattr(receiving, "_log_tasks", fail)
+    await parts.report(host, result(execution_id))
+    await parts.database.read(lambda tx: None)
+    assert (host, "second") in {(host, run.text) for host, run in parts.dispatcher.sent}
+    assert "not told of" in caplog.text

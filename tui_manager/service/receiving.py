@@ -38,15 +38,24 @@ class _Waiting:
     Attributes:
         place: where its host can be sent something; None: nowhere now.
         stored: who waits for that.
+        answered: `stored` was told, or would have been if nobody had cancelled it.
     """
 
     host: HostRow
     received: Received
     place: Place | None
     stored: "asyncio.Future[Outcome]"
+    answered: bool = False
+
+    def tell(self, outcome: Outcome) -> None:
+        """It is stored."""
+        self.answered = True
+        if not self.stored.done():
+            self.stored.set_result(outcome)
 
     def fail(self, error: Exception) -> None:
         """It is not stored."""
+        self.answered = True
         if not self.stored.done():
             self.stored.set_exception(error)
 
@@ -114,9 +123,11 @@ class ReportService:
         try:
             return await waiting.stored
         except asyncio.CancelledError:
-            waiting.stored = loop.create_future()
-            await asyncio.wait([waiting.stored])
-            waiting.stored.exception()  # nobody is left to be told
+            if not waiting.answered:
+                waiting.stored = loop.create_future()
+                await asyncio.wait([waiting.stored])
+            if not waiting.stored.cancelled():
+                waiting.stored.exception()  # nobody is left to be told
             raise
 
     def _ask(self) -> None:
@@ -125,7 +136,17 @@ class ReportService:
             self._asked = True
             storing = asyncio.get_running_loop().create_task(self._store())
             self._storing.add(storing)
-            storing.add_done_callback(self._storing.discard)
+            storing.add_done_callback(self._ended)
+
+    def _ended(self, storing: asyncio.Task[None]) -> None:
+        """A transaction is over; what did not fit, or came twice of a host, is asked for anew."""
+        self._storing.discard(storing)
+        if storing.cancelled():
+            return
+        if error := storing.exception():
+            log.error("stored, but not told of", exc_info=error)
+        if self._waiting:
+            self._ask()
 
     async def _store(self) -> None:
         """Stores what waits when the transaction begins. If that cannot be done for another reason
@@ -147,13 +168,11 @@ class ReportService:
         except Exception as error:
             if len(taken) == 1:
                 taken[0].fail(error)
-                return
-            for item in taken:
-                await self._store_alone(item)
+            else:
+                for item in taken:
+                    await self._store_alone(item)
         else:
             await self._tell(taken, applied, claims)
-        if self._waiting:
-            self._ask()
 
     async def _store_alone(self, item: _Waiting) -> None:
         try:
@@ -198,10 +217,11 @@ class ReportService:
     async def _tell(self, waiting: Sequence[_Waiting], applied: Applied, claims: Claims) -> None:
         """Tells who waits first: their acknowledgements then go out with what is sent next."""
         for item, outcome in zip(waiting, applied.outcomes, strict=True):
-            if not item.stored.done():
-                item.stored.set_result(outcome)
-        self._note(waiting, applied)
-        await self._send(claims)
+            item.tell(outcome)
+        try:
+            self._note(waiting, applied)
+        finally:
+            await self._send(claims)
 
     def _note(self, waiting: Sequence[_Waiting], applied: Applied) -> None:
         grown, hosts = set[int](), False

@@ -90,7 +90,7 @@ class Log:
             try:
                 if not await self.carry_over():
                     self._written.set()  # the reader may have gone at the next look
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 log.error("the log stays long", extra={"error": str(explain(error, self._path))})
                 await asyncio.sleep(_RETRY)
                 self._written.set()
