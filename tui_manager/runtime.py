@@ -124,7 +124,7 @@ async def _serve_hosts(
                 parts.manager_id, secured.enrollment, secured.certificates, clock.monotonic
             ),
             enroll_address(settings),
-            ports.options(patience, room.enrollment, MESSAGE_MAX),
+            ports.options(patience.where_hosts_enrol(), room.enrollment, MESSAGE_MAX),
             enrollment_credentials(secured.certificates.enrollment),
             patience,
         )

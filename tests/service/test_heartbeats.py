@@ -101,3 +101,15 @@ async def test_a_shorter_heartbeat_counts_once_a_longer_one_has_passed(parts: Pa
     assert beat(parts, stays) is None
     parts.clock.turn(31)
     assert len(parts.hosts.silent_sessions()) == 1
+
+
+async def test_a_host_is_silent_since_it_was_heard_not_since_that_was_noticed(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    beat(parts, host)
+    entry = parts.directory.get(host.host_id)
+    assert entry
+    assert entry.session
+    heard = entry.session.heard_at
+    parts.clock.turn(16)
+    await close(parts, host)
+    assert entry.silent_since == heard

@@ -101,6 +101,11 @@ def test_no_manager_gives_up_on_a_handshake_before_its_agent_does() -> None:
     assert dial <= 1000 * Patience().handshake
 
 
+def test_where_hosts_enrol_nobody_keeps_a_place_for_as_long_as_a_crowd_may() -> None:
+    patience = Patience().where_hosts_enrol()
+    assert max(patience.handshake, patience.idle) < min(Patience().handshake, Patience().idle)
+
+
 async def test_a_connection_without_a_call_is_closed(tmp_path: Path) -> None:
     async with _serve(tmp_path, Patience(idle=0.3)) as port:
         said = await asyncio.to_thread(

@@ -21,7 +21,7 @@ class Entry:
     """One host.
 
     Attributes:
-        silent_since: when it went offline, or the manager started; monotonic seconds.
+        silent_since: when it was heard last, or the manager started; monotonic seconds.
         arriving: sessions of it that are being opened, which the database may know already.
         judged: whether this silence has already turned its work into failure.
         recovering: it had work when the manager started, and has not come back yet.
@@ -178,14 +178,15 @@ class Directory:
         entry.searched = None
 
     def closed(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
-        """A session has ended; False when a newer one had taken its place already."""
+        """A session has ended; False when a newer one had taken its place already. Its host is
+        silent since it was heard last, which may be a few heartbeats ago."""
         entry = self._entries.get(host_id)
         if entry is None or entry.session is None or entry.session.generation != generation:
             return False
+        entry.silent_since = monotonic if entry.session.busy else entry.session.heard_at
         entry.session, entry.vitals, entry.since, entry.judged = None, None, now, False
         self._online.discard(entry.row.row_id)
         entry.cpu.clear()
-        entry.silent_since = monotonic
         return True
 
     def runs(self, host_id: str, more: int) -> None:

@@ -5,7 +5,7 @@ the defence there; tests/transport/test_ports.py shows each of them at work.
 """
 
 import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -19,6 +19,7 @@ Options = list[tuple[str, Any]]
 _FILES_WANTED = 65_536  # open files, where the system lets a program raise its limit
 _FILES_KEPT = 512  # for the database, logs, the operator's socket, whatever else
 _ENROLLING_MAX = 256  # connections
+_ENROLLING_WITHIN = 10.0  # seconds for a handshake, and for a connection without a call
 _AHEAD = 256 * 1024  # bytes of one stream that have come and are not read yet
 _METADATA_SOFT, _METADATA_HARD = 4096, 8192  # bytes of a call's headers; an agent's have about 200
 
@@ -43,6 +44,14 @@ class Patience:
     idle: float = 30.0
     enrollment: float = 20.0
     ping: float = 10.0
+
+    def where_hosts_enrol(self) -> "Patience":
+        """There no crowd comes back, and whoever holds one of its few places keeps others out."""
+        return replace(
+            self,
+            handshake=min(self.handshake, _ENROLLING_WITHIN),
+            idle=min(self.idle, _ENROLLING_WITHIN),
+        )
 
 
 @dataclass(frozen=True, slots=True)
