@@ -7,7 +7,8 @@ from typing import Self
 
 
 class Process:
-    """Use it as a context. Where the system has no pidfds it is only as sure as its pid."""
+    """Use it as a context. Where there are no pidfds (an old system, a filter of system calls, too
+    many open files) it is only as sure as its pid, so look at it once more before you send."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -17,8 +18,10 @@ class Process:
         if hasattr(os, "pidfd_open"):
             try:
                 self._pidfd = os.pidfd_open(self._pid)
-            except OSError:
+            except ProcessLookupError:
                 self._pid = 0  # it has ended
+            except OSError:
+                pass
         return self
 
     def __exit__(

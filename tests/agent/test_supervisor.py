@@ -1,5 +1,6 @@
 """What a supervisor makes of commands, well-behaved and not."""
 
+import errno
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import claim, clock, processes, record, shell
+from tui_manager_agent.supervisor import claim, clock, processes, record, shell, supervise
 from tui_manager_agent.supervisor.killing import STUBBORN, Killing
 from tui_manager_agent.supervisor.supervise import Supervisor
 
@@ -178,6 +179,19 @@ def test_a_cancel_that_is_there_first_wins(folder: Path) -> None:
         assert "duration" not in result
         assert not run.is_started()
         assert run.stdout == b""
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM, errno.EMFILE])
+def test_a_cancel_needs_no_pidfd(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refuse(pid: int, flags: int = 0) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with Supervised(folder, "sleep 600", kill_grace=0) as run:
+        run.until(run.is_started)
+        with monkeypatch.context() as system:
+            system.setattr(os, "pidfd_open", refuse)
+            run.spool.ask_to_cancel()
+        assert run.result()["status"] == "canceled"
 
 
 def test_the_cap_keeps_the_head_and_counts_the_rest(folder: Path) -> None:
@@ -373,6 +387,27 @@ def test_a_start_that_cannot_be_noted_does_not_end_the_command(folder: Path) -> 
     supervisor._shell = EndedShell()  # type: ignore[assignment]
     supervisor._note_start()
     assert supervisor._bell.due
+
+
+def test_a_cancel_whose_signal_was_lost_is_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals, _ = os.pipe()
+    killed_for: list[str] = []
+    monkeypatch.setattr(processes, "adopt_orphans", lambda: None)
+    monkeypatch.setattr(shell, "watch_signals", lambda: signals)
+    monkeypatch.setattr(supervise, "LONGEST_SLEEP", 0)
+    order = {"bell": str(folder / "bell"), "output_limit": "100"}
+    claimed = claim.Claim(os.open(os.devnull, os.O_WRONLY), str(folder), order, b"")
+    supervisor = Supervisor(str(folder), claimed)
+    supervisor._prepare()
+    supervisor._deadline = clock.now() + 600 * clock.SECOND
+    monkeypatch.setattr(supervisor, "_kill", killed_for.append)
+    supervisor._turn()
+    assert killed_for == []
+    (folder / record.CANCEL).touch()
+    supervisor._turn()
+    assert killed_for == ["canceled"]
 
 
 def test_a_pipe_that_closes_at_the_very_end_is_not_polled_any_more(

@@ -17,7 +17,8 @@ else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
 DRAIN = clock.SECOND  # how long a background process that keeps a pipe open may delay the result
-LONGEST_SLEEP = 30 * clock.SECOND  # poll() stands still while the host sleeps, the clock does not
+# poll() stands still while the host sleeps, the clock does not; and a signal may be lost.
+LONGEST_SLEEP = 30 * clock.SECOND
 TAKES_A_TURN = 16  # reads of one pipe before the others are looked at
 
 
@@ -46,6 +47,7 @@ class Supervisor:
         self._killing: Killing | None = None
         self._killed_for = ""  # the status that a kill leads to
         self._drained_at = 0  # when pipes that are still open no longer hold up the result
+        self._next_look = clock.now() + LONGEST_SLEEP
 
     def run(self) -> None:
         try:
@@ -105,6 +107,9 @@ class Supervisor:
             else:
                 self._move_output(descriptor)
         now = clock.now()
+        if now >= self._next_look:
+            self._next_look = now + LONGEST_SLEEP
+            self._obey()
         if self._killing is None and not self._drained_at and now >= self._deadline:
             self._kill("timeout")
         if self._killing is not None and now >= self._killing.next_look:
@@ -114,7 +119,7 @@ class Supervisor:
 
     def _sleep(self) -> float:
         """Milliseconds until something is due."""
-        due = [clock.now() + LONGEST_SLEEP]
+        due = [self._next_look]
         if self._drained_at:
             due.append(self._drained_at)
         elif self._killing is not None:
