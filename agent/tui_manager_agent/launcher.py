@@ -32,25 +32,22 @@ class Launcher:
         self._server: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._begun = b""  # the record that the last read cut
+        self._sending = asyncio.Lock()
+        self._room = asyncio.Event()  # a send that had to wait may go on
         self._entrusted: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._needed_at = 0.0
 
     async def start(self, folder: Path) -> None:
         """Starts the supervisor of the execution in a folder. Raises OSError."""
-        loop = asyncio.get_running_loop()
         line = os.fsencode(folder) + b"\0"
-        while True:
-            channel = self._socket or self._open(folder.parent)
-            self._entrusted.add(folder.name)
-            self._needed_at = loop.time()
-            try:
-                await loop.sock_sendall(channel, line)
-            except (BrokenPipeError, ConnectionResetError):
-                self._entrusted.discard(folder.name)  # it has not read it, and never will
-                self._lose(channel)
-            else:
-                return
+        async with self._sending:
+            while True:
+                channel = self._socket or self._open(folder.parent)
+                self._needed_at = asyncio.get_running_loop().time()
+                if await self._send(channel, line):
+                    self._entrusted.add(folder.name)
+                    return
 
     def close(self) -> None:
         """It leaves; the supervisors live on, and nothing more is told of them."""
@@ -61,6 +58,28 @@ class Launcher:
                 self._server.wait(FAREWELL)
             except subprocess.TimeoutExpired:
                 self._server.returncode = 0  # somebody has stopped it: no warning, please
+
+    async def _send(self, channel: socket.socket, line: bytes) -> bool:
+        """False if the server has gone before it had the whole line: it never acts upon it."""
+        while line and channel is self._socket:
+            try:
+                line = line[channel.send(line) :]
+            except BlockingIOError:
+                await self._wait_for_room(channel)
+            except (BrokenPipeError, ConnectionResetError):
+                self._lose(channel)
+        return not line
+
+    async def _wait_for_room(self, channel: socket.socket) -> None:
+        """Until the server has read something of what it was sent, or is lost."""
+        loop = asyncio.get_running_loop()
+        self._room.clear()
+        loop.add_writer(channel, self._room.set)
+        try:
+            await self._room.wait()
+        finally:
+            if channel is self._socket:
+                loop.remove_writer(channel)
 
     def _open(self, folder: Path) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -116,8 +135,11 @@ class Launcher:
 
     def _forget(self, channel: socket.socket) -> None:
         self._socket = None
-        asyncio.get_running_loop().remove_reader(channel)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(channel)
+        loop.remove_writer(channel)
         channel.close()
+        self._room.set()
         if self._timer is not None:
             self._timer.cancel()
 

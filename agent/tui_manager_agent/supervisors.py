@@ -32,18 +32,20 @@ class Supervisors:
 
     async def start(self, execution_id: str, spool: Spool) -> None:
         """Starts the supervisor of an order that is `starting`. Raises OSError."""
-        await self._launcher.start(spool.folder)
-        self._spools[execution_id] = spool
-        self.some.set()
+        self._hold(execution_id, spool)  # whoever sends may have to wait while others end
+        try:
+            await self._launcher.start(spool.folder)
+        except OSError:
+            self._let_go(execution_id)
+            raise
 
     def adopt(self, execution_id: str, spool: Spool) -> bool:
         """Watches a supervisor of which no fork server tells; False if it is not alive."""
         pid = spool.supervisor_pid()
         if not pid:
             return False
-        self._spools[execution_id] = spool
+        self._hold(execution_id, spool)
         self._adopted.add(execution_id)
-        self.some.set()
         self._watch(execution_id, pid)
         return True
 
@@ -77,14 +79,27 @@ class Supervisors:
             os.close(pidfd)
 
     def _adopt_or_end(self, execution_id: str) -> None:
-        if not self.adopt(execution_id, self._spools[execution_id]):
+        try:
+            alive = self.adopt(execution_id, self._spools[execution_id])
+        except OSError as error:  # whoever buries it looks again
+            _LOG.error("not looked at: execution_id=%s error=%s", execution_id, error)
+            alive = False
+        if not alive:
             self._end(execution_id)
+
+    def _hold(self, execution_id: str, spool: Spool) -> None:
+        self._spools[execution_id] = spool
+        self.some.set()
+
+    def _let_go(self, execution_id: str) -> bool:
+        """False if it was not held."""
+        held = self._spools.pop(execution_id, None) is not None
+        if not self._spools:
+            self.some.clear()
+        return held
 
     def _end(self, execution_id: str, problem: str = "") -> None:
         self._unwatch(execution_id)
         self._adopted.discard(execution_id)
-        if self._spools.pop(execution_id, None) is None:
-            return
-        if not self._spools:
-            self.some.clear()
-        self._gone(execution_id, problem)
+        if self._let_go(execution_id):
+            self._gone(execution_id, problem)

@@ -1,0 +1,135 @@
+"""What an agent is told of the supervisors it ordered, whatever becomes of the fork server."""
+
+import asyncio
+import errno
+import os
+import signal
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from tui_manager_agent.spool import Spool
+from tui_manager_agent.supervisor import claim, processes
+from tui_manager_agent.supervisors import Supervisors
+
+from tests.agent.supervised import Supervised
+from tests.support.waiting import wait_until
+
+MORE_THAN_FIT = 5000  # unread orders in a socket
+
+
+class Watched:
+    """Supervisors, and whose end was told."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.gone: set[str] = set()
+        self.supervisors = Supervisors(lambda execution_id, _: self.gone.add(execution_id))
+        self.runs: list[Supervised] = []
+
+    async def start(self, command: str) -> Supervised:
+        """Returns when it is claimed."""
+        run = Supervised(self._root / str(len(self.runs)), command)
+        self.runs.append(run)
+        await self.supervisors.start(run.id, run.spool)
+        await self.until(run.spool.supervisor_pid)
+        return run
+
+    async def start_nothing(self) -> str:
+        """An order without a folder, for which there is no more than a process."""
+        execution_id = str(uuid.uuid4())
+        await self.supervisors.start(execution_id, Spool(self._root / execution_id))
+        return execution_id
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async def look() -> tuple[object, int]:
+            return condition(), len(self.gone)
+
+        await wait_until(look, lambda seen: seen[0])
+
+    def close(self) -> None:
+        self.supervisors.close()
+        for run in self.runs:
+            for pid in (run.spool.supervisor_pid(), *processes.find(run.id, 0)):
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+    watched = Watched(tmp_path)
+    yield watched
+    watched.close()
+
+
+async def stopped_server(watched: Watched) -> psutil.Process:
+    (server,) = psutil.Process().children()
+    server.suspend()
+    await watched.until(lambda: server.status() == psutil.STATUS_STOPPED)
+    return server
+
+
+async def start_until_blocked(watched: Watched, told: set[str]) -> asyncio.Task[None]:
+    """Orders, noted in `told`, until one has to wait; returns that one."""
+    blocked = False
+
+    async def order() -> None:
+        for _ in range(MORE_THAN_FIT):
+            told.add(await watched.start_nothing())
+            if blocked:
+                return
+
+    ordering = asyncio.create_task(order())
+    await asyncio.sleep(0)  # none that finds room gives way to anybody
+    blocked = True
+    assert not ordering.done()
+    return ordering
+
+
+async def test_the_server_dies_while_an_order_waits_to_be_read(watched: Watched) -> None:
+    running = await watched.start("sleep 600")
+    server = await stopped_server(watched)
+    told: set[str] = set()
+    waiting = await start_until_blocked(watched, told)
+    server.kill()
+    async with asyncio.timeout(20):
+        await waiting
+    await watched.until(lambda: watched.gone == told)
+    assert len(told) > 1
+    running.spool.ask_to_cancel()
+    await watched.until(lambda: watched.gone == {*told, running.id})
+    assert not watched.supervisors.some.is_set()
+
+
+async def test_two_orders_wait_to_be_read(watched: Watched) -> None:
+    running = await watched.start("sleep 600")
+    server = await stopped_server(watched)
+    told: set[str] = set()
+    waiting = [await start_until_blocked(watched, told) for _ in range(2)]
+    server.resume()
+    async with asyncio.timeout(20):
+        await asyncio.gather(*waiting)
+    await watched.until(lambda: watched.gone == told)
+    assert psutil.Process().children() == [server]
+    assert running.spool.supervisor_pid()
+
+
+async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: str) -> bool:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    runs = [await watched.start("sleep 600") for _ in range(2)]
+    refusals = iter([refuse])
+    is_held = claim.is_held
+    monkeypatch.setattr(claim, "is_held", lambda folder: next(refusals, is_held)(folder))
+    (server,) = psutil.Process().children()
+    server.kill()
+    await watched.until(lambda: watched.gone)
+    assert len(watched.gone) == 1
+    for run in runs:
+        run.spool.ask_to_cancel()
+    await watched.until(lambda: watched.gone == {run.id for run in runs})
