@@ -181,6 +181,7 @@ class Spool:
             self.starting()
         if self.has(record.STARTING):
             os.truncate(f"{self._at}/{record.STARTING}", 0)
+        claim.strip(self._at)
 
     def _modified(self, name: str) -> int:
         try:

@@ -258,6 +258,23 @@ def test_a_result_that_a_crash_cut_short_is_none(tmp_path: Path) -> None:
     assert spool.result() == {}
 
 
+@pytest.mark.parametrize("owner", [b"", b"pid=4194304\0folder=/x\0"])
+def test_a_claim_that_is_still_the_order_keeps_no_secrets(tmp_path: Path, owner: bytes) -> None:
+    """The agent died while it barred it, or the host before all of it was written over."""
+    spool = Journal(tmp_path).spool(new_id())
+    spool.accept({"command": "true", "env:PASSWORD": "hunter2" * 2000})
+    spool.starting()
+    order = (spool.folder / record.STARTING).rename(spool.folder / record.CLAIM)
+    with order.open("r+b") as file:
+        file.write(owner.ljust(4096, b"\0") if owner else b"")
+    assert spool.supervisor_pid() == 0
+    spool.settle()
+    spool.end({**RESULT})
+    assert [p.name for p in spool.folder.iterdir() if b"hunter2" in p.read_bytes()] == []
+    assert order.read_bytes() == owner
+    assert spool.result() == RESULT
+
+
 def test_a_claim_holds_no_secrets_and_is_as_large_as_the_order(tmp_path: Path) -> None:
     spool = Journal(tmp_path).spool(new_id())
     spool.accept({"command": "true", "env:PASSWORD": "hunter2" * 2000})

@@ -13,6 +13,7 @@ from tui_manager_agent.supervisor import record
 
 OWNER = ("pid", "folder")  # the entries that say whose it is
 STATUS = "status"  # the entry that makes a record a result
+_OWNED = b"pid="  # the head of a file that has an owner
 
 
 class Claim:
@@ -89,9 +90,23 @@ def bar(folder: str) -> bool:
         os.rename(f"{folder}/{record.STARTING}", claim)
     except FileNotFoundError:
         return not os.path.exists(claim)
-    if STATUS not in record.read(claim):
-        os.truncate(claim, 0)  # it holds secrets
+    strip(folder)
     return True
+
+
+def strip(folder: str) -> None:
+    """Leaves of a claim what its owner wrote, which is at the head; nothing if it has none.
+
+    The order with its secrets is there else, in whole if whoever barred it died just then, and in
+    part if a crash of the host came before all of it was written over. Raises OSError.
+    """
+    claim = f"{folder}/{record.CLAIM}"
+    try:
+        with open(claim, "rb", buffering=0) as file:
+            said, _, _ = file.read().partition(b"\0\0")
+    except FileNotFoundError:
+        return
+    os.truncate(claim, len(said) + 1 if said.startswith(_OWNED) else 0)
 
 
 def settle(folder: str) -> None:
