@@ -37,20 +37,26 @@ class Launcher:
         self._entrusted: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._needed_at = 0.0
+        self._closed = False
 
-    async def start(self, folder: Path) -> None:
-        """Starts the supervisor of the execution in a folder. Raises OSError."""
+    async def start(self, folder: Path) -> bool:
+        """Starts the supervisor of the execution in a folder. Raises OSError.
+
+        False if it was closed before: no supervisor will ever come of this order.
+        """
         line = os.fsencode(folder) + b"\0"
         async with self._sending:
-            while True:
+            while not self._closed:
                 channel = self._socket or self._open(folder.parent)
                 self._needed_at = asyncio.get_running_loop().time()
                 if await self._send(channel, line):
                     self._entrusted.add(folder.name)
-                    return
+                    return True
+        return False
 
     def close(self) -> None:
         """It leaves; the supervisors live on, and nothing more is told of them."""
+        self._closed = True
         if self._socket is not None and self._server is not None:
             self._entrusted.clear()
             self._forget(self._socket)

@@ -209,11 +209,12 @@ class Runner:
 
     async def _launch(self, execution: Execution) -> None:
         try:
-            await self._supervisors.start(execution.id, execution.spool)
+            if await self._supervisors.start(execution.id, execution.spool):
+                _LOG.info("starting: execution_id=%s", execution.id)
+            else:  # this agent stops; the next one starts it
+                await self._disk.do(execution.spool.give_back)
         except OSError as error:
             await self._fail(execution, error, "start a supervisor")
-        else:
-            _LOG.info("starting: execution_id=%s", execution.id)
 
     async def _fail(self, execution: Execution, error: RefusedError | OSError, what: str) -> None:
         if isinstance(error, RefusedError):

@@ -46,10 +46,17 @@ class Spool:
 
     def starting(self) -> None:
         """Hands the order to a supervisor to come; from here on it never starts again, not after a
-        crash of the host either. Raises OSError."""
+        crash of the host either, unless it is given back. Raises OSError."""
         os.rename(f"{self._at}/{record.ACCEPTED}", f"{self._at}/{record.STARTING}")
         for folder in (self._at, os.path.dirname(self._at)):
             record.sync_folder(folder)
+
+    def give_back(self) -> None:
+        """Lets an order wait again of which no supervisor was told, and none will be.
+
+        A crash of the host may undo this, as `starting` is what lasts. Raises OSError.
+        """
+        os.rename(f"{self._at}/{record.STARTING}", f"{self._at}/{record.ACCEPTED}")
 
     def end(self, fields: dict[str, object]) -> None:
         """Writes a result that no supervisor wrote. Raises OSError; even then it never starts."""

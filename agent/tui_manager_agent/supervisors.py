@@ -30,14 +30,19 @@ class Supervisors:
         self._pidfds: dict[str, int] = {}
         self._launcher = Launcher(self._end, self._adopt_or_end)
 
-    async def start(self, execution_id: str, spool: Spool) -> None:
-        """Starts the supervisor of an order that is `starting`. Raises OSError."""
+    async def start(self, execution_id: str, spool: Spool) -> bool:
+        """Starts the supervisor of an order that is `starting`. Raises OSError.
+
+        False if this was closed before: no supervisor will ever come of it.
+        """
         self._hold(execution_id, spool)  # whoever sends may have to wait while others end
+        started = False
         try:
-            await self._launcher.start(spool.folder)
-        except OSError:
-            self._let_go(execution_id)
-            raise
+            started = await self._launcher.start(spool.folder)
+        finally:
+            if not started:
+                self._let_go(execution_id)
+        return started
 
     def adopt(self, execution_id: str, spool: Spool) -> bool:
         """Watches a supervisor of which no fork server tells; False if it is not alive."""

@@ -4,16 +4,20 @@ import asyncio
 import errno
 import os
 import signal
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from tui_manager_agent import launcher, running
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, processes
 from tui_manager_agent.supervisors import Supervisors
+from tui_manager_protos.v1 import agent_pb2 as wire
 
+from tests.agent.in_process import InProcess
 from tests.agent.supervised import Supervised
 from tests.support.waiting import wait_until
 
@@ -38,10 +42,11 @@ class Watched:
         return run
 
     async def start_nothing(self) -> str:
-        """An order without a folder, for which there is no more than a process."""
+        """An order without a folder, for which there is no more than a process; its id, if the
+        order is out."""
         execution_id = str(uuid.uuid4())
-        await self.supervisors.start(execution_id, Spool(self._root / execution_id))
-        return execution_id
+        spool = Spool(self._root / execution_id)
+        return execution_id if await self.supervisors.start(execution_id, spool) else ""
 
     async def until(self, condition: Callable[[], object]) -> None:
         async def look() -> tuple[object, int]:
@@ -114,6 +119,62 @@ async def test_two_orders_wait_to_be_read(watched: Watched) -> None:
     await watched.until(lambda: watched.gone == told)
     assert psutil.Process().children() == [server]
     assert running.spool.supervisor_pid()
+
+
+async def test_an_order_that_waits_to_be_read_is_not_out_when_the_agent_stops(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "FAREWELL", 0)
+    await watched.start("sleep 600")
+    server = await stopped_server(watched)
+    told: set[str] = set()
+    waiting = await start_until_blocked(watched, told)
+    watched.supervisors.close()
+    async with asyncio.timeout(20):
+        await waiting
+    assert "" in told
+    assert await watched.start_nothing() == ""
+    assert psutil.Process().children() == [server]
+    server.kill()
+    server.wait()
+
+
+async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, stopped = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    release = running._accept_and_release
+
+    def release_slowly(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:
+        late = release(spool, accept)
+        loop.call_soon_threadsafe(released.set)
+        stopped.wait()
+        return late
+
+    monkeypatch.setattr(running, "_accept_and_release", release_slowly)
+    agent = InProcess(tmp_path)
+    working = asyncio.create_task(agent.executions.serve())
+    await asyncio.sleep(0)
+    execution_id = str(uuid.uuid4())
+    coming = asyncio.create_task(agent.run(execution_id, "exit 7"))
+    await released.wait()
+    working.cancel()
+    await asyncio.wait((working,))
+    stopped.set()
+    await coming
+    agent.close()
+    assert psutil.Process().children() == []
+    after = InProcess(tmp_path)
+    working = asyncio.create_task(after.executions.serve())
+    await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
+    async with asyncio.timeout(20):
+        while not (results := after.outbox.report().results):
+            await after.outbox.wait()
+    assert [result.exit_code for result in results] == [7]
+    working.cancel()
+    await asyncio.wait((working,))
+    after.close()
 
 
 async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
