@@ -2,24 +2,21 @@
 
 import asyncio
 import logging
-import os
-import signal
-import time
 from collections.abc import Callable, Coroutine
 
 from tui_manager_agent import result
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
+from tui_manager_agent.leftovers import kill_leftovers
 from tui_manager_agent.order import RefusedError, is_late
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.shelf import Shelf
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor import record
 from tui_manager_agent.supervisors import LOOK, Supervisors
 from tui_manager_agent.turns import Turns
 
-SWEEP = 10.0  # seconds that killing what a dead supervisor left may take
 _LOG = logging.getLogger(__name__)
 
 
@@ -266,7 +263,7 @@ class Runner:
         if execution.spool.is_copy():
             details = ["it runs under another agent, of whose state folder this is a copy"]
         else:
-            killed, survivors = await asyncio.to_thread(_sweep, execution.id)
+            killed, survivors = await asyncio.to_thread(kill_leftovers, execution.id)
         if killed:
             details.append(f"{killed} of its processes were killed")
         if survivors:
@@ -302,24 +299,3 @@ def _accept_and_release(spool: Spool, accept: Callable[[], dict[str, str]]) -> d
         return order
     spool.starting()
     return {}
-
-
-def _sweep(execution_id: str) -> tuple[int, list[str]]:
-    """Kills what carries the mark of a command whose supervisor is dead.
-
-    Returns how many were killed, and who survives.
-    """
-    killed: set[int] = set()
-    give_up_at = time.monotonic() + SWEEP
-    while (found := processes.find(execution_id, 0)) and time.monotonic() < give_up_at:
-        for pid in found:
-            try:
-                os.kill(pid, signal.SIGKILL)
-                killed.add(pid)
-            except ProcessLookupError:
-                pass
-            except PermissionError:
-                give_up_at = 0
-        time.sleep(0.02)
-    survivors = [f"{name} ({pid})" for pid, name in sorted(found.items())]
-    return len(killed - set(found)), survivors

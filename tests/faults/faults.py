@@ -115,6 +115,15 @@ async def _freeze(fleet: Fleet, dice: random.Random, name: str, pid: int) -> boo
     return False
 
 
+def _killed(fleet: Fleet, dice: random.Random, name: str, found: list[psutil.Process]) -> bool:
+    with contextlib.suppress(psutil.Error):
+        if found:
+            fleet.note(f"SIGKILL of {name}")
+            dice.choice(found).kill()
+            return True
+    return False
+
+
 @_fault("manager stopped for seconds")
 async def _stop_manager(fleet: Fleet, dice: random.Random) -> bool:
     return await _freeze(fleet, dice, "manager", fleet.manager.pid)
@@ -134,24 +143,12 @@ async def _stop_supervisor(fleet: Fleet, dice: random.Random) -> bool:
 
 @_fault("supervisor killed", _INTERRUPTED)
 async def _kill_supervisor(fleet: Fleet, dice: random.Random) -> bool:
-    found = fleet.supervisors()
-    with contextlib.suppress(psutil.Error):
-        if found:
-            fleet.note("SIGKILL of a supervisor")
-            dice.choice(found).kill()
-            return True
-    return False
+    return _killed(fleet, dice, "a supervisor", fleet.supervisors())
 
 
 @_fault("fork server killed", _INTERRUPTED)
 async def _kill_fork_server(fleet: Fleet, dice: random.Random) -> bool:
-    found = fleet.fork_servers()
-    with contextlib.suppress(psutil.Error):
-        if found:
-            fleet.note("SIGKILL of a fork server")
-            dice.choice(found).kill()
-            return True
-    return False
+    return _killed(fleet, dice, "a fork server", fleet.fork_servers())
 
 
 @_fault("fork server stopped for seconds")
