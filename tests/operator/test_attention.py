@@ -39,9 +39,31 @@ async def test_a_log_that_is_long_is_said_unless_the_database_fails(parts: Parts
     )
     parts.statistics.told(0.1, "The disk is full.")
     assert _attention(parts) == ("Results wait for the database: The disk is full.",)
+    parts.clock.turn(3)
     parts.statistics.told(0.1, "")
     parts.statistics.gauges.log_bytes = lambda: 200 << 20
     assert _attention(parts) == ()
+
+
+async def test_a_small_write_that_fits_on_a_full_disk_takes_nothing_back(parts: Parts) -> None:
+    said = ("Results wait for the database: The disk is full.",)
+    for _ in range(3):
+        parts.statistics.told(0.1, "The disk is full.")
+        parts.statistics.settle()
+        assert _attention(parts) == said
+        parts.clock.turn(2.9)
+        parts.statistics.told(0.1, "")
+        assert _attention(parts) == said
+    parts.clock.turn(0.1)
+    parts.statistics.settle()
+    assert _attention(parts) == ()
+
+
+async def test_time_alone_does_not_make_a_database_writable(parts: Parts) -> None:
+    parts.statistics.told(0.1, "The disk is full.")
+    parts.clock.turn(60)
+    parts.statistics.settle()
+    assert _attention(parts) == ("Results wait for the database: The disk is full.",)
 
 
 async def test_executions_that_the_database_does_not_know_are_counted(parts: Parts) -> None:

@@ -209,5 +209,7 @@ async def test_reports_wait_while_the_disk_is_full(
     await parts.database.write(_pages(1_000_000))
     outcome = await reporting
     assert outcome.acknowledged[0].result
+    parts.clock.turn(3)
+    parts.statistics.settle()
     assert parts.statistics.storage_error == ""
     assert (await parts.rows(task_id))[0].status == "completed"

@@ -17,6 +17,7 @@ from tui_manager.service.clock import Clock
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two sets of figures
 _LOG_EVERY = 60  # ticks
+_WRITABLE_AFTER = 3.0  # seconds; what failed is tried again before, and a small write may fit then
 
 
 @dataclass(slots=True)
@@ -52,7 +53,8 @@ class Statistics:
     """Counts, and makes figures of the counts once a second.
 
     Attributes:
-        storage_error: why the database cannot be written now; empty when it can.
+        storage_error: why the database cannot be written now; empty once it has been written again
+            and nothing failed for `_WRITABLE_AFTER`.
         authority_error: why no certificates can be issued now; empty when they can.
     """
 
@@ -64,18 +66,29 @@ class Statistics:
     storage_error: str = ""
     authority_error: str = ""
     _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
+    _failed_at: float = 0.0
+    _written_since: bool = False
 
     def told(self, seconds: float, error: str) -> None:
         """Takes the time of one transaction, and why it failed; empty when it did not."""
         self._commits.append(seconds)
-        if error == self.storage_error:
+        self._written_since = not error
+        if not error:
+            self.settle()
             return
-        self.storage_error = error
-        if error:
+        self._failed_at = self.clock.monotonic()
+        if error != self.storage_error:
+            self.storage_error = error
             log.error("the database cannot be written", extra={"error": error})
-        else:
+            self.feed.publish(Changes(manager=True))
+
+    def settle(self) -> None:
+        """Takes the error back once that is true."""
+        steady = self.clock.monotonic() - self._failed_at >= _WRITABLE_AFTER
+        if self.storage_error and self._written_since and steady:
+            self.storage_error = ""
             log.info("the database can be written again")
-        self.feed.publish(Changes(manager=True))
+            self.feed.publish(Changes(manager=True))
 
     async def run(self) -> None:
         """Makes figures until cancelled."""
@@ -86,6 +99,7 @@ class Statistics:
         while True:
             before = (self.clock.monotonic(), self.counters.results, self.counters.output_bytes)
             await asyncio.sleep(_TICK)
+            self.settle()
             self._measure(process, *before)
             self.feed.publish_figures(Changes(manager=True))
             ticks += 1

@@ -72,7 +72,8 @@ async def _full_and_free_again(fleet: Fleet) -> None:
     fleet.note("there is space again")
     filler.unlink()
     await all_ended(fleet, task_id)
-    assert "the database can be written again" in fleet.manager.text(), fleet.explain()
+    again = "the database can be written again"
+    await fleet.wait(again, fleet.manager.text, lambda text: again in text)
     await _no_attention(fleet)
     check(fleet, Allowed(reasons={"interrupted"}))
 
