@@ -64,7 +64,7 @@ async def test_a_line_of_output_needs_no_other_layout(
         assert asked
         assert not any(given.get("layout") for given in asked)
         assert pane.virtual_size.height > before
-        assert not pane.show_vertical_scrollbar  # which would have to grow with it
+        assert pane.vertical_scrollbar.window_virtual_size == pane.virtual_size.height
         assert pane.scroll_offset.y == pane.max_scroll_y
         assert "line 100" in shown(pilot)
 

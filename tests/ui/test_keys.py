@@ -1,5 +1,7 @@
 """Every key, pressed, at the smallest and at a large size."""
 
+import re
+
 import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
@@ -174,7 +176,7 @@ async def test_what_is_being_cancelled_looks_unlike_what_was(
 ) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "down", "c", "y")
-        assert "■    5 upgrade packages   canceling" in shown(pilot)
+        assert re.search("■    5 upgrade packages  ? canceling", shown(pilot))
         await press(pilot, "enter")
         assert "■ web06" in shown(pilot)
         assert "⊘ web04" in shown(pilot)

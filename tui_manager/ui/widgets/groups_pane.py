@@ -110,7 +110,7 @@ class GroupsPane(RolePainter, ScrollView, can_focus=True):
             self._lines.append((number, head, ""))
             if number == self.chosen:
                 self._lines += self._unfolded(number, group)
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.virtual_size = Size(self.scrollable_size.width, len(self._lines))
         title = Text("Output  ", style="bold")
         title.append(count_of(len(self.groups), "group"), style="not bold")
         title.append("  compared with the largest" if self.compares else "", style="not bold")
@@ -149,7 +149,7 @@ class GroupsPane(RolePainter, ScrollView, can_focus=True):
         number, before, text = self._lines[row]
         if number == self.chosen and not text and before[0].text == "▾ ":
             base += self.get_component_rich_style("row--cursor", partial=True)
-        room = max(1, width - sum(len(span.text) for span in before))
+        room = max(1, self.scrollable_size.width - sum(len(span.text) for span in before))
         runs = crop(segments(text), room) if text else []
         painted = [Segment(run.text, base + (run.style or Style.null())) for run in runs]
         return self.strip(self.paint(before, base) + painted, width, base)

@@ -174,7 +174,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
 
     @property
     def _text_width(self) -> int:
-        return max(1, self.size.width - self._prefix_width)
+        return max(1, self.scrollable_size.width - self._prefix_width)
 
     def _laid_out(self) -> None:
         lines = self.log_lines.lines
@@ -184,15 +184,23 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
                 self._heights = {line: self._heights[line] for line in lines}
         rows = (self._ends[-1] if self._ends else 0) if self.wraps else len(lines)
         gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
-        # It has no scrollbar: however long it is, the screen needs no other layout.
-        size = Size(self.size.width, rows + bool(self.end_note))
-        self.set_reactive(Widget.virtual_size, size)
+        self._grow_to(rows + bool(self.end_note))
         if self.follow:
             self.scroll_end(animate=False, force=True, immediate=True)
         elif gone:
             self.scroll_to(y=max(0, self.scroll_y - gone), animate=False, force=True)
         self.retitle()
         self.refresh()
+
+    def _grow_to(self, rows: int) -> None:
+        """The screen needs another layout only when the scrollbar comes or goes."""
+        size = Size(self.scrollable_size.width, rows)
+        if self.size.height and self.show_vertical_scrollbar != (rows > self.size.height):
+            self.virtual_size = size
+            return
+        self.set_reactive(Widget.virtual_size, size)
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.window_virtual_size = rows
 
     def _height(self, line: OutputLine) -> int:
         known = self._heights.get(line)

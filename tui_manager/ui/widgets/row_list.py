@@ -168,7 +168,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         before, seen = self.list.selected, self._cursor_in_sight
         moved = self.list.place(offset, page)
         self.loaded = True
-        self.virtual_size = Size(self.size.width, page.matching + HEADER)
+        self.virtual_size = Size(self.scrollable_size.width, page.matching + HEADER)
         if moved and seen and not self._cursor_in_sight:
             self._show_cursor()
         if self.list.selected != before:

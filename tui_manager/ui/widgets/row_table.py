@@ -86,7 +86,7 @@ class RowTable(RowList[Row]):
 
     @property
     def _shares(self) -> tuple[tuple[Column, int], ...]:
-        return share(self.columns, self.size.width - GUTTER)
+        return share(self.columns, self.scrollable_size.width - GUTTER)
 
     def render_line(self, y: int) -> Strip:
         """The header, a row, or a line of what an empty table says."""
