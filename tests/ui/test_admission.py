@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import Admission
@@ -294,3 +295,40 @@ def test_who_was_turned_away_says_so_in_its_row() -> None:
 )
 def test_text_is_wrapped_by_cells(text: str, lines: tuple[str, ...]) -> None:
     assert wrap(text, 8) == lines
+
+
+async def test_the_key_says_what_it_would_do(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+
+        async def label() -> str:
+            await settle(pilot)
+            foot = shown(pilot).splitlines()[-1]
+            return foot.partition(" x ")[2].partition(" enter ")[0].strip()
+
+        await press(pilot, "2")
+        assert await label() == "Reject"
+        await press(pilot, "down")
+        assert await label() == "Revoke"
+        await press(pilot, "home", "space", "space")
+        assert await label() == "Reject, revoke"
+        await press(pilot, "escape")
+        assert await label() == "Revoke"
+        await press(pilot, "colon", *"revoke")
+        await settle(pilot)
+        assert "Revoke  (x)" in shown(pilot)
+        await press(pilot, "escape", "home")
+        host = next(h for h in fleet.hosts.values() if h.admission is Admission.PENDING)
+        await fleet.approve_hosts([host.host_id])
+        fleet.publish(Changes(hosts=True))
+        assert await label() == "Revoke"
+
+
+async def test_the_palette_asks_for_no_hosts_that_nobody_chose(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        focused = pilot.app.screen.focused
+        await press(pilot, "colon", *"reject")
+        assert "Reject  (x)" in shown(pilot)
+        await press(pilot, "escape")
+        assert pilot.app.screen.focused is focused

@@ -1,9 +1,12 @@
 """Every key of the screens, once. Bindings, footer, help and palette are made from this table."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from textual.binding import Binding, BindingType
+
+from tui_manager.domain.status import Admission
 
 
 class Place(StrEnum):
@@ -44,6 +47,7 @@ class Action:
         footer: the screens whose footer has room for it.
         places: the screens that have it.
         of_app: the app has the method, not the screen.
+        host_labels: by how a host stands, where it does something else to each.
     """
 
     id: str
@@ -56,6 +60,13 @@ class Action:
     footer: frozenset[Place] = NOWHERE
     places: frozenset[Place] = EVERYWHERE
     of_app: bool = False
+    host_labels: tuple[tuple[Admission, str], ...] = ()
+
+    def label_for(self, hosts: Iterable[Admission]) -> str:
+        """What it would do to hosts that stand so; the label where they leave that open."""
+        stand = frozenset(hosts)
+        labels = [label for admission, label in self.host_labels if admission in stand]
+        return ", ".join(labels).capitalize() or self.label
 
 
 _START = frozenset({Place.DASHBOARD, Place.TASKS, Place.TASK})
@@ -87,6 +98,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "reject", ("x",), "x", "Reject", "Reject pending, revoke admitted hosts",
         Group.HOSTS, destructive=True, footer=_ALL_HOSTS, places=_HOSTS,
+        host_labels=((Admission.PENDING, "Reject"), (Admission.ADMITTED, "Revoke")),
     ),
     Action(
         "join_token", ("j",), "j", "Join token", "Make a join token: the line for a new host",
@@ -164,6 +176,9 @@ ACTIONS: tuple[Action, ...] = (
         Group.SCREENS, of_app=True, destructive=True, footer=EVERYWHERE,
     ),
 )  # fmt: skip
+
+
+BY_ID = {action.id: action for action in ACTIONS}
 
 
 def actions_of(place: Place) -> tuple[Action, ...]:

@@ -34,17 +34,21 @@ class ManagerProvider(Provider):
     async def discover(self) -> Hits:
         """Everything that the screen can do."""
         for action in self._actions:
-            yield DiscoveryHit(self._label(action), self._run(action), action.label, action.text)
+            label = self._label(action)
+            shown = Content(f"{label}  ({action.shown})")
+            yield DiscoveryHit(shown, self._run(action), label, action.text)
 
     async def search(self, query: str) -> Hits:
         """Actions by their words; hosts and tasks by their names."""
         matcher = self.matcher(query)
         for action in self._actions:
-            score = matcher.match(action.label)
+            label = self._label(action)
+            score = matcher.match(label)
             if not score and query.casefold() in action.text.casefold():
                 score = _TEXT_SCORE
             if score > 0:
-                yield Hit(score, self._label(action), self._run(action), action.label, action.text)
+                shown = Content(f"{label}  ({action.shown})")
+                yield Hit(score, shown, self._run(action), label, action.text)
         if not isinstance(self.screen, MainScreen):
             return
         link: Link = self.screen.link
@@ -64,9 +68,9 @@ class ManagerProvider(Provider):
             yield Hit(score, Content(text), self._post(OpenTask(task.task_id)),
                       text, "Open this task")  # fmt: skip
 
-    @staticmethod
-    def _label(action: Action) -> Content:
-        return Content(f"{action.label}  ({action.shown})")
+    def _label(self, action: Action) -> str:
+        screen = self.screen
+        return screen.label_of(action) if isinstance(screen, MainScreen) else action.label
 
     def _run(self, action: Action) -> Callable[[], object]:
         screen, app = self.screen, self.app

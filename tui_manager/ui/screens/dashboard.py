@@ -157,12 +157,15 @@ class DashboardScreen(OutputKeys, MainScreen):
 
     def chosen_hosts(self) -> list[Host]:
         """The selected one only when the hosts have the focus, as it may be out of sight."""
-        if self.hosts.marked:
+        if self.hosts.marked or self.focused is not self.hosts:
             return self.hosts.marked
-        if self.focused is not self.hosts:
-            self.show_pane(self.hosts)
-            return []
         return [self.hosts.selected] if self.hosts.selected else []
+
+    def find_hosts(self) -> list[Host]:
+        hosts = self.chosen_hosts()
+        if not hosts:
+            self.show_pane(self.hosts)
+        return hosts
 
     @property
     def host_rows(self) -> RowList[Host]:

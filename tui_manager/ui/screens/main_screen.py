@@ -1,10 +1,12 @@
 """Base of the screens that show the manager: header, body, filter, footer, and what they share."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import ActiveBinding
 from textual.containers import Container
 from textual.events import Resize, ScreenResume
 from textual.screen import Screen
@@ -14,7 +16,7 @@ from textual.widgets import Footer, Static
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import Task
-from tui_manager.ui.actions import Place
+from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts
 from tui_manager.ui.screens.host_moves import approve_hosts, turn_away_hosts
@@ -36,6 +38,7 @@ class MainScreen(Screen[None]):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self.link = link
+        self._labels: list[str] = []  # of the keys, as the footer has them
 
     def compose(self) -> ComposeResult:
         """The frame of every screen."""
@@ -73,6 +76,7 @@ class MainScreen(Screen[None]):
             self.query_one(HeaderLine).refresh_changed()
             for table in self.query(RowTable).results(RowTable):
                 table.refresh_changed(times=True)
+            self._label_keys()
 
     @on(ScreenResume)
     def _resumed(self) -> None:
@@ -92,6 +96,29 @@ class MainScreen(Screen[None]):
             f"This terminal has {event.size.width} columns and {event.size.height} lines.\n"
             f"The dashboard needs {columns} and {lines}: enlarge it, or use a smaller font."
         )
+
+    # What the keys are called.
+
+    def label_of(self, action: Action) -> str:
+        """What an action would do now."""
+        return action.label_for(host.admission for host in self.chosen_hosts())
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """As they are declared, under the labels that they have now: the footer shows these."""
+        bound = super().active_bindings
+        for key, active in bound.items():
+            if active.node is self and (action := BY_ID.get(active.binding.id or "")):
+                named = replace(active.binding, description=self.label_of(action))
+                bound[key] = active._replace(binding=named)
+        return bound
+
+    @on(RowTable.Selected)
+    def _label_keys(self) -> None:
+        labels = [self.label_of(action) for action in actions_of(self.PLACE)]
+        if labels != self._labels:
+            self._labels = labels
+            self.refresh_bindings()
 
     # What keys do on every screen.
 
@@ -145,6 +172,10 @@ class MainScreen(Screen[None]):
         """The hosts that `a` and `x` act on."""
         return []
 
+    def find_hosts(self) -> list[Host]:
+        """The same; where none are chosen, it shows where they could be."""
+        return self.chosen_hosts()
+
     @property
     def host_rows(self) -> RowList[Host]:
         """The list that they are chosen from, on a screen that has one."""
@@ -163,9 +194,9 @@ class MainScreen(Screen[None]):
     @work(group="moves")
     async def action_approve(self) -> None:
         """Admits the chosen hosts, after asking."""
-        await approve_hosts(self, self.link, self.chosen_hosts(), self.host_rows)
+        await approve_hosts(self, self.link, self.find_hosts(), self.host_rows)
 
     @work(group="moves")
     async def action_reject(self) -> None:
         """Rejects or revokes the chosen hosts, after asking."""
-        await turn_away_hosts(self, self.link, self.chosen_hosts(), self.host_rows)
+        await turn_away_hosts(self, self.link, self.find_hosts(), self.host_rows)

@@ -34,7 +34,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
 
     @dataclass
     class Selected(Message):
-        """Another row is selected, or the selected one has changed."""
+        """Another row is selected, the selected one has changed, or other rows are marked."""
 
         rows: "RowList[Any]"
 
@@ -128,11 +128,13 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         """Marks the selected row, or takes the mark away, and goes on to the next."""
         self.list.toggle_mark()
         self.action_move(1)
+        self.post_message(self.Selected(self))
         self.retitle()
 
     def clear_marks(self) -> None:
         """Takes all marks away."""
         self.list.marks.clear()
+        self.post_message(self.Selected(self))
         self.retitle()
         self.refresh_changed()
 
