@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
@@ -235,3 +236,47 @@ async def test_a_long_sentence_takes_several_lines() -> None:
     assert len(lines) > 3
     assert lines[0].startswith("▲ word")
     assert all(len(line) <= 40 for line in lines)
+
+
+def cursor_is_seen(pilot: "Pilot[None]") -> bool:
+    """Whether the selected row of the audit stands on the screen."""
+    screen = pilot.app.screen
+    assert isinstance(screen, ManagerScreen)
+    row = screen.audit.list.cursor - screen.audit.first
+    return 0 <= row < screen.audit.size.height - 1 and "│▸ " in shown(pilot)
+
+
+async def test_the_selected_act_stays_on_the_screen(fleet: FakeOperator, running: Running) -> None:
+    for number in range(120):
+        fleet.record("violation", host=fleet.hosts["db2"], actor=f"host {number}")
+    async with running(fleet, (120, 40)) as pilot:
+        await press(pilot, "4")
+        assert cursor_is_seen(pilot)
+        await press(pilot, "pagedown")
+        for size in ((120, 24), (80, 30), (60, 16), (160, 48)):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            assert cursor_is_seen(pilot), size
+        await press(pilot, "end", "slash")
+        assert cursor_is_seen(pilot)
+        await press(pilot, *"viol")
+        assert cursor_is_seen(pilot)
+        await press(pilot, "enter", "pagedown", "pagedown", "escape")
+        assert cursor_is_seen(pilot)
+        await press(pilot, "pagedown", "ctrl+z")
+        assert cursor_is_seen(pilot)
+
+
+@pytest.mark.parametrize("came", [1, 30, 100])
+async def test_it_stays_there_when_many_acts_are_recorded(
+    fleet: FakeOperator, running: Running, came: int
+) -> None:
+    for _ in range(60):
+        fleet.record("violation", host=fleet.hosts["db2"])
+    async with running(fleet, (120, 40)) as pilot:
+        await press(pilot, "4", "down", "down")
+        for _ in range(came):
+            fleet.record("violation", host=fleet.hosts["db1"])
+        fleet.publish(Changes(manager=True))
+        await settle(pilot, 8)
+        assert cursor_is_seen(pilot)

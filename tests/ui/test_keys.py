@@ -279,3 +279,14 @@ async def test_the_theme_changes(fleet: FakeOperator, running: Running) -> None:
         assert not pilot.app.current_theme.dark
         await press(pilot, "t")
         assert pilot.app.current_theme.dark
+
+
+async def test_a_host_that_is_gone_to_is_seen_at_once(running: Running) -> None:
+    fleet = FakeOperator()
+    for number in range(200):
+        fleet.add_host(f"n{number:03}")
+    async with running(fleet, SMALL) as pilot:
+        await press(pilot, "colon", *"n150", "enter")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, HostsScreen)
+        assert "▸ ● n150" in shown(pilot)

@@ -22,7 +22,7 @@ def test_the_first_row_is_selected_at_first() -> None:
 def test_a_row_that_moves_takes_the_selection_with_it() -> None:
     rows = window("a", "b", "c")
     rows.move_to(1)
-    assert rows.place(0, page("new", "a", "b", "c")) == 1
+    rows.place(0, page("new", "a", "b", "c"))
     assert (rows.selected, rows.cursor) == ("b", 2)
 
 
@@ -72,3 +72,12 @@ def test_only_what_is_seen_and_a_margin_is_asked_for() -> None:
 def test_an_empty_list_is_covered() -> None:
     rows = window()
     assert rows.covers(0, 30)
+
+
+def test_rows_that_came_above_move_the_cursor_beyond_what_was_read() -> None:
+    rows = window("a", "b", "c")
+    rows.move_to(1)
+    rows.place(0, page("x", "y", matching=103))
+    assert (rows.selected, rows.cursor) == ("b", 101)
+    rows.place(100, page("a", "b", "c", matching=103))
+    assert (rows.selected, rows.cursor) == ("b", 101)

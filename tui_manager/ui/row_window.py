@@ -44,23 +44,25 @@ class RowWindow(Generic[Row]):
         last = min(first + height, self.matching)
         return all(number in self._rows for number in (first, last - 1) if first <= number < last)
 
-    def place(self, offset: int, page: Page[Row]) -> int:
-        """Takes a page in; returns by how many rows the selected row has moved."""
+    def place(self, offset: int, page: Page[Row]) -> None:
+        """Takes a page in: the selected row may have moved."""
+        more = page.matching - self.matching
         self.matching, self.total, self.partial = page.matching, page.total, page.partial
         self._rows = {offset + number: row for number, row in enumerate(page.rows)}
         for row in page.rows:
             if (key := self._key_of(row)) in self.marks:
                 self.marks[key] = row
-        before = self.cursor
         found = next((n for n, row in self._rows.items() if self._key_of(row) == self.key), None)
         if found is not None:
             self.cursor = found
             self.selected = self._rows[found]
-            return found - before
+            return
         # Not among the rows read: gone when these are all there are, else moved out of sight.
         if not self.key or self._holds_all:
             self._select_nearest()
-        return self.cursor - before
+        elif self.cursor in self._rows and more > 0:
+            # As many rows came above it; what is read there next says whether it is so.
+            self.cursor = min(self.cursor + more, self.matching - 1)
 
     @property
     def _holds_all(self) -> bool:

@@ -67,6 +67,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self._stale = False
         self._loading = False
         self._goes_on = False  # the filter, before long
+        self._seeks = True  # the cursor is to be in sight when rows are read next
 
     # What a subclass says.
 
@@ -121,7 +122,8 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         """Another window onto the list; a selected row that is still in it stays selected."""
         self.window = window
         self.list.forget()
-        self.scroll_to(y=0, animate=False)
+        self._seeks = True
+        self.scroll_to(y=0, animate=False, force=True)
         self.reload()
 
     def toggle_mark(self) -> None:
@@ -142,6 +144,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         """Selects the row with this key, which stands at `number`; without a key the one that
         stands there when the list is read next."""
         self.list.select(key, number)
+        self._seeks = True
         self._show_cursor()
         self.reload()
 
@@ -167,11 +170,11 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
             self._loading = False
 
     def _take(self, offset: int, page: Page[Row]) -> None:
-        before, seen = self.list.selected, self._cursor_in_sight
-        moved = self.list.place(offset, page)
-        self.loaded = True
+        before, seen = self.list.selected, self._seeks or self._cursor_in_sight
+        self.list.place(offset, page)
+        self.loaded, self._seeks = True, False
         self.virtual_size = Size(self.scrollable_size.width, page.matching + HEADER)
-        if moved and seen and not self._cursor_in_sight:
+        if seen and not self._cursor_in_sight:
             self._show_cursor()
         if self.list.selected != before:
             self.post_message(self.Selected(self))
@@ -233,4 +236,5 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
             self.reload()
 
     def on_resize(self) -> None:
+        self._show_cursor()
         self.reload()
