@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests.support.manager_parts import Parts, counters_differ, failed, result, totals
 from tui_manager.domain.host import Vitals
-from tui_manager.domain.report import Output, Started
+from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.window import Window
 
@@ -163,18 +163,50 @@ async def test_output_is_followed_in_the_order_of_storing(parts: Parts) -> None:
     assert await parts.database.read(counters_differ) == []
 
 
+async def running(parts: Parts) -> int:
+    """How many commands run on the one host, as lists show it."""
+    (host,) = parts.hosts.list_hosts(Window()).rows
+    return host.running
+
+
 async def test_the_number_of_running_commands_of_a_host_does_not_wait_for_its_vitals(
     parts: Parts,
 ) -> None:
-    async def running() -> int:
-        (host,) = parts.hosts.list_hosts(Window()).rows
-        return host.running
-
     host = await parts.connect("web01")
     parts.hosts.beat(host.host_id, host.generation, Vitals(running=0))
     await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
-    assert await running() == 1
+    assert await running(parts) == 1
     await parts.report(host.host_id, result(run.execution_id))
-    assert await running() == 0
+    assert await running(parts) == 0
+
+
+async def test_vitals_that_come_with_a_start_or_an_end_do_not_count_it_twice(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    await parts.started("web01")
+    ((_, run),) = parts.dispatcher.sent
+    parts.hosts.beat(host.host_id, host.generation, Vitals(running=1))
+    await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
+    assert await running(parts) == 1
+    await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
+    assert await running(parts) == 1
+    parts.hosts.beat(host.host_id, host.generation, Vitals(running=0))
+    await parts.report(host.host_id, result(run.execution_id))
+    assert await running(parts) == 0
+    parts.hosts.beat(host.host_id, host.generation, Vitals(running=1))
+    assert await running(parts) == 0
+
+
+async def test_a_host_that_returns_says_which_commands_run_there(parts: Parts) -> None:
+    host = await parts.connect("web01")
+    await parts.started("web01")
+    ((_, run),) = parts.dispatcher.sent
+    await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
+    await parts.hosts.close_session(host.host_id, host.generation, "test")
+    held = (Held(run.execution_id, HeldState.RUNNING), Held("unknown", HeldState.RUNNING))
+    back = await parts.connect("web01", host_id=host.host_id, held=held)
+    parts.hosts.beat(back.host_id, back.generation, Vitals(running=2))
+    assert await running(parts) == 1
+    await parts.report(back.host_id, result(run.execution_id))
+    assert await running(parts) == 0

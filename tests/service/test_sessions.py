@@ -230,9 +230,10 @@ async def test_a_copied_identity_is_refused_while_the_first_lives(parts: Parts) 
 async def test_vitals_show_while_a_host_is_online(parts: Parts) -> None:
     host = await parts.connect("web01", labels={"role": "web"})
     for percent in (10.0, 20.0):
-        parts.hosts.beat(host.host_id, host.generation, Vitals(cpu_percent=percent, running=2))
+        parts.hosts.beat(host.host_id, host.generation, Vitals(cpu_percent=percent, queued=2))
     (shown,) = parts.hosts.list_hosts(Window(text="role=w")).rows
-    assert (shown.cpu_history, shown.running, shown.labels) == ((10.0, 20.0), 2, {"role": "web"})
+    assert (shown.cpu_history, shown.labels) == ((10.0, 20.0), {"role": "web"})
+    assert shown.vitals == Vitals(cpu_percent=20.0, queued=2)
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     (shown,) = parts.hosts.list_hosts(Window(faults_only=True)).rows
     assert (shown.vitals, shown.online) == (None, False)

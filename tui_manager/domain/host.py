@@ -60,7 +60,9 @@ class Vitals:
     Attributes:
         cpu_percent: of all cores together, 0 to 100.
         memory_used, memory_total: bytes.
-        running, queued: executions on the host, holding and waiting for capacity.
+        running: executions that run on the host; the manager counts them by what it was told of
+            each.
+        queued: executions that wait for capacity there.
         skew: the host's wall clock minus the manager's.
     """
 
@@ -113,5 +115,5 @@ class Host:
 
     @property
     def running(self) -> int:
-        """Executions that hold capacity on the host, as it said last."""
+        """Executions that run on the host; 0 when it is offline."""
         return self.vitals.running if self.vitals else 0

@@ -189,12 +189,22 @@ class Directory:
         entry.cpu.clear()
         return True
 
-    def runs(self, host_id: str, more: int) -> None:
-        """So many more commands run on a host than its last vitals say; the next say it anew."""
+    def runs(self, host_id: str, started: Iterable[str], ended: Iterable[str]) -> bool:
+        """Executions have started and ended on a host; whether another number runs there now.
+
+        Vitals tell a number too, but not of when: they may have passed what tells of a start or an
+        end, or come with it.
+        """
         entry = self._entries.get(host_id)
-        if more and entry and entry.vitals:
-            running = max(0, entry.vitals.running + more)
-            entry.vitals = replace(entry.vitals, running=running)
+        if entry is None or entry.session is None:
+            return False
+        runs = entry.session.runs
+        before = len(runs)
+        runs.update(started)
+        runs.difference_update(ended)
+        if entry.vitals and len(runs) != entry.vitals.running:
+            entry.vitals = replace(entry.vitals, running=len(runs))
+        return len(runs) != before
 
     def targets(self) -> list[TargetHost]:
         """What a target may resolve to now, in natural order."""

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tui_manager.domain.changes import Changes
@@ -113,7 +113,9 @@ class HostService:
             self.offences.refused(greeting.name, greeting.address, error, certified)
             raise
         monotonic, heartbeat = self._clock.monotonic(), self._heartbeats.now
-        session = LiveSession(row.generation, greeting.instance_id, monotonic, heartbeat)
+        session = LiveSession(
+            row.generation, greeting.instance_id, monotonic, heartbeat, runs=reconciled.runs
+        )
         session.does_not_know(reconciled.unknown)
         self.offences.refusals.forget(row.name)
         self._directory.opened(row, session, self._clock.now())
@@ -253,7 +255,7 @@ class HostService:
         session = entry.session if entry else None
         if entry is None or session is None or session.generation != generation:
             return None
-        entry.vitals = vitals
+        entry.vitals = replace(vitals, running=len(session.runs))
         entry.cpu.append(vitals.cpu_percent)
         self._feed.publish_figures(_HOSTS)
         heartbeat = self._heartbeats.now

@@ -20,6 +20,7 @@ class LiveSession:
         unknown: executions that the agent holds and the database does not know; at most
             `UNKNOWN_MAX` are remembered.
         busy: what it said last is still being stored.
+        runs: executions that run on its host, as far as its agent has said.
     """
 
     generation: int
@@ -28,6 +29,7 @@ class LiveSession:
     heartbeat: timedelta
     busy: bool = False
     unknown: set[str] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
     _longer: float = 0.0  # seconds: what it was told before, and keeps to until it has heard
     _longer_until: float = 0.0  # monotonic seconds
 

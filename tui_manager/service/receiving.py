@@ -227,13 +227,14 @@ class ReportService:
         grown, hosts = set[int](), False
         for item, outcome in zip(waiting, applied.outcomes, strict=True):
             host = item.host
-            self._directory.runs(host.host_id, outcome.running)
+            started = (execution_id for _, execution_id in outcome.started)
+            ended = (result.execution_id for result in item.received.report.results)
+            hosts |= self._directory.runs(host.host_id, started, ended)
             self._count(outcome)
             self._log(host.name, outcome)
             for what in outcome.violations():
                 self._offences.violated(host.host_id, host.name, what)
             grown |= outcome.output
-            hosts = hosts or bool(outcome.running)
         _log_tasks(applied.tasks)
         self._feed.publish(Changes(tasks=frozenset(applied.tasks), output=frozenset(grown)))
         self._feed.publish_figures(Changes(hosts=hosts))

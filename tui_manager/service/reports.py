@@ -46,7 +46,6 @@ class Outcome:
         refused: the host was turned away meanwhile; nothing it says counts any more.
         output: tasks for which output was stored.
         room: commands of the host have ended: there is room for what waits.
-        running: by how much the number of commands that run on the host has changed.
         results: accepted, with the task each belongs to.
         late: how many of these replaced a guess.
         conflicts: second, different results; the first stays.
@@ -61,7 +60,6 @@ class Outcome:
     output: set[int] = field(default_factory=set)
     output_bytes: int = 0
     room: bool = False
-    running: int = 0
     started: list[tuple[int, str]] = field(default_factory=list)
     results: list[tuple[int, Result]] = field(default_factory=list)
     late: int = 0
@@ -165,7 +163,6 @@ class _Work:
         self._changes.start(known, self._now - from_timedelta(started.age))
         known.status, known.reason = CommandHostStatus.RUNNING, Reason.NONE
         self._outcome.started.append((known.task_id, known.execution_id))
-        self._outcome.running += 1
 
     def _store(self, piece: Output) -> None:
         known = self._find(piece.execution_id)
@@ -216,7 +213,6 @@ class _Work:
         self._changes.end(known, result, self._now, late=before.ended)
         _become(known, result)
         self._outcome.results.append((known.task_id, result))
-        self._outcome.running -= before is CommandHostStatus.RUNNING
         self._outcome.late += before.ended  # it corrects, and dispatches nothing
         self._outcome.room = True
 

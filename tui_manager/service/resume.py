@@ -23,6 +23,7 @@ class Reconciled:
         asked: executions that ran, and that the agent has let go of since: its journal still knows
             how they ended. The database has been put back from a backup, or the journal is broken.
         unknown: executions that this database does not know; they are left alone.
+        runs: executions of these answers that run on the host.
     """
 
     resumes: list[Resume] = field(default_factory=list)
@@ -31,6 +32,7 @@ class Reconciled:
     sent_again: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    runs: set[str] = field(default_factory=set)
 
 
 def reconcile(
@@ -75,9 +77,10 @@ def _answer(
         return Resume(execution.execution_id, ResumeAction.STORED)
     if known.unsent:  # a restored database
         sending.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
-    runs = execution.state is HeldState.RUNNING
-    if runs and command_hosts.start(tx, [Start(known.row_id, now)]):
-        outcome.tasks[known.task_id] = None
+    if execution.state is HeldState.RUNNING:
+        outcome.runs.add(execution.execution_id)
+        if command_hosts.start(tx, [Start(known.row_id, now)]):
+            outcome.tasks[known.task_id] = None
     cancel = known.canceled and not execution.has_result
     action = ResumeAction.CANCEL if cancel else ResumeAction.GO_ON
     return Resume(execution.execution_id, action, known.stored)

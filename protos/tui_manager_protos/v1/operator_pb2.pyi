@@ -630,7 +630,7 @@ class HostVitals(_message.Message):
     memory_total: _builtins.int
     """bytes"""
     running: _builtins.int
-    """executions that hold capacity"""
+    """executions that run there, counted by the manager"""
     queued: _builtins.int
     """executions that wait for capacity"""
     cores: _builtins.int
