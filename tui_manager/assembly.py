@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from tui_manager.domain.address import split_address
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.secret_box import SecretBox
@@ -23,7 +24,7 @@ from tui_manager.service.secrets import Secrets
 from tui_manager.service.silence import Silence
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
-from tui_manager.settings import Settings, split_address
+from tui_manager.settings import Settings
 from tui_manager.storage import command_hosts, hosts, meta
 from tui_manager.storage.database import Database
 from tui_manager.transport.certificates import Certificates, Shown

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from tui_manager import state_dir
 from tui_manager.assembly import Parts, assemble
+from tui_manager.domain.address import split_address
 from tui_manager.operator.api import Operator
 from tui_manager.operator.hop import HoppingOperator
 from tui_manager.operator.inprocess import Identity, InProcessOperator
@@ -17,7 +18,7 @@ from tui_manager.operator.server import serve_operator
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
 from tui_manager.service.statistics import Statistics
-from tui_manager.settings import Settings, enroll_address, split_address
+from tui_manager.settings import Settings, enroll_address
 from tui_manager.storage.database import FILE, open_database
 from tui_manager.transport import ports
 from tui_manager.transport.certificates import enrollment_credentials

@@ -4,16 +4,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 from platformdirs import user_log_path, user_state_path
 
+from tui_manager.domain.address import PORT_MAX, is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.spec import KILL_GRACE, OUTPUT_LIMIT
 
 APP = "tui-manager"
-_PORT_MAX = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,36 +76,6 @@ NUMBERS: Mapping[str, tuple[int, int]] = {
 }
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of HOST:PORT; an IPv6 address stands in brackets.
-
-    Raises:
-        InvalidInputError: there is no host, or the port is not from 0 to 65535.
-    """
-    host, colon, port = address.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        colon = ""  # an IPv6 address without brackets: where it ends is anybody's guess
-    # Nobody's port has more than 5 digits; int() would take a million of them.
-    known = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= _PORT_MAX
-    if not (colon and host and known):
-        raise InvalidInputError(
-            "listen",
-            f"{address!r} is not an address: HOST:PORT, the port from 0 to 65535, "
-            "an IPv6 address in brackets.",
-        )
-    return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nothing but this machine can reach `host`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _same_port(one: str, other: str) -> bool:
     """Whether two addresses cannot both be listened on."""
     (host, port), (other_host, other_port) = split_address(one), split_address(other)
@@ -130,7 +99,7 @@ def enroll_address(settings: Settings) -> str:
             )
         return settings.enroll_listen
     place, _, port = settings.listen.rpartition(":")
-    if int(port) == _PORT_MAX:
+    if int(port) == PORT_MAX:
         raise InvalidInputError(
             "enroll_listen",
             f"There is no port after {settings.listen} where hosts could enrol. Name one with "

@@ -1,16 +1,12 @@
 """Who belongs, from a shell: `token create`, `hosts approve|reject|revoke`, the list."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
-from tui_manager.cli import joining
-from tui_manager.cli.joining import dialed, join_line
 from tui_manager.cli.main import main
-from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import TokenSpec
 
@@ -252,29 +248,3 @@ def test_without_hosts_the_next_step_is_a_token(connect_to: Connect, capsys: Cap
         "tui-manager: No hosts yet; make a token with `tui-manager token create`, and start an "
         "agent with it: tui-manager-agent run --manager 127.0.0.1:7443 --join-token TOKEN\n",
     )
-
-
-# ------------------------------------------------------------------------------- what is pasted
-
-
-async def status() -> ManagerStatus:
-    return await FakeOperator().manager_status()
-
-
-async def test_the_line_to_paste_names_an_address_that_can_be_dialed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(joining, "_own_address", lambda: "198.51.100.7")
-    open_ = replace(await status(), address="0.0.0.0:7443", security="mTLS")
-    assert join_line(open_, "tm1.x") == (
-        "tui-manager-agent run --manager 198.51.100.7:7443 --join-token tm1.x"
-    )
-    assert dialed("[::]:1") == "198.51.100.7:1"
-    monkeypatch.setattr(joining, "_own_address", lambda: "2001:db8::7")
-    assert dialed("0.0.0.0:1") == "[2001:db8::7]:1"
-    for given in ("10.0.0.5:7443", "manager.example:7443", "[::1]:7443"):
-        assert dialed(given) == given
-
-
-def test_this_machine_has_an_address_of_its_own() -> None:
-    assert dialed("0.0.0.0:7443") not in ("0.0.0.0:7443", ":7443")

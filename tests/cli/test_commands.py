@@ -80,7 +80,7 @@ def test_without_hosts_or_tasks(connect_to: Connect, capsys: Capture) -> None:
     assert said.out == ""
     assert said.err.splitlines() == [
         "tui-manager: No hosts yet; start an agent: tui-manager-agent run "
-        "--manager 127.0.0.1:7443 --insecure",
+        "--manager 127.0.0.1:7443 --insecure --name NAME",
         "tui-manager: No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.",
     ]
     assert main(["hosts", "--json"]) == main(["task", "list", "--json"]) == 0

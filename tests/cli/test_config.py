@@ -8,14 +8,9 @@ import pytest
 
 from tui_manager.cli.config import NAMES, load
 from tui_manager.cli.main import main
+from tui_manager.domain.address import is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.settings import (
-    Settings,
-    check_security,
-    enroll_address,
-    is_loopback,
-    split_address,
-)
+from tui_manager.settings import Settings, check_security, enroll_address
 
 
 def test_later_sources_win(tmp_path: Path) -> None:

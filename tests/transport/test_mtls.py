@@ -15,13 +15,14 @@ from tests.support.secure_agent import enroll, new_key
 from tests.support.secure_manager import MovedClock, SecureManager, secure_manager
 from tests.support.waiting import wait_until
 from tui_manager.assembly import SECURITY
+from tui_manager.domain.address import split_address
 from tui_manager.runtime import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.keys import key_hash
 from tui_manager.security.peer import read_peer
 from tui_manager.security.server_identity import ServerIdentity
-from tui_manager.settings import Settings, split_address
+from tui_manager.settings import Settings
 from tui_manager.transport import ports
 from tui_manager.transport.certificates import Certificates, Shown
 

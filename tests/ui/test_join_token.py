@@ -2,7 +2,6 @@
 
 import base64
 import logging
-import re
 import shlex
 import subprocess
 from datetime import timedelta
@@ -13,10 +12,10 @@ from textual.widgets import Input, Label
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.domain.joining import join_line
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.dial_address import dial_address, is_local, own_address
-from tui_manager.ui.render.join_line import broken, join_line
+from tui_manager.ui.render.join_line import broken
 from tui_manager.ui.screens.dashboard import DashboardScreen
 from tui_manager.ui.screens.join_line import JoinLineScreen
 from tui_manager.ui.screens.join_token import JoinTokenScreen
@@ -34,7 +33,7 @@ async def secure() -> FakeOperator:
 
 
 def the_line(fleet: FakeOperator) -> str:
-    return join_line("127.0.0.1:7443", fleet.tokens[-1][1].text)
+    return join_line("127.0.0.1:7443", "mTLS", fleet.tokens[-1][1].text)
 
 
 def read_by_a_shell(command: str) -> list[str]:
@@ -179,40 +178,9 @@ async def test_a_manager_that_listens_everywhere_is_dialled_at_its_own_address(
         assert "Only this machine" not in shown(pilot)
 
 
-@pytest.mark.parametrize(
-    ("listened", "dialled"),
-    [
-        ("127.0.0.1:7443", "127.0.0.1:7443"),
-        ("10.0.0.5:7443", "10.0.0.5:7443"),
-        ("manager.example.org:7443", "manager.example.org:7443"),
-        ("0.0.0.0:7443", "own:7443"),
-        ("[::]:7443", "own:7443"),
-        (":7443", "own:7443"),
-        ("[fd00::1]:7443", "[fd00::1]:7443"),
-    ],
-)
-def test_addresses_to_dial(listened: str, dialled: str) -> None:
-    assert dial_address(listened, lambda: "own") == dialled
-
-
-def test_this_machine_has_an_address_or_a_name() -> None:
-    assert re.fullmatch(r"[0-9a-zA-Z.-]+", own_address())
-
-
-@pytest.mark.parametrize(
-    ("address", "local"),
-    [
-        ("127.0.0.1:1", True), ("[::1]:1", True), ("localhost:1", True),
-        ("10.0.0.5:1", False), ("example.org:1", False),
-    ],
-)  # fmt: skip
-def test_who_can_dial(address: str, local: bool) -> None:
-    assert is_local(address) is local
-
-
 @pytest.mark.parametrize("width", [20, 79, 80, 200])
 def test_a_broken_line_is_the_same_to_a_shell(width: int) -> None:
-    line = join_line("10.0.0.5:7443", "tm1." + "p" * 43 + "." + "s" * 32)
+    line = join_line("10.0.0.5:7443", "mTLS", "tm1." + "p" * 43 + "." + "s" * 32)
     pieces = broken(line, width)
     assert all(len(piece) == width for piece in pieces[:-1])
     assert "\n".join(pieces).replace("\\\n", "") == line

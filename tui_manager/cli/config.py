@@ -12,10 +12,11 @@ from typing import Any
 from platformdirs import user_config_path
 
 from tui_manager.cli.values import SIZE_FORMS, format_size, parse_size
+from tui_manager.domain.address import split_address
 from tui_manager.domain.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.server_names import is_server_name
-from tui_manager.settings import APP, DURATIONS, NUMBERS, SIZES, Settings, split_address
+from tui_manager.settings import APP, DURATIONS, NUMBERS, SIZES, Settings
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_STATE_DIR": "state_dir",

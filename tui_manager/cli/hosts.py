@@ -5,14 +5,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from tui_manager.cli.joining import join_line
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing import local_time, note, one_line, table, write, write_json
 from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.cli.shapes import host_shape
+from tui_manager.domain.address import dial_address
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
+from tui_manager.domain.joining import join_line
 from tui_manager.domain.names import unfold_names
 from tui_manager.domain.status import Admission
 from tui_manager.operator.api import Operator
@@ -77,13 +78,16 @@ def _print_list(hosts: Sequence[Host], status: ManagerStatus, *, as_json: bool) 
     elif hosts:
         write(table(_HEADER, [_row(host) for host in hosts], stretch=_SHORTENED))
         write("".join(f"{one_line(line)}\n" for line in _remarks(hosts)))
-    elif status.security == "insecure":
-        note(f"No hosts yet; start an agent: {join_line(status)}")
     else:
-        note(
-            f"No hosts yet; make a token with `{PROGRAM} token create`, and start an agent with "
-            f"it: {join_line(status)}"
-        )
+        note(_no_hosts(status))
+
+
+def _no_hosts(status: ManagerStatus) -> str:
+    line = join_line(dial_address(status.address), status.security)
+    if status.security == "insecure":
+        return f"No hosts yet; start an agent: {line}"
+    make = f"make a token with `{PROGRAM} token create`, and start an agent with it"
+    return f"No hosts yet; {make}: {line}"
 
 
 def _row(host: Host) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack
 
 from tui_manager.cli.printing import write
 from tui_manager.cli.starting import starting
+from tui_manager.domain.address import split_address
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.garbage import short_collections
 from tui_manager.logs import log_to_stderr
-from tui_manager.settings import Settings, check_security, split_address
+from tui_manager.settings import Settings, check_security
 
 log = logging.getLogger(__name__)
 _SWITCH = (

@@ -5,14 +5,15 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from tui_manager.cli.joining import join_line, only_here
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing import local_time, note, table, write, write_json
 from tui_manager.cli.reading import all_tokens, connect
 from tui_manager.cli.shapes import new_token_shape, token_shape
 from tui_manager.cli.values import parse_pairs, read_duration
+from tui_manager.domain.address import dial_address, is_local
 from tui_manager.domain.duration import format_duration
 from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.joining import join_line
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.settings import Settings
 
@@ -60,9 +61,9 @@ def _explained(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
     shown = token.text if sys.stdout.isatty() and sys.stderr.isatty() else "TOKEN"
     text = (
         f"join token {token.token_id} lasts {format_duration(spec.ttl)}, for {hosts}; "
-        f"paste there:\n{join_line(status, shown)}"
+        f"paste there:\n{join_line(dial_address(status.address), status.security, shown)}"
     )
-    if only_here(status):
+    if is_local(status.address):
         text += (
             f"\nThis manager listens on {status.address}, which other machines cannot reach; "
             "--listen 0.0.0.0:7443 opens it to them."

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.joining import join_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.actions import Place
 from tui_manager.ui.feed import Feed, OpenOperator
@@ -21,7 +22,6 @@ from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts, FactsChanged, Problem
 from tui_manager.ui.opening import OpenHost, OpenHostOutput, OpenTask
 from tui_manager.ui.palette import ManagerProvider
-from tui_manager.ui.render.join_line import join_line
 from tui_manager.ui.screens.confirm import ConfirmScreen
 from tui_manager.ui.screens.dashboard import DashboardScreen
 from tui_manager.ui.screens.help import HelpScreen
@@ -221,7 +221,8 @@ class DashboardApp(App[None], inherit_bindings=False):
             spec, token = made
             dial = self.link.dial_address
             ends = token.expires_at.astimezone(self.link.now().tzinfo)
-            line = join_line(dial, token.text)
+            security = self.link.status.security if self.link.status else ""
+            line = join_line(dial, security, token.text)
             self.push_screen(JoinLineScreen(line, dial, spec, ends, self.copy_secret))
 
     def copy_secret(self, text: str) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from tui_manager.domain.address import dial_address, own_address
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.operator.api import Operator
-from tui_manager.ui.dial_address import dial_address, own_address
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from rich.cells import cell_len
 
 from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.joining import join_parts
 from tui_manager.ui.render.cells import Role, Span, Spans
 
 NO_TASKS: tuple[Spans, ...] = (
@@ -25,16 +26,16 @@ def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans
     if status is None:
         return ()
     lines: list[Spans] = [(Span("No host has joined yet.", Role.STRONG),), ()]
-    manager = f"tui-manager-agent run --manager {dial}"
+    parts = join_parts(dial, status.security)
     if status.security == "insecure":
         lines.append((Span("Paste this on a host:", Role.MUTED),))
-        return (*lines, *_to_paste(manager, "--insecure --name NAME", width, Role.GOOD))
+        return (*lines, *_to_paste(*parts, width, Role.GOOD))
     lines += [
         (Span("j", Role.STRONG), Span(" makes a join token: the line to paste on a host.")),
         (Span("So does: tui-manager token create", Role.MUTED),),
         (),
     ]
-    return (*lines, *_to_paste(manager, "--join-token TOKEN", width, Role.MUTED))
+    return (*lines, *_to_paste(*parts, width, Role.MUTED))
 
 
 def _to_paste(begin: str, end: str, width: int, role: Role) -> tuple[Spans, ...]:

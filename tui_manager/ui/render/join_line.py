@@ -1,11 +1,6 @@
-"""The line that is pasted on a host to let it join."""
+"""How the line that is pasted on a host fits a screen."""
 
 _BREAK = "\\"
-
-
-def join_line(dial: str, token: str) -> str:
-    """The whole command."""
-    return f"tui-manager-agent run --manager {dial} --join-token {token}"
 
 
 def broken(line: str, width: int) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
+from tui_manager.domain.address import is_local
 from tui_manager.domain.duration import format_duration
 from tui_manager.domain.token import TokenSpec
-from tui_manager.ui.dial_address import is_local
 from tui_manager.ui.render.figures import count_of
 from tui_manager.ui.render.join_line import broken
 

@@ -1,0 +1,21 @@
+"""How an agent is started so that its host joins: the line to paste there."""
+
+AGENT = "tui-manager-agent"
+
+
+def join_parts(dial: str, security: str, token: str = "TOKEN") -> tuple[str, str]:
+    """The line in two parts: between them it may be broken.
+
+    Args:
+        dial: where the agent dials in, `host:port`.
+        security: of the manager, as its status says.
+        token: what stands for the join token, or the token itself; unused without TLS.
+    """
+    # Without TLS all agents are of this machine, whose name only one of them can have.
+    admission = "--insecure --name NAME" if security == "insecure" else f"--join-token {token}"
+    return f"{AGENT} run --manager {dial}", admission
+
+
+def join_line(dial: str, security: str, token: str = "TOKEN") -> str:
+    """The whole line."""
+    return " ".join(join_parts(dial, security, token))
