@@ -4,6 +4,7 @@ Whoever logs passes ids as fields, `log.info("command sent", extra={"task": 7, "
 and the formatter appends every one of them.
 """
 
+import errno
 import io
 import json
 import logging
@@ -16,10 +17,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.private_files import make_folder
 from tui_manager.settings import APP, Settings
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 FILE_BYTES = 10_000_000  # of one log file
 OLD_FILES = 5
@@ -91,7 +96,8 @@ def redirect_stderr_for_dashboard(path: Path) -> Iterator[None]:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     before, screen = (sys.__stderr__, sys.stderr), os.dup(2)
-    with open(screen, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:
+    raw = io.BufferedWriter(_Terminal(screen, "w"))
+    with io.TextIOWrapper(raw, encoding="utf-8", errors="replace", line_buffering=True) as terminal:
         log = _private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(log, 2)
         os.close(log)
@@ -101,6 +107,19 @@ def redirect_stderr_for_dashboard(path: Path) -> Iterator[None]:
         finally:
             sys.__stderr__, sys.stderr = before  # type: ignore[misc]
             os.dup2(screen, 2)
+
+
+class _Terminal(io.FileIO):
+    """A terminal. What is written to it after it has gone away is lost, and fails nobody: neither
+    the thread that draws, for which the screen would wait for ever, nor the last words."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return memoryview(data).nbytes
 
 
 def _install(handler: logging.Handler) -> None:

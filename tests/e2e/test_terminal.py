@@ -1,6 +1,10 @@
 """What the program does on a terminal: the dashboard, and lines of hosts that are hostile."""
 
+import os
+import re
 import signal
+
+import pytest
 
 from tests.support.processes import Machine, installed
 from tests.support.terminals import Terminal, on_terminal
@@ -49,6 +53,45 @@ def test_a_dashboard_joins_a_manager_and_leaves_it_running(machine: Machine) -> 
     with on_terminal([installed("tui-manager"), "--insecure"], machine.environment()) as terminal:
         wait_until_drawn(machine, terminal)
         leave(machine, terminal)
+    assert machine.json("hosts") == []
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["SIGHUP", "no SIGHUP"])
+def test_a_dashboard_whose_terminal_goes_away_ends_and_its_work_goes_on(
+    machine: Machine, controlling: bool
+) -> None:
+    go = machine.folder / "go"
+    os.mkfifo(go)
+    arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
+    with on_terminal(arguments, machine.environment(), controlling=controlling) as terminal:
+        wait_until_drawn(machine, terminal)
+        said = machine.wait_for(
+            "its address", lambda: re.search(r"--manager (127\.0\.0\.1:\d+)", terminal.drawn)
+        )
+        assert said
+        machine.address = said[1]
+        machine.agents("h1")
+        assert machine.run("run", "h1", "--detach", "--", f"cat {go}").code == 0
+        machine.wait_for("it to run", lambda: machine.task(1)["counts"]["running"])
+        terminal.hang_up()
+        machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
+        assert terminal.process.returncode == 129
+    (log,) = machine.folder.rglob("tui-manager.log")
+    assert "the terminal is gone" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    machine.serve("--listen", machine.address)
+    go.write_text("on")
+    machine.wait_for_task(1, "completed")
+
+
+def test_a_dashboard_that_has_joined_ends_with_its_terminal(machine: Machine) -> None:
+    machine.serve()
+    arguments = [installed("tui-manager")]
+    with on_terminal(arguments, machine.environment(), controlling=False) as terminal:
+        wait_until_drawn(machine, terminal)
+        terminal.hang_up()
+        machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
+        assert terminal.process.returncode == 129
     assert machine.json("hosts") == []
 
 

@@ -47,9 +47,18 @@ class Terminal:
 
 @contextmanager
 def on_terminal(
-    arguments: Sequence[str], environment: Mapping[str, str], *, columns: int = 120, rows: int = 36
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    columns: int = 120,
+    rows: int = 36,
+    controlling: bool = True,
 ) -> Iterator[Terminal]:
-    """Runs a program on a new terminal, and kills it on leaving if it still runs."""
+    """Runs a program on a new terminal, and kills it on leaving if it still runs.
+
+    Args:
+        controlling: the end of the terminal reaches the program as SIGHUP.
+    """
     master, slave = pty.openpty()
     size = {"COLUMNS": str(columns), "LINES": str(rows), "TERM": "xterm-256color"}
     process = subprocess.Popen(
@@ -59,7 +68,7 @@ def on_terminal(
         stderr=slave,
         env={**environment, **size},
         start_new_session=True,
-        preexec_fn=_take_terminal,
+        preexec_fn=_take_terminal if controlling else None,
     )
     os.close(slave)
     terminal = Terminal(process, master)

@@ -49,7 +49,8 @@ def check_terminal(instead: str) -> None:
 
 
 def show(open_operator: OpenOperator, *, joined: bool = False, leaving: str = "") -> int:
-    """Draws the dashboard until the operator leaves, or SIGTERM or SIGHUP comes.
+    """Draws the dashboard until the operator leaves, SIGTERM or SIGHUP comes, or the terminal goes
+    away without that.
 
     `leaving` is what ends with it, which a question says before a running task is left.
     """
@@ -59,8 +60,8 @@ def show(open_operator: OpenOperator, *, joined: bool = False, leaving: str = ""
         app = DashboardApp(open_operator, joined=joined, leaving=leaving)
         loop = asyncio.get_running_loop()
 
-        def leave(_number: int, _frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(app.exit)
+        def leave(number: int, _frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(app.hang_up if number == signal.SIGHUP else app.exit)
 
         with handled((signal.SIGTERM, signal.SIGHUP), leave):
             await app.run_async()

@@ -1,6 +1,8 @@
 """The app: opens the operator, hands facts to the screens, and does what is not one screen's."""
 
 import asyncio
+import logging
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -19,7 +21,7 @@ from tui_manager.ui.actions import Place
 from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.form_fields import marked_target
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Facts, FactsChanged, Problem
+from tui_manager.ui.messages import Facts, FactsChanged, Problem, TerminalGone
 from tui_manager.ui.opening import OpenHost, OpenHostOutput, OpenTask
 from tui_manager.ui.palette import ManagerProvider
 from tui_manager.ui.screens.confirm import ConfirmScreen
@@ -34,7 +36,11 @@ from tui_manager.ui.screens.new_task import NewTaskScreen
 from tui_manager.ui.screens.quitting import GOES_ON, quit_question
 from tui_manager.ui.screens.task import TaskScreen
 from tui_manager.ui.screens.tasks import TasksScreen
+from tui_manager.ui.terminal_driver import TerminalDriver
 from tui_manager.ui.theme import DARK, LIGHT
+
+HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
+log = logging.getLogger(__name__)
 
 
 def local_now() -> datetime:
@@ -67,7 +73,7 @@ class DashboardApp(App[None], inherit_bindings=False):
         leaving: str = "",
         now: Callable[[], datetime] = local_now,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.link = Link(now=now, joined=joined)
         self._leaving = leaving
         self.feed = Feed(open_operator, self.link, self._facts_came)
@@ -246,6 +252,13 @@ class DashboardApp(App[None], inherit_bindings=False):
     def action_say_how_to_quit(self) -> None:
         """Where other programs end, this one says its key."""
         self.notify("q quits.", markup=False)
+
+    @on(TerminalGone)
+    def hang_up(self) -> None:
+        """Ends without a question, as there is nobody to answer it; what runs on hosts goes on."""
+        if self.return_code != HUNG_UP:
+            log.warning("the terminal is gone, the dashboard ends")
+        self.exit(return_code=HUNG_UP)
 
     async def action_quit(self) -> None:
         """Asks when something runs that the operator may think would stop."""

@@ -28,3 +28,7 @@ class Problem(Message):
     def __init__(self, error: ManagerError) -> None:
         super().__init__()
         self.error = error
+
+
+class TerminalGone(Message):
+    """Nobody sees what is drawn any more, and no key will come."""
