@@ -127,9 +127,12 @@ class Spool:
             os.close(descriptor)
 
     def supervisor_pid(self) -> int:
-        """The living supervisor; 0 when it is dead, or when none has claimed the execution."""
+        """The living supervisor; 0 when it is dead, or when none has claimed the execution.
+
+        Raises OSError when nobody can tell.
+        """
         try:
-            pid = int(self._read(record.CLAIM).get("pid", 0))
+            pid = int(record.read(f"{self._at}/{record.CLAIM}").get("pid", 0))
             return pid if claim.is_held(self._at) else 0
         except FileNotFoundError:
             return 0

@@ -45,7 +45,10 @@ class Supervisors:
         return started
 
     def adopt(self, execution_id: str, spool: Spool) -> bool:
-        """Watches a supervisor of which no fork server tells; False if it is not alive."""
+        """Watches a supervisor of which no fork server tells; False if it is not alive.
+
+        Raises OSError.
+        """
         pid = spool.supervisor_pid()
         if not pid:
             return False
@@ -55,9 +58,14 @@ class Supervisors:
         return True
 
     def look(self) -> None:
-        """Finds who is gone without an event."""
+        """Finds who is gone without an event. Of whom nobody can tell now, the next look may."""
         for execution_id in list(self._adopted):
-            if not self._spools[execution_id].supervisor_pid():
+            try:
+                alive = self._spools[execution_id].supervisor_pid()
+            except OSError as error:
+                _LOG.error("not looked at: execution_id=%s error=%s", execution_id, error)
+                continue
+            if not alive:
                 self._end(execution_id)
 
     def close(self) -> None:

@@ -1,27 +1,31 @@
 """What an agent is told of the supervisors it ordered, whatever becomes of the fork server."""
 
 import asyncio
-import errno
 import os
 import signal
+import socket
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
 from tui_manager_agent import launcher, running
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import claim, processes
+from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_agent.supervisors import Supervisors
 from tui_manager_protos.v1 import agent_pb2 as wire
 
+from tests.agent.faults import too_many_files
 from tests.agent.in_process import InProcess
 from tests.agent.supervised import Supervised
 from tests.support.waiting import wait_until
 
 MORE_THAN_FIT = 5000  # unread orders in a socket
+Sockets = tuple[socket.socket, socket.socket]
 
 
 class Watched:
@@ -180,11 +184,8 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
 async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(folder: str) -> bool:
-        raise OSError(errno.EMFILE, "Too many open files")
-
     runs = [await watched.start("sleep 600") for _ in range(2)]
-    refusals = iter([refuse])
+    refusals = iter([too_many_files])
     is_held = claim.is_held
     monkeypatch.setattr(claim, "is_held", lambda folder: next(refusals, is_held)(folder))
     (server,) = psutil.Process().children()
@@ -194,3 +195,34 @@ async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
     for run in runs:
         run.spool.ask_to_cancel()
     await watched.until(lambda: watched.gone == {run.id for run in runs})
+
+
+@pytest.mark.parametrize("fails", [(record, "read"), (claim, "is_held")])
+async def test_a_look_that_fails_at_one_finds_the_others(
+    watched: Watched,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fails: tuple[ModuleType, str],
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open")  # their end is no event
+    with ExitStack() as commands:
+        runs = [
+            commands.enter_context(Supervised(tmp_path / name, "sleep 600")) for name in ("a", "b")
+        ]
+        for run in runs:
+            run.until(run.is_started)
+            assert watched.supervisors.adopt(run.id, run.spool)
+            run.process.send(signal.SIGKILL)
+            run.process.wait()
+        unlucky, lucky = runs
+        working = getattr(*fails)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                *fails, lambda path: (too_many_files if unlucky.id in path else working)(path)
+            )
+            watched.supervisors.look()
+        assert watched.gone == {lucky.id}
+        assert unlucky.id in caplog.text
+        watched.supervisors.look()
+        assert watched.gone == {lucky.id, unlucky.id}
