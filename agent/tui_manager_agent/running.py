@@ -48,6 +48,7 @@ class Runner:
         self._supervisors = Supervisors(self._gone)
         self._wake = asyncio.Event()
         self._dead: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
+        self._to_cancel: dict[str, Execution] = {}  # whose supervisors could not be told yet
         self._serves = False
         self.turns = Turns(capacity)
 
@@ -115,12 +116,12 @@ class Runner:
             self._outbox.put(execution)
 
     async def kill(self, execution: Execution) -> None:
-        """Cancels, at whatever stage."""
+        """Cancels, at whatever stage. What a supervisor cannot be told now it is told later."""
         if execution.state is State.ACCEPTED:
             await self.end(execution, "canceled", detail="canceled before it started")
         elif not execution.ended:
             _LOG.info("canceling: execution_id=%s", execution.id)
-            await self._disk.do(execution.spool.ask_to_cancel)
+            await self._ask_to_cancel(execution)
 
     async def end(
         self, execution: Execution, status: str, reason: str = "", detail: str = "", **more: object
@@ -141,7 +142,18 @@ class Runner:
         execution.refresh()
         self._ended(execution)
 
+    async def _ask_to_cancel(self, execution: Execution) -> None:
+        try:
+            await self._disk.do(execution.spool.ask_to_cancel)
+        except OSError as error:
+            _LOG.error("not canceled, again later: execution_id=%s error=%s", execution.id, error)
+            if not execution.ended:
+                self._to_cancel[execution.id] = execution
+        else:
+            self._to_cancel.pop(execution.id, None)
+
     def _ended(self, execution: Execution) -> None:
+        self._to_cancel.pop(execution.id, None)
         self.turns.leave(execution.id)
         self._wake.set()
         self._shelf.put(execution)
@@ -280,6 +292,8 @@ class Runner:
             self._supervisors.look()
             for execution in list(self._held.values()):
                 self.look_at(execution.id)
+            for execution in list(self._to_cancel.values()):
+                await self._ask_to_cancel(execution)
 
 
 async def _to_the_end(starting: Coroutine[None, None, None]) -> None:

@@ -132,8 +132,7 @@ class Spool:
         Raises OSError when nobody can tell.
         """
         try:
-            pid = int(record.read(f"{self._at}/{record.CLAIM}").get("pid", 0))
-            return pid if claim.is_held(self._at) else 0
+            return pid if (pid := self._claimed_by()) and claim.is_held(self._at) else 0
         except FileNotFoundError:
             return 0
 
@@ -153,10 +152,10 @@ class Spool:
     def ask_to_cancel(self) -> None:
         """Leaves the wish for the supervisor, and wakes it if it is there. Raises OSError.
 
-        One that has not claimed the execution yet will look.
+        One that has not claimed the execution yet will look. May be done again.
         """
         self.note(record.CANCEL)
-        if pid := int(self._read(record.CLAIM).get("pid", 0)):
+        if pid := self._claimed_by():
             with Process(pid) as process:
                 if self.supervisor_pid() == pid:
                     process.send(signal.SIGUSR1)
@@ -181,6 +180,13 @@ class Spool:
             os.rmdir(self._at)
         except OSError:  # a folder of somebody's in it, or a file that came just then
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _claimed_by(self) -> int:
+        """The supervisor that claimed it, dead or alive; 0 if none has. Raises OSError."""
+        try:
+            return int(record.read(f"{self._at}/{record.CLAIM}").get("pid", 0))
+        except FileNotFoundError:
+            return 0
 
     def _withdraw(self) -> None:
         """Keeps the order from ever being carried out, which takes no room on the disk.

@@ -1,6 +1,7 @@
 """What a host may do to the agent."""
 
 import errno
+from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 _T = TypeVar("_T")
@@ -24,3 +25,14 @@ def forbidden(*_: object) -> NoReturn:
 def broken(*_: object) -> NoReturn:
     """In place of whatever reads or changes a file."""
     raise OSError(errno.EIO, "Input/output error")
+
+
+def until(
+    over: Callable[[], object], fault: Callable[..., NoReturn], works: Callable[..., _T]
+) -> Callable[..., _T]:
+    """What fails until it is over, and works from then on."""
+
+    def act(*arguments: object) -> _T:
+        return (works if over() else fault)(*arguments)
+
+    return act

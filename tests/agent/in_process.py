@@ -12,11 +12,15 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 class InProcess:
     """One life of an agent on a state folder; nothing starts unless `executions.serve` works."""
 
-    def __init__(self, state_dir: Path, policy: Path | None = None, **limits: int) -> None:
+    def __init__(
+        self, state_dir: Path, policy: Path | None = None, *, capacity: int = 1, **limits: int
+    ) -> None:
         self._identity = Identity(state_dir)
         self._identity.bind("manager", "host")
         self.outbox = Outbox()
-        self.executions = Executions(self._identity, self.outbox, PolicyFile(policy), 1, **limits)
+        self.executions = Executions(
+            self._identity, self.outbox, PolicyFile(policy), capacity, **limits
+        )
 
     def close(self) -> None:
         self.executions.close()

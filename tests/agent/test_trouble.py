@@ -1,0 +1,117 @@
+"""Trouble with the files or the supervisor of one execution is that execution's alone."""
+
+import asyncio
+import os
+import signal
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from tui_manager_agent import running
+from tui_manager_agent.process import Process
+from tui_manager_agent.spool import Spool
+from tui_manager_agent.supervisor import claim, processes, record
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tests.agent import faults
+from tests.agent.in_process import InProcess
+
+PATIENCE = 20.0  # seconds until a wait gives up
+
+
+class Working(InProcess):
+    """An agent that works, and what it has said of its executions."""
+
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(state_dir, capacity=3)
+        self._state_dir = state_dir
+        self.started: set[str] = set()
+        self.output: dict[str, bytes] = {}
+        self.gaps = Counter[str]()
+        self.results: dict[str, wire.Result] = {}
+        self._serving = asyncio.create_task(self.executions.serve())
+
+    async def start(self, command: str) -> str:
+        """Returns when it has started; its id."""
+        execution_id = str(uuid.uuid4())
+        await self.run(execution_id, command)
+        await self.until(lambda: execution_id in self.started)
+        return execution_id
+
+    async def result(self, execution_id: str) -> wire.Result:
+        await self.until(lambda: execution_id in self.results)
+        return self.results[execution_id]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Until something that it says makes the condition true."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                assert not self._serving.done()
+                await self.outbox.wait()
+                self._hear(self.outbox.report())
+
+    def supervisor_of(self, execution_id: str) -> int:
+        (folder,) = self._state_dir.glob(f"managers/*/executions/{execution_id}")
+        return Spool(folder).supervisor_pid()
+
+    async def stop(self) -> None:
+        self._serving.cancel()
+        await asyncio.wait((self._serving,))
+        self.close()
+
+    def end_commands(self) -> None:
+        for folder in self._state_dir.glob("managers/*/executions/*"):
+            for pid in (Spool(folder).supervisor_pid(), *processes.find(folder.name, 0)):
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+
+    def _hear(self, report: wire.Report) -> None:
+        self.started.update(started.execution_id for started in report.started)
+        for part in report.output:
+            known = self.output.get(part.execution_id, b"")
+            self.output[part.execution_id] = known + part.data
+            self.gaps[part.execution_id] += part.gap
+        self.results.update((result.execution_id, result) for result in report.results)
+
+
+@pytest.fixture
+async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Working]:
+    monkeypatch.setattr(running, "LOOK", 0.01)
+    agent = Working(tmp_path)
+    await asyncio.sleep(0)  # it serves
+    yield agent
+    await agent.stop()
+    monkeypatch.undo()
+    agent.end_commands()
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "fault"),
+    [
+        (Spool, "note", faults.full),
+        (record, "read", faults.too_many_files),
+        (claim, "is_held", faults.broken),
+        (Process, "send", faults.forbidden),
+    ],
+)
+async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
+    agent: Working,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    room: object,
+    name: str,
+    fault: Callable[..., NoReturn],
+) -> None:
+    unlucky, lucky = [await agent.start("sleep 600") for _ in range(2)]
+    said = f"not canceled, again later: execution_id={unlucky}"
+    monkeypatch.setattr(
+        room, name, faults.until(lambda: caplog.text.count(said) > 1, fault, getattr(room, name))
+    )
+    await agent.cancel(unlucky)
+    assert (await agent.result(unlucky)).status == wire.RESULT_STATUS_CANCELED
+    assert lucky not in agent.results
+    await agent.cancel(lucky)
+    assert (await agent.result(lucky)).status == wire.RESULT_STATUS_CANCELED
