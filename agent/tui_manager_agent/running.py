@@ -243,16 +243,17 @@ class Runner:
     async def _bury_the_dead(self) -> None:
         while True:
             execution, problem = await self._dead.get()
+            if execution.ended:
+                continue
             try:
                 alive = self._is_alive(execution)
                 execution.spool.settle()
+                if not alive:
+                    await self._bury(execution, problem)
             except OSError as error:
-                _LOG.error("not barred, again later: execution_id=%s error=%s", execution.id, error)
+                _LOG.error("not buried, again later: execution_id=%s error=%s", execution.id, error)
                 loop = asyncio.get_running_loop()
                 loop.call_later(LOOK, self._dead.put_nowait, (execution, problem))
-                continue
-            if not alive:
-                await self._bury(execution, problem)
 
     def _is_alive(self, execution: Execution) -> bool:
         """Whether a supervisor has it after all; if not, none ever will. Raises OSError."""
@@ -262,6 +263,7 @@ class Runner:
         return not unclaimed and self._supervisors.adopt(execution.id, spool)
 
     async def _bury(self, execution: Execution, problem: str) -> None:
+        """Says how it ended. Raises OSError; then nothing is said, and it may be done again."""
         execution.refresh()
         if execution.ended:
             self._ended(execution)

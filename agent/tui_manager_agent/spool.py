@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from tui_manager_agent import result
@@ -73,8 +74,13 @@ class Spool:
         self.drop_note(record.STARTING)
 
     def settle(self) -> None:
-        """Finds the result that a supervisor had no time to give its name. Raises OSError."""
+        """Finds the result that a supervisor had no time to give its name.
+
+        Raises OSError, also when there is one that cannot be read.
+        """
         claim.settle(self._at)
+        with suppress(FileNotFoundError):
+            record.read(f"{self._at}/{record.RESULT}")
 
     def order(self) -> dict[str, str]:
         """What waits for its turn; nothing if it does not, or was not written to its end."""
@@ -138,11 +144,11 @@ class Spool:
 
     def is_copy(self) -> bool:
         """Whether the supervisor that claimed this lives, and works in another folder of that name:
-        what carries the execution's mark is then not ours to kill."""
-        original = self._read(record.CLAIM).get("folder", "")
+        what carries the execution's mark is then not ours to kill. Raises OSError."""
         try:
+            original = record.read(f"{self._at}/{record.CLAIM}").get("folder", "")
             return claim.is_held(original) and not self.folder.samefile(original)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return False
 
     def bar(self) -> bool:

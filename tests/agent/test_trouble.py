@@ -1,6 +1,7 @@
 """Trouble with the files or the supervisor of one execution is that execution's alone."""
 
 import asyncio
+import logging
 import os
 import signal
 import uuid
@@ -17,6 +18,7 @@ from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import faults
+from tests.agent.conftest import Gate
 from tests.agent.in_process import InProcess
 
 PATIENCE = 20.0  # seconds until a wait gives up
@@ -115,3 +117,50 @@ async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
     assert lucky not in agent.results
     await agent.cancel(lucky)
     assert (await agent.result(lucky)).status == wire.RESULT_STATUS_CANCELED
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "fault"),
+    [
+        (record, "read", faults.too_many_files),
+        (claim, "is_held", faults.broken),
+        (running, "kill_leftovers", faults.too_many_files),
+    ],
+)
+async def test_a_dead_supervisor_that_cannot_be_looked_after_is_looked_after_later(
+    agent: Working,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    room: object,
+    name: str,
+    fault: Callable[..., NoReturn],
+) -> None:
+    unlucky, lucky = [await agent.start("sleep 600") for _ in range(2)]
+    supervisor = agent.supervisor_of(unlucky)
+    said = f"not buried, again later: execution_id={unlucky}"
+    monkeypatch.setattr(
+        room, name, faults.until(lambda: caplog.text.count(said) > 1, fault, getattr(room, name))
+    )
+    os.kill(supervisor, signal.SIGKILL)
+    assert (await agent.result(unlucky)).reason == wire.RESULT_REASON_INTERRUPTED
+    assert processes.find(unlucky, 0) == {}
+    await agent.cancel(lucky)
+    assert (await agent.result(lucky)).status == wire.RESULT_STATUS_CANCELED
+
+
+async def test_a_result_that_cannot_be_read_now_is_not_taken_for_none(
+    agent: Working, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gate: Gate
+) -> None:
+    execution_id = await agent.start(f"cat {gate}; exit 7")
+    read = record.read
+
+    def read_no_result(path: str) -> dict[str, str]:
+        if path.endswith(record.RESULT) and os.path.exists(path) and not caplog.text:
+            faults.too_many_files()
+        return read(path)
+
+    monkeypatch.setattr(record, "read", read_no_result)
+    caplog.set_level(logging.ERROR)
+    gate.open()
+    assert (await agent.result(execution_id)).exit_code == 7
+    assert f"not buried, again later: execution_id={execution_id}" in caplog.text
