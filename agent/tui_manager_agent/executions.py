@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -122,11 +123,11 @@ class Executions:
             return
         if message.action == wire.RESUME_ACTION_UNKNOWN:
             execution.silent = True
-            await self._disk.do(execution.spool.note, UNKNOWN)
+            await self._mark(execution, execution.spool.note)
         elif message.action == wire.RESUME_ACTION_STORED:
             self._forget(execution)
         else:
-            await self._disk.do(execution.spool.drop_note, UNKNOWN)
+            await self._mark(execution, execution.spool.drop_note)
             execution.resume(message.offsets)
             self._outbox.put(execution)
             if message.action == wire.RESUME_ACTION_CANCEL:
@@ -142,6 +143,14 @@ class Executions:
                 self._forget(execution)
             else:
                 self._outbox.put(execution)
+
+    async def _mark(self, execution: Execution, change: Callable[[str], None]) -> None:
+        """Sets or drops the mark of what the manager does not know. Where the disk fails, the next
+        stream's Resume does it."""
+        try:
+            await self._disk.do(change, UNKNOWN)
+        except OSError as error:
+            _LOG.error("mark not changed: execution_id=%s error=%s", execution.id, error)
 
     def _hold(self, execution_id: str) -> Execution:
         spool = self._journal.spool(execution_id)

@@ -164,3 +164,27 @@ async def test_a_result_that_cannot_be_read_now_is_not_taken_for_none(
     gate.open()
     assert (await agent.result(execution_id)).exit_code == 7
     assert f"not buried, again later: execution_id={execution_id}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [("note", wire.RESUME_ACTION_UNKNOWN), ("drop_note", wire.RESUME_ACTION_GO_ON)],
+)
+async def test_a_resume_whose_mark_cannot_be_changed_is_obeyed(
+    agent: Working,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    action: wire.ResumeAction.ValueType,
+) -> None:
+    execution_id = await agent.start("echo ready; sleep 600")
+    agent.executions.begin_session()
+    agent.output.clear()
+    with monkeypatch.context() as host:
+        host.setattr(Spool, name, faults.broken)
+        await agent.resume(execution_id, action)
+    assert execution_id in caplog.text
+    if action == wire.RESUME_ACTION_UNKNOWN:
+        assert agent.outbox.report().ByteSize() == 0
+    else:
+        await agent.until(lambda: agent.output.get(execution_id) == b"ready\n")
