@@ -1,5 +1,7 @@
 """One execution in the agent's memory: its state, and how far the manager has been told of it."""
 
+import errno
+import logging
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -10,7 +12,9 @@ from tui_manager_agent.spool import STREAMS, Spool
 from tui_manager_agent.supervisor import clock
 
 CHUNK = 64 * 1024  # bytes of one Output
+GONE_AFTER = 300 * clock.SECOND  # a disk that fails for so long will not give its bytes any more
 _OVERHEAD = 128  # bytes of a Report that each part takes beside its data
+_LOG = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -27,6 +31,7 @@ class Execution:
         order: while it waits; empty afterwards, because it holds secrets.
         result: the result's fields; empty until it ended.
         silent: the manager has not said yet whether it wants to hear of this.
+        unread_since: boot-time ns since which output cannot be read that is to be told; 0: none.
     """
 
     def __init__(self, execution_id: str, spool: Spool, boot_id: str) -> None:
@@ -37,6 +42,7 @@ class Execution:
         self.order: dict[str, str] = {}
         self.result: dict[str, str] = {}
         self.silent = False
+        self.unread_since = 0
         self._started = 0
         self._sizes = dict.fromkeys(STREAMS, 0)
         self._stored = dict.fromkeys(STREAMS, 0)  # by the manager
@@ -150,8 +156,15 @@ class Execution:
         room = min(CHUNK, window - under_way, budget)
         if room <= 0:
             return 0
-        data = self.spool.read(stream, offset, min(wanted, room))
+        length = min(wanted, room)
         part = wire.Output(execution_id=self.id, stream=convert.WIRE_STREAM[stream], offset=offset)
+        try:
+            data = self.spool.read(stream, offset, length)
+            self.unread_since = 0
+        except OSError as error:
+            if not self._is_gone(error):
+                return 0
+            data, wanted = b"", length
         if data:
             part.data = data
         else:
@@ -159,3 +172,12 @@ class Execution:
         self._sent[stream] += len(data) or wanted
         report.output.append(part)
         return _OVERHEAD + len(data)
+
+    def _is_gone(self, error: OSError) -> bool:
+        """Whether output that cannot be read never will be; if not, it may be told later."""
+        gone = error.errno == errno.EIO and 0 < self.unread_since <= clock.now() - GONE_AFTER
+        if gone or not self.unread_since:
+            what = "given up" if gone else "again later"
+            _LOG.error("output not read, %s: execution_id=%s error=%s", what, self.id, error)
+        self.unread_since = self.unread_since or clock.now()
+        return gone

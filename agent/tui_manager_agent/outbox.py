@@ -6,6 +6,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.execution import Execution
 
+AGAIN = 2.0  # seconds until output is looked at again that could not be read
 WINDOW = 1024 * 1024  # bytes of one execution under way, unless the manager says otherwise
 REPORT = 768 * 1024  # bytes of a report, unless the manager's limit on messages is tighter
 
@@ -17,6 +18,7 @@ class Outbox:
         self._window = WINDOW
         self._limit = REPORT
         self._waiting: dict[str, Execution] = {}
+        self._later: set[str] = set()
         self._news = asyncio.Event()
 
     def put(self, execution: Execution) -> None:
@@ -53,6 +55,17 @@ class Outbox:
             budget -= used
             if used:
                 self._waiting[execution.id] = execution
+            elif execution.unread_since and not execution.silent:
+                self._put_later(execution)
         if not self._waiting:
             self._news.clear()
         return report
+
+    def _put_later(self, execution: Execution) -> None:
+        if execution.id not in self._later:
+            self._later.add(execution.id)
+            asyncio.get_running_loop().call_later(AGAIN, self._put_again, execution)
+
+    def _put_again(self, execution: Execution) -> None:
+        self._later.discard(execution.id)
+        self.put(execution)

@@ -8,10 +8,10 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
-from tui_manager_agent import running
+from tui_manager_agent import execution, outbox, running
 from tui_manager_agent.process import Process
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
@@ -188,3 +188,41 @@ async def test_a_resume_whose_mark_cannot_be_changed_is_obeyed(
         assert agent.outbox.report().ByteSize() == 0
     else:
         await agent.until(lambda: agent.output.get(execution_id) == b"ready\n")
+
+
+async def test_output_that_cannot_be_read_is_read_later_and_keeps_nobody_waiting(
+    agent: Working, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gate: Gate
+) -> None:
+    monkeypatch.setattr(outbox, "AGAIN", 0.01)
+    unlucky = await agent.start(f"cat {gate}; printf unlucky")
+    can_read, read = asyncio.Event(), Spool.read
+
+    def read_others(spool: Spool, *what: Any) -> bytes:
+        if spool.folder.name == unlucky and not can_read.is_set():
+            faults.broken()
+        return read(spool, *what)
+
+    monkeypatch.setattr(Spool, "read", read_others)
+    gate.open()
+    await agent.until(
+        lambda: f"output not read, again later: execution_id={unlucky}" in caplog.text
+    )
+    lucky = await agent.start("printf lucky")
+    assert (await agent.result(lucky)).exit_code == 0
+    assert unlucky not in agent.results
+    can_read.set()
+    assert (await agent.result(unlucky)).exit_code == 0
+    assert agent.output == {lucky: b"lucky", unlucky: b"unlucky"}
+
+
+async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
+    agent: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "AGAIN", 0.01)
+    monkeypatch.setattr(execution, "GONE_AFTER", 1)
+    execution_id = str(uuid.uuid4())
+    with monkeypatch.context() as disk:
+        disk.setattr(Spool, "read", faults.broken)
+        await agent.run(execution_id, "printf lost")
+        await agent.result(execution_id)
+    assert agent.gaps == {execution_id: len("lost")}
