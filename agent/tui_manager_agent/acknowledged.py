@@ -47,7 +47,7 @@ class Acknowledged:
     def __contains__(self, execution_id: str) -> bool:
         try:
             return self.find(execution_id) is not None
-        except ValueError:
+        except (ValueError, OSError):
             return True
 
     def may_hold(self, execution_id: str) -> bool:
@@ -124,7 +124,7 @@ class Acknowledged:
                     place += len(line)
 
     def _line_at(self, place: int) -> bytes:
-        with self._path.open("rb") as file:
+        with open(self._log, "rb", closefd=False) as file:  # there may be no other descriptor
             file.seek(place)
             return file.readline()
 

@@ -178,7 +178,7 @@ class Executions:
     def _known(self, execution_id: str) -> dict[str, str] | None:
         try:
             return self._journal.acknowledged(execution_id)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             _LOG.error("journal unreadable: execution_id=%s error=%s", execution_id, error)
             detail = "it ended and was acknowledged; how, the host's journal no longer says"
             lost = result.of_the_agent(self._boot_id, "failed", "interrupted", detail)

@@ -14,16 +14,14 @@ from tui_manager_agent.journal import Journal
 from tui_manager_agent.spool import UNKNOWN
 from tui_manager_agent.supervisor import claim, record
 
+from tests.agent.faults import broken, full, too_many_files
+
 RESULT = {"status": "failed", "reason": "exit_code", "detail": "a line\nand = another"}
 DAY = 24 * 3600
 
 
 def new_id() -> str:
     return str(uuid.uuid4())
-
-
-def full(*_: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def age(path: Path, seconds: float) -> None:
@@ -78,6 +76,29 @@ def test_a_known_execution_whose_line_is_unreadable_is_still_known(tmp_path: Pat
     (tmp_path / "acknowledged").write_bytes(b"\xff\n")
     with pytest.raises(UnicodeDecodeError):
         kept.acknowledged(execution_id)
+
+
+def test_what_was_acknowledged_is_known_where_no_file_can_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = new_id()
+    kept = Journal(tmp_path)
+    kept.acknowledge({execution_id: RESULT})
+    monkeypatch.setattr(Path, "open", too_many_files)
+    monkeypatch.setattr(os, "open", too_many_files)
+    assert kept.acknowledged(execution_id) == RESULT
+
+
+def test_a_line_that_the_disk_keeps_holds_up_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Journal(tmp_path)
+    known, new = new_id(), new_id()
+    kept.acknowledge({known: RESULT})
+    with monkeypatch.context() as disk:
+        disk.setattr(Acknowledged, "_line_at", broken)
+        kept.acknowledge({known: RESULT, new: RESULT})
+    assert kept.acknowledged(new) == RESULT
 
 
 def test_ids_are_kept_30_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

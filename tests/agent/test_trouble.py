@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 from tui_manager_agent import execution, outbox, running
+from tui_manager_agent.acknowledged import Acknowledged
 from tui_manager_agent.process import Process
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
@@ -226,3 +227,21 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
         await agent.run(execution_id, "printf lost")
         await agent.result(execution_id)
     assert agent.gaps == {execution_id: len("lost")}
+
+
+async def test_a_repeat_is_answered_though_the_disk_keeps_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    execution_id = str(uuid.uuid4())
+    before = InProcess(tmp_path)
+    await before.cancel(execution_id)
+    await before.acknowledge(execution_id)
+    before.close()
+    after = InProcess(tmp_path)
+    monkeypatch.setattr(Acknowledged, "_line_at", faults.broken)
+    await after.run(execution_id, "echo never")
+    (result,) = after.outbox.report().results
+    assert result.reason == wire.RESULT_REASON_INTERRUPTED
+    assert "no longer says" in result.detail
+    assert f"journal unreadable: execution_id={execution_id}" in caplog.text
+    after.close()
