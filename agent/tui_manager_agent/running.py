@@ -101,8 +101,7 @@ class Runner:
             if execution.state is State.ACCEPTED:
                 execution.state = State.STARTING
             self.turns.hold(execution.id)
-            if not self._supervisors.adopt(execution.id, spool):
-                self._dead.put_nowait((execution, ""))
+            self._adopt_or_bury(execution)
 
     def look_at(self, execution_id: str) -> None:
         """A supervisor rang."""
@@ -231,6 +230,15 @@ class Runner:
         else:
             detail = f"the agent cannot {what}: {error.strerror}"
             await self.end(execution, "failed", "spawn_failed", detail)
+
+    def _adopt_or_bury(self, execution: Execution) -> None:
+        try:
+            alive = self._supervisors.adopt(execution.id, execution.spool)
+        except OSError as error:  # whoever buries it looks again
+            _LOG.error("not looked at: execution_id=%s error=%s", execution.id, error)
+            alive = False
+        if not alive:
+            self._dead.put_nowait((execution, ""))
 
     def _gone(self, execution_id: str, problem: str) -> None:
         execution = self._held.get(execution_id)

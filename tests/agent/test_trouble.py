@@ -245,3 +245,24 @@ async def test_a_repeat_is_answered_though_the_disk_keeps_the_answer(
     assert "no longer says" in result.detail
     assert f"journal unreadable: execution_id={execution_id}" in caplog.text
     after.close()
+
+
+async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(running, "LOOK", 0.01)
+    before = Working(tmp_path)
+    await asyncio.sleep(0)  # it serves
+    execution_id = await before.start("sleep 600")
+    await before.stop()
+    buried = f"not buried, again later: execution_id={execution_id}"
+    monkeypatch.setattr(
+        claim,
+        "is_held",
+        faults.until(lambda: buried in caplog.text, faults.broken, claim.is_held),
+    )
+    after = Working(tmp_path)
+    assert f"not looked at: execution_id={execution_id}" in caplog.text
+    await after.resume(execution_id, wire.RESUME_ACTION_CANCEL)
+    assert (await after.result(execution_id)).status == wire.RESULT_STATUS_CANCELED
+    await after.stop()
