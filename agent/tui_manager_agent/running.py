@@ -72,7 +72,7 @@ class Runner:
         """
         at_once = self._serves and self.turns.take(execution.id)
         if at_once:
-            await _to_the_end(self._begin_at_once(execution, accept))
+            await self._to_the_end(self._begin_at_once(execution, accept))
             return
         try:
             execution.order = await self._disk.do(accept)
@@ -175,8 +175,19 @@ class Runner:
             self._wake.clear()
             await self._end_expired()
             while (execution := self.turns.next()) is not None:
-                await _to_the_end(self._start(execution))
+                await self._to_the_end(self._start(execution))
                 await self._end_expired()
+
+    async def _to_the_end(self, starting: Coroutine[None, None, None]) -> None:
+        """Whoever is `starting` is handed over, or given back, also when the agent is asked to stop
+        just then. It waits for nobody who does not take orders."""
+        task = asyncio.ensure_future(starting)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._supervisors.close()
+            await task
+            raise
 
     async def _end_expired(self) -> None:
         while (execution := self.turns.expired()) is not None:
@@ -304,16 +315,6 @@ class Runner:
                 self.look_at(execution.id)
             for execution in list(self._to_cancel.values()):
                 await self._ask_to_cancel(execution)
-
-
-async def _to_the_end(starting: Coroutine[None, None, None]) -> None:
-    """Whoever is `starting` is handed over, also when the agent is asked to stop just then."""
-    task = asyncio.ensure_future(starting)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 def _accept_and_release(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:

@@ -4,16 +4,20 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import psutil
 import pytest
 from tui_manager_agent import launcher, running
+from tui_manager_agent.launcher import Launcher
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_agent.supervisors import Supervisors
@@ -226,3 +230,67 @@ async def test_a_look_that_fails_at_one_finds_the_others(
         assert unlucky.id in caplog.text
         watched.supervisors.look()
         assert watched.gone == {lucky.id, unlucky.id}
+
+
+class Stopped(subprocess.Popen[bytes]):
+    """A process that is stopped as soon as it is there."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.send_signal(signal.SIGSTOP)
+
+
+def with_little_room(make: Callable[[], Sockets]) -> Sockets:
+    """A pair in which few orders find room."""
+    ours, theirs = make()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    return ours, theirs
+
+
+async def test_an_agent_stops_though_an_order_in_turn_waits_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = {str(uuid.uuid4()): f"echo >> {tmp_path}/$TUI_MANAGER_EXECUTION_ID" for _ in range(20)}
+    before = InProcess(tmp_path / "state", capacity=len(orders))
+    for execution_id, command in orders.items():
+        await before.run(execution_id, command)
+    blocked, wait_for_room = asyncio.Event(), Launcher._wait_for_room
+
+    async def wait_and_say_so(launching: Launcher, channel: socket.socket) -> None:
+        blocked.set()
+        await wait_for_room(launching, channel)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", Stopped)
+        patch.setattr(socket, "socketpair", partial(with_little_room, socket.socketpair))
+        patch.setattr(Launcher, "_wait_for_room", wait_and_say_so)
+        patch.setattr(launcher, "FAREWELL", 0)
+        working = asyncio.create_task(before.executions.serve())
+        async with asyncio.timeout(20):
+            await blocked.wait()
+            working.cancel()
+            await asyncio.wait((working,))
+        before.close()
+    (server,) = psutil.Process().children()
+    after = InProcess(tmp_path / "state", capacity=len(orders))
+    server.resume()
+    held = after.executions.begin_session()
+    waiting = {one.execution_id for one in held if one.state == wire.EXECUTION_STATE_ACCEPTED}
+    assert orders.keys() > waiting > set()
+    working = asyncio.create_task(after.executions.serve())
+    for execution_id in orders:
+        await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
+    results: dict[str, wire.Result] = {}
+    async with asyncio.timeout(20):
+        while len(results) < len(orders):
+            await after.outbox.wait()
+            said = after.outbox.report().results
+            results.update((result.execution_id, result) for result in said)
+    completed = {word for word, result in results.items() if not result.reason}
+    runs = {word: (tmp_path / word).read_text() for word in orders if (tmp_path / word).exists()}
+    assert waiting <= completed
+    assert runs == dict.fromkeys(completed, "\n")
+    working.cancel()
+    await asyncio.wait((working,))
+    after.close()
+    server.wait()
