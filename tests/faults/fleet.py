@@ -24,6 +24,7 @@ from tests.support.processes import installed
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, UnreachableError
 from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
@@ -300,14 +301,20 @@ class Fleet:
                 await asyncio.sleep(0.05)
 
     async def run(self, target: str, *commands: CommandSpec) -> int:
-        """Creates and starts a task; returns its task_id."""
+        """Creates and starts a task; returns its task_id.
 
-        async def call(operator: Operator) -> int:
-            task_id = await operator.create_task(TaskSpec(target, commands, name="fault"))
-            await operator.start_task(task_id)
-            return task_id
+        A manager that dies before it answers may leave a task that is never started, but none that
+        is and that nobody waits for.
+        """
+        spec = TaskSpec(target, commands, name="fault")
+        task_id = await self.ask(lambda operator: operator.create_task(spec))
 
-        return await self.ask(call)
+        async def start(operator: Operator) -> None:
+            if await operator.get_task_status(task_id) is TaskStatus.PENDING:
+                await operator.start_task(task_id)
+
+        await self.ask(start)
+        return task_id
 
     async def cancel(self, task_id: int) -> None:
         """Cancels a task."""
