@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -222,7 +221,7 @@ async def test_a_cancelled_watcher_closes_the_iterator_there(
     await manager.there(recording.until_watching(1))
     watcher.cancel()
     await manager.there(recording.until_watching(0))
-    with suppress(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError):
         await watcher
 
 

@@ -83,16 +83,17 @@ def test_rsa_and_larger_curves_can_be_brought(pki: Pki, clock: TestClock, tmp_pa
         files = Files(tmp_path / str(number))
         files.write(key, pki.sub_authority(key))
         authority = authority_of(files, clock, tmp_path)
+        assert authority.certificate.public_key() == key.public_key()
         issued = authority.issue_host(read_request(request(new_key())), str(uuid4()))
         made = x509.load_der_x509_certificate(issued.chain_der[0])
         made.verify_directly_issued_by(authority.certificate)
 
 
 def test_a_group_may_read_a_key_that_is_brought(
-    of_authority: Files, clock: TestClock, tmp_path: Path
+    of_authority: Files, pki: Pki, clock: TestClock, tmp_path: Path
 ) -> None:
     of_authority.key.chmod(0o640)
-    authority_of(of_authority, clock, tmp_path)
+    assert authority_of(of_authority, clock, tmp_path).certificate == pki.authority
 
 
 def test_nothing_is_issued_past_the_end_of_the_authority(
