@@ -164,14 +164,23 @@ async def test_it_stays_as_long_as_a_supervisor_does(
     ended: asyncio.Queue[str] = asyncio.Queue()
     orphans: list[str] = []
     launching = Launcher(lambda execution_id, _: ended.put_nowait(execution_id), orphans.append)
+    looked: asyncio.Queue[None] = asyncio.Queue()
+    look = Launcher._look_whether_idle
+
+    def look_and_say_so(launching: Launcher, channel: socket.socket) -> None:
+        look(launching, channel)
+        looked.put_nowait(None)
+
+    monkeypatch.setattr(Launcher, "_look_whether_idle", look_and_say_so)
     gate = Gate(tmp_path / "gate")
     run = Supervised(tmp_path, f"echo ready; cat {gate}")
     await launching.start(run.spool.folder)
     (server,) = psutil.Process().children()
     run.until(lambda: b"ready" in run.stdout)
-    for _ in range(5):
-        await asyncio.sleep(0.01)
-        assert server.is_running()
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(5):
+            await looked.get()
+    assert server.is_running()
     gate.open()
     assert await ended.get() == run.id
     launching.close()

@@ -2,9 +2,9 @@
 
 import errno
 import os
+import select
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,7 @@ from tui_manager_agent.supervisor.killing import STUBBORN, Killing
 from tui_manager_agent.supervisor.supervise import Supervisor
 
 from tests.agent.conftest import MISBEHAVE
-from tests.agent.supervised import Supervised
+from tests.agent.supervised import PATIENCE, Supervised
 
 
 @pytest.fixture
@@ -347,9 +347,11 @@ def test_a_command_that_has_just_ended_is_not_canceled(folder: Path) -> None:
         run.until(lambda: b"ready" in run.stdout)
         (shell,) = psutil.Process(run.process.pid).children()
         run.process.send(signal.SIGSTOP)
+        ended = os.pidfd_open(shell.pid)
         gate.write_text("\n")
-        while shell.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
+        assert select.select([ended], [], [], PATIENCE)[0]
+        os.close(ended)
+        assert shell.status() == psutil.STATUS_ZOMBIE
         run.spool.ask_to_cancel()
         run.process.send(signal.SIGCONT)
         result = run.result()
