@@ -61,6 +61,12 @@ class _PrivateFile(RotatingFileHandler):
         file = _private(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         return io.TextIOWrapper(open(file, "ab"), encoding=self.encoding, errors=self.errors)
 
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
+        """Once it is full: to see whether a line still fits would be to render it twice."""
+        if self.stream is None:  # the last one failed
+            return bool(super().shouldRollover(record))
+        return os.fstat(self.stream.fileno()).st_size >= self.maxBytes
+
 
 def log_to_file(settings: Settings) -> Path:
     """Sends all logs to a rotating file in the log folder, and returns its path.

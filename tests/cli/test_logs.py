@@ -79,6 +79,22 @@ def test_the_file_is_private_and_rotates(tmp_path: Path, monkeypatch: pytest.Mon
     assert path.read_text().splitlines()[-1].endswith("info tui_manager line number=49")
 
 
+def test_a_line_of_the_file_is_rendered_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = []
+    render_one = logs.FieldFormatter.format
+
+    def count(formatter: logs.FieldFormatter, record: logging.LogRecord) -> str:
+        rendered.append(record.getMessage())
+        return render_one(formatter, record)
+
+    monkeypatch.setattr(logs.FieldFormatter, "format", count)
+    log_to_file(Settings(log_dir=tmp_path))
+    logging.getLogger("tui_manager").info("line")
+    assert rendered == ["line"]
+
+
 def test_an_older_file_is_closed_to_others_but_its_folder_is_not_ours(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "tui-manager.log").touch()
