@@ -12,6 +12,7 @@ from pathlib import Path
 from tui_manager.domain.spec import CommandSpec
 
 TRACE = "trace"  # file in the host's TMPDIR: `begin ID` and `end ID` lines
+GO = "go"  # file there, which lets a command end that is held
 _PAD = "x" * 80
 # The shell's own words (of a child that was killed, say) go nowhere: they are not known beforehand.
 _TEXT = """
@@ -26,14 +27,18 @@ while [ "$i" -lt "$COUNT" ]; do
   esac
   i=$((i + 1))
 done
+while [ -n "$HELD" ] && [ ! -e "$TMPDIR/go" ]; do sleep "$STEP"; done
 echo "end $TUI_MANAGER_EXECUTION_ID" >> "$TMPDIR/trace"
 exit "$CODE"
 """
 
 
-def command(lines: int, code: int = 0, step: float = 0.05) -> CommandSpec:
-    """A command that prints so many lines, `step` seconds each ten, and exits with `code`."""
+def command(lines: int, code: int = 0, step: float = 0.05, held: bool = False) -> CommandSpec:
+    """A command that prints so many lines, `step` seconds each ten, and exits with `code`; if it is
+    held, not before GO is in its host's TMPDIR."""
     environment = {"COUNT": str(lines), "CODE": str(code), "STEP": f"{step:g}", "PAD": _PAD}
+    if held:
+        environment["HELD"] = "yes"
     return CommandSpec(_TEXT, environment=environment)
 
 

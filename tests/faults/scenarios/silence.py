@@ -6,7 +6,7 @@ import signal
 from datetime import timedelta
 
 from tests.faults.checker import Allowed, check
-from tests.faults.command import command
+from tests.faults.command import GO, command
 from tests.faults.scenarios.running import (
     all_ended,
     new_fleet,
@@ -20,13 +20,14 @@ from tests.faults.scenarios.running import (
 @scenario("an agent lost, and back while it still runs")
 async def lost_and_back(seed: str) -> None:
     async with new_fleet(seed, "h1", lost_after='"1s"') as fleet:
-        task_id = await fleet.run("h1", command(300), command(10))
+        task_id = await fleet.run("h1", command(30, held=True), command(10))
         execution = fleet.rows("SELECT execution_id FROM command_hosts WHERE position = 0")[0][0]
         await status(fleet, execution, "running")
         await fleet.kill(fleet.agents["h1"])
         await status(fleet, execution, "failed", "agent_lost")
         fleet.start_agent("h1")
         await status(fleet, execution, "running", "")
+        (fleet.host("h1") / GO).touch()
         await all_ended(fleet, task_id)
         await status(fleet, execution, "completed", "")
         check(fleet)
