@@ -65,7 +65,8 @@ def test_a_supervisor_is_a_process_of_its_own(tmp_path: Path) -> None:
         folder = Path(f"/proc/{process.pid}/fd")
         held = {int(path.name): os.readlink(path) for path in folder.iterdir()}
         assert [held.pop(number) for number in range(3)] == [os.devnull] * 3
-        assert sorted(name for name in held.values() if not name.startswith("pipe:")) == [
+        others = ("pipe:", "/usr/lib/")  # some builds of libffi hold their own file
+        assert [name for name in held.values() if not name.startswith(others)] == [
             str(run.spool.folder / record.CLAIM)
         ]
         status = Path(f"/proc/{process.pid}/status").read_text()

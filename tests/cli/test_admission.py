@@ -84,7 +84,7 @@ def test_what_a_token_allows(operator: FakeOperator, capsys: Capture) -> None:
         (["--ttl", "soon"], "--ttl soon: expected"),
         (["--ttl", "1s"], "A token lasts from 10s to 30d; 1s is not."),
         (["--ttl", "31d"], "A token lasts from 10s to 30d; 31d is not."),
-        (["--ttl", "-5m"], "--ttl"),
+        (["--ttl=-5m"], "A token lasts from 10s to 30d; -5m is not."),
         (["--uses", "0"], "'0' is not a number from 1 to 100,000"),
         (["--uses", "100001"], "'100001' is not a number from 1 to 100,000"),
         (["--label", "role"], "--label role: expected NAME=VALUE."),

@@ -38,6 +38,7 @@ class Proxy:
         self._connections: set[_Connection] = set()
         self._relaying: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Listens on a free port."""
@@ -47,11 +48,13 @@ class Proxy:
     async def stop(self) -> None:
         """Ends every connection and listens no more."""
         assert self._server is not None
+        self._stopped = True
         self._server.close()
         relaying = list(self._relaying)
         for task in relaying:
             task.cancel()
         await asyncio.gather(*relaying, return_exceptions=True)
+        await self._server.wait_closed()
         await asyncio.sleep(0)  # what was aborted is closed one turn later
 
     def cut(self) -> int:
@@ -77,6 +80,9 @@ class Proxy:
         self._open.set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._stopped:  # it was accepted just before
+            writer.transport.abort()
+            return
         relaying = asyncio.create_task(self._relay(reader, writer))
         self._relaying.add(relaying)
         relaying.add_done_callback(self._relaying.discard)
