@@ -1,19 +1,18 @@
-"""From an accepted order to its end: turns, supervisors, and what is left when one of them dies."""
+"""From an accepted order to its end: turns, supervisors, cancels."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
 from tui_manager_agent import result
+from tui_manager_agent.burials import Burials
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
-from tui_manager_agent.leftovers import kill_leftovers
 from tui_manager_agent.order import RefusedError, is_late
 from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.shelf import Shelf
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import record
 from tui_manager_agent.supervisors import LOOK, Supervisors
 from tui_manager_agent.turns import Turns
 
@@ -47,7 +46,7 @@ class Runner:
         self._boot_id = boot_id
         self._supervisors = Supervisors(self._gone)
         self._wake = asyncio.Event()
-        self._dead: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
+        self._burials = Burials(self._supervisors, self.end, self._ended)
         self._to_cancel: dict[str, Execution] = {}  # whose supervisors could not be told yet
         self._serves = False
         self.turns = Turns(capacity)
@@ -58,7 +57,7 @@ class Runner:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_in_turn())
-                tasks.create_task(self._bury_the_dead())
+                tasks.create_task(self._burials.serve())
                 tasks.create_task(self._look_around())
         finally:
             self._serves = False
@@ -101,7 +100,7 @@ class Runner:
             if execution.state is State.ACCEPTED:
                 execution.state = State.STARTING
             self.turns.hold(execution.id)
-            self._adopt_or_bury(execution)
+            self._burials.take_up(execution)
 
     def look_at(self, execution_id: str) -> None:
         """A supervisor rang."""
@@ -242,69 +241,13 @@ class Runner:
             detail = f"the agent cannot {what}: {error.strerror}"
             await self.end(execution, "failed", "spawn_failed", detail)
 
-    def _adopt_or_bury(self, execution: Execution) -> None:
-        try:
-            alive = self._supervisors.adopt(execution.id, execution.spool)
-        except OSError as error:  # whoever buries it looks again
-            _LOG.error("not looked at: execution_id=%s error=%s", execution.id, error)
-            alive = False
-        if not alive:
-            self._dead.put_nowait((execution, ""))
-
     def _gone(self, execution_id: str, problem: str) -> None:
         execution = self._held.get(execution_id)
         if execution is None or execution.ended:
             return
         self.look_at(execution_id)
         if not execution.ended:
-            self._dead.put_nowait((execution, problem))
-
-    async def _bury_the_dead(self) -> None:
-        while True:
-            execution, problem = await self._dead.get()
-            if execution.ended:
-                continue
-            try:
-                alive = self._is_alive(execution)
-                execution.spool.settle()
-                if not alive:
-                    await self._bury(execution, problem)
-            except OSError as error:
-                _LOG.error("not buried, again later: execution_id=%s error=%s", execution.id, error)
-                loop = asyncio.get_running_loop()
-                loop.call_later(LOOK, self._dead.put_nowait, (execution, problem))
-
-    def _is_alive(self, execution: Execution) -> bool:
-        """Whether a supervisor has it after all; if not, none ever will. Raises OSError."""
-        spool = execution.spool
-        unclaimed = not spool.has(record.CLAIM) and spool.bar()
-        # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
-        return not unclaimed and self._supervisors.adopt(execution.id, spool)
-
-    async def _bury(self, execution: Execution, problem: str) -> None:
-        """Says how it ended. Raises OSError; then nothing is said, and it may be done again."""
-        execution.refresh()
-        if execution.ended:
-            self._ended(execution)
-            return
-        if problem:
-            detail = f"the agent cannot start a supervisor: {problem}"
-            await self.end(execution, "failed", "spawn_failed", detail)
-            return
-        killed, survivors = 0, list[str]()
-        details = ["its supervisor died under it, or the host did"]
-        if execution.spool.is_copy():
-            details = ["it runs under another agent, of whose state folder this is a copy"]
-        else:
-            killed, survivors = await asyncio.to_thread(kill_leftovers, execution.id)
-        if killed:
-            details.append(f"{killed} of its processes were killed")
-        if survivors:
-            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:20]))
-        if last_words := execution.spool.last_words():
-            details.append(f"it said: {last_words}")
-        more = {**execution.remains(), "kill_incomplete": int(bool(survivors))}
-        await self.end(execution, "failed", "interrupted", "; ".join(details), **more)
+            self._burials.put(execution, problem)
 
     async def _look_around(self) -> None:
         while True:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from tui_manager_agent import execution, outbox, running
+from tui_manager_agent import burials, execution, outbox, running
 from tui_manager_agent.acknowledged import Acknowledged
 from tui_manager_agent.process import Process
 from tui_manager_agent.spool import Spool
@@ -82,7 +82,8 @@ class Working(InProcess):
 
 @pytest.fixture
 async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Working]:
-    monkeypatch.setattr(running, "LOOK", 0.01)
+    for room in (running, burials):
+        monkeypatch.setattr(room, "LOOK", 0.01)
     agent = Working(tmp_path)
     await asyncio.sleep(0)  # it serves
     yield agent
@@ -125,7 +126,7 @@ async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
     [
         (record, "read", faults.too_many_files),
         (claim, "is_held", faults.broken),
-        (running, "kill_leftovers", faults.too_many_files),
+        (burials, "kill_leftovers", faults.too_many_files),
     ],
 )
 async def test_a_dead_supervisor_that_cannot_be_looked_after_is_looked_after_later(
@@ -250,7 +251,8 @@ async def test_a_repeat_is_answered_though_the_disk_keeps_the_answer(
 async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(running, "LOOK", 0.01)
+    for room in (running, burials):
+        monkeypatch.setattr(room, "LOOK", 0.01)
     before = Working(tmp_path)
     await asyncio.sleep(0)  # it serves
     execution_id = await before.start("sleep 600")

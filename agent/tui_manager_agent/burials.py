@@ -1,0 +1,94 @@
+"""Executions whose supervisors are gone, or were never there: what is said of them, and done."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from tui_manager_agent.execution import Execution
+from tui_manager_agent.leftovers import kill_leftovers
+from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisors import LOOK, Supervisors
+
+_LOG = logging.getLogger(__name__)
+
+
+class Burials:
+    """Ends executions that no supervisor will end. What cannot be done now is done later."""
+
+    def __init__(
+        self,
+        supervisors: Supervisors,
+        end: Callable[..., Awaitable[None]],
+        ended: Callable[[Execution], None],
+    ) -> None:
+        """
+        Args:
+            end: ends an execution with a status, a reason, a detail and more fields of its result.
+            ended: is told of one that has a result after all.
+        """
+        self._supervisors = supervisors
+        self._end = end
+        self._ended = ended
+        self._dead: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
+
+    def put(self, execution: Execution, problem: str = "") -> None:
+        """Its supervisor is gone; `problem` says why there was none."""
+        self._dead.put_nowait((execution, problem))
+
+    def take_up(self, execution: Execution) -> None:
+        """What an earlier agent left: its supervisor is watched if it is alive."""
+        try:
+            alive = self._supervisors.adopt(execution.id, execution.spool)
+        except OSError as error:  # it is looked at again before it is buried
+            _LOG.error("not looked at: execution_id=%s error=%s", execution.id, error)
+            alive = False
+        if not alive:
+            self.put(execution)
+
+    async def serve(self) -> None:
+        """Works until it is cancelled."""
+        while True:
+            execution, problem = await self._dead.get()
+            if execution.ended:
+                continue
+            try:
+                alive = self._is_alive(execution)
+                execution.spool.settle()
+                if not alive:
+                    await self._bury(execution, problem)
+            except OSError as error:
+                _LOG.error("not buried, again later: execution_id=%s error=%s", execution.id, error)
+                loop = asyncio.get_running_loop()
+                loop.call_later(LOOK, self.put, execution, problem)
+
+    def _is_alive(self, execution: Execution) -> bool:
+        """Whether a supervisor has it after all; if not, none ever will. Raises OSError."""
+        spool = execution.spool
+        unclaimed = not spool.has(record.CLAIM) and spool.bar()
+        # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
+        return not unclaimed and self._supervisors.adopt(execution.id, spool)
+
+    async def _bury(self, execution: Execution, problem: str) -> None:
+        """Says how it ended. Raises OSError; then nothing is said, and it may be done again."""
+        execution.refresh()
+        if execution.ended:
+            self._ended(execution)
+            return
+        if problem:
+            detail = f"the agent cannot start a supervisor: {problem}"
+            await self._end(execution, "failed", "spawn_failed", detail)
+            return
+        killed, survivors = 0, list[str]()
+        details = ["its supervisor died under it, or the host did"]
+        if execution.spool.is_copy():
+            details = ["it runs under another agent, of whose state folder this is a copy"]
+        else:
+            killed, survivors = await asyncio.to_thread(kill_leftovers, execution.id)
+        if killed:
+            details.append(f"{killed} of its processes were killed")
+        if survivors:
+            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:20]))
+        if last_words := execution.spool.last_words():
+            details.append(f"it said: {last_words}")
+        more = {**execution.remains(), "kill_incomplete": int(bool(survivors))}
+        await self._end(execution, "failed", "interrupted", "; ".join(details), **more)
