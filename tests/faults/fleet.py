@@ -188,11 +188,11 @@ class Fleet:
 
     async def close(self) -> None:
         """Kills everything that was started, and all that came of it."""
-        await self.proxy.stop()
         for node in (self.manager, *self.agents.values()):
             node.send(signal.SIGKILL)
             if node.process is not None:
                 node.process.wait()
+        await self.proxy.stop()  # nobody dials it any more
         for process in self.left_behind():
             with contextlib.suppress(psutil.Error):
                 process.kill()
