@@ -34,23 +34,30 @@ class Run:
     out: Path
     machine: dict[str, Any]
     found: Found = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.began
 
     def take(self, found: Found) -> None:
         """Shows and writes more."""
         for name, figures in found.items():
             if figures:
                 self.found.setdefault(name, []).extend(figures)
-                say(f"\n== {name}\n{figure_table(figures)}")
+                say(f"\n== {name}, after {self.seconds:.0f} s\n{figure_table(figures)}")
                 save(self.out, name, self.machine, self.found[name])
 
-    def finish(self, seconds: float, *, full: bool) -> None:
+    def finish(self, *, full: bool) -> None:
         """The budgets, and the picture."""
         figures: Sequence[Figure] = [one for each in self.found.values() for one in each]
         say(f"\n== budgets\n{budget_table(figures, full=full)}")
-        result = {"machine": self.machine, "seconds": round(seconds), "budgets": verdicts(figures)}
+        seconds = round(self.seconds)
+        result = {"machine": self.machine, "seconds": seconds, "budgets": verdicts(figures)}
         (self.out / "budgets.json").write_text(json.dumps(result, indent=1) + "\n")
         (self.out / "growth.svg").write_text(growth(figures))
-        say(f"\n{seconds:.0f} s; figures and picture are in {self.out}/")
+        say(f"\n{seconds} s; figures and picture are in {self.out}/")
 
 
 def say(text: str) -> None:
@@ -81,7 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmarks, and returns the exit status."""
     options = _options(arguments)
     scale = SCALES[options.scale]
-    began = time.monotonic()
     run = Run(options.out, machine())
     say(sentence(run.machine))
     try:
@@ -91,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     groups = options.only or list(GROUPS)
     run_to_end(measure(scale, groups, options.security or SECURITIES, run))
-    run.finish(time.monotonic() - began, full=scale is FULL)
+    run.finish(full=scale is FULL)
     return 0
 
 

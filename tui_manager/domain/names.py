@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 
 from ClusterShell.RangeSet import RangeSet, RangeSetException
@@ -12,6 +12,7 @@ from ClusterShell.RangeSet import RangeSet, RangeSetException
 from tui_manager.domain.errors import InvalidInputError
 
 NAMES_MAX = 100_000  # that one target may spell out with ranges
+_NAMES_KEPT = 1 << 16  # whose keys and parts are not made anew
 _DIGITS_MAX = 18  # of one bound of a range
 _BRACKETS_MAX = 8  # of one name
 _LITERAL_MAX = 128  # characters of one name without its brackets
@@ -21,7 +22,7 @@ _BRACKET = re.compile(r"\[([^\[\]]*)\]")
 _BOUNDS = re.compile(r"([0-9]+)(?:-([0-9]+)(?:/([0-9]+))?)?")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=_NAMES_KEPT)
 def natural_key(name: str) -> str:
     """A key that sorts `web2` before `web10`: the length of a number stands before it."""
     return f"{_NUMBER.sub(_sortable, name)}\0{name}"
@@ -38,13 +39,18 @@ def fold_names(names: Iterable[str]) -> str:
     Of several numbers in a name only the one that varies most becomes a range: to find the best
     boxes in several dimensions takes time that grows with the square of the names.
     """
-    patterns: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    patterns: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
     for name in sorted(dict.fromkeys(names), key=natural_key):
-        pieces = _NUMBER.split(name)
-        patterns[tuple(pieces[::2])].append(pieces[1::2])
-    return ",".join(
-        part for texts, numbers in patterns.items() for part in _fold_pattern(texts, numbers)
-    )
+        texts, numbers = _split(name)
+        patterns[texts].append(numbers)
+    return ",".join(part for texts, rows in patterns.items() for part in _fold_pattern(texts, rows))
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _split(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The texts around the numbers of a name, and the numbers."""
+    pieces = _NUMBER.split(name)
+    return tuple(pieces[::2]), tuple(pieces[1::2])
 
 
 def _fold_pattern(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -73,13 +79,11 @@ def _fold_numbers(numbers: Sequence[str]) -> str:
 
 def _runs(numbers: Sequence[str]) -> Iterator[str]:
     """The same for numbers of one width, which a RangeSet would take several times as long for."""
-    first = last = numbers[0]
-    for number in numbers[1:]:
-        if int(number) != int(last) + 1:
-            yield first if first == last else f"{first}-{last}"
-            first = number
-        last = number
-    yield first if first == last else f"{first}-{last}"
+    values = list(map(int, numbers))
+    gaps = [i for i, value in enumerate(values[1:], 1) if value != values[i - 1] + 1]
+    for begin, end in pairwise([0, *gaps, len(numbers)]):
+        first, last = numbers[begin], numbers[end - 1]
+        yield first if first == last else f"{first}-{last}"
 
 
 def _join(texts: Sequence[str], numbers: Sequence[str], axis: int, folded: str) -> str:
