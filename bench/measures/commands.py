@@ -32,7 +32,7 @@ class Bare:
 async def commands(fleet: Fleet, bare: Bare, results: int, tasks: int) -> list[Figure]:
     """`results` is how many command hosts the sustained run has, `tasks` how many small tasks."""
     return [
-        *await _fan_out(fleet, bare, max(1, min(_FAN_OUTS, results // fleet.agents))),
+        *await _fan_out(fleet, bare, max(1, min(_FAN_OUTS, results // fleet.agents // 2))),
         *await _sustained(fleet, bare, results),
         await _at_once(fleet, bare, results),
         await _small_tasks(fleet, tasks),
