@@ -63,7 +63,7 @@ class _PrivateFile(RotatingFileHandler):
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
         """Once it is full: to see whether a line still fits would be to render it twice."""
-        if self.stream is None:  # the last one failed
+        if self.stream is None:  # the last rollover failed
             return bool(super().shouldRollover(record))
         return os.fstat(self.stream.fileno()).st_size >= self.maxBytes
 

@@ -1,4 +1,4 @@
-"""Executions whose supervisors are gone, or were never there: what is said of them, and done."""
+"""Executions whose supervisors are gone, or were never there: how they are ended."""
 
 import asyncio
 import logging

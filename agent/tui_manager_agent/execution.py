@@ -31,7 +31,7 @@ class Execution:
         order: while it waits; empty afterwards, because it holds secrets.
         result: the result's fields; empty until it ended.
         silent: the manager has not said yet whether it wants to hear of this.
-        unread_since: boot-time ns since which output cannot be read that is to be told; 0: none.
+        unread: output could not be read when there was a report to be filled.
     """
 
     def __init__(self, execution_id: str, spool: Spool, boot_id: str) -> None:
@@ -42,8 +42,9 @@ class Execution:
         self.order: dict[str, str] = {}
         self.result: dict[str, str] = {}
         self.silent = False
-        self.unread_since = 0
+        self.unread = False
         self._started = 0
+        self._broken: dict[str, tuple[int, int]] = {}  # by stream: errno, since which boot-time ns
         self._sizes = dict.fromkeys(STREAMS, 0)
         self._stored = dict.fromkeys(STREAMS, 0)  # by the manager
         self._sent = dict.fromkeys(STREAMS, 0)
@@ -105,6 +106,7 @@ class Execution:
         """Says everything again that is not known to be stored."""
         self._told_start = self._told_result = False
         self._sent = dict(self._stored)
+        self._broken.clear()
 
     def resume(self, offsets: Iterable[wire.StreamOffset]) -> None:
         """Goes on where the manager's database ends."""
@@ -130,6 +132,7 @@ class Execution:
         Returns:
             Bytes by which the report grew, at most; 0: there is nothing to say now.
         """
+        self.unread = False
         if self.silent:
             return 0
         used = 0
@@ -160,9 +163,10 @@ class Execution:
         part = wire.Output(execution_id=self.id, stream=convert.WIRE_STREAM[stream], offset=offset)
         try:
             data = self.spool.read(stream, offset, length)
-            self.unread_since = 0
+            self._broken.pop(stream, None)
         except OSError as error:
-            if not self._is_gone(error):
+            if not self._is_gone(stream, error):
+                self.unread = True
                 return 0
             data, wanted = b"", length
         if data:
@@ -173,11 +177,14 @@ class Execution:
         report.output.append(part)
         return _OVERHEAD + len(data)
 
-    def _is_gone(self, error: OSError) -> bool:
+    def _is_gone(self, stream: str, error: OSError) -> bool:
         """Whether output that cannot be read never will be; if not, it may be told later."""
-        gone = error.errno == errno.EIO and 0 < self.unread_since <= clock.now() - GONE_AFTER
-        if gone or not self.unread_since:
-            what = "given up" if gone else "again later"
-            _LOG.error("output not read, %s: execution_id=%s error=%s", what, self.id, error)
-        self.unread_since = self.unread_since or clock.now()
+        number, since = self._broken.get(stream, (0, 0))
+        if error.errno != number:
+            _LOG.error("output not read, again later: execution_id=%s error=%s", self.id, error)
+            self._broken[stream] = (error.errno or 0, clock.now())
+            return False
+        gone = number == errno.EIO and clock.now() - since >= GONE_AFTER
+        if gone:
+            _LOG.error("output not read, given up: execution_id=%s error=%s", self.id, error)
         return gone

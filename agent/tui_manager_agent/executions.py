@@ -193,6 +193,7 @@ class Executions:
     def _let_go(self, execution: Execution) -> None:
         self._held.pop(execution.id, None)
         self._shelf.take(execution.id)
+        self._outbox.drop(execution)
 
     async def _sweep(self) -> None:
         """What the manager does not know has its age limit; the journal applied it at the start."""

@@ -26,6 +26,11 @@ class Outbox:
         self._waiting[execution.id] = execution
         self._news.set()
 
+    def drop(self, execution: Execution) -> None:
+        """Nothing more is to be said about an execution."""
+        self._waiting.pop(execution.id, None)
+        self._later.discard(execution.id)
+
     def apply(self, *, window: int, max_message: int) -> None:
         """Takes the manager's limits in bytes, 0 for the usual ones; ends a wait under old ones.
 
@@ -55,7 +60,7 @@ class Outbox:
             budget -= used
             if used:
                 self._waiting[execution.id] = execution
-            elif execution.unread_since and not execution.silent:
+            elif execution.unread:
                 self._put_later(execution)
         if not self._waiting:
             self._news.clear()
@@ -67,5 +72,6 @@ class Outbox:
             asyncio.get_running_loop().call_later(AGAIN, self._put_again, execution)
 
     def _put_again(self, execution: Execution) -> None:
-        self._later.discard(execution.id)
-        self.put(execution)
+        if execution.id in self._later:
+            self._later.remove(execution.id)
+            self.put(execution)

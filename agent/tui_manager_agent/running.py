@@ -257,7 +257,8 @@ class Runner:
             for execution in list(self._held.values()):
                 self.look_at(execution.id)
             for execution in list(self._to_cancel.values()):
-                await self._ask_to_cancel(execution)
+                if not execution.ended:
+                    await self._ask_to_cancel(execution)
 
 
 def _accept_and_release(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:

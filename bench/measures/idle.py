@@ -22,7 +22,7 @@ async def idle(
     """
     beat = _heartbeat_of(fleet.agents)
     if beat > HEARTBEAT:
-        settle += beat / 2  # by then nearly all are told so; who is not beats more often
+        settle += beat / 2  # by then nearly all are told so, and the others beat more often
         seconds = math.ceil(seconds / beat) * beat
     await asyncio.sleep(settle)
     pid = fleet.manager.running

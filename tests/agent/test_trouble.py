@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 import pytest
 from tui_manager_agent import burials, execution, outbox, running
 from tui_manager_agent.acknowledged import Acknowledged
+from tui_manager_agent.execution import Execution
+from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.process import Process
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
@@ -220,14 +222,44 @@ async def test_output_that_cannot_be_read_is_read_later_and_keeps_nobody_waiting
 async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
     agent: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "AGAIN", 0.01)
+    monkeypatch.setattr(outbox, "AGAIN", 0.001)
     monkeypatch.setattr(execution, "GONE_AFTER", 1)
-    execution_id = str(uuid.uuid4())
+    execution_id, looked_at, put = str(uuid.uuid4()), list[str](), Outbox.put
+
+    def note(self: Outbox, held: Execution) -> None:
+        looked_at.append(held.id)
+        put(self, held)
+
+    monkeypatch.setattr(Outbox, "put", note)
     with monkeypatch.context() as disk:
         disk.setattr(Spool, "read", faults.broken)
         await agent.run(execution_id, "printf lost")
         await agent.result(execution_id)
     assert agent.gaps == {execution_id: len("lost")}
+    looked_at.clear()
+    await agent.result(await agent.start("printf lucky"))
+    assert execution_id not in looked_at
+
+
+async def test_output_for_which_there_is_no_descriptor_is_never_given_up(
+    agent: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "AGAIN", 0.001)
+    monkeypatch.setattr(execution, "GONE_AFTER", 0)
+    execution_id, looks, read = str(uuid.uuid4()), 0, Spool.read
+
+    def read_in_the_end(spool: Spool, *what: Any) -> bytes:
+        nonlocal looks
+        looks += 1
+        if looks < 5:
+            faults.too_many_files()
+        return read(spool, *what)
+
+    monkeypatch.setattr(Spool, "read", read_in_the_end)
+    await agent.run(execution_id, "printf kept")
+    await agent.result(execution_id)
+    assert agent.output == {execution_id: b"kept"}
+    assert agent.gaps.total() == 0
 
 
 async def test_a_repeat_is_answered_though_the_disk_keeps_the_answer(

@@ -77,7 +77,7 @@ def test_a_dashboard_whose_terminal_goes_away_ends_and_its_work_goes_on(
         machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
         assert terminal.process.returncode == 129
     (log,) = machine.folder.rglob("tui-manager.log")
-    assert "the terminal is gone" in log.read_text()
+    assert "hung up, the dashboard ends" in log.read_text()
     assert "Traceback" not in log.read_text()
     machine.serve("--listen", machine.address)
     go.write_text("on")

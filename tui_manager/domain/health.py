@@ -18,7 +18,7 @@ class Health:
         send_queue: messages that wait in sessions.
         database_bytes: the size of the database's file and of its log.
         log_bytes: of these the log's: committed, and not yet carried over into the file.
-        storage_error: why the database cannot be written now; empty when it can.
+        storage_error: why the database cannot be written; empty when it can for some seconds.
     """
 
     sessions: int = 0

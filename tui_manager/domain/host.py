@@ -115,5 +115,5 @@ class Host:
 
     @property
     def running(self) -> int:
-        """Executions that run on the host; 0 when it is offline."""
+        """Executions of this manager that run on the host; 0 when it is offline."""
         return self.vitals.running if self.vitals else 0

@@ -11,7 +11,7 @@ def join_parts(dial: str, security: str, token: str = "TOKEN") -> tuple[str, str
         security: of the manager, as its status says.
         token: what stands for the join token, or the token itself; unused without TLS.
     """
-    # Without TLS all agents are of this machine, whose name only one of them can have.
+    # Without TLS all agents are on this machine, and its name can be taken once.
     admission = "--insecure --name NAME" if security == "insecure" else f"--join-token {token}"
     return f"{AGENT} run --manager {dial}", admission
 

@@ -257,7 +257,7 @@ class DashboardApp(App[None], inherit_bindings=False):
     def hang_up(self) -> None:
         """Ends without a question, as there is nobody to answer it; what runs on hosts goes on."""
         if self.return_code != HUNG_UP:
-            log.warning("the terminal is gone, the dashboard ends")
+            log.warning("hung up, the dashboard ends")
         self.exit(return_code=HUNG_UP)
 
     async def action_quit(self) -> None:

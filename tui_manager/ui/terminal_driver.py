@@ -30,15 +30,17 @@ class TerminalDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._poll = select.poll()
         assert self._file is not None  # sys.__stderr__, of a program that was started in a terminal
-        for descriptor in {self.fileno, self._file.fileno()}:
-            self._poll.register(descriptor, 0)  # its end is told unasked
+        self._descriptors = {self.fileno, self._file.fileno()}
         self._told = False
         self.exit_event = _Ending(self._is_gone)
 
     def _is_gone(self) -> bool:
-        gone = any(events & _GONE for _, events in self._poll.poll(0))
+        """Asked by the thread of the input and by the app's: a poll object serves one at a time."""
+        terminal = select.poll()
+        for descriptor in self._descriptors:
+            terminal.register(descriptor, select.POLLIN)  # its end is told unasked
+        gone = any(events & _GONE for _, events in terminal.poll(0))
         if gone and not self._told:
             self._told = True
             self.send_message(TerminalGone())

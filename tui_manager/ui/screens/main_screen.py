@@ -101,6 +101,8 @@ class MainScreen(Screen[None]):
 
     def label_of(self, action: Action) -> str:
         """What an action would do now."""
+        if not action.host_labels:
+            return action.label
         return action.label_for(host.admission for host in self.chosen_hosts())
 
     @property
