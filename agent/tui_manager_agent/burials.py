@@ -52,9 +52,8 @@ class Burials:
             if execution.ended:
                 continue
             try:
-                alive = self._is_alive(execution)
-                execution.spool.settle()
-                if not alive:
+                if not self._is_alive(execution):
+                    execution.spool.settle()
                     await self._bury(execution, problem)
             except OSError as error:
                 _LOG.error("not buried, again later: execution_id=%s error=%s", execution.id, error)

@@ -265,6 +265,22 @@ def test_a_result_that_a_crash_left_without_its_name_is_found(tmp_path: Path, na
     assert spool.result() == RESULT
 
 
+def test_a_result_that_an_agent_has_given_its_name_meanwhile_is_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Journal(tmp_path).spool(new_id())
+    spool.accept({"command": "true"})
+    spool.starting()
+    taken = claim.take(str(spool.folder))
+    assert taken is not None
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: spool.settle())
+    taken.end(**RESULT)
+    assert spool.result().items() >= RESULT.items()
+    (spool.folder / record.RESULT).unlink()
+    with pytest.raises(FileNotFoundError):
+        taken.end(**RESULT)
+
+
 def test_a_result_that_a_crash_cut_short_is_none(tmp_path: Path) -> None:
     spool = Journal(tmp_path).spool(new_id())
     spool.accept({"command": "true"})

@@ -40,7 +40,12 @@ class Claim:
         data = record.seal(self._said + record.encode(fields))
         record.write_at(self._descriptor, data, 0)
         os.fsync(self._descriptor)
-        os.rename(f"{self._folder}/{record.CLAIM}", f"{self._folder}/{record.RESULT}")
+        result = f"{self._folder}/{record.RESULT}"
+        try:
+            os.rename(f"{self._folder}/{record.CLAIM}", result)
+        except FileNotFoundError:
+            if not os.path.exists(result):  # else somebody has given it its name: see `settle`
+                raise
 
 
 def take(folder: str) -> Claim | None:
