@@ -65,6 +65,7 @@ async def test_whatever_is_longer_than_its_pane_has_a_scrollbar(running: Running
         for pane in panes:
             assert pane.virtual_size.height > pane.size.height
             assert pane.show_vertical_scrollbar, pane
+            assert pane.vertical_scrollbar.position == pane.scroll_y, pane
 
 
 @pytest.mark.parametrize("keys", [(), ("w",)])
@@ -102,6 +103,7 @@ async def test_the_wheel_stops_following(running: Running) -> None:
         pane = output_of(pilot)
         assert pane.follow
         end = pane.scroll_y
+        assert pane.vertical_scrollbar.position == end > 0
         await scroll_up(pilot, pane)
         assert pane.scroll_y < end
         assert not pane.follow

@@ -202,6 +202,11 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         if self.show_vertical_scrollbar:
             self.vertical_scrollbar.window_virtual_size = rows
 
+    def watch_show_vertical_scrollbar(self, shows: bool) -> None:
+        """A scrollbar that comes stands where the lines do, which may have been at their end."""
+        if shows:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def _height(self, line: OutputLine) -> int:
         known = self._heights.get(line)
         if known is None or known[0] != line.revision:
