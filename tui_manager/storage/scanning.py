@@ -14,7 +14,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.storage.connection import Transaction
 
-LOOKS = 7_000  # rows that one question looks at, at most
+LOOKS = 5_000  # rows that one question looks at, at most
 Place = TypeVar("Place")
 
 
