@@ -11,18 +11,19 @@ from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.joining import join_line
 from tui_manager.domain.status import Admission
+from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.ui.actions import Place
 from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.form_fields import marked_target
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts, FactsChanged, Problem, TerminalGone
-from tui_manager.ui.opening import OpenHost, OpenHostOutput, OpenTask
 from tui_manager.ui.palette import ManagerProvider
 from tui_manager.ui.screens.confirm import ConfirmScreen
 from tui_manager.ui.screens.dashboard import DashboardScreen
@@ -38,6 +39,7 @@ from tui_manager.ui.screens.task import TaskScreen
 from tui_manager.ui.screens.tasks import TasksScreen
 from tui_manager.ui.terminal_driver import TerminalDriver
 from tui_manager.ui.theme import DARK, LIGHT
+from tui_manager.ui.typed_ahead import TypedAhead
 
 HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
 log = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class DashboardApp(App[None], inherit_bindings=False):
         self._watcher: asyncio.Task[None] | None = None
         self._last_problem = ""
         self._status_stale = self._status_read = False
+        self._typed = TypedAhead(self, super().on_event)
         for place, screen in (
             (Place.DASHBOARD, DashboardScreen),
             (Place.HOSTS, HostsScreen),
@@ -160,76 +163,83 @@ class DashboardApp(App[None], inherit_bindings=False):
     def _forget_problem(self) -> None:
         self._last_problem = ""
 
+    async def on_event(self, event: Event) -> None:
+        """Keys, and text that is pasted among them, are given in turn."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
+
     # Going about.
 
-    def _show(self, place: Place) -> Screen[Any]:
+    async def _show(self, place: Place) -> Screen[Any]:
         """The first screen of a mode; what lay on it is closed."""
-        self.switch_mode(place)
+        await self.switch_mode(place)
         while len(self.screen_stack) > 1:
             self.pop_screen()
         return self.screen
 
-    def action_show_dashboard(self) -> None:
+    async def action_show_dashboard(self) -> None:
         """Hosts, tasks and live output."""
-        self._show(Place.DASHBOARD)
+        await self._show(Place.DASHBOARD)
 
-    def action_show_hosts(self) -> None:
+    async def action_show_hosts(self) -> None:
         """All hosts."""
-        self._show(Place.HOSTS)
+        await self._show(Place.HOSTS)
 
-    def action_show_tasks(self) -> None:
+    async def action_show_tasks(self) -> None:
         """All tasks."""
-        self._show(Place.TASKS)
+        await self._show(Place.TASKS)
 
-    def action_show_manager(self) -> None:
+    async def action_show_manager(self) -> None:
         """What needs attention, and figures."""
-        self._show(Place.MANAGER)
+        await self._show(Place.MANAGER)
 
-    @on(OpenTask)
-    def _open_task(self, message: OpenTask) -> None:
-        self.push_screen(TaskScreen(self.link, message.task_id))
+    async def action_open_task(self, task_id: int) -> None:
+        """The screen of a task."""
+        await self.push_screen(TaskScreen(self.link, task_id))
 
-    @on(OpenHost)
-    async def _open_host(self, message: OpenHost) -> None:
-        await self.switch_mode(Place.HOSTS)
-        screen = self._show(Place.HOSTS)
+    async def action_open_host(self, host_id: str) -> None:
+        """A host, on the screen of all hosts."""
+        screen = await self._show(Place.HOSTS)
         if isinstance(screen, HostsScreen):
-            screen.go_to(message.host_id)
+            screen.go_to(host_id)
 
-    @on(OpenHostOutput)
-    async def _open_host_output(self, message: OpenHostOutput) -> None:
-        await self.switch_mode(Place.DASHBOARD)
-        screen = self._show(Place.DASHBOARD)
+    async def action_open_host_output(self, host_id: str) -> None:
+        """The output of a host, on the dashboard."""
+        screen = await self._show(Place.DASHBOARD)
         if isinstance(screen, DashboardScreen):
-            screen.show_host(message.host_id)
+            screen.show_host(host_id)
 
     # Actions.
 
-    @work(group="form", exclusive=True)
     async def action_new_task(self) -> None:
         """The form, with the marked hosts as its target."""
         screen = self.screen
+
+        def created(task_id: int | None) -> None:
+            if task_id is not None and isinstance(screen, MainScreen):
+                screen.task_created(task_id)
+
         hosts = screen.marked_hosts() if isinstance(screen, MainScreen) else []
         names = (host.name for host in hosts if host.admission is Admission.ADMITTED)
-        form = NewTaskScreen(self.link, marked_target(names))
-        task_id = await self.push_screen_wait(form)
-        if task_id is not None and isinstance(screen, MainScreen):
-            screen.task_created(task_id)
+        await self.push_screen(NewTaskScreen(self.link, marked_target(names)), created)
 
-    @work(group="form", exclusive=True)
     async def action_join_token(self) -> None:
         """The form, and then, once, the line to paste on a host."""
         if self.link.status is not None and self.link.status.security == "insecure":
             self.notify("There is no TLS (--insecure): hosts join without a token.", markup=False)
             return
-        made = await self.push_screen_wait(JoinTokenScreen(self.link))
+        await self.push_screen(JoinTokenScreen(self.link), self._show_join_line)
+
+    async def _show_join_line(self, made: tuple[TokenSpec, NewToken] | None) -> None:
         if made is not None:
             spec, token = made
             dial = self.link.dial_address
             ends = token.expires_at.astimezone(self.link.now().tzinfo)
             security = self.link.status.security if self.link.status else ""
             line = join_line(dial, security, token.text)
-            self.push_screen(JoinLineScreen(line, dial, spec, ends, self.copy_secret))
+            await self.push_screen(JoinLineScreen(line, dial, spec, ends, self.copy_secret))
 
     def copy_secret(self, text: str) -> None:
         """Gives a text to the terminal's clipboard, and keeps no copy for fields to paste."""
@@ -237,17 +247,17 @@ class DashboardApp(App[None], inherit_bindings=False):
         self.copy_to_clipboard(text)
         self._clipboard = kept
 
-    def action_palette(self) -> None:
+    async def action_palette(self) -> None:
         """Commands, hosts and tasks by name."""
-        self.push_screen(CommandPalette(placeholder="Find a command, a host, a task…"))
+        await self.push_screen(CommandPalette(placeholder="Find a command, a host, a task…"))
 
     def action_theme(self) -> None:
         """Dark or light."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         """All keys."""
-        self.push_screen(HelpScreen())
+        await self.push_screen(HelpScreen())
 
     def action_say_how_to_quit(self) -> None:
         """Where other programs end, this one says its key."""

@@ -1,26 +1,18 @@
-"""What a screen asks the app to open."""
+"""What a screen asks the app to open: actions of the app, for `run_action` to await."""
 
-from dataclasses import dataclass
-
-from textual.message import Message
+from textual.actions import ActionParseResult
 
 
-@dataclass
-class OpenTask(Message):
+def open_task(task_id: int) -> ActionParseResult:
     """The screen of a task."""
+    return "app", "open_task", (task_id,)
 
-    task_id: int
 
-
-@dataclass
-class OpenHost(Message):
+def open_host(host_id: str) -> ActionParseResult:
     """A host, on the screen of all hosts."""
+    return "app", "open_host", (host_id,)
 
-    host_id: str
 
-
-@dataclass
-class OpenHostOutput(Message):
+def open_host_output(host_id: str) -> ActionParseResult:
     """The output of a host, on the dashboard."""
-
-    host_id: str
+    return "app", "open_host_output", (host_id,)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from textual.actions import ActionParseResult
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
@@ -10,7 +11,7 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import Window
 from tui_manager.ui.actions import Action, actions_of
-from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.opening import open_host, open_task
 from tui_manager.ui.render.states import host_glyph, task_glyph
 from tui_manager.ui.screens.main_screen import MainScreen
 
@@ -60,12 +61,12 @@ class ManagerProvider(Provider):
         for host in hosts.rows:
             text = f"{host_glyph(host).text} {safe_line(host.name)}"
             score = matcher.match(safe_line(host.name)) or _NAME_SCORE
-            yield Hit(score, Content(text), self._post(OpenHost(host.host_id)),
+            yield Hit(score, Content(text), self._open(open_host(host.host_id)),
                       text, "Go to this host")  # fmt: skip
         for task in tasks.rows:
             text = f"{task_glyph(task).text} #{task.task_id} {safe_line(task.name)}"
             score = matcher.match(safe_line(task.name)) or _NAME_SCORE
-            yield Hit(score, Content(text), self._post(OpenTask(task.task_id)),
+            yield Hit(score, Content(text), self._open(open_task(task.task_id)),
                       text, "Open this task")  # fmt: skip
 
     def _label(self, action: Action) -> str:
@@ -80,6 +81,10 @@ class ManagerProvider(Provider):
 
         return run
 
-    def _post(self, message: OpenHost | OpenTask) -> Callable[[], object]:
+    def _open(self, action: ActionParseResult) -> Callable[[], object]:
         app = self.app
-        return lambda: app.post_message(message)
+
+        async def run() -> None:
+            await app.run_action(action)
+
+        return run

@@ -77,7 +77,7 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """The safe answer has the focus, or the number that is asked for."""
-        self.query_one("#number" if self.question.typed else "#no").focus()
+        self.set_focus(self.query_one("#number" if self.question.typed else "#no"))
 
     @property
     def _allowed(self) -> bool:

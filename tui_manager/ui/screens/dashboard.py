@@ -13,7 +13,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import Place, place_bindings
-from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.opening import open_host, open_task
 from tui_manager.ui.render.empty import NOT_STARTED, no_hosts
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.output_keys import OutputKeys
@@ -172,10 +172,10 @@ class DashboardScreen(OutputKeys, MainScreen):
         return self.hosts
 
     @on(RowTable.Opened)
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         """Opens the selected host or task."""
         if self.focused is self.hosts:
             if (host := self.hosts.selected) is not None:
-                self.post_message(OpenHost(host.host_id))
+                await self.app.run_action(open_host(host.host_id))
         elif (task := self.tasks.selected) is not None:
-            self.post_message(OpenTask(task.task_id))
+            await self.app.run_action(open_task(task.task_id))

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.ui.actions import Place, place_bindings
-from tui_manager.ui.opening import OpenHostOutput
+from tui_manager.ui.opening import open_host_output
 from tui_manager.ui.render.host_row import host_facts
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.widgets.fact_lines import FactLines
@@ -35,7 +35,7 @@ class HostsScreen(MainScreen):
     def on_mount(self) -> None:
         """The table has the focus."""
         self.query_one("#facts").border_title = "Selected"
-        self.hosts.focus()
+        self.set_focus(self.hosts)
 
     def take(self, changes: Changes) -> None:
         if changes.hosts:
@@ -67,7 +67,7 @@ class HostsScreen(MainScreen):
         self.hosts.find(host_id)
 
     @on(RowTable.Opened)
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         """Goes to the output of the selected host."""
         if (host := self.hosts.selected) is not None:
-            self.post_message(OpenHostOutput(host.host_id))
+            await self.app.run_action(open_host_output(host.host_id))

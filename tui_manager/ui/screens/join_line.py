@@ -76,7 +76,7 @@ class JoinLineScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Enter copies."""
-        self.query_one("#copy").focus()
+        self.set_focus(self.query_one("#copy"))
 
     def on_resize(self, event: Resize) -> None:
         """The line is broken where the terminal ends."""

@@ -63,7 +63,7 @@ class JoinTokenScreen(ModalScreen[tuple[TokenSpec, NewToken] | None]):
 
     def on_mount(self) -> None:
         """The defaults are good: f5 makes one."""
-        self.query_one("#ttl").focus()
+        self.set_focus(self.query_one("#ttl"))
 
     @property
     def fields(self) -> TokenFields:
@@ -110,7 +110,7 @@ class JoinTokenScreen(ModalScreen[tuple[TokenSpec, NewToken] | None]):
             self._say(safe_line(str(error)))
             field = error.field if isinstance(error, InvalidInputError) else ""
             if field in ("ttl", "uses", "label"):
-                self.query_one(f"#{field}").focus()
+                self.set_focus(self.query_one(f"#{field}"))
         else:
             self.dismiss((spec, token))
         finally:

@@ -131,7 +131,7 @@ class MainScreen(Screen[None]):
 
     @on(FilterBar.Closed)
     def _filtered(self, message: FilterBar.Closed) -> None:
-        message.table.focus()
+        self.set_focus(message.table)
 
     def action_faults_only(self) -> None:
         """Shows only what is wrong, or all."""

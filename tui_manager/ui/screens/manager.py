@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.ui.actions import Place, place_bindings
-from tui_manager.ui.opening import OpenHost, OpenTask
+from tui_manager.ui.opening import open_host, open_task
 from tui_manager.ui.render.audit_row import audit_detail
 from tui_manager.ui.render.cells import shorten
 from tui_manager.ui.render.manager import attention_lines, figure_lines
@@ -42,7 +42,7 @@ class ManagerScreen(MainScreen):
 
     def on_mount(self) -> None:
         """The audit has the focus."""
-        self.audit.focus()
+        self.set_focus(self.audit)
 
     def take(self, changes: Changes) -> None:
         self._describe()
@@ -84,14 +84,14 @@ class ManagerScreen(MainScreen):
         self.set_focus(panes[(at + 1) % len(panes)])
 
     @on(RowTable.Opened)
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         """Goes to the task or the host that was acted on."""
         entry = self.audit.selected
         if entry is None:
             return
         if entry.task_id:
-            self.post_message(OpenTask(entry.task_id))
+            await self.app.run_action(open_task(entry.task_id))
         elif entry.host_id:
-            self.post_message(OpenHost(entry.host_id))
+            await self.app.run_action(open_host(entry.host_id))
         else:
             self.notify("It was done to no task or host.", markup=False)

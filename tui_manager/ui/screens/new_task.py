@@ -80,7 +80,7 @@ class NewTaskScreen(ModalScreen[int | None]):
 
     def on_mount(self) -> None:
         """A target that is given already needs no more typing."""
-        self.query_one("#command" if self._target else "#target").focus()
+        self.set_focus(self.query_one("#command" if self._target else "#target"))
         self._check()
 
     @property
@@ -147,7 +147,7 @@ class NewTaskScreen(ModalScreen[int | None]):
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:
         if event.input.id in ("timeout", "offline"):
-            self.query_one("#start", Button).focus()
+            self.set_focus(self.query_one("#start", Button))
         else:
             self.focus_next()
 
@@ -212,6 +212,6 @@ class NewTaskScreen(ModalScreen[int | None]):
         line = "timeout" if error.field == "offline" else error.field  # these two share a line
         if line in _HINTS:
             self._hint(line, str(error))
-            self.query_one(f"#{error.field}").focus()
+            self.set_focus(self.query_one(f"#{error.field}"))
         else:
             self.app.notify(str(error), severity="error", markup=False)

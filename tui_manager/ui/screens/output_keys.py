@@ -18,10 +18,10 @@ class OutputKeys(MainScreen):
         pane = self.query_one(OutputPane)
         pane.wraps = not pane.wraps
 
-    def action_save_output(self) -> None:
+    async def action_save_output(self) -> None:
         """Asks for a file and writes what is stored of the shown source."""
         source = self.query_one(OutputPane).source
         if source is None:
             self.notify("There is no output to save.", markup=False)
         else:
-            self.app.push_screen(SaveOutputScreen(self.link, source))
+            await self.app.push_screen(SaveOutputScreen(self.link, source))

@@ -68,7 +68,7 @@ class TaskScreen(OutputKeys):
     def on_mount(self) -> None:
         """The command hosts have the focus."""
         self.groups.display = False
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     def take(self, changes: Changes) -> None:
         if changes.touches(self.task_id):

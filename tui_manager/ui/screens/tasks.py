@@ -8,7 +8,7 @@ from textual.widget import Widget
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import Place, place_bindings
-from tui_manager.ui.opening import OpenTask
+from tui_manager.ui.opening import open_task
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.widgets.row_table import RowTable
 from tui_manager.ui.widgets.task_table import WideTaskTable
@@ -30,7 +30,7 @@ class TasksScreen(MainScreen):
 
     def on_mount(self) -> None:
         """The table has the focus."""
-        self.tasks.focus()
+        self.set_focus(self.tasks)
 
     def take(self, changes: Changes) -> None:
         if changes.tasks or changes.all_tasks:
@@ -45,7 +45,7 @@ class TasksScreen(MainScreen):
         return self.tasks.marked or ([selected] if selected else [])
 
     @on(RowTable.Opened)
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         """Opens the selected task."""
         if (task := self.tasks.selected) is not None:
-            self.post_message(OpenTask(task.task_id))
+            await self.app.run_action(open_task(task.task_id))

@@ -44,7 +44,7 @@ class FilterBar(Horizontal):
         field = self.query_one(Input)
         field.placeholder = f"{table.FILTERS}; enter keeps, esc clears"
         field.value = table.window.text
-        field.focus()
+        self.screen.set_focus(field)
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:

@@ -218,8 +218,11 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self.go_to(self.list.matching if last else 0)
 
     def go_to(self, number: int) -> None:
-        """Selects the row at a number, as near as there is one."""
-        if self.list.move_to(number):
+        """Selects the row at a number, as near as there is one; before the list is read, the one
+        that will stand there."""
+        if not self.loaded:
+            self.list.select("", max(0, number))
+        elif self.list.move_to(number):
             self.post_message(self.Selected(self))
         self._show_cursor()
         self.refresh_changed()

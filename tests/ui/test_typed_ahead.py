@@ -1,0 +1,129 @@
+"""Keys that come faster than the screen follows: each acts where the one before it has led."""
+
+from collections.abc import Callable
+
+import pytest
+from textual.command import CommandPalette
+from textual.events import Key, Paste
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle
+from tui_manager.domain.status import TaskStatus
+from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.screens.new_task import NewTaskScreen
+from tui_manager.ui.screens.save_output import SaveOutputScreen
+from tui_manager.ui.screens.task import TaskScreen
+
+
+async def type_ahead(pilot: "Pilot[None]", *keys: str) -> None:
+    """Presses keys as a terminal gives them to an app that was busy: all at once."""
+    for key in keys:
+        pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+    await settle(pilot, 8)
+
+
+def _cursor(pilot: "Pilot[None]") -> int:
+    screen = pilot.app.screen
+    assert isinstance(screen, MainScreen)
+    assert screen.table is not None
+    return screen.table.list.cursor
+
+
+def _filter(pilot: "Pilot[None]") -> str:
+    screen = pilot.app.screen
+    assert isinstance(screen, MainScreen)
+    assert screen.table is not None
+    return screen.table.window.text
+
+
+def _field(pilot: "Pilot[None]") -> str:
+    focused = pilot.app.focused
+    assert isinstance(focused, Input)
+    return focused.value
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4"])
+async def test_the_cursor_moves_on_the_screen_that_a_key_has_opened(
+    fleet: FakeOperator, running: Running, key: str
+) -> None:
+    async with running(fleet) as pilot:
+        before = _cursor(pilot)
+        await type_ahead(pilot, key, "down", "down")
+        assert _cursor(pilot) == 2
+        await press(pilot, "1")
+        assert _cursor(pilot) == before
+
+
+async def test_it_moves_as_well_where_the_screen_was_seen_before(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "2", "down", "1", "2", "down")
+        assert isinstance(pilot.app.screen, HostsScreen)
+        assert _cursor(pilot) == 2
+
+
+async def test_a_filter_gets_its_letters_and_no_action_does(
+    fleet: FakeOperator, running: Running
+) -> None:
+    pending = next(t for t in fleet.tasks.values() if t.row.status is TaskStatus.PENDING)
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "slash", *"scrq", "enter")
+        assert _filter(pilot) == "scrq"
+        assert isinstance(pilot.app.screen, MainScreen)
+    assert pending.row.status is TaskStatus.PENDING
+
+
+async def test_a_form_gets_its_letters(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "n", *"web", "tab", *"sq")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        assert (form.fields.target, form.fields.command) == ("web", "sq")
+
+
+@pytest.mark.parametrize(
+    ("key", "opened"), [("ctrl+p", CommandPalette), ("ctrl+s", SaveOutputScreen)]
+)
+async def test_other_fields_get_theirs(
+    fleet: FakeOperator, running: Running, key: str, opened: Callable[..., object]
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, key, "end", *"sq")
+        assert type(pilot.app.screen) is opened
+        assert _field(pilot).endswith("sq")
+
+
+async def test_the_screen_of_a_task_takes_the_keys_behind_its_own(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "home", "down")
+        await type_ahead(pilot, "enter", "down", "down")
+        assert isinstance(pilot.app.screen, TaskScreen)
+        assert _cursor(pilot) == 2
+
+
+async def test_pasted_text_stays_between_its_keys(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        pilot.app.post_message(Key("n", "n"))
+        pilot.app.post_message(Key("w", "w"))
+        pilot.app.post_message(Paste("eb0"))
+        await type_ahead(pilot, "1", "tab")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        assert form.fields.target == "web01"
+
+
+async def test_keys_go_on_when_what_they_were_given_to_is_closed(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, *(("n", *"web", "escape", "question_mark", "escape") * 3), "2")
+        assert isinstance(pilot.app.screen, HostsScreen)
+        await type_ahead(pilot, "down", *("c", "ctrl+p", "escape") * 3, "down")
+        assert isinstance(pilot.app.screen, HostsScreen)
+        assert _cursor(pilot) == 2
