@@ -13,7 +13,7 @@ from bench.screen.dashboard import Dashboard
 from bench.screen.terminal import Terminal
 
 _DOWN, _UP = "\x1b[B", "\x1b[A"
-_HOSTS = "2"
+_HOSTS, _HOSTS_SEEN = "2", re.compile("Selected")  # the title of a pane of their screen
 _CURSOR = r"▸(?:(?!\x1b\[\d+;\d+H).)*?h0000{}"  # the selected row of the table of hosts
 _WITHIN = 20.0  # seconds
 _PAUSE = (0.03, 0.15)  # seconds between two keys: from one held down to a person's
@@ -30,7 +30,8 @@ class Pressed:
 
 async def keys(shown: Dashboard, agents: int, presses: int, settle: float) -> list[Figure]:
     """Moves the cursor of the hosts' table so many times, without and with work."""
-    await _painted(shown.terminal, _HOSTS, 0)
+    shown.terminal.press(_HOSTS)
+    await shown.terminal.painted(_HOSTS_SEEN, _WITHIN)
     await asyncio.sleep(settle)
     await _press(shown, _WARM_UP)
     quiet = await _press(shown, presses)

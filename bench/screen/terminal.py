@@ -1,6 +1,7 @@
 """A terminal for a program that draws: what it paints is read at once, with the time it came."""
 
 import asyncio
+import codecs
 import fcntl
 import os
 import pty
@@ -34,6 +35,7 @@ class Terminal:
         self._process = process
         self._master = master
         self._drawn = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end in a cell
         self._came = asyncio.Event()
         self._came_at = 0.0
         self._sought: re.Pattern[str] | None = None
@@ -87,7 +89,7 @@ class Terminal:
             asyncio.get_running_loop().remove_reader(self._master)
             return
         self._came_at = time.monotonic()
-        text = data.decode(errors="replace")
+        text = self._decoder.decode(data)
         if self._sought:
             for found in self._sought.finditer(self._drawn[-_CUT:] + text):
                 self.first_seen.setdefault(found.group(), self._came_at)
