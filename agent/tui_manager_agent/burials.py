@@ -8,6 +8,7 @@ from tui_manager_agent.execution import Execution
 from tui_manager_agent.leftovers import kill_leftovers
 from tui_manager_agent.supervisor import record
 from tui_manager_agent.supervisors import LOOK, Supervisors
+from tui_manager_agent.unreadable import Unreadable
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Burials:
         self._end = end
         self._ended = ended
         self._dead: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
+        self._unreadable = Unreadable()  # executions
 
     def put(self, execution: Execution, problem: str = "") -> None:
         """Its supervisor is gone; `problem` says why there was none."""
@@ -53,9 +55,11 @@ class Burials:
                 continue
             try:
                 if not self._is_alive(execution):
-                    execution.spool.settle()
-                    await self._bury(execution, problem)
+                    lost = self._settle(execution)
+                    await self._bury(execution, problem, lost)
+                    self._unreadable.forget(execution.id)
             except OSError as error:
+                self._unreadable.is_new(execution.id, error)
                 _LOG.error("not buried, again later: execution_id=%s error=%s", execution.id, error)
                 loop = asyncio.get_running_loop()
                 loop.call_later(LOOK, self.put, execution, problem)
@@ -67,7 +71,18 @@ class Burials:
         # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
         return not unclaimed and self._supervisors.adopt(execution.id, spool)
 
-    async def _bury(self, execution: Execution, problem: str) -> None:
+    def _settle(self, execution: Execution) -> str:
+        """Finds the result that there may be, or says why none will be found. Raises OSError, as
+        long as there is hope."""
+        try:
+            execution.spool.settle()
+        except OSError as error:
+            if not self._unreadable.is_gone(execution.id):
+                raise
+            return f"what it left cannot be read: {error.strerror}"
+        return ""
+
+    async def _bury(self, execution: Execution, problem: str, lost: str) -> None:
         """Says how it ended. Raises OSError; then nothing is said, and it may be done again."""
         execution.refresh()
         if execution.ended:
@@ -78,7 +93,7 @@ class Burials:
             await self._end(execution, "failed", "spawn_failed", detail)
             return
         killed, survivors = 0, list[str]()
-        details = ["its supervisor died under it, or the host did"]
+        details = [lost or "its supervisor died under it, or the host did"]
         if execution.spool.is_copy():
             details = ["it runs under another agent, of whose state folder this is a copy"]
         else:

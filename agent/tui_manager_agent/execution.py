@@ -1,6 +1,5 @@
 """One execution in the agent's memory: its state, and how far the manager has been told of it."""
 
-import errno
 import logging
 from collections.abc import Iterable
 from enum import StrEnum
@@ -10,9 +9,9 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_agent import convert, result
 from tui_manager_agent.spool import STREAMS, Spool
 from tui_manager_agent.supervisor import clock
+from tui_manager_agent.unreadable import Unreadable
 
 CHUNK = 64 * 1024  # bytes of one Output
-GONE_AFTER = 300 * clock.SECOND  # a disk that fails for so long will not give its bytes any more
 _OVERHEAD = 128  # bytes of a Report that each part takes beside its data
 _LOG = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class Execution:
         self.silent = False
         self.unread = False
         self._started = 0
-        self._broken: dict[str, tuple[int, int]] = {}  # by stream: errno, since which boot-time ns
+        self._unreadable = Unreadable()  # streams
         self._sizes = dict.fromkeys(STREAMS, 0)
         self._stored = dict.fromkeys(STREAMS, 0)  # by the manager
         self._sent = dict.fromkeys(STREAMS, 0)
@@ -106,7 +105,7 @@ class Execution:
         """Says everything again that is not known to be stored."""
         self._told_start = self._told_result = False
         self._sent = dict(self._stored)
-        self._broken.clear()
+        self._unreadable.clear()
 
     def resume(self, offsets: Iterable[wire.StreamOffset]) -> None:
         """Goes on where the manager's database ends."""
@@ -163,7 +162,7 @@ class Execution:
         part = wire.Output(execution_id=self.id, stream=convert.WIRE_STREAM[stream], offset=offset)
         try:
             data = self.spool.read(stream, offset, length)
-            self._broken.pop(stream, None)
+            self._unreadable.forget(stream)
         except OSError as error:
             if not self._is_gone(stream, error):
                 self.unread = True
@@ -179,12 +178,10 @@ class Execution:
 
     def _is_gone(self, stream: str, error: OSError) -> bool:
         """Whether output that cannot be read never will be; if not, it may be told later."""
-        number, since = self._broken.get(stream, (0, 0))
-        if error.errno != number:
+        if self._unreadable.is_new(stream, error):
             _LOG.error("output not read, again later: execution_id=%s error=%s", self.id, error)
-            self._broken[stream] = (error.errno or 0, clock.now())
             return False
-        gone = number == errno.EIO and clock.now() - since >= GONE_AFTER
+        gone = self._unreadable.is_gone(stream)
         if gone:
             _LOG.error("output not read, given up: execution_id=%s error=%s", self.id, error)
         return gone

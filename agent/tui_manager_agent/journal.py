@@ -93,4 +93,7 @@ def _since(folder: Path) -> int:
 def _was_journalled(spool: Spool) -> bool:
     """False for what a crash or a full disk left before there was an order."""
     names = (record.STARTING, record.CLAIM, record.RESULT)
-    return any(spool.has(name) for name in names) or bool(spool.order())
+    try:
+        return any(spool.has(name) for name in names) or bool(spool.order())
+    except OSError:  # there is one, though nobody can read it now
+        return True

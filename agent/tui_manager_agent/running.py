@@ -91,8 +91,14 @@ class Runner:
         if execution.ended:
             self._shelf.put(execution)
             self._outbox.put(execution)
-        elif order := spool.order():
-            execution.order = order
+            return
+        try:
+            execution.order = spool.order()
+        except OSError as error:
+            self.turns.hold(execution.id)
+            self._burials.put(execution, f"its order cannot be read: {error.strerror}")
+            return
+        if execution.order:
             if execution.order["boot_id"] != self._boot_id and "start_before" in execution.order:
                 execution.order["start_before"] = "1"  # of an earlier boot: long ago
             self.enqueue(execution)

@@ -83,10 +83,13 @@ class Spool:
             record.read(f"{self._at}/{record.RESULT}")
 
     def order(self) -> dict[str, str]:
-        """What waits for its turn; nothing if it does not, or was not written to its end."""
+        """What waits for its turn; nothing if it does not, or was not written to its end.
+
+        Raises OSError when it cannot be read.
+        """
         try:
             return record.read_whole(f"{self._at}/{record.ACCEPTED}")
-        except OSError:
+        except FileNotFoundError:
             return {}
 
     def started(self, boot_id: str) -> int:

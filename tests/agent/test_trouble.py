@@ -5,13 +5,12 @@ import logging
 import os
 import signal
 import uuid
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from tui_manager_agent import burials, execution, outbox, running
+from tui_manager_agent import burials, outbox, running, unreadable
 from tui_manager_agent.acknowledged import Acknowledged
 from tui_manager_agent.execution import Execution
 from tui_manager_agent.outbox import Outbox
@@ -23,63 +22,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent import faults
 from tests.agent.conftest import Gate
 from tests.agent.in_process import InProcess
-
-PATIENCE = 20.0  # seconds until a wait gives up
-
-
-class Working(InProcess):
-    """An agent that works, and what it has said of its executions."""
-
-    def __init__(self, state_dir: Path) -> None:
-        super().__init__(state_dir, capacity=3)
-        self._state_dir = state_dir
-        self.started: set[str] = set()
-        self.output: dict[str, bytes] = {}
-        self.gaps = Counter[str]()
-        self.results: dict[str, wire.Result] = {}
-        self._serving = asyncio.create_task(self.executions.serve())
-
-    async def start(self, command: str) -> str:
-        """Returns when it has started; its id."""
-        execution_id = str(uuid.uuid4())
-        await self.run(execution_id, command)
-        await self.until(lambda: execution_id in self.started)
-        return execution_id
-
-    async def result(self, execution_id: str) -> wire.Result:
-        await self.until(lambda: execution_id in self.results)
-        return self.results[execution_id]
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Until something that it says makes the condition true."""
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                assert not self._serving.done()
-                await self.outbox.wait()
-                self._hear(self.outbox.report())
-
-    def supervisor_of(self, execution_id: str) -> int:
-        (folder,) = self._state_dir.glob(f"managers/*/executions/{execution_id}")
-        return Spool(folder).supervisor_pid()
-
-    async def stop(self) -> None:
-        self._serving.cancel()
-        await asyncio.wait((self._serving,))
-        self.close()
-
-    def end_commands(self) -> None:
-        for folder in self._state_dir.glob("managers/*/executions/*"):
-            for pid in (Spool(folder).supervisor_pid(), *processes.find(folder.name, 0)):
-                if pid:
-                    os.kill(pid, signal.SIGKILL)
-
-    def _hear(self, report: wire.Report) -> None:
-        self.started.update(started.execution_id for started in report.started)
-        for part in report.output:
-            known = self.output.get(part.execution_id, b"")
-            self.output[part.execution_id] = known + part.data
-            self.gaps[part.execution_id] += part.gap
-        self.results.update((result.execution_id, result) for result in report.results)
+from tests.agent.working import Working
 
 
 @pytest.fixture
@@ -223,7 +166,7 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
     agent: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "AGAIN", 0.001)
-    monkeypatch.setattr(execution, "GONE_AFTER", 1)
+    monkeypatch.setattr(unreadable, "GONE_AFTER", 1)
     execution_id, looked_at, put = str(uuid.uuid4()), list[str](), Outbox.put
 
     def note(self: Outbox, held: Execution) -> None:
@@ -245,7 +188,7 @@ async def test_output_for_which_there_is_no_descriptor_is_never_given_up(
     agent: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "AGAIN", 0.001)
-    monkeypatch.setattr(execution, "GONE_AFTER", 0)
+    monkeypatch.setattr(unreadable, "GONE_AFTER", 0)
     execution_id, looks, read = str(uuid.uuid4()), 0, Spool.read
 
     def read_in_the_end(spool: Spool, *what: Any) -> bytes:
