@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, product
 from math import prod
+from operator import sub
 
 from ClusterShell.RangeSet import RangeSet, RangeSetException
 
@@ -25,12 +26,19 @@ _BOUNDS = re.compile(r"([0-9]+)(?:-([0-9]+)(?:/([0-9]+))?)?")
 @lru_cache(maxsize=_NAMES_KEPT)
 def natural_key(name: str) -> str:
     """A key that sorts `web2` before `web10`: the length of a number stands before it."""
-    return f"{_NUMBER.sub(_sortable, name)}\0{name}"
+    texts, numbers = _split(name)
+    key = texts[0]
+    for number, text in zip(numbers, texts[1:], strict=True):
+        digits = number.lstrip("0")
+        key += str(len(digits)).zfill(3) + digits + text
+    return f"{key}\0{name}"
 
 
-def _sortable(match: re.Match[str]) -> str:
-    digits = match[0].lstrip("0")
-    return f"{len(digits):03}{digits}"
+@lru_cache(maxsize=_NAMES_KEPT)
+def _split(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The texts around the numbers of a name, and the numbers."""
+    pieces = _NUMBER.split(name)
+    return tuple(pieces[::2]), tuple(pieces[1::2])
 
 
 def fold_names(names: Iterable[str]) -> str:
@@ -44,13 +52,6 @@ def fold_names(names: Iterable[str]) -> str:
         texts, numbers = _split(name)
         patterns[texts].append(numbers)
     return ",".join(part for texts, rows in patterns.items() for part in _fold_pattern(texts, rows))
-
-
-@lru_cache(maxsize=_NAMES_KEPT)
-def _split(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The texts around the numbers of a name, and the numbers."""
-    pieces = _NUMBER.split(name)
-    return tuple(pieces[::2]), tuple(pieces[1::2])
 
 
 def _fold_pattern(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -80,7 +81,8 @@ def _fold_numbers(numbers: Sequence[str]) -> str:
 def _runs(numbers: Sequence[str]) -> Iterator[str]:
     """The same for numbers of one width, which a RangeSet would take several times as long for."""
     values = list(map(int, numbers))
-    gaps = [i for i, value in enumerate(values[1:], 1) if value != values[i - 1] + 1]
+    steps = map(sub, values[1:], values)
+    gaps = [i for i, step in enumerate(steps, 1) if step != 1]
     for begin, end in pairwise([0, *gaps, len(numbers)]):
         first, last = numbers[begin], numbers[end - 1]
         yield first if first == last else f"{first}-{last}"

@@ -119,7 +119,7 @@ class Directory:
     def load(
         self, rows: Iterable[HostRow], monotonic: float, with_work: Collection[str] = ()
     ) -> None:
-        """Takes what is stored, all offline from `monotonic` (seconds) on.
+        """Takes what is stored, all offline from `monotonic` (seconds) on, and puts it in order.
 
         Args:
             with_work: host_ids of those that have something sent or waiting.
@@ -127,6 +127,7 @@ class Directory:
         for row in rows:
             recovering = row.host_id in with_work
             self._add(Entry(row, monotonic, since=row.since, recovering=recovering))
+        self._in_name_order()  # which takes longest the first time: nobody has to wait for it then
 
     def _add(self, entry: Entry) -> None:
         self._entries[entry.row.host_id] = entry
