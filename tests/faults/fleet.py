@@ -18,6 +18,7 @@ from typing import TypeVar
 import psutil
 
 from tests.faults import processes
+from tests.faults.command import GO
 from tests.faults.node import Node
 from tests.faults.proxy import Proxy
 from tests.support.processes import installed
@@ -110,6 +111,10 @@ class Fleet:
     def host(self, name: str) -> Path:
         """The folder that stands for a host."""
         return self.folder / "hosts" / name
+
+    def let_go(self, name: str) -> None:
+        """Commands that are held on a host may end."""
+        (self.host(name) / GO).touch()
 
     def start_agent(self, name: str) -> None:
         """Starts an agent; when it has connected is another question."""

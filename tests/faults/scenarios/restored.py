@@ -12,7 +12,7 @@ from tests.faults.scenarios.running import new_fleet, scenario, status, stored
 @scenario("the database put back from a backup")
 async def put_back(seed: str) -> None:
     async with new_fleet(seed, "h1", "h2") as fleet:
-        short = await fleet.run("h1", command(40))
+        short = await fleet.run("h1", command(40, held=True))
         long = await fleet.run("h2", command(300))
         await fleet.wait(
             "both to run",
@@ -27,8 +27,9 @@ async def put_back(seed: str) -> None:
             contextlib.closing(sqlite3.connect(backup)) as target,
         ):
             source.backup(target)
+        fleet.let_go("h1")
         await fleet.ended_tasks([short])  # and acknowledged: its output is gone from the host
-        unknown = await fleet.run("h2", command(100))
+        unknown = await fleet.run("h2", command(100, held=True))
         (row,) = fleet.rows("SELECT execution_id FROM command_hosts WHERE task_id = ?", unknown)
         await status(fleet, row[0], "running")
         await fleet.kill(fleet.manager)
@@ -43,6 +44,7 @@ async def put_back(seed: str) -> None:
             lambda: [row[0] in held for held in fleet.held()],
             lambda held: held == [True],
         )
+        fleet.let_go("h2")
         unknown_ended = fleet.host("h2") / "trace"
         await fleet.wait("it to end", unknown_ended.read_text, lambda text: f"end {row[0]}" in text)
         assert "agent holds an unknown execution" in fleet.manager.text(), fleet.explain()

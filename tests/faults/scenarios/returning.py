@@ -75,7 +75,7 @@ def _write_identity(fleet: Fleet, name: str, **fields: str) -> None:
 @scenario("an agent's state copied to a second agent")
 async def state_copied(seed: str) -> None:
     async with new_fleet(seed, "h1") as fleet:
-        task_id = await fleet.run("h1", command(60))
+        task_id = await fleet.run("h1", command(60, held=True))
         await status(fleet, only_execution(fleet), "running")
         fleet.note("a second agent starts on a copy of the state")
         fleet.add_agent("copy")
@@ -88,6 +88,7 @@ async def state_copied(seed: str) -> None:
         refusal = "another live agent has this identity"
         await fleet.wait("the refusal", node.text, lambda text: refusal in text.lower())
         assert "Another agent is connected as h1" in fleet.manager.text(), fleet.explain()
+        fleet.let_go("h1")
         await fleet.ended_tasks([task_id])
         again = await fleet.run("h1", command(10))
         await fleet.ended_tasks([again])
@@ -120,7 +121,7 @@ async def booted_anew(seed: str) -> None:
 @scenario("an agent that meets another manager")
 async def another_manager(seed: str) -> None:
     async with new_fleet(seed, "h1") as fleet, new_fleet(f"{seed}-other") as other:
-        task_id = await fleet.run("h1", command(200))
+        task_id = await fleet.run("h1", command(200, held=True))
         await status(fleet, only_execution(fleet), "running")
         agent = fleet.agents["h1"]
         fleet.note("the agent dials another manager")
@@ -131,6 +132,7 @@ async def another_manager(seed: str) -> None:
         assert other.number("SELECT count(*) FROM hosts") == 0, other.explain()
         fleet.proxy.target = own
         fleet.start_agent("h1")
+        fleet.let_go("h1")
         await all_ended(fleet, task_id)
         check(fleet)
 

@@ -6,7 +6,7 @@ import signal
 from datetime import timedelta
 
 from tests.faults.checker import Allowed, check
-from tests.faults.command import GO, command
+from tests.faults.command import command
 from tests.faults.scenarios.running import (
     all_ended,
     new_fleet,
@@ -27,7 +27,7 @@ async def lost_and_back(seed: str) -> None:
         await status(fleet, execution, "failed", "agent_lost")
         fleet.start_agent("h1")
         await status(fleet, execution, "running", "")
-        (fleet.host("h1") / GO).touch()
+        fleet.let_go("h1")
         await all_ended(fleet, task_id)
         await status(fleet, execution, "completed", "")
         check(fleet)
@@ -36,11 +36,12 @@ async def lost_and_back(seed: str) -> None:
 @scenario("an agent lost, and back with a late result")
 async def late(seed: str) -> None:
     async with new_fleet(seed, "h1", lost_after='"1s"') as fleet:
-        task_id = await fleet.run("h1", command(60))
+        task_id = await fleet.run("h1", command(60, held=True))
         execution = only_execution(fleet)
         await status(fleet, execution, "running")
         await fleet.kill(fleet.agents["h1"])
         await status(fleet, execution, "failed", "agent_lost")
+        fleet.let_go("h1")
         await fleet.wait("the command to end", fleet.supervisors, lambda found: not found)
         fleet.start_agent("h1")
         await status(fleet, execution, "completed", "")
