@@ -1,14 +1,17 @@
 """Keys that come faster than the screen follows: each acts where the one before it has led."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 from textual.command import CommandPalette
 from textual.events import Key, Paste
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
+from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.screens.hosts import HostsScreen
@@ -16,6 +19,7 @@ from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
 from tui_manager.ui.screens.save_output import SaveOutputScreen
 from tui_manager.ui.screens.task import TaskScreen
+from tui_manager.ui.typed_ahead import PATIENCE
 
 
 async def type_ahead(pilot: "Pilot[None]", *keys: str) -> None:
@@ -127,3 +131,44 @@ async def test_keys_go_on_when_what_they_were_given_to_is_closed(
         await type_ahead(pilot, "down", *("c", "ctrl+p", "escape") * 3, "down")
         assert isinstance(pilot.app.screen, HostsScreen)
         assert _cursor(pilot) == 2
+
+
+class Hanging(Widget, can_focus=True):
+    """Takes no key to its end before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def on_key(self) -> None:
+        """Hangs."""
+        self.hangs.set()
+        await self.may_end.wait()
+
+
+async def test_a_widget_that_hangs_keeps_the_keys_of_others_for_a_moment_only(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async def cursor() -> int:
+        return _cursor(pilot)
+
+    async with running(fleet) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        assert screen.table is not None
+        screen.table.go_to(0)
+        hanging = Hanging()
+        await screen.mount(hanging)
+        screen.set_focus(hanging)
+        pilot.app.post_message(Key("x", "x"))
+        await hanging.hangs.wait()
+        screen.set_focus(screen.table)
+        soon, later = Key("down", None), Key("down", None)
+        later.time += 2 * PATIENCE
+        pilot.app.post_message(soon)
+        pilot.app.post_message(later)
+        try:
+            await wait_until(cursor, lambda number: number == 2)
+        finally:
+            hanging.may_end.set()

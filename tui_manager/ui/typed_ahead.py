@@ -7,11 +7,13 @@ would miss its letters, and the actions of these names would run.
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 from textual.app import App
 from textual.dom import DOMNode
 from textual.events import Event, Key, Paste
 
+PATIENCE = 3.0  # seconds for which a key may keep the next one from being given
 Give = Callable[[Event], Awaitable[None]]
 
 
@@ -30,18 +32,20 @@ class TypedAhead:
         self._give = give
         self._waiting: deque[Key | Paste] = deque()
         self._out = False  # something was given, and has not come back
+        self._given_at = 0.0  # monotonic seconds, as an event's time
 
     async def take(self, event: Key | Paste) -> None:
-        """Gives it at once, or in its turn."""
+        """Gives it at once, or in its turn; a widget that hangs keeps its own keys alone."""
         self._waiting.append(event)
-        if not self._out:
-            await self._give_next()
+        if event.time - self._given_at > PATIENCE:
+            self._out = False
+        await self._give_next()
 
     async def _give_next(self) -> None:
         while self._waiting and not self._out:
             event = self._waiting.popleft()
             given_to = self._app.focused or self._app.screen
-            self._out = True
+            self._out, self._given_at = True, monotonic()
             await self._give(event)
             if event.is_forwarded:
                 self._follow(given_to)
