@@ -67,7 +67,7 @@ FULL = Scale(
     lines=100,
     history=Shape(rows=1_000_000, hosts=10_000),
     queries=20,
-    host_look=10.0,
+    host_look=30.0,
     host_commands=50,
 )
 QUICK = Scale(
