@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from textual.command import CommandPalette
 from textual.events import Key, Paste
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -14,7 +14,12 @@ from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Task
+from tui_manager.domain.window import Page, Window
+from tui_manager.ui.palette import ManagerPalette
+from tui_manager.ui.screens.help import HelpScreen
 from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.join_token import JoinTokenScreen
 from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
 from tui_manager.ui.screens.save_output import SaveOutputScreen
@@ -90,7 +95,7 @@ async def test_a_form_gets_its_letters(fleet: FakeOperator, running: Running) ->
 
 
 @pytest.mark.parametrize(
-    ("key", "opened"), [("ctrl+p", CommandPalette), ("ctrl+s", SaveOutputScreen)]
+    ("key", "opened"), [("ctrl+p", ManagerPalette), ("ctrl+s", SaveOutputScreen)]
 )
 async def test_other_fields_get_theirs(
     fleet: FakeOperator, running: Running, key: str, opened: Callable[..., object]
@@ -109,6 +114,53 @@ async def test_the_screen_of_a_task_takes_the_keys_behind_its_own(
         await type_ahead(pilot, "enter", "down", "down")
         assert isinstance(pilot.app.screen, TaskScreen)
         assert _cursor(pilot) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "opened"),
+    [("help", HelpScreen), ("join", JoinTokenScreen), ("save", SaveOutputScreen)],
+)
+async def test_the_palette_runs_what_is_typed(
+    fleet: FakeOperator, running: Running, words: str, opened: type[Screen[object]]
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "ctrl+p", *words, "enter")
+        assert isinstance(pilot.app.screen, opened)
+
+
+async def test_the_palette_runs_nothing_that_was_not_typed(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "ctrl+p", *"no such words", "enter")
+        assert isinstance(pilot.app.screen, ManagerPalette)
+
+
+@pytest.mark.parametrize(("then", "leads_to"), [("escape", MainScreen), ("enter", HelpScreen)])
+async def test_the_palette_chooses_once_it_has_looked_or_is_left(
+    fleet: FakeOperator,
+    running: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    then: str,
+    leads_to: type[Screen[object]],
+) -> None:
+    async with running(fleet) as pilot:
+        looks, may_find = asyncio.Event(), asyncio.Event()
+
+        async def list_tasks(_: Window) -> Page[Task]:
+            looks.set()
+            await may_find.wait()
+            return Page([], 0, 0)
+
+        monkeypatch.setattr(fleet, "list_tasks", list_tasks)
+        await type_ahead(pilot, "ctrl+p", *"help")
+        await looks.wait()
+        await type_ahead(pilot, "enter")
+        assert isinstance(pilot.app.screen, ManagerPalette)
+        await type_ahead(pilot, then)
+        may_find.set()
+        await settle(pilot, 8)
+        assert isinstance(pilot.app.screen, leads_to)
 
 
 async def test_pasted_text_stays_between_its_keys(fleet: FakeOperator, running: Running) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette, Provider
+from textual.command import Provider
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
@@ -24,7 +24,7 @@ from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.form_fields import marked_target
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts, FactsChanged, Problem, TerminalGone
-from tui_manager.ui.palette import ManagerProvider
+from tui_manager.ui.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.screens.confirm import ConfirmScreen
 from tui_manager.ui.screens.dashboard import DashboardScreen
 from tui_manager.ui.screens.help import HelpScreen
@@ -249,7 +249,7 @@ class DashboardApp(App[None], inherit_bindings=False):
 
     async def action_palette(self) -> None:
         """Commands, hosts and tasks by name."""
-        await self.push_screen(CommandPalette(placeholder="Find a command, a host, a task…"))
+        await self.push_screen(ManagerPalette(placeholder="Find a command, a host, a task…"))
 
     def action_theme(self) -> None:
         """Dark or light."""

@@ -1,11 +1,14 @@
 """The palette: the actions of the screen, and hosts and tasks by name."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from textual import on, work
 from textual.actions import ActionParseResult
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.widgets import Input
+from textual.worker import Worker, WorkerCancelled
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
@@ -19,8 +22,31 @@ if TYPE_CHECKING:
     from tui_manager.ui.link import Link
 
 _FOUND = 8  # hosts, and tasks, that are offered
+_ENTER = "enter"  # group of the worker that waits to choose
 _TEXT_SCORE = 0.1  # of an action whose help only says it
 _NAME_SCORE = 0.2  # of a host or task that is found by a label or target
+
+
+class ManagerPalette(CommandPalette):
+    """Textual's, in which enter means what is typed, not what was found for a part of it."""
+
+    @on(Input.Submitted)
+    def _find_first(self, event: Input.Submitted) -> None:
+        working = [w for w in self.workers if w.node is self and not w.is_finished]
+        if working:
+            event.stop()
+            event.prevent_default()
+            if not any(worker.group == _ENTER for worker in working):
+                self._submit_after(working)
+
+    @work(group=_ENTER)
+    async def _submit_after(self, searches: Sequence[Worker[Any]]) -> None:
+        try:
+            for search in searches:
+                await search.wait()
+        except WorkerCancelled:  # something else is typed, or the palette was left
+            return
+        self.call_later(self.query_one(Input).action_submit)
 
 
 class ManagerProvider(Provider):
