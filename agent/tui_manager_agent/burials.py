@@ -54,12 +54,11 @@ class Burials:
             if execution.ended:
                 continue
             try:
-                if not self._is_alive(execution):
-                    lost = self._settle(execution)
-                    await self._bury(execution, problem, lost)
+                if self._is_alive(execution):
                     self._unreadable.forget(execution.id)
+                else:
+                    await self._bury(execution, problem, self._settle(execution))
             except OSError as error:
-                self._unreadable.is_new(execution.id, error)
                 _LOG.error("not buried, again later: execution_id=%s error=%s", execution.id, error)
                 loop = asyncio.get_running_loop()
                 loop.call_later(LOOK, self.put, execution, problem)
@@ -77,9 +76,11 @@ class Burials:
         try:
             execution.spool.settle()
         except OSError as error:
-            if not self._unreadable.is_gone(execution.id):
+            new = self._unreadable.is_new(execution.id, error)
+            if new or not self._unreadable.is_gone(execution.id):
                 raise
             return f"what it left cannot be read: {error.strerror}"
+        self._unreadable.forget(execution.id)
         return ""
 
     async def _bury(self, execution: Execution, problem: str, lost: str) -> None:

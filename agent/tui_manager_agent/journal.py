@@ -95,5 +95,5 @@ def _was_journalled(spool: Spool) -> bool:
     names = (record.STARTING, record.CLAIM, record.RESULT)
     try:
         return any(spool.has(name) for name in names) or bool(spool.order())
-    except OSError:  # there is one, though nobody can read it now
-        return True
+    except OSError:  # nobody can read it now, if there is one
+        return spool.has(record.ACCEPTED)

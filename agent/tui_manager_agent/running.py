@@ -13,6 +13,7 @@ from tui_manager_agent.outbox import Outbox
 from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.shelf import Shelf
 from tui_manager_agent.spool import Spool
+from tui_manager_agent.supervisor import record
 from tui_manager_agent.supervisors import LOOK, Supervisors
 from tui_manager_agent.turns import Turns
 
@@ -92,12 +93,12 @@ class Runner:
             self._shelf.put(execution)
             self._outbox.put(execution)
             return
+        problem = ""
         try:
             execution.order = spool.order()
         except OSError as error:
-            self.turns.hold(execution.id)
-            self._burials.put(execution, f"its order cannot be read: {error.strerror}")
-            return
+            if spool.has(record.ACCEPTED):  # and nobody was told to carry it out
+                problem = f"its order cannot be read: {error.strerror}"
         if execution.order:
             if execution.order["boot_id"] != self._boot_id and "start_before" in execution.order:
                 execution.order["start_before"] = "1"  # of an earlier boot: long ago
@@ -106,7 +107,10 @@ class Runner:
             if execution.state is State.ACCEPTED:
                 execution.state = State.STARTING
             self.turns.hold(execution.id)
-            self._burials.take_up(execution)
+            if problem:
+                self._burials.put(execution, problem)
+            else:
+                self._burials.take_up(execution)
 
     def look_at(self, execution_id: str) -> None:
         """A supervisor rang."""

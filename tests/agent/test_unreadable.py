@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tui_manager_agent import burials, running, unreadable
 from tui_manager_agent.spool import Spool
-from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import faults
@@ -42,6 +43,67 @@ async def test_an_order_that_cannot_be_read_has_failed_and_the_next_one_runs(
     await after.run(next_one, "true")
     assert (await after.result(next_one)).exit_code == 0
     await after.stop()
+
+
+async def test_a_claimed_order_is_not_taken_for_one_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Working(tmp_path)
+    await asyncio.sleep(0)  # it serves
+    execution_id = await before.start("sleep 600")
+    supervisor = before.supervisor_of(execution_id)
+    await before.stop()
+    os.kill(supervisor, signal.SIGKILL)
+    with monkeypatch.context() as host:
+        host.setattr(Spool, "order", faults.too_many_files)
+        after = Working(tmp_path)
+    await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
+    result = await after.result(execution_id)
+    assert result.reason == wire.RESULT_REASON_INTERRUPTED
+    assert "of its processes were killed" in result.detail
+    assert processes.find(execution_id, 0) == {}
+    await after.stop()
+
+
+async def test_what_could_be_read_again_has_its_time_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = Working(tmp_path)
+    await asyncio.sleep(0)  # it serves
+    execution_id = await agent.start("sleep 600")
+    (folder,) = tmp_path.glob(f"managers/*/executions/{execution_id}")
+    looks, settle = 0, Spool.settle
+
+    def fail_now_and_then(spool: Spool) -> None:
+        nonlocal looks
+        looks += 1
+        if looks % 2 and looks < 8:
+            faults.broken()
+        settle(spool)
+        if looks < 8:
+            faults.too_many_files()
+
+    monkeypatch.setattr(Spool, "settle", fail_now_and_then)
+    monkeypatch.setattr(unreadable, "GONE_AFTER", 0)
+    os.kill(Spool(folder).supervisor_pid(), signal.SIGKILL)
+    result = await agent.result(execution_id)
+    assert "its supervisor died" in result.detail
+    await agent.stop()
+    agent.end_commands()
+
+
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
+async def test_what_is_no_execution_takes_no_place(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    before = InProcess(tmp_path)
+    await before.run(str(uuid.uuid4()), "true")
+    before.close()
+    (executions,) = tmp_path.glob("managers/*/executions")
+    make(executions / ".DS_Store")
+    after = InProcess(tmp_path)
+    assert len(after.executions.begin_session()) == 1
+    after.close()
 
 
 async def test_a_result_that_a_broken_disk_keeps_is_given_up_in_the_end(
