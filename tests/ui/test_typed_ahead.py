@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from textual.events import Key, Paste
+from textual.events import AppBlur, Key, MouseDown, MouseUp, Paste
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
@@ -16,6 +16,7 @@ from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
+from tui_manager.ui import typed_ahead
 from tui_manager.ui.palette import ManagerPalette
 from tui_manager.ui.screens.help import HelpScreen
 from tui_manager.ui.screens.hosts import HostsScreen
@@ -24,7 +25,6 @@ from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
 from tui_manager.ui.screens.save_output import SaveOutputScreen
 from tui_manager.ui.screens.task import TaskScreen
-from tui_manager.ui.typed_ahead import PATIENCE
 
 
 async def type_ahead(pilot: "Pilot[None]", *keys: str) -> None:
@@ -185,6 +185,71 @@ async def test_keys_go_on_when_what_they_were_given_to_is_closed(
         assert _cursor(pilot) == 2
 
 
+@pytest.mark.parametrize("ends", ["enter", "escape"])
+async def test_a_filter_gives_the_keys_back_that_come_behind_its_end(
+    fleet: FakeOperator, running: Running, ends: str
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "slash", "w", ends, "n")
+        assert isinstance(pilot.app.screen, NewTaskScreen)
+
+
+async def test_the_next_field_gets_the_letters_behind_enter(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "n", *"web", "enter", *"sq")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        assert (form.fields.target, form.fields.command) == ("web", "sq")
+
+
+def click(pilot: "Pilot[None]", where: str) -> None:
+    """Clicks on a widget, as a terminal tells it."""
+    x, y = pilot.app.screen.query_one(where).region.offset
+    for event in (MouseDown, MouseUp):
+        pilot.app.post_message(event(None, x + 1, y, 0, 0, 1, False, False, False, x + 1, y))
+
+
+async def test_a_click_waits_for_what_was_typed_before_it(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await type_ahead(pilot, "n", *"web01", "tab")
+        command = "rm -rf /tmp/x"
+        for character in command:
+            pilot.app.post_message(Key(character, character))
+        click(pilot, "#start")
+        await settle(pilot, 8)
+    newest = fleet.tasks[max(fleet.tasks)]
+    assert newest.row.name == command
+
+
+async def test_letters_behind_a_click_go_where_it_leads(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "n")
+        for character in "web01":
+            pilot.app.post_message(Key(character, character))
+        click(pilot, "#name")
+        await type_ahead(pilot, *"sq")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        assert (form.fields.target, form.fields.name) == ("web01", "sq")
+
+
+async def test_a_terminal_that_comes_back_loses_no_letter(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        pilot.app.post_message(AppBlur())
+        await settle(pilot)
+        assert pilot.app.focused is None
+        await type_ahead(pilot, "slash", *"scq")
+        assert _filter(pilot) == "scq"
+
+
 class Hanging(Widget, can_focus=True):
     """Takes no key to its end before it may."""
 
@@ -200,7 +265,7 @@ class Hanging(Widget, can_focus=True):
 
 
 async def test_a_widget_that_hangs_keeps_the_keys_of_others_for_a_moment_only(
-    fleet: FakeOperator, running: Running
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def cursor() -> int:
         return _cursor(pilot)
@@ -213,14 +278,13 @@ async def test_a_widget_that_hangs_keeps_the_keys_of_others_for_a_moment_only(
         hanging = Hanging()
         await screen.mount(hanging)
         screen.set_focus(hanging)
-        pilot.app.post_message(Key("x", "x"))
+        pilot.app.post_message(Key("y", "y"))
         await hanging.hangs.wait()
         screen.set_focus(screen.table)
-        soon, later = Key("down", None), Key("down", None)
-        later.time += 2 * PATIENCE
-        pilot.app.post_message(soon)
-        pilot.app.post_message(later)
-        try:
-            await wait_until(cursor, lambda number: number == 2)
-        finally:
-            hanging.may_end.set()
+        with monkeypatch.context() as impatient:
+            impatient.setattr(typed_ahead, "TICK", 0.001)
+            pilot.app.post_message(Key("down", None))
+            await wait_until(cursor, lambda number: number == 1)
+        hanging.may_end.set()
+        await type_ahead(pilot, "slash", *"sq")
+        assert _filter(pilot) == "sq"

@@ -11,7 +11,7 @@ from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.events import Event, Key, Paste
+from textual.events import Event
 from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
@@ -164,11 +164,8 @@ class DashboardApp(App[None], inherit_bindings=False):
         self._last_problem = ""
 
     async def on_event(self, event: Event) -> None:
-        """Keys, and text that is pasted among them, are given in turn."""
-        if isinstance(event, Key | Paste) and not event.is_forwarded:
-            await self._typed.take(event)
-        else:
-            await super().on_event(event)
+        """Keys, and what is pasted or clicked among them, are given in turn."""
+        await self._typed.take(event)
 
     # Going about.
 

@@ -7,60 +7,88 @@ would miss its letters, and the actions of these names would run.
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from functools import partial
 
 from textual.app import App
 from textual.dom import DOMNode
-from textual.events import Event, Key, Paste
+from textual.events import Event, Key, MouseDown, MouseUp, Paste
 
-PATIENCE = 3.0  # seconds for which a key may keep the next one from being given
-Give = Callable[[Event], Awaitable[None]]
+TICK = 0.5  # seconds
+TICKS = 6  # after which a key keeps the next one waiting no longer
+_ROUNDS = 3  # behind the key, the messages that it has led to, and those that these have led to
 
 
 class TypedAhead:
-    """Holds what is typed until what was typed before has had its effect.
+    """Holds what is typed, and clicks among it, until what was typed before has had its effect.
 
     An action that opens a screen awaits it, so that the screen stands when the next key is given.
 
     Args:
         app: where a key comes back to.
-        give: hands a key to what has the focus, as Textual does.
+        give: hands an event to what has the focus or stands there, as Textual does.
     """
 
-    def __init__(self, app: App[None], give: Give) -> None:
+    def __init__(self, app: App[None], give: Callable[[Event], Awaitable[None]]) -> None:
         self._app = app
         self._give = give
-        self._waiting: deque[Key | Paste] = deque()
-        self._out = False  # something was given, and has not come back
-        self._given_at = 0.0  # monotonic seconds, as an event's time
+        self._waiting: deque[Event] = deque()
+        self._number = 0  # of what was given last
+        self._out = False  # it has not come back
+        self._watched = False
 
-    async def take(self, event: Key | Paste) -> None:
-        """Gives it at once, or in its turn; a widget that hangs keeps its own keys alone."""
+    async def take(self, event: Event) -> None:
+        """Gives it at once, or in its turn."""
+        clicked = isinstance(event, MouseDown | MouseUp) and (self._out or self._waiting)
+        if event.is_forwarded or not (clicked or isinstance(event, Key | Paste)):
+            await self._give(event)
+            return
         self._waiting.append(event)
-        if event.time - self._given_at > PATIENCE:
-            self._out = False
         await self._give_next()
+        if self._waiting and not self._watched:
+            self._watched = True
+            await self._watch(self._number, 0)
 
     async def _give_next(self) -> None:
         while self._waiting and not self._out:
             event = self._waiting.popleft()
+            if isinstance(event, Key | MouseDown):
+                self._app.app_focus = True  # as Textual does, which gives the focus back by that
             given_to = self._app.focused or self._app.screen
-            self._out, self._given_at = True, monotonic()
+            self._out = True
+            self._number += 1
             await self._give(event)
             if event.is_forwarded:
-                self._follow(given_to)
+                self._follow(given_to, self._number, _ROUNDS)
             else:  # a binding that goes before all others has used it
                 self._out = False
 
-    def _follow(self, node: DOMNode) -> None:
+    def _follow(self, node: DOMNode, number: int, rounds: int) -> None:
         """Goes the way of the key, behind it: through the queues of what has the focus and of all
         that this is in. What is being closed gets no key either."""
-        if node is self._app or not node.call_later(self._left, node):
-            self._app.call_later(self._came_back)
+        if node is self._app or not node.call_later(self._left, node, number, rounds):
+            self._app.call_later(self._came_back, number, rounds)
 
-    def _left(self, node: DOMNode) -> None:
-        self._follow(node.parent or self._app)
+    def _left(self, node: DOMNode, number: int, rounds: int) -> None:
+        self._follow(node.parent or self._app, number, rounds)
 
-    async def _came_back(self) -> None:
+    async def _came_back(self, number: int, rounds: int) -> None:
+        if number != self._number:  # it was given up
+            return
+        if rounds > 1:
+            self._follow(self._app.focused or self._app.screen, number, rounds - 1)
+            return
         self._out = False
         await self._give_next()
+
+    async def _watch(self, number: int, ticks: int) -> None:
+        """A widget that hangs does not keep the keys of others for ever. Only ticks count in which
+        the app was not busy itself."""
+        self._watched = bool(self._waiting)
+        if not self._waiting:
+            return
+        if number == self._number and ticks == TICKS:
+            self._number += 1
+            self._out = False
+            await self._give_next()
+        ticks = ticks + 1 if number == self._number else 0
+        self._app.set_timer(TICK, partial(self._watch, self._number, ticks))

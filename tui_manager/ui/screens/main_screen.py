@@ -129,10 +129,6 @@ class MainScreen(Screen[None]):
         if self.table is not None:
             self.query_one(FilterBar).open(self.table)
 
-    @on(FilterBar.Closed)
-    def _filtered(self, message: FilterBar.Closed) -> None:
-        self.set_focus(message.table)
-
     def action_faults_only(self) -> None:
         """Shows only what is wrong, or all."""
         if self.table is not None:

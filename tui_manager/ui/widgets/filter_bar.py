@@ -1,12 +1,10 @@
 """The line in which a filter is typed; it narrows the table while it is."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.widgets import Input, Label
 
 from tui_manager.ui.widgets.row_table import RowTable
@@ -14,18 +12,6 @@ from tui_manager.ui.widgets.row_table import RowTable
 
 class FilterBar(Horizontal):
     """Hidden until it is opened for a table."""
-
-    @dataclass
-    class Closed(Message):
-        """The filter is typed, or given up; the table gets the focus back."""
-
-        bar: "FilterBar"
-        table: "RowTable[Any]"
-
-        @property
-        def control(self) -> "FilterBar":
-            """The bar."""
-            return self.bar
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,8 +50,8 @@ class FilterBar(Horizontal):
         self.close()
 
     def close(self) -> None:
-        """Keeps the filter."""
+        """Keeps the filter; the table gets the focus back."""
         table, self.table = self.table, None
         self.display = False
         if table is not None:
-            self.post_message(self.Closed(self, table))
+            self.screen.set_focus(table)
