@@ -94,6 +94,17 @@ def _was_journalled(spool: Spool) -> bool:
     """False for what a crash or a full disk left before there was an order."""
     names = (record.STARTING, record.CLAIM, record.RESULT)
     try:
-        return any(spool.has(name) for name in names) or bool(spool.order())
-    except OSError:  # nobody can read it now, if there is one
-        return spool.has(record.ACCEPTED)
+        if any(_is_there(spool.folder / name) for name in names):
+            return True
+        return _is_there(spool.folder / record.ACCEPTED) and bool(spool.order())
+    except OSError:  # nobody can tell now
+        return True
+
+
+def _is_there(path: Path) -> bool:
+    """Raises OSError when nobody can tell now; what is another user's never was this agent's."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
+    return True

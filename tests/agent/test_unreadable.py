@@ -92,6 +92,29 @@ async def test_what_could_be_read_again_has_its_time_anew(
     agent.end_commands()
 
 
+async def test_what_a_broken_disk_hides_is_not_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = str(uuid.uuid4())
+    before = InProcess(tmp_path)
+    await before.run(execution_id, "true")
+    before.close()
+    (folder,) = tmp_path.glob(f"managers/*/executions/{execution_id}")
+    stat = Path.stat
+
+    def stat_others(path: Path, **how: bool) -> os.stat_result:
+        return faults.broken() if path.parent == folder else stat(path, **how)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "stat", stat_others)
+        disk.setattr(Spool, "order", faults.broken)
+        InProcess(tmp_path).close()
+    after = Working(tmp_path)
+    await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
+    assert (await after.result(execution_id)).exit_code == 0
+    await after.stop()
+
+
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
 async def test_what_is_no_execution_takes_no_place(
     tmp_path: Path, make: Callable[[Path], None]
