@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from textual.events import AppBlur, Key, MouseDown, MouseUp, Paste
+from textual.events import AppBlur, Key, MouseDown, MouseScrollDown, MouseUp, Paste
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
@@ -25,6 +26,8 @@ from tui_manager.ui.screens.main_screen import MainScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
 from tui_manager.ui.screens.save_output import SaveOutputScreen
 from tui_manager.ui.screens.task import TaskScreen
+from tui_manager.ui.widgets.host_table import WideHostTable
+from tui_manager.ui.widgets.row_list import HEADER
 
 
 async def type_ahead(pilot: "Pilot[None]", *keys: str) -> None:
@@ -223,6 +226,40 @@ async def test_a_click_waits_for_what_was_typed_before_it(
         await settle(pilot, 8)
     newest = fleet.tasks[max(fleet.tasks)]
     assert newest.row.name == command
+
+
+async def test_a_click_selects_what_it_was_on_before_the_wheel_turned(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (80, 16)) as pilot:
+        await press(pilot, "2")
+        table = pilot.app.screen.query_one(WideHostTable)
+        x, y = table.content_region.offset
+        y += HEADER + 1
+        pilot.app.post_message(Key("down", None))
+        for event in (MouseDown, MouseUp, MouseScrollDown, MouseScrollDown):
+            pilot.app.post_message(event(None, x, y, 0, 0, 1, False, False, False, x, y))
+        await settle(pilot, 8)
+        assert table.list.cursor == 1
+        assert table.first > 0
+
+
+@pytest.mark.parametrize("before", [(), ("down",)])
+async def test_letters_behind_a_key_of_the_footer_go_where_it_leads(
+    fleet: FakeOperator, running: Running, before: tuple[str, ...]
+) -> None:
+    async with running(fleet) as pilot:
+        for key in before:
+            pilot.app.post_message(Key(key, None))
+        keys = pilot.app.screen.query("FooterKey").results(FooterKey)
+        new = next(key for key in keys if key.key == "n")
+        x, y = new.region.offset
+        for event in (MouseDown, MouseUp):
+            pilot.app.post_message(event(None, x, y, 0, 0, 1, False, False, False, x, y))
+        await type_ahead(pilot, *"scq")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        assert form.fields.target == "scq"
 
 
 async def test_letters_behind_a_click_go_where_it_leads(

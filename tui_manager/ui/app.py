@@ -11,7 +11,7 @@ from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.events import Event
+from textual.events import Event, Key
 from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
@@ -166,6 +166,10 @@ class DashboardApp(App[None], inherit_bindings=False):
     async def on_event(self, event: Event) -> None:
         """Keys, and what is pasted or clicked among them, are given in turn."""
         await self._typed.take(event)
+
+    def simulate_key(self, key: str) -> None:
+        """A click in the footer stands for its key, which comes before what was typed behind it."""
+        self.call_later(self._typed.take_first, Key(key, None))
 
     # Going about.
 

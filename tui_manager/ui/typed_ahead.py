@@ -1,4 +1,4 @@
-"""Keys one after the other: each acts where the one before it has led.
+"""Keys and clicks one after the other: each acts where the one before it has led.
 
 Textual gives a key to what has the focus when it is read, and looks for its binding when it comes
 back from there unused. Of keys that came while the app was busy, a field that the first one opens
@@ -7,19 +7,22 @@ would miss its letters, and the actions of these names would run.
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 from textual.app import App
 from textual.dom import DOMNode
-from textual.events import Event, Key, MouseDown, MouseUp, Paste
+from textual.errors import NoWidget
+from textual.events import Event, InputEvent, Key, MouseDown, MouseEvent, MouseUp, Paste
 
 TICK = 0.5  # seconds
 TICKS = 6  # after which a key keeps the next one waiting no longer
+_FOLLOWED = (Key, Paste, MouseDown, MouseUp)
 _ROUNDS = 3  # behind the key, the messages that it has led to, and those that these have led to
 
 
 class TypedAhead:
-    """Holds what is typed, and clicks among it, until what was typed before has had its effect.
+    """Holds what is typed and clicked until what came before has had its effect.
 
     An action that opens a screen awaits it, so that the screen stands when the next key is given.
 
@@ -38,11 +41,18 @@ class TypedAhead:
 
     async def take(self, event: Event) -> None:
         """Gives it at once, or in its turn."""
-        clicked = isinstance(event, MouseDown | MouseUp) and (self._out or self._waiting)
-        if event.is_forwarded or not (clicked or isinstance(event, Key | Paste)):
+        if event.is_forwarded or not isinstance(event, InputEvent | Paste):
             await self._give(event)
             return
         self._waiting.append(event)
+        await self._go_on()
+
+    async def take_first(self, event: Key) -> None:
+        """Gives it before all that waits: what was given last stands for it."""
+        self._waiting.appendleft(event)
+        await self._go_on()
+
+    async def _go_on(self) -> None:
         await self._give_next()
         if self._waiting and not self._watched:
             self._watched = True
@@ -53,14 +63,20 @@ class TypedAhead:
             event = self._waiting.popleft()
             if isinstance(event, Key | MouseDown):
                 self._app.app_focus = True  # as Textual does, which gives the focus back by that
-            given_to = self._app.focused or self._app.screen
+            given_to = self._goes_to(event)
             self._out = True
             self._number += 1
             await self._give(event)
-            if event.is_forwarded:
+            if event.is_forwarded and isinstance(event, _FOLLOWED):
                 self._follow(given_to, self._number, _ROUNDS)
-            else:  # a binding that goes before all others has used it
+            else:  # it moves or scrolls, or a binding that goes before all others has used it
                 self._out = False
+
+    def _goes_to(self, event: Event) -> DOMNode:
+        if isinstance(event, MouseEvent):
+            with suppress(NoWidget):
+                return self._app.mouse_captured or self._app.get_widget_at(event.x, event.y)[0]
+        return self._app.focused or self._app.screen
 
     def _follow(self, node: DOMNode, number: int, rounds: int) -> None:
         """Goes the way of the key, behind it: through the queues of what has the focus and of all
