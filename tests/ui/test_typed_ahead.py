@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from textual.events import AppBlur, Key, MouseDown, MouseScrollDown, MouseUp, Paste
+from textual.events import AppBlur, Key, MouseDown, MouseEvent, MouseScrollDown, MouseUp, Paste
+from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
@@ -207,11 +208,15 @@ async def test_the_next_field_gets_the_letters_behind_enter(
         assert (form.fields.target, form.fields.command) == ("web", "sq")
 
 
+def mouse(pilot: "Pilot[None]", at: Offset, *events: type[MouseEvent]) -> None:
+    """Moves of the mouse, as a terminal tells them."""
+    for event in events:
+        pilot.app.post_message(event(None, *at, 0, 0, 1, False, False, False, *at))
+
+
 def click(pilot: "Pilot[None]", where: str) -> None:
-    """Clicks on a widget, as a terminal tells it."""
-    x, y = pilot.app.screen.query_one(where).region.offset
-    for event in (MouseDown, MouseUp):
-        pilot.app.post_message(event(None, x + 1, y, 0, 0, 1, False, False, False, x + 1, y))
+    """Clicks on a widget."""
+    mouse(pilot, pilot.app.screen.query_one(where).region.offset + Offset(1, 0), MouseDown, MouseUp)
 
 
 async def test_a_click_waits_for_what_was_typed_before_it(
@@ -234,11 +239,9 @@ async def test_a_click_selects_what_it_was_on_before_the_wheel_turned(
     async with running(fleet, (80, 16)) as pilot:
         await press(pilot, "2")
         table = pilot.app.screen.query_one(WideHostTable)
-        x, y = table.content_region.offset
-        y += HEADER + 1
+        second = table.content_region.offset + Offset(0, HEADER + 1)
         pilot.app.post_message(Key("down", None))
-        for event in (MouseDown, MouseUp, MouseScrollDown, MouseScrollDown):
-            pilot.app.post_message(event(None, x, y, 0, 0, 1, False, False, False, x, y))
+        mouse(pilot, second, MouseDown, MouseUp, MouseScrollDown, MouseScrollDown)
         await settle(pilot, 8)
         assert table.list.cursor == 1
         assert table.first > 0
@@ -253,9 +256,7 @@ async def test_letters_behind_a_key_of_the_footer_go_where_it_leads(
             pilot.app.post_message(Key(key, None))
         keys = pilot.app.screen.query("FooterKey").results(FooterKey)
         new = next(key for key in keys if key.key == "n")
-        x, y = new.region.offset
-        for event in (MouseDown, MouseUp):
-            pilot.app.post_message(event(None, x, y, 0, 0, 1, False, False, False, x, y))
+        mouse(pilot, new.region.offset, MouseDown, MouseUp)
         await type_ahead(pilot, *"scq")
         form = pilot.app.screen
         assert isinstance(form, NewTaskScreen)
@@ -266,14 +267,14 @@ async def test_letters_behind_a_click_go_where_it_leads(
     fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "n")
+        await type_ahead(pilot, "n", "tab", "tab")
         for character in "web01":
             pilot.app.post_message(Key(character, character))
-        click(pilot, "#name")
-        await type_ahead(pilot, *"sq")
+        click(pilot, "#timeout")
+        await type_ahead(pilot, *"5m")
         form = pilot.app.screen
         assert isinstance(form, NewTaskScreen)
-        assert (form.fields.target, form.fields.name) == ("web01", "sq")
+        assert (form.fields.name, form.fields.timeout) == ("web01", "5m")
 
 
 async def test_a_terminal_that_comes_back_loses_no_letter(
