@@ -38,6 +38,8 @@ def is_alive(pid: int) -> bool:
         ("exit 42", {"status": "failed", "reason": "exit_code", "exit_code": "42"}),
         ("kill -SEGV $$", {"status": "failed", "reason": "signal", "signal": "11"}),
         ("no-such-program", {"status": "failed", "reason": "exit_code", "exit_code": "127"}),
+        ("-no-such-program", {"status": "failed", "reason": "exit_code", "exit_code": "127"}),
+        ("+no-such-program", {"status": "failed", "reason": "exit_code", "exit_code": "127"}),
     ],
 )
 def test_how_a_command_ends(folder: Path, command: str, expected: dict[str, str]) -> None:
@@ -47,6 +49,18 @@ def test_how_a_command_ends(folder: Path, command: str, expected: dict[str, str]
         assert ("exit_code" in result) != ("signal" in result)
         assert int(result["duration"]) > 0
         run.process.wait()
+
+
+@pytest.mark.parametrize("name", ["-report", "+report", "--", "-c"])
+def test_a_command_may_begin_with_a_character_of_options(folder: Path, name: str) -> None:
+    program = folder / "programs" / name
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho ran $1")
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    with Supervised(folder, f"{name} one", **{"env:PATH": path}) as run:
+        assert run.result()["status"] == "completed"
+        assert run.stdout.decode() == "ran one\n"
 
 
 def test_the_order_with_its_secrets_is_gone_once_it_runs(folder: Path) -> None:

@@ -32,7 +32,7 @@ class CommandSpec:
     """One step of a task as the operator gives it.
 
     Attributes:
-        text: shell text, given whole to `/bin/sh -c`.
+        text: shell text, given whole to `/bin/sh -c --`.
         timeout: from the exec of the shell until it is killed, 1 s to 7 d.
         parameters: reach the command as environment variables, and are shown with the task.
         environment: further variables for the command.

@@ -1,4 +1,4 @@
-"""The command itself: `/bin/sh -c TEXT` as a child, and everything that is reaped after it."""
+"""The command itself: `/bin/sh -c -- TEXT` as a child, and everything that is reaped after it."""
 
 from __future__ import annotations
 

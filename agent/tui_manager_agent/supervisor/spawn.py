@@ -22,14 +22,14 @@ class SpawnError(Exception):
 
 
 def spawn(order: dict[str, str], outputs: list[int]) -> int:
-    """Starts `/bin/sh -c COMMAND` in a process group of its own, and returns its pid.
+    """Starts `/bin/sh -c -- COMMAND` in a process group of its own, and returns its pid.
 
     Args:
         outputs: descriptors that become its stdout and stderr; its stdin is /dev/null.
 
     Raises SpawnError.
     """
-    arguments = [SHELL.encode(), b"-c", to_bytes(order["command"])]
+    arguments = [SHELL.encode(), b"-c", b"--", to_bytes(order["command"])]
     prefix = record.ENVIRONMENT
     environment = {
         to_bytes(key.removeprefix(prefix)): to_bytes(value)

@@ -1002,7 +1002,7 @@ class RunCommand(_message.Message):
     execution_id: _builtins.str
     """UUID, never reused"""
     command: _builtins.str
-    """given whole to /bin/sh -c"""
+    """given whole to /bin/sh -c --"""
     cwd: _builtins.str
     """empty: the agent's home folder"""
     run_as_user: _builtins.str

@@ -1280,7 +1280,7 @@ class CommandSpec(_message.Message):
     RUN_AS_USER_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """given whole to /bin/sh -c"""
+    """given whole to /bin/sh -c --"""
     cwd: _builtins.str
     """empty: the agent's home folder"""
     run_as_user: _builtins.str
