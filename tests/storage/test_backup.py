@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import socket
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from tests.support.manager_parts import manager_parts, result
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.spec import CommandSpec, TaskSpec
-from tui_manager.storage import meta
+from tui_manager.storage import backup, meta
 from tui_manager.storage.backup import back_up
 from tui_manager.storage.check import check_database
 from tui_manager.storage.database import FILE, open_database
@@ -76,6 +78,70 @@ def test_nothing_is_overwritten_unless_it_is_said(source: Path, tmp_path: Path) 
     assert copy.read_text() == "mine"
     back_up(source, copy, overwrite=True)
     assert check_database(copy).findings == ()
+
+
+def test_a_link_is_followed_to_its_file_and_stays(source: Path, tmp_path: Path) -> None:
+    file, link = tmp_path / "elsewhere" / "copy.db", tmp_path / "link.db"
+    file.parent.mkdir()
+    file.write_text("mine")
+    link.symlink_to("elsewhere/copy.db")
+    with pytest.raises(InvalidInputError, match="there already"):
+        back_up(source, link)
+    assert file.read_text() == "mine"
+    assert back_up(source, link, overwrite=True) == file.stat().st_size
+    assert link.readlink() == Path("elsewhere/copy.db")
+    assert check_database(file).findings == ()
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_file_is_never_replaced(source: Path, tmp_path: Path, overwrite: bool) -> None:
+    fifo, unix, null = tmp_path / "fifo", tmp_path / "socket", Path("/dev/null")
+    os.mkfifo(fifo)
+    if os.geteuid() == 0:  # who could replace the real one
+        null = tmp_path / "null"
+        os.mknod(null, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(unix))
+        link = tmp_path / "link"
+        for target, kind in ((fifo, "a FIFO"), (unix, "a socket"), (null, "a device")):
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+            for name in (target, link):
+                before = name.lstat()
+                with pytest.raises(InvalidInputError, match=f"{name} is {kind}"):
+                    back_up(source, name, overwrite=overwrite)
+                assert os.path.samestat(name.lstat(), before)
+    link.unlink()
+    link.symlink_to(tmp_path / "missing")
+    with pytest.raises(InvalidInputError, match=f"link to {tmp_path}/missing, which is not there"):
+        back_up(source, link, overwrite=overwrite)
+    assert link.is_symlink()
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_comes_while_a_copy_is_made_is_not_replaced(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    target = tmp_path / "copy.db"
+    if overwrite:
+        target.write_text("mine")
+
+    def replace(copy: sqlite3.Connection) -> None:
+        target.unlink(missing_ok=True)
+        if overwrite:
+            os.mkfifo(target)
+        else:
+            target.write_text("theirs")
+
+    monkeypatch.setattr(backup, "_erase_secrets", replace)
+    if not overwrite:  # it comes behind the last look
+        monkeypatch.setattr(backup, "_check_target", lambda *_: None)
+    with pytest.raises(InvalidInputError, match="a FIFO" if overwrite else "there already"):
+        back_up(source, target, overwrite=overwrite)
+    assert target.is_fifo() if overwrite else target.read_text() == "theirs"
+    assert sorted(tmp_path.iterdir()) == [target, source.parent]
 
 
 def test_the_database_itself_is_never_overwritten(source: Path) -> None:

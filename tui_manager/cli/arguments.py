@@ -108,7 +108,7 @@ def _parser() -> Parser:
     add_json(check)
     backup = add("backup", "copy the database to a file, also while a manager runs", state)
     backup.add_argument("file", metavar="FILE", help="where to; its folder must be there")
-    backup.add_argument("--force", action="store_true", help="overwrite FILE")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it is a regular file")
     add_json(add("config", "every setting, its value and where it came from", state, listen))
     return parser
 
