@@ -1,14 +1,15 @@
 """The program `tui-manager`: from arguments to a command, from errors to exit status."""
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tui_manager.cli.arguments import parse
 from tui_manager.cli.config import Configuration, config_path, load
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.standard_streams import OutputError, standard_streams
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
 from tui_manager.domain.safe_text import safe_text
 from tui_manager.settings import Settings
@@ -16,6 +17,7 @@ from tui_manager.settings import Settings
 NOT_COMPLETED = 1
 WRONG_USAGE = 2
 UNREACHABLE = 3
+UNWRITABLE = 4
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
 
@@ -24,24 +26,30 @@ _GIVEN = ("state_dir", "listen", "enroll_listen", "insecure")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a host may say what the locale cannot
+    with standard_streams():
+        try:
+            return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
+        except UnreachableError as error:
+            return _complain(error, UNREACHABLE)
+        except StorageError as error:
+            return _complain(error, NOT_COMPLETED)
+        except OutputError as error:
+            return _complain(error, UNWRITABLE)
+        except ManagerError as error:
+            return _complain(error, WRONG_USAGE)
+        except BrokenPipeError:
+            return OUTPUT_CLOSED
+        except KeyboardInterrupt:
+            return INTERRUPTED
+
+
+def _run_and_flush(arguments: Sequence[str]) -> int:
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
-        return code
-    except UnreachableError as error:
-        return _complain(error, UNREACHABLE)
-    except StorageError as error:
-        return _complain(error, NOT_COMPLETED)
-    except ManagerError as error:
-        return _complain(error, WRONG_USAGE)
-    except BrokenPipeError:
-        _abandon_output()
-        return OUTPUT_CLOSED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        code = _run(arguments)
+    except SystemExit as ended:  # argparse has printed the help or the version
+        code = int(ended.code or 0)
+    sys.stdout.flush()
+    return code
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -113,16 +121,6 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _complain(error: ManagerError, code: int) -> int:
-    sys.stderr.write(f"{PROGRAM}: {safe_text(str(error))}\n")
+    with suppress(OSError):  # stderr may be what cannot be written
+        sys.stderr.write(f"{PROGRAM}: {safe_text(str(error))}\n")
     return code
-
-
-def _abandon_output() -> None:
-    """Nobody reads any more: keeps the interpreter from complaining of it when it flushes."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)

@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.cli.printing import note, write
 from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.cli.secret_values import read_secrets
+from tui_manager.cli.standard_streams import OutputError
 from tui_manager.cli.summary import count_words
 from tui_manager.cli.values import parse_pairs, read_duration
 from tui_manager.domain.changes import Changes
@@ -84,16 +85,27 @@ def _delivery_timeout(options: argparse.Namespace) -> timedelta:
 
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
     async with connect(settings.state_dir) as operator:
-        if mode == "no-start":
-            write(f"{await operator.create_task(spec)}\n")
-            return COMPLETED
-        await operator.preview_target(spec.target)  # a target without hosts makes no task
+        if mode != "no-start":
+            await operator.preview_target(spec.target)  # a target without hosts makes no task
         task_id = await operator.create_task(spec)
-        await _start(operator, task_id)
-        if mode == "detach":
-            write(f"{task_id}\n")
-            return COMPLETED
-        return await _Watch(operator, task_id, _collector(mode)).to_the_end()
+        if mode != "no-start":
+            await _start(operator, task_id)
+        with _naming(task_id):
+            if mode in ("no-start", "detach"):
+                write(f"{task_id}\n")
+                return COMPLETED
+            return await _Watch(operator, task_id, _collector(mode)).to_the_end()
+
+
+@contextmanager
+def _naming(task_id: int) -> Iterator[None]:
+    """Names the task, which goes on, to whoever does not get its output."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(
+            f"{error} `{PROGRAM} task show {task_id}` says what becomes of task {task_id}."
+        ) from error
 
 
 async def _start(operator: Operator, task_id: int) -> None:

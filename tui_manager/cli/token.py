@@ -9,6 +9,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing import local_time, note, table, write, write_json
 from tui_manager.cli.reading import all_tokens, connect
 from tui_manager.cli.shapes import new_token_shape, token_shape
+from tui_manager.cli.standard_streams import OutputError
 from tui_manager.cli.values import parse_pairs, read_duration
 from tui_manager.domain.address import dial_address, is_local
 from tui_manager.domain.duration import format_duration
@@ -42,11 +43,17 @@ def _make(settings: Settings, options: argparse.Namespace) -> None:
     )
     spec.check()
     token, status = asyncio.run(_create(settings, spec))
-    if options.json:
-        write_json(new_token_shape(token))
-        return
-    write(f"{token.text}\n")
-    note(_explained(spec, token, status))
+    try:
+        if options.json:
+            write_json(new_token_shape(token))
+        else:
+            write(f"{token.text}\n")
+            note(_explained(spec, token, status))
+    except OutputError as error:
+        revoke = f"`{PROGRAM} token revoke {token.token_id}`"
+        raise OutputError(
+            f"{error} Join token {token.token_id} is made; {revoke} takes it back."
+        ) from error
 
 
 async def _create(settings: Settings, spec: TokenSpec) -> tuple[NewToken, ManagerStatus]:

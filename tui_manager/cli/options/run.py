@@ -14,7 +14,7 @@ _TARGET_HELP = (
 )
 EXIT_CODES = (
     "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager to talk to; "
-    "130 left with ctrl-c; 141 whoever read the output has left"
+    "4 the output cannot be written; 130 left with ctrl-c; 141 whoever read the output has left"
 )
 
 
