@@ -8,7 +8,6 @@ from rich.text import Text
 from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_manager.domain.errors import ManagerError
@@ -18,6 +17,7 @@ from tui_manager.ui.output_groups import OutputGroup, OutputGroups, compare
 from tui_manager.ui.render.cells import Role, Span, Spans
 from tui_manager.ui.render.figures import count_of
 from tui_manager.ui.render.output_row import crop, segments
+from tui_manager.ui.widgets.instant_scroll import InstantScroll
 from tui_manager.ui.widgets.roles import RolePainter
 
 _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
@@ -26,7 +26,7 @@ _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
 _Line = tuple[int, Spans, str]
 
 
-class GroupsPane(RolePainter, ScrollView, can_focus=True):
+class GroupsPane(RolePainter, InstantScroll, can_focus=True):
     """Groups, the largest first."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor"}
@@ -90,7 +90,7 @@ class GroupsPane(RolePainter, ScrollView, can_focus=True):
             self.chosen = max(0, min(self.chosen + step, len(self.groups) - 1))
             self._lay_out()
             at = next(n for n, line in enumerate(self._lines) if line[0] == self.chosen)
-            self.scroll_to_region(Region(0, at, 1, 6), animate=False, force=True, immediate=True)
+            self.scroll_to_region(Region(0, at, 1, 6), force=True)
 
     def toggle_compare(self) -> None:
         """Shows how the chosen group differs from the largest, or its output."""

@@ -11,7 +11,6 @@ from rich.text import Text
 from textual import work
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -25,6 +24,7 @@ from tui_manager.ui.output_lines import OutputLine, OutputLines
 from tui_manager.ui.render.cells import Role, Span, Spans, fit, shorten
 from tui_manager.ui.render.output_row import crop, segments, wrap
 from tui_manager.ui.render.states import STDERR, STDOUT
+from tui_manager.ui.widgets.instant_scroll import InstantScroll
 from tui_manager.ui.widgets.roles import RolePainter
 
 NEWEST = 400  # chunks read when a source is shown
@@ -60,7 +60,7 @@ class Source:
         return self.title + self.where
 
 
-class OutputPane(RolePainter, ScrollView, can_focus=True):
+class OutputPane(RolePainter, InstantScroll, can_focus=True):
     """Lines of output, the newest at the end."""
 
     follow: reactive[bool] = reactive(True)
@@ -186,9 +186,9 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
         gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
         self._grow_to(rows + bool(self.end_note))
         if self.follow:
-            self.scroll_end(animate=False, force=True, immediate=True)
+            self.scroll_end(force=True)
         elif gone:
-            self.scroll_to(y=max(0, self.scroll_y - gone), animate=False, force=True)
+            self.scroll_to(y=max(0, self.scroll_y - gone), force=True)
         self.retitle()
         self.refresh()
 
@@ -228,7 +228,7 @@ class OutputPane(RolePainter, ScrollView, can_focus=True):
     def watch_follow(self) -> None:
         """Back to the end, or stay."""
         if self.follow:
-            self.scroll_end(animate=False, force=True, immediate=True)
+            self.scroll_end(force=True)
         self.retitle()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -7,20 +7,20 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.window import Page, Row, Window
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Problem
 from tui_manager.ui.row_window import RowWindow
+from tui_manager.ui.widgets.instant_scroll import InstantScroll
 from tui_manager.ui.widgets.roles import RolePainter
 
 HEADER = 1  # lines above the rows
 PACE = 0.1  # seconds until a filter that has not seen all rows goes on
 
 
-class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
+class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     """What is read, selected and in sight; how it is drawn, is a table's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -123,7 +123,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self.window = window
         self.list.forget()
         self._seeks = True
-        self.scroll_to(y=0, animate=False, force=True)
+        self.scroll_to(y=0, force=True)
         self.reload()
 
     def toggle_mark(self) -> None:
@@ -228,9 +228,7 @@ class RowList(RolePainter, ScrollView, Generic[Row], can_focus=True):
         self.refresh_changed()
 
     def _show_cursor(self) -> None:
-        self.scroll_to_region(
-            Region(0, self.list.cursor, 1, 1 + HEADER), animate=False, force=True, immediate=True
-        )
+        self.scroll_to_region(Region(0, self.list.cursor, 1, 1 + HEADER), force=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Reads what came into sight."""
