@@ -19,6 +19,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_manager.background_log import BackgroundHandler, write_to_stderr
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.private_files import make_folder
 from tui_manager.settings import APP, Settings
@@ -57,6 +58,14 @@ class FieldFormatter(logging.Formatter):
 class _PrivateFile(RotatingFileHandler):
     """A rotating file that its owner alone can read."""
 
+    def append(self, text: str) -> None:
+        """Writes whole lines, and begins a new file when this one is full. Raises OSError."""
+        self.emit(logging.makeLogRecord({"msg": text.removesuffix("\n")}))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Whoever appends counts what could not be written; nothing is said on the screen."""
+        raise
+
     def _open(self) -> io.TextIOWrapper:
         file = _private(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         return io.TextIOWrapper(open(file, "ab"), encoding=self.encoding, errors=self.errors)
@@ -82,13 +91,19 @@ def log_to_file(settings: Settings) -> Path:
         )
     except OSError as error:
         raise StorageError(f"The log file {path} cannot be written: {error.strerror}.") from error
-    _install(handler)
+    _install(BackgroundHandler(handler.append, end=handler.close))
     return path
 
 
 def log_to_stderr() -> None:
     """Sends all logs to stderr."""
-    _install(logging.StreamHandler(sys.stderr))
+    _install(BackgroundHandler(write_to_stderr))
+
+
+def flush_log() -> None:
+    """Waits a moment for what is logged to be written, before words that belong behind it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from tui_manager_agent.supervisor import launch, record
 
 IDLE = 300.0  # seconds without a supervisor, after which it leaves
-FAREWELL = 1.0  # seconds that it may take to leave when the agent does
+FAREWELL = 1.0  # seconds that it may take to leave
 _LOADER = ("LD_", "DYLD_")  # what a Python that lies off the usual paths may need
 _READ = 64 * 1024
 _LOG = logging.getLogger(__name__)
@@ -132,7 +132,11 @@ class Launcher:
         if channel is not self._socket or self._server is None:
             return
         self._forget(channel)
-        self._server.wait()
+        try:
+            self._server.wait(FAREWELL)
+        except subprocess.TimeoutExpired:  # it died of an error, and nobody reads its stderr
+            self._server.kill()
+            self._server.wait()
         orphans, self._entrusted = self._entrusted, set()
         if orphans:
             _LOG.warning("the fork server died: executions=%d", len(orphans))

@@ -13,6 +13,7 @@ from tui_manager_agent.arguments import (
     parse,
     without_token,
 )
+from tui_manager_agent.background_log import BackgroundHandler, write_to_stderr
 from tui_manager_agent.join_token import JoinToken
 from tui_manager_agent.policy_question import Question
 from tui_manager_agent.settings import Settings
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         level=chosen.log_level.upper(),
         format="time=%(asctime)s level=%(levelname)s %(message)s",
-        stream=sys.stderr,
+        handlers=[BackgroundHandler(write_to_stderr)],
     )
     for chatty in ("grpc", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -96,6 +97,7 @@ def _start_again() -> None:
     What only the enrolment needed in memory is gone as well.
     """
     command = [sys.executable, *without_token(sys.orig_argv[1:])]
+    _flush_log()
     try:
         os.execv(sys.executable, command)
     except OSError as error:
@@ -111,6 +113,12 @@ def _run(settings: Settings) -> None:
     asyncio.run(run_until(Agent(settings).run(), *_SIGNALS))
 
 
+def _flush_log() -> None:
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 def _fail(message: str, status: int) -> int:
+    _flush_log()
     sys.stderr.write(f"{PROGRAM}: {message}\n")
     return status

@@ -28,6 +28,7 @@ from tests.agent.test_restart import begun, gone, supervisor_of
 from tests.support.waiting import wait_until
 
 REFUSES = str(Path(__file__).with_name("refusing_launch.py"))
+DIES = str(Path(__file__).with_name("dying_launch.py"))
 
 
 @pytest.fixture
@@ -154,6 +155,19 @@ async def test_an_order_for_which_there_is_no_process_is_not_run(
     assert result.reason == wire.RESULT_REASON_SPAWN_FAILED
     assert result.detail == "the agent cannot start a supervisor: no room for one"
     assert not result.HasField("duration")
+
+
+async def test_one_that_cannot_say_of_what_it_dies_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launch, "__file__", DIES)
+    monkeypatch.setattr(launcher, "FAREWELL", 0.1)
+    orphaned: asyncio.Queue[str] = asyncio.Queue()
+    its = Launcher(lambda execution_id, problem: None, orphaned.put_nowait)
+    await its.start(tmp_path / "execution")
+    async with asyncio.timeout(PATIENCE):
+        assert await orphaned.get() == "execution"
+    its.close()
 
 
 async def left(process: psutil.Process) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from tui_manager import logs
 from tui_manager.domain.errors import StorageError
-from tui_manager.logs import FieldFormatter, log_to_file
+from tui_manager.logs import FieldFormatter, flush_log, log_to_file
 from tui_manager.settings import Settings
 
 
@@ -72,6 +72,7 @@ def test_the_file_is_private_and_rotates(tmp_path: Path, monkeypatch: pytest.Mon
     path = log_to_file(Settings(log_dir=tmp_path / "a" / "log"))
     for number in range(50):
         logging.getLogger("tui_manager").info("line", extra={"number": number})
+        flush_log()
     names = sorted(found.name for found in path.parent.iterdir())
     assert names == ["tui-manager.log", *(f"tui-manager.log.{old}" for old in range(1, 6))]
     assert {found.stat().st_mode & 0o777 for found in path.parent.iterdir()} == {0o600}
@@ -92,6 +93,7 @@ def test_a_line_of_the_file_is_rendered_once(
     monkeypatch.setattr(logs.FieldFormatter, "format", count)
     log_to_file(Settings(log_dir=tmp_path))
     logging.getLogger("tui_manager").info("line")
+    flush_log()
     assert rendered == ["line"]
 
 
@@ -101,6 +103,26 @@ def test_an_older_file_is_closed_to_others_but_its_folder_is_not_ours(tmp_path: 
     (tmp_path / "tui-manager.log").chmod(0o644)
     assert log_to_file(Settings(log_dir=tmp_path)).stat().st_mode & 0o777 == 0o600
     assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_log_folder_away_for_a_moment_says_nothing_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logs, "FILE_BYTES", 1)  # a new file for each line
+    path = log_to_file(Settings(log_dir=tmp_path / "log"))
+    for line in ("first", "second"):
+        logging.getLogger("tui_manager").info(line)
+        flush_log()
+    (tmp_path / "log").rename(tmp_path / "away")
+    logging.getLogger("tui_manager").info("dropped")
+    flush_log()
+    (tmp_path / "away").rename(tmp_path / "log")
+    logging.getLogger("tui_manager").info("third")
+    flush_log()
+    said = path.read_text()
+    assert "1 log line was dropped: the log could not be written" in said
+    assert said.endswith("third\n")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class Machine:
     programs: list[Program] = field(default_factory=list)
     address: str = ""
     secure: bool = False  # TLS, as it is by default; else --insecure is said to both sides
+    stderr: int | None = None  # the descriptor that programs get instead of a file
 
     @property
     def state_dir(self) -> Path:
@@ -78,7 +79,7 @@ class Machine:
                 [installed(program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
-                stderr=stderr,
+                stderr=stderr if self.stderr is None else self.stderr,
                 env=self.environment() | variables,
                 start_new_session=True,
             )

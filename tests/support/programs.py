@@ -3,10 +3,12 @@
 Waiting is done by `wait_for` alone, which tells the last state seen when it gives up.
 """
 
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -36,6 +38,25 @@ def wait_for(
             raise AssertionError(f"Gave up waiting for {what}; last seen:\n{seen!r}\n{explain()}")
         time.sleep(_LOOK_EVERY)
     return seen
+
+
+@contextmanager
+def full_pipe() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe that takes no byte more until somebody reads it."""
+    reader, writer = os.pipe()
+    try:
+        os.set_blocking(writer, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, bytes(1 << 16))
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, bytes(1))
+        os.set_blocking(writer, True)
+        yield reader, writer
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,15 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 from contextlib import AsyncExitStack
 
-from tui_manager.cli.printing import write
+from tui_manager.background_log import PATIENCE, write_all
 from tui_manager.cli.starting import starting
 from tui_manager.domain.address import split_address
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.garbage import short_collections
-from tui_manager.logs import log_to_stderr
+from tui_manager.logs import flush_log, log_to_stderr
 from tui_manager.settings import Settings, check_security
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,11 @@ def run_serve(settings: Settings) -> int:
     check_security(settings)
     log_to_stderr()
     sys.setswitchinterval(_SWITCH)
-    with short_collections():
-        return asyncio.run(_serve(settings))
+    try:
+        with short_collections():
+            return asyncio.run(_serve(settings))
+    finally:
+        flush_log()
 
 
 async def _serve(settings: Settings) -> int:
@@ -38,10 +42,27 @@ async def _serve(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         with starting():
             manager = await stack.enter_async_context(run_manager(settings))
-        write(f"{listening(await manager.operator.manager_status())}\n")
+        printing = _print(f"{listening(await manager.operator.manager_status())}\n")
         number = await stop
         log.info("stopping", extra={"signal": number.name})
+    printing.join(PATIENCE)
     return 0
+
+
+def _print(text: str) -> threading.Thread:
+    """Writes to stdout in a thread of its own, which ends with the process: a terminal that is
+    stopped, or a pipe that nobody reads, holds up nobody else."""
+
+    def write() -> None:
+        try:
+            if sys.stdout is not None:
+                write_all(sys.stdout.fileno(), text)
+        except OSError as error:
+            log.warning("the address could not be printed", extra={"error": error})
+
+    thread = threading.Thread(target=write, name="print", daemon=True)
+    thread.start()
+    return thread
 
 
 def listening(status: ManagerStatus) -> str:

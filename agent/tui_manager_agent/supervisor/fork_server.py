@@ -56,6 +56,8 @@ class ForkServer:
                         return
         except (BrokenPipeError, ConnectionResetError):
             return  # the agent is gone
+        finally:
+            os.close(self._agent)  # the agent goes on also if nobody reads of what this dies
 
     def _take_orders(self) -> bool:
         """False when there will be no more."""
