@@ -1,14 +1,18 @@
 """The terminal of the dashboard, asked by two threads, and gone."""
 
 import os
+import termios
 import threading
+import tty
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from tui_manager.ui.messages import TerminalGone
+from tui_manager.ui.messages import ErrorElsewhere, TerminalGone
 from tui_manager.ui.terminal_driver import TerminalDriver
 
 
@@ -46,6 +50,41 @@ async def test_a_terminal_that_goes_away_is_told_once(ends: list[int]) -> None:
     assert driver.exit_event.is_set()
     assert driver.exit_event.is_set()
     assert [type(message) for message in driver.told] == [TerminalGone]
+
+
+def fail(_: object) -> NoReturn:
+    raise KeyError("input")
+
+
+async def test_an_error_while_input_is_read_is_told(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+    driver._told = True
+    monkeypatch.setattr(LinuxDriver, "run_input_thread", fail)
+    driver.run_input_thread()
+    (message,) = driver.told
+    assert isinstance(message, ErrorElsewhere)
+    assert isinstance(message.error, KeyError)
+
+
+async def test_a_terminal_that_an_error_left_taken_is_given_back(ends: list[int]) -> None:
+    before = termios.tcgetattr(ends[1])
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+    with os.fdopen(os.dup(ends[1]), "w") as driver._file:
+        driver.attrs_before = before
+        tty.setraw(ends[1])
+        driver.leave_terminal()  # it was never taken
+        assert termios.tcgetattr(ends[1]) != before
+        driver._taken = True
+        driver.leave_terminal()
+        assert termios.tcgetattr(ends[1]) == before
+    assert driver.exit_event.is_set()
+    written = os.read(ends[0], 1000).decode()
+    assert written.endswith("\x1b[?1049l\x1b[?25h")
+    assert "\x1b[?1003l" in written
 
 
 async def test_two_threads_may_ask_at_the_same_time(ends: list[int]) -> None:

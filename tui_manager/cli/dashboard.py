@@ -11,6 +11,7 @@ from contextlib import (
     contextmanager,
     suppress,
 )
+from pathlib import Path
 from types import FrameType
 
 from tui_manager.cli.reading import connect
@@ -35,11 +36,11 @@ def run_dashboard(settings: Settings) -> int:
         log_file = log_to_file(settings)
     with redirect_stderr_for_dashboard(log_file):
         if (refusal := _refusal(settings)) is None:
-            return _start_or_join(settings)
+            return _start_or_join(settings, log_file)
         # It may not start a manager, but one that runs may be joined.
         if not asyncio.run(_answers(settings)):
             raise refusal
-        return _join(settings)
+        return _join(settings, log_file)
 
 
 def check_terminal(instead: str) -> None:
@@ -48,27 +49,30 @@ def check_terminal(instead: str) -> None:
         raise InvalidInputError("terminal", f"The dashboard needs a terminal; {instead}.")
 
 
-def show(open_operator: OpenOperator, *, joined: bool = False, leaving: str = "") -> int:
+def show(
+    open_operator: OpenOperator, log_file: Path, *, joined: bool = False, leaving: str = ""
+) -> int:
     """Draws the dashboard until the operator leaves, SIGTERM or SIGHUP comes, or the terminal goes
-    away without that.
+    away without that. An error in the screen is written to the log, and the screen built anew.
 
     `leaving` is what ends with it, which a question says before a running task is left.
+
+    Raises ScreenFailedError when the screen has failed too often.
     """
     from tui_manager.ui.app import DashboardApp
+    from tui_manager.ui.rebuilding import Rebuilding
+    from tui_manager.ui.screens.quitting import afterwards
 
-    async def draw() -> int:
-        app = DashboardApp(open_operator, joined=joined, leaving=leaving)
-        loop = asyncio.get_running_loop()
+    def make_app(notice: str) -> DashboardApp:
+        return DashboardApp(open_operator, joined=joined, leaving=leaving, notice=notice)
 
-        def leave(number: int, _frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(app.hang_up if number == signal.SIGHUP else app.exit)
+    screens = Rebuilding(make_app, log_file, afterwards(joined=joined, leaving=leaving))
 
-        with handled((signal.SIGTERM, signal.SIGHUP), leave):
-            await app.run_async()
-        return int(app.return_code or 0)
+    def leave(number: int, _frame: FrameType | None) -> None:
+        screens.leave(hung_up=number == signal.SIGHUP)
 
-    with short_collections():
-        return asyncio.run(draw())
+    with short_collections(), handled((signal.SIGTERM, signal.SIGHUP), leave):
+        return screens.run()
 
 
 @contextmanager
@@ -94,18 +98,18 @@ def opened(operator: Operator) -> OpenOperator:
     return provide
 
 
-def _start_or_join(settings: Settings) -> int:
+def _start_or_join(settings: Settings, log_file: Path) -> int:
     from tui_manager.runtime import manager_thread
 
     with suppress(AlreadyRunningError), ExitStack() as stack:
         with starting():
             manager = stack.enter_context(manager_thread(settings))
-        return show(opened(manager.operator))
-    return _join(settings)
+        return show(opened(manager.operator), log_file)
+    return _join(settings, log_file)
 
 
-def _join(settings: Settings) -> int:
-    return show(lambda: connect(settings.state_dir), joined=True)
+def _join(settings: Settings, log_file: Path) -> int:
+    return show(lambda: connect(settings.state_dir), log_file, joined=True)
 
 
 def _refusal(settings: Settings) -> InvalidInputError | None:

@@ -55,18 +55,19 @@ def run_demo(count: int) -> int:
             listen="127.0.0.1:0",
             kill_grace=_KILL_GRACE,
         )
-        with redirect_stderr_for_dashboard(log_to_file(settings)):
-            return _show_fleet(settings, folder, count)
+        log_file = log_to_file(settings)
+        with redirect_stderr_for_dashboard(log_file):
+            return _show_fleet(settings, folder, log_file, count)
 
 
-def _show_fleet(settings: Settings, folder: Path, count: int) -> int:
+def _show_fleet(settings: Settings, folder: Path, log_file: Path, count: int) -> int:
     from tui_manager.runtime import manager_thread
 
     with manager_thread(settings) as manager:
         fleet = Fleet(folder, manager.address)
         try:
             asyncio.run(_prepare(manager.operator, fleet, count))
-            return show(opened(manager.operator), leaving=LEAVING)
+            return show(opened(manager.operator), log_file, leaving=LEAVING)
         finally:
             _clean_up(manager.operator, fleet)
 

@@ -10,7 +10,12 @@ from tui_manager.cli.arguments import parse
 from tui_manager.cli.config import Configuration, config_path, load
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.standard_streams import OutputError, standard_streams
-from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
+from tui_manager.domain.errors import (
+    ManagerError,
+    ScreenFailedError,
+    StorageError,
+    UnreachableError,
+)
 from tui_manager.domain.safe_text import safe_text
 from tui_manager.settings import Settings
 
@@ -31,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
         except UnreachableError as error:
             return _complain(error, UNREACHABLE)
-        except StorageError as error:
+        except (StorageError, ScreenFailedError) as error:
             return _complain(error, NOT_COMPLETED)
         except OutputError as error:
             return _complain(error, UNWRITABLE)

@@ -60,3 +60,7 @@ class AlreadyRunningError(ManagerError):
 
 class AgentUnavailableError(ManagerError):
     """The host has no session that could take the command; it never left the manager."""
+
+
+class ScreenFailedError(ManagerError):
+    """The screen failed several times within a short time, and is not built again."""

@@ -1,14 +1,11 @@
 """The app: opens the operator, hands facts to the screens, and does what is not one screen's."""
 
 import asyncio
-import logging
-import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from textual import on, work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.events import Event, Key
@@ -22,8 +19,9 @@ from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.ui.actions import Place
 from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.form_fields import marked_target
+from tui_manager.ui.guarded_app import GuardedApp
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Facts, FactsChanged, Problem, TerminalGone
+from tui_manager.ui.messages import ErrorElsewhere, Facts, FactsChanged, Problem
 from tui_manager.ui.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.screens.confirm import ConfirmScreen
 from tui_manager.ui.screens.dashboard import DashboardScreen
@@ -37,12 +35,8 @@ from tui_manager.ui.screens.new_task import NewTaskScreen
 from tui_manager.ui.screens.quitting import GOES_ON, quit_question
 from tui_manager.ui.screens.task import TaskScreen
 from tui_manager.ui.screens.tasks import TasksScreen
-from tui_manager.ui.terminal_driver import TerminalDriver
 from tui_manager.ui.theme import DARK, LIGHT
 from tui_manager.ui.typed_ahead import TypedAhead
-
-HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
-log = logging.getLogger(__name__)
 
 
 def local_now() -> datetime:
@@ -50,13 +44,14 @@ def local_now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-class DashboardApp(App[None], inherit_bindings=False):
+class DashboardApp(GuardedApp, inherit_bindings=False):
     """The dashboard.
 
     Args:
         open_operator: opened on the app's loop when it starts, closed when it ends.
         joined: the manager runs in another process, and goes on when the app ends.
         leaving: what ends when the app is left, a sentence; asked when a task runs.
+        notice: what the screen says in a line until it is dismissed.
         now: the clock.
     """
 
@@ -73,10 +68,11 @@ class DashboardApp(App[None], inherit_bindings=False):
         *,
         joined: bool = False,
         leaving: str = "",
+        notice: str = "",
         now: Callable[[], datetime] = local_now,
     ) -> None:
-        super().__init__(driver_class=TerminalDriver)
-        self.link = Link(now=now, joined=joined)
+        super().__init__()
+        self.link = Link(now=now, joined=joined, notice=notice)
         self._leaving = leaving
         self.feed = Feed(open_operator, self.link, self._facts_came)
         self._watcher: asyncio.Task[None] | None = None
@@ -118,6 +114,8 @@ class DashboardApp(App[None], inherit_bindings=False):
             await self.feed.run()
         except ManagerError as error:
             self.exit(return_code=1, message=str(error))
+        except Exception as error:
+            self.post_message(ErrorElsewhere(error))
 
     # Facts.
 
@@ -263,13 +261,6 @@ class DashboardApp(App[None], inherit_bindings=False):
     def action_say_how_to_quit(self) -> None:
         """Where other programs end, this one says its key."""
         self.notify("q quits.", markup=False)
-
-    @on(TerminalGone)
-    def hang_up(self) -> None:
-        """Ends without a question, as there is nobody to answer it; what runs on hosts goes on."""
-        if self.return_code != HUNG_UP:
-            log.warning("hung up, the dashboard ends")
-        self.exit(return_code=HUNG_UP)
 
     async def action_quit(self) -> None:
         """Asks when something runs that the operator may think would stop."""

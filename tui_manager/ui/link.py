@@ -19,6 +19,7 @@ class Link:
         joined: the manager runs in another process.
         status: None before the manager has answered.
         trouble: why the manager cannot be reached; empty when it can.
+        notice: what every screen says in a line until it is dismissed; empty for none.
         own_address: of this machine, for hosts to dial.
     """
 
@@ -27,6 +28,7 @@ class Link:
     connected: Operator | None = None
     status: ManagerStatus | None = None
     trouble: str = ""
+    notice: str = ""
     own_address: Callable[[], str] = own_address
 
     @property

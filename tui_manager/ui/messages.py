@@ -32,3 +32,11 @@ class Problem(Message):
 
 class TerminalGone(Message):
     """Nobody sees what is drawn any more, and no key will come."""
+
+
+class ErrorElsewhere(Message, bubble=False):
+    """An error outside of the app's own handlers: it ends the app as one of these does."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error

@@ -22,7 +22,7 @@ from tui_manager.ui.messages import Facts
 from tui_manager.ui.screens.host_moves import approve_hosts, turn_away_hosts
 from tui_manager.ui.screens.task_moves import cancel_tasks, start_tasks
 from tui_manager.ui.widgets.filter_bar import FilterBar
-from tui_manager.ui.widgets.header_line import HeaderLine
+from tui_manager.ui.widgets.header_line import HeaderLine, NoticeLine
 from tui_manager.ui.widgets.row_list import RowList
 from tui_manager.ui.widgets.row_table import RowTable
 
@@ -43,6 +43,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The frame of every screen."""
         yield HeaderLine(self.link)
+        yield NoticeLine(self.link)
         with Container(id="body"):
             yield from self.body()
         yield FilterBar()
@@ -80,6 +81,7 @@ class MainScreen(Screen[None]):
 
     @on(ScreenResume)
     def _resumed(self) -> None:
+        self.query_one(NoticeLine).tell()
         self.take(EVERYTHING)
 
     @on(Facts)
@@ -140,9 +142,13 @@ class MainScreen(Screen[None]):
             self.table.toggle_mark()
 
     async def action_back(self) -> None:
-        """One step back: out of the filter, then marks and filter away, then the screen before."""
+        """One step back: the notice away, out of the filter, marks and filter away, then the
+        screen before."""
         bar, table = self.query_one(FilterBar), self.table
-        if bar.display:
+        if self.link.notice:
+            self.link.notice = ""
+            self.query_one(NoticeLine).tell()
+        elif bar.display:
             bar.clear()
         elif table is not None and table.marked:
             table.clear_marks()

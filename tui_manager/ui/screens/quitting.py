@@ -5,6 +5,10 @@ from tui_manager.ui.render.figures import count_of
 from tui_manager.ui.screens.confirm import Question
 
 GOES_ON = "The manager goes on in its own process."
+STOPS = (
+    "The manager stops.",
+    "Running commands keep running on their hosts and are picked up at the next start.",
+)
 
 
 def quit_question(link: Link, leaving: str = "") -> Question | None:
@@ -13,6 +17,10 @@ def quit_question(link: Link, leaving: str = "") -> Question | None:
     if link.joined or not running or link.trouble:
         return None
     what = f"{count_of(running, 'task')} {'is' if running == 1 else 'are'} running."
-    goes_on = "Running commands keep running on their hosts and are picked up at the next start."
-    lines = (leaving,) if leaving else ("The manager stops.", goes_on)
+    lines = (leaving,) if leaving else STOPS
     return Question("Quit?", (what, *lines), "Quit")
+
+
+def afterwards(*, joined: bool, leaving: str = "") -> str:
+    """What becomes of the manager when the dashboard ends."""
+    return GOES_ON if joined else leaving or " ".join(STOPS)

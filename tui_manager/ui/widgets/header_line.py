@@ -1,6 +1,7 @@
-"""The first line of every screen."""
+"""The first line of every screen, and what stands below it until it is dismissed."""
 
 from textual.strip import Strip
+from textual.widgets import Static
 
 from tui_manager.ui.link import Link
 from tui_manager.ui.render.cells import Spans
@@ -30,3 +31,20 @@ class HeaderLine(RolePainter):
     def _line(self) -> Spans:
         link = self.link
         return header_line(link.status, link.trouble, link.now(), self.size.width)
+
+
+class NoticeLine(Static):
+    """What has happened to the screen itself; seen only when there is something to say."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(markup=False)
+        self.link = link
+
+    def on_mount(self) -> None:
+        """A screen may be opened after it has happened."""
+        self.tell()
+
+    def tell(self) -> None:
+        """Says what the link has to say now."""
+        self.display = bool(self.link.notice)
+        self.update(f"{self.link.notice}  (esc hides this)")
