@@ -74,9 +74,9 @@ class FakeOperator(Manager):
         operation = OPERATION_OF_RESULT[status]
         self.apply(execution_id, operation, reason, exit_code=code, detail=detail)
 
-    async def start_task(self, task_id: int) -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
         """What is started runs at once."""
-        await super().start_task(task_id)
+        await super().start_task(task_id, request_id)
         for execution_id in self.tasks[task_id].rows:
             self.apply(execution_id, Operation.START)
 

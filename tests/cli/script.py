@@ -14,9 +14,9 @@ class ScriptedOperator(FakeOperator):
         self._script = script
         self._acting: asyncio.Future[None] | None = None
 
-    async def start_task(self, task_id: int) -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
         """Starts the task, and then the script."""
-        await super().start_task(task_id)
+        await super().start_task(task_id, request_id)
         self._acting = asyncio.ensure_future(_of(self._script(self)))
 
 

@@ -35,6 +35,7 @@ SPEC = TaskSpec(
     "why",
     "ann@tty1",
 )
+REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 COUNTS = Counts(total=2, running=1, failed=1)
 TASK = Task(7, "name", "why", "web*", TaskStatus.RUNNING, COUNTS, 2, "ann", AT, AT, None, None)
 DETAIL = TaskDetail(TASK, (Command(0, SPEC.commands[0], CommandHostStatus.RUNNING, COUNTS),))
@@ -74,8 +75,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("get_task_status", (7,), TaskStatus.CANCELED),
     ("get_task_progress", (7,), PROGRESS),
     ("preview_target", ("web*",), PREVIEW),
-    ("create_task", (SPEC,), 8),
-    ("start_task", (7,), None),
+    ("create_task", (SPEC, REQUEST), 8),
+    ("start_task", (7, REQUEST), None),
     ("cancel_task", (7,), None),
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100), CHUNKS),
@@ -162,11 +163,13 @@ class RecordingOperator:
     async def preview_target(self, target: str) -> TargetPreview:
         return await self._answer("preview_target", target)  # type: ignore[no-any-return]
 
-    async def create_task(self, spec: TaskSpec) -> int:
-        return await self._answer("create_task", spec)  # type: ignore[no-any-return]
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
+        return await self._answer(  # type: ignore[no-any-return]
+            "create_task", spec, request_id
+        )
 
-    async def start_task(self, task_id: int) -> None:
-        await self._answer("start_task", task_id)
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
+        await self._answer("start_task", task_id, request_id)
 
     async def cancel_task(self, task_id: int) -> None:
         await self._answer("cancel_task", task_id)

@@ -35,6 +35,8 @@ class FakeTasks(FakeHosts):
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
         super().__init__(now)
         self.tasks: dict[int, FakeTask] = {}
+        self.requests: dict[str, int] = {}  # the tasks by the request ids that made them
+        self.starts: dict[int, str] = {}  # the request ids that started tasks
         self._position = 0
 
     def emit(self, execution_id: str, data: bytes, stream: Stream = Stream.STDOUT) -> None:
@@ -177,9 +179,11 @@ class FakeTasks(FakeHosts):
         offline = tuple(name for name in names if not self.hosts[name].online)
         return TargetPreview(tuple(names), offline, fold(names))
 
-    async def create_task(self, spec: TaskSpec) -> int:
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         self._check("create_task")
         spec.check()
+        if request_id in self.requests:
+            return self.requests[request_id]
         task_id = max(self.tasks, default=0) + 1
         row = Task(
             task_id=task_id,
@@ -196,13 +200,17 @@ class FakeTasks(FakeHosts):
             cancel_requested_at=None,
         )
         self.tasks[task_id] = FakeTask(row, spec)
+        if request_id:
+            self.requests[request_id] = task_id
         self.record("create_task", task_id=task_id, target=spec.target)
         self._touched(task_id)
         return task_id
 
-    async def start_task(self, task_id: int) -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
         self._check("start_task")
         task = self._task(task_id)
+        if request_id and self.starts.get(task_id) == request_id:
+            return
         self._guard(task, TaskOperation.START)
         names = resolve(task.spec.target, self.admitted)
         for index in range(len(task.spec.commands)):
@@ -212,6 +220,7 @@ class FakeTasks(FakeHosts):
         task.row = replace(
             task.row, status=TaskStatus.RUNNING, started_at=self.now(), host_count=len(names)
         )
+        self.starts[task_id] = request_id
         target, hosts = task.spec.target, str(len(names))
         self.record("start_task", task_id=task_id, target=target, hosts=hosts, names=fold(names))
         self._recount(task)

@@ -9,7 +9,8 @@ from textual.widgets import Label
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
-from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.errors import InvalidInputError, NoAnswerError
+from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.form_fields import FormFields, parse_offline, parse_timeout
@@ -58,6 +59,31 @@ async def test_it_counts_hosts_and_starts_on_them(fleet: FakeOperator, running: 
     assert task.row.status is TaskStatus.RUNNING
     assert (task.row.name, task.row.host_count) == ("up", 14)
     assert task.spec.commands[0].timeout == timedelta(minutes=5)
+
+
+async def test_a_second_try_after_no_answer_makes_no_second_task(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_task, answered = fleet.create_task, False
+
+    async def late(spec: TaskSpec, request_id: str = "") -> int:
+        made = await create_task(spec, request_id)
+        if not answered:
+            raise NoAnswerError("The manager has not answered for 10 s.")
+        return made
+
+    monkeypatch.setattr(fleet, "create_task", late)
+    before = len(fleet.tasks)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"true", "f5")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, NewTaskScreen), "what was typed is still there"
+        answered = True
+        await press(pilot, "f5")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, DashboardScreen)
+    assert len(fleet.tasks) == before + 1
+    assert fleet.tasks[7].row.status is TaskStatus.RUNNING
 
 
 async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:

@@ -24,6 +24,7 @@ from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
     ManagerError,
+    NoAnswerError,
     UnreachableError,
 )
 from tui_manager.domain.spec import CommandSpec, TaskSpec
@@ -87,7 +88,7 @@ async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
     async with connect(settings.state_dir) as operator:
         if mode != "no-start":
             await operator.preview_target(spec.target)  # a target without hosts makes no task
-        task_id = await operator.create_task(spec)
+        task_id = await _create(operator, spec)
         if mode != "no-start":
             await _start(operator, task_id)
         with _naming(task_id):
@@ -108,9 +109,20 @@ def _naming(task_id: int) -> Iterator[None]:
         ) from error
 
 
+async def _create(operator: Operator, spec: TaskSpec) -> int:
+    try:
+        return await operator.create_task(spec)
+    except NoAnswerError as error:
+        raise NoAnswerError(f"{error} `{PROGRAM} task list` says whether it was.") from error
+
+
 async def _start(operator: Operator, task_id: int) -> None:
     try:
         await operator.start_task(task_id)
+    except UnreachableError as error:
+        raise type(error)(
+            f"{error} `{PROGRAM} task show {task_id}` says whether task {task_id} has started."
+        ) from error
     except ManagerError:
         note(f"task {task_id} is stored but not started; `tui-manager task start {task_id}`")
         raise
@@ -164,6 +176,10 @@ class _Watch:
                 await self._take_until_ended(changes)
             task = (await self._operator.get_task(self._task_id)).task
             await self._collector.finish(self._operator, task)
+        except NoAnswerError as error:
+            raise NoAnswerError(
+                f"{error} Task {self._task_id} goes on without it; its hosts keep the results."
+            ) from error
         except UnreachableError as error:
             raise UnreachableError(
                 f"The manager has stopped. Task {self._task_id} goes on without it; its hosts keep "

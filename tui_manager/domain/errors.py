@@ -54,6 +54,10 @@ class UnreachableError(ManagerError):
     """No manager answers on this state directory."""
 
 
+class NoAnswerError(UnreachableError):
+    """The manager has not answered in time; it may still do what was asked."""
+
+
 class AlreadyRunningError(ManagerError):
     """Another manager holds this state directory."""
 

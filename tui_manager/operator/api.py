@@ -106,13 +106,19 @@ class Operator(Protocol):
         """What a target means now. InvalidInputError("target") says what did not match."""
         ...
 
-    async def create_task(self, spec: TaskSpec) -> int:
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         """Stores a pending task and returns its task_id. The target is checked for its notation
-        only: it is resolved when the task starts."""
+        only: it is resolved when the task starts.
+
+        The same `request_id`, a UUID, returns the same task; IllegalMoveError when it is that of
+        a task with another target or other commands.
+        """
         ...
 
-    async def start_task(self, task_id: int) -> None:
-        """pending → running, with the target resolved and frozen."""
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
+        """pending → running, with the target resolved and frozen. A repeat with the `request_id`
+        that started the task, a UUID, changes nothing; any other start of it is an
+        IllegalMoveError."""
         ...
 
     async def cancel_task(self, task_id: int) -> None:

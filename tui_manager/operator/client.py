@@ -15,9 +15,10 @@ from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError, UnreachableError
+from tui_manager.domain.errors import InvalidInputError, NoAnswerError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
+from tui_manager.domain.request_id import new_request_id
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
@@ -28,14 +29,16 @@ from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
 from tui_manager.operator.failure import error_of
+from tui_manager.operator.patience import LIMIT, Patience
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
 
-_PROBE = 2.0  # seconds until a socket whose owner does not answer counts as dead
+_PROBE = 2.0  # seconds until a socket takes a connection
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long one try may take: longer than a call, so that a stopped manager has not "gone".
+    ("grpc.min_reconnect_backoff_ms", int(LIMIT * 2000)),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 
@@ -64,7 +67,11 @@ async def _probe(path: Path, state_dir: Path) -> None:
             raise UnreachableError(
                 f"The manager on {state_dir} belongs to another user; run this as that user."
             ) from error
-        except OSError as error:  # no file, no listener, or no answer in time
+        except TimeoutError as error:  # so many wait already that no more may
+            raise NoAnswerError(
+                f"The manager on {state_dir} takes no connection; it may be stopped or overloaded."
+            ) from error
+        except OSError as error:  # no file, or no listener
             raise UnreachableError(
                 f"No manager runs on {state_dir}. Start one with: "
                 f"tui-manager serve --state-dir {shlex.quote(str(state_dir))}"
@@ -87,6 +94,7 @@ class SocketOperator:
 
     def __init__(self, channel: aio.Channel, state_dir: str) -> None:
         self._stub = OperatorServiceStub(channel)
+        self._patience = Patience(self._stub, state_dir)
         self._metadata = ((ACTOR_KEY, this_actor().encode()),)
         self._state_dir = state_dir
 
@@ -110,6 +118,7 @@ class SocketOperator:
         reply = await self._call(
             self._stub.ApproveHosts,
             lambda: wire.HostsRequest(names=names, all_pending=all_pending),
+            unclear="The hosts may have been approved.",
         )
         return tuple(reply.names)
 
@@ -120,19 +129,26 @@ class SocketOperator:
         reply = await self._call(
             self._stub.RejectHosts,
             lambda: wire.HostsRequest(names=names, all_pending=all_pending),
+            unclear="The hosts may have been rejected.",
         )
         return tuple(reply.names)
 
     async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
         """See Operator."""
-        reply = await self._call(self._stub.RevokeHosts, lambda: wire.HostsRequest(names=names))
+        reply = await self._call(
+            self._stub.RevokeHosts,
+            lambda: wire.HostsRequest(names=names),
+            unclear="The hosts may have been revoked.",
+        )
         return tuple(reply.names)
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
         """See Operator."""
         spec.check()  # on the wire no uses would mean the default
         reply = await self._call(
-            self._stub.CreateToken, lambda: convert_security.token_spec_to_wire(spec)
+            self._stub.CreateToken,
+            lambda: convert_security.token_spec_to_wire(spec),
+            unclear="A join token may have been made.",
         )
         return convert_security.new_token_from_wire(reply)
 
@@ -148,7 +164,9 @@ class SocketOperator:
     async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
         """See Operator."""
         reply = await self._call(
-            self._stub.RevokeTokens, lambda: wire.RevokeTokensRequest(token_ids=token_ids)
+            self._stub.RevokeTokens,
+            lambda: wire.RevokeTokensRequest(token_ids=token_ids),
+            unclear="The join tokens may have been revoked.",
         )
         return tuple(map(convert_security.token_from_wire, reply.tokens))
 
@@ -190,7 +208,9 @@ class SocketOperator:
     async def get_task_status(self, task_id: int) -> TaskStatus:
         """See Operator."""
         reply = await self._call(
-            self._stub.GetTaskStatus, lambda: wire.GetTaskStatusRequest(task_id=task_id)
+            self._stub.GetTaskStatus,
+            lambda: wire.GetTaskStatusRequest(task_id=task_id),
+            follows=True,
         )
         return convert.word(convert_task.TASK_STATUSES, reply.status)
 
@@ -208,21 +228,34 @@ class SocketOperator:
         )
         return convert.preview_from_wire(reply)
 
-    async def create_task(self, spec: TaskSpec) -> int:
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         """See Operator."""
         reply = await self._call(
             self._stub.CreateTask,
-            lambda: wire.CreateTaskRequest(spec=convert_spec.spec_to_wire(spec)),
+            lambda: wire.CreateTaskRequest(
+                spec=convert_spec.spec_to_wire(spec), request_id=request_id or new_request_id()
+            ),
+            unclear="The task may have been made.",
         )
         return reply.task_id
 
-    async def start_task(self, task_id: int) -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
         """See Operator."""
-        await self._call(self._stub.StartTask, lambda: wire.StartTaskRequest(task_id=task_id))
+        await self._call(
+            self._stub.StartTask,
+            lambda: wire.StartTaskRequest(
+                task_id=task_id, request_id=request_id or new_request_id()
+            ),
+            unclear=f"Task {task_id} may have started.",
+        )
 
     async def cancel_task(self, task_id: int) -> None:
         """See Operator."""
-        await self._call(self._stub.CancelTask, lambda: wire.CancelTaskRequest(task_id=task_id))
+        await self._call(
+            self._stub.CancelTask,
+            lambda: wire.CancelTaskRequest(task_id=task_id),
+            unclear=f"Task {task_id} may have been canceled.",
+        )
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
@@ -236,6 +269,7 @@ class SocketOperator:
                 offset=offset,
                 limit=limit,
             ),
+            follows=True,
         )
         return tuple(map(convert.chunk_from_wire, reply.chunks))
 
@@ -248,6 +282,7 @@ class SocketOperator:
             lambda: wire.FollowOutputRequest(
                 task_id=task_id, after=after, host_id=host_id, limit=limit
             ),
+            follows=True,
         )
         return tuple(map(convert.chunk_from_wire, reply.chunks))
 
@@ -256,7 +291,10 @@ class SocketOperator:
         stream = self._stub.WatchChanges(wire.WatchChangesRequest())
         try:
             with self._errors():
-                async for message in stream:
+                while True:
+                    message = await self._patience.reply(stream.read(), follows=True)
+                    if not isinstance(message, wire.Changes):  # the end of the stream
+                        break
                     yield convert.changes_from_wire(message)
         finally:
             stream.cancel()
@@ -266,14 +304,19 @@ class SocketOperator:
         self,
         call: Callable[..., Awaitable[_Reply]],
         make: Callable[[], _Request],
+        *,
+        follows: bool = False,
+        unclear: str = "",
     ) -> _Reply:
-        """One call; a request that cannot be put on the wire is the caller's wrong input."""
+        """One call; a request that cannot be put on the wire is the caller's wrong input. `follows`
+        and `unclear`: see Patience."""
         try:
             request = make()
         except (ValueError, OverflowError) as error:  # not UTF-8, or a number out of bounds
             raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
         with self._errors():
-            return await call(request, metadata=self._metadata)
+            answer = call(request, metadata=self._metadata)
+            return await self._patience.reply(answer, follows=follows, unclear=unclear)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -105,13 +105,13 @@ class HoppingOperator:
         """See Operator."""
         return await self._hop(lambda: self._operator.preview_target(target))
 
-    async def create_task(self, spec: TaskSpec) -> int:
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         """See Operator."""
-        return await self._hop(lambda: self._operator.create_task(spec))
+        return await self._hop(lambda: self._operator.create_task(spec, request_id))
 
-    async def start_task(self, task_id: int) -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
         """See Operator."""
-        await self._hop(lambda: self._operator.start_task(task_id))
+        await self._hop(lambda: self._operator.start_task(task_id, request_id))
 
     async def cancel_task(self, task_id: int) -> None:
         """See Operator."""

@@ -187,13 +187,14 @@ class InProcessOperator:
         """See Operator."""
         return await self.tasks.preview_target(target)
 
-    async def create_task(self, spec: TaskSpec) -> int:
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         """See Operator."""
-        return await self.tasks.create_task(replace(spec, created_by=spec.created_by or _actor()))
+        spec = replace(spec, created_by=spec.created_by or _actor())
+        return await self.tasks.create_task(spec, request_id)
 
-    async def start_task(self, task_id: int) -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
         """See Operator."""
-        await self.tasks.start_task(task_id, _actor())
+        await self.tasks.start_task(task_id, _actor(), request_id)
 
     async def cancel_task(self, task_id: int) -> None:
         """See Operator."""

@@ -216,14 +216,16 @@ class OperatorServicer(OperatorServiceServicer):
         self, request: wire.CreateTaskRequest, context: _Context
     ) -> wire.CreateTaskResponse:
         async with _answering(context, "CreateTask"):
-            task_id = await self._operator.create_task(convert_spec.spec_from_wire(request.spec))
+            task_id = await self._operator.create_task(
+                convert_spec.spec_from_wire(request.spec), request.request_id
+            )
             return wire.CreateTaskResponse(task_id=task_id)
 
     async def StartTask(
         self, request: wire.StartTaskRequest, context: _Context
     ) -> wire.StartTaskResponse:
         async with _answering(context, "StartTask"):
-            await self._operator.start_task(request.task_id)
+            await self._operator.start_task(request.task_id, request.request_id)
             return wire.StartTaskResponse()
 
     async def CancelTask(

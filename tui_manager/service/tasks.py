@@ -10,6 +10,7 @@ from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.report import Acknowledged, ExecutionReport, Result
+from tui_manager.domain.request_id import check_request_id
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target, resolve_target
@@ -62,50 +63,63 @@ class TaskService:
         self.lists = Lists(database, feed, clock)
         self._secrets = secrets
 
-    async def create_task(self, spec: TaskSpec) -> int:
-        """Stores a pending task and returns its task_id.
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
+        """Stores a pending task and returns its task_id; the same request id returns the same task.
 
         Raises:
             InvalidInputError: a field of it is out of bounds, or the target's notation is wrong.
+            IllegalMoveError: the request id is that of another task.
         """
+        request_id = check_request_id(request_id)
         spec.check()
         check_target(spec.target, self._limits.groups)
-        return await whole(self._create(spec))
+        return await whole(self._create(spec, request_id))
 
-    async def _create(self, spec: TaskSpec) -> int:
-        def work(tx: Transaction) -> int:
+    async def _create(self, spec: TaskSpec, request_id: str) -> int:
+        def work(tx: Transaction) -> tuple[int, bool]:
+            if request_id and (made := tasks.made_by(tx, request_id, spec)):
+                return made, False
             now = self._clock.stamp()
-            task_id = tasks.insert(tx, spec, now)
+            task_id = tasks.insert(tx, spec, now, request_id)
             self._secrets.store(tx, task_id, spec)
             audit.record(
                 tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target
             )
-            return task_id
+            return task_id, True
 
-        task_id = await self._database.write(work)
-        log.info("task created", extra={"task": task_id, "target": spec.target})
-        self._feed.publish(Changes(tasks=frozenset({task_id})))
+        task_id, new = await self._database.write(work)
+        if new:
+            log.info("task created", extra={"task": task_id, "target": spec.target})
+            self._feed.publish(Changes(tasks=frozenset({task_id})))
         return task_id
 
-    async def start_task(self, task_id: int, actor: str = "") -> None:
-        """pending → running: resolves and freezes the target, and hands the commands out.
+    async def start_task(self, task_id: int, actor: str = "", request_id: str = "") -> None:
+        """pending → running: resolves and freezes the target, and hands the commands out. The
+        request id that started it already changes nothing.
 
         Raises:
             NotFoundError, IllegalMoveError: there is no such task, or it was started already.
             InvalidInputError: its target means nothing now.
             StorageError: the database cannot be written, or too little disk is free.
         """
+        request_id = check_request_id(request_id)
         self._check_free_disk()
-        await whole(self._start(task_id, actor))
+        await whole(self._start(task_id, actor, request_id))
 
-    async def _start(self, task_id: int, actor: str) -> None:
+    async def _start(self, task_id: int, actor: str, request_id: str) -> None:
         online = self._directory.online_rows()
 
-        def work(tx: Transaction) -> starting.StartedTask:
+        def work(tx: Transaction) -> starting.StartedTask | None:
+            if request_id and tasks.was_started_by(tx, task_id, request_id):
+                return None
             now = self._clock.stamp()
-            return starting.start(tx, task_id, self._limits.groups, online, actor, now)
+            started = starting.start(tx, task_id, self._limits.groups, online, actor, now)
+            tasks.remember_start(tx, task_id, request_id)
+            return started
 
         started = await self._database.write(work)
+        if started is None:
+            return
         log.info(
             "task started",
             extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},

@@ -66,7 +66,7 @@ def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
     )
 
 
-def insert(tx: Transaction, spec: TaskSpec, now: int) -> int:
+def insert(tx: Transaction, spec: TaskSpec, now: int, request_id: str = "") -> int:
     """Adds a pending task with its commands, but for their secrets, and returns its task_id."""
     values = {
         "name": spec.shown_name,
@@ -75,6 +75,7 @@ def insert(tx: Transaction, spec: TaskSpec, now: int) -> int:
         "created_by": spec.created_by,
         "offline": spec.offline,
         "delivery_timeout": from_timedelta(spec.delivery_timeout),
+        "request_id": request_id or None,
         "now": now,
     }
     task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]
@@ -95,6 +96,38 @@ def insert(tx: Transaction, spec: TaskSpec, now: int) -> int:
         ],
     )
     return task_id
+
+
+def made_by(tx: Transaction, request_id: str, spec: TaskSpec) -> int | None:
+    """The task that a request made from `spec`.
+
+    Raises:
+        IllegalMoveError: it made a task with another target or other commands.
+    """
+    row = tx.execute(_SQL["of_request"], {"request_id": request_id}).fetchone()
+    if row is None:
+        return None
+    task_id: int = row["id"]
+    texts = [command["text"] for command in tx.execute(_SQL["commands"], {"task_id": task_id})]
+    wanted = [command.text for command in spec.commands]
+    if (row["target"], texts) != (spec.target.strip(), wanted):
+        raise IllegalMoveError(
+            f"The request id {request_id} has made task {task_id}, which is another one; take a "
+            "new id for each task."
+        )
+    return task_id
+
+
+def was_started_by(tx: Transaction, task_id: int, request_id: str) -> bool:
+    """Whether it was this request that started the task."""
+    row = tx.execute(_SQL["started_by"], {"task_id": task_id}).fetchone()
+    return row is not None and row["start_request_id"] == request_id
+
+
+def remember_start(tx: Transaction, task_id: int, request_id: str) -> None:
+    """Stores the request that has started the task; empty: it had no id."""
+    if request_id:
+        tx.execute(_SQL["remember_start"], {"task_id": task_id, "request_id": request_id})
 
 
 def get(tx: Transaction, task_id: int) -> Task:

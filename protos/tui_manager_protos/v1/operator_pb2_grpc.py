@@ -217,14 +217,17 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateTask(self, request, context):
-        """Stores a pending task. Only the notation of the target is checked. INVALID_ARGUMENT.
+        """Stores a pending task. Only the notation of the target is checked. The same request_id again
+        returns the same task. INVALID_ARGUMENT; FAILED_PRECONDITION when the request_id is another
+        task's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartTask(self, request, context):
-        """pending → running: the target is resolved, frozen, and work begins. NOT_FOUND,
+        """pending → running: the target is resolved, frozen, and work begins. The request_id with which
+        the task was started already is answered as the first time. NOT_FOUND,
         FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

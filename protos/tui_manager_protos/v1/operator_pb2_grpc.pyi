@@ -80,9 +80,13 @@ class OperatorServiceStub:
     PreviewTarget: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
     CreateTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTaskRequest, _operator_pb2.CreateTaskResponse]
-    """Stores a pending task. Only the notation of the target is checked. INVALID_ARGUMENT."""
+    """Stores a pending task. Only the notation of the target is checked. The same request_id again
+    returns the same task. INVALID_ARGUMENT; FAILED_PRECONDITION when the request_id is another
+    task's.
+    """
     StartTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.StartTaskRequest, _operator_pb2.StartTaskResponse]
-    """pending → running: the target is resolved, frozen, and work begins. NOT_FOUND,
+    """pending → running: the target is resolved, frozen, and work begins. The request_id with which
+    the task was started already is answered as the first time. NOT_FOUND,
     FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
     """
     CancelTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CancelTaskRequest, _operator_pb2.CancelTaskResponse]
@@ -153,9 +157,13 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     PreviewTarget: _aio.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]  # type: ignore[assignment]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
     CreateTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTaskRequest, _operator_pb2.CreateTaskResponse]  # type: ignore[assignment]
-    """Stores a pending task. Only the notation of the target is checked. INVALID_ARGUMENT."""
+    """Stores a pending task. Only the notation of the target is checked. The same request_id again
+    returns the same task. INVALID_ARGUMENT; FAILED_PRECONDITION when the request_id is another
+    task's.
+    """
     StartTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.StartTaskRequest, _operator_pb2.StartTaskResponse]  # type: ignore[assignment]
-    """pending → running: the target is resolved, frozen, and work begins. NOT_FOUND,
+    """pending → running: the target is resolved, frozen, and work begins. The request_id with which
+    the task was started already is answered as the first time. NOT_FOUND,
     FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
     """
     CancelTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.CancelTaskRequest, _operator_pb2.CancelTaskResponse]  # type: ignore[assignment]
@@ -277,7 +285,10 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.CreateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.CreateTaskResponse, _abc.Awaitable[_operator_pb2.CreateTaskResponse]]:
-        """Stores a pending task. Only the notation of the target is checked. INVALID_ARGUMENT."""
+        """Stores a pending task. Only the notation of the target is checked. The same request_id again
+        returns the same task. INVALID_ARGUMENT; FAILED_PRECONDITION when the request_id is another
+        task's.
+        """
 
     @_abc_1.abstractmethod
     def StartTask(
@@ -285,7 +296,8 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.StartTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.StartTaskResponse, _abc.Awaitable[_operator_pb2.StartTaskResponse]]:
-        """pending → running: the target is resolved, frozen, and work begins. NOT_FOUND,
+        """pending → running: the target is resolved, frozen, and work begins. The request_id with which
+        the task was started already is answered as the first time. NOT_FOUND,
         FAILED_PRECONDITION, INVALID_ARGUMENT (target) when nothing or an unknown name is meant.
         """
 

@@ -13,7 +13,7 @@ _TARGET_HELP = (
     "',' joins, '&' intersects, a leading '!' takes away"
 )
 EXIT_CODES = (
-    "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager to talk to; "
+    "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager that answers; "
     "4 the output cannot be written; 130 left with ctrl-c; 141 whoever read the output has left"
 )
 

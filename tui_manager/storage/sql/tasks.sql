@@ -1,8 +1,21 @@
 -- name: insert
 -- A new task, pending.
-INSERT INTO tasks (name, description, target, created_by, created_at, offline, delivery_timeout)
-VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_timeout)
+INSERT INTO tasks (name, description, target, created_by, created_at, offline, delivery_timeout,
+                   request_id)
+VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_timeout, :request_id)
 RETURNING id;
+
+-- name: of_request
+-- The task that a client's request has made, also when it is gone by now.
+SELECT id, target FROM tasks WHERE request_id = :request_id;
+
+-- name: started_by
+-- The client's request that has started a task.
+SELECT start_request_id FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
+
+-- name: remember_start
+-- A repeat of that request is to find that the task is started.
+UPDATE tasks SET start_request_id = :request_id WHERE id = :task_id;
 
 -- name: insert_command
 -- One step of a new task.

@@ -11,8 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, TextArea
 
-from tui_manager.domain.errors import InvalidInputError, ManagerError
+from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
+from tui_manager.domain.request_id import new_request_id
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.form_fields import FormFields
 from tui_manager.ui.link import Link
@@ -48,6 +50,8 @@ class NewTaskScreen(ModalScreen[int | None]):
         self._looked_up = ""  # the target that `preview` is of, or will be
         self.preview: TargetPreview | None = None
         self._creating = False
+        self._asked_for: TaskSpec | None = None  # what `_request_id` makes
+        self._request_id = ""
 
     def compose(self) -> ComposeResult:
         """Five fields, with lines for what is wrong or what they want, and the buttons."""
@@ -189,7 +193,7 @@ class NewTaskScreen(ModalScreen[int | None]):
                     ConfirmScreen(question)
                 ):
                     return
-            task_id = await self.link.operator.create_task(spec)
+            task_id = await self.link.operator.create_task(spec, self._request_for(spec))
         except InvalidInputError as error:
             self._complain(error)
             return
@@ -200,10 +204,20 @@ class NewTaskScreen(ModalScreen[int | None]):
             await self._start_created(task_id)
         self.dismiss(task_id)
 
+    def _request_for(self, spec: TaskSpec) -> str:
+        """The same for the same task: a second try, after the first was not answered, makes no
+        second one."""
+        if spec != self._asked_for:
+            self._asked_for, self._request_id = spec, new_request_id()
+        return self._request_id
+
     async def _start_created(self, task_id: int) -> None:
         """The task exists from here on: what is wrong with its start is said, not undone."""
         try:
             await self.link.operator.start_task(task_id)
+        except UnreachableError as error:
+            text = f"Task {task_id} is saved. {error}"
+            self.app.notify(text, severity="error", markup=False)
         except ManagerError as error:
             text = f"Task {task_id} is saved, but did not start: {error}"
             self.app.notify(text, severity="error", markup=False)

@@ -1,0 +1,196 @@
+"""A manager that does not answer: one that is frozen, and one whose database is slow."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.operator.recording import CALLS, CHUNKS, EVERYTHING, SPEC, RecordingOperator, call
+from tests.support.manager_parts import Parts, manager_parts, spec
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import NoAnswerError
+from tui_manager.domain.request_id import new_request_id
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.window import Window
+from tui_manager.operator import patience
+from tui_manager.operator.api import Operator
+from tui_manager.operator.client import connect
+from tui_manager.operator.endpoint import socket_path
+from tui_manager.operator.server import serve_operator
+
+FOLLOWING = ("get_task_status", "read_output", "follow_output")
+UNCLEAR = {
+    "create_task": "The task may have been made.",
+    "start_task": "Task 7 may have started.",
+    "cancel_task": "Task 7 may have been canceled.",
+    "approve_hosts": "The hosts may have been approved.",
+    "reject_hosts": "The hosts may have been rejected.",
+    "revoke_hosts": "The hosts may have been revoked.",
+    "create_token": "A join token may have been made.",
+    "revoke_tokens": "The join tokens may have been revoked.",
+}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LIMIT", 0.6)
+    monkeypatch.setattr(patience, "PROBE", 0.5)
+
+
+@pytest.fixture
+def frozen(state_dir: Path) -> Iterator[Path]:
+    """A socket whose owner takes no connection, as that of a stopped process."""
+    state_dir.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(socket_path(state_dir)))
+        listener.listen(64)
+        yield state_dir
+
+
+@pytest.fixture
+async def operator(recording: RecordingOperator, state_dir: Path) -> AsyncIterator[Operator]:
+    async with serve_operator(recording, state_dir), connect(state_dir) as client:
+        yield client
+
+
+async def never() -> None:
+    """What a call waits for that is never answered."""
+    await asyncio.Event().wait()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_no_call_waits_for_a_frozen_manager(frozen: Path) -> None:
+    async with connect(frozen) as client:
+        answers = await asyncio.gather(
+            *(call(client, name, arguments) for name, arguments, _ in CALLS),
+            return_exceptions=True,
+        )
+    for (name, _, _), answer in zip(CALLS, answers, strict=True):
+        assert isinstance(answer, NoAnswerError), name
+        assert (
+            str(answer)
+            == (
+                f"The manager on {frozen} has not answered for 0.6 s; it may be stopped or "
+                f"overloaded. {UNCLEAR.get(name, '')}"
+            ).rstrip()
+        )
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_watch_of_a_frozen_manager_ends(frozen: Path) -> None:
+    async with connect(frozen) as client:
+        with pytest.raises(NoAnswerError, match="has not answered"):
+            await anext(client.watch())
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("name", "arguments"), [(name, given) for name, given, _ in CALLS if name not in FOLLOWING]
+)
+async def test_a_slow_database_is_told_apart(
+    operator: Operator, recording: RecordingOperator, name: str, arguments: tuple[object, ...]
+) -> None:
+    recording.answers[name] = never
+    with pytest.raises(NoAnswerError, match="runs, but its database has not answered") as caught:
+        await call(operator, name, arguments)
+    assert str(caught.value).endswith(UNCLEAR.get(name, "for 0.6 s."))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_following_output_waits_for_a_slow_database(
+    operator: Operator, recording: RecordingOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, probes = asyncio.Event(), 0
+    watch = recording.watch
+
+    def counting() -> AsyncIterator[Changes]:
+        nonlocal probes
+        probes += 1
+        if probes == 3:
+            gate.set()
+        return watch()
+
+    async def slow() -> object:
+        await gate.wait()
+        return CHUNKS
+
+    monkeypatch.setattr(recording, "watch", counting)
+    recording.answers["follow_output"] = slow
+    assert await operator.follow_output(7) == CHUNKS
+    assert probes >= 3, "the manager was asked whether it lives, each time the limit was reached"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_quiet_watch_goes_on(operator: Operator, recording: RecordingOperator) -> None:
+    gate = asyncio.Event()
+
+    async def changes() -> AsyncIterator[Changes]:
+        await gate.wait()
+        yield Changes(hosts=True)
+
+    recording.changes = changes
+    watcher = operator.watch()
+    assert await anext(watcher) == EVERYTHING
+    waiting = asyncio.ensure_future(anext(watcher))
+    await recording.until_watching(2)  # it was asked whether it lives
+    gate.set()
+    assert await waiting == Changes(hosts=True)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_commits_after_the_client_gave_up_is_done_once(
+    tmp_path: Path, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with manager_parts(tmp_path) as parts:
+        await parts.connect("web01")
+        disk = asyncio.Event()
+        write = parts.database.write
+
+        async def slow_write(work: object) -> object:
+            await disk.wait()
+            return await write(work)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(parts.database, "write", slow_write)
+        serving = _Tasks(parts)
+        making, starting = new_request_id(), new_request_id()
+        async with serve_operator(serving, state_dir), connect(state_dir) as client:
+            wanted = spec("web01", "uptime")
+            with pytest.raises(NoAnswerError, match="may have been made"):
+                await client.create_task(wanted, making)
+            disk.set()
+            task_id = await client.create_task(wanted, making)
+            disk.clear()
+            with pytest.raises(NoAnswerError, match=f"Task {task_id} may have started"):
+                await client.start_task(task_id, starting)
+            disk.set()
+            await client.start_task(task_id, starting)
+            assert (await parts.tasks.list_tasks(Window())).total == 1
+            assert await parts.tasks.get_task_status(task_id) is TaskStatus.RUNNING
+        assert len(await parts.send()) == 1
+
+
+class _Tasks(RecordingOperator):
+    """The real service for the two calls under test."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self._parts = parts
+
+    async def create_task(self, spec: object, request_id: str = "") -> int:
+        return await self._parts.tasks.create_task(spec, request_id)  # type: ignore[arg-type]
+
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
+        await self._parts.tasks.start_task(task_id, "ana", request_id)
+
+
+async def test_the_client_gives_each_create_an_id_of_its_own(
+    operator: Operator, recording: RecordingOperator
+) -> None:
+    await operator.create_task(SPEC)
+    await operator.create_task(SPEC)
+    (_, _, first), (_, _, second) = recording.calls
+    assert first
+    assert second
+    assert first != second

@@ -1,0 +1,91 @@
+"""How long a client waits for a manager: a manager that is frozen keeps its socket open and its
+callers waiting, and so does one whose database is slow. The two are told apart by a question that
+needs no database."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+from grpc import aio
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.errors import NoAnswerError
+
+_Reply = TypeVar("_Reply")
+
+LIMIT = 10.0  # seconds without an answer
+PROBE = 2.0  # the last of these, in which the manager is asked whether it answers at all
+
+
+class _Stub(Protocol):
+    """What of the generated stub is needed."""
+
+    def WatchChanges(  # noqa: N802
+        self, request: wire.WatchChangesRequest
+    ) -> "aio.UnaryStreamCall[wire.WatchChangesRequest, wire.Changes]": ...
+
+
+class Patience:
+    """Waits for the replies of one manager.
+
+    Args:
+        state_dir: whose manager it is, for the error.
+    """
+
+    def __init__(self, stub: _Stub, state_dir: str) -> None:
+        self._stub = stub
+        self._state_dir = state_dir
+
+    async def reply(
+        self, call: Awaitable[_Reply], *, follows: bool = False, unclear: str = ""
+    ) -> _Reply:
+        """What a call answers.
+
+        Args:
+            follows: wait on as long as the manager answers something.
+            unclear: a sentence that says what the call may have done.
+
+        Raises:
+            NoAnswerError: it has not answered within the limit; the call is cancelled.
+        """
+        waiting = asyncio.ensure_future(call)
+        try:
+            while True:
+                await asyncio.wait((waiting,), timeout=LIMIT - PROBE)
+                if waiting.done():
+                    return await waiting
+                answers = await self._answers(waiting)
+                if not waiting.done() and not (answers and follows):
+                    raise self._no_answer(answers, unclear)
+        finally:
+            if not waiting.done():
+                waiting.cancel()
+                await asyncio.wait((waiting,))
+
+    async def _answers(self, waiting: "asyncio.Future[_Reply]") -> bool:
+        """Whether the manager answers at all; `waiting` has as long to be done."""
+        asking = asyncio.ensure_future(self._first_change())
+        try:
+            await asyncio.wait((waiting,), timeout=PROBE)
+            return asking.done() and asking.result()
+        finally:
+            if not asking.done():
+                asking.cancel()
+                await asyncio.wait((asking,))
+
+    async def _first_change(self) -> bool:
+        """The first change of a watch comes at once."""
+        stream = self._stub.WatchChanges(wire.WatchChangesRequest())
+        try:
+            return await stream.read() is not aio.EOF
+        except aio.AioRpcError:
+            return False
+        finally:
+            stream.cancel()
+
+    def _no_answer(self, answers: bool, unclear: str) -> NoAnswerError:
+        if answers:
+            said = f"runs, but its database has not answered for {LIMIT:g} s."
+        else:
+            said = f"has not answered for {LIMIT:g} s; it may be stopped or overloaded."
+        return NoAnswerError(f"The manager on {self._state_dir} {said} {unclear}".rstrip())
