@@ -12,10 +12,11 @@ import pytest
 
 from tests.operator.recording import EVERYTHING, SPEC, RecordingOperator
 from tui_manager.domain.errors import StorageError, UnreachableError
+from tui_manager.operator import finding
 from tui_manager.operator.api import Operator
 from tui_manager.operator.client import connect
-from tui_manager.operator.endpoint import socket_path
 from tui_manager.operator.server import serve_operator
+from tui_manager.operator.socket_file import socket_path
 
 START = "Start one with: tui-manager serve --state-dir "
 
@@ -85,9 +86,116 @@ async def test_a_runtime_folder_of_another_user_is_not_trusted(
     with pytest.raises(StorageError, match="belongs to another user"):
         async with serve_operator(recording, long):
             pass
-    with pytest.raises(StorageError, match="belongs to another user"):
+
+
+@pytest.fixture
+def long(state_dir: Path) -> Path:
+    """A state folder whose path is too long for a socket."""
+    folder = state_dir / ("long" * 30)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def moved(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Changes the runtime folder of this process to one beside the state folder."""
+
+    def move(name: str) -> None:
+        (state_dir.parent / name).mkdir(exist_ok=True, mode=0o700)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(state_dir.parent / name))
+
+    return move
+
+
+async def test_another_runtime_folder_leads_to_the_same_manager(
+    recording: RecordingOperator, long: Path, moved: Callable[[str], None]
+) -> None:
+    moved("one")
+    async with serve_operator(recording, long) as path:
+        pointer = long / "operator.path"
+        assert pointer.read_text() == f"{path.resolve()}\n"
+        assert stat.S_IMODE(pointer.stat().st_mode) == 0o600
+        moved("two")
+        async with connect(long) as client:
+            assert await client.create_task(SPEC) == 8
+    assert list(long.iterdir()) == []
+    assert list(path.parent.iterdir()) == []
+
+
+async def test_what_a_killed_manager_has_left_elsewhere_is_removed(
+    recording: RecordingOperator, long: Path, moved: Callable[[str], None]
+) -> None:
+    moved("one")
+    left = socket_path(long)
+    left.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(left))
+    (long / "operator.path").write_text(f"{left}\n")
+    with pytest.raises(UnreachableError, match="No manager runs on"):
         async with connect(long):
             pass
+    moved("two")
+    async with serve_operator(recording, long) as path, connect(long) as client:
+        assert path != left
+        assert not left.exists()
+        assert await client.create_task(SPEC) == 8
+
+
+async def test_a_pointer_that_is_left_in_a_short_state_folder_is_removed(
+    recording: RecordingOperator, state_dir: Path
+) -> None:
+    state_dir.mkdir(mode=0o700)
+    (state_dir / "operator.path").write_text("/nowhere/else.sock\n")
+    async with serve_operator(recording, state_dir) as path, connect(state_dir) as client:
+        assert path.parent == state_dir.resolve()
+        assert await client.create_task(SPEC) == 8
+        assert not (state_dir / "operator.path").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda path: path.parent.chmod(0o755), r"others can use its folder \(mode 0755\)"),
+        (lambda path: os.chown(path, 4711, -1), r"belongs to another user \(number 4711\)"),
+        (lambda path: os.chown(path.parent, 4711, -1), r"its folder belongs to another user"),
+        (lambda path: (path.unlink(), path.write_text("")), "it is no socket"),
+        (lambda path: (path.unlink(), path.symlink_to("/dev/null")), "it is no socket"),
+    ],
+)
+async def test_what_a_pointer_names_is_looked_at(
+    recording: RecordingOperator,
+    long: Path,
+    moved: Callable[[str], None],
+    spoil: Callable[[Path], object],
+    why: str,
+) -> None:
+    if os.geteuid():
+        pytest.skip("gives files to another user")
+    moved("one")
+    async with serve_operator(recording, long) as path:
+        spoil(path)
+        with pytest.raises(UnreachableError, match=f"which is not trusted: .*{why}"):
+            async with connect(long):
+                pass
+        path.parent.chmod(0o700)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\0", "operator.sock\n", "x" * 9000, "/no/such\n"])
+async def test_a_pointer_that_leads_nowhere_is_no_manager(long: Path, text: str) -> None:
+    (long / "operator.path").write_text(text)
+    with pytest.raises(UnreachableError, match="No manager runs on"):
+        async with connect(long):
+            pass
+
+
+async def test_who_listens_must_be_trusted(
+    recording: RecordingOperator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve_operator(recording, state_dir):
+        monkeypatch.setattr(finding, "_peer", lambda probe: (4711,))
+        with pytest.raises(UnreachableError, match="belongs to another user and is not trusted"):
+            async with connect(state_dir):
+                pass
 
 
 def test_a_socket_path_is_used_up_to_its_limit() -> None:

@@ -1,9 +1,5 @@
 """The operator's API of a manager in another process, over its unix socket."""
 
-import asyncio
-import os
-import shlex
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,7 +11,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError, NoAnswerError, UnreachableError
+from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.request_id import new_request_id
@@ -27,14 +23,14 @@ from tui_manager.domain.window import Page, Window
 from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
-from tui_manager.operator.endpoint import OPTIONS, socket_address, socket_path
+from tui_manager.operator.endpoint import OPTIONS, socket_address
 from tui_manager.operator.failure import error_of
+from tui_manager.operator.finding import find_manager
 from tui_manager.operator.patience import LIMIT, Patience
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
 
-_PROBE = 2.0  # seconds until a socket takes a connection
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     # How long one try may take: longer than a call, so that a stopped manager has not "gone".
@@ -49,44 +45,10 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
 
     Raises UnreachableError at once when none does, or it is another user's.
     """
-    path = socket_path(state_dir)
-    await _probe(path, state_dir)
+    path = await find_manager(state_dir)
     channel = aio.insecure_channel(socket_address(path), options=(*OPTIONS, *_RECONNECT))
     async with channel:
         yield SocketOperator(channel, str(state_dir))
-
-
-async def _probe(path: Path, state_dir: Path) -> None:
-    """Asks the kernel whether somebody listens: gRPC would only say so after its own backoff."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.setblocking(False)
-        try:
-            async with asyncio.timeout(_PROBE):
-                await asyncio.get_running_loop().sock_connect(probe, str(path))
-        except PermissionError as error:
-            raise UnreachableError(
-                f"The manager on {state_dir} belongs to another user; run this as that user."
-            ) from error
-        except TimeoutError as error:  # so many wait already that no more may
-            raise NoAnswerError(
-                f"The manager on {state_dir} takes no connection; it may be stopped or overloaded."
-            ) from error
-        except OSError as error:  # no file, or no listener
-            raise UnreachableError(
-                f"No manager runs on {state_dir}. Start one with: "
-                f"tui-manager serve --state-dir {shlex.quote(str(state_dir))}"
-            ) from error
-    _check_owner(path)
-
-
-def _check_owner(path: Path) -> None:
-    """A runtime folder may lie in /tmp: what another user put there must not get our secrets."""
-    try:
-        owner = path.stat().st_uid
-    except FileNotFoundError as error:
-        raise UnreachableError(f"The manager that listened on {path} has gone.") from error
-    if owner != os.geteuid() != 0:
-        raise UnreachableError(f"The socket {path} belongs to another user and is not trusted.")
 
 
 class SocketOperator:

@@ -20,8 +20,9 @@ from tui_manager.domain.errors import ManagerError, StorageError
 from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
 from tui_manager.operator.api import Operator
-from tui_manager.operator.endpoint import OPTIONS, PATH_MAX, socket_address, socket_path
+from tui_manager.operator.endpoint import OPTIONS, socket_address
 from tui_manager.operator.failure import FIELD, code_of, field_of, message_of
+from tui_manager.operator.socket_file import forget, point_to, socket_path
 from tui_manager.operator.watching import until, watching
 from tui_manager.security.private_files import private_folder
 
@@ -41,23 +42,19 @@ async def serve_operator(operator: Operator, state_dir: Path) -> AsyncIterator[P
     Yields the path of the socket. Raises StorageError when it cannot be made.
     """
     path = socket_path(state_dir)
-    if len(bytes(path)) > PATH_MAX:
-        raise StorageError(
-            f"The path of the operator's socket is too long for one: {path}. Name a shorter "
-            "--state-dir, or set XDG_RUNTIME_DIR to a shorter folder."
-        )
     server = aio.server(options=OPTIONS)
     # The generated base class is abstract to mypy; what is left out answers UNIMPLEMENTED.
     servicer = OperatorServicer(operator)  # type: ignore[abstract]
     add_OperatorServiceServicer_to_server(servicer, server)
     _listen(server, path)
-    await server.start()
     try:
+        await server.start()
+        point_to(path, state_dir)
         yield path
     finally:
         servicer.ending.set()
         await server.stop(_GRACE)
-        path.unlink(missing_ok=True)
+        forget(path, state_dir)
 
 
 def _listen(server: aio.Server, path: Path) -> None:
