@@ -148,6 +148,7 @@ def _connect_gauges(statistics: Statistics, sessions: Sessions, database: Databa
     gauges.send_queue = lambda: sessions.waiting
     gauges.database_bytes = lambda: database.size
     gauges.log_bytes = lambda: database.log.size
+    gauges.storage_problem = lambda: database.problem
 
 
 async def _secure(settings: Settings, parts: Parts) -> Secured:

@@ -37,14 +37,15 @@ class Counters:
 
 @dataclass(slots=True)
 class Gauges:
-    """Where current depths and sizes are read from, and what is wrong with certificates that the
-    operator brings; empty: nothing."""
+    """Where current depths and sizes are read from, and what is wrong with the place of the
+    database and with certificates that the operator brings; empty: nothing."""
 
     sessions: Callable[[], int] = lambda: 0
     write_queue: Callable[[], int] = lambda: 0
     send_queue: Callable[[], int] = lambda: 0
     database_bytes: Callable[[], int] = lambda: 0
     log_bytes: Callable[[], int] = lambda: 0
+    storage_problem: Callable[[], str] = lambda: ""
     certificate_problem: Callable[[], str] = lambda: ""
 
 
@@ -68,14 +69,28 @@ class Statistics:
     _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
     _failed_at: float = 0.0
     _written_since: bool = False
+    _out_of_place: bool = False
 
     def told(self, seconds: float, error: str) -> None:
         """Takes the time of one transaction, and why it failed; empty when it did not."""
         self._commits.append(seconds)
         self._written_since = not error
-        if not error:
+        if error:
+            self._fail(error)
+        else:
             self.settle()
-            return
+
+    def look(self) -> None:
+        """Finds that the database is out of its place, or back, also when nothing is written."""
+        problem = self.gauges.storage_problem()
+        if problem:
+            self._fail(problem)
+        elif self._out_of_place:
+            self._written_since = True
+        self._out_of_place = bool(problem)
+        self.settle()
+
+    def _fail(self, error: str) -> None:
         self._failed_at = self.clock.monotonic()
         if error != self.storage_error:
             self.storage_error = error
@@ -99,7 +114,7 @@ class Statistics:
         while True:
             before = (self.clock.monotonic(), self.counters.results, self.counters.output_bytes)
             await asyncio.sleep(_TICK)
-            self.settle()
+            self.look()
             self._measure(process, *before)
             self.feed.publish_figures(Changes(manager=True))
             ticks += 1

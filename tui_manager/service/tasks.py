@@ -129,7 +129,12 @@ class TaskService:
 
     def _check_free_disk(self) -> None:
         folder = self._database.path.parent
-        free = shutil.disk_usage(folder).free
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            raise StorageError(
+                f"{folder} is out of reach: {error.strerror}. Put it back in its place."
+            ) from error
         if free < self._limits.free_disk:
             raise StorageError(
                 f"Only {free >> 20} MiB are free in {folder}; no task starts below "

@@ -17,6 +17,7 @@ from tui_manager.storage.connection import (
 )
 from tui_manager.storage.log import Log
 from tui_manager.storage.migrations import check_sqlite, check_version, migrate
+from tui_manager.storage.place import Place
 from tui_manager.storage.writer import LOCKED, Writer
 
 T = TypeVar("T")
@@ -33,11 +34,14 @@ class Database:
         writer: Writer,
         log: Log,
         readers: "asyncio.Queue[StorageConnection]",
+        place: Place,
     ) -> None:
         self.path = path
         self.log = log
         self._writer = writer
         self._readers = readers
+        self._place = place
+        self._size = 0
 
     @property
     def waiting(self) -> int:
@@ -46,8 +50,15 @@ class Database:
 
     @property
     def size(self) -> int:
-        """Bytes of the file and of its log."""
-        return self.path.stat().st_size + self.log.size
+        """Bytes of the file and of its log; while they are out of reach, what they were."""
+        with contextlib.suppress(OSError):
+            self._size = self.path.stat().st_size
+        return self._size + self.log.size
+
+    @property
+    def problem(self) -> str:
+        """Why nothing may be written now; empty: it may. See `Place`."""
+        return self._place.problem
 
     async def write(self, work: Callable[[Transaction], T], *, ahead: bool = False) -> T:
         """Runs `work` in a transaction, whole or not at all; see `Writer.write`."""
@@ -109,20 +120,29 @@ async def open_database(
             for _ in range(_READERS):
                 reading = open_connection(path, read_only=True)
                 readers.put_nowait(await stack.enter_async_context(reading))
+                await reading.run(_open_log)
+            await carrying.run(_open_log)
+            place = Place(path)
         except (sqlite3.Error, OSError) as error:
             raise explain(error, path) from error
         log = Log(path, writing, carrying)
-        writer = Writer(writing, path, log, told)
+        writer = Writer(writing, path, log, told, place.check)
         shortening = asyncio.create_task(log.run(), name="log")
         running = asyncio.create_task(writer.run(), name="writer")
         try:
-            yield Database(path, writer, log, readers)
+            yield Database(path, writer, log, readers, place)
         finally:
             running.cancel()
             await asyncio.wait([running])
             await writer.drain()
             shortening.cancel()
             await asyncio.wait([shortening])
+
+
+def _open_log(tx: Transaction) -> None:
+    """SQLite opens the log, and makes it, with the first read: not later, when another folder may
+    lie there."""
+    tx.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
 def _use_wal(tx: Transaction) -> None:

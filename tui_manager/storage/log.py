@@ -53,10 +53,10 @@ class Log:
 
     @property
     def size(self) -> int:
-        """Bytes of its file."""
+        """Bytes of its file; 0 while that is out of reach."""
         try:
             return self._file.stat().st_size
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def written(self) -> None:

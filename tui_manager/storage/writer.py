@@ -45,17 +45,21 @@ class Writer:
         path: Path,
         written: Log,
         told: Callable[[float, str], None] = lambda _seconds, _error: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
             written: what each transaction makes longer, and somebody else shorter.
             told: called for each transaction with its seconds, queueing included, and with why the
                 database could not be written, empty when it could.
+            check: called before each transaction, in the connection's thread. Raises StorageError
+                when nothing may be written now.
         """
         self._connection = connection
         self._path = path
         self._log = written
         self._told = told
+        self._check = check
         self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
         self._stops = False
 
@@ -116,10 +120,10 @@ class Writer:
             outcomes = await self._run(works)
             error = self._storage_error(outcomes)
         except Exception as raised:
-            if not isinstance(raised, sqlite3.Error | FullLogError):
+            if not isinstance(raised, sqlite3.Error | StorageError):
                 log.exception("a transaction failed", extra={"units": len(units)})
-            full = isinstance(raised, FullLogError)
-            error = str(raised if full else explain(raised, self._path))
+            said = isinstance(raised, StorageError)
+            error = str(raised if said else explain(raised, self._path))
             outcomes = [_Raised(StorageError(error)) for _ in units]
         self._told(time.monotonic() - units[0].queued_at, error)
         for unit, outcome in zip(units, outcomes, strict=True):
@@ -132,13 +136,17 @@ class Writer:
         while True:
             try:
                 await self._log.wait_for_room(LOCKED / 1000)
-                outcomes = await self._connection.run(lambda tx: _run_together(tx, works))
+                outcomes = await self._connection.run(lambda tx: self._transact(tx, works))
             except (_LockedError, FullLogError) as hindered:
                 if self._stops or time.monotonic() >= give_up_at:
                     raise getattr(hindered, "error", hindered) from None
             else:
                 self._log.written()
                 return outcomes
+
+    def _transact(self, tx: Transaction, works: list[Callable[[Transaction], Any]]) -> list[Any]:
+        self._check()
+        return _run_together(tx, works)
 
     def _storage_error(self, outcomes: list[Any]) -> str:
         """Why a part of a transaction could not be written; empty when all could."""
