@@ -147,6 +147,23 @@ def test_damage_to_the_file_is_a_finding(database: Path, damage: Callable[[Path]
     assert "integrity" in _found(database)
 
 
+def test_each_damaged_place_is_a_finding_of_its_own(database: Path) -> None:
+    """SQLite tells of up to a hundred places in one text."""
+    with closing(sqlite3.connect(database)) as connection:
+        before = connection.execute("PRAGMA page_count").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        connection.execute("CREATE TABLE theirs (text)")
+        connection.executemany("INSERT INTO theirs VALUES (?)", [("x" * 500,)] * 500)
+        connection.commit()
+    with database.open("r+b") as file:
+        for page in range(before + 10, before + 40, 4):
+            file.seek(size * page + 8)
+            file.write(b"\xff" * 64)
+    findings = check_database(database).findings
+    assert len(findings) > 8
+    assert all("\n" not in finding.text and "***" not in finding.text for finding in findings)
+
+
 async def test_an_older_schema_is_sound_before_and_after_its_migration(tmp_path: Path) -> None:
     path = tmp_path / FILE
     with closing(sqlite3.connect(path)) as connection:
