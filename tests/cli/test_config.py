@@ -109,6 +109,10 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("groups = 'web'", "groups", "[groups]"),
         ("groups = {web = 1}", "groups", "group web needs a target"),
         ("groups = {'a b' = '@all'}", "groups", "not a group's name"),
+        ("groups = {all = 'web01'}", "groups", "a group cannot be called all"),
+        ("groups = {online = 'web01'}", "groups", "a group cannot be called online"),
+        ("groups = {offline = 'web01'}", "groups", "a group cannot be called offline"),
+        ("groups = {maintenance = '*'}", "groups", "a group cannot be called maintenance"),
         ("= 1", "config", "line 1"),
     ],
 )

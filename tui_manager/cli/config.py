@@ -15,6 +15,7 @@ from tui_manager.cli.values import SIZE_FORMS, format_size, parse_size
 from tui_manager.domain.address import split_address
 from tui_manager.domain.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.notation import RESERVED_GROUPS
 from tui_manager.server_names import is_server_name
 from tui_manager.settings import APP, DURATIONS, NUMBERS, SIZES, Settings
 
@@ -184,6 +185,11 @@ def _groups(value: object) -> Mapping[str, str]:
         if not _GROUP.fullmatch(name):
             raise ValueError(
                 f"{name!r} is not a group's name: 1 to 64 of letters, digits, '.', '_', '-'"
+            )
+        if name in RESERVED_GROUPS:
+            raise ValueError(
+                f"a group cannot be called {name}, because @{name} has a meaning of its own; "
+                "take another name"
             )
         if not isinstance(target, str) or not target.strip():
             raise ValueError(f'group {name} needs a target, such as {name} = "role=web"')

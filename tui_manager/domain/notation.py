@@ -15,6 +15,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import NAMES_MAX, unfold_names
 
 LENGTH_MAX = 10_000  # characters of a target
+RESERVED_GROUPS = ("all", "online", "offline", "maintenance")  # what `@` says without a group
 _DEPTH_MAX = 20  # groups in groups
 _GLOBS_MAX = 100  # that one term spells out with ranges
 
