@@ -58,6 +58,16 @@ def duration(length: timedelta | None) -> Duration | None:
     return message
 
 
+def length(message: Duration, field: str) -> timedelta:
+    """InvalidInputError, which names the field, for what no timedelta holds."""
+    try:
+        return message.ToTimedelta()
+    except (OverflowError, ValueError) as error:
+        raise InvalidInputError(
+            field, f"{field}: {message.seconds} seconds are out of bounds."
+        ) from error
+
+
 def instant(message: Timestamp) -> datetime:
     """In UTC."""
     return message.ToDatetime(tzinfo=UTC)

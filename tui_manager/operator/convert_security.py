@@ -5,7 +5,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
-from tui_manager.operator.convert import duration, instant, timestamp, word
+from tui_manager.operator.convert import duration, instant, length, timestamp, word
 
 TOKEN_STATES = {
     TokenState.VALID: wire.TOKEN_STATE_VALID,
@@ -30,7 +30,7 @@ def token_spec_to_wire(spec: TokenSpec) -> wire.CreateTokenRequest:
 
 def token_spec_from_wire(message: wire.CreateTokenRequest) -> TokenSpec:
     return TokenSpec(
-        ttl=message.ttl.ToTimedelta() if message.HasField("ttl") else TTL_DEFAULT,
+        ttl=length(message.ttl, "ttl") if message.HasField("ttl") else TTL_DEFAULT,
         uses=message.uses or 1,
         auto_approve=message.auto_approve,
         labels=dict(message.labels),

@@ -7,7 +7,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
-from tui_manager.operator.convert import duration, word
+from tui_manager.operator.convert import duration, length, word
 
 OFFLINE_POLICIES = {
     Offline.FAIL: wire.OFFLINE_POLICY_FAIL,
@@ -55,7 +55,7 @@ def offline_from_wire(policy: wire.OfflinePolicy.ValueType) -> Offline:
 
 def delivery_timeout_from_wire(message: wire.TaskSpec | wire.Task) -> timedelta:
     if message.HasField("delivery_timeout"):
-        return message.delivery_timeout.ToTimedelta()
+        return length(message.delivery_timeout, "delivery_timeout")
     return DELIVERY_TIMEOUT
 
 
@@ -81,7 +81,7 @@ def command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
     has_timeout = message.HasField("timeout")
     return CommandSpec(
         text=message.text,
-        timeout=message.timeout.ToTimedelta() if has_timeout else TIMEOUT_DEFAULT,
+        timeout=length(message.timeout, "timeout") if has_timeout else TIMEOUT_DEFAULT,
         parameters=dict(message.parameters),
         environment=dict(message.environment),
         cwd=message.cwd,

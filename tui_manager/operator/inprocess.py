@@ -23,7 +23,7 @@ from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.change_feed import ChangeFeed
-from tui_manager.service.directory import Directory
+from tui_manager.service.directory import HOST_COLUMNS, Directory
 from tui_manager.service.hosts import HostService
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.tasks import TaskService
@@ -119,6 +119,7 @@ class InProcessOperator:
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""
+        window.check("hosts", HOST_COLUMNS)
         return self.hosts.list_hosts(window)
 
     async def approve_hosts(
@@ -143,6 +144,7 @@ class InProcessOperator:
 
     async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
         """See Operator."""
+        window.check("join tokens")
         return await self._tokens().list_tokens(window, everything=everything)
 
     async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
@@ -159,10 +161,12 @@ class InProcessOperator:
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         """See Operator."""
+        window.check("audit entries")
         return await self.read_audit(window)
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         """See Operator."""
+        window.check("tasks")
         return await self.tasks.list_tasks(window)
 
     async def get_task(self, task_id: int) -> TaskDetail:
@@ -181,6 +185,7 @@ class InProcessOperator:
         self, task_id: int, window: Window, command: int | None = None
     ) -> Page[CommandHost]:
         """See Operator."""
+        window.check("command hosts", ("host",))
         return await self.tasks.list_command_hosts(task_id, window, command)
 
     async def preview_target(self, target: str) -> TargetPreview:

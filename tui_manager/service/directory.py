@@ -93,6 +93,8 @@ _ORDERS: dict[str, Callable[[Entry], Any]] = {
     "since": lambda entry: entry.since.timestamp() if entry.since else 0.0,
 }
 
+HOST_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
+
 
 class Directory:
     """All hosts by host_id; changed only on the manager's loop, after the database was."""

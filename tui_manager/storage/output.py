@@ -18,6 +18,7 @@ _NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
 _STREAM = {number: stream for stream, number in _NUMBER.items()}
 _TOGETHER = 1 << 20  # bytes that are put together for one statement
 PIECES = 1000  # of one answer, at most: many small ones cost more than their bytes
+_NEWEST_MAX = 1 << 40  # pieces that can be asked for from the end; there are never as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def follow(
 ) -> list[OutputChunk]:
     """Output of a task behind position `after`, of all hosts or of one, at most about `limit`
     bytes, in `PIECES`; a negative position asks for the newest pieces."""
+    after = max(after, -_NEWEST_MAX)
     if host_id:
         values = {"task_id": task_id, "host_id": host_id}
         found = tx.execute(_SQL["command_hosts_of"], values).fetchall()

@@ -252,9 +252,9 @@ class Window(_message.Message):
     OFFSET_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """what a row must contain, without regard to case; empty: all"""
+    """what a row must contain, in any case, up to 1000 characters; empty: all"""
     sort: _builtins.str
-    """the column to order by; empty: the list's own order"""
+    """a column that the list can be sorted by; empty: its own order"""
     descending: _builtins.bool
     """turns that order round"""
     faults_only: _builtins.bool

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
+from tui_manager.domain.window import TEXT_MAX
 from tui_manager.ui.widgets.row_table import RowTable
 
 
@@ -21,7 +22,7 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         """The slash, and the field."""
         yield Label(" / ", markup=False)
-        yield Input(compact=True)
+        yield Input(compact=True, max_length=TEXT_MAX)
 
     def open(self, table: "RowTable[Any]") -> None:
         """Starts typing a filter for a table."""

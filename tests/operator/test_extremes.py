@@ -1,0 +1,140 @@
+"""Every field of every request at its extremes: what is out of bounds is said, and is no defect."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor import FieldDescriptor as Field
+from google.protobuf.message import Message
+from grpc import aio
+from tui_manager_protos.v1 import operator_pb2 as wire
+from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
+
+from tests.support.secure_manager import secure_manager
+from tui_manager.operator.endpoint import socket_address
+from tui_manager.operator.socket_file import socket_path
+
+SERVICE = wire.DESCRIPTOR.services_by_name["OperatorService"]
+METHODS = [method.name for method in SERVICE.methods if method.input_type.fields]
+EXTREMES: dict[int, tuple[object, ...]] = {
+    Field.TYPE_INT64: (-(2**63), -(2**31), -1, 0, 1, 1000, 2**31, 2**63 - 1),
+    Field.TYPE_SINT32: (-(2**31), -1, 0, 2**31 - 1),
+    Field.TYPE_INT32: (-(2**31), -1, 999_999_999, 2**31 - 1),  # the nanoseconds of a duration
+    Field.TYPE_ENUM: (-(2**31), -1, 0, 1, 2, 99, 2**31 - 1),
+    Field.TYPE_BOOL: (False, True),
+    Field.TYPE_STRING: ("", "\0", "%", "-1", "x" * 60_000, "€" * 60_000, "\\" * 30_000),
+    Field.TYPE_BYTES: (b"", b"\xff", b"x" * 200_000),
+}
+WINDOWS = (
+    (wire.Window(text="x" * 1001), "A filter has at most 1000 characters; this one has 1001."),
+    (wire.Window(sort="nonsense"), "cannot be sorted by 'nonsense'"),
+    (wire.Window(offset=-1), "An offset is 0 or more, not -1."),
+    (wire.Window(limit=-1), "A limit is 0 or more, not -1."),
+)
+ANSWERS = {
+    None,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNIMPLEMENTED,
+}
+
+
+def usual(name: str, execution_id: str, host_id: str) -> Message:
+    """A request that is answered."""
+    request: Message = getattr(wire, SERVICE.methods_by_name[name].input_type.name)()
+    if isinstance(request, wire.CreateTaskRequest):
+        spec = wire.TaskSpec(target="@all", commands=[wire.CommandSpec(text="true")])
+        request.spec.CopyFrom(spec)
+        request.spec.commands[0].timeout.seconds = 5
+        request.spec.commands[0].parameters["P"] = "p"
+        request.spec.commands[0].secrets["S"] = b"s"
+        request.spec.delivery_timeout.seconds = 5
+    for field, value in (
+        *(("task_id", 1), ("execution_id", execution_id), ("host_id", host_id)),
+        *(("stream", 1), ("target", "@all"), ("uses", 1), ("names", ["web01"])),
+    ):
+        if field in request.DESCRIPTOR.fields_by_name:
+            if isinstance(value, list):
+                getattr(request, field).extend(value)
+            else:
+                setattr(request, field, value)
+    return request
+
+
+def extremes(request: Message) -> Iterator[tuple[str, Message]]:
+    """The request with one field at an extreme, for each field and each extreme."""
+    for path, field in _fields(request, ()):
+        for value in EXTREMES[field.type]:
+            changed = type(request)()
+            changed.CopyFrom(request)
+            holder: Any = changed
+            for step in path:
+                holder = getattr(holder, step) if isinstance(step, str) else holder[step]
+            _set(holder, field, value)
+            shown = repr(value)[:40]
+            yield f"{'.'.join(map(str, (*path, field.name)))} = {shown}", changed
+
+
+def _fields(
+    message: Message, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    for field in message.DESCRIPTOR.fields:
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            if field.message_type is None:
+                yield path, field
+            continue
+        value = getattr(message, field.name)
+        if field.is_repeated:
+            for number, item in enumerate(value):
+                yield from _fields(item, (*path, field.name, number))
+        else:
+            yield from _fields(value, (*path, field.name))
+
+
+def _set(holder: Any, field: Any, value: object) -> None:
+    if field.is_repeated:
+        getattr(holder, field.name)[:] = [value]
+    else:
+        setattr(holder, field.name, value)
+
+
+@pytest.fixture
+async def asked(tmp_path: Path) -> AsyncIterator[tuple[Any, str, str]]:
+    """The stub of a manager that has a host and a started task, an execution and the host's id."""
+    async with secure_manager(tmp_path) as manager:
+        host = await manager.host("web01")
+        await manager.start()
+        row = await manager.row(1)
+        path = socket_path(manager.state_dir)
+        async with aio.insecure_channel(socket_address(path)) as channel:
+            yield OperatorServiceStub(channel), row.execution_id, host.host_id
+
+
+@pytest.mark.parametrize("name", METHODS)
+async def test_what_is_out_of_bounds_is_no_defect(asked: tuple[Any, str, str], name: str) -> None:
+    stub, execution_id, host_id = asked
+    wrong = []
+    for what, request in extremes(usual(name, execution_id, host_id)):
+        try:
+            await getattr(stub, name)(request)
+        except aio.AioRpcError as error:
+            if error.code() not in ANSWERS:
+                wrong.append(f"{what}: {error.code().name} {error.details()}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name.startswith("List")])
+async def test_a_window_that_means_nothing_is_refused(
+    asked: tuple[Any, str, str], name: str
+) -> None:
+    stub, execution_id, host_id = asked
+    for window, said in WINDOWS:
+        request: Any = usual(name, execution_id, host_id)
+        request.window.CopyFrom(window)
+        with pytest.raises(aio.AioRpcError) as caught:
+            await getattr(stub, name)(request)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert said in (caught.value.details() or "")
