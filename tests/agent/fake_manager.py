@@ -119,12 +119,17 @@ class FakeManager(CommandServiceServicer):
         try:
             while (message := await outgoing.get()) is not None:
                 yield message
+                outgoing.task_done()
         finally:
             reading.cancel()
             await asyncio.wait((reading,))
 
     def send(self, **message: object) -> None:
         self._outgoing.put_nowait(wire.ManagerMessage(**message))  # type: ignore[arg-type]
+
+    async def all_sent(self) -> None:
+        """Returns once gRPC has taken all that was to be sent on the newest stream."""
+        await self._outgoing.join()
 
     def hang_up(self) -> None:
         self._outgoing.put_nowait(None)

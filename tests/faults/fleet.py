@@ -23,6 +23,7 @@ from tests.faults.node import Node
 from tests.faults.proxy import Proxy
 from tests.support.processes import installed
 from tests.support.waiting import wait_until
+from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, UnreachableError
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
@@ -305,13 +306,15 @@ class Fleet:
                     raise AssertionError(f"No manager: {error}\n{self.explain()}") from None
                 await asyncio.sleep(0.05)
 
-    async def run(self, target: str, *commands: CommandSpec) -> int:
+    async def run(
+        self, target: str, *commands: CommandSpec, offline: Offline = Offline.FAIL
+    ) -> int:
         """Creates and starts a task; returns its task_id.
 
         A manager that dies before it answers may leave a task that is never started, but none that
         is and that nobody waits for.
         """
-        spec = TaskSpec(target, commands, name="fault")
+        spec = TaskSpec(target, commands, name="fault", offline=offline)
         task_id = await self.ask(lambda operator: operator.create_task(spec))
 
         async def start(operator: Operator) -> None:

@@ -47,6 +47,11 @@ RESULTS = [
     (CommandHostStatus.CANCELED, Reason.CANCELED, None),
 ]
 
+_GUESSES = (
+    (CommandHostStatus.FAILED, Reason.AGENT_LOST),
+    (CommandHostStatus.CANCELED, Reason.CANCEL_UNCONFIRMED),
+)
+
 
 class TaskMachine(RuleBasedStateMachine):
     """Operators, agents and time act on the services; the database is looked at after each act."""
@@ -101,6 +106,17 @@ class TaskMachine(RuleBasedStateMachine):
         opened = self._loop.run_until_complete(dialing)
         self._sessions[name] = opened
         self.parts.hosts.session_ready(opened.host_id)
+
+    def _say_never(self, opened: OpenedSession) -> None:
+        """The journal has never heard of what its agent is asked for."""
+        for execution_id in opened.asked:
+            before = self._rows[execution_id]
+            assert before.started_at is None or before.status is CommandHostStatus.RUNNING
+            never = Result(execution_id, CommandHostStatus.CANCELED, Reason.CANCELED)
+            self._report((opened.host_id, execution_id), never)
+            if (before.status, before.reason) in _GUESSES:
+                row = self._loop.run_until_complete(self.parts.row(execution_id, before.task_id))
+                assert (row.reason, row.late) == (Reason.UNDELIVERABLE, True)
 
     def _admission(self, host_id: str) -> Admission:
         entry = self.parts.hosts.get(host_id)
@@ -220,8 +236,11 @@ class TaskMachine(RuleBasedStateMachine):
         journal=st.sampled_from(["", "", "", "another"]),
         state=st.sampled_from([HeldState.RUNNING, HeldState.ACCEPTED, HeldState.ENDED]),
         holds=st.booleans(),
+        answers=st.booleans(),
     )
-    def return_(self, name: str, journal: str, state: HeldState, holds: bool) -> Executions:
+    def return_(
+        self, name: str, journal: str, state: HeldState, holds: bool, answers: bool
+    ) -> Executions:
         mine = [
             row.execution_id
             for row in self._rows.values()
@@ -229,6 +248,8 @@ class TaskMachine(RuleBasedStateMachine):
         ]
         ended = state is HeldState.ENDED
         self._connect(name, tuple(Held(item, state, ended) for item in mine), journal)
+        if answers:
+            self._say_never(self._sessions[name])
         return self._hand_out()
 
     @rule(days=st.sampled_from([1, 31]), steps=st.integers(0, 3))
@@ -273,6 +294,16 @@ class TaskMachine(RuleBasedStateMachine):
             assert task.status is derived
         for row in self._loop.run_until_complete(self.parts.rows(task.task_id)):
             self._look_at_row(row)
+            self._look_at_wait(task, row)
+
+    def _look_at_wait(self, task: Task, row: CommandHost) -> None:
+        """Silence alone gives nothing up that may still be delivered."""
+        if task.offline is Offline.WAIT and row.reason is Reason.AGENT_LOST and not row.started_at:
+            assert task.started_at
+            assert row.finished_at
+            waited = row.finished_at - task.started_at
+            turned_away = row.host_id not in self._host_ids.values()
+            assert turned_away or waited >= task.delivery_timeout
 
     def _look_at_row(self, row: CommandHost) -> None:
         before = self._rows.get(row.execution_id)

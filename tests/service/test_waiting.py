@@ -17,6 +17,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 PENDING = (CommandHostStatus.PENDING, Reason.NONE)
 UNDELIVERABLE = (CommandHostStatus.FAILED, Reason.UNDELIVERABLE)
 SKIPPED = (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)
+LOST = (CommandHostStatus.FAILED, Reason.AGENT_LOST)
 
 
 async def _gone(parts: Parts, name: str = "web01") -> OpenedSession:
@@ -147,12 +148,14 @@ async def test_a_full_session_past_the_timeout_is_undeliverable_too(parts: Parts
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 
-async def test_what_was_sent_is_judged_by_lost_after(parts: Parts) -> None:
+async def test_what_runs_is_judged_by_lost_after(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await _waiting(parts)
+    ((_, run),) = parts.dispatcher.sent
+    await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     await _later(parts, 301)
-    assert await _states(parts, task_id) == [(CommandHostStatus.FAILED, Reason.AGENT_LOST)]
+    assert await _states(parts, task_id) == [LOST]
 
 
 async def test_waiting_work_is_cancelled_at_once(parts: Parts) -> None:

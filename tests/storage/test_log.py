@@ -92,12 +92,12 @@ async def test_after_a_long_reader_the_log_becomes_short_though_nothing_is_writt
     async with open_database(tmp_path / FILE) as database:
         await database.write(_note(1))
         with _reading(tmp_path / FILE) as reader:
-            for _ in range(8):
+            for _ in range(6):
                 await database.write(_note(100_000))
-            assert database.log.size > 8 * 100_000
+            assert database.log.size > 6 * 100_000
             assert reader.execute("SELECT count(*) FROM audit").fetchone() == (1,)
         await _short(database.log, module.KEPT)
-        assert await database.read(_size) == 8 * 100_000 + 1
+        assert await database.read(_size) == 6 * 100_000 + 1
 
 
 @pytest.mark.usefixtures("small")

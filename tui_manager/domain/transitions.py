@@ -23,8 +23,8 @@ class Operation(StrEnum):
     CONFIRM_CANCEL = "confirm_cancel"  # a result: killed on the operator's word, or never started
     CANCEL_UNSENT = "cancel_unsent"  # cancelled before it was sent
     GIVE_UP_SENDING = "give_up_sending"  # the host is offline, or the delivery timeout has passed
-    LOSE_AGENT = "lose_agent"  # away longer than lost_after
-    LOSE_CANCELED = "lose_canceled"  # the same after a cancel: no proof of the kill came
+    LOSE_AGENT = "lose_agent"  # away for too long: lost_after, or what it had to begin by
+    LOSE_CANCELED = "lose_canceled"  # away longer than lost_after: no proof of a cancel came
     LOSE_STATE = "lose_state"  # the agent is back with another journal
     SKIP = "skip"  # an earlier command did not complete here, or the error budget is spent
 
@@ -68,7 +68,8 @@ _FAILURES = frozenset(
 def _results(
     operation: Operation, status: Status, reasons: frozenset[Reason]
 ) -> dict[tuple[Operation, Source], Move]:
-    """A result ends what runs; for what is pending it implies the start; it replaces a guess."""
+    """A result ends what runs; for what is pending it implies the start; it replaces a guess, as
+    does UNDELIVERABLE when the agent proves that what was given up never reached it."""
     return {
         (operation, _PENDING): Move(status, reasons),
         (operation, _RUNNING): Move(status, reasons),

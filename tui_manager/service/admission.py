@@ -156,7 +156,7 @@ class AdmissionService:
                 assert row is not None
                 waiting = sending.unsent_of_turned_away(tx, row.row_id)
                 why = f"The host was {row.admission} before it was sent."
-                lost = moves.give_up(tx, row.row_id, waiting, why, now)
+                lost = moves.give_up(tx, row.row_id, waiting, why, now, for_good=True)
                 _record(tx, now, actor, action, row, {"tasks": len(lost)})
                 done.rows.append(row)
                 done.tasks |= lost

@@ -46,6 +46,11 @@ class Entry:
         """Whether an agent is connected."""
         return self.session is not None
 
+    @property
+    def away(self) -> bool:
+        """Whether no agent is connected, and none is just being welcomed."""
+        return not (self.online or self.arriving)
+
     def host(self) -> Host:
         """The host as lists show it."""
         row = self.row

@@ -174,7 +174,7 @@ class HostService:
         for what, executions in (
             ("agent state lost", reconciled.state_lost),
             ("command is sent again", reconciled.sent_again),
-            ("agent has let go of a command that runs", reconciled.asked),
+            ("agent has let go of a command that runs", reconciled.let_go),
             ("agent holds an unknown execution", reconciled.unknown),
         ):
             warn_of_each(log, what, row.name, executions)

@@ -45,18 +45,22 @@ def go_on_behind(tx: Transaction, ended: Iterable[Ended]) -> None:
         command_hosts.skip(tx, broken_off, Reason.EARLIER_FAILED)
 
 
-def give_up(tx: Transaction, host: int, waiting: list[Waiting], why: str, now: int) -> set[int]:
-    """Ends all that a host was sent and has not answered for, and `waiting`, which it was not sent.
+def give_up(
+    tx: Transaction, host: int, waiting: list[Waiting], why: str, now: int, *, for_good: bool
+) -> set[int]:
+    """Ends what a host was sent and has not answered for, and `waiting`, which it was not sent.
     Its tasks go on without it, and are still to be settled.
 
     Args:
         host: the host's row id.
         why: the detail of what it was not sent.
+        for_good: the host never comes back. Otherwise what was sent and has not begun may still be
+            delivered until its delivery timeout.
 
     Returns:
         The task of each command host that moved.
     """
-    moved = command_hosts.lose(tx, host, now)
+    moved = command_hosts.lose(tx, host, now, for_good=for_good)
     for item in waiting:
         if command_hosts.give_up_sending(tx, item.row_id, why, now):
             moved.append((item.task_id, item.position))

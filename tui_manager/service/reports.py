@@ -21,6 +21,8 @@ from tui_manager.storage.command_hosts import Known
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.instants import from_timedelta
 
+_NEVER_ARRIVED = "It never reached its host, whose agent came back without it."
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -198,6 +200,13 @@ class _Work:
         if _journal_is_lost(known, result):
             self._lose_state(known)
             return
+        if _never_arrived(known, result):
+            result = replace(
+                result,
+                status=CommandHostStatus.FAILED,
+                reason=Reason.UNDELIVERABLE,
+                detail=_NEVER_ARRIVED,
+            )
         result, beyond = output_limit.believable(known, result)
         if beyond:
             self._outcome.excess.add(result.execution_id)
@@ -248,5 +257,15 @@ def _become(known: Known, result: Result) -> None:
 
 def _journal_is_lost(known: Known, result: Result) -> bool:
     """Whether a journal that was asked for a command that ran has never heard of it."""
-    never_ran = result.status is CommandHostStatus.CANCELED and result.duration is None
-    return never_ran and known.status is CommandHostStatus.RUNNING and not known.canceled
+    running = known.status is CommandHostStatus.RUNNING
+    return _never_began(result) and running and not known.canceled
+
+
+def _never_arrived(known: Known, result: Result) -> bool:
+    """Whether a journal was asked for a command that had been given up, and has never heard of it.
+    The operator's cancel did not end it then, which would be another result."""
+    return _never_began(result) and known.not_held and known.status.ended
+
+
+def _never_began(result: Result) -> bool:
+    return result.status is CommandHostStatus.CANCELED and result.duration is None

@@ -1,5 +1,6 @@
 """What becomes of executions when an agent returns, inside the transaction of its session."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from tui_manager.domain.execution_id import made_before
@@ -20,8 +21,10 @@ class Reconciled:
         tasks: whose command hosts moved, with the new status of those that moved themselves.
         state_lost: executions that the agent should know of and does not.
         sent_again: executions that the agent's journal never saw.
-        asked: executions that ran, and that the agent has let go of since: its journal still knows
-            how they ended. The database has been put back from a backup, or the journal is broken.
+        asked: executions that the agent does not hold and of which its journal says how they ended,
+            or that they never began: those that ran (the database has been put back from a backup,
+            or the journal is broken), and those that were given up by a guess.
+        let_go: those of them that ran.
         unknown: executions that this database does not know; they are left alone.
         runs: executions of these answers that run on the host.
     """
@@ -31,6 +34,7 @@ class Reconciled:
     state_lost: list[str] = field(default_factory=list)
     sent_again: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    let_go: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     runs: set[str] = field(default_factory=set)
 
@@ -62,6 +66,7 @@ def reconcile(
     for sent in sending.sent_unended(tx, host):
         if sent.execution_id not in names:
             _missing(tx, host, journal_id, sent, outcome, now)
+    _ask_of_guesses(tx, host, journal_id, names, outcome)
     for task_id in outcome.tasks:
         outcome.tasks[task_id] = moves.settle(tx, task_id, now)
     return outcome
@@ -113,7 +118,20 @@ def _missing(
         return
     if sent.journal_id == journal_id:
         outcome.asked.append(sent.execution_id)
+        outcome.let_go.append(sent.execution_id)
         return
     if command_hosts.lose_state(tx, sent.row_id, now):
         outcome.state_lost.append(sent.execution_id)
         moves.go_on(tx, sent.task_id, host, sent.position, CommandHostStatus.FAILED, now)
+
+
+def _ask_of_guesses(
+    tx: Transaction, host: int, journal_id: str, names: Set[str], outcome: Reconciled
+) -> None:
+    """What was given up, and is not held by the journal that it was sent to, has not begun, unless
+    the journal has let go of it. The journal says which, and never begins it after that."""
+    guessed = sending.guessed(tx, host, journal_id)
+    missing = [execution_id for execution_id in guessed if execution_id not in names]
+    if missing:
+        sending.mark_not_held(tx, (guessed[execution_id] for execution_id in missing))
+        outcome.asked += missing

@@ -63,7 +63,8 @@ class Silence:
 
     async def look(self) -> None:
         """Judges every host that has been silent for longer than `lost_after`, once a silence, and
-        every command that has waited past its delivery timeout.
+        every command that has waited past its delivery timeout. What a silent host was sent with a
+        delivery timeout, and has not said that it began, is given up when both have passed.
 
         Raises:
             StorageError: the database cannot be written, so that nobody could come back either;
@@ -77,7 +78,7 @@ class Silence:
         silent = [
             entry
             for entry in self._directory
-            if not (entry.online or entry.arriving or entry.judged) and entry.silent_since <= limit
+            if entry.away and not entry.judged and entry.silent_since <= limit
         ]
         if not silent:
             return
@@ -93,9 +94,14 @@ class Silence:
 
     async def _judge_waiting(self) -> None:
         now = self._clock.stamp()
-        if not await self._database.read(lambda tx: sending.undelivered(tx, now)):
+        unsent, to_give_up = await self._database.read(
+            lambda tx: (sending.undelivered(tx, now), sending.hosts_to_give_up(tx, now))
+        )
+        entries = [self._directory.of_row(host) for host in to_give_up]
+        silent = [entry for entry in entries if entry.away and entry.judged]
+        if not (unsent or silent):
             return
-        tasks = await self._database.write(lambda tx: _expire(tx, now))
+        tasks = await self._database.write(lambda tx: _expire(tx, now) | self._judge(tx, silent))
         self._feed.publish(Changes(tasks=frozenset(tasks)))
 
     def _judge(self, tx: Transaction, silent: list[Entry]) -> set[int]:
@@ -103,7 +109,8 @@ class Silence:
         tasks: set[int] = set()
         for entry in silent:
             host = entry.row.row_id
-            lost = moves.give_up(tx, host, sending.unsent_of_host(tx, host), _AWAY, now)
+            unsent = sending.unsent_of_host(tx, host)
+            lost = moves.give_up(tx, host, unsent, _AWAY, now, for_good=False)
             if lost:
                 log.warning("agent lost", extra={"host": entry.row.name, "tasks": sorted(lost)})
             tasks |= lost

@@ -25,6 +25,7 @@ class Known:
         output_limit: bytes, both streams together; None: not known.
         canceled: whether an operator has asked for its end.
         task_canceled: whether its task has ended as canceled.
+        not_held: its agent came back with the same journal and without it.
     """
 
     row_id: int
@@ -41,6 +42,7 @@ class Known:
     output_limit: int | None
     canceled: bool
     task_canceled: bool
+    not_held: bool
 
     @property
     def whole(self) -> bool:
@@ -71,7 +73,7 @@ def known(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, Known]:
 def _known(row: list[Any]) -> Known:
     row_id, execution_id, host, task_id, position, status, reason, *rest = row
     stdout, stderr, stdout_total, stderr_total, *rest = rest
-    exit_code, signal, output_limit, canceled, task_canceled = rest
+    exit_code, signal, output_limit, canceled, task_canceled, not_held = rest
     return Known(
         row_id=row_id,
         execution_id=execution_id,
@@ -91,6 +93,7 @@ def _known(row: list[Any]) -> Known:
         output_limit=output_limit,
         canceled=bool(canceled),
         task_canceled=bool(task_canceled),
+        not_held=bool(not_held),
     )
 
 
@@ -200,10 +203,15 @@ def give_up_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool
     return bool(tx.execute(_SQL["give_up_sending"], values).rowcount)
 
 
-def lose(tx: Transaction, host: int, now: int) -> list[tuple[int, int]]:
-    """LOSE_AGENT and LOSE_CANCELED for all that was sent to a host; (task_id, position) of each."""
+def lose(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[tuple[int, int]]:
+    """LOSE_AGENT and LOSE_CANCELED for what was sent to a host; (task_id, position) of each.
+
+    Args:
+        for_good: the host never comes back. Otherwise what has not begun is left alone until its
+            delivery timeout, if it has one and nobody has cancelled it.
+    """
     values = {"host": host, "now": now}
-    rows = tx.execute(_SQL["lose_agent"], values).fetchall()
+    rows = tx.execute(_SQL["lose_agent"], {**values, "for_good": for_good}).fetchall()
     rows += tx.execute(_SQL["lose_canceled"], values).fetchall()
     return [(row["task_id"], row["position"]) for row in rows]
 

@@ -1,5 +1,6 @@
 """Rows of `command_hosts` on their way to agents: what may be sent, what was, what came of it."""
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tui_manager.storage.queries import load
 from tui_manager.storage.rows import packed
 
 _SQL = load("sending.sql")
+GUESSED_MAX = 1000  # of a host, looked at when its agent comes back
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ def undelivered(tx: Transaction, now: int) -> list[Waiting]:
     return _waiting(tx.execute(_SQL["undelivered"], {"now": now}))
 
 
+def hosts_to_give_up(tx: Transaction, now: int) -> set[int]:
+    """Row ids of hosts that have not answered for a command that was sent to them, and whose
+    delivery timeout has passed or which was cancelled."""
+    return {row["host"] for row in tx.execute(_SQL["hosts_to_give_up"], {"now": now})}
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """Something that was sent and has not ended: a returning agent must answer for it."""
@@ -70,6 +78,18 @@ def sent_unended(tx: Transaction, host: int) -> list[Sent]:
         )
         for row in tx.execute(_SQL["sent_unended"], {"host": host})
     ]
+
+
+def guessed(tx: Transaction, host: int, journal_id: str) -> dict[str, int]:
+    """What was sent to this journal of a host and given up by a guess, as far as it is known not to
+    have begun: row ids by execution_id, at most GUESSED_MAX, the oldest first."""
+    values = {"host": host, "journal_id": journal_id, "limit": GUESSED_MAX}
+    return {row["execution_id"]: row["id"] for row in tx.execute(_SQL["guessed"], values)}
+
+
+def mark_not_held(tx: Transaction, row_ids: Iterable[int]) -> None:
+    """The journal that these were sent to does not hold them."""
+    tx.execute(_SQL["mark_not_held"], {"row_ids": json.dumps(list(row_ids))})
 
 
 class Sending(NamedTuple):

@@ -9,7 +9,8 @@ The story of a stream
      belongs to, and every execution that its journal still holds.
   2. The manager answers Welcome (or Disconnect and the end of the stream), then one Resume for
      each execution that Hello named, then RunCommand again for what it had sent and the agent's
-     journal never saw. It sends again only to the journal_id that it had sent to.
+     journal never saw. It sends again only to the journal_id that it had sent to. What it had
+     given up, and Hello does not name, it asks for with CancelCommand ONLY_IF_NOT_STARTED.
   3. From then on both sides speak when they have something to say. The agent sends Report: what
      started, output, results, vitals. The manager sends RunCommand, CancelCommand, Acknowledge,
      Settings; what it has to say at one time goes into one Batch. An empty Report is a heartbeat;

@@ -3,7 +3,16 @@
 The tests call them, and `make faults` does, which counts them. Each is given a seed.
 """
 
-from tests.faults.scenarios import cancels, clocks, disks, restored, returning, silence, stream
+from tests.faults.scenarios import (
+    cancels,
+    clocks,
+    disks,
+    restored,
+    returning,
+    silence,
+    stream,
+    swallowed,
+)
 from tests.faults.scenarios.running import SCENARIOS
 
 NEED_ROOT = (
@@ -22,4 +31,5 @@ __all__ = [
     "returning",
     "silence",
     "stream",
+    "swallowed",
 ]

@@ -20,7 +20,7 @@ FROM json_each(:rows);
 SELECT json_group_array(json_array(
     ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.reason,
     ch.stdout_bytes, ch.stderr_bytes, ch.stdout_total, ch.stderr_total, ch.exit_code, ch.signal,
-    ch.output_limit, ch.cancel_requested_at IS NOT NULL, t.status = 'canceled'))
+    ch.output_limit, ch.cancel_requested_at IS NOT NULL, t.status = 'canceled', ch.not_held))
 FROM json_each(:execution_ids) AS told
 CROSS JOIN command_hosts AS ch ON ch.execution_id = told.value
 CROSS JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
@@ -75,10 +75,12 @@ UPDATE command_hosts SET status = 'failed', reason = 'undeliverable', detail = :
 WHERE id = :id AND status = 'pending';
 
 -- name: lose_agent
--- Guard of LOSE_AGENT: what was sent to a host that is away for too long.
+-- Guard of LOSE_AGENT: what was sent to a host that is away for too long. With a delivery timeout,
+-- what has not begun is given up once that has passed, or `:for_good`.
 UPDATE command_hosts SET status = 'failed', reason = 'agent_lost', finished_at = :now
 WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL
   AND cancel_requested_at IS NULL
+  AND (:for_good OR status = 'running' OR deliver_before IS NULL OR deliver_before <= :now)
 RETURNING task_id, position;
 
 -- name: lose_canceled

@@ -14,6 +14,12 @@ WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL;
 SELECT id, task_id, host, position FROM command_hosts
 WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now;
 
+-- name: hosts_to_give_up
+-- Hosts that have not answered for what they were sent, when that was to begin by now or to be ended.
+SELECT DISTINCT host FROM command_hosts
+WHERE status = 'pending' AND sent_at IS NOT NULL AND deliver_before IS NOT NULL
+  AND (deliver_before <= :now OR cancel_requested_at IS NOT NULL);
+
 -- name: mark_sent
 -- Committed before the command is handed to a session.
 UPDATE command_hosts SET sent_at = json_extract(told.value, '$[1]'),
@@ -30,6 +36,18 @@ UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND status = 'pending';
 SELECT id, execution_id, task_id, position, status, sent_journal_id, cancel_requested_at
 FROM command_hosts
 WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL;
+
+-- name: guessed
+-- What was sent to this journal and given up by a guess, as far as it is known not to have begun.
+SELECT ch.id, ch.execution_id FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+WHERE ch.host = :host AND ch.reason IN ('agent_lost', 'cancel_unconfirmed')
+  AND ch.started_at IS NULL AND ch.sent_journal_id = :journal_id AND t.pruned_at IS NULL
+ORDER BY ch.id LIMIT :limit;
+
+-- name: mark_not_held
+-- The journal that it was sent to does not hold it: its agent is asked how it ended.
+UPDATE command_hosts SET not_held = 1
+WHERE id IN (SELECT value FROM json_each(:row_ids));
 
 -- name: held
 -- What the manager knows of an execution that a returning agent holds.
