@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
+from tui_manager.own_addresses import interface_addresses
+
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _DNS_NAME_MAX = 253  # characters
@@ -42,12 +44,7 @@ def _here(host: str) -> Iterator[str]:
 
 
 def _everywhere() -> Iterator[str]:
-    import psutil  # not for every command that only reads the settings
-
-    for addresses in psutil.net_if_addrs().values():
-        for each in addresses:
-            if each.family in (socket.AF_INET, socket.AF_INET6) and "%" not in each.address:
-                yield each.address
+    yield from interface_addresses()
     yield from ("localhost", socket.gethostname(), _full_name())
 
 

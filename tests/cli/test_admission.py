@@ -52,6 +52,20 @@ def test_a_token_is_the_only_line_on_stdout(operator: FakeOperator, capsys: Capt
     ]
 
 
+def test_a_machine_with_several_addresses_names_all(
+    operator: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator, "address", "0.0.0.0:7443")
+    own = ("10.0.0.5", "192.0.2.7", "fd00::5")
+    monkeypatch.setattr("tui_manager.cli.token.reachable_addresses", lambda: own)
+    assert main(["token", "create"]) == 0
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "tui-manager-agent run --manager 10.0.0.5:7443 --join-token TOKEN",
+        "This machine has other addresses, which may be the ones to dial: 192.0.2.7:7443, "
+        "[fd00::5]:7443.",
+    ]
+
+
 def test_the_secret_is_in_the_note_only_where_a_person_sees_both(
     operator: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

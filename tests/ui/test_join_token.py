@@ -171,11 +171,12 @@ async def test_a_manager_that_listens_everywhere_is_dialled_at_its_own_address(
     async with running(secure, (160, 48)) as pilot:
         app = pilot.app
         assert isinstance(app, DashboardApp)
-        app.link.own_address = lambda: "10.1.2.3"
+        app.link.own_addresses = lambda: ("10.1.2.3", "fd00::5")
         await press(pilot, "j", "f5")
         await settle(pilot)
         assert "--manager 10.1.2.3:7443 --join-token tm1." in shown(pilot)
         assert "Only this machine" not in shown(pilot)
+        assert "which may be the ones to dial: [fd00::5]:7443." in shown(pilot)
 
 
 @pytest.mark.parametrize("width", [20, 79, 80, 200])

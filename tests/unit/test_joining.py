@@ -1,11 +1,9 @@
 """Which address an agent dials, and the line that is pasted on its host."""
 
-import socket
-
 import pytest
 
-from tui_manager.domain.address import dial_address, is_local, own_address
-from tui_manager.domain.joining import join_line
+from tui_manager.domain.address import dial_addresses, is_local
+from tui_manager.domain.joining import join_line, other_addresses
 
 
 @pytest.mark.parametrize(
@@ -23,23 +21,15 @@ from tui_manager.domain.joining import join_line
     ],
 )
 def test_addresses_to_dial(listened: str, dialled: str) -> None:
-    assert dial_address(listened, lambda: "own") == dialled
+    assert dial_addresses(listened, lambda: ("own",)) == (dialled,)
 
 
-def test_an_address_of_ipv6_stands_in_brackets() -> None:
-    assert dial_address("0.0.0.0:1", lambda: "2001:db8::7") == "[2001:db8::7]:1"
-
-
-def test_this_machine_has_an_address_of_its_own() -> None:
-    assert own_address() not in ("", "0.0.0.0", "::")
-
-
-def test_a_machine_without_a_way_out_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_args: object) -> socket.socket:
-        raise OSError(101, "Network is unreachable")
-
-    monkeypatch.setattr(socket, "socket", unreachable)
-    assert own_address() == socket.gethostname()
+def test_of_several_addresses_each_may_be_dialled() -> None:
+    own = ("10.0.0.5", "2001:db8::7")
+    dials = dial_addresses("0.0.0.0:1", lambda: own)
+    assert dials == ("10.0.0.5:1", "[2001:db8::7]:1")
+    assert other_addresses(dials).endswith(": [2001:db8::7]:1.")
+    assert other_addresses(dials[:1]) == ""
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing import local_time, note, one_line, table, write, write_json
 from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.cli.shapes import host_shape
-from tui_manager.domain.address import dial_address
+from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
@@ -17,6 +17,7 @@ from tui_manager.domain.joining import join_line
 from tui_manager.domain.names import unfold_names
 from tui_manager.domain.status import Admission
 from tui_manager.operator.api import Operator
+from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings
 
 _HEADER = (
@@ -83,7 +84,7 @@ def _print_list(hosts: Sequence[Host], status: ManagerStatus, *, as_json: bool) 
 
 
 def _no_hosts(status: ManagerStatus) -> str:
-    line = join_line(dial_address(status.address), status.security)
+    line = join_line(dial_addresses(status.address, reachable_addresses)[0], status.security)
     if status.security == "insecure":
         return f"No hosts yet; start an agent: {line}"
     make = f"make a token with `{PROGRAM} token create`, and start an agent with it"

@@ -11,11 +11,12 @@ from tui_manager.cli.reading import all_tokens, connect
 from tui_manager.cli.shapes import new_token_shape, token_shape
 from tui_manager.cli.standard_streams import OutputError
 from tui_manager.cli.values import parse_pairs, read_duration
-from tui_manager.domain.address import dial_address, is_local
+from tui_manager.domain.address import dial_addresses, is_local
 from tui_manager.domain.duration import format_duration
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.joining import join_line
+from tui_manager.domain.joining import join_line, other_addresses
 from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings
 
 _HEADER = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
@@ -66,15 +67,18 @@ def _explained(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
     stderr of a script may lie in a log for long."""
     hosts = "one host" if spec.uses == 1 else f"{spec.uses:,} hosts"
     shown = token.text if sys.stdout.isatty() and sys.stderr.isatty() else "TOKEN"
+    dials = dial_addresses(status.address, reachable_addresses)
     text = (
         f"join token {token.token_id} lasts {format_duration(spec.ttl)}, for {hosts}; "
-        f"paste there:\n{join_line(dial_address(status.address), status.security, shown)}"
+        f"paste there:\n{join_line(dials[0], status.security, shown)}"
     )
     if is_local(status.address):
         text += (
             f"\nThis manager listens on {status.address}, which other machines cannot reach; "
             "--listen 0.0.0.0:7443 opens it to them."
         )
+    if others := other_addresses(dials):
+        text += f"\n{others}"
     return text
 
 

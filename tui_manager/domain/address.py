@@ -1,14 +1,11 @@
 """Addresses that a manager listens on, and those that its agents dial."""
 
-import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from tui_manager.domain.errors import InvalidInputError
 
 PORT_MAX = 65535
-_ELSEWHERE = (("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6))  # nobody's
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -46,29 +43,22 @@ def is_local(address: str) -> bool:
     return is_loopback(_host(address))
 
 
-def own_address() -> str:
-    """The address that this machine's packets to elsewhere carry; its name where there is no way
-    to elsewhere."""
-    for elsewhere, family in _ELSEWHERE:
-        # No packet is sent: the kernel only chooses the way.
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((elsewhere, 9))
-            return str(probe.getsockname()[0])
-    return socket.gethostname()
+def dial_addresses(listened: str, own: Callable[[], Sequence[str]]) -> tuple[str, ...]:
+    """What agents may dial where the manager listens on `listened` (`host:port`), the likeliest
+    first: of one that means all addresses of this machine, each of them.
 
-
-def dial_address(listened: str, own: Callable[[], str] = own_address) -> str:
-    """What agents should dial where the manager listens on `listened` (`host:port`): of one that
-    means all addresses of this machine, one of them."""
+    Args:
+        own: finds the addresses of this machine, at least one.
+    """
     host = _host(listened)
     try:
         everywhere = ip_address(host).is_unspecified
     except ValueError:
         everywhere = host in ("", "*")
     if not everywhere:
-        return listened
-    found, port = own(), listened.rpartition(":")[2]
-    return f"[{found}]:{port}" if ":" in found else f"{found}:{port}"
+        return (listened,)
+    port = listened.rpartition(":")[2]
+    return tuple(f"[{found}]:{port}" if ":" in found else f"{found}:{port}" for found in own())
 
 
 def _host(address: str) -> str:

@@ -234,11 +234,11 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
     async def _show_join_line(self, made: tuple[TokenSpec, NewToken] | None) -> None:
         if made is not None:
             spec, token = made
-            dial = self.link.dial_address
+            dials = self.link.dial_addresses
             ends = token.expires_at.astimezone(self.link.now().tzinfo)
             security = self.link.status.security if self.link.status else ""
-            line = join_line(dial, security, token.text)
-            await self.push_screen(JoinLineScreen(line, dial, spec, ends, self.copy_secret))
+            line = join_line(dials[0], security, token.text)
+            await self.push_screen(JoinLineScreen(line, dials, spec, ends, self.copy_secret))
 
     def copy_secret(self, text: str) -> None:
         """Gives a text to the terminal's clipboard, and keeps no copy for fields to paste."""

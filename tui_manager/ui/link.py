@@ -1,13 +1,14 @@
 """What the screens share of the manager: the open operator, its newest status, what is wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tui_manager.domain.address import dial_address, own_address
+from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.operator.api import Operator
+from tui_manager.own_addresses import reachable_addresses
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class Link:
         status: None before the manager has answered.
         trouble: why the manager cannot be reached; empty when it can.
         notice: what every screen says in a line until it is dismissed; empty for none.
-        own_address: of this machine, for hosts to dial.
+        own_addresses: of this machine, for hosts to dial.
     """
 
     now: Callable[[], datetime]
@@ -29,7 +30,7 @@ class Link:
     status: ManagerStatus | None = None
     trouble: str = ""
     notice: str = ""
-    own_address: Callable[[], str] = own_address
+    own_addresses: Callable[[], Sequence[str]] = reachable_addresses
 
     @property
     def operator(self) -> Operator:
@@ -41,4 +42,9 @@ class Link:
     @property
     def dial_address(self) -> str:
         """Where a host dials in, `host:port`; empty before the manager has answered."""
-        return dial_address(self.status.address, self.own_address) if self.status else ""
+        return next(iter(self.dial_addresses), "")
+
+    @property
+    def dial_addresses(self) -> tuple[str, ...]:
+        """Where a host may dial in, the likeliest first; none before the manager has answered."""
+        return dial_addresses(self.status.address, self.own_addresses) if self.status else ()

@@ -1,6 +1,6 @@
 """The line to paste on a host, shown once. When it is closed, nothing here remembers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from textual.widgets import Button, Label, Static
 
 from tui_manager.domain.address import is_local
 from tui_manager.domain.duration import format_duration
+from tui_manager.domain.joining import other_addresses
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.render.figures import count_of
 from tui_manager.ui.render.join_line import broken
@@ -24,7 +25,7 @@ class JoinLineScreen(ModalScreen[None]):
 
     Args:
         line: the whole command.
-        dial: the address in it.
+        dials: the address in it, and others that could stand there.
         spec: what the token allows.
         expires_at: when it ends, in the operator's own time.
         copy: gives a text to the terminal's clipboard.
@@ -38,14 +39,14 @@ class JoinLineScreen(ModalScreen[None]):
     def __init__(
         self,
         line: str,
-        dial: str,
+        dials: Sequence[str],
         spec: TokenSpec,
         expires_at: datetime,
         copy: Callable[[str], None],
     ) -> None:
         super().__init__()
         self._line = line
-        self._dial = dial
+        self._dials = dials
         self._spec = spec
         self._expires_at = expires_at
         self._copy = copy
@@ -66,11 +67,14 @@ class JoinLineScreen(ModalScreen[None]):
         lasts = f"{format_duration(spec.ttl)}, until {self._expires_at:%H:%M:%S on %d %B}"
         labels = " ".join(f"{key}={value}" for key, value in spec.labels.items())
         admits = "is approved at once" if spec.auto_approve else "waits for your approval (a)"
-        here = f"Only this machine can dial {self._dial}: --listen opens the manager to others."
+        dial = self._dials[0]
+        here = f"Only this machine can dial {dial}: --listen opens the manager to others."
+        others = other_addresses(self._dials)
         return (
             f"It lets {count_of(spec.uses, 'host')} join within {lasts}. Who joins {admits}.",
             *((f"Labels: {labels}",) if labels else ()),
-            *((here,) if is_local(self._dial) else ()),
+            *((here,) if is_local(dial) else ()),
+            *((others,) if others else ()),
             "It is shown this once.",
         )
 
