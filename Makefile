@@ -1,6 +1,6 @@
 # Every target sets up first when needed; `make setup` alone is quick when there is nothing to do.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PROTO_FILES := $(wildcard protos/tui_manager_protos/v1/*.proto)
@@ -9,8 +9,12 @@ AGENTS ?= 3
 MINUTES ?= 30
 RUNS ?= 200
 SEED ?=
+ROOM ?=
+# More processes than cores, as many tests wait for the programs that they have started.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: setup demo test faults lint format protos check-protos screenshots bench bench-quick \
+.PHONY: setup demo test test-fast faults lint format protos check-protos screenshots bench bench-quick \
 	bench-peers soak lock clean
 
 setup: $(READY)
@@ -26,7 +30,12 @@ demo: setup
 	@$(BIN)/tui-manager demo --agents $(AGENTS)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# The tests of the rooms that differ from main, or of ROOM, e.g. `make test-fast ROOM=ui`.
+test-fast: setup
+	@tests=$$($(BIN)/python tools/tests_of_change.py $(ROOM)) && \
+	if test -n "$$tests"; then $(PYTEST) $$tests; else echo "Nothing differs from main."; fi
 
 # The long run of tests/faults, as random as SEED; ends with the table of the README.
 faults: setup
