@@ -21,7 +21,6 @@ from tui_manager.service.statistics import Statistics
 from tui_manager.settings import Settings, enroll_address
 from tui_manager.storage.database import FILE, open_database
 from tui_manager.transport import ports
-from tui_manager.transport.certificates import enrollment_credentials
 from tui_manager.transport.command_port import serve_agents
 from tui_manager.transport.enrollment_server import (
     MESSAGE_MAX,
@@ -114,7 +113,7 @@ async def _serve_hosts(
         clock,
         limits,
         ports.options(patience, room.commands, limits.max_message),
-        secured.shown.credentials if secured else None,
+        secured.shown.commands.credentials if secured else None,
     )
     async with serving as address:
         if secured is None:
@@ -126,7 +125,7 @@ async def _serve_hosts(
             ),
             enroll_address(settings),
             ports.options(patience.where_hosts_enrol(), room.enrollment, MESSAGE_MAX),
-            enrollment_credentials(secured.certificates.enrollment),
+            secured.shown.enrollment.credentials,
             patience,
         )
         async with enrolling as enrolling_address:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import grpc.aio
+import pytest
 from cryptography import x509
 from tui_manager_protos.v1 import agent_pb2 as pb
 
@@ -117,20 +118,21 @@ async def test_keys_and_certificates_are_the_owners_alone(
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
+@pytest.mark.parametrize(("port", "due"), [("commands", 61), ("enrollment", 2450)])
 async def test_a_renewed_certificate_is_shown_without_a_restart(
-    tmp_path: Path,
+    port: str, due: int, tmp_path: Path
 ) -> None:
     moved = MovedClock()
     authority = Authority(tmp_path, "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
     shown = Shown(Certificates(server, EnrollmentIdentity(tmp_path, moved.now)))
     grpc_server = grpc.aio.server(options=ports.options(ports.Patience(), 10, 1000))
-    address = ports.listen(grpc_server, "127.0.0.1:0", shown.credentials)
+    address = ports.listen(grpc_server, "127.0.0.1:0", getattr(shown, port).credentials)
     await grpc_server.start()
     first = await _shown_at(address)
     shown.look()
     assert (await _shown_at(address)) == first
-    moved.ahead = timedelta(days=61)
+    moved.ahead = timedelta(days=due)
     shown.look()
     second = await _shown_at(address)
     await grpc_server.stop(0)

@@ -66,7 +66,7 @@ async def _serve(
     identity = EnrollmentIdentity(folder, lambda: datetime.now(UTC))
     servicer = _Answers()
     options = ports.options(patience, connections, MESSAGE_MAX)
-    credentials = enrollment_credentials(identity)
+    credentials = enrollment_credentials(identity).credentials
     async with serve_enrollment(servicer, "127.0.0.1:0", options, credentials, patience) as address:
         yield _Port(address, servicer, identity.certificate_pem)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
@@ -34,17 +35,19 @@ class Certificates:
 
 
 class Shown:
-    """The credentials of the command port. gRPC asks for news with every handshake, on threads of
-    its own; certificates are only ever replaced on the manager's loop."""
+    """The credentials of both ports, kept fresh while they listen.
+
+    Attributes:
+        commands: of the command port, which demands a certificate of who dials.
+        enrollment: of the enrolment port, which demands none.
+    """
 
     def __init__(self, certificates: Certificates) -> None:
         self._certificates = certificates
-        self._news: deque[grpc.ServerCertificateConfiguration] = deque(maxlen=1)
-        self.credentials = grpc.dynamic_ssl_server_credentials(
-            self._configuration(),
-            self._take_news,  # type: ignore[arg-type]  # None: nothing new
-            require_client_authentication=True,
+        self.commands = PortCredentials(
+            lambda: _of_commands(certificates.server), demand_certificate=True
         )
+        self.enrollment = enrollment_credentials(certificates.enrollment)
 
     async def keep_fresh(self, every: float = LOOK_EVERY) -> None:
         """Renews certificates when they are due, for ever; `every` is in seconds."""
@@ -55,11 +58,35 @@ class Shown:
     def look(self) -> None:
         """Renews what is due now; the next handshake shows it."""
         try:
-            self._certificates.enrollment.renew_if_due()
+            if self._certificates.enrollment.renew_if_due():
+                self.enrollment.replace()
             if self._certificates.server.renew_if_due():
-                self._news.append(self._configuration())
+                self.commands.replace()
         except StorageError as error:  # what is in use lasts for a while yet
             log.error("certificates could not be renewed", extra={"error": str(error)})
+
+
+class PortCredentials:
+    """What one port shows. gRPC asks for news with every handshake, on threads of its own;
+    certificates are only ever replaced on the manager's loop."""
+
+    def __init__(
+        self,
+        configure: Callable[[], grpc.ServerCertificateConfiguration],
+        *,
+        demand_certificate: bool,
+    ) -> None:
+        self._configure = configure
+        self._news: deque[grpc.ServerCertificateConfiguration] = deque(maxlen=1)
+        self.credentials = grpc.dynamic_ssl_server_credentials(
+            configure(),
+            self._take_news,  # type: ignore[arg-type]  # None: nothing new
+            require_client_authentication=demand_certificate,
+        )
+
+    def replace(self) -> None:
+        """The next handshake shows what there is now."""
+        self._news.append(self._configure())
 
     def _take_news(self) -> grpc.ServerCertificateConfiguration | None:
         try:
@@ -67,13 +94,17 @@ class Shown:
         except IndexError:
             return None
 
-    def _configuration(self) -> grpc.ServerCertificateConfiguration:
-        server = self._certificates.server
-        return grpc.ssl_server_certificate_configuration(
-            [(server.key_pem, server.chain_pem)], root_certificates=server.roots_pem
-        )
 
-
-def enrollment_credentials(identity: EnrollmentIdentity) -> grpc.ServerCredentials:
+def enrollment_credentials(identity: EnrollmentIdentity) -> PortCredentials:
     """Of the enrolment port: whoever has a token knows its key, and needs no certificate."""
-    return grpc.ssl_server_credentials([(identity.key_pem, identity.certificate_pem)])
+
+    def configure() -> grpc.ServerCertificateConfiguration:
+        pair = (identity.key_pem, identity.certificate_pem)
+        return grpc.ssl_server_certificate_configuration([pair])
+
+    return PortCredentials(configure, demand_certificate=False)
+
+
+def _of_commands(server: ServerIdentity) -> grpc.ServerCertificateConfiguration:
+    pair = (server.key_pem, server.chain_pem)
+    return grpc.ssl_server_certificate_configuration([pair], root_certificates=server.roots_pem)
