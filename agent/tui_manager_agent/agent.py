@@ -76,7 +76,7 @@ class Agent:
         if held is None:
             raise StateError(f"The state folder {state_dir} holds no credentials.")
         self._identity.belong(held)
-        return Renewal(state_dir, held)
+        return Renewal(state_dir, held, credentials.load_newer(state_dir, held))
 
     def _take_up(self) -> Executions:
         executions = Executions(
@@ -102,6 +102,8 @@ class Agent:
             )
             self._membership.begin_session(link)
             end = await link.converse(self._hello())
+            if self._renewal:
+                self._renewal.dialled(welcomed=link.welcomed)
             pause = self._reconnect.pause_after(end)
             _LOG.warning("no manager: reason=%r again_in=%.1fs", sentence(end), pause)
             await asyncio.sleep(pause)

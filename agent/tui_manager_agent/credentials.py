@@ -1,9 +1,12 @@
 """What makes this host itself to its manager: its key, its certificate, whom it trusts.
 
-All but the key lies in one record, which is replaced as a whole. The key is made once and stays.
-Nothing here looks into a certificate: that takes cryptography, which only child processes load.
+All but the key lies in one record. A newer one lies beside it until the manager has accepted its
+certificate in a handshake; only then it takes the place of the one that works. The key is made
+once and stays. Nothing here looks into a certificate: that takes cryptography, which only child
+processes load.
 """
 
+import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -14,6 +17,8 @@ from tui_manager_agent.supervisor import record
 FOLDER = "credentials"
 KEY = "key.pem"
 CERTIFICATE = "certificate"
+NEWER = "certificate.next"  # not accepted in a handshake yet
+_LOG = logging.getLogger(__name__)
 
 
 class DamagedError(Exception):
@@ -27,7 +32,7 @@ class Credentials:
     Attributes:
         server_name: for which the manager's certificate is made out; empty: for the address dialed.
         key_hash: SHA-256 of this host's public key.
-        ends: end of this host's certificate, in seconds since the epoch.
+        begins, ends: of this host's certificate, in seconds since the epoch.
         chain: this host's certificate and what leads to its authority, PEM.
         authorities: one of these has signed the manager's certificate, PEM.
         token_hash: of the join token that this host enrolled with last: its `secret_hash`.
@@ -42,6 +47,7 @@ class Credentials:
     chain: bytes
     authorities: bytes
     token_hash: bytes = b""
+    begins: int = 0
 
     @property
     def ended(self) -> bool:
@@ -49,9 +55,24 @@ class Credentials:
         return time.time() >= self.ends
 
     @property
+    def begun(self) -> bool:
+        """By this host's clock, as `ended`."""
+        return time.time() >= self.begins
+
+    @property
+    def in_date(self) -> bool:
+        """Begun and not ended, by this host's clock."""
+        return self.begun and not self.ended
+
+    @property
+    def beginning(self) -> str:
+        """The certificate's beginning, for people."""
+        return for_people(self.begins)
+
+    @property
     def end(self) -> str:
         """The certificate's end, for people."""
-        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.ends))
+        return for_people(self.ends)
 
 
 def exist(state_dir: Path) -> bool:
@@ -73,24 +94,62 @@ def make_room(state_dir: Path) -> None:
 
 
 def save(state_dir: Path, fields: dict[str, str]) -> Credentials:
-    """Keeps for good what a child has made of the manager's answer.
+    """Keeps for good what a child has made of the manager's answer, instead of all there was.
 
     Raises OSError, and DamagedError when something is missing, in which case nothing is kept.
     """
-    folder = folder_in(state_dir)
-    credentials = _read(folder, fields)
-    record.write(str(folder), CERTIFICATE, record.encode(fields))
+    credentials = _write(state_dir, CERTIFICATE, fields)
+    (state_dir / FOLDER / NEWER).unlink(missing_ok=True)
     return credentials
 
 
+def save_newer(state_dir: Path, fields: dict[str, str]) -> Credentials:
+    """As `save`, beside the credentials that work."""
+    return _write(state_dir, NEWER, fields)
+
+
+def accept_newer(state_dir: Path) -> None:
+    """The newer ones take the place of those that worked before. Raises OSError."""
+    folder = state_dir / FOLDER
+    os.rename(folder / NEWER, folder / CERTIFICATE)
+    record.sync_folder(str(folder))
+
+
+def load_newer(state_dir: Path, held: Credentials) -> Credentials | None:
+    """What the manager has issued to the same host and has not accepted yet. What cannot be used is
+    left alone: the next one replaces it."""
+    folder = state_dir / FOLDER
+    try:
+        newer = _read(folder, record.read(str(folder / NEWER)))
+    except FileNotFoundError:
+        return None
+    except (DamagedError, OSError) as error:
+        _LOG.warning("the newer certificate cannot be read: error=%s", error)
+        return None
+    same = (newer.manager_id, newer.host_id) == (held.manager_id, held.host_id)
+    return newer if same else None
+
+
 def load(state_dir: Path) -> Credentials | None:
-    """None when this host has not enrolled. Raises OSError, DamagedError."""
+    """Those that work; None when this host has not enrolled. Raises OSError, DamagedError."""
     folder = state_dir / FOLDER
     try:
         fields = record.read(str(folder / CERTIFICATE))
     except FileNotFoundError:
         return None
     return _read(folder, fields)
+
+
+def _write(state_dir: Path, name: str, fields: dict[str, str]) -> Credentials:
+    folder = folder_in(state_dir)
+    credentials = _read(folder, fields)
+    record.write(str(folder), name, record.encode(fields))
+    return credentials
+
+
+def for_people(seconds: int) -> str:
+    """An instant, given in seconds since the epoch."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def _read(folder: Path, fields: dict[str, str]) -> Credentials:
@@ -105,6 +164,7 @@ def _read(folder: Path, fields: dict[str, str]) -> Credentials:
             chain=fields["chain"].lstrip().encode(),
             authorities=fields["authorities"].lstrip().encode(),
             token_hash=bytes.fromhex(fields.get("token_hash", "")),
+            begins=int(fields.get("begins", "0")),
         )
     except (KeyError, ValueError, FileNotFoundError) as error:
         raise DamagedError(

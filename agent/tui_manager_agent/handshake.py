@@ -41,4 +41,10 @@ def explain(detail: str, credentials: Credentials) -> StreamEnd:
     if credentials.ended:  # the manager hangs up without a word, or is away
         ended = f"this host's certificate ended on {credentials.end}; {_AGAIN}"
         return StreamEnd(Ending.CERTIFICATE_ENDED, ended)
+    if not credentials.begun:
+        early = (
+            f"this host's certificate begins on {credentials.beginning}, later than this host's "
+            "clock says; one of the two clocks is or was wrong"
+        )
+        return StreamEnd(Ending.CERTIFICATE_ENDED, f"{early}; {detail}")
     return StreamEnd(Ending.UNREACHABLE, detail)

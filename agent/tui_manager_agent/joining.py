@@ -43,7 +43,7 @@ class Joining:
         Raises RefusedByManagerError when trying again would not help, StateError and DamagedError
         when the state folder cannot be used, OSError when it fails.
         """
-        held = credentials.load(self._settings.state_dir)
+        held = self._best_kept()
         if held is not None and not self._is_needed(held):
             return
         try:
@@ -65,11 +65,22 @@ class Joining:
             _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)
             await asyncio.sleep(pause)
 
+    def _best_kept(self) -> Credentials | None:
+        """The newer credentials, unless those that were accepted are the only ones in date."""
+        state_dir = self._settings.state_dir
+        held = credentials.load(state_dir)
+        newer = credentials.load_newer(state_dir, held) if held else None
+        if held is None or newer is None:
+            return held
+        return newer if newer.in_date or not held.in_date else held
+
     def _is_needed(self, held: Credentials) -> bool:
         """Whether this host has to enrol, although it has before. Another token says that the
         operator wants it: the manager's database may be older than this host."""
         if held.ended:
             _LOG.info("the certificate ended on %s: enrolling with the same key", held.end)
+        elif not held.begun:
+            _LOG.info("the certificate begins on %s: enrolling with the same key", held.beginning)
         elif held.token_hash != self._token.secret_hash:
             _LOG.info("the join token is another one than before: enrolling with the same key")
         else:
@@ -124,8 +135,19 @@ class Joining:
             detail = f"it is {manager_id}, this agent belongs to {bound}"
             raise RefusedByManagerError(sentence(StreamEnd(Ending.WRONG_MANAGER, detail)))
         fields = {**answer, "token_hash": self._token.secret_hash.hex()}
-        held = credentials.save(self._settings.state_dir, fields)
+        state_dir = self._settings.state_dir
+        before = credentials.load(state_dir)
+        # The manager does not know a certificate with another host_id: nothing is lost with it.
+        works = before is not None and before.in_date and before.host_id == answer["host_id"]
+        save = credentials.save_newer if works else credentials.save
+        held = save(state_dir, fields)
         self._identity.belong(held)
+        if not held.in_date:
+            _LOG.warning(
+                "the new certificate is not valid by this host's clock; one of the two clocks is "
+                "wrong: begins=%r ends=%r",
+                *(held.beginning, held.end),
+            )
         return held
 
 

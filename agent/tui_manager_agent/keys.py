@@ -126,6 +126,7 @@ def accept(
         raise KeyProblemError(f"The manager has sent the certificate of another host: {uris}.")
     return {
         "key_hash": key_hash(key).hex(),
+        "begins": str(int(chain[0].not_valid_before_utc.timestamp())),
         "ends": str(int(chain[0].not_valid_after_utc.timestamp())),
         "chain": _pem(chain),
         "authorities": _pem(trusted),

@@ -78,6 +78,11 @@ class Link:
         self._welcomed_at = 0.0
         self._csr = b""
 
+    @property
+    def welcomed(self) -> bool:
+        """Whether the manager has taken this host in on this stream."""
+        return bool(self._welcomed_at)
+
     def request_certificate(self, csr_der: bytes) -> None:
         """Says it on this stream, or never."""
         self._csr = csr_der

@@ -36,12 +36,16 @@ class Membership:
             _LOG.info("this host is known by %s: certificate_ends=%r", self._words, end)
 
     def check(self, welcome: wire.Welcome) -> None:
-        """Raises WrongManagerError unless it is meant for this host."""
+        """Notes that the manager has accepted this host's certificate. Raises WrongManagerError
+        unless the welcome is meant for this host."""
         held = self._renewal.credentials if self._renewal else None
         if held is not None and welcome.host_id != held.host_id:
             raise WrongManagerError(
                 f"it calls this host {welcome.host_id}, whose certificate says {held.host_id}"
             )
+
+        if self._renewal is not None:
+            self._renewal.accepted()
 
     def begin_session(self, link: Link) -> None:
         """From now on the manager is talked to there."""
@@ -56,8 +60,8 @@ class Membership:
 
     async def _heed(self, settings: wire.Settings) -> None:
         self._tell(settings.admission)
-        if settings.renew_certificate and self._renewal is not None:
-            await self._renewal.ask()
+        if self._renewal is not None:
+            await self._renewal.heed(wanted=settings.renew_certificate)
 
     def _tell(self, admission: wire.Admission.ValueType) -> None:
         if admission == self._admission or admission not in _MEANING:

@@ -57,11 +57,15 @@ class Authority:
         self.certificate = self._sign(self._name, self._key.public_key(), (), MONTH, authority=True)
 
     def host(
-        self, key: ec.EllipticCurvePublicKey, host_id: str, lasts: timedelta = MONTH
+        self,
+        key: ec.EllipticCurvePublicKey,
+        host_id: str,
+        lasts: timedelta = MONTH,
+        ahead: timedelta = timedelta(0),
     ) -> x509.Certificate:
-        """`lasts` is negative for one that has ended."""
+        """`lasts` is negative for one that has ended; `ahead` is how wrong the clock is."""
         uri = x509.UniformResourceIdentifier(f"urn:uuid:{host_id}")
-        return self._sign(_named(host_id), key, [uri], lasts)
+        return self._sign(_named(host_id), key, [uri], lasts, ahead=ahead)
 
     def server(
         self, key: ec.EllipticCurvePublicKey, name: str, lasts: timedelta = MONTH
@@ -90,8 +94,9 @@ class Authority:
         lasts: timedelta,
         *,
         authority: bool = False,
+        ahead: timedelta = timedelta(0),
     ) -> x509.Certificate:
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) + ahead
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import grpc
 from cryptography import x509
@@ -32,6 +33,7 @@ class FakeEnrollment(EnrollmentServiceServicer):
         refuses: status and sentence that each call gets instead, until it is None again.
         loses_answer: the next host is registered, and then never hears of it.
         lasts: how long the certificates are good.
+        ahead: how far its clock is.
         gate: set, or calls wait here once the request is noted.
     """
 
@@ -46,6 +48,7 @@ class FakeEnrollment(EnrollmentServiceServicer):
         self.refuses: tuple[grpc.StatusCode, str] | None = None
         self.loses_answer = False
         self.lasts = MONTH
+        self.ahead = timedelta(0)
         self.admission = agent_pb2.ADMISSION_PENDING
         self.server_name = SERVER_NAME
         self.gate = asyncio.Event()
@@ -106,7 +109,7 @@ class FakeEnrollment(EnrollmentServiceServicer):
             name=request.name,
             admission=self.admission,
             certificate=agent_pb2.CertificateIssued(
-                certificates_der=[der(self._authority.host(key, host_id, self.lasts))],
+                certificates_der=[der(self._authority.host(key, host_id, self.lasts, self.ahead))],
                 authorities_der=[der(self._authority.certificate)],
                 server_name=self.server_name,
             ),

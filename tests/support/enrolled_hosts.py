@@ -48,7 +48,7 @@ class NotingAuthority:
         if self.problem:
             raise StorageError(self.problem)
         self.issued.append((key.fingerprint, host_id))
-        return IssuedCertificate((key.key_hash,), ENDS)
+        return IssuedCertificate((key.key_hash,), BEGINS, ENDS)
 
 
 @cache

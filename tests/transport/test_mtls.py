@@ -84,6 +84,43 @@ async def test_a_host_that_dials_with_two_thirds_over_is_asked_at_once(
         assert last.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
 
 
+@pytest.mark.parametrize("ahead", [timedelta(days=-365), timedelta(days=22)])
+async def test_a_good_certificate_is_offered_when_the_clock_has_been_put_right(
+    ahead: timedelta, secure: SecureManager
+) -> None:
+    host = await secure.host("web01")
+    first = read_peer(host.chain)
+    async with host.dial(secure.address) as agent:
+        await agent.hello("web01")
+        for secure.moved.ahead in (ahead, timedelta()):
+            while not (await agent.read_until("settings")).settings.renew_certificate:
+                pass
+            request = pb.CertificateRequest(csr_der=host.request())
+            await agent.call.write(pb.AgentMessage(certificate_request=request))
+            renewed = host.took((await agent.read_until("certificate_issued")).certificate_issued)
+        good = read_peer(renewed.chain)
+    assert good.begins < secure.moved.now() < first.ends <= good.ends
+    async with renewed.dial(secure.address) as agent:
+        await agent.hello("web01")
+        await secure.works("web01", agent)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=-365), timedelta(days=22)])
+async def test_the_ports_show_good_certificates_when_the_clock_has_been_put_right(
+    ahead: timedelta, tmp_path: Path
+) -> None:
+    moved = MovedClock()
+    authority = Authority(tmp_path, "m", moved.now)
+    server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
+    enrollment = EnrollmentIdentity(tmp_path, moved.now)
+    shown = Shown(Certificates(server, enrollment))
+    for moved.ahead in (ahead, timedelta()):
+        shown.look()
+    for pem in (server.chain_pem, server.roots_pem, enrollment.certificate_pem):
+        certificate = x509.load_pem_x509_certificate(pem)
+        assert certificate.not_valid_before_utc < moved.now() < certificate.not_valid_after_utc
+
+
 async def test_a_certificate_is_not_renewed_for_another_key(secure: SecureManager) -> None:
     host = await secure.host("web01")
     secure.moved.ahead = timedelta(days=20)

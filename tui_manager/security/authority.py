@@ -45,6 +45,7 @@ class IssuedCertificate:
     """
 
     chain_der: tuple[bytes, ...]
+    begins: datetime
     ends: datetime
 
 
@@ -166,7 +167,8 @@ class Authority:
             now,
             min(now + lifetime, last),
         )
-        return IssuedCertificate((to_der(made),), made.not_valid_after_utc)
+        begins, ends = made.not_valid_before_utc, made.not_valid_after_utc
+        return IssuedCertificate((to_der(made),), begins, ends)
 
     def _key_id(self) -> x509.AuthorityKeyIdentifier:
         try:

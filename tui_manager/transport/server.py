@@ -149,13 +149,15 @@ class CommandService(pb_grpc.CommandServiceServicer):
     async def _renew(self, session: Session, csr_der: bytes) -> None:
         assert self._security is not None  # the guard lets nobody ask who was not asked to
         assert session.renewal is not None
+        session.renewal.answered()
         try:
             issued = await self._security.enrollment.renew_certificate(session.host_id, csr_der)
         except StorageError as error:  # the agent is asked again later
             told = {"host_id": session.host_id, "error": str(error)}
             log.error("certificate not renewed", extra=told)
+            session.tell_settings()  # so that its next wish is a new one
             return
-        session.renewal.served()
+        session.renewal.served(issued)
         issue = self._security.certificates.issued(issued)
         session.control(pb.ManagerMessage(certificate_issued=issue))
 

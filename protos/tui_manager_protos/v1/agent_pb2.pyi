@@ -43,10 +43,12 @@ Who speaks
   With TLS the port demands a client certificate, and the certificate alone says which host speaks:
   its subject alternative name is the URI urn:uuid:HOST_ID. Hello.host_id must not contradict it.
   Certificates are renewed here: the manager, whose clock decides, sets
-  Settings.renew_certificate; the agent answers CertificateRequest, once, with a request signed by
-  the key that the manager knows; CertificateIssued is used from the next dial on. Without TLS, on
-  loopback only, Hello.host_id says who speaks. How a host gets its first certificate is
-  enrollment.proto.
+  Settings.renew_certificate; the agent answers CertificateRequest, once for each time that it is
+  set, with a request signed by the key that the manager knows; CertificateIssued is used from the
+  next dial on, and rejected when it ends before the one in use. The one in use is kept until a
+  Welcome shows that the manager has accepted the new one: the manager's clock may be wrong, and
+  when it has been put right the manager asks again. Without TLS, on loopback only, Hello.host_id
+  says who speaks. How a host gets its first certificate is enrollment.proto.
 
   A host can speak of its own executions only. What breaks these rules is counted as a violation and
   ends the stream with Disconnect (PROTOCOL_ERROR).
@@ -909,7 +911,7 @@ class Settings(_message.Message):
     max_message: _builtins.int
     """bytes of one message of the agent; half of it is for output"""
     renew_certificate: _builtins.bool
-    """send a CertificateRequest, once in this session"""
+    """send a CertificateRequest, once until this was unset again"""
     @_builtins.property
     def heartbeat(self) -> _duration_pb2.Duration:
         """a Report at least this often"""
