@@ -12,6 +12,7 @@ from tui_manager.server_names import server_names
 from tui_manager.service.admission import AdmissionService
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
+from tui_manager.service.clock_watch import ClockWatch
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.enrollment import EnrollmentService, TokenDoor
@@ -57,6 +58,7 @@ class Parts:
     tasks: TaskService
     admissions: AdmissionService
     clock: Clock
+    clock_watch: ClockWatch
     limits: Limits
     secured: "Secured | None" = None
 
@@ -101,6 +103,8 @@ async def assemble(
         StorageError: keys or certificates cannot be read or written.
         InvalidInputError: certificates that were brought cannot be used.
     """
+    watch = ClockWatch(database, clock, feed)
+    await watch.begin()
     limits, directory, sessions = _limits(settings), Directory(), Sessions()
     manager_id = await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
     with_work = await database.read(command_hosts.hosts_with_work)
@@ -126,14 +130,15 @@ async def assemble(
         statistics=statistics,
         sessions=sessions,
         dispatch=dispatch,
-        silence=Silence(database, directory, feed, clock, limits),
-        pruning=Pruning(database, feed, clock, limits),
+        silence=Silence(database, directory, feed, clock, limits, watch),
+        pruning=Pruning(database, feed, clock, limits, watch),
         offences=offences,
         hosts=host_service,
         receiving=receiving,
         tasks=task_service,
         admissions=AdmissionService(database, directory, dispatch, sessions, feed, clock),
         clock=clock,
+        clock_watch=watch,
         limits=limits,
     )
     if not settings.insecure:

@@ -137,7 +137,7 @@ async def _serve_hosts(
 
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
-    """What runs beside the calls: sending, judging silence, counting, pruning, renewing
+    """What runs beside the calls: sending, judging silence, counting, the clock, pruning, renewing
     certificates. One that dies ends all."""
     owner = asyncio.current_task()
     dead: list[BaseException] = []
@@ -156,6 +156,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.silence.run(), name="silence"),
         asyncio.create_task(parts.statistics.run(), name="statistics"),
         asyncio.create_task(parts.offences.audit.run(), name="audit"),
+        asyncio.create_task(parts.clock_watch.run(), name="clock"),
         asyncio.create_task(parts.pruning.run(), name="pruning"),
     ]
     if parts.secured:
@@ -189,6 +190,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         parts.directory,
         parts.feed,
         parts.statistics,
+        clock=parts.clock_watch,
         tokens=parts.secured.enrollment if parts.secured else None,
         admissions=parts.admissions,
         read_audit=parts.tasks.lists.audit,

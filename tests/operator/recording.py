@@ -21,7 +21,7 @@ STATUS = ManagerStatus(
     "m-1", "0.1.0", 42, "/state", "127.0.0.1:7443", "mTLS", AT, True, 3, 2, 1, 1,
     ("The disk is full.",),
     Health(sessions=2, commands_per_second=1.5, storage_error="full", log_bytes=3),
-    "127.0.0.1:7444",
+    "127.0.0.1:7444", timedelta(days=40), timedelta(hours=23),
 )  # fmt: skip
 HOST = Host(
     "h-1", "web01", {"env": "prod"}, Admission.ADMITTED, True, AT, "10.0.0.1:5", "Linux", "x86_64",
@@ -58,6 +58,7 @@ WINDOW = Window("web", "name", True, True, 20, 50)
 # Every call with arguments of its own and what it answers.
 CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("manager_status", (), STATUS),
+    ("accept_clock", (), True),
     ("list_hosts", (WINDOW,), Page((HOST,), 1, 3)),
     ("approve_hosts", (("web01", "h-2"),), ("web01", "web02")),
     ("reject_hosts", (("web01",),), ("web01",)),
@@ -110,6 +111,9 @@ class RecordingOperator:
 
     async def manager_status(self) -> ManagerStatus:
         return await self._answer("manager_status")  # type: ignore[no-any-return]
+
+    async def accept_clock(self) -> bool:
+        return await self._answer("accept_clock")  # type: ignore[no-any-return]
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         return await self._answer("list_hosts", window)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
-from tests.operator.recording import CALLS, EVERYTHING, SPEC, TOKEN, RecordingOperator, call
+from tests.operator.recording import CALLS, EVERYTHING, HOST, SPEC, TOKEN, RecordingOperator, call
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
@@ -193,7 +193,7 @@ async def test_what_is_not_text_is_wrong_input(
 
 async def test_large_replies_pass(operator: Operator, recording: RecordingOperator) -> None:
     labels = {f"key{i}": "v" * 128 for i in range(40)}
-    host = CALLS[1][2].rows[0]
+    host = HOST
     rows = tuple(
         Host(str(i), f"web{i}", labels, host.admission, True, None, "", "", "", "", 1)
         for i in range(1000)

@@ -18,6 +18,7 @@ FILES = sorted(
 GROWING = ("tasks", "commands", "command_hosts", "output_chunks", "audit")
 # What walks along a list on purpose: through a window, or through rows of which there are few.
 WALKS = {
+    ("clock.sql", "move_deadlines_of_sent"),
     ("command_hosts.sql", "hosts_with_work"),
     ("pruning.sql", "all_marked"),
     ("pruning.sql", "marked"),
@@ -34,6 +35,8 @@ BY_KEY = "INTEGER PRIMARY KEY (rowid=?)"
 BY_EXECUTION = "(execution_id=?)"
 # What every result, every command sent and every cancel asks, and how it must be found.
 CONSTANT = {
+    ("clock.sql", "move_deadlines"): "command_hosts_undelivered",
+    ("clock.sql", "move_deadlines_of_sent"): "command_hosts_unanswered",
     ("command_hosts.sql", "known"): BY_EXECUTION,
     ("command_hosts.sql", "start"): BY_KEY,
     ("command_hosts.sql", "finish"): BY_KEY,

@@ -25,6 +25,7 @@ class FakeOperator(FakeSecurity, FakeTasks):
         self.attention: tuple[str, ...] = ()
         self.health = Health(commit_seconds=0.0021, loop_lag_seconds=0.004, memory_bytes=64 << 20)
         self.closed = False
+        self.clock_ahead: timedelta | None = None
         self.address = "127.0.0.1:7443"
 
     @asynccontextmanager
@@ -34,6 +35,11 @@ class FakeOperator(FakeSecurity, FakeTasks):
             yield self
         finally:
             self.closed = True
+
+    async def accept_clock(self) -> bool:
+        self._check("accept_clock")
+        waited, self.clock_ahead = self.clock_ahead is not None, None
+        return waited
 
     async def manager_status(self) -> ManagerStatus:
         self._check("manager_status")
@@ -54,4 +60,6 @@ class FakeOperator(FakeSecurity, FakeTasks):
             attention=self.attention,
             health=self.health,
             enroll_address="" if self.security == "insecure" else "127.0.0.1:7444",
+            clock_ahead=self.clock_ahead,
+            clock_waits=timedelta(hours=23) if self.clock_ahead else None,
         )

@@ -29,6 +29,7 @@ from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.admission import AdmissionService
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
+from tui_manager.service.clock_watch import ClockWatch
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatch import Dispatch
 from tui_manager.service.enrollment import Enrolled, EnrollmentService, TokenDoor
@@ -61,7 +62,11 @@ class TurnedClock:
         self.seconds += seconds
 
     def clock(self) -> Clock:
-        return Clock(now=lambda: self.instant, monotonic=lambda: self.seconds)
+        return Clock(
+            now=lambda: self.instant,
+            monotonic=lambda: self.seconds,
+            boottime=lambda: self.seconds,
+        )
 
 
 @dataclass
@@ -96,6 +101,7 @@ class Parts:
     dispatcher: RecordingDispatcher
     dispatch: Dispatch
     silence: Silence
+    watch: ClockWatch
     pruning: Pruning
     hosts: HostService
     receiving: ReportService
@@ -235,15 +241,19 @@ def totals(stdout: int = 0, stderr: int = 0) -> dict[Stream, StreamTotal]:
 
 
 @contextlib.asynccontextmanager
-async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
+async def manager_parts(
+    folder: Path, turned: TurnedClock | None = None, **limits: Any
+) -> AsyncIterator[Parts]:
     """The services on a database in `folder`."""
-    turned = TurnedClock()
+    turned = turned or TurnedClock()
     clock, feed, directory = turned.clock(), ChangeFeed(), Directory()
     statistics = Statistics(feed, clock)
     given = Limits(**{"free_disk": 0, **limits})
     dispatcher = RecordingDispatcher()
     async with open_database(folder / FILE, statistics.told) as database:
         await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
+        watch = ClockWatch(database, clock, feed)
+        await watch.begin()
         directory.load(await database.read(hosts.all_hosts), clock.monotonic())
         secrets = Secrets(SecretBox(folder / "security"))
         dispatch = Dispatch(
@@ -259,8 +269,9 @@ async def manager_parts(folder: Path, **limits: Any) -> AsyncIterator[Parts]:
             directory=directory,
             dispatcher=dispatcher,
             dispatch=dispatch,
-            silence=Silence(database, directory, feed, clock, given),
-            pruning=Pruning(database, feed, clock, given),
+            silence=Silence(database, directory, feed, clock, given, watch),
+            watch=watch,
+            pruning=Pruning(database, feed, clock, given, watch),
             hosts=HostService(
                 MANAGER_ID, database, directory, dispatch, feed, statistics, clock, given, offences
             ),

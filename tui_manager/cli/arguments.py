@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tui_manager import __version__
 from tui_manager.cli.options.audit import add_audit_options
+from tui_manager.cli.options.clock import add_clock_commands
 from tui_manager.cli.options.hosts import add_hosts_commands
 from tui_manager.cli.options.output import add_output_options
 from tui_manager.cli.options.parser import (
@@ -100,6 +101,7 @@ def _parser() -> Parser:
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(add("task", "list, show, start or cancel tasks", state), state)
     add_output_options(add("output", "the raw bytes that a task printed", state))
+    add_clock_commands(add("clock", "say that the manager's clock is right", state), state)
     add_audit_options(add("audit", "who did what to which host and task, and when", state))
     check = add("check", "look for damage and contradictions in the database", state)
     check.add_argument(

@@ -115,6 +115,10 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.audit import run_audit
 
             return run_audit(settings, options)
+        case "clock":
+            from tui_manager.cli.clock import run_clock
+
+            return run_clock(settings)
         case "task":
             from tui_manager.cli.task import run_task
 

@@ -46,3 +46,12 @@ def format_duration(duration: timedelta) -> str:
         if milliseconds and milliseconds % size == 0:
             return f"{milliseconds // size}{unit}"
     return f"{milliseconds}ms" if milliseconds else "0s"
+
+
+def rough_duration(duration: timedelta) -> str:
+    """In the largest unit of which it has two, rounded: 40 d, 26 h, 90 s."""
+    seconds = duration.total_seconds()
+    for unit in ("d", "h", "m"):
+        if seconds >= 2 * _SECONDS[unit]:
+            return f"{seconds / _SECONDS[unit]:.0f} {unit if unit != 'm' else 'min'}"
+    return f"{seconds:.0f} s"

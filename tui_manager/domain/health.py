@@ -1,7 +1,7 @@
 """The manager's own state and figures."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,21 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockDoubt:
+    """Why nothing is removed that is old by the wall clock.
+
+    Attributes:
+        ahead: of where the clock should be; negative: behind.
+        jumped: while the manager ran; otherwise it was far from the stored time at the start.
+        waits: how much longer at most, while the manager runs.
+    """
+
+    ahead: timedelta
+    jumped: bool
+    waits: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class ManagerStatus:
     """What the header of the dashboard and `status` calls show.
 
@@ -44,6 +59,8 @@ class ManagerStatus:
         security: "insecure" or "mTLS".
         attention: what needs an operator, one sentence each, most urgent first.
         enroll_address: where hosts enrol, `host:port`; empty: they cannot, there is no TLS.
+        clock_ahead: of where the manager's clock should be, negative: behind; None: it is believed.
+        clock_waits: how much longer pruning waits for the clock, at most.
     """
 
     manager_id: str
@@ -61,3 +78,5 @@ class ManagerStatus:
     attention: tuple[str, ...]
     health: Health
     enroll_address: str = ""
+    clock_ahead: timedelta | None = None
+    clock_waits: timedelta | None = None

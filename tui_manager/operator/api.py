@@ -27,6 +27,11 @@ class Operator(Protocol):
         """Address, security, counts and figures of the manager."""
         ...
 
+    async def accept_clock(self) -> bool:
+        """Says that the manager's clock is right, so that what waits for it goes on; False when
+        nothing waits for it."""
+        ...
+
     async def list_hosts(self, window: Window) -> Page[Host]:
         """Hosts by name, after those that wait to be approved and before those that were turned
         away. `text` matches names and `key=value` labels; sort: name, state, cpu, memory, running,

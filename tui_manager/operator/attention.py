@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
+from tui_manager.domain.duration import rough_duration
+from tui_manager.domain.health import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.service.directory import Directory
 from tui_manager.service.live_session import UNKNOWN_MAX
@@ -24,11 +27,16 @@ class HostCounts:
 
 
 def attention(
-    statistics: Statistics, hosts: HostCounts, directory: Directory, offences: Offences
+    statistics: Statistics,
+    hosts: HostCounts,
+    directory: Directory,
+    offences: Offences,
+    clock: ClockDoubt | None = None,
 ) -> tuple[str, ...]:
     """The sentences of the manager's status."""
     return (
         *_storage(statistics),
+        *_clock(clock),
         *_authority(statistics),
         *_broken(offences),
         *_hosts(hosts),
@@ -48,6 +56,21 @@ def _storage(statistics: Statistics) -> Iterator[str]:
             f"The log of the database has {size >> 20:,} MiB: a program has been reading for long, "
             "a backup or a check. Results will wait for it if it goes on."
         )
+
+
+def _clock(doubt: ClockDoubt | None) -> Iterator[str]:
+    if doubt is None:
+        return
+    side = "ahead of" if doubt.ahead > timedelta(0) else "behind"
+    length = rough_duration(abs(doubt.ahead))
+    if doubt.jumped:
+        what = f"The clock has jumped while the manager ran, {length} {side} the right time"
+    else:
+        what = f"The clock is {length} {side} the time that the manager stored last"
+    yield (
+        f"{what}. Old history is not removed until the clock is back, or the manager has run for "
+        "24 h. If the clock is right, say: tui-manager clock accept"
+    )
 
 
 def _authority(statistics: Statistics) -> Iterator[str]:

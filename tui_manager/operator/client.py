@@ -65,6 +65,16 @@ class SocketOperator:
         reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
         return convert.status_from_wire(reply)
 
+    async def accept_clock(self) -> bool:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.AcceptClock,
+            wire.AcceptClockRequest,
+            unclear="The clock may have been accepted.",
+        )
+        accepted: bool = reply.waited
+        return accepted
+
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""
         reply = await self._call(

@@ -120,6 +120,8 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         attention=status.attention,
         health=_health_to_wire(status.health),
         enroll_address=status.enroll_address,
+        clock_ahead=duration(status.clock_ahead),
+        clock_waits=duration(status.clock_waits),
     )
 
 
@@ -140,7 +142,17 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         attention=tuple(message.attention),
         health=_health_from_wire(message.health),
         enroll_address=message.enroll_address,
+        clock_ahead=_length(message, "clock_ahead"),
+        clock_waits=_length(message, "clock_waits"),
     )
+
+
+def _length(message: wire.ManagerStatus, field: str) -> timedelta | None:
+    """An absent field becomes None."""
+    if not message.HasField(field):  # type: ignore[arg-type]
+        return None
+    length: Duration = getattr(message, field)
+    return length.ToTimedelta()
 
 
 def _health_to_wire(health: Health) -> wire.Health:

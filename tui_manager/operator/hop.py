@@ -43,6 +43,10 @@ class HoppingOperator:
         """See Operator."""
         return await self._hop(self._operator.manager_status)
 
+    async def accept_clock(self) -> bool:
+        """See Operator."""
+        return await self._hop(self._operator.accept_clock)
+
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""
         return await self._hop(lambda: self._operator.list_hosts(window))

@@ -23,6 +23,7 @@ from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.clock_watch import ClockWatch
 from tui_manager.service.directory import HOST_COLUMNS, Directory
 from tui_manager.service.hosts import HostService
 from tui_manager.service.statistics import Statistics
@@ -82,6 +83,7 @@ class InProcessOperator:
     directory: Directory
     feed: ChangeFeed
     statistics: Statistics
+    clock: ClockWatch
     tokens: Tokens | None
     admissions: Admissions
     read_audit: ReadAudit
@@ -89,6 +91,7 @@ class InProcessOperator:
     async def manager_status(self) -> ManagerStatus:
         """See Operator."""
         total, online, pending = self.directory.counts()
+        doubt = self.clock.doubt
         recovering = self._recovering()
         return ManagerStatus(
             manager_id=self.identity.manager_id,
@@ -108,10 +111,17 @@ class InProcessOperator:
                 HostCounts(total - online, pending, recovering),
                 self.directory,
                 self.hosts.offences,
+                doubt,
             ),
             health=self.statistics.health,
             enroll_address=self.identity.enroll_address,
+            clock_ahead=doubt.ahead if doubt else None,
+            clock_waits=doubt.waits if doubt else None,
         )
+
+    async def accept_clock(self) -> bool:
+        """See Operator."""
+        return await self.clock.accept(_actor())
 
     def _recovering(self) -> int:
         """Hosts that had work when the manager started, and have not come back yet."""

@@ -92,6 +92,12 @@ class OperatorServicer(OperatorServiceServicer):
         async with _answering(context, "GetManagerStatus"):
             return convert.status_to_wire(await self._operator.manager_status())
 
+    async def AcceptClock(
+        self, request: wire.AcceptClockRequest, context: _Context
+    ) -> wire.AcceptClockResponse:
+        async with _answering(context, "AcceptClock", request.asked_by):
+            return wire.AcceptClockResponse(waited=await self._operator.accept_clock())
+
     async def ListHosts(
         self, request: wire.ListHostsRequest, context: _Context
     ) -> wire.ListHostsResponse:

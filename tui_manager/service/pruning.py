@@ -1,6 +1,7 @@
 """Removes what is older than the history that is kept, a little at a time between other work."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,8 +10,9 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
+from tui_manager.service.clock_watch import ClockWatch
 from tui_manager.service.limits import Limits
-from tui_manager.storage import audit, pruning
+from tui_manager.storage import audit, clock, pruning
 from tui_manager.storage.connection import Transaction
 from tui_manager.storage.database import Database
 from tui_manager.storage.instants import to_datetime
@@ -26,19 +28,30 @@ _REST_LEAST = 0.01  # seconds
 
 class Pruning:
     """The history that is too old goes in two steps: its tasks are gone at once for everybody, and
-    what they leave is cleared away by and by."""
+    what they leave is cleared away by and by. Nothing more is gone while the clock is in doubt."""
 
-    def __init__(self, database: Database, feed: ChangeFeed, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        feed: ChangeFeed,
+        clock: Clock,
+        limits: Limits,
+        watch: ClockWatch,
+    ) -> None:
         self._database = database
         self._feed = feed
         self._clock = clock
         self._limits = limits
+        self._watch = watch
 
     async def run(self) -> None:
-        """Looks until cancelled."""
+        """Looks until cancelled, and as soon as a clock that was in doubt is believed."""
         pause = _FIRST_LOOK
         while True:
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._watch.settled.wait()
+            self._watch.settled.clear()
             try:
                 await self.look()
             except StorageError as error:
@@ -53,19 +66,30 @@ class Pruning:
         Raises:
             StorageError: the database cannot be written; the rest is left for the next look.
         """
-        while True:
+        while await self.clear():
+            pass
+        since = await self._kept_since()
+        begins = True
+        while since and await self._mark(since, begins=begins):
+            begins = False
             while await self.clear():
                 pass
-            if not await self.mark():
-                return
 
     async def mark(self) -> int:
         """Lets the oldest tasks be gone, and returns how many."""
-        now = self._clock.stamp()
-        since = self._limits.kept_since(now)
-        if not since:
+        since = await self._kept_since()
+        return await self._mark(since, begins=True) if since else 0
+
+    async def _kept_since(self) -> int:
+        """The instant before which an end is too long ago; 0: all is kept for now."""
+        if not await self._watch.may_prune():
             return 0
-        tasks = await self._unhurried(lambda tx: _mark(tx, since, now))
+        return self._limits.kept_since(self._clock.stamp())
+
+    async def _mark(self, since: int, *, begins: bool) -> int:
+        """A step of a run; the one with which it begins says in the audit how many will be gone."""
+        now = self._clock.stamp()
+        tasks = await self._unhurried(lambda tx: _mark(tx, since, now, begins=begins))
         if tasks:
             log.info("old tasks are gone", extra={"tasks": tasks})
             self._feed.publish(Changes(all_tasks=True))
@@ -83,13 +107,14 @@ class Pruning:
         return done
 
 
-def _mark(tx: Transaction, since: int, now: int) -> int:
+def _mark(tx: Transaction, since: int, now: int, *, begins: bool) -> int:
     pruning.remove_tokens(tx, since)
-    tasks = pruning.mark(tx, since, now)
+    clock.remove_old_errors(tx, since)
+    tasks = pruning.count_old(tx, since) if begins else 0
     if tasks:
         before = to_datetime(since)
         assert before is not None
         audit.record(
             tx, now, "manager", "prune_tasks", tasks=tasks, before=before.date().isoformat()
         )
-    return tasks
+    return pruning.mark(tx, since, now)

@@ -9,6 +9,7 @@ from tui_manager.domain.status import CommandHostStatus
 from tui_manager.service import moves
 from tui_manager.service.change_feed import ChangeFeed
 from tui_manager.service.clock import Clock
+from tui_manager.service.clock_watch import ClockWatch
 from tui_manager.service.directory import Directory, Entry
 from tui_manager.service.limits import Limits
 from tui_manager.storage import command_hosts, sending
@@ -32,11 +33,13 @@ class Silence:
         feed: ChangeFeed,
         clock: Clock,
         limits: Limits,
+        watch: ClockWatch,
     ) -> None:
         self._database = database
         self._directory = directory
         self._feed = feed
         self._clock = clock
+        self._watch = watch
         self._lost_after = limits.lost_after.total_seconds()
 
     async def run(self) -> None:
@@ -85,6 +88,7 @@ class Silence:
         for entry in silent:
             entry.judged = True
         try:
+            await self._watch.look()  # which moves deadlines with a clock that has jumped
             tasks = await self._database.write(lambda tx: self._judge(tx, silent))
         except StorageError:
             for entry in silent:
@@ -93,6 +97,7 @@ class Silence:
         self._feed.publish(Changes(tasks=frozenset(tasks)))
 
     async def _judge_waiting(self) -> None:
+        await self._watch.look()
         now = self._clock.stamp()
         unsent, to_give_up = await self._database.read(
             lambda tx: (sending.undelivered(tx, now), sending.hosts_to_give_up(tx, now))

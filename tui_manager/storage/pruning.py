@@ -27,6 +27,12 @@ def mark(tx: Transaction, before: int, now: int) -> int:
     return tx.execute(_SQL["mark"], values).rowcount
 
 
+def count_old(tx: Transaction, before: int) -> int:
+    """How many tasks `mark` would let be gone, in as many transactions as it takes."""
+    count: int = tx.execute(_SQL["count_old"], {"before": before}).fetchone()[0]
+    return count
+
+
 def marked(tx: Transaction) -> set[int]:
     """Tasks that are gone and have left something."""
     return {row[0] for row in tx.execute(_SQL["all_marked"])}

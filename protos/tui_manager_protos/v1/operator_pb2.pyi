@@ -349,6 +349,8 @@ class ManagerStatus(_message.Message):
     ATTENTION_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
     ENROLL_ADDRESS_FIELD_NUMBER: _builtins.int
+    CLOCK_AHEAD_FIELD_NUMBER: _builtins.int
+    CLOCK_WAITS_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -373,6 +375,14 @@ class ManagerStatus(_message.Message):
 
     @_builtins.property
     def health(self) -> Global___Health: ...
+    @_builtins.property
+    def clock_ahead(self) -> _duration_pb2.Duration:
+        """of the right time; negative: behind; absent: in order"""
+
+    @_builtins.property
+    def clock_waits(self) -> _duration_pb2.Duration:
+        """how much longer pruning waits for it, at most"""
+
     def __init__(
         self,
         *,
@@ -391,14 +401,55 @@ class ManagerStatus(_message.Message):
         attention: _abc.Iterable[_builtins.str] | None = ...,
         health: Global___Health | None = ...,
         enroll_address: _builtins.str = ...,
+        clock_ahead: _duration_pb2.Duration | None = ...,
+        clock_waits: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "enroll_address", b"enroll_address", "health", b"health", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ManagerStatus: _TypeAlias = ManagerStatus  # noqa: Y015
+
+@_typing.final
+class AcceptClockRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    asked_by: _builtins.str
+    def __init__(
+        self,
+        *,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptClockRequest: _TypeAlias = AcceptClockRequest  # noqa: Y015
+
+@_typing.final
+class AcceptClockResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITED_FIELD_NUMBER: _builtins.int
+    waited: _builtins.bool
+    """false: the clock was believed anyway"""
+    def __init__(
+        self,
+        *,
+        waited: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["waited", b"waited"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptClockResponse: _TypeAlias = AcceptClockResponse  # noqa: Y015
 
 @_typing.final
 class Health(_message.Message):

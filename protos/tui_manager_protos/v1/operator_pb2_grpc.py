@@ -39,6 +39,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetManagerStatusRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ManagerStatus.FromString,
                 _registered_method=True)
+        self.AcceptClock = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/AcceptClock',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockResponse.FromString,
+                _registered_method=True)
         self.ListHosts = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/ListHosts',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListHostsRequest.SerializeToString,
@@ -161,6 +166,13 @@ class OperatorServiceServicer:
 
     def GetManagerStatus(self, request, context):
         """Address, security, counts and the newest statistics.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptClock(self, request, context):
+        """Says that the manager's clock is right: what waits for it goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -349,6 +361,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetManagerStatusRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ManagerStatus.SerializeToString,
             ),
+            'AcceptClock': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptClock,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockResponse.SerializeToString,
+            ),
             'ListHosts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListHosts,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListHostsRequest.FromString,
@@ -492,6 +509,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/GetManagerStatus',
             tui__manager__protos_dot_v1_dot_operator__pb2.GetManagerStatusRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.ManagerStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptClock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/AcceptClock',
+            tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.AcceptClockResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,8 @@ class OperatorServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OperatorServiceAsyncStub: ...
     GetManagerStatus: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetManagerStatusRequest, _operator_pb2.ManagerStatus]
     """Address, security, counts and the newest statistics."""
+    AcceptClock: _grpc.UnaryUnaryMultiCallable[_operator_pb2.AcceptClockRequest, _operator_pb2.AcceptClockResponse]
+    """Says that the manager's clock is right: what waits for it goes on."""
     ListHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListHostsRequest, _operator_pb2.ListHostsResponse]
     """Hosts: those that wait to be approved, then by name, then those that were turned away. Sort:
     name, state, cpu, memory, running, since.
@@ -140,6 +142,8 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetManagerStatus: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetManagerStatusRequest, _operator_pb2.ManagerStatus]  # type: ignore[assignment]
     """Address, security, counts and the newest statistics."""
+    AcceptClock: _aio.UnaryUnaryMultiCallable[_operator_pb2.AcceptClockRequest, _operator_pb2.AcceptClockResponse]  # type: ignore[assignment]
+    """Says that the manager's clock is right: what waits for it goes on."""
     ListHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListHostsRequest, _operator_pb2.ListHostsResponse]  # type: ignore[assignment]
     """Hosts: those that wait to be approved, then by name, then those that were turned away. Sort:
     name, state, cpu, memory, running, since.
@@ -220,6 +224,14 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.ManagerStatus, _abc.Awaitable[_operator_pb2.ManagerStatus]]:
         """Address, security, counts and the newest statistics."""
+
+    @_abc_1.abstractmethod
+    def AcceptClock(
+        self,
+        request: _operator_pb2.AcceptClockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.AcceptClockResponse, _abc.Awaitable[_operator_pb2.AcceptClockResponse]]:
+        """Says that the manager's clock is right: what waits for it goes on."""
 
     @_abc_1.abstractmethod
     def ListHosts(

@@ -1,10 +1,23 @@
 -- name: mark
--- The oldest of those that ended before an instant are gone from now on.
+-- The oldest of those that ended before an instant are gone from now on; but not what ended while the
+-- clock was so far behind that it is younger.
 UPDATE tasks SET pruned_at = :now WHERE id IN (
     SELECT id FROM tasks
     WHERE finished_at < :before AND status IN ('completed', 'failed', 'canceled')
       AND pruned_at IS NULL
+      AND NOT EXISTS (
+        SELECT 1 FROM clock_errors
+        WHERE finished_at BETWEEN began AND ended AND finished_at + behind >= :before)
     ORDER BY finished_at LIMIT :tasks);
+
+-- name: count_old
+-- How many `mark` has before it.
+SELECT count(*) FROM tasks
+WHERE finished_at < :before AND status IN ('completed', 'failed', 'canceled')
+  AND pruned_at IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM clock_errors
+    WHERE finished_at BETWEEN began AND ended AND finished_at + behind >= :before);
 
 -- name: marked
 -- A task that has left something.

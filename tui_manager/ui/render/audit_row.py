@@ -53,6 +53,7 @@ _ACTIONS: Mapping[str, _Words] = {
     "prune_tasks": _Words(
         "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
     ),
+    "accept_clock": _Words("accepted the manager's clock", role=Role.CAUTION),
     "move_host": _Words("{host} came from another machine", role=Role.CAUTION),
 }
 

@@ -41,6 +41,7 @@ def header_line(status: ManagerStatus | None, trouble: str, now: datetime, width
         (1, _pending(status.hosts_pending)),
         (2, (_running(status.tasks_running),)),
         (0, _attention(status)),
+        (1, _clock(status)),
         (4, (_health(status),)),
     ]
     return _fit_parts(parts, clock, width)
@@ -78,6 +79,10 @@ def _attention(status: ManagerStatus) -> Spans:
     if not number:
         return (Span("nothing needs you", Role.MUTED),)
     return (Span(f"▲ {number} need{'s' if number == 1 else ''} attention", Role.FAULT),)
+
+
+def _clock(status: ManagerStatus) -> Spans:
+    return (Span("clock in doubt", Role.FAULT),) if status.clock_ahead is not None else ()
 
 
 def _health(status: ManagerStatus) -> Span:

@@ -1,8 +1,9 @@
 """The manager's own state: what needs an operator, and its figures."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from tui_manager.domain.duration import rough_duration
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.render.cells import GAP, Role, Span, Spans, fit, width_of, wrap
@@ -54,7 +55,16 @@ def _fleet(status: ManagerStatus, now: datetime) -> Sequence[tuple[str, str]]:
         ),
         ("tasks", f"{status.tasks_running} running, {_rate(status)}"),
         ("output", f"{size(health.bytes_per_second)} a second"),
+        *_clock(status),
     )
+
+
+def _clock(status: ManagerStatus) -> Sequence[tuple[str, str]]:
+    if status.clock_ahead is None:
+        return ()
+    side = "ahead" if status.clock_ahead > timedelta(0) else "behind"
+    waits = f", pruning waits for at most {age(status.clock_waits)}" if status.clock_waits else ""
+    return (("clock", f"{rough_duration(abs(status.clock_ahead))} {side}{waits}"),)
 
 
 def _rate(status: ManagerStatus) -> str:
