@@ -98,7 +98,8 @@ class Burials:
         if execution.spool.is_copy():
             details = ["it runs under another agent, of whose state folder this is a copy"]
         else:
-            killed, survivors = await asyncio.to_thread(kill_leftovers, execution.id)
+            owner = execution.spool.owner()
+            killed, survivors = await asyncio.to_thread(kill_leftovers, execution.id, owner)
         if killed:
             details.append(f"{killed} of its processes were killed")
         if survivors:

@@ -9,6 +9,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent import result
 from tui_manager_agent.bell import Bell
+from tui_manager_agent.containment import place_for
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
 from tui_manager_agent.identity import Identity
@@ -58,6 +59,7 @@ class Executions:
             policy,
             capacity=capacity,
             boot_id=identity.boot_id,
+            place=place_for(identity.journal_id),
         )
         self.turns = self._runner.turns
         self._bell = Bell(identity.state_dir, self._runner.look_at)

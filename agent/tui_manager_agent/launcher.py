@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager_agent.supervisor import launch, record
+from tui_manager_agent.supervisor.cgroup import Place
 
 IDLE = 300.0  # seconds without a supervisor, after which it leaves
 FAREWELL = 1.0  # seconds that it may take to leave
@@ -24,9 +25,16 @@ class Launcher:
     Args:
         ended: called with the execution whose supervisor has ended, and why there was none.
         orphaned: called with the execution whose end it will not tell, because it died itself.
+        place: where commands get cgroups; None: they do not.
     """
 
-    def __init__(self, ended: Callable[[str, str], None], orphaned: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        ended: Callable[[str, str], None],
+        orphaned: Callable[[str], None],
+        place: Place | None = None,
+    ) -> None:
+        self._place = place
         self._ended = ended
         self._orphaned = orphaned
         self._server: subprocess.Popen[bytes] | None = None
@@ -89,9 +97,12 @@ class Launcher:
 
     def _open(self, folder: Path) -> socket.socket:
         ours, theirs = socket.socketpair()
+        command = [sys.executable, "-I", "-S", launch.__file__, str(theirs.fileno()), str(folder)]
+        if self._place is not None:
+            command += [self._place.base, self._place.home]
         try:
             self._server = subprocess.Popen(
-                [sys.executable, "-I", "-S", launch.__file__, str(theirs.fileno()), str(folder)],
+                command,
                 cwd="/",
                 env={name: value for name, value in os.environ.items() if name.startswith(_LOADER)},
                 stdin=subprocess.DEVNULL,

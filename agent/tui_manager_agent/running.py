@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 
 from tui_manager_agent import result
 from tui_manager_agent.burials import Burials
+from tui_manager_agent.containment import remove_empty
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
 from tui_manager_agent.order import RefusedError, is_late
@@ -14,9 +15,11 @@ from tui_manager_agent.policy_file import PolicyFile
 from tui_manager_agent.shelf import Shelf
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor.cgroup import Place
 from tui_manager_agent.supervisors import LOOK, Supervisors
 from tui_manager_agent.turns import Turns
 
+CGROUPS = 60.0  # seconds between looks for cgroups in which nobody lives any more
 _LOG = logging.getLogger(__name__)
 
 
@@ -37,6 +40,7 @@ class Runner:
         *,
         capacity: int,
         boot_id: str,
+        place: Place | None = None,
     ) -> None:
         """Works on what `held` holds, which its owner fills and empties, as it does the shelf."""
         self._held = held
@@ -45,7 +49,8 @@ class Runner:
         self._shelf = shelf
         self._policy = policy
         self._boot_id = boot_id
-        self._supervisors = Supervisors(self._gone)
+        self._place = place
+        self._supervisors = Supervisors(self._gone, place)
         self._wake = asyncio.Event()
         self._burials = Burials(self._supervisors, self.end, self._ended)
         self._to_cancel: dict[str, Execution] = {}  # whose supervisors could not be told yet
@@ -60,6 +65,7 @@ class Runner:
                 tasks.create_task(self._start_in_turn())
                 tasks.create_task(self._burials.serve())
                 tasks.create_task(self._look_around())
+                tasks.create_task(self._remove_cgroups())
         finally:
             self._serves = False
             self._supervisors.close()
@@ -269,6 +275,14 @@ class Runner:
             for execution in list(self._to_cancel.values()):
                 if not execution.ended:
                     await self._ask_to_cancel(execution)
+
+    async def _remove_cgroups(self) -> None:
+        """A supervisor removes its command's cgroup, unless something in the background lives on
+        there, or the supervisor is dead."""
+        while self._place is not None:
+            working = [id_ for id_, execution in self._held.items() if not execution.ended]
+            await self._disk.do(remove_empty, self._place, working)
+            await asyncio.sleep(CGROUPS)
 
 
 def _accept_and_release(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:

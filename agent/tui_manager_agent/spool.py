@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tui_manager_agent import result
-from tui_manager_agent.process import Process
 from tui_manager_agent.supervisor import claim, clock, record
+from tui_manager_agent.supervisor.process import Process
 
 STREAMS = (record.STDOUT, record.STDERR)
 UNKNOWN = "unknown"  # the manager's database does not have this execution
@@ -141,7 +141,8 @@ class Spool:
         Raises OSError when nobody can tell.
         """
         try:
-            return pid if (pid := self._claimed_by()) and claim.is_held(self._at) else 0
+            pid = int(self.owner().get("pid", 0))
+            return pid if pid and claim.is_held(self._at) else 0
         except FileNotFoundError:
             return 0
 
@@ -164,7 +165,7 @@ class Spool:
         One that has not claimed the execution yet will look. May be done again.
         """
         self.note(record.CANCEL)
-        if pid := self._claimed_by():
+        if pid := int(self.owner().get("pid", 0)):
             with Process(pid) as process:
                 if self.supervisor_pid() == pid:
                     process.send(signal.SIGUSR1)
@@ -190,12 +191,13 @@ class Spool:
         except OSError:  # a folder of somebody's in it, or a file that came just then
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _claimed_by(self) -> int:
-        """The supervisor that claimed it, dead or alive; 0 if none has. Raises OSError."""
+    def owner(self) -> dict[str, str]:
+        """What the supervisor that claimed it, dead or alive, says of itself and of where the
+        command's processes are; nothing if none has claimed it. Raises OSError."""
         try:
-            return int(record.read(f"{self._at}/{record.CLAIM}").get("pid", 0))
+            return record.read(f"{self._at}/{record.CLAIM}")
         except FileNotFoundError:
-            return 0
+            return {}
 
     def _withdraw(self) -> None:
         """Keeps the order from ever being carried out, which takes no room on the disk.

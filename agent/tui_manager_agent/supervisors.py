@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tui_manager_agent.launcher import Launcher
 from tui_manager_agent.spool import Spool
+from tui_manager_agent.supervisor.cgroup import Place
 
 LOOK = 2.0  # seconds between looks at supervisors, in case a ring was lost
 _LOG = logging.getLogger(__name__)
@@ -22,13 +23,13 @@ class Supervisors:
         some: set as long as there is one.
     """
 
-    def __init__(self, gone: Callable[[str, str], None]) -> None:
+    def __init__(self, gone: Callable[[str, str], None], place: Place | None = None) -> None:
         self._gone = gone
         self.some = asyncio.Event()
         self._spools: dict[str, Spool] = {}
         self._adopted: set[str] = set()
         self._pidfds: dict[str, int] = {}
-        self._launcher = Launcher(self._end, self._adopt_or_end)
+        self._launcher = Launcher(self._end, self._adopt_or_end, place)
 
     async def start(self, execution_id: str, spool: Spool) -> bool:
         """Starts the supervisor of an order that is `starting`. Raises OSError.

@@ -2,10 +2,13 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tui_manager_agent.containment import place_for, remove_empty
+from tui_manager_agent.supervisor.cgroup import Place
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import Authority
@@ -13,6 +16,20 @@ from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
 
 MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
+
+
+@pytest.fixture(params=["processes", "cgroup"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place | None]:
+    """Both ways of killing: None, or where commands get cgroups."""
+    if request.param == "processes":
+        yield None
+        return
+    place = place_for(f"test-{uuid.uuid4()}")
+    if place is None:
+        pytest.skip("this system gives its tests no cgroups")
+    yield place
+    remove_empty(place, but=())
+    assert not Path(place.base).exists()
 
 
 class Gate:

@@ -52,6 +52,44 @@ def shed_the_mark() -> None:
     time.sleep(600)
 
 
+def fork_and_leave() -> None:
+    """Forks, ends, and goes on in the child, for 20 s at most; each adds a byte to argv[2]."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    trace = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    if os.fork() != 0:
+        time.sleep(600)
+    print("ready", flush=True)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        os.write(trace, b".")
+        if os.fork() != 0:
+            os._exit(0)
+
+
+def large_environment() -> None:
+    """Makes its environment look as long as argv[2] says, in bytes (prctl(2), PR_SET_MM_MAP)."""
+    import ctypes
+    import mmap
+
+    size = int(sys.argv[2])
+    area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    with open("/proc/self/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    code, end_code, stack = (int(field) for field in fields[23:26])
+    data, end_data, heap, arguments, end_arguments = (int(field) for field in fields[42:47])
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.sbrk.restype = ctypes.c_void_p
+    bounds = [code, end_code, data, end_data, heap, libc.sbrk(0), stack, arguments, end_arguments]
+    longs = (ctypes.c_uint64 * 12)(*bounds, start, start + size, 0)
+    table = bytes(longs) + (0).to_bytes(4, "little") + (0xFFFFFFFF).to_bytes(4, "little")
+    if libc.prctl(35, 14, ctypes.c_char_p(table), ctypes.c_ulong(len(table)), 0):
+        print(os.strerror(ctypes.get_errno()), flush=True)
+    else:
+        print("ready", flush=True)
+        time.sleep(600)
+
+
 def leak_the_pipe() -> None:
     """Ends, and leaves a daemon that holds stdout until it finds the file named in argv[2]."""
     pid = os.fork()

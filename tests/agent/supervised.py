@@ -15,6 +15,7 @@ from typing import Self
 
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import clock, launch, processes, record
+from tui_manager_agent.supervisor.cgroup import Place
 
 PATIENCE = 20.0  # seconds until a wait gives up
 
@@ -22,11 +23,12 @@ PATIENCE = 20.0  # seconds until a wait gives up
 class ForkServer:
     """A real one, without an agent."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place | None = None) -> None:
         self.agent, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
             command = [sys.executable, "-I", "-S", launch.__file__, str(descriptor), "/"]
+            command += [place.base, place.home] if place else []
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -51,9 +53,9 @@ class ForkServer:
 class Supervisor:
     """A supervisor, forked for one folder."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, place: Place | None = None) -> None:
         self._spool = spool
-        self._server = ForkServer()
+        self._server = ForkServer(place)
         self._server.start(spool.folder)
         self.ended = False
 
@@ -84,8 +86,12 @@ class Supervisor:
 class Supervised:
     """One command under its supervisor; use it as a context, which ends what is left."""
 
-    def __init__(self, root: Path, command: str, **order: object) -> None:
-        """`order` overrides what is ordered; seconds are given as `timeout` and `kill_grace`."""
+    def __init__(
+        self, root: Path, command: str, place: Place | None = None, /, **order: object
+    ) -> None:
+        """`order` overrides what is ordered; seconds are given as `timeout` and `kill_grace`. With
+        a `place` the command gets a cgroup."""
+        self._place = place
         self.id = str(uuid.uuid4())
         self.spool = Spool(root / self.id)
         root.mkdir(exist_ok=True)
@@ -128,7 +134,7 @@ class Supervised:
         os.close(self._bell)
 
     def start_another(self) -> Supervisor:
-        return Supervisor(self.spool)
+        return Supervisor(self.spool, self._place)
 
     @property
     def stdout(self) -> bytes:

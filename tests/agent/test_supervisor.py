@@ -11,7 +11,8 @@ import psutil
 import pytest
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, clock, processes, record, shell, supervise
-from tui_manager_agent.supervisor.killing import STUBBORN, Killing
+from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.supervisor.killing import STUBBORN, Family, Killing
 from tui_manager_agent.supervisor.supervise import Supervisor
 
 from tests.agent.conftest import MISBEHAVE
@@ -122,8 +123,8 @@ def test_the_claim_of_one_that_died_is_not_held(folder: Path) -> None:
         assert run.spool.supervisor_pid() == 0
 
 
-def test_an_orphan_without_the_mark_is_killed(folder: Path) -> None:
-    with Supervised(folder, f"{MISBEHAVE} shed_the_mark") as run:
+def test_an_orphan_without_the_mark_is_killed(folder: Path, place: Place | None) -> None:
+    with Supervised(folder, f"{MISBEHAVE} shed_the_mark", place) as run:
         run.until(lambda: b"ready" in run.stdout)
         orphan = int(run.stdout.split()[0])
         assert is_alive(orphan)
@@ -136,8 +137,9 @@ def test_an_orphan_without_the_mark_is_killed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["ignore_sigterm", "escape"])
-def test_a_timeout_kills_everything(folder: Path, what: str) -> None:
-    with Supervised(folder, f"{MISBEHAVE} {what}", timeout=2, kill_grace=0.1) as run:
+def test_a_timeout_kills_everything(folder: Path, place: Place | None, what: str) -> None:
+    command = f"{MISBEHAVE} {what}"
+    with Supervised(folder, command, place, timeout=2, kill_grace=0.1) as run:
         run.until(lambda: b"ready" in run.stdout)
         family = processes.find(run.id, run.process.pid)
         assert family
@@ -147,16 +149,18 @@ def test_a_timeout_kills_everything(folder: Path, what: str) -> None:
         assert [pid for pid in family if is_alive(pid)] == []
 
 
-def test_a_timeout_stays_one_when_the_command_then_exits_0(folder: Path) -> None:
+def test_a_timeout_stays_one_when_the_command_then_exits_0(
+    folder: Path, place: Place | None
+) -> None:
     command = f"exec {MISBEHAVE} exit_0_on_sigterm"
-    with Supervised(folder, command, timeout=1, kill_grace=30) as run:
+    with Supervised(folder, command, place, timeout=1, kill_grace=30) as run:
         result = run.result()
         assert (result["status"], result["exit_code"]) == ("timeout", "0")
 
 
-def test_cancel_kills_a_tree_that_resists(folder: Path) -> None:
+def test_cancel_kills_a_tree_that_resists(folder: Path, place: Place | None) -> None:
     command = f"{MISBEHAVE} escape & sleep 600 & {MISBEHAVE} ignore_sigterm & wait"
-    with Supervised(folder, command) as run:
+    with Supervised(folder, command, place) as run:
         run.until(lambda: run.stdout.count(b"ready") == 2)
         family = processes.find(run.id, run.process.pid)
         assert len(family) == 5
@@ -165,8 +169,10 @@ def test_cancel_kills_a_tree_that_resists(folder: Path) -> None:
         assert [pid for pid in family if is_alive(pid)] == []
 
 
-def test_a_marked_process_that_is_no_descendant_is_killed(folder: Path) -> None:
-    with Supervised(folder, "sleep 600", kill_grace=0) as run:
+def test_a_marked_process_that_is_no_descendant_is_killed(
+    folder: Path, place: Place | None
+) -> None:
+    with Supervised(folder, "sleep 600", place, kill_grace=0) as run:
         run.until(run.is_started)
         environment = {record.MARK: run.id}
         stranger = os.posix_spawn("/bin/sleep", ["sleep", "600"], environment)
@@ -175,9 +181,9 @@ def test_a_marked_process_that_is_no_descendant_is_killed(folder: Path) -> None:
         assert os.WTERMSIG(status) in (signal.SIGTERM, signal.SIGKILL)
 
 
-def test_a_stopped_process_hears_sigterm(folder: Path) -> None:
+def test_a_stopped_process_hears_sigterm(folder: Path, place: Place | None) -> None:
     command = "trap 'echo heard; exit' TERM; echo ready; kill -STOP $$"
-    with Supervised(folder, command, kill_grace=30) as run:
+    with Supervised(folder, command, place, kill_grace=30) as run:
         run.until(lambda: b"ready" in run.stdout)
         run.spool.ask_to_cancel()
         assert run.result()["status"] == "canceled"
@@ -303,36 +309,28 @@ def test_a_folder_with_any_name_will_do(folder: Path) -> None:
 
 
 def test_survivors_out_of_reach_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbid(pid: int, number: int) -> None:
-        raise PermissionError
-
-    def find(execution_id: str, root: int, group: int) -> dict[int, str]:
-        return {7: "sudo"}
-
-    monkeypatch.setattr(processes, "find", find)
-    monkeypatch.setattr(os, "kill", forbid)
-    killing = Killing("an id", group=1, grace=0, has_ended=bool)
+    monkeypatch.setattr(processes, "find", lambda *_: {7: ("sudo", 1)})
+    monkeypatch.setattr(processes, "send", lambda *_: False)
+    killing = Killing(Family("an id", user=-1, cgroup=None), grace=0, has_ended=bool)
     assert killing.step()
-    assert killing.survivors == ["sudo (7)"]
+    assert killing.family.survivors() == ["sudo (7)"]
 
 
 def test_whoever_does_not_die_of_sigkill_is_given_up_and_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def find(execution_id: str, root: int, group: int) -> dict[int, str]:
-        return {8: "dd"}
-
     now = 0
-    monkeypatch.setattr(processes, "find", find)
-    monkeypatch.setattr(os, "kill", lambda pid, number: None)
+    monkeypatch.setattr(processes, "find", lambda *_: {8: ("dd", 1)})
+    monkeypatch.setattr(processes, "send", lambda *_: True)
     monkeypatch.setattr(clock, "now", lambda: now)
-    killing = Killing("an id", group=1, grace=5 * clock.SECOND, has_ended=bool)
+    family = Family("an id", user=-1, cgroup=None)
+    killing = Killing(family, grace=5 * clock.SECOND, has_ended=bool)
     assert not killing.step()
     now = killing.next_look
     assert not killing.step()
     now = 5 * clock.SECOND + STUBBORN
     assert killing.step()
-    assert killing.survivors == ["dd (8)"]
+    assert killing.family.survivors() == ["dd (8)"]
 
 
 def test_ps_finds_the_same_where_there_is_no_proc(

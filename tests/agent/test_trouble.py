@@ -14,9 +14,9 @@ from tui_manager_agent import burials, outbox, running, unreadable
 from tui_manager_agent.acknowledged import Acknowledged
 from tui_manager_agent.execution import Execution
 from tui_manager_agent.outbox import Outbox
-from tui_manager_agent.process import Process
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
+from tui_manager_agent.supervisor.process import Process
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import faults

@@ -11,7 +11,7 @@ import os
 
 from tui_manager_agent.supervisor import record
 
-OWNER = ("pid", "folder")  # the entries that say whose it is
+OWNER = ("pid", "folder", "uid", "cgroup")  # the entries that say whose it is, and where
 STATUS = "status"  # the entry that makes a record a result
 _OWNED = b"pid="  # the head of a file that has an owner
 
@@ -48,11 +48,12 @@ class Claim:
                 raise
 
 
-def take(folder: str) -> Claim | None:
+def take(folder: str, cgroup: str = "") -> Claim | None:
     """Claims an execution for this process; None if it is claimed already, barred, or gone.
 
     One rename decides it. The file is locked, and says whose it is, before it gets its new name, so
-    that nobody ever sees it otherwise.
+    that nobody ever sees it otherwise. `cgroup` is where the command's processes will be: whoever
+    finds the claim of a dead supervisor looks for them there, and among those of its user.
     """
     starting = f"{folder}/{record.STARTING}"
     try:
@@ -66,7 +67,11 @@ def take(folder: str) -> Claim | None:
         if not order:  # somebody was about to claim it, and died
             os.close(descriptor)
             return None
-        said = record.encode({"pid": os.getpid(), "folder": folder})
+        owner: dict[str, object] = {"pid": os.getpid(), "folder": folder}
+        owner["uid"] = order.get("uid", os.geteuid())
+        if cgroup:
+            owner["cgroup"] = cgroup
+        said = record.encode(owner)
         record.write_at(descriptor, record.pad(said, len(data)), 0)
         os.rename(starting, f"{folder}/{record.CLAIM}")
     except (BlockingIOError, FileNotFoundError):

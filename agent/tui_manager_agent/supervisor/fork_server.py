@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import NoReturn
+
+    from tui_manager_agent.supervisor.cgroup import Place
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
@@ -33,9 +35,10 @@ _NULL = 1  # its stdout
 class ForkServer:
     """Forks a supervisor for every folder that comes through a socket."""
 
-    def __init__(self, agent: int) -> None:
-        """`agent` is this end's descriptor."""
+    def __init__(self, agent: int, place: Place | None = None) -> None:
+        """`agent` is this end's descriptor; `place` is where commands get cgroups, if they do."""
         self._agent = agent
+        self._place = place
         self._begun = b""  # the folder that the last read cut
         self._supervisors: dict[int, str] = {}  # pid → execution
 
@@ -86,7 +89,7 @@ class ForkServer:
             for descriptor in (self._agent, self._signals, signal.set_wakeup_fd(-1)):
                 os.close(descriptor)
             os.dup2(_NULL, 2)  # was the agent's
-            status = supervise.supervise(folder)
+            status = supervise.supervise(folder, self._place)
         except BaseException:
             _leave_word(folder)
         finally:

@@ -1,9 +1,11 @@
-"""The file that the agent runs: `python -I -S launch.py DESCRIPTOR FOLDER`.
+"""The file that the agent runs: `python -I -S launch.py DESCRIPTOR FOLDER [BASE HOME]`.
 
 The descriptor is of a socket to the agent; the folder, in which the executions lie, is for whoever
-reads the list of processes. It finds the package beside it, then serves. `-I -S` leaves sys.path
-without site-packages; the package's own parent goes last, so that the standard library comes first
-and the modules' cached bytecode is used.
+reads the list of processes; BASE and HOME say where commands get cgroups, if they do.
+
+It finds the package beside it, then serves. `-I -S` leaves sys.path without site-packages; the
+package's own parent goes last, so that the standard library comes first and the modules' cached
+bytecode is used.
 """
 
 import sys
@@ -11,9 +13,11 @@ import sys
 
 def main() -> int:
     sys.path.append(__file__.rsplit("/", 3)[0])
+    from tui_manager_agent.supervisor.cgroup import Place
     from tui_manager_agent.supervisor.fork_server import ForkServer
 
-    ForkServer(int(sys.argv[1])).serve()
+    place = Place(*sys.argv[3:5]) if len(sys.argv) > 4 else None
+    ForkServer(int(sys.argv[1]), place).serve()
     return 0
 
 

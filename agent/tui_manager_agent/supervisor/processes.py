@@ -1,12 +1,28 @@
-"""Which processes belong to a command: descendants, and whoever carries its mark."""
+"""Which processes belong to a command: descendants, and whoever carries its mark.
+
+This is the way where there is no cgroup, and beside a cgroup for what has left it. A look takes
+time, and the processes change under it: it finds who is there for long enough, and proves nothing.
+"""
 
 from __future__ import annotations
 
 import os
 
+from tui_manager_agent.supervisor.process import Process
 from tui_manager_agent.supervisor.record import MARK
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # `signal` makes enums, which take 4 ms
+
 ON_LINUX = os.path.exists("/proc/self/stat")
+# The kernel's own bound of arguments and environment together. A process can make its environment
+# look like gigabytes (PR_SET_MM_MAP), which nobody has to read.
+ENVIRONMENT_LIMIT = 6 << 20  # bytes
+_BLOCK = 64 << 10  # bytes
+_KTHREADD = 2  # the parent of all threads of the kernel, which have no environment
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _PRCTL = 0  # the function's address
 if ON_LINUX:
@@ -17,48 +33,96 @@ if ON_LINUX:
     except (ImportError, AttributeError, OSError):
         pass
 
+Found = dict[int, tuple[str, int]]  # pid → name, start time
+
 
 def adopt_orphans() -> bool:
     """Makes this process the parent of descendants whose own parent dies; False where it cannot."""
     return bool(_PRCTL) and _ctypes.call_function(_PRCTL, (_SUBREAPER, 1, 0, 0, 0)) == 0
 
 
-def find(execution_id: str, root: int, group: int = 0) -> dict[int, str]:
-    """The living processes of a command, pid to name.
+def find(execution_id: str, root: int, group: int = 0, user: int = -1) -> Found:
+    """The living processes of a command, with names and start times.
 
     Args:
         execution_id: what their environment carries.
         root: the supervisor's pid, whose descendants count, and which itself does not; 0: none.
         group: the shell's process group, which counts where there is no /proc; 0: none.
+        user: the uid of the command's user: whose environments are looked at; -1: this process's.
     """
     table = _from_proc() if ON_LINUX else _from_ps(execution_id, group)
     found = _descendants(table, root) if root else set()
-    mark = f"{MARK}={execution_id}".encode()
-    for pid, (_, name, marked) in table.items():
-        if name and pid not in found and (marked or (ON_LINUX and _carries(pid, mark))):
+    needle = f"\0{MARK}={execution_id}\0".encode()
+    user = os.geteuid() if user < 0 else user
+    for pid, (parent, name, _, marked) in table.items():
+        if not name or pid in found or parent == _KTHREADD:
+            continue
+        if marked or (ON_LINUX and _is_of(pid, user) and _carries(pid, needle)):
             found.add(pid)
     found -= {0, 1, root, os.getpid()}
-    return {pid: table[pid][1] for pid in found if table[pid][1]}
+    return {pid: (table[pid][1], table[pid][2]) for pid in found if table[pid][1]}
 
 
-_Table = dict[int, tuple[int, str, bool]]  # pid → parent, name (empty: a zombie), marked
+def look_at(pid: int) -> tuple[str, int]:
+    """Name and start time of a process; an empty name if it has ended."""
+    _, name, started = _stat(pid)
+    return name, started
+
+
+def send(pid: int, started: int, number: int) -> bool:
+    """Sends a signal to the process that `find` saw, and to no other that has its pid since.
+
+    Returns False if this process may not do that.
+    """
+    with Process(pid) as process:
+        if ON_LINUX and _stat(pid)[2] != started:
+            return True
+        try:
+            process.send(number)
+        except PermissionError:
+            return False
+    return True
+
+
+def kill_children() -> None:
+    """Kills this process's children, the newest first, as soon as each is seen.
+
+    Nobody else can have the pid of a child that was not reaped yet. A process that forks and ends
+    faster than `find` looks is met here: its parent's end has made it a child.
+    """
+    own = os.getpid()
+    for pid in sorted((int(entry) for entry in _listed()), reverse=True):
+        if _stat(pid)[0] == own:
+            try:  # noqa: SIM105 - contextlib is not cheap
+                os.kill(pid, signal.SIGKILL)
+            except PermissionError:
+                pass
+
+
+_Table = dict[int, tuple[int, str, int, bool]]  # pid → parent, name, start time, marked
+
+
+def _listed() -> list[str]:
+    return [entry for entry in os.listdir("/proc") if entry.isdigit()] if ON_LINUX else []
+
+
+def _stat(pid: int) -> tuple[int, str, int]:
+    """Parent, name (empty: a zombie), start time; nothing of one that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            stat = file.read()
+    except OSError:
+        return 0, "", 0
+    head, _, tail = stat.rpartition(b")")  # a name may hold brackets
+    fields = tail.split(None, 20)
+    if len(fields) < 20:
+        return 0, "", 0
+    name = "" if fields[0] in b"ZX" else head.partition(b"(")[2].decode("utf-8", "replace")
+    return int(fields[1]), name, int(fields[19])
 
 
 def _from_proc() -> _Table:
-    table: _Table = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", "rb", buffering=0) as file:
-                stat = file.read()
-        except OSError:
-            continue
-        head, _, tail = stat.rpartition(b")")  # a name may hold brackets
-        fields = tail.split(None, 2)
-        name = "" if fields[0] in b"ZX" else head.partition(b"(")[2].decode("utf-8", "replace")
-        table[int(entry)] = (int(fields[1]), name, False)
-    return table
+    return {int(entry): (*_stat(int(entry)), False) for entry in _listed()}
 
 
 def _from_ps(execution_id: str, group: int) -> _Table:
@@ -76,13 +140,13 @@ def _from_ps(execution_id: str, group: int) -> _Table:
         if pid.isdigit() and parent.isdigit():
             name = "" if state.startswith("Z") else command.split(" ", 1)[0]
             marked = f"{MARK}={execution_id}" in command or (group > 1 and of == str(group))
-            table[int(pid)] = (int(parent), name, marked)
+            table[int(pid)] = (int(parent), name, 0, marked)
     return table
 
 
 def _descendants(table: _Table, root: int) -> set[int]:
     children: dict[int, list[int]] = {}
-    for pid, (parent, _, _) in table.items():
+    for pid, (parent, *_) in table.items():
         children.setdefault(parent, []).append(pid)
     found: set[int] = set()
     wave = [root]
@@ -92,9 +156,36 @@ def _descendants(table: _Table, root: int) -> set[int]:
     return found
 
 
-def _carries(pid: int, mark: bytes) -> bool:
+def _is_of(pid: int, user: int) -> bool:
+    """Whether a process is a user's: its real, effective or saved uid.
+
+    The folder's owner tells it for most. It is root also of a process that has hidden its memory.
+    """
     try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            return mark in file.read().split(b"\0")
+        owner = os.stat(f"/proc/{pid}").st_uid
+        if owner not in (0, user):
+            return False
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            status = file.read()
     except OSError:
         return False
+    uids = status.partition(b"\nUid:")[2].split(None, 4)[:4]
+    return b"%d" % user in uids
+
+
+def _carries(pid: int, needle: bytes) -> bool:
+    """Whether the environment of a process has an entry; `needle` is it between two NULs."""
+    seen = b"\0"
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            for _ in range(ENVIRONMENT_LIMIT // _BLOCK):
+                block = file.read(_BLOCK)
+                seen += block
+                if needle in seen:
+                    return True
+                if not block:
+                    break
+                seen = seen[-len(needle) :]
+    except OSError:
+        pass
+    return False

@@ -51,15 +51,18 @@ class Shell:
         self._cpu = 0.0
         self._memory_peak = 0
 
-    def reap(self) -> None:
-        """Collects every child that ended, orphans that were adopted among them."""
+    def reap(self) -> bool:
+        """Collects every child that ended, orphans that were adopted among them.
+
+        Returns True when no child is left: where orphans are adopted, no descendant either.
+        """
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return True
             if not pid:
-                return
+                return False
             self._cpu += usage.ru_utime + usage.ru_stime
             self._memory_peak = max(self._memory_peak, usage.ru_maxrss * _MAXRSS_UNIT)
             if pid == self.pid:

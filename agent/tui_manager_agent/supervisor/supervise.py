@@ -7,12 +7,14 @@ import select
 
 from tui_manager_agent.supervisor import claim, clock, processes, record, shell, spawn
 from tui_manager_agent.supervisor.bell import Bell
-from tui_manager_agent.supervisor.killing import Killing
+from tui_manager_agent.supervisor.killing import NAMED, Family, Killing
 from tui_manager_agent.supervisor.output import Cap, Pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+
+    from tui_manager_agent.supervisor.cgroup import Cgroup, Place
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
@@ -22,23 +24,28 @@ LONGEST_SLEEP = 30 * clock.SECOND
 TAKES_A_TURN = 16  # reads of one pipe before the others are looked at
 
 
-def supervise(folder: str) -> int:
+def supervise(folder: str, place: Place | None = None) -> int:
     """Runs the order in an execution's folder to its end. Returns the exit status of the process.
 
-    Nothing is run, and 1 returned, when the execution is already claimed.
+    Nothing is run, and 1 returned, when the execution is already claimed. With a `place` the
+    command gets a cgroup of its own.
     """
-    claimed = claim.take(folder)
+    cgroup = place.cgroup(folder.rpartition("/")[2]) if place else None
+    claimed = claim.take(folder, cgroup.path if cgroup else "")
     if claimed is None:
         return 1
-    Supervisor(folder, claimed).run()
+    Supervisor(folder, claimed, cgroup).run()
+    if cgroup is not None:
+        cgroup.remove()
     return 0
 
 
 class Supervisor:
     """One command from its order to its result."""
 
-    def __init__(self, folder: str, claimed: claim.Claim) -> None:
+    def __init__(self, folder: str, claimed: claim.Claim, cgroup: Cgroup | None = None) -> None:
         self._folder = folder
+        self._cgroup = cgroup
         self._claim = claimed
         self._order = order = claimed.order
         self._id = folder.rpartition("/")[2]
@@ -59,7 +66,7 @@ class Supervisor:
             self._finish_unstarted("canceled", "", "")
             return
         try:
-            self._shell = shell.Shell(self._order, self._pipes)
+            self._shell = self._start()
         except spawn.SpawnError as error:
             self._finish_unstarted("failed", "spawn_failed", str(error))
             return
@@ -80,6 +87,23 @@ class Supervisor:
         self._poll = select.poll()
         for descriptor in (self._signals, *(pipe.reader for pipe in self._pipes)):
             self._poll.register(descriptor, select.POLLIN)
+
+    def _start(self) -> shell.Shell:
+        """Starts the shell, in its cgroup if there can be one. Raises SpawnError."""
+        if self._cgroup is not None:
+            try:
+                self._cgroup.make()
+                self._cgroup.enter()
+            except OSError:
+                self._cgroup = None
+        try:
+            return shell.Shell(self._order, self._pipes)
+        finally:
+            if self._cgroup is not None:
+                try:
+                    self._cgroup.leave()
+                except OSError:
+                    self._cgroup = None  # this process is in it and must not be killed with it
 
     def _note_start(self) -> None:
         assert self._shell is not None
@@ -139,9 +163,10 @@ class Supervisor:
 
     def _reap(self) -> None:
         assert self._shell is not None
-        self._shell.reap()
+        childless = self._shell.reap()
         if self._killing is not None:
-            self._advance_kill(self._killing)
+            if childless:
+                self._advance_kill(self._killing)
         elif self._shell.ended and not self._drained_at:
             self._drained_at = clock.now() + DRAIN
 
@@ -162,8 +187,14 @@ class Supervisor:
     def _kill(self, status: str) -> None:
         assert self._shell is not None
         self._killed_for = status
-        grace = int(self._order["kill_grace"])
-        self._killing = Killing(self._id, self._shell.pid, grace, self._shell.has_ended)
+        family = Family(
+            self._id,
+            user=int(self._order.get("uid", -1)),
+            cgroup=self._cgroup,
+            group=self._shell.pid,
+            reap=self._shell.reap,
+        )
+        self._killing = Killing(family, int(self._order["kill_grace"]), self._shell.has_ended)
 
     def _advance_kill(self, killing: Killing) -> None:
         if not self._drained_at and killing.step():
@@ -184,10 +215,14 @@ class Supervisor:
         done.reap()
         killed = self._killing is not None and not self._killing.too_late
         outcome = done.outcome(self._killed_for if killed else "")
-        survivors = self._killing.survivors if self._killing else []
+        # Whoever was missed may have shown up since.
+        survivors = self._killing.family.survivors() if self._killing and killed else []
         details = [self._cap.failure] if self._cap.failure else []
         if survivors:
-            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:20]))
+            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:NAMED]))
+        if self._cgroup is not None:
+            outcome["cpu"] = self._cgroup.cpu() or outcome["cpu"]
+            outcome["memory_peak"] = self._cgroup.memory_peak() or outcome["memory_peak"]
         outcome["kill_incomplete"] = int(bool(survivors))
         outcome["detail"] = "; ".join(details)
         for name, pipe in zip((record.STDOUT, record.STDERR), self._pipes, strict=True):

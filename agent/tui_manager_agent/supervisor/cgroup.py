@@ -1,0 +1,166 @@
+"""The cgroup of one execution (cgroup v2, Linux 5.14 and newer): nothing that forks leaves it.
+
+The command's processes are in it, the supervisor is not. What the command has left in the
+background when it ended by itself lives on there, and the cgroup goes when it is empty.
+"""
+
+from __future__ import annotations
+
+import os
+
+CONTROLLERS = ("cpu", "memory", "pids")
+_TRIES = 5  # the folder of all goes with the last one in it, which may be just now
+_MICROSECOND = 1000  # ns
+
+
+class Place:
+    """Where the executions of one agent have their cgroups.
+
+    Attributes:
+        base: the folder of their cgroups, which is there as long as there is one.
+        home: the agent's own cgroup, in which the supervisors are.
+    """
+
+    def __init__(self, base: str, home: str) -> None:
+        self.base = base
+        self.home = home
+
+    def cgroup(self, execution_id: str) -> Cgroup:
+        """The cgroup of an execution, which is not made yet."""
+        return Cgroup(f"{self.base}/{execution_id}", self.home)
+
+
+class Cgroup:
+    """One cgroup, from `make` to `remove`.
+
+    Args:
+        path: its folder.
+        home: where the supervisor goes back to.
+    """
+
+    def __init__(self, path: str, home: str = "") -> None:
+        self.path = path
+        self._home = home
+
+    def make(self) -> None:
+        """Makes it, and the folder of all if this is the first. Raises OSError."""
+        base = self.path.rpartition("/")[0]
+        for _ in range(_TRIES):
+            try:
+                os.mkdir(self.path)
+                return
+            except FileNotFoundError:
+                make_base(base)
+        os.mkdir(self.path)
+
+    def enter(self) -> None:
+        """Moves this process into it, and so what it starts from here on. Raises OSError."""
+        _write(f"{self.path}/cgroup.procs", "0")
+
+    def leave(self) -> None:
+        """Moves this process, and nothing that it started, back. Raises OSError."""
+        _write(f"{self._home}/cgroup.procs", "0")
+
+    def is_populated(self) -> bool:
+        """Whether a process lives in it or below it: the kernel's own word."""
+        return _field(f"{self.path}/cgroup.events", "populated") != 0
+
+    def pids(self) -> set[int]:
+        """Who is in it or below it now."""
+        found: set[int] = set()
+        for folder, _, _ in os.walk(self.path):
+            found.update(int(pid) for pid in _read(f"{folder}/cgroup.procs").split())
+        return found - {0}  # 0: of another pid namespace
+
+    def kill(self) -> None:
+        """Sends SIGKILL to all of them at once, those that fork just now too. Raises OSError."""
+        _write(f"{self.path}/cgroup.kill", "1")
+
+    def cpu(self) -> int:
+        """CPU time of all that were ever in it, in ns."""
+        return _field(f"{self.path}/cpu.stat", "usage_usec") * _MICROSECOND
+
+    def memory_peak(self) -> int:
+        """Most bytes that all of them had together; 0 if that is not counted."""
+        peak = _read(f"{self.path}/memory.peak").strip()
+        return int(peak) if peak.isdigit() else 0
+
+    def memory_kills(self) -> int:
+        """How many of them the kernel has killed because their memory was used up."""
+        return _field(f"{self.path}/memory.events", "oom_kill")
+
+    def limit(self, controller_file: str, value: str) -> None:
+        """Sets a limit such as `memory.max`. Raises OSError."""
+        _write(f"{self.path}/{controller_file}", value)
+
+    def remove(self) -> bool:
+        """Removes it and what is below it, and the folder of all with the last one. False as long
+        as somebody lives in it."""
+        try:
+            for folder, _, _ in os.walk(self.path, topdown=False):
+                os.rmdir(folder)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+        try:  # noqa: SIM105 - contextlib is not cheap
+            os.rmdir(self.path.rpartition("/")[0])
+        except OSError:
+            pass  # others are in it
+        return True
+
+
+def make_base(folder: str) -> None:
+    """Makes the folder of all cgroups, in which each can count and limit what the system lets it.
+
+    Raises OSError.
+    """
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return
+    enable_controllers(folder)
+
+
+def enable_controllers(folder: str) -> None:
+    """Has the cgroups in a folder count and limit what the system lets them.
+
+    What it does not is missing from `controllers`, and a command that needs it is refused.
+    """
+    for controller in _read(f"{folder}/cgroup.controllers").split():
+        if controller in CONTROLLERS:
+            try:  # noqa: SIM105 - contextlib is not cheap
+                _write(f"{folder}/cgroup.subtree_control", f"+{controller}")
+            except OSError:
+                pass
+
+
+def controllers(folder: str) -> set[str]:
+    """What the cgroups in a folder can limit, such as `memory`."""
+    return {name for name in _read(f"{folder}/cgroup.subtree_control").split() if name}
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: str) -> str:
+    """The file's text; empty if it is not there."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read().decode()
+    except OSError:
+        return ""
+
+
+def _field(path: str, key: str) -> int:
+    """A number from a file of `key number` lines; 0 if it is not there."""
+    for line in _read(path).splitlines():
+        name, _, value = line.partition(" ")
+        if name == key:
+            return int(value)
+    return 0

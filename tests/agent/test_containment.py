@@ -1,0 +1,177 @@
+"""What a command cannot do about being killed, and what nobody else can do about it either."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tracemalloc
+import uuid
+from pathlib import Path
+
+import pytest
+from tui_manager_agent import leftovers
+from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.supervisor.killing import Family, Killing
+
+from tests.agent import misbehave
+from tests.agent.conftest import MISBEHAVE
+from tests.agent.supervised import Supervised
+from tests.agent.test_supervisor import is_alive
+
+LARGE = 32 << 20  # bytes
+SMALL = 1 << 20  # bytes
+PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start another user's process")
+
+
+def start_with_large_environment(user: int | None = None) -> subprocess.Popen[bytes]:
+    program = Path(misbehave.__file__).read_text()
+    command = [PYTHON or "python3", "-I", "-S", "-c", program, "large_environment", str(LARGE)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, user=user, cwd="/")
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    if said != b"ready\n":
+        process.kill()
+        process.wait()
+        pytest.skip(f"this kernel lets nobody move an environment: {said.decode()}")
+    assert len(Path(f"/proc/{process.pid}/environ").read_bytes()) == LARGE
+    return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.skipif(not processes.ON_LINUX, reason="/proc is Linux's")
+@pytest.mark.parametrize("whose", ["own", pytest.param("another", marks=as_root)])
+def test_a_large_environment_is_not_read_into_memory(whose: str) -> None:
+    user = pwd.getpwnam("nobody").pw_uid if whose == "another" else None
+    stranger = start_with_large_environment(user)
+    try:
+        tracemalloc.start()
+        assert stranger.pid not in processes.find(str(uuid.uuid4()), 0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        end(stranger)
+    assert peak < SMALL
+
+
+@as_root
+def test_the_environment_of_another_user_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger = subprocess.Popen(["/bin/sleep", "600"], user="nobody", env={"MARK": "x"}, cwd="/")
+    read: list[int] = []
+
+    def carries(pid: int, needle: bytes) -> bool:
+        read.append(pid)
+        return False
+
+    monkeypatch.setattr(processes, "_carries", carries)
+    processes.find("an id", 0)
+    assert stranger.pid not in read
+    processes.find("an id", 0, user=pwd.getpwnam("nobody").pw_uid)
+    assert stranger.pid in read
+    end(stranger)
+
+
+def test_a_mark_is_found_wherever_it_stands() -> None:
+    execution_id = str(uuid.uuid4())
+    for length in (0, 65_000, 65_536, 65_600, 120_000):  # a block is 64 KiB
+        environment = {"A": "x" * length, record.MARK: execution_id, "Z": "y" * 1000}
+        pid = os.posix_spawn("/bin/sleep", ["sleep", "600"], environment)
+        try:
+            assert list(processes.find(execution_id, 0)) == [pid]
+            assert list(processes.find(execution_id[:-1], 0)) == []
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+@pytest.mark.skipif(not processes.ON_LINUX, reason="only /proc tells when a process started")
+def test_a_pid_that_has_come_to_mean_another_process_is_not_signalled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stranger = subprocess.Popen(["/bin/sleep", "600"])
+    name, started = processes.look_at(stranger.pid)
+    monkeypatch.setattr(processes, "find", lambda *_: {stranger.pid: (name, started - 1)})
+    killing = Killing(Family("an id", user=-1, cgroup=None), grace=0, has_ended=bool)
+    killing.step()
+    monkeypatch.setattr(leftovers, "_WITHIN", 0.1)
+    leftovers.kill_leftovers("an id", {})
+    assert stranger.poll() is None
+    assert processes.send(stranger.pid, started, signal.SIGTERM)
+    assert stranger.wait() == -signal.SIGTERM
+
+
+def test_a_command_that_forks_and_ends_again_and_again_does_not_outlive_its_kill(
+    tmp_path: Path, place: Place | None
+) -> None:
+    trace = tmp_path / "trace"
+    command = f"{MISBEHAVE} fork_and_leave {trace}"
+    with Supervised(tmp_path, command, place, kill_grace=0.2, timeout=2) as run:
+        result = run.result()
+        assert result["status"] == "timeout"
+        before = trace.stat().st_size
+        assert before > 10
+        run.process.wait()
+    if result["kill_incomplete"] == "0":
+        assert trace.stat().st_size == before
+    else:
+        assert place is None
+        assert "still alive" in result["detail"]
+
+
+def test_what_is_left_in_the_background_lives_on_in_its_cgroup(
+    tmp_path: Path, place: Place | None
+) -> None:
+    command = "sleep 600 >/dev/null 2>&1 & echo $!"
+    with Supervised(tmp_path, command, place) as run:
+        assert run.result()["status"] == "completed"
+        run.process.wait()
+        pid = int(run.stdout)
+        assert is_alive(pid)
+        if place is not None:
+            cgroup = Path(f"/proc/{pid}/cgroup").read_text().split("::")[1].strip()
+            assert cgroup.endswith(f"/{run.id}")
+            assert (Path(place.base) / run.id / "cgroup.events").exists()
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_cgroup_ends_with_its_command(tmp_path: Path, place: Place | None) -> None:
+    with Supervised(tmp_path, "cat /proc/self/cgroup", place) as run:
+        assert run.result()["status"] == "completed"
+        run.process.wait()
+        contained = run.stdout.decode().strip().endswith(f"/{run.id}")
+    assert contained == (place is not None)
+    assert place is None or not Path(place.base).exists()
+
+
+def test_the_supervisor_is_not_in_the_cgroup_of_its_command(
+    tmp_path: Path, place: Place | None
+) -> None:
+    with Supervised(tmp_path, "sleep 600", place) as run:
+        run.until(run.is_started)
+        assert run.id not in Path(f"/proc/{run.process.pid}/cgroup").read_text()
+        run.spool.ask_to_cancel()
+        assert run.result()["status"] == "canceled"
+
+
+async def test_what_a_dead_supervisor_leaves_is_killed(tmp_path: Path, place: Place | None) -> None:
+    """In a cgroup also an orphan that has shed the mark."""
+    with Supervised(tmp_path, f"{MISBEHAVE} shed_the_mark", place) as run:
+        run.until(lambda: b"ready" in run.stdout)
+        orphan = int(run.stdout.split()[0])
+        run.process.send(signal.SIGKILL)
+        run.process.wait()
+        killed, survivors = await asyncio.to_thread(
+            leftovers.kill_leftovers, run.id, run.spool.owner()
+        )
+        assert survivors == []
+        assert killed >= 1
+        assert is_alive(orphan) == (place is None)
+        if place is None:
+            os.kill(orphan, signal.SIGKILL)
