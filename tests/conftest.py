@@ -1,7 +1,12 @@
 """What holds for all tests."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
+from tui_manager_agent.containment import place_for, remove_empty
+from tui_manager_agent.supervisor.cgroup import Place
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None)
@@ -16,3 +21,13 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     if isinstance(val, bytes | str) and len(val) > _LONG:
         return argname
     return None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_empty_cgroups() -> Iterator[None]:
+    """Removes what agents that were killed have left, as each would at its next start."""
+    yield
+    place = place_for("any")
+    if place is not None:
+        for base in Path(place.base).parent.glob("tui-manager-agent-*"):
+            remove_empty(Place(str(base), place.home), but=())

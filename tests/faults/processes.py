@@ -35,9 +35,9 @@ def _forked(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            words = process.cmdline()
-            ours = words[-1:] and words[-1].startswith(str(folder))
-            if ours and words[3:4] and words[3].endswith("launch.py"):
+            words = process.cmdline()  # python -I -S launch.py DESCRIPTOR FOLDER …
+            ours = words[5:6] and words[5].startswith(str(folder))
+            if ours and words[3].endswith("launch.py"):
                 found.append(process)
     return found
 

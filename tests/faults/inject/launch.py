@@ -7,7 +7,7 @@ import sys
 
 def main() -> int:
     sys.path.append(os.environ["LD_FAULTS_PACKAGES"])
-    from tui_manager_agent.supervisor import claim, fork_server, shell, supervise
+    from tui_manager_agent.supervisor import cgroup, claim, fork_server, shell, supervise
 
     sys.path.append(__file__.rsplit("/", 1)[0])
     points = importlib.import_module("points").Points(os.environ["LD_FAULTS_ARM"])
@@ -24,7 +24,8 @@ def main() -> int:
     server = fork_server.ForkServer
     for name in ("_fork", "_tell"):
         setattr(server, name, points.around(name.strip("_"), getattr(server, name)))
-    server(int(sys.argv[1])).serve()
+    place = cgroup.Place(*sys.argv[3:5]) if len(sys.argv) > 4 else None
+    server(int(sys.argv[1]), place).serve()
     return 0
 
 
