@@ -198,13 +198,13 @@ async def test_only_the_seen_rows_are_asked_for(running: Running) -> None:
         assert len(screen.hosts.list.rows) < 200
 
 
-async def test_a_slow_manager_is_marked_in_the_header(
+async def test_a_manager_that_cannot_store_results_is_marked_in_the_header(
     fleet: FakeOperator, running: Running
 ) -> None:
     fleet.health = replace(fleet.health, storage_error="disk full")
     status: ManagerStatus = await fleet.manager_status()
     assert status.health.storage_error
     async with running(fleet, (160, 48)) as pilot:
-        assert "storage fails" in shown(pilot)
+        assert "✘ results cannot be stored" in shown(pilot)
         await press(pilot, "4")
         assert "✘ disk full" in shown(pilot)

@@ -218,6 +218,15 @@ def test_durations_and_sizes() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+async def test_the_header_says_that_results_cannot_be_stored(width: int) -> None:
+    status = await (await seeded_fleet()).manager_status()
+    full = replace(status, health=replace(status.health, storage_error="The disk is full."))
+    said = "✘ results cannot be stored"
+    assert said in plain(header_line(full, "", START, width))
+    assert said not in plain(header_line(status, "", START, width))
+
+
 async def test_the_header_leaves_out_the_least_first() -> None:
     fleet = await seeded_fleet()
     status = await fleet.manager_status()

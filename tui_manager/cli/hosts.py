@@ -9,6 +9,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing import local_time, note, one_line, table, write, write_json
 from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.cli.shapes import host_shape
+from tui_manager.cli.storage_trouble import note_storage_trouble
 from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
@@ -32,6 +33,7 @@ def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
     if options.hosts_action == "list":
         hosts, status = asyncio.run(_read(settings))
         _print_list(hosts, status, as_json=options.json)
+        note_storage_trouble(status)
         return 0
     if options.json:
         raise InvalidInputError("arguments", "Only the list of the hosts is printed as JSON.")

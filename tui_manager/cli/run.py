@@ -15,6 +15,7 @@ from tui_manager.cli.printing import note, write
 from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.cli.secret_values import read_secrets
 from tui_manager.cli.standard_streams import OutputError
+from tui_manager.cli.storage_trouble import StorageTrouble
 from tui_manager.cli.summary import count_words
 from tui_manager.cli.values import parse_pairs, read_duration
 from tui_manager.domain.changes import Changes
@@ -25,6 +26,7 @@ from tui_manager.domain.errors import (
     InvalidInputError,
     ManagerError,
     NoAnswerError,
+    StorageError,
     UnreachableError,
 )
 from tui_manager.domain.spec import CommandSpec, TaskSpec
@@ -148,6 +150,8 @@ class _Watch:
         self._collector = collector
         self._presses: asyncio.Queue[None] = asyncio.Queue()
         self._canceled = False
+        self._trouble = StorageTrouble()
+        self._position = 0  # of the output that was taken
 
     async def to_the_end(self) -> int:
         """Waits for the end of the task, and returns the exit status."""
@@ -188,22 +192,34 @@ class _Watch:
         return task.status
 
     async def _take_until_ended(self, changes: AsyncIterator[Changes]) -> None:
-        position = 0
+        """Takes what is stored until the task has ended. While it cannot be read, or results cannot
+        be stored, that is said, and waited out."""
+        unread = first = True
         async for change in changes:
-            if change.touches(self._task_id):
-                # The status first: what is stored once the task has ended is all of its output.
-                status = await self._operator.get_task_status(self._task_id)
-                position = await self._take_output(position)
-                if status.ended:
-                    return
+            try:
+                if unread or change.touches(self._task_id):
+                    unread = True
+                    if await self._take():
+                        self._trouble.tell("")
+                        return
+                    unread = False
+                if change.manager and not first:  # who watches is told anyway that all has changed
+                    status = await self._operator.manager_status()
+                    self._trouble.tell(status.health.storage_error)
+            except StorageError as error:
+                self._trouble.tell(str(error))
+            first = False
         raise UnreachableError("The manager has ended.")
 
-    async def _take_output(self, position: int) -> int:
-        async for chunk in output_behind(self._operator, self._task_id, position):
+    async def _take(self) -> bool:
+        """Takes the output that is stored behind what was taken; True if the task has ended."""
+        # The status first: what is stored once the task has ended is all of its output.
+        status = await self._operator.get_task_status(self._task_id)
+        async for chunk in output_behind(self._operator, self._task_id, self._position):
             self._collector.take(chunk)
-            position = chunk.position
+            self._position = chunk.position
         self._collector.flush()
-        return position
+        return status.ended
 
     async def _answer(self) -> None:
         await self._presses.get()

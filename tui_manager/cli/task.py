@@ -6,6 +6,7 @@ import asyncio
 from tui_manager.cli.printing import local_time, note, one_line, table, write, write_json
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
 from tui_manager.cli.shapes import command_host_shape, task_shape
+from tui_manager.cli.storage_trouble import note_storage_trouble
 from tui_manager.cli.summary import count_words, outcome
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.duration import format_duration
@@ -30,8 +31,10 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
         match options.task_action:
             case "list":
                 await _list(operator, as_json=options.json)
+                note_storage_trouble(await operator.manager_status())
             case "show":
                 await _show(operator, options.task_id, as_json=options.json)
+                note_storage_trouble(await operator.manager_status())
             case "start":
                 await operator.start_task(options.task_id)
                 await _say_state(operator, options.task_id, as_json=options.json)

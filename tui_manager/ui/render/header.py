@@ -40,7 +40,8 @@ def header_line(status: ManagerStatus | None, trouble: str, now: datetime, width
         ),
         (1, _pending(status.hosts_pending)),
         (2, (_running(status.tasks_running),)),
-        (0, _attention(status)),
+        (0, _storage(status)),
+        (1 if status.health.storage_error else 0, _attention(status)),
         (1, _clock(status)),
         (4, (_health(status),)),
     ]
@@ -85,10 +86,15 @@ def _clock(status: ManagerStatus) -> Spans:
     return (Span("clock in doubt", Role.FAULT),) if status.clock_ahead is not None else ()
 
 
+def _storage(status: ManagerStatus) -> Spans:
+    """That nothing can be stored; why is the first of what needs attention."""
+    if not status.health.storage_error:
+        return ()
+    return (Span("✘ results cannot be stored", Role.FAULT),)
+
+
 def _health(status: ManagerStatus) -> Span:
     health = status.health
-    if health.storage_error:
-        return Span("storage fails", Role.FAULT)
     slow = health.commit_seconds > _SLOW_COMMIT or health.loop_lag_seconds > _SLOW_LOOP
     text = f"commit {precise(health.commit_seconds)}  lag {precise(health.loop_lag_seconds)}"
     return Span(text, Role.CAUTION if slow else Role.MUTED)
