@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     for good.
     """
     chosen = parse(arguments)
+    os.umask(os.umask(0o077) & 0o077)  # none takes this user's own rights to what is made here
     os.environ.pop(TOKEN_VARIABLE, None)  # no child inherits it
     if isinstance(chosen, Question):
         from tui_manager_agent.policy_check import answer

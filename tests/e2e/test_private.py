@@ -62,6 +62,29 @@ def with_host(request: pytest.FixtureRequest, machine: Machine, open_umask: None
     return machine
 
 
+def test_a_umask_takes_no_right_of_the_owner_away(machine: Machine) -> None:
+    machine.umask = 0o777
+    machine.serve()
+    machine.agents("h1")
+    ran = machine.run("run", "h1", "--", "umask; touch made; sleep 0.1")
+    assert (ran.code, ran.out) == (0, b"h1: 0077\n"), f"{ran}\n{machine.story()}"
+    (machine.folder / "copies").mkdir()
+    assert machine.run("backup", str(machine.folder / "copies" / "copy.db")).code == 0
+    masked = ("/bin/sh", "-c", 'umask 0777; exec "$@"', "sh", installed("tui-manager"))
+    with on_terminal(masked, machine.environment()) as terminal:
+        machine.wait_for("a screen", lambda: terminal.drawn, lambda seen: "h1" in seen)
+    made = {}
+    for folder in (machine.state_dir, machine.folder / "agents", machine.folder / "state"):
+        assert folder.is_dir()
+        made |= {folder / path: mode for path, mode in lies_in(folder).items()}
+    made[machine.folder / "copies" / "copy.db"] = 0
+    assert {
+        str(path): f"{mode:04o}"
+        for path in made
+        if (mode := stat.S_IMODE(path.lstat().st_mode)) != (0o700 if path.is_dir() else 0o600)
+    } == {}
+
+
 def test_nothing_in_the_state_folders_is_open_to_others(
     with_host: Machine, request: pytest.FixtureRequest
 ) -> None:

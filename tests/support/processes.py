@@ -34,6 +34,7 @@ class Machine:
     )
     programs: list[Program] = field(default_factory=list)
     address: str = ""
+    umask: int = -1  # of every program; -1: the test's own
     secure: bool = False  # TLS, as it is by default; else --insecure is said to both sides
     stderr: int | None = None  # the descriptor that programs get instead of a file
 
@@ -81,6 +82,7 @@ class Machine:
                 stdout=stdout,
                 stderr=stderr if self.stderr is None else self.stderr,
                 env=self.environment() | variables,
+                umask=self.umask,
                 start_new_session=True,
             )
         self.programs.append(Program(name, process, out, err))
@@ -93,6 +95,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=self.environment(),
+            umask=self.umask,
             timeout=GIVE_UP,
             check=False,
         )

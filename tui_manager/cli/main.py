@@ -31,6 +31,7 @@ _GIVEN = ("state_dir", "listen", "enroll_listen", "insecure")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit status."""
+    os.umask(os.umask(0o077) & 0o077)  # none takes this user's own rights to what is made here
     with standard_streams():
         try:
             return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
