@@ -100,6 +100,11 @@ def log_to_stderr() -> None:
     _install(BackgroundHandler(write_to_stderr))
 
 
+def log_nowhere() -> None:
+    """Drops all logs: there is no file for them, and the screen is no place for them."""
+    _install(logging.NullHandler())
+
+
 def flush_log() -> None:
     """Waits a moment for what is logged to be written, before words that belong behind it."""
     for handler in logging.getLogger().handlers:
@@ -107,10 +112,10 @@ def flush_log() -> None:
 
 
 @contextmanager
-def redirect_stderr_for_dashboard(path: Path) -> Iterator[None]:
-    """Keeps file descriptor 2 off the screen until left: what is written there goes to `path`,
-    while `sys.__stderr__`, on which Textual draws, and `sys.stderr`, on which it says last words,
-    still reach the terminal.
+def redirect_stderr_for_dashboard(path: Path | None) -> Iterator[None]:
+    """Keeps file descriptor 2 off the screen until left: what is written there goes to `path`, or
+    nowhere, while `sys.__stderr__`, on which Textual draws, and `sys.stderr`, on which it says last
+    words, still reach the terminal.
 
     gRPC's C core writes to file descriptor 2 and reads GRPC_VERBOSITY when it is loaded, so this
     comes before the first import of grpc.
@@ -119,7 +124,10 @@ def redirect_stderr_for_dashboard(path: Path) -> Iterator[None]:
     before, screen = (sys.__stderr__, sys.stderr), os.dup(2)
     raw = io.BufferedWriter(_Terminal(screen, "w"))
     with io.TextIOWrapper(raw, encoding="utf-8", errors="replace", line_buffering=True) as terminal:
-        log = _private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        if path is None:
+            log = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        else:
+            log = _private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(log, 2)
         os.close(log)
         sys.__stderr__ = sys.stderr = terminal  # type: ignore[misc]  # Final for mere readers

@@ -73,7 +73,7 @@ def test_a_umask_takes_no_right_of_the_owner_away(machine: Machine) -> None:
     masked = ("/bin/sh", "-c", 'umask 0777; exec "$@"', "sh", installed("tui-manager"))
     with on_terminal(masked, machine.environment()) as terminal:
         machine.wait_for("a screen", lambda: terminal.drawn, lambda seen: "h1" in seen)
-    made = {}
+    made: dict[Path, int] = {}
     for folder in (machine.state_dir, machine.folder / "agents", machine.folder / "state"):
         assert folder.is_dir()
         made |= {folder / path: mode for path, mode in lies_in(folder).items()}

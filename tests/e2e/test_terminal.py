@@ -56,6 +56,35 @@ def test_a_dashboard_joins_a_manager_and_leaves_it_running(machine: Machine) -> 
     assert machine.json("hosts") == []
 
 
+def test_a_dashboard_joins_without_a_log_and_says_so(machine: Machine) -> None:
+    machine.serve()
+    log_dir = machine.folder / "file" / "log"
+    log_dir.parent.touch()
+    machine.configure(f"log_dir = '{log_dir}'")
+    with on_terminal([installed("tui-manager")], machine.environment()) as terminal:
+        wait_until_drawn(machine, terminal)
+        machine.wait_for(
+            "the reason", lambda: terminal.drawn, lambda seen: "This dashboard has no log." in seen
+        )
+        leave(machine, terminal)
+
+
+def test_a_dashboard_that_starts_a_manager_needs_a_log(machine: Machine) -> None:
+    log_dir = machine.folder / "file" / "log"
+    log_dir.parent.touch()
+    machine.configure(f"log_dir = '{log_dir}'")
+    arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
+    with on_terminal(arguments, machine.environment()) as terminal:
+        machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
+        assert terminal.process.returncode == 2
+        machine.wait_for(
+            "the reason",
+            lambda: terminal.drawn,
+            lambda seen: "cannot be written: File exists" in seen,
+        )
+    assert not machine.state_dir.exists()
+
+
 @pytest.mark.parametrize("controlling", [True, False], ids=["SIGHUP", "no SIGHUP"])
 def test_a_dashboard_whose_terminal_goes_away_ends_and_its_work_goes_on(
     machine: Machine, controlling: bool

@@ -15,14 +15,15 @@ from pathlib import Path
 from types import FrameType
 
 from tui_manager.cli.reading import connect
-from tui_manager.cli.starting import starting
+from tui_manager.cli.starting import CannotStartError, starting
 from tui_manager.domain.errors import (
     AlreadyRunningError,
     InvalidInputError,
+    ManagerError,
     UnreachableError,
 )
 from tui_manager.garbage import short_collections
-from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
+from tui_manager.logs import log_nowhere, log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings, check_security
 
@@ -32,15 +33,24 @@ OpenOperator = Callable[[], AbstractAsyncContextManager[Operator]]
 def run_dashboard(settings: Settings) -> int:
     """Shows the dashboard until it is left, and returns the exit status."""
     check_terminal("`tui-manager serve` runs a manager without one")
-    with starting():
-        log_file = log_to_file(settings)
+    log_file, no_log = _log(settings)
     with redirect_stderr_for_dashboard(log_file):
-        if (refusal := _refusal(settings)) is None:
+        if (refusal := no_log or _refusal(settings)) is None:
             return _start_or_join(settings, log_file)
         # It may not start a manager, but one that runs may be joined.
         if not asyncio.run(_answers(settings)):
             raise refusal
-        return _join(settings, log_file)
+        return _join(settings, log_file, f"{no_log} This dashboard has no log." if no_log else "")
+
+
+def _log(settings: Settings) -> tuple[Path | None, ManagerError | None]:
+    """The log file; or none, and why not: a manager needs one, a dashboard that joins does not."""
+    try:
+        with starting():
+            return log_to_file(settings), None
+    except CannotStartError as error:
+        log_nowhere()
+        return None, error
 
 
 def check_terminal(instead: str) -> None:
@@ -50,12 +60,18 @@ def check_terminal(instead: str) -> None:
 
 
 def show(
-    open_operator: OpenOperator, log_file: Path, *, joined: bool = False, leaving: str = ""
+    open_operator: OpenOperator,
+    log_file: Path | None,
+    *,
+    joined: bool = False,
+    leaving: str = "",
+    first_notice: str = "",
 ) -> int:
     """Draws the dashboard until the operator leaves, SIGTERM or SIGHUP comes, or the terminal goes
     away without that. An error in the screen is written to the log, and the screen built anew.
 
-    `leaving` is what ends with it, which a question says before a running task is left.
+    `leaving` is what ends with it, which a question says before a running task is left;
+    `first_notice` stands on the screen from the start.
 
     Raises ScreenFailedError when the screen has failed too often.
     """
@@ -64,7 +80,8 @@ def show(
     from tui_manager.ui.screens.quitting import afterwards
 
     def make_app(notice: str) -> DashboardApp:
-        return DashboardApp(open_operator, joined=joined, leaving=leaving, notice=notice)
+        said = notice or first_notice
+        return DashboardApp(open_operator, joined=joined, leaving=leaving, notice=said)
 
     screens = Rebuilding(make_app, log_file, afterwards(joined=joined, leaving=leaving))
 
@@ -98,7 +115,7 @@ def opened(operator: Operator) -> OpenOperator:
     return provide
 
 
-def _start_or_join(settings: Settings, log_file: Path) -> int:
+def _start_or_join(settings: Settings, log_file: Path | None) -> int:
     from tui_manager.runtime import manager_thread
 
     with suppress(AlreadyRunningError), ExitStack() as stack:
@@ -108,8 +125,8 @@ def _start_or_join(settings: Settings, log_file: Path) -> int:
     return _join(settings, log_file)
 
 
-def _join(settings: Settings, log_file: Path) -> int:
-    return show(lambda: connect(settings.state_dir), log_file, joined=True)
+def _join(settings: Settings, log_file: Path | None, notice: str = "") -> int:
+    return show(lambda: connect(settings.state_dir), log_file, joined=True, first_notice=notice)
 
 
 def _refusal(settings: Settings) -> InvalidInputError | None:

@@ -20,7 +20,7 @@ class Rebuilding:
 
     Args:
         make_app: builds the app; it is given a line that the screen says, empty the first time.
-        log_file: has the tracebacks.
+        log_file: has the tracebacks; None: nothing has them.
         afterwards: what becomes of the manager when the dashboard ends, a sentence or two.
         monotonic: the clock that counts the failures, in seconds.
         headless: without a terminal, for tests.
@@ -29,7 +29,7 @@ class Rebuilding:
     def __init__(
         self,
         make_app: Callable[[str], GuardedApp],
-        log_file: Path,
+        log_file: Path | None,
         afterwards: str,
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -58,9 +58,15 @@ class Rebuilding:
             if len(self._failures) == LIMIT and self._failures[-1] - self._failures[0] < WITHIN:
                 raise ScreenFailedError(
                     f"The screen failed {LIMIT} times within a minute, the last time with "
-                    f"{failure}. The log {self._log_file} has the tracebacks. {self._afterwards}"
+                    f"{failure}. {self._tracebacks()} {self._afterwards}"
                 )
-            notice = f"The screen failed ({failure}) and was built anew. Log: {self._log_file}"
+            log_file = self._log_file or "none"
+            notice = f"The screen failed ({failure}) and was built anew. Log: {log_file}"
+
+    def _tracebacks(self) -> str:
+        if self._log_file is None:
+            return "There is no log with the tracebacks."
+        return f"The log {self._log_file} has the tracebacks."
 
     def leave(self, *, hung_up: bool) -> None:
         """Ends the dashboard; a signal handler may call it."""
