@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,10 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     Raises SystemExit with status 2 for wrong usage, with 0 when only help was wanted.
     """
     parser = _parser()
-    chosen = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[-1:] == ["--"] and words.index("--") == len(words) - 1:
+        words = words[:-1]  # nothing stands behind it, and argparse would call it unknown
+    chosen = parser.parse_args(words)
     if chosen.policy is None and (policy := os.environ.get(f"{_ENVIRONMENT}POLICY")):
         chosen.policy = Path(policy)
     if chosen.action == "policy check":
@@ -72,8 +76,8 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     _take_environment(parser, chosen)
     if not chosen.manager:
         parser.error("say which manager to dial: --manager HOST:PORT")
-    _check_name(parser, chosen)
     state_dir = _state_dir(chosen.state_dir)
+    _check_name(parser, chosen, state_dir)
     check = _check_insecure if chosen.insecure else _check_token
     check(parser, chosen, state_dir)
     labels = dict(chosen.label)
@@ -104,12 +108,18 @@ def without_token(command_line: Sequence[str]) -> list[str]:
     return kept
 
 
-def _check_name(parser: _Parser, chosen: argparse.Namespace) -> None:
+def _check_name(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
     try:
-        if not chosen.name:
-            option_values.own_name()
-    except argparse.ArgumentTypeError as error:
+        option_values.check_own_name(chosen.name, known=_belongs(state_dir))
+    except ValueError as error:
         parser.error(f"the name of this host, {error}: say with --name what it is called")
+
+
+def _belongs(state_dir: Path) -> bool:
+    """Whether a manager has taken this host in; touches nothing."""
+    from tui_manager_agent.identity import host_id_in
+
+    return credentials.exist(state_dir) or bool(host_id_in(state_dir))
 
 
 def _check_insecure(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:

@@ -99,6 +99,14 @@ class Identity:
         record.write(str(self.state_dir), FILE, record.encode(fields))
 
 
+def host_id_in(state_dir: Path) -> str:
+    """What a manager calls the host of a state folder; empty before it has met one."""
+    try:
+        return record.read(str(state_dir / FILE)).get("host_id", "")
+    except OSError:
+        return ""
+
+
 def _check_owner(state_dir: Path) -> None:
     """Root could use another user's folder, and would run what that user puts into its journal."""
     owner = state_dir.stat().st_uid

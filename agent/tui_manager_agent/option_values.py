@@ -20,18 +20,23 @@ def address(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """Empty: its hostname."""
+    """Empty: its hostname. `check_own_name` says how it must begin."""
     try:
         if text:
-            check_name(text)
+            check_name(text, known=True)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
 
 
-def own_name() -> str:
-    """What it is called unless its owner says."""
-    return name(socket.gethostname())
+def check_own_name(name: str, *, known: bool) -> None:
+    """Raises ValueError unless this host can be called so.
+
+    Args:
+        name: empty: its hostname.
+        known: the host belongs to a manager already.
+    """
+    check_name(name or socket.gethostname(), known=known)
 
 
 def join_token(text: str) -> JoinToken | None:

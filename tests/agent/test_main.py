@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tui_manager_agent import __version__
 from tui_manager_agent import main as main_module
+from tui_manager_agent.identity import Identity
 from tui_manager_agent.main import main
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -12,6 +13,7 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_manager import FakeManager
 
 TOKEN = f"tm1.{'p' * 43}.{'s' * 32}"
+FIRST = "a letter or digit first"
 KEY = "up to 63 of letters, digits and '.', '_', '/', '-', a letter or digit first"
 
 
@@ -54,6 +56,8 @@ def test_wrong_usage(
         (["--name", "web 01"], "--name: 'web 01' is not"),
         (["--name", "w" * 65], "1 to 64"),
         (["--name", "web01\n"], "1 to 64"),
+        (["--name=-x"], "'-x' is not 1 to 64 of letters, digits, '.', '_', '-', a letter or digit"),
+        (["--name=--all-pending"], "say with --name what it is called"),
         (["--label=-env=prod"], "--label: '-env' is not a label's key"),
         (["--label", f"{'k' * 64}=v"], "up to 63"),
         (["--label", "env=pro d"], "the value of env ('pro d')"),
@@ -80,7 +84,7 @@ def test_names_and_labels_that_a_manager_takes(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(main_module, "_run", lambda settings: 0)
     labels = [f"{'k' * 60}{n:03d}={'v' * 128}" for n in range(62)] + ["a/b.c-d_e=", "0=x@y:z/+"]
     for name in ("", "w", "web-01.example_x", "w" * 64):
-        options = [f"--name={name}", *(f"--label={label}" for label in labels)]
+        options = [f"--name={name}", *(f"--label={label}" for label in labels), "--"]
         assert main(["run", "--insecure", "--manager=localhost:1", *options]) == 0
 
 
@@ -96,6 +100,33 @@ def test_a_hostname_that_is_no_name_wants_another_one(
     assert said.startswith("tui-manager-agent: the name of this host, 'web 01' is not 1 to 64 of")
     assert "say with --name what it is called" in said
     assert main(["run", "--insecure", "--manager=localhost:1", "--name=web01"]) == 0
+
+
+@pytest.mark.parametrize("source", ["option", "variable", "hostname"])
+def test_a_host_that_belongs_to_a_manager_keeps_its_name(
+    source: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The manager decides about it."""
+    taken: list[str] = []
+    monkeypatch.setattr(main_module, "_run", lambda settings: taken.append(settings.name))
+    arguments = ["run", "--insecure", "--manager=localhost:1", f"--state-dir={tmp_path}"]
+    if source == "option":
+        arguments.append("--name=-old")
+    elif source == "variable":
+        monkeypatch.setenv("TUI_MANAGER_AGENT_NAME", "-old")
+    else:
+        monkeypatch.setattr("socket.gethostname", lambda: "-old")
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "say with --name what it is called" in capsys.readouterr().err
+    identity = Identity(tmp_path)
+    identity.bind("manager", "host")
+    identity.close()
+    assert main(arguments) == 0
+    assert taken == ["" if source == "hostname" else "-old"]
 
 
 def test_the_environment_sets_defaults(
@@ -119,7 +150,7 @@ def test_the_environment_sets_defaults(
             "that is no join token: it is one line that begins with tm1., as "
             "`tui-manager token create` prints it",
         ),
-        ("NAME", "web 01", "'web 01' is not 1 to 64 of letters, digits, '.', '_', '-'"),
+        ("NAME", "web 01", f"'web 01' is not 1 to 64 of letters, digits, '.', '_', '-', {FIRST}"),
         ("CAPACITY", "many", "'many' is not a number from 1 to 1000"),
         ("LOG_LEVEL", "foo", "'foo' is not one of debug, info, warning, error"),
     ],

@@ -92,6 +92,20 @@ async def test_without_tls_nobody_is_an_enrolled_host(parts: Parts) -> None:
     assert error.refusal is Refusal.NAME_TAKEN
 
 
+async def test_a_known_host_keeps_a_name_that_is_given_to_nobody_any_more(parts: Parts) -> None:
+    host = await parts.member("web01")
+    await parts.database.write(lambda tx: tx.execute("UPDATE hosts SET name = '-old'"))
+    opened = await parts.dial(host.host_id, "-old", key="web01")
+    assert (opened.name, opened.admission) == ("-old", Admission.ADMITTED)
+    await parts.hosts.close_session(host.host_id, opened.generation, "test")
+    again = await parts.enroll("-old", key="web01", machine_id="machine-web01")
+    assert (again.host_id, again.admission) == (host.host_id, Admission.ADMITTED)
+    key = peer(host.host_id, "web01")
+    error = await _refused(parts, "-new", key, instance_id="instance-web01")
+    assert error.refusal is Refusal.INVALID_HELLO
+    assert "a letter or a digit first. Start this agent with another --name." in str(error)
+
+
 async def test_another_name_has_to_be_approved_anew(parts: Parts) -> None:
     host = await parts.member("web01")
     opened = await parts.dial(host.host_id, "db01", key="web01")

@@ -200,6 +200,8 @@ async def test_the_end_of_an_old_session_never_touches_a_newer_one(parts: Parts)
         ({"manager_id": MANAGER_ID, "journal_id": "another"}, Refusal.NAME_TAKEN),
         ({"instance_id": "of a copy"}, Refusal.DUPLICATE_IDENTITY),
         ({"name": "a b"}, Refusal.INVALID_HELLO),
+        ({"name": "--all-pending"}, Refusal.INVALID_HELLO),
+        ({"name": ".web"}, Refusal.INVALID_HELLO),
         ({"name": "x" * 65}, Refusal.INVALID_HELLO),
         ({"name": "web02", "labels": {"a b": "c"}}, Refusal.INVALID_HELLO),
         ({"name": "web02", "labels": {f"k{n}": "" for n in range(65)}}, Refusal.INVALID_HELLO),

@@ -3,6 +3,7 @@ do is not here."""
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from tui_manager import __version__
 from tui_manager.cli.options.audit import add_audit_options
@@ -13,8 +14,11 @@ from tui_manager.cli.options.parser import (
     PROGRAM,
     Parser,
     add_json,
+    as_name,
+    is_name,
     listen_options,
     number,
+    plain,
     state_options,
 )
 from tui_manager.cli.options.run import EXIT_CODES, RUN_FORM, add_run_options
@@ -24,11 +28,15 @@ from tui_manager.domain.errors import InvalidInputError
 
 DEMO_AGENTS = 3
 DEMO_AGENTS_MAX = 50
+_NAMES = ("target", "names", "file")  # what may stand behind `--`, numbers aside
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options of a command line. `action` names the command; what stands behind the first `--`
-    is `command_words`.
+    """The options of a command line. `action` names the command.
+
+    No word behind the first `--` is an option. With `run` these words are `command_words`; they
+    begin with TARGET and another `--` if TARGET has not been given before. With every other command
+    they are names, whatever they begin with.
 
     Raises:
         InvalidInputError: the arguments make no sense.
@@ -38,25 +46,52 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             argument.encode()
         except UnicodeEncodeError:
             raise InvalidInputError("arguments", f"{argument!a} is not valid UTF-8.") from None
-    words, dashes, command = list(arguments), "--" in arguments, []
+    words, dashes, behind = list(arguments), "--" in arguments, []
     if dashes:
         end = words.index("--")
-        words, command = words[:end], words[end + 1 :]
-    options, unknown = _parser().parse_known_args(words)
+        words, behind = words[:end], words[end + 1 :]
+    options, unknown = _parser().parse_known_args([*words, *map(as_name, behind)])
+    if options.action == "run":
+        options.command_words = _command(options.target, behind)
+        unknown = unknown[: len(unknown) - len(behind)] if not is_name(options.target) else []
+    for option, value in vars(options).items():
+        setattr(options, option, _plain(option, value))
     if unknown:
-        raise _unrecognized(options.action, unknown, dashes=dashes)
-    if options.action != "run" and dashes:
-        raise InvalidInputError("arguments", "Only `run` takes a command behind `--`.")
-    options.command_words = command
+        raise _unrecognized(options.action, list(map(plain, unknown)), dashes=dashes)
     return options
+
+
+def _command(target: str, behind: Sequence[str]) -> list[str]:
+    """The words of the command: those behind `--`, or behind the next one if the first of them is
+    TARGET."""
+    if not is_name(target):
+        return list(behind)
+    if list(behind[1:2]) != ["--"]:
+        raise InvalidInputError("arguments", f"TARGET is missing: {RUN_FORM}\n{_see('run')}")
+    return list(behind[2:])
+
+
+def _plain(option: str, value: Any) -> Any:
+    """A value as it was typed. Raises InvalidInputError when an option took a word behind `--`."""
+    words = value if isinstance(value, list) else [value]
+    if option not in _NAMES and any(map(is_name, words)):
+        name = option.replace("_", "-")
+        raise InvalidInputError("arguments", f"argument --{name}: expected one argument")
+    return list(map(plain, value)) if isinstance(value, list) else plain(value)
 
 
 def _unrecognized(action: str, unknown: Sequence[str], *, dashes: bool) -> InvalidInputError:
     message = f"unrecognized arguments: {' '.join(unknown)}"
     if action == "run" and not dashes:
         message += f"; put the command behind `--`: {RUN_FORM}"
+    elif not dashes and any(word.startswith("-") for word in unknown):
+        message += "; a name that begins with `-` stands behind `--`"
+    return InvalidInputError("arguments", f"{message}\n{_see(action)}")
+
+
+def _see(action: str) -> str:
     program = PROGRAM if action == "dashboard" else f"{PROGRAM} {action}"
-    return InvalidInputError("arguments", f"{message}\nSee `{program} --help`.")
+    return f"See `{program} --help`."
 
 
 def _parser() -> Parser:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import Admission
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LABEL_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9._:/@+-]{0,128}")
 LABELS_MAX = 64
@@ -19,7 +19,8 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
             "name",
-            f"{name[:80]!r} is not a host's name: 1 to 64 of letters, digits, '.', '_', '-'.",
+            f"{name[:80]!r} is not a host's name: 1 to 64 of letters, digits, '.', '_', '-', a "
+            "letter or a digit first. Start this agent with another --name.",
         )
 
 

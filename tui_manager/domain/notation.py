@@ -19,7 +19,7 @@ RESERVED_GROUPS = ("all", "online", "offline", "maintenance")  # what `@` says w
 _DEPTH_MAX = 20  # groups in groups
 _GLOBS_MAX = 100  # that one term spells out with ranges
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # hosts of older managers may begin with any of these
 _NAME_LIKE = re.compile(r"[][A-Za-z0-9._*?,/-]+")
 _LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]*)\s*(!?=)\s*([A-Za-z0-9._:/@+*?-]*)")
 _GROUP = re.compile(r"@([A-Za-z0-9._-]+)")

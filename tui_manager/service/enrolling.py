@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service import notes
-from tui_manager.service.identification import refuse_id_as_name, refuse_turned_away
+from tui_manager.service.identification import refuse_name, refuse_turned_away
 from tui_manager.service.returning import note_changes
 from tui_manager.storage import admissions, audit, hosts, tokens
 from tui_manager.storage.admissions import Enrolling
@@ -45,11 +45,11 @@ def take_in(tx: Transaction, host: Enrolling, secret: bytes, now: int) -> tuple[
         The host, and whether it was known and has to be approved anew.
 
     Raises:
-        RefusedError: the token is no good, or the host of this key was turned away.
+        RefusedError: the token or the name is no good, or the host of this key was turned away.
     """
     token = good_token(tx, secret, now)
     known = hosts.by_key(tx, host.key_hash)
-    refuse_id_as_name(tx, host.name, known)
+    refuse_name(tx, host.name, known)
     if known is None:
         return _newcomer(tx, host, token, now), False
     refuse_turned_away(known)

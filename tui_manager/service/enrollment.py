@@ -25,7 +25,7 @@ from tui_manager.service.clock import Clock
 from tui_manager.service.directory import Directory
 from tui_manager.service.dispatcher import SessionDoor
 from tui_manager.service.enrolling import good_token, take_in
-from tui_manager.service.identification import check_words, refuse_turned_away
+from tui_manager.service.identification import refuse_labels, refuse_turned_away
 from tui_manager.service.offences import Offences
 from tui_manager.service.statistics import Statistics
 from tui_manager.service.whole import whole
@@ -185,7 +185,7 @@ class EnrollmentService:
         try:
             # Whoever guesses costs a look at an index, not a place in the writer's queue.
             await self._database.read(lambda tx: good_token(tx, secret, self._clock.stamp()))
-            check_words(request.name, request.labels)
+            refuse_labels(request.labels)
             await self._refuse_copy(request.key.key_hash)
             return await whole(self._enroll(request, secret))
         except RefusedError as error:

@@ -60,7 +60,7 @@ class Identification:
             )
         if identity:
             greeting = _speaks_for_itself(greeting, identity)
-        check_words(greeting.name, greeting.labels)
+        refuse_labels(greeting.labels)
         if greeting.host_id:
             self._refuse_duplicate(greeting.host_id, greeting)
         return greeting
@@ -77,7 +77,7 @@ class Identification:
             known: HostRow | None = _certified(tx, identity)
         else:
             known = self._believed(tx, greeting)
-        refuse_id_as_name(tx, greeting.name, known)
+        refuse_name(tx, greeting.name, known)
         if known:
             refuse_turned_away(known)
         self._refuse_taken_name(tx, greeting, known, secure=identity is not None)
@@ -135,18 +135,25 @@ class Identification:
             )
 
 
-def check_words(name: str, labels: Mapping[str, str]) -> None:
-    """Raises RefusedError unless these can be a host's name and labels."""
+def refuse_labels(labels: Mapping[str, str]) -> None:
+    """Raises RefusedError unless these can be a host's labels."""
     try:
-        check_name(name)
         check_labels(labels)
     except InvalidInputError as error:
         raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
 
 
-def refuse_id_as_name(tx: Transaction, name: str, known: HostRow | None) -> None:
-    """Raises RefusedError when a host calls itself by the id of another: an operator who names it
-    would mean that one."""
+def refuse_name(tx: Transaction, name: str, known: HostRow | None) -> None:
+    """Raises RefusedError unless a host can be called so. A known host keeps the name that it has,
+    which an earlier manager may have let in.
+
+    The id of another host is no name either: an operator who names it would mean that one.
+    """
+    if known is None or known.name != name:
+        try:
+            check_name(name)
+        except InvalidInputError as error:
+            raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
     other = hosts.by_host_id(tx, name) if len(name) == _ID else None
     if other and (known is None or other.host_id != known.host_id):
         raise RefusedError(

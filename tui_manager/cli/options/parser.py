@@ -1,17 +1,36 @@
 """The parser, and the options and kinds of values that commands share."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tui_manager.domain.errors import InvalidInputError
 
 PROGRAM = "tui-manager"
 
 
+_MARK = "\0"  # no word of a command line can hold it
+
+
+def as_name(word: str) -> str:
+    """A word from behind `--`, which no parser takes for an option; `plain` gives it back."""
+    return f"{_MARK}{word}"
+
+
+def is_name(value: object) -> bool:
+    """Whether it is a word from behind `--`."""
+    return isinstance(value, str) and value.startswith(_MARK)
+
+
+def plain(value: Any) -> Any:
+    """A word as it was typed; what is no word stays."""
+    return value[len(_MARK) :] if is_name(value) else value
+
+
 class Parser(argparse.ArgumentParser):
     """Raises what is wrong, so that one place prints it."""
 
     def error(self, message: str) -> NoReturn:
+        message = message.replace(repr(_MARK)[1:-1], "").replace(_MARK, "")
         raise InvalidInputError("arguments", f"{message}\nSee `{self.prog} --help`.")
 
 
@@ -55,6 +74,7 @@ def task_id(text: str) -> int:
 
 def number(text: str, low: int, high: int, what: str) -> int:
     """The number that `text` spells; else argparse is told that it is not `what`."""
+    text = plain(text)
     if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
