@@ -14,7 +14,7 @@ ROOM ?=
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: setup demo test test-fast faults lint format protos check-protos screenshots bench bench-quick \
+.PHONY: setup demo test test-fast faults monkey lint format protos check-protos screenshots bench bench-quick \
 	bench-peers soak lock clean
 
 setup: $(READY)
@@ -40,6 +40,11 @@ test-fast: setup
 # The long run of tests/faults, as random as SEED; ends with the table of the README.
 faults: setup
 	@$(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
+
+# Random input for the real program in a terminal, with a real manager and real agents. What is
+# random comes from SEED.
+monkey: setup
+	@$(BIN)/python -m tests.monkey --seed "$(SEED)" --minutes $(MINUTES)
 
 lint: setup check-protos
 	$(BIN)/ruff check .

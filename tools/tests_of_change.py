@@ -17,7 +17,7 @@ TESTS = {
     "service": ("service", "transport"),
     "transport": ("transport",),
     "operator": ("operator", "cli"),
-    "ui": ("ui",),
+    "ui": ("ui", "monkey"),
     "cli": ("cli",),
     "agent": ("agent",),
     "protos": ("transport", "operator"),

@@ -1,15 +1,19 @@
 """Programs in a terminal of their own, for what draws."""
 
+import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
+import termios
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 _READ = 1 << 16
+_TAKES_KEYS = 60.0  # seconds within which a program must have room for more keys
 
 
 @dataclass(slots=True)
@@ -26,9 +30,23 @@ class Terminal:
         """What it has written so far, control sequences and all."""
         return self._drawn.decode(errors="replace")
 
+    def take(self) -> bytes:
+        """What it has written since the last call; `drawn` no longer has it."""
+        taken = bytes(self._drawn)
+        del self._drawn[: len(taken)]
+        return taken
+
     def press(self, keys: str) -> None:
-        """Types."""
-        os.write(self._master, keys.encode())
+        """Types. Raises AssertionError if the program takes no more keys."""
+        left = keys.encode()
+        while left:
+            ready = select.select([], [self._master], [], _TAKES_KEYS)[1]
+            assert ready, f"no room for {left[:80]!r}"
+            left = left[os.write(self._master, left[:1024]) :]
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Gives the terminal another size: the kernel sends SIGWINCH."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def hang_up(self) -> None:
         """Closes the terminal under it, as when a window is closed: the kernel sends SIGHUP."""
@@ -60,13 +78,14 @@ def on_terminal(
         controlling: the end of the terminal reaches the program as SIGHUP.
     """
     master, slave = pty.openpty()
-    size = {"COLUMNS": str(columns), "LINES": str(rows), "TERM": "xterm-256color"}
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    kept = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
         arguments,
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env={**environment, **size},
+        env={**kept, "TERM": "xterm-256color"},
         start_new_session=True,
         preexec_fn=_take_terminal if controlling else None,
     )
