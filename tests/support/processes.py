@@ -113,11 +113,11 @@ class Machine:
         """As the function, with the story of all programs when it gives up."""
         return wait_for(what, look, good, explain=self.story)
 
-    def serve(self, *options: str) -> Program:
-        """Starts a manager on a free port, and waits until it listens."""
+    def serve(self, *options: str, **variables: str) -> Program:
+        """Starts a manager on a free port, with these variables too, and waits until it listens."""
         number = sum(program.name.startswith("serve") for program in self.programs)
         serve = self.start(
-            f"serve{number}", "serve", *self._security(), *_listen(options), *options
+            f"serve{number}", "serve", *self._security(), *_listen(options), *options, **variables
         )
 
         def alive_and_listening() -> bool:

@@ -229,6 +229,13 @@ async def test_figures_take_two_columns_where_they_fit() -> None:
     assert all(value in "\n".join(wide) for value in narrow)
 
 
+async def test_a_clock_in_doubt_is_a_figure() -> None:
+    fleet = FakeOperator()
+    fleet.clock_ahead = timedelta(days=40)
+    lines = figure_lines(await fleet.manager_status(), START.astimezone(UTC), 76)
+    assert "clock     40 d ahead, pruning waits for at most 23h" in "\n".join(map(plain, lines))
+
+
 async def test_a_long_sentence_takes_several_lines() -> None:
     fleet = FakeOperator()
     fleet.attention = ("word " * 30,)

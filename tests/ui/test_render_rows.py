@@ -243,6 +243,13 @@ async def test_the_header_leaves_out_the_least_first() -> None:
         assert width_of(header_line(status, "", START, width)) == width
 
 
+async def test_the_header_says_that_the_clock_is_in_doubt() -> None:
+    fleet = await seeded_fleet()
+    assert "clock" not in plain(header_line(await fleet.manager_status(), "", START, 150))
+    fleet.clock_ahead = timedelta(days=-40)
+    assert "clock in doubt" in plain(header_line(await fleet.manager_status(), "", START, 150))
+
+
 def test_the_header_says_that_the_manager_is_gone() -> None:
     line = plain(header_line(None, "The manager has ended.", START, 80))
     assert "✘ The manager has ended." in line

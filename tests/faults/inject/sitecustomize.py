@@ -20,6 +20,7 @@ from typing import Any
 sys.path.append(os.path.dirname(__file__))
 _ARM = os.environ.get("LD_FAULTS_ARM", "")
 _SHIFT = float(os.environ.get("FAULTS_SHIFT", "0"))  # seconds
+_SHIFT_FILE = os.environ.get("FAULTS_SHIFT_FILE", "")  # holds more of them, now or later
 POINTS = importlib.import_module("points").Points(_ARM)
 
 
@@ -166,24 +167,32 @@ class _Changing(importlib.abc.MetaPathFinder):
         return spec
 
 
+def _seconds() -> float:
+    try:
+        with open(_SHIFT_FILE) as file:
+            return _SHIFT + float(file.read())
+    except (OSError, ValueError):
+        return _SHIFT
+
+
 class _Shifted(datetime.datetime):
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-        return super().now(tz) + datetime.timedelta(seconds=_SHIFT)
+        return super().now(tz) + datetime.timedelta(seconds=_seconds())
 
     @classmethod
     def utcnow(cls) -> Any:
-        return super().utcnow() + datetime.timedelta(seconds=_SHIFT)
+        return super().utcnow() + datetime.timedelta(seconds=_seconds())
 
 
 def _shift() -> None:
     wall, wall_ns = time.time, time.time_ns
-    time.time = lambda: wall() + _SHIFT
-    time.time_ns = lambda: wall_ns() + int(_SHIFT * 1e9)
+    time.time = lambda: wall() + _seconds()
+    time.time_ns = lambda: wall_ns() + int(_seconds() * 1e9)
     datetime.datetime = _Shifted  # type: ignore[misc]
 
 
 if _ARM:
     sys.meta_path.insert(0, _Changing())
-if _SHIFT:
+if _SHIFT or _SHIFT_FILE:
     _shift()
