@@ -1,6 +1,6 @@
 """A manager whose wall clock is wrong for a while locks no host out and removes no history.
 
-TLS itself, which is of gRPC, sees the real time all along, as it does once the clock is right again.
+TLS itself, which is of gRPC, sees the real time all along, as it does once the clock is right.
 """
 
 from pathlib import Path

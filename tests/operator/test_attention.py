@@ -1,11 +1,12 @@
 """What the manager's status asks an operator to look at."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.support.enrolled_hosts import host_key
+from tests.support.enrolled_hosts import BEGINS, ENDS, host_key
 from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.report import Held, HeldState
@@ -29,6 +30,25 @@ async def test_a_certificate_that_ends_is_said_as_long_as_it_does(parts: Parts) 
     assert _attention(parts) == (f"Look after the certificates: {problem}",)
     problem = ""
     assert _attention(parts) == ()
+
+
+async def test_a_host_with_a_certificate_from_the_future_is_named(parts: Parts) -> None:
+    await parts.enroll("web01", auto_approve=True)
+    counts = HostCounts(0, 0, 0)
+
+    def said(now: datetime) -> tuple[str, ...]:
+        return attention(parts.statistics, counts, parts.directory, parts.offences, None, now)
+
+    assert said(BEGINS) == ()
+    (sentence,) = said(BEGINS - timedelta(seconds=1))
+    assert sentence.startswith(
+        "web01 is offline, and the certificate that it was given last begins on 2026-01-01 00:00 "
+        "UTC: the manager's clock was or is wrong."
+    )
+    (sentence,) = said(ENDS)
+    assert "has ended, on 2026-02-01 00:00 UTC. If it stays away" in sentence
+    await parts.member("web02")
+    assert len(said(ENDS)) == 1, "who is online has one that works"
 
 
 async def test_a_log_that_is_long_is_said_unless_the_database_fails(parts: Parts) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tui_manager.domain.duration import rough_duration
 from tui_manager.domain.health import ClockDoubt
@@ -32,12 +32,19 @@ def attention(
     directory: Directory,
     offences: Offences,
     clock: ClockDoubt | None = None,
+    now: datetime | None = None,
 ) -> tuple[str, ...]:
-    """The sentences of the manager's status."""
+    """The sentences of the manager's status.
+
+    Args:
+        clock: what is wrong with the wall clock; None: nothing.
+        now: what it shows, against which certificates are judged; None: they are not.
+    """
     return (
         *_storage(statistics),
         *_clock(clock),
         *_authority(statistics),
+        *(_out_of_date(directory, now) if now else ()),
         *_broken(offences),
         *_hosts(hosts),
         *_odd(directory),
@@ -78,6 +85,29 @@ def _authority(statistics: Statistics) -> Iterator[str]:
         yield f"No certificates can be issued: {statistics.authority_error}"
     if problem := statistics.gauges.certificate_problem():
         yield f"Look after the certificates: {problem}"
+
+
+def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:
+    """Hosts whose certificate TLS refuses, without a word to this manager."""
+    away = [
+        (entry.row.name, *entry.issued)
+        for entry in directory
+        if entry.away
+        and entry.row.admission in (Admission.PENDING, Admission.ADMITTED)
+        and entry.issued
+        and not entry.issued[0] <= now < entry.issued[1]
+    ]
+    for name, begins, ends in sorted(away)[:_NAMED]:
+        if now < begins:
+            what = f"begins on {begins:%Y-%m-%d %H:%M} UTC: the manager's clock was or is wrong"
+        else:
+            what = f"has ended, on {ends:%Y-%m-%d %H:%M} UTC"
+        yield (
+            f"{name} is offline, and the certificate that it was given last {what}. If it stays "
+            "away, start its agent with a new join token."
+        )
+    if len(away) > _NAMED:
+        yield f"{len(away) - _NAMED} other hosts are offline with such certificates too."
 
 
 def _broken(offences: Offences) -> Iterator[str]:

@@ -112,6 +112,7 @@ class InProcessOperator:
                 self.directory,
                 self.hosts.offences,
                 doubt,
+                self.clock.now(),
             ),
             health=self.statistics.health,
             enroll_address=self.identity.enroll_address,

@@ -6,7 +6,7 @@ machine sleeps, and at the start with the time that was stored last.
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
@@ -67,6 +67,10 @@ class ClockWatch:
             return
         by = (row.trusted_at if as_trusted else now) - row.shown_at
         self._jumps.append(Jump(row.since, row.shown_at + _STALE, by, not as_trusted))
+
+    def now(self) -> datetime:
+        """What the wall clock shows."""
+        return self._clock.now()
 
     def may_act(self) -> bool:
         """Whether what is due by the wall clock may be done now: it has not jumped in this run."""

@@ -27,6 +27,7 @@ class Entry:
         recovering: it had work when the manager started, and has not come back yet.
         searched: lines in which a filter looks for its text; None: to be made of the row.
         place: among all by name; empty: to be made of the name.
+        issued: beginning and end of the newest certificate that it got since the manager started.
     """
 
     row: HostRow
@@ -40,6 +41,7 @@ class Entry:
     arriving: int = 0
     searched: str | None = None
     place: str = ""
+    issued: tuple[datetime, datetime] | None = None
 
     @property
     def online(self) -> bool:

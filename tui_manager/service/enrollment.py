@@ -282,4 +282,6 @@ class EnrollmentService:
             log.error("no certificate issued", extra={"host_id": host_id, "error": str(error)})
             raise
         self._statistics.authority_error = ""
+        if entry := self._directory.get(host_id):
+            entry.issued = (issued.begins, issued.ends)
         return issued
