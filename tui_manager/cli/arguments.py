@@ -2,6 +2,7 @@
 do is not here."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,12 +42,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     Raises:
         InvalidInputError: the arguments make no sense.
     """
-    for argument in arguments:
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            raise InvalidInputError("arguments", f"{argument!a} is not valid UTF-8.") from None
-    words, dashes, behind = list(arguments), "--" in arguments, []
+    words, dashes, behind = [*map(_decoded, arguments)], "--" in arguments, []
     if dashes:
         end = words.index("--")
         words, behind = words[:end], words[end + 1 :]
@@ -78,6 +74,18 @@ def _plain(option: str, value: Any) -> Any:
         name = option.replace("_", "-")
         raise InvalidInputError("arguments", f"argument --{name}: expected one argument")
     return list(map(plain, value)) if isinstance(value, list) else plain(value)
+
+
+def _decoded(argument: str) -> str:
+    """The text of an argument, which is UTF-8 also where the locale, such as C, says otherwise."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        try:
+            return os.fsencode(argument).decode()
+        except UnicodeError:
+            raise InvalidInputError("arguments", f"{argument!a} is not valid UTF-8.") from None
+    return argument
 
 
 def _unrecognized(action: str, unknown: Sequence[str], *, dashes: bool) -> InvalidInputError:

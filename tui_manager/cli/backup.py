@@ -1,8 +1,7 @@
 """`tui-manager backup`."""
 
-from pathlib import Path
-
 from tui_manager.cli.printing import write
+from tui_manager.cli.values import file_path
 from tui_manager.settings import Settings
 from tui_manager.storage.backup import back_up
 from tui_manager.storage.database import FILE
@@ -10,6 +9,6 @@ from tui_manager.storage.database import FILE
 
 def run_backup(settings: Settings, file: str, *, force: bool) -> int:
     """Copies the state folder's database to `file`, and returns the exit status."""
-    size = back_up(settings.state_dir / FILE, Path(file), overwrite=force)
+    size = back_up(settings.state_dir / FILE, file_path(file), overwrite=force)
     write(f"{file}: {size:,} bytes\n")
     return 0

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tui_manager.cli.printing import note, one_line, write, write_json
+from tui_manager.cli.values import file_path
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.settings import Settings
 from tui_manager.storage.check import Checked, check_database
@@ -21,7 +22,7 @@ def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
     Args:
         file: a database to look at instead of the state folder's.
     """
-    path = Path(file) if file else settings.state_dir / FILE
+    path = file_path(file) if file else settings.state_dir / FILE
     _check_ours(path)
     checked = check_database(path)
     if as_json:

@@ -11,7 +11,7 @@ from typing import Any
 
 from platformdirs import user_config_path
 
-from tui_manager.cli.values import SIZE_FORMS, format_size, parse_size
+from tui_manager.cli.values import SIZE_FORMS, file_path, format_size, parse_size
 from tui_manager.domain.address import split_address
 from tui_manager.domain.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager.domain.errors import InvalidInputError
@@ -223,7 +223,7 @@ def _server_names(value: object) -> tuple[str, ...]:
 
 def _path(value: object) -> Path:
     try:
-        path = Path(value).expanduser() if isinstance(value, str) and value else None
+        path = file_path(value).expanduser() if isinstance(value, str) and value else None
     except RuntimeError as error:  # ~ of a user that does not exist
         raise ValueError(str(error)) from None
     if path is None or not path.is_absolute() or "\0" in str(path):

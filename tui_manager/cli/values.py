@@ -1,9 +1,11 @@
-"""Sizes, K=V pairs and durations of options as people type them; the grammar of durations is
+"""Paths, sizes, K=V pairs and durations of options as people type them; the grammar of durations is
 domain/duration.py's."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 from tui_manager.domain.duration import parse_duration
@@ -36,6 +38,15 @@ def format_size(size: int) -> str:
         if size and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]}{unit}"
     return str(size)
+
+
+def file_path(text: str) -> Path:
+    """The path that `text` names, which is UTF-8 also where the locale, such as C, is not."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        text = os.fsdecode(text.encode(errors="surrogateescape"))
+    return Path(text)
 
 
 def read_duration(option: str, text: str) -> timedelta:

@@ -97,7 +97,7 @@ class InProcessOperator:
             manager_id=self.identity.manager_id,
             version=tui_manager.__version__,
             pid=os.getpid(),
-            state_dir=str(self.identity.state_dir),
+            state_dir=bytes(self.identity.state_dir).decode(errors="replace"),
             address=self.identity.address,
             security=self.identity.security,
             started_at=self.identity.started_at,

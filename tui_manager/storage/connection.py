@@ -49,7 +49,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     if not read_only:
         _close_to_others(path)
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode={mode}",
+        f"file:{quote(bytes(path))}?mode={mode}",
         uri=True,
         isolation_level=None,
         timeout=BUSY / 1000,

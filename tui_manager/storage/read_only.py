@@ -42,7 +42,7 @@ def _run(path: Path, options: str, work: Callable[[Transaction], T]) -> T:
     try:
         with closing(
             sqlite3.connect(
-                f"file:{quote(str(path))}?{options}",
+                f"file:{quote(bytes(path))}?{options}",
                 uri=True,
                 isolation_level=None,
                 timeout=_BUSY,
