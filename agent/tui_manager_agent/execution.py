@@ -64,7 +64,8 @@ class Execution:
             elif not self._started:
                 self._started = self.spool.started(self._boot_id)
             for stream in STREAMS:
-                self._sizes[stream] = self.spool.size(stream)
+                # It only grows; where its folder is out of reach, there is nothing to see.
+                self._sizes[stream] = max(self._sizes[stream], self.spool.size(stream))
         if self.result:
             self.state = State.ENDED
             for stream in STREAMS:

@@ -191,6 +191,8 @@ class Runner:
             await self._end_expired()
             while (execution := self.turns.next()) is not None:
                 await self._to_the_end(self._start(execution))
+                if execution.state is State.ACCEPTED:  # it waits for the state folder
+                    break
                 await self._end_expired()
 
     async def _to_the_end(self, starting: Coroutine[None, None, None]) -> None:
@@ -215,9 +217,20 @@ class Runner:
         try:
             await self._disk.do(self._release, execution.spool, order)
         except (RefusedError, OSError) as error:
-            await self._fail(execution, error, "start a supervisor")
+            if _is_out_of_reach(execution.spool):
+                self._wait_for_folder(execution, order)
+            else:
+                await self._fail(execution, error, "start a supervisor")
         else:
             await self._launch(execution)
+
+    def _wait_for_folder(self, execution: Execution, order: dict[str, str]) -> None:
+        """Its order waits in a state folder that was moved away: it has its turn later."""
+        _LOG.error("not started, its folder is away: execution_id=%s", execution.id)
+        execution.state, execution.order = State.ACCEPTED, order
+        self.turns.leave(execution.id)
+        self.turns.join(execution)
+        asyncio.get_running_loop().call_later(LOOK, self._wake.set)
 
     def _release(self, spool: Spool, order: dict[str, str]) -> None:
         """Hands an order out, unless the owner has thought better of it while it waited."""
@@ -292,3 +305,11 @@ def _accept_and_release(spool: Spool, accept: Callable[[], dict[str, str]]) -> d
         return order
     spool.starting()
     return {}
+
+
+def _is_out_of_reach(spool: Spool) -> bool:
+    try:
+        spool.check_reach()
+    except OSError:
+        return True
+    return False

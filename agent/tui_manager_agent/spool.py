@@ -21,6 +21,11 @@ class Spool:
         self.folder = folder
         self._at = str(folder)  # a Path takes longer to join than most calls with it
 
+    def check_reach(self) -> None:
+        """Raises OSError while the folder of all executions is not there: its state folder was
+        moved away, and what cannot be found is not gone."""
+        os.stat(os.path.dirname(self._at))
+
     def has(self, name: str) -> bool:
         return os.path.exists(f"{self._at}/{name}")
 
@@ -125,10 +130,11 @@ class Spool:
         return sum(self.size(stream) for stream in STREAMS)
 
     def read(self, stream: str, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset` on; none where they are gone."""
+        """Up to `length` bytes from `offset` on; none where they are gone. Raises OSError."""
         try:
             descriptor = os.open(f"{self._at}/{stream}", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
+            self.check_reach()
             return b""
         try:
             return os.pread(descriptor, length, offset)
@@ -156,7 +162,11 @@ class Spool:
             return False
 
     def bar(self) -> bool:
-        """Keeps every supervisor to come from starting this. False if one has claimed it."""
+        """Keeps every supervisor to come from starting this. False if one has claimed it.
+
+        Raises OSError.
+        """
+        self.check_reach()
         return claim.bar(self._at)
 
     def ask_to_cancel(self) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.processes import Machine
 from tests.support.programs import Program
 
@@ -52,3 +54,35 @@ def test_nothing_is_made_in_another_folder_of_that_name(machine: Machine) -> Non
     away.rename(machine.state_dir)
     machine.wait_for("the manager to say so", lambda: serve.err, lambda seen: BACK in seen)
     assert machine.run("run", "h1", "--", "true").code == 0
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["own", "taken up"])
+def test_an_agent_loses_nothing_while_its_state_folder_is_away(
+    machine: Machine, restarted: bool
+) -> None:
+    machine.serve()
+    (agent,) = machine.agents("h1")
+    gate, state, away = (machine.folder / name for name in ("gate", "agents/h1", "away"))
+    command = f'echo one; until [ -e "{gate}" ]; do sleep 0.05; done; echo two'
+    assert machine.run("run", "h1", "--detach", "--", command).code == 0
+    machine.wait_for("its output", lambda: machine.run("output", "1").out, lambda out: out)
+    if restarted:
+        agent.process.kill()
+        agent.wait()
+        agent = machine.agent("h1")
+        machine.wait_for("it to be back", lambda: agent.err, lambda seen: "welcome" in seen)
+    state.rename(away)
+    refused = machine.run("run", "h1", "--", "true")
+    assert refused.code == 1
+    assert "the agent cannot write its journal: No such file or directory" in refused.err
+    gate.touch()
+    machine.wait_for("the command to end", lambda: list(away.rglob("result")))
+    later = "not buried, again later"
+    machine.wait_for("the agent to miss it", lambda: agent.err, lambda seen: later in seen)
+    assert machine.task(1)["status"] == "running"
+    assert not state.exists()
+    away.rename(state)
+    machine.wait_for_task(1, "completed")
+    assert machine.run("output", "1").out == b"one\ntwo\n"
+    assert machine.run("run", "h1", "--", "true").code == 0
+    assert agent.stop() == 0

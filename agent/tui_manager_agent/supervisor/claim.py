@@ -20,12 +20,13 @@ class Claim:
     """An execution that is this process's own, until it ends.
 
     Attributes:
+        folder: where its files are reached.
         order: what is to be run. It is in memory only from here on, because it holds secrets.
     """
 
     def __init__(self, descriptor: int, folder: str, order: dict[str, str], said: bytes) -> None:
         self._descriptor = descriptor
-        self._folder = folder
+        self.folder = folder
         self._said = said
         self.order = order
 
@@ -40,9 +41,9 @@ class Claim:
         data = record.seal(self._said + record.encode(fields))
         record.write_at(self._descriptor, data, 0)
         os.fsync(self._descriptor)
-        result = f"{self._folder}/{record.RESULT}"
+        result = f"{self.folder}/{record.RESULT}"
         try:
-            os.rename(f"{self._folder}/{record.CLAIM}", result)
+            os.rename(f"{self.folder}/{record.CLAIM}", result)
         except FileNotFoundError:
             if not os.path.exists(result):  # else somebody has given it its name: see `settle`
                 raise

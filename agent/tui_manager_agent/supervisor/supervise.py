@@ -44,7 +44,10 @@ class Supervisor:
     """One command from its order to its result."""
 
     def __init__(self, folder: str, claimed: claim.Claim, cgroup: Cgroup | None = None) -> None:
-        self._folder = folder
+        self._opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # The open folder is reached also after it was moved with all around it.
+        self._folder = f"/proc/self/fd/{self._opened}" if processes.ON_LINUX else folder
+        claimed.folder = self._folder
         self._cgroup = cgroup
         self._claim = claimed
         self._order = order = claimed.order
@@ -244,7 +247,7 @@ class Supervisor:
 
     def _write(self, outcome: dict[str, object]) -> None:
         outcome["boot_id"] = self._order["boot_id"]
-        while os.path.isdir(self._folder):
+        while os.fstat(self._opened).st_nlink:  # else somebody has removed the folder
             try:
                 self._claim.end(**outcome)
                 break
