@@ -302,10 +302,20 @@ async def test_the_operator_is_told(parts: Parts) -> None:
     await parts.watch.look()
     (sentence,) = said(parts)
     assert sentence == (
-        "The clock has jumped while the manager ran, 40 d ahead of the right time. Old history is "
-        "not removed until the clock is back, or the manager has run for 24 h. If the clock is "
-        "right, say: tui-manager clock accept"
+        "The clock jumped 40 d ahead while the manager ran. Old history is not removed until the "
+        "clock is back, or the manager has run for 24 h. If the clock is right, say: tui-manager "
+        "clock accept"
     )
     jump(parts.clock, -40 * DAY)
     await parts.watch.look()
     assert said(parts) == ()
+
+
+async def test_a_start_far_from_the_stored_time_is_told(tmp_path: Path) -> None:
+    turned = TurnedClock()
+    async with manager_parts(tmp_path, turned) as parts:
+        await run_for(parts, 60)
+    jump(turned, -2 * DAY)
+    async with manager_parts(tmp_path, turned) as parts:
+        (sentence,) = said(parts)
+        assert sentence.startswith("The clock is 2 d behind the time that the manager stored last.")

@@ -68,11 +68,12 @@ def _storage(statistics: Statistics) -> Iterator[str]:
 def _clock(doubt: ClockDoubt | None) -> Iterator[str]:
     if doubt is None:
         return
-    side = "ahead of" if doubt.ahead > timedelta(0) else "behind"
+    is_ahead = doubt.ahead > timedelta(0)
     length = rough_duration(abs(doubt.ahead))
     if doubt.jumped:
-        what = f"The clock has jumped while the manager ran, {length} {side} the right time"
+        what = f"The clock jumped {length} {'ahead' if is_ahead else 'back'} while the manager ran"
     else:
+        side = "ahead of" if is_ahead else "behind"
         what = f"The clock is {length} {side} the time that the manager stored last"
     yield (
         f"{what}. Old history is not removed until the clock is back, or the manager has run for "
