@@ -2,8 +2,9 @@
 
 `*` stands for any run of letters, digits and `_ , : / @ % + = . -`, within one word: nothing that a
 shell reads as more than itself. `**` stands for the same with spaces, so for any number of words.
-Neither matches two dots in a row, which would lead out of a folder, nor a `-` that begins a word,
-which would be an option that the owner did not write; quotes do not make it less of one.
+Neither matches two dots in a row, which would lead out of a folder, nor a `-`, `+`, `@` or `%` that
+begins a word: to many programs it begins an option, an editor's command, the name of a file with
+arguments, or a job, which the owner did not write. Quotes do not change that.
 
 Matching takes time in proportion to the text, whatever the pattern: the text comes from outside.
 """
@@ -12,6 +13,7 @@ import string
 
 _HARMLESS = frozenset(string.ascii_letters + string.digits + "_,:/@%+=")
 _WITHIN_A_WORD = _HARMLESS | {".", "-"}
+_NOT_FIRST = frozenset("-+@%")  # in a word
 _WORD = "*"
 _WORDS = "**"
 
@@ -73,6 +75,6 @@ def _is_harmless(text: str, at: int) -> bool:
     character = text[at]
     if character == ".":
         return (at == 0 or text[at - 1] != ".") and text[at + 1 : at + 2] != "."
-    if character == "-":
+    if character in _NOT_FIRST:
         return at > 0 and text[at - 1] in _WITHIN_A_WORD
     return character in _HARMLESS

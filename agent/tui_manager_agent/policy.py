@@ -2,6 +2,7 @@
 `policy_file.py`."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,10 @@ from tui_manager_agent.supervisor import clock
 
 LONGEST_GRACE = 3600 * clock.SECOND  # what a manager can be set to, and so no run outlasts more
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([nrtfva]))")
+_LETTERS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
+_WIDE = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]|\\[sWD]")
+_CONTROLS_END = 0xA0  # there are none from here on
 _UNSAID = "?"
 _SHOWN = 80  # characters of a name that the manager made up
 
@@ -61,8 +66,11 @@ class Rule:
     regexes: tuple["re.Pattern[str]", ...] = ()
 
     def allows(self, command: str) -> bool:
+        """A line break or another control character must stand in the rule: in a regex `[^;]`
+        would let one in without its owner's having thought of it."""
         return any(pattern.matches(command) for pattern in self.patterns) or any(
-            regex.fullmatch(command) for regex in self.regexes
+            regex.fullmatch(command) and _controls(command) <= named_controls(regex)
+            for regex in self.regexes
         )
 
 
@@ -125,6 +133,30 @@ class Policy:
     def _refuse(self, limit: str, problem: str) -> Verdict:
         words = f": {self.reason}" if self.reason else ""
         return Verdict(refusal=f"refused by this host's policy ({limit}): {problem}{words}")
+
+
+def _controls(text: str) -> set[str]:
+    return {character for character in text if unicodedata.category(character) == "Cc"}
+
+
+def named_controls(regex: "re.Pattern[str]") -> set[str]:
+    """The control characters that a regex names: as they are, as an escape such as `\\n`, or all of
+    them by `(?s)`, which says that a dot means every character."""
+    if regex.flags & re.DOTALL:
+        return _controls("".join(map(chr, range(_CONTROLS_END))))
+    named = _controls(regex.pattern)
+    for escape in _ESCAPE.finditer(regex.pattern):
+        two, four, letter = escape.groups()
+        named |= _controls(_LETTERS[letter] if letter else chr(int(two or four, 16)))
+    return named
+
+
+def may_match_line_break(regex: "re.Pattern[str]") -> bool:
+    """Whether a regex has a part that matches line breaks without naming them, as `[^;]` does."""
+    return not regex.flags & re.DOTALL and any(
+        not (part.startswith("[^") and re.search(r"\\[nsWD]", part))
+        for part in _WIDE.findall(regex.pattern)
+    )
 
 
 def _any(patterns: Iterable[Pattern], text: str) -> bool:

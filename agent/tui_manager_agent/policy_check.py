@@ -11,7 +11,10 @@ ALLOWED, REFUSED, UNUSABLE = 0, 1, 2
 
 
 def answer(question: Question) -> int:
-    """Says it in a line on stdout, and returns the exit status."""
+    """Says it in a line on stdout, with warnings about the file on stderr.
+
+    Returns the exit status.
+    """
     file = PolicyFile(question.policy)
     try:
         there = file.read()
@@ -21,6 +24,8 @@ def answer(question: Question) -> int:
     if not there:
         sys.stdout.write(f"allowed: there is no policy {file.path}\n")
         return ALLOWED
+    for warning in file.warnings():
+        sys.stderr.write(f"{warning}\n")
     verdict = file.judge(
         Wanted(
             command=question.command,

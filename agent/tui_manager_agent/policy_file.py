@@ -12,10 +12,12 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+
 from tui_manager_agent import account, durations
 from tui_manager_agent.order import RefusedError
 from tui_manager_agent.pattern import Pattern
-from tui_manager_agent.policy import Policy, Rule, Verdict, Wanted
+from tui_manager_agent.policy import Policy, Rule, Verdict, Wanted, may_match_line_break
 
 FILE = "policy.toml"
 _LARGEST = 256 * 1024  # bytes
@@ -59,6 +61,17 @@ class PolicyFile:
         policy = self._current()
         self._tell(logging.INFO, policy)
         return policy is not None
+
+    def warnings(self) -> list[str]:
+        """What its owner may not have thought of, a sentence each. Raises PolicyError."""
+        policy = self._current()
+        return [
+            f"warning: [allow.{rule.name}]: {regex.pattern} matches line breaks too. A command "
+            "with a line break is refused unless the regex names it: \\n."
+            for rule in (policy.rules if policy else ())
+            for regex in rule.regexes
+            if may_match_line_break(regex)
+        ]
 
     def admit(self, order: Mapping[str, object]) -> None:
         """Raises RefusedError when it does not allow what an order wants."""
@@ -124,9 +137,7 @@ def _read_trusted(path: Path) -> tuple[str, tuple[int, ...]]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise PolicyError("It is no file.")
-        _check_owner("It", status)
-        for folder in sorted({*path.parents, *path.resolve().parents}):
-            _check_owner(f"Its folder {folder}", folder.stat())
+        _check_path(path)
         data = os.read(descriptor, _LARGEST + 1)
     finally:
         os.close(descriptor)
@@ -138,13 +149,11 @@ def _read_trusted(path: Path) -> tuple[str, tuple[int, ...]]:
         raise PolicyError(f"It is not UTF-8 at byte {error.start}.") from error
 
 
-def _check_owner(what: str, status: os.stat_result) -> None:
-    own = account.own()
-    if status.st_uid not in (0, own.uid):
-        raise PolicyError(f"{what} must belong to {own.name} or root, not to uid {status.st_uid}.")
-    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-    if status.st_mode & 0o022 and not sticky:
-        raise PolicyError(f"{what} can be written by others; take that away: chmod go-w.")
+def _check_path(path: Path) -> None:
+    try:
+        trusted_path(path)
+    except UntrustedPathError as error:
+        raise PolicyError(f"{error}.") from None
 
 
 def parse(text: str) -> Policy:

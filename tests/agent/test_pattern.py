@@ -37,7 +37,8 @@ def test_what_a_pattern_allows(pattern: str, text: str) -> None:
         "x; rm -rf /", "x;rm", "x & rm", "x && rm", "x | sh", "x || rm", "x\nrm -rf /", "x\rrm",
         "x\trm", "$(rm)", "`rm`", "x > /etc/passwd", "x < /etc/shadow", "${IFS}", "$HOME", "~root",
         "'x'", '"x"', "x\\", "(x)", "{a,b}", "x*", "x?", "[x]", "!x", "#x", "x^y", "x y",
-        "--host=evil", "-H", "../x", "x/../../y", "..", "x\0", "ünit", "x\u00a0y", "x\u2028y",
+        "--host=evil", "-H", "+cmd", "@file", "%job", "nginx +cmd", "../x", "x/../../y", "..",
+        "x\0", "ünit", "x\u00a0y", "x\u2028y",
     ],
 )  # fmt: skip
 def test_what_a_star_cannot_be_stretched_to(stretched: str) -> None:
@@ -63,6 +64,10 @@ def test_what_a_star_cannot_be_stretched_to(stretched: str) -> None:
         ("grep '**' /var/log/syslog", "grep '--file=/etc/shadow' /var/log/syslog"),
         ("tail \\*", "tail \\-f"),
         ("a*b*c", "abcb"),
+        ("vim *", "vim +q!"),
+        ("java **", "java -version @file"),
+        ("java **", "java @file"),
+        ("kill *", "kill %1"),
     ],
 )
 def test_what_a_pattern_does_not_allow(pattern: str, text: str) -> None:
