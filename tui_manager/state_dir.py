@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.security.private_files import FOREIGN, make_folder
 
@@ -22,6 +24,7 @@ def hold(state_dir: Path) -> Iterator[None]:
         StorageError: it cannot be made or written, is another user's, or anybody can write there.
     """
     try:
+        state_dir = _trusted(state_dir)
         make_folder(state_dir)
         _close(state_dir)
         descriptor = os.open(state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -38,6 +41,17 @@ def hold(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _trusted(state_dir: Path) -> Path:
+    """The folder's path without links. Whoever can change it can be the manager."""
+    try:
+        return trusted_path(state_dir)
+    except UntrustedPathError as error:
+        raise StorageError(
+            f"The state folder {state_dir} cannot be trusted: {error}. "
+            "Or name another with --state-dir."
+        ) from None
 
 
 def _close(state_dir: Path) -> None:

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import psutil
+from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager_agent.credentials import Credentials
 from tui_manager_agent.supervisor import record
@@ -33,14 +34,12 @@ class Identity:
 
     def __init__(self, state_dir: Path) -> None:
         """Makes the folder if needed and locks it. Raises StateError."""
-        self.state_dir = state_dir
+        self.state_dir = state_dir = _trusted(state_dir)
         self.instance_id = str(uuid.uuid4())
         self.boot_id = _boot_id()
         self.journal_id = self.manager_id = self.host_id = ""
         try:
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _check_owner(state_dir)
-            state_dir.chmod(0o700)
+            _make_private(state_dir)
             self._lock = _lock(state_dir / "lock")
             self._load()
         except OSError as error:
@@ -107,15 +106,38 @@ def host_id_in(state_dir: Path) -> str:
         return ""
 
 
-def _check_owner(state_dir: Path) -> None:
-    """Root could use another user's folder, and would run what that user puts into its journal."""
-    owner = state_dir.stat().st_uid
-    if owner != os.geteuid():
+def _trusted(state_dir: Path) -> Path:
+    """The folder's path without links. Whoever can change it can have the agent run anything."""
+    try:
+        return trusted_path(state_dir)
+    except UntrustedPathError as error:
         raise StateError(
-            f"The state folder {state_dir} belongs to another user (number {owner}), who could "
-            f"replace what the agent runs. Run the agent as that user, give the folder to this one "
-            f"(chown {os.geteuid()} {state_dir}), or take another --state-dir."
-        )
+            f"The state folder {state_dir} cannot be trusted: {error}. Or take another --state-dir."
+        ) from None
+    except OSError as error:
+        problem = f"The state folder {state_dir} cannot be used: {error.strerror or error}."
+        raise StateError(problem) from error
+
+
+def _make_private(state_dir: Path) -> None:
+    """Makes the folder and those above it that are missing, and closes it to others."""
+    missing = [folder for folder in (state_dir, *state_dir.parents) if not folder.is_dir()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)  # whatever the umask
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(state_dir, flags)
+    try:
+        owner = os.fstat(descriptor).st_uid
+        if owner != os.geteuid():
+            raise StateError(
+                f"The state folder {state_dir} belongs to another user (number {owner}), who could "
+                "replace what the agent runs. Run the agent as that user, give the folder to this "
+                f"one (chown {os.geteuid()} {state_dir}), or take another --state-dir."
+            )
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
 
 
 def _lock(path: Path) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent import leftovers
+from tui_manager_agent.identity import Identity, StateError
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_agent.supervisor.cgroup import Place
 from tui_manager_agent.supervisor.killing import Family, Killing
@@ -175,3 +176,40 @@ async def test_what_a_dead_supervisor_leaves_is_killed(tmp_path: Path, place: Pl
         assert is_alive(orphan) == (place is None)
         if place is None:
             os.kill(orphan, signal.SIGKILL)
+
+
+# --------------------------------------------------------------------------------- state folders
+
+
+@as_root
+def test_a_state_folder_below_another_users_folder_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 4711, -1)
+    with pytest.raises(StateError, match=rf"{home} belongs to .*--state-dir"):
+        Identity(home / ".local" / "state")
+    assert list(home.iterdir()) == []
+
+
+@as_root
+def test_a_link_that_another_user_has_put_there_is_not_followed(tmp_path: Path) -> None:
+    victim, shared = tmp_path / "victim", tmp_path / "shared"
+    victim.mkdir(mode=0o755)
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / "state").symlink_to(victim)
+    os.chown(shared / "state", 4711, -1, follow_symlinks=False)
+    with pytest.raises(StateError, match=rf"{shared}/state belongs to"):
+        Identity(shared / "state")
+    assert victim.stat().st_mode & 0o777 == 0o755
+    assert list(victim.iterdir()) == []
+
+
+@as_root
+def test_an_order_that_another_user_has_forged_is_not_carried_out(tmp_path: Path) -> None:
+    run = Supervised(tmp_path, "touch ran")
+    os.chown(run.spool.folder / record.STARTING, 4711, -1)
+    with run:
+        run.process.wait()
+        assert not (tmp_path / "ran").exists()
+        assert not run.spool.has(record.RESULT)

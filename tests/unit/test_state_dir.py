@@ -34,10 +34,14 @@ def test_one_that_others_can_read_is_closed(tmp_path: Path, bits: int) -> None:
         assert mode(tmp_path / "manager.lock") == 0o600
 
 
-@pytest.mark.parametrize("bits", [0o777, 0o1777])
-def test_one_where_anybody_can_write_is_refused_and_left_alone(tmp_path: Path, bits: int) -> None:
+@pytest.mark.parametrize(
+    ("bits", "words"), [(0o777, "by anybody.*chmod go-w"), (0o1777, "mode 1777.*chmod 700")]
+)
+def test_one_where_anybody_can_write_is_refused_and_left_alone(
+    tmp_path: Path, bits: int, words: str
+) -> None:
     tmp_path.chmod(bits)
-    with pytest.raises(StorageError, match=rf"mode {bits:04o}.*chmod 700"), hold(tmp_path):
+    with pytest.raises(StorageError, match=words), hold(tmp_path):
         pass
     assert mode(tmp_path) == bits
     assert list(tmp_path.iterdir()) == []
@@ -46,10 +50,27 @@ def test_one_where_anybody_can_write_is_refused_and_left_alone(tmp_path: Path, b
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
 def test_one_of_another_user_is_refused_and_left_alone(tmp_path: Path) -> None:
     os.chown(tmp_path, 65534, -1)
-    refused = pytest.raises(StorageError, match=r"another user \(number 65534\).*chown 0")
+    refused = pytest.raises(StorageError, match=r"belongs to nobody.*chown 0")
     with refused, hold(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away")
+def test_one_in_a_folder_of_another_user_is_refused_and_not_made(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 4711, -1)
+    refused = pytest.raises(StorageError, match=rf"{home} belongs to .*chown 0 {home}")
+    with refused, hold(home / ".local" / "state"):
+        pass
+    assert list(home.iterdir()) == []
+
+
+def test_one_behind_a_link_is_used_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with hold(tmp_path / "link"):
+        assert mode(tmp_path / "real") == 0o700
 
 
 def test_two_managers_do_not_share_one(tmp_path: Path) -> None:

@@ -58,8 +58,11 @@ def take(folder: str, cgroup: str = "") -> Claim | None:
     """
     starting = f"{folder}/{record.STARTING}"
     try:
-        descriptor = os.open(starting, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(starting, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
+        return None
+    if os.fstat(descriptor).st_uid != os.geteuid():  # not what the agent has journalled
+        os.close(descriptor)
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

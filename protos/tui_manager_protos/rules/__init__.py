@@ -1,0 +1,1 @@
+"""Rules that manager and agent must apply in the same way. Standard library only."""
