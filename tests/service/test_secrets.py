@@ -1,5 +1,7 @@
 """Secrets of commands: sealed in the database, open on their way to a host, gone with the task."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.manager_parts import Parts, failed, manager_parts, result
+from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.report import Started
 from tui_manager.domain.spec import COMMAND_LENGTH, CommandSpec, TaskSpec
@@ -15,6 +18,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.storage.connection import Transaction
 from tui_manager.transport.convert import from_run
 
+DATABASE = ("manager.db", "manager.db-wal")
 VALUE = "correct horse battery staple"
 ANOTHER = "Tr0ub4dor&3 ünïcode"
 
@@ -39,6 +43,11 @@ async def stored(parts: Parts) -> list[tuple[str, bytes | None]]:
 async def erase(parts: Parts) -> None:
     """As a backup does."""
     await parts.database.write(lambda tx: tx.execute("UPDATE secrets SET value = NULL").close())
+
+
+def holding(folder: Path, value: bytes) -> list[str]:
+    """The files of the database in which a value stands."""
+    return [name for name, data in files(folder).items() if value in data]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -93,10 +102,12 @@ async def test_every_host_gets_it_also_the_one_that_never_got_it(parts: Parts) -
 
 
 @pytest.mark.parametrize("end", ["completed", "failed", "canceled", "canceled before it started"])
-async def test_it_is_erased_when_the_task_ends(parts: Parts, end: str) -> None:
+async def test_it_is_erased_when_the_task_ends(parts: Parts, end: str, tmp_path: Path) -> None:
     await parts.connect("web01")
     task_id = await parts.tasks.create_task(spec())
-    assert [value for _, value in await stored(parts) if value] != []
+    ((_, sealed),) = await stored(parts)
+    assert sealed
+    assert holding(tmp_path, sealed) != []
     if end == "canceled before it started":
         await parts.tasks.cancel_task(task_id)
     else:
@@ -116,6 +127,37 @@ async def test_it_is_erased_when_the_task_ends(parts: Parts, end: str) -> None:
     assert (await parts.tasks.get_task_status(task_id)) is TaskStatus(end.split()[0])
     assert await stored(parts) == [("TOKEN", None)]
     assert (await parts.tasks.get_task(task_id)).commands[0].spec.secrets == {"TOKEN": ""}
+
+    async def look() -> list[str]:
+        return holding(tmp_path, sealed)
+
+    await wait_until(look, lambda names: names == [])  # also not in the log of the database
+
+
+async def test_what_a_manager_that_was_killed_has_left_in_the_log_goes_at_the_start(
+    tmp_path: Path,
+) -> None:
+    async with manager_parts(tmp_path) as before:
+        await before.tasks.create_task(spec())
+        ((_, sealed),) = await stored(before)
+        copies = {name: (tmp_path / name).read_bytes() for name in DATABASE}
+        await erase(before)
+    for name, data in copies.items():
+        (tmp_path / name).write_bytes(data)
+    with closing(sqlite3.connect(tmp_path / "manager.db", isolation_level=None)) as killed:
+        killed.execute("PRAGMA wal_autocheckpoint = 0")
+        killed.execute("PRAGMA secure_delete = ON")
+        killed.execute("UPDATE secrets SET value = NULL")
+        copies = {name: (tmp_path / name).read_bytes() for name in DATABASE}
+    for name, data in copies.items():
+        (tmp_path / name).write_bytes(data)
+    assert holding(tmp_path, sealed or b"?") != []
+
+    async def look() -> list[str]:
+        return holding(tmp_path, sealed or b"?")
+
+    async with manager_parts(tmp_path):
+        await wait_until(look, lambda names: names == [])
 
 
 async def test_without_its_secrets_a_command_is_undeliverable(parts: Parts) -> None:

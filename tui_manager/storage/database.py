@@ -123,9 +123,10 @@ async def open_database(
                 await reading.run(_open_log)
             await carrying.run(_open_log)
             place = Place(path)
+            log = Log(path, writing, carrying)
+            await writing.run(log.watch_secrets)
         except (sqlite3.Error, OSError) as error:
             raise explain(error, path) from error
-        log = Log(path, writing, carrying)
         writer = Writer(writing, path, log, told, place.check)
         shortening = asyncio.create_task(log.run(), name="log")
         running = asyncio.create_task(writer.run(), name="writer")

@@ -5,6 +5,9 @@ SQLite itself carries over within a commit, and lets the log grow for as long as
 old state. Here a connection of its own carries over beside the writer, and between two transactions
 the log begins anew. A reader who stays, a backup or a check, holds that up: the log grows then, and
 past `MOST` the writer waits for the reader.
+
+A value that was erased in the database still stands in the log. So the log is emptied soon after a
+secret was erased, and after each start.
 """
 
 import asyncio
@@ -49,6 +52,8 @@ class Log:
         self._written = asyncio.Event()
         self._looked = asyncio.Event()
         self._length = self._carried = 0  # pages of the log, and those that are in the file
+        self._erased = True  # a secret, since the log was emptied; set in the writer's thread
+        self._written.set()  # an earlier manager may have left a log
         self._much = False
 
     @property
@@ -58,6 +63,19 @@ class Log:
             return self._file.stat().st_size
         except OSError:
             return 0
+
+    def watch_secrets(self, tx: Transaction) -> None:
+        """Notices, on the writer's connection, each secret that is erased."""
+        tx.create_function("secret_erased", 0, self._note_erased)
+        for event in ("UPDATE OF value", "DELETE"):
+            name = event.partition(" ")[0].lower()
+            tx.execute(
+                f"CREATE TEMP TRIGGER secret_erased_by_{name} AFTER {event} ON secrets "
+                "WHEN old.value IS NOT NULL BEGIN SELECT secret_erased(); END"
+            ).close()
+
+    def _note_erased(self) -> None:
+        self._erased = True
 
     def written(self) -> None:
         """There is something to carry over."""
@@ -97,11 +115,11 @@ class Log:
             self._looked.set()
 
     async def carry_over(self) -> bool:
-        """Carries over what is committed, and lets a log of `LENGTH` begin anew; False when
-        somebody reads a state that is too old for that."""
+        """Carries over what is committed, and lets a log of `LENGTH`, or with an erased secret in
+        it, begin anew; False when somebody reads a state that is too old for that."""
         moved = await self._look()
         self._much = bool(moved and moved > _MUCH)
-        while moved is not None and (self._length >= LENGTH or self.size > KEPT):
+        while moved is not None and (self._erased or self._length >= LENGTH or self.size > KEPT):
             # What was written meanwhile is less with each round, unless the disk is the bottleneck.
             before, moved = moved, await self._look() if moved > BRIEF else moved
             if moved is not None and (moved <= BRIEF or moved >= before):
@@ -116,15 +134,17 @@ class Log:
         return moved if self._carried == self._length else None
 
     def _begin_anew(self, tx: Transaction) -> bool:
-        """The next transaction is written over the beginning; of a file that grew too long nothing
-        is kept."""
-        how = "TRUNCATE" if self.size > KEPT else "RESTART"
+        """The next transaction is written over the beginning. Nothing is kept of a file that grew
+        too long, or in which an erased secret stands."""
+        how = "TRUNCATE" if self._erased or self.size > KEPT else "RESTART"
         (usual,) = tx.execute("PRAGMA busy_timeout").fetchone()
         tx.execute(f"PRAGMA busy_timeout = {_WAIT_FOR_READERS}").close()
         try:
             busy, _, _ = tx.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         finally:
             tx.execute(f"PRAGMA busy_timeout = {usual}").close()
+        if not busy and how == "TRUNCATE":
+            self._erased = False
         return not busy
 
 
