@@ -102,7 +102,8 @@ async def test_what_is_wrong_stands_below_its_field(fleet: FakeOperator, running
         await press(pilot, "f5")
         assert screen.focused is not None
         assert screen.focused.id == "timeout"
-        await press(pilot, "escape")
+        await press(pilot, "escape", "y")
+        assert isinstance(pilot.app.screen, DashboardScreen)
     assert len(fleet.tasks) == 6
 
 

@@ -6,7 +6,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.duration import format_duration
@@ -14,6 +13,7 @@ from tui_manager.domain.errors import InvalidInputError, ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
 from tui_manager.ui.link import Link
+from tui_manager.ui.screens.form import Form
 from tui_manager.ui.token_fields import TokenFields
 from tui_manager.ui.widgets.tick_box import TickBox
 
@@ -23,11 +23,10 @@ _ADMITS = "Who has the token is given commands at once: keep it short-lived."
 _BOUND = "like env=prod role=web; an agent cannot change them"
 
 
-class JoinTokenScreen(ModalScreen[tuple[TokenSpec, NewToken] | None]):
+class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
     """Ends with what was asked for and the token, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Back"),
         Binding("f5", "make", show=False, priority=True),  # as in the form of a new task
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
@@ -63,7 +62,13 @@ class JoinTokenScreen(ModalScreen[tuple[TokenSpec, NewToken] | None]):
 
     def on_mount(self) -> None:
         """The defaults are good: f5 makes one."""
+        self.remember()
         self.set_focus(self.query_one("#ttl"))
+
+    @property
+    def busy(self) -> bool:
+        """The token is being made."""
+        return self._making
 
     @property
     def fields(self) -> TokenFields:
@@ -86,9 +91,8 @@ class JoinTokenScreen(ModalScreen[tuple[TokenSpec, NewToken] | None]):
         label.update(_ADMITS if event.value else _ASKS)
 
     @on(Button.Pressed, "#back")
-    def action_close(self) -> None:
-        """Makes none."""
-        self.dismiss(None)
+    async def _back(self) -> None:
+        await self.action_close()
 
     @on(Input.Submitted)
     def _next(self) -> None:

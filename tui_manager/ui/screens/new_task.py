@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, TextArea
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
@@ -21,6 +20,7 @@ from tui_manager.ui.link import Link
 from tui_manager.ui.render.cells import shorten
 from tui_manager.ui.render.figures import count_of
 from tui_manager.ui.screens.confirm import TYPED_ABOVE, ConfirmScreen
+from tui_manager.ui.screens.form import Form
 from tui_manager.ui.screens.task_moves import start_question
 
 _HINTS = {
@@ -31,11 +31,10 @@ _HINTS = {
 }
 
 
-class NewTaskScreen(ModalScreen[int | None]):
+class NewTaskScreen(Form[int]):
     """Ends with the id of the task that it made, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Back"),
         # A function key: a text field has no use for it.
         Binding("f5", "start", show=False, priority=True),
         # With priority, so that what is typed behind it goes to the next field already.
@@ -84,8 +83,14 @@ class NewTaskScreen(ModalScreen[int | None]):
 
     def on_mount(self) -> None:
         """A target that is given already needs no more typing."""
+        self.remember()
         self.set_focus(self.query_one("#command" if self._target else "#target"))
         self._check()
+
+    @property
+    def busy(self) -> bool:
+        """The task is being made."""
+        return self._creating
 
     @property
     def fields(self) -> FormFields:
@@ -156,9 +161,8 @@ class NewTaskScreen(ModalScreen[int | None]):
             self.focus_next()
 
     @on(Button.Pressed, "#back")
-    def action_close(self) -> None:
-        """Makes no task."""
-        self.dismiss(None)
+    async def _back(self) -> None:
+        await self.action_close()
 
     @on(Button.Pressed, "#save")
     def _save(self) -> None:

@@ -3,28 +3,25 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import IO
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.link import Link
 from tui_manager.ui.render.figures import size
+from tui_manager.ui.screens.form import Form
 from tui_manager.ui.widgets.output_pane import Source
 
 _OTHER = re.compile("[^A-Za-z0-9._]+")  # what has no place in a file's name
 
 
-class SaveOutputScreen(ModalScreen[None]):
+class SaveOutputScreen(Form[None]):
     """Asks where to; writes the raw bytes in the order in which they were stored."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back")]
 
     def __init__(self, link: Link, source: Source) -> None:
         super().__init__()
@@ -49,13 +46,13 @@ class SaveOutputScreen(ModalScreen[None]):
         words = _OTHER.sub("-", self.source.whole_title.removeprefix(f"#{self.source.task_id}"))
         return "-".join(filter(None, (f"task-{self.source.task_id}", words.strip("-.")))) + ".log"
 
-    def action_close(self) -> None:
-        """Saves nothing."""
-        self.dismiss()
+    def on_mount(self) -> None:
+        """The proposed path is not typed."""
+        self.remember()
 
     @on(Button.Pressed, "#no")
-    def _no(self) -> None:
-        self.dismiss()
+    async def _no(self) -> None:
+        await self.action_close()
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")

@@ -1,0 +1,117 @@
+"""Leaving a form: what was typed is not lost without a question."""
+
+import asyncio
+
+import pytest
+from rich.color_triplet import ColorTriplet
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.spec import TaskSpec
+from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.screens.confirm import ConfirmScreen
+from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.screens.form import Form
+from tui_manager.ui.screens.new_task import NewTaskScreen
+from tui_manager.ui.theme import DARK, LIGHT
+
+OPEN = {
+    "new task": (("n",), "web01"),
+    "join token": (("j",), "5m"),
+    "save output": (("down", "ctrl+s"), ".txt"),
+}
+
+
+@pytest.mark.parametrize("form", list(OPEN))
+async def test_what_was_typed_is_asked_about(
+    form: str, fleet: FakeOperator, running: Running
+) -> None:
+    keys, text = OPEN[form]
+    async with running(fleet) as pilot:
+        await press(pilot, *keys, *text)
+        screen = pilot.app.screen
+        assert isinstance(screen, Form)
+        field = screen.focused
+        assert isinstance(field, Input)
+        typed = field.value
+        assert typed.endswith(text)
+        for leave, answer in (("escape", "n"), ("escape", "escape"), ("escape", "enter")):
+            await press(pilot, leave)
+            assert "What is typed in it is lost." in shown(pilot)
+            await press(pilot, answer)
+            assert pilot.app.screen is screen
+            assert field.value == typed
+        await press(pilot, "escape", "y")
+        assert isinstance(pilot.app.screen, DashboardScreen)
+
+
+@pytest.mark.parametrize("form", list(OPEN))
+async def test_an_untouched_form_is_left_at_once(
+    form: str, fleet: FakeOperator, running: Running
+) -> None:
+    keys, _ = OPEN[form]
+    async with running(fleet) as pilot:
+        await press(pilot, *keys, "tab", "escape")
+        assert isinstance(pilot.app.screen, DashboardScreen)
+
+
+async def test_a_ticked_box_is_not_lost_either(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "j", "tab", "tab", "tab", "space", "escape")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+
+
+async def test_esc_while_a_task_is_being_made_loses_nothing(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, create_task = asyncio.Event(), fleet.create_task
+
+    async def slow(spec: TaskSpec, *arguments: object) -> int:
+        await answered.wait()
+        return await create_task(spec)
+
+    monkeypatch.setattr(fleet, "create_task", slow)
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *"db1", "tab", *"true", "f5", "escape")
+        assert isinstance(pilot.app.screen, NewTaskScreen)
+        answered.set()
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, DashboardScreen)
+    assert len(fleet.tasks) == 7
+
+
+def looks(pilot: "Pilot[None]", name: str) -> tuple[ColorTriplet | None, bool]:
+    """The background of a button, and whether it is underlined, as they are drawn."""
+    button = pilot.app.screen.query_one(name, Button)
+    style = next(part.style for part in button.render_line(0) if part.text.strip())
+    assert style is not None
+    return style.bgcolor and style.bgcolor.triplet, bool(style.underline)
+
+
+@pytest.mark.parametrize("theme", [DARK.name, LIGHT.name])
+async def test_the_focused_button_looks_focused(
+    theme: str, fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        pilot.app.theme = theme
+        await press(pilot, "down", "c")
+        no, yes = looks(pilot, "#no"), looks(pilot, "#yes")
+        assert (no[1], yes[1]) == (True, False)
+        assert no[0] != yes[0]
+        await press(pilot, "right")
+        assert looks(pilot, "#no")[0] == yes[0]  # what has not the focus looks alike
+        assert looks(pilot, "#yes")[1]
+        assert looks(pilot, "#yes")[0] != yes[0]
+
+
+async def test_it_does_so_without_colours(
+    fleet: FakeOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = DashboardApp(fleet.open, now=fleet.now)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await press(pilot, "down", "c")
+        assert (looks(pilot, "#no")[1], looks(pilot, "#yes")[1]) == (True, False)
