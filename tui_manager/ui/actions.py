@@ -126,7 +126,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of the selected one",
-        Group.OUTPUT, footer=EVERYWHERE, places=_TASK,
+        Group.OUTPUT, footer=_TASK, places=_OUTPUT,
     ),
     Action(
         "groups", ("equals_sign",), "=", "Groups", "Group hosts with the same output",

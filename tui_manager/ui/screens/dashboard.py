@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from textual import on
 from textual.containers import Container
-from textual.events import DescendantFocus
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
@@ -13,6 +12,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.link import Link
 from tui_manager.ui.opening import open_host, open_task
 from tui_manager.ui.render.empty import NOT_STARTED, no_hosts
 from tui_manager.ui.screens.main_screen import MainScreen
@@ -40,6 +40,11 @@ class DashboardScreen(OutputKeys, MainScreen):
         )
         yield OutputPane(self.link, id="output")
 
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self._only: tuple[int, Host] | None = None  # a task, and the host that is shown alone of it
+        self._show_when_found = ""  # the host_id of a host to show alone once it is selected
+
     @property
     def hosts(self) -> HostTable:
         """The hosts."""
@@ -64,6 +69,8 @@ class DashboardScreen(OutputKeys, MainScreen):
         super().tick()
         if self.is_current:
             self.query_one(HostStrip).read_page()
+            if self.link.trouble:
+                self.query_one(HostStrip).refresh()
 
     def take(self, changes: Changes) -> None:
         if changes.hosts:
@@ -99,35 +106,57 @@ class DashboardScreen(OutputKeys, MainScreen):
     def show_host(self, host_id: str) -> None:
         """Selects a host, and shows its output of the selected task."""
         self.show_pane(self.hosts)
+        selected = self.hosts.selected
+        if selected is not None and selected.host_id == host_id:
+            self._show_alone(selected)
+            return
+        self._show_when_found = host_id
         self.hosts.find(host_id)
 
     @on(PaneTabs.Chosen)
     def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
         self.show_pane(self.tasks if message.number else self.hosts)
 
-    @on(DescendantFocus)
-    def _focus_moved(self) -> None:
-        self._follow_selection()
-
     @on(RowTable.Selected)
     def _selected(self) -> None:
-        self._follow_selection()
+        host = self.hosts.selected
+        if host is not None and host.host_id == self._show_when_found:
+            self._show_when_found = ""
+            self._show_alone(host)
+        self._show_output()
 
-    def _follow_selection(self) -> None:
-        """Output of the selected task; with the hosts focused, of the selected host in it."""
-        task, host = self.tasks.selected, self.hosts.selected
+    def _show_output(self) -> None:
+        """Output of the selected task, of all hosts unless one was chosen for this task."""
+        task = self.tasks.selected
         if task is None:
             self.output.show(None)
             return
         source = Source(task.task_id, title=f"#{task.task_id} {task.name}")
-        current = self.output.source
+        if self._only is not None and self._only[0] == task.task_id:
+            host = self._only[1]
+            source = replace(source, host_id=host.host_id, where=f" on {host.name}")
+        else:
+            self._only = None  # another task shows all hosts again
         pending = task.status is TaskStatus.PENDING
         self.output.silence = NOT_STARTED if pending else (NO_OUTPUT,)
-        if self.focused is self.hosts and host is not None:
-            source = replace(source, host_id=host.host_id, where=f" on {host.name}")
-        elif self.focused is self.output and current and current.task_id == task.task_id:
-            return
+        self.output.ended = task.status.ended
         self.output.show(source)
+
+    def _show_alone(self, host: Host | None) -> None:
+        task = self.tasks.selected
+        self._only = (task.task_id, host) if task is not None and host is not None else None
+        self._show_output()
+
+    def action_all_output(self) -> None:
+        """Output of the selected host, or of all when it is that host's already."""
+        host = self.hosts.selected if self.focused is self.hosts else None
+        shown = self._only[1] if self._only else None
+        if host is None and shown is None:
+            self.notify("Select a host in Hosts: o shows its output alone.", markup=False)
+        elif host is not None and shown is not None and host.host_id == shown.host_id:
+            self._show_alone(None)
+        else:
+            self._show_alone(host)
 
     @on(HostStrip.Picked)
     def _picked(self, message: HostStrip.Picked) -> None:

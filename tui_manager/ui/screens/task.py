@@ -92,7 +92,7 @@ class TaskScreen(OutputKeys):
         if self.detail is not None:
             head = self.query_one(FactLines)
             width = max(1, self.size.width - 2)
-            head.set_lines(task_head(self.detail, self.link.now(), width))
+            head.set_lines(task_head(self.detail, self.link.known_at(), width))
 
     def tick(self) -> None:
         super().tick()
@@ -107,10 +107,12 @@ class TaskScreen(OutputKeys):
         row, steps = self.rows.selected, self.rows.steps
         if self.all_hosts or row is None:
             self.output.end_with(())
+            self.output.ended = self.detail is not None and self.detail.task.status.ended
             self.output.silence = (NO_OUTPUT,)
             self.output.show(Source(self.task_id, title="all hosts", steps=steps))
             return
         self.output.end_with(cut_note(row))
+        self.output.ended = row.status.ended
         said = ended_without_output(row, self.output.size.width - _MARGINS)
         self.output.silence = said or (NO_OUTPUT,)
         self.output.refresh()

@@ -65,6 +65,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
 
     follow: reactive[bool] = reactive(True)
     wraps: reactive[bool] = reactive(False)
+    ended: reactive[bool] = reactive(False)  # nothing more is printed
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -231,6 +232,10 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
             self.scroll_end(force=True)
         self.retitle()
 
+    def watch_ended(self) -> None:
+        """What has ended is not followed."""
+        self.retitle()
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolling up stops following; scrolling to the end takes it up again."""
         super().watch_scroll_y(old_value, new_value)
@@ -243,7 +248,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         """The frame says what is shown and how."""
         title = Text("Output", style="bold")
         if self.source is not None:
-            state = "  ▼ following" if self.follow else "  ‖ not following"
+            state = "" if self.ended else "  ▼ following" if self.follow else "  ‖ not following"
             state += "  wrapped" if self.wraps else ""
             behind = safe_line(self.source.where) + state
             room = self.size.width - _FRAME - title.cell_len - cell_len(behind)

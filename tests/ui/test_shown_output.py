@@ -1,0 +1,68 @@
+"""Whose output the dashboard shows, and what its title says."""
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.ui.screens.dashboard import DashboardScreen
+
+
+async def two_tasks() -> FakeOperator:
+    """#1 on web01 and web02, which printed; #2 on web02 alone, which printed."""
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    fleet.add_host("web02")
+    for target, hosts in (("@all", ("web01", "web02")), ("web02", ("web02",))):
+        task = await fleet.create_task(TaskSpec(target, (CommandSpec("hello"),)))
+        await fleet.start_task(task)
+        for host in hosts:
+            fleet.emit(fleet.execution(task, host), f"{host} of task {task}\n".encode())
+    return fleet
+
+
+async def test_the_cursor_in_hosts_changes_no_output(running: Running) -> None:
+    async with running(await two_tasks()) as pilot:
+        await press(pilot, "down")
+        assert "web01 of task 1" in shown(pilot)
+        await press(pilot, "tab", "tab", "down")
+        dashboard = pilot.app.screen
+        assert isinstance(dashboard, DashboardScreen)
+        assert dashboard.focused is dashboard.hosts
+        assert dashboard.hosts.selected
+        text = shown(pilot)
+        assert "web01 of task 1" in text
+        assert "web02 of task 1" in text
+        assert "Output  #1 hello  ▼ following" in text
+
+
+async def test_o_shows_one_host_and_another_task_all(running: Running) -> None:
+    async with running(await two_tasks()) as pilot:
+        await press(pilot, "down", "tab", "tab", "o")
+        text = shown(pilot)
+        assert "Output  #1 hello on web01  ▼ following" in text
+        assert "web01 of task 1" in text
+        assert "web02 of task 1" not in text
+        await press(pilot, "down")  # the cursor alone changes nothing
+        assert "on web01" in shown(pilot)
+        await press(pilot, "o")
+        assert "Output  #1 hello on web02" in shown(pilot)
+        await press(pilot, "o")
+        assert "web01 of task 1" in shown(pilot)
+        await press(pilot, "up", "o", "tab", "up")  # another task
+        text = shown(pilot)
+        assert "Output  #2 hello  ▼ following" in text
+        assert "web02 of task 2" in text
+        await press(pilot, "o")
+        assert "Select a host in Hosts" in shown(pilot)
+
+
+async def test_what_has_ended_is_not_followed(running: Running) -> None:
+    fleet = await two_tasks()
+    async with running(fleet) as pilot:
+        assert "▼ following" in shown(pilot)
+        fleet.finish(fleet.execution(2, "web02"))
+        await settle(pilot)
+        text = shown(pilot)
+        assert "Output  #2 hello ─" in text
+        assert "following" not in text
+        await press(pilot, "enter")
+        assert "following" not in shown(pilot)
