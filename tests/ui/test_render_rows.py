@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
+from tui_manager.domain.host import labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts
@@ -17,6 +18,7 @@ from tui_manager.ui.render.cells import Column, Role, Span, fit, plain, share, s
 from tui_manager.ui.render.empty import no_hosts
 from tui_manager.ui.render.figures import age, clock, precise, size, timeout_text
 from tui_manager.ui.render.header import header_line
+from tui_manager.ui.render.host_row import host_cell, host_facts
 from tui_manager.ui.render.host_strip import hosts_at, strip_cells
 from tui_manager.ui.render.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
 from tui_manager.ui.render.task_head import task_head
@@ -287,3 +289,13 @@ async def test_the_fake_counts_what_it_holds() -> None:
         assert task.counts.completed == sum(
             row.status is CommandHostStatus.COMPLETED for row in page.rows
         )
+
+
+async def test_labels_are_in_one_order_whatever_order_they_came_in() -> None:
+    fleet = await seeded_fleet()
+    host = (await fleet.list_hosts(Window())).rows[0]
+    for labels in ({"role": "web", "env": "prod"}, {"env": "prod", "role": "web"}):
+        shown = replace(host, labels=labels)
+        assert plain(host_cell(shown, "labels", 30, START)) == "env=prod role=web"
+        assert any("env=prod role=web" in plain(line) for line in host_facts(shown, START, 80))
+        assert labels_text(labels) == "env=prod role=web"

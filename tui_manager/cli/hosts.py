@@ -13,7 +13,7 @@ from tui_manager.cli.storage_trouble import note_storage_trouble
 from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.joining import join_line
 from tui_manager.domain.names import unfold_names
 from tui_manager.domain.status import Admission
@@ -99,7 +99,7 @@ def _row(host: Host) -> tuple[str, ...]:
         host.name,
         _state(host),
         host.fingerprint or "-",
-        " ".join(f"{key}={value}" for key, value in sorted(host.labels.items())) or "-",
+        labels_text(host.labels) or "-",
         f"{vitals.cpu_percent:.0f}%" if vitals else "-",
         f"{vitals.memory_percent:.0f}%" if vitals else "-",
         str(host.running),

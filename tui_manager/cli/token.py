@@ -14,6 +14,7 @@ from tui_manager.cli.values import parse_pairs, read_duration
 from tui_manager.domain.address import dial_addresses, is_local
 from tui_manager.domain.duration import format_duration
 from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import labels_text
 from tui_manager.domain.joining import join_line, other_addresses
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.own_addresses import reachable_addresses
@@ -108,7 +109,7 @@ def _row(token: Token) -> tuple[str, ...]:
         local_time(token.expires_at),
         f"{token.uses - token.used} of {token.uses}",
         "at once" if token.auto_approve else "-",
-        " ".join(f"{key}={value}" for key, value in sorted(token.labels.items())) or "-",
+        labels_text(token.labels) or "-",
     )
 
 

@@ -45,6 +45,11 @@ def check_labels(labels: Mapping[str, str]) -> None:
             )
 
 
+def labels_text(labels: Mapping[str, str]) -> str:
+    """`env=prod role=web`, in the order of the keys, whatever order a wire or a table gave them."""
+    return " ".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
 @dataclass(frozen=True, slots=True)
 class Disk:
     """One mounted file system; sizes in bytes."""

@@ -22,7 +22,7 @@ def make(tx: Transaction, secret_hash: bytes, spec: TokenSpec, actor: str, now: 
         uses=spec.uses,
         seconds=from_timedelta(spec.ttl) // 1_000_000,
         auto_approve=str(spec.auto_approve).lower(),
-        labels=",".join(f"{key}={value}" for key, value in token.labels.items()),
+        labels=",".join(f"{key}={value}" for key, value in sorted(token.labels.items())),
     )
     return token
 

@@ -7,7 +7,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
 from tui_manager.ui.render.cells import BLANK, Column, Role, Span, Spans, spans
-from tui_manager.ui.render.figures import clock, size
+from tui_manager.ui.render.figures import clock, number, size
 from tui_manager.ui.render.states import CUT, row_glyph, row_words
 
 COLUMNS = (
@@ -18,7 +18,7 @@ COLUMNS = (
     Column("time", "TIME", 7, right=True, rank=1),
 )
 # A task of one command does not need to say which.
-STEP_COLUMNS = (COLUMNS[0], Column("command", "#", 2, right=True), *COLUMNS[1:])
+STEP_COLUMNS = (COLUMNS[0], Column("command", "#", 3, right=True), *COLUMNS[1:])
 
 _WORDS = {
     CommandHostStatus.FAILED: Role.FAULT,
@@ -37,7 +37,7 @@ def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> 
         case "state":
             return (row_glyph(row),)
         case "command":
-            return spans(str(row.command + 1), Role.MUTED)
+            return spans(number(row.command + 1, width), Role.MUTED)
         case "host":
             return spans(safe_line(row.host), Role.STRONG)
         case "words":
@@ -51,7 +51,7 @@ def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> 
         case _:
             if row.started_at is None:
                 return BLANK
-            return spans(clock((row.finished_at or now) - row.started_at))
+            return spans(clock((row.finished_at or now) - row.started_at, width))
 
 
 def cut_note(row: CommandHost) -> Spans:

@@ -1,19 +1,47 @@
-"""Durations, sizes and counts as people read them."""
+"""Durations, sizes and counts as people read them. A number that has no room is shown in a shorter
+unit, never cut: what is left of a cut number reads as another one."""
 
 from datetime import datetime, timedelta
 
+_WIDE = 99  # cells: more than a number takes
 
-def clock(duration: timedelta) -> str:
-    """A running time: `0:07`, `12:41`, `3:05:09`, `4d 02:11`."""
+
+def number(value: int, width: int = _WIDE) -> str:
+    """A number within `width` cells: `1600`, else rounded down in a larger unit: `1.6k`, `1k`."""
+    text, factor = str(value), 1
+    for unit in ("k", "M", "G"):
+        if len(text) <= width or value < 1000 * factor:
+            break
+        factor *= 1000
+        whole, tenth = divmod(value * 10 // factor, 10)
+        tenths = f"{whole}.{tenth}{unit}"
+        text = tenths if whole < 10 and len(tenths) <= width else f"{whole}{unit}"
+    return text
+
+
+def progress(done: int, total: int, width: int = _WIDE) -> str:
+    """`7/14`, and in shorter units where `width` cells need it: `1.9k/2k`. As numbers are rounded
+    down, what is not all never reads as all."""
+    texts = [f"{done}/{total}"]
+    for room in range(len(str(total)) - 1, 1, -1):
+        texts.append(f"{number(done, room)}/{number(total, room)}")
+    return next((text for text in texts if len(text) <= width), texts[-1])
+
+
+def clock(duration: timedelta, width: int = _WIDE) -> str:
+    """A running time: `0:07`, `12:41`, `3:05:09`, `4d 02:11`; where these do not fit `width` cells
+    in larger units: `13h05m`, `4d02h`, `13h`, `4d`."""
     seconds = max(0, int(duration.total_seconds()))
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     if days:
-        return f"{days}d {hours:02}:{minutes:02}"
-    if hours:
-        return f"{hours}:{minutes:02}:{seconds:02}"
-    return f"{minutes}:{seconds:02}"
+        forms = (f"{days}d {hours:02}:{minutes:02}", f"{days}d{hours:02}h", f"{days}d")
+    elif hours:
+        forms = (f"{hours}:{minutes:02}:{seconds:02}", f"{hours}h{minutes:02}m", f"{hours}h")
+    else:
+        forms = (f"{minutes}:{seconds:02}", f"{minutes}m", f"{minutes}m")
+    return next((form for form in forms if len(form) <= width), forms[-1])
 
 
 def age(duration: timedelta) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.render.bars import sparkline
 from tui_manager.ui.render.cells import BLANK, Column, Role, Span, Spans, spans, wrap
-from tui_manager.ui.render.figures import age, precise, since, size
+from tui_manager.ui.render.figures import age, number, precise, since, size
 from tui_manager.ui.render.states import host_glyph, host_state
 
+_NAME = 9  # cells of the name of a fact
 HOT = 90.0  # percent from which a figure deserves a look
 
 COLUMNS = (
@@ -33,13 +34,10 @@ WIDE_COLUMNS = (
 )
 
 
-def labels_text(host: Host) -> str:
-    """`env=prod role=web`."""
-    return safe_line(" ".join(f"{key}={value}" for key, value in host.labels.items()))
-
-
-def host_cell(host: Host, key: str, width: int, now: datetime) -> Spans:
-    """The cell of a host in a column."""
+def host_cell(host: Host, key: str, width: int, now: datetime, *, away: bool = False) -> Spans:
+    """The cell of a host in a column; while the manager is `away` its state is not known."""
+    if key == "state":
+        return (host_glyph(host, away=away),)
     return _CELLS[key](host, width, now)
 
 
@@ -65,7 +63,7 @@ def _since(host: Host, width: int, now: datetime) -> Spans:
 
 
 def _running(host: Host, width: int, now: datetime) -> Spans:
-    return spans(str(host.running), Role.ACTIVE) if host.running else BLANK
+    return spans(number(host.running, width), Role.ACTIVE) if host.running else BLANK
 
 
 def _spark(host: Host, width: int, now: datetime) -> Spans:
@@ -81,7 +79,11 @@ def _memory(host: Host, width: int, now: datetime) -> Spans:
 
 
 def _load(host: Host, width: int, now: datetime) -> Spans:
-    return spans(f"{host.vitals.load_1m:.2f}", Role.MUTED) if host.vitals else BLANK
+    if host.vitals is None:
+        return BLANK
+    load = f"{host.vitals.load_1m:.2f}"
+    short = load if len(load) <= width else number(int(host.vitals.load_1m), width)
+    return spans(short, Role.MUTED)
 
 
 def _words(words: Callable[[Host], str]) -> "_Cell":
@@ -90,9 +92,8 @@ def _words(words: Callable[[Host], str]) -> "_Cell":
 
 _Cell = Callable[[Host, int, datetime], Spans]
 _CELLS: Mapping[str, _Cell] = {
-    "state": lambda host, width, now: (host_glyph(host),),
     "name": _name,
-    "labels": lambda host, width, now: spans(labels_text(host), Role.MUTED),
+    "labels": lambda host, width, now: spans(safe_line(labels_text(host.labels)), Role.MUTED),
     "rest": _rest,
     "cpu": _cpu,
     "spark": _spark,
@@ -100,7 +101,7 @@ _CELLS: Mapping[str, _Cell] = {
     "running": _running,
     "since": _since,
     "load": _load,
-    "capacity": _words(lambda host: str(host.capacity)),
+    "capacity": lambda host, width, now: spans(number(host.capacity, width), Role.MUTED),
     "system": _words(lambda host: f"{host.os} {host.arch}"),
     "agent": _words(lambda host: host.agent_version),
     "address": _words(lambda host: host.address),
@@ -111,28 +112,32 @@ def _percent(value: float) -> Spans:
     return spans(f"{value:.0f}%", Role.CAUTION if value >= HOT else Role.PLAIN)
 
 
-def host_facts(host: Host, now: datetime, width: int) -> tuple[Spans, ...]:
+def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> tuple[Spans, ...]:
     """What is known of a host, a line each; what is odd about it in as many as it takes."""
     state = f"{host_state(host)} for {since(host.since, now)}" if host.since else host_state(host)
+    state += f" at {now:%H:%M:%S}, not known since" if away else ""
     note = wrap(f"▲ {safe_line(host.note)}", width) if host.note else ()
     words = safe_line(host.fingerprint) or "no certificate"
     lines: list[Spans] = [
-        (host_glyph(host), Span(f" {safe_line(host.name)}", Role.STRONG), Span(f"  {state}")),
+        (
+            host_glyph(host, away=away),
+            Span(f" {safe_line(host.name)}", Role.STRONG),
+            Span(f"  {state}"),
+        ),
         *((Span(line, Role.FAULT),) for line in note),
         _fact("identity", f"{words}, {safe_line(host.host_id)}"),
-        _fact("labels", labels_text(host) or "none"),
+        _fact("labels", safe_line(labels_text(host.labels)) or "none"),
         _fact("address", safe_line(host.address)),
         _fact("system", safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")),
     ]
     if (vitals := host.vitals) is not None:
-        lines.append(
-            _fact(
-                "load",
-                f"{vitals.load_1m:.2f} on {vitals.cores} cores, cpu {vitals.cpu_percent:.0f}%, "
-                f"memory {size(vitals.memory_used)} of {size(vitals.memory_total)}, "
-                f"up {age(vitals.uptime)}, clock {precise(abs(vitals.skew))} "
-                f"{'ahead' if vitals.skew.total_seconds() >= 0 else 'behind'}",
-            )
+        lines += _fact_lines(
+            "load",
+            f"{vitals.load_1m:.2f} on {vitals.cores} cores, cpu {vitals.cpu_percent:.0f}%, "
+            f"memory {size(vitals.memory_used)} of {size(vitals.memory_total)}, "
+            f"up {age(vitals.uptime)}, clock {precise(abs(vitals.skew))} "
+            f"{'ahead' if vitals.skew.total_seconds() >= 0 else 'behind'}",
+            width,
         )
         lines.append(
             _fact(
@@ -148,4 +153,10 @@ def host_facts(host: Host, now: datetime, width: int) -> tuple[Spans, ...]:
 
 
 def _fact(name: str, value: str) -> Spans:
-    return (Span(f"{name:<9}", Role.MUTED), Span(value))
+    return (Span(f"{name:<{_NAME}}", Role.MUTED), Span(value))
+
+
+def _fact_lines(name: str, value: str, width: int) -> list[Spans]:
+    """A fact in as many lines as it takes: a number that is cut reads as another one."""
+    first, *others = wrap(value, width - _NAME)
+    return [_fact(name, first), *(_fact("", line) for line in others)]

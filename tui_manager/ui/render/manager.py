@@ -30,14 +30,16 @@ def figure_lines(status: ManagerStatus, now: datetime, width: int) -> tuple[Span
     """Name and value a line, in the order of a reader's questions; two columns where they fit."""
     fleet = [_line(*pair) for pair in _fleet(status, now)]
     own = [_line(*pair) for pair in _own(status)]
-    state = _line("state", f"{status.state_dir}  (process {status.pid}, {status.manager_id})")
+    place = f"{status.state_dir}  (process {status.pid}, {status.manager_id})"
+    first, *others = wrap(place, width - _NAME)
+    state = (_line("state", first), *(_line("", line) for line in others))
     storage = status.health.storage_error
     faults = [(Span(f"{'storage':<{_NAME}}", Role.MUTED), _fault(storage))] if storage else []
     left = max(map(width_of, fleet)) + 2 * GAP
     if left + max(map(width_of, own)) > width:
-        return (*faults, *fleet, *own, state)
+        return (*faults, *fleet, *own, *state)
     sides = zip(_padded(fleet, len(own)), _padded(own, len(fleet)), strict=True)
-    return (*faults, *((*fit(a, left), *b) for a, b in sides), state)
+    return (*faults, *((*fit(a, left), *b) for a, b in sides), *state)
 
 
 def _fleet(status: ManagerStatus, now: datetime) -> Sequence[tuple[str, str]]:

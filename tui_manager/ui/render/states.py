@@ -20,6 +20,7 @@ _STATUS: dict[str, Span] = {
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
 PARTLY = Span("◐", Role.CAUTION)
 WAITING, SHUT_OUT = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
+UNKNOWN = Span("?", Role.CAUTION)
 MARKED = Span("◆", Role.STRONG)
 CUT = Span("✂", Role.CAUTION)
 STDERR, STDOUT = Span("┃", Role.FAULT), Span("│", Role.MUTED)
@@ -29,6 +30,7 @@ LEGEND: tuple[tuple[Span, str], ...] = (
     (OFFLINE, "offline"),
     (WAITING, "waits for admission"),
     (SHUT_OUT, "rejected or revoked"),
+    (UNKNOWN, "not known while the manager is away"),
     (_STATUS["pending"], "pending"),
     (_STATUS["running"], "running"),
     (_STATUS["completed"], "completed"),
@@ -55,12 +57,14 @@ _REASONS = {
 }
 
 
-def host_glyph(host: Host) -> Span:
-    """The state of a host in one cell."""
+def host_glyph(host: Host, *, away: bool = False) -> Span:
+    """The state of a host in one cell; while the manager is `away` nobody knows who is online."""
     if host.admission is Admission.PENDING:
         return WAITING
     if host.admission is not Admission.ADMITTED:
         return SHUT_OUT
+    if away:
+        return UNKNOWN
     if not host.online:
         return OFFLINE
     return BUSY if host.running else ONLINE
@@ -81,6 +85,11 @@ def task_state(task: Task) -> str:
 def task_glyph(task: Task) -> Span:
     """The status of a task in one cell."""
     return _STATUS[task_state(task)]
+
+
+def glyph_of(status: str) -> str:
+    """The cell of a status by its name."""
+    return _STATUS[status].text
 
 
 def command_glyph(status: CommandHostStatus | TaskStatus) -> Span:

@@ -21,12 +21,9 @@ _TEXT_LEAST = 20  # cells of a command's text
 def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
     """Three lines, and one for each further command."""
     task = detail.task
-    bar = (
-        progress_bar(task.counts, min(_BAR, width // 4), ended=task.status.ended)
-        if task.started_at
-        else ()
-    )
-    hosts = counts_line(task.counts, task.host_count)
+    cells = min(_BAR, width // 4)
+    bar = progress_bar(task.counts, cells, ended=task.status.ended) if task.started_at else ()
+    hosts = counts_line(task.counts, task.host_count, width - cells - 2)
     how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
     return (
         spread(

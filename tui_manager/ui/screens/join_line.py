@@ -14,6 +14,7 @@ from textual.widgets import Button, Label, Static
 
 from tui_manager.domain.address import is_local
 from tui_manager.domain.duration import format_duration
+from tui_manager.domain.host import labels_text
 from tui_manager.domain.joining import other_addresses
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.render.figures import count_of
@@ -65,7 +66,7 @@ class JoinLineScreen(ModalScreen[None]):
     def _sentences(self) -> tuple[str, ...]:
         spec = self._spec
         lasts = f"{format_duration(spec.ttl)}, until {self._expires_at:%H:%M:%S on %d %B}"
-        labels = " ".join(f"{key}={value}" for key, value in spec.labels.items())
+        labels = labels_text(spec.labels)
         admits = "is approved at once" if spec.auto_approve else "waits for your approval (a)"
         dial = self._dials[0]
         here = f"Only this machine can dial {dial}: --listen opens the manager to others."

@@ -8,7 +8,7 @@ from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
 from tui_manager.ui.render.cells import Column, Spans
 from tui_manager.ui.render.empty import NO_TASKS
-from tui_manager.ui.render.task_row import COLUMNS, WIDE_COLUMNS, task_cell
+from tui_manager.ui.render.task_row import COLUMNS, WIDE_COLUMNS, columns_for, task_cell
 from tui_manager.ui.widgets.row_table import RowTable
 
 
@@ -18,6 +18,10 @@ class TaskTable(RowTable[Task]):
     TITLE = "Tasks"
     NOUN = "tasks"
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return columns_for(self.COLUMNS, self.list.rows.values())
 
     def key_of(self, row: Task) -> str:
         return str(row.task_id)
