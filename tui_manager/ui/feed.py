@@ -42,13 +42,13 @@ class Feed:
                 try:
                     await self._watch(operator)
                 except ManagerError as error:
-                    self._link.trouble = f"{error} Trying again…"
+                    self._link.lose(f"{error} Trying again…")
                     self._tell(Changes(manager=True))
                 await asyncio.sleep(RETRY)
 
     async def _watch(self, operator: Operator) -> None:
         async for changes in operator.watch():
-            self._link.trouble = ""
+            self._link.find()
             self._tell(changes)
 
     def _tell(self, changes: Changes) -> None:

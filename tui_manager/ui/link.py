@@ -20,6 +20,7 @@ class Link:
         joined: the manager runs in another process.
         status: None before the manager has answered.
         trouble: why the manager cannot be reached; empty when it can.
+        away_since: when that began; None when it can.
         notice: what every screen says in a line until it is dismissed; empty for none.
         own_addresses: of this machine, for hosts to dial.
     """
@@ -29,8 +30,23 @@ class Link:
     connected: Operator | None = None
     status: ManagerStatus | None = None
     trouble: str = ""
+    away_since: datetime | None = None
     notice: str = ""
     own_addresses: Callable[[], Sequence[str]] = reachable_addresses
+
+    def lose(self, trouble: str) -> None:
+        """The manager cannot be reached."""
+        self.trouble = trouble
+        self.away_since = self.away_since or self.now()
+
+    def find(self) -> None:
+        """The manager answers again."""
+        self.trouble, self.away_since = "", None
+
+    def known_at(self) -> datetime:
+        """The time of which the screens tell: now, or while the manager is away when that began.
+        What runs on hosts may have ended since."""
+        return self.away_since or self.now()
 
     @property
     def operator(self) -> Operator:

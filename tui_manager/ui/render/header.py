@@ -11,17 +11,25 @@ _SLOW_COMMIT = 0.25  # seconds
 _SLOW_LOOP = 0.25  # seconds
 
 
-def header_line(status: ManagerStatus | None, trouble: str, now: datetime, width: int) -> Spans:
+def header_line(
+    status: ManagerStatus | None,
+    trouble: str,
+    now: datetime,
+    width: int,
+    away_since: datetime | None = None,
+) -> Spans:
     """One line of `width` cells; what matters least is left out first.
 
     Args:
         status: None before the manager has answered.
         trouble: why the manager cannot be reached; empty when it can.
+        away_since: when that began.
     """
     clock = Span(f"{now:%H:%M:%S} ", Role.MUTED)
     name = Span(" tui-manager", Role.STRONG)
     if trouble:
-        return spread((name, Span(f"  ✘ {trouble}", Role.FAULT)), (clock,), width)
+        since = f"away since {away_since:%H:%M:%S}: " if away_since else ""
+        return spread((name, Span(f"  ✘ {since}{trouble}", Role.FAULT)), (clock,), width)
     if status is None:
         return spread((name, Span("  connecting…", Role.MUTED)), (clock,), width)
     online = status.hosts_online == status.hosts_total

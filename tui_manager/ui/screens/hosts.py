@@ -49,7 +49,11 @@ class HostsScreen(MainScreen):
     def _describe(self) -> None:
         host, facts = self.hosts.selected, self.query_one(FactLines)
         width = facts.size.width or self.size.width
-        facts.set_lines(host_facts(host, self.link.now(), width) if host else ())
+        facts.set_lines(
+            host_facts(host, self.link.known_at(), width, away=bool(self.link.trouble))
+            if host
+            else ()
+        )
 
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked

@@ -62,7 +62,7 @@ class ManagerScreen(MainScreen):
     def _describe(self) -> None:
         status = self.link.status
         if status is not None:
-            now = self.link.now()
+            now = self.link.known_at()
             attention = self.query_one("#attention-lines", FactLines)
             attention.set_lines(attention_lines(status, self._width_of(attention)))
             figures = self.query_one("#figure-lines", FactLines)

@@ -30,7 +30,7 @@ class HeaderLine(RolePainter):
 
     def _line(self) -> Spans:
         link = self.link
-        return header_line(link.status, link.trouble, link.now(), self.size.width)
+        return header_line(link.status, link.trouble, link.now(), self.size.width, link.away_since)
 
 
 class NoticeLine(Static):

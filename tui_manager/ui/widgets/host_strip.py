@@ -16,8 +16,10 @@ from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Problem
 from tui_manager.ui.render.cells import Span
 from tui_manager.ui.render.host_strip import hosts_at, strip_cells
-from tui_manager.ui.render.states import WAITING, host_glyph
+from tui_manager.ui.render.states import SHUT_OUT, UNKNOWN, WAITING, host_glyph
 from tui_manager.ui.widgets.roles import RolePainter
+
+_NOT_SEEN = (WAITING, SHUT_OUT)  # glyphs that do not say whether the host is online
 
 
 class HostStrip(RolePainter):
@@ -77,7 +79,9 @@ class HostStrip(RolePainter):
     def render_line(self, y: int) -> Strip:
         """The one line."""
         width, base = self.size.width, self.rich_style
-        cells = strip_cells(self._glyphs, width - 2)
+        away = bool(self.link.trouble)
+        glyphs = [glyph if not away or glyph in _NOT_SEEN else UNKNOWN for glyph in self._glyphs]
+        cells = strip_cells(glyphs, width - 2)
         line = (Span(" "), *(cells or (Span("no hosts", WAITING.role),)))
         return self.strip(self.paint(line, base), width, base)
 

@@ -29,7 +29,7 @@ class HostTable(RowTable[Host]):
         return row.host_id
 
     def cell(self, row: Host, key: str, width: int, now: datetime) -> Spans:
-        return host_cell(row, key, width, now)
+        return host_cell(row, key, width, now, away=bool(self.link.trouble))
 
     def shares_of(self, row: Host, shares: Shares) -> Shares:
         """Who is not admitted shows its identity in place of figures."""

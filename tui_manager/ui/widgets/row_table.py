@@ -90,14 +90,14 @@ class RowTable(RowList[Row]):
 
     def render_line(self, y: int) -> Strip:
         """The header, a row, or a line of what an empty table says."""
-        line = self._drawn[y] = self._line(y, self._shares, self.link.now())
+        line = self._drawn[y] = self._line(y, self._shares, self.link.known_at())
         base = self.rich_style
         if line.component:
             base += self.get_component_rich_style(line.component, partial=True)
         return self.strip(self.paint(line.spans, base), self.size.width, base)
 
     def refresh_changed(self, *, times: bool = False) -> None:
-        shares, now = self._shares, self.link.now()
+        shares, now = self._shares, self.link.known_at()
         for y in range(self.size.height):
             drawn = self._drawn.get(y)
             same = drawn is not None and drawn.shows is not None and drawn.shows == self._shows(y)

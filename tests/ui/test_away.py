@@ -1,0 +1,82 @@
+"""While the manager is away nothing on the screen pretends to be of now."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.ui import feed
+from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.widgets.host_strip import HostStrip
+
+
+def pass_minutes(fleet: FakeOperator, screen: object, minutes: int) -> None:
+    """Time goes on, and the screen draws what has changed."""
+    fleet.clock += timedelta(minutes=minutes)
+    assert isinstance(screen, MainScreen)
+    screen.tick()
+
+
+@pytest.mark.parametrize("key", ["1", "2"])
+async def test_hosts_are_not_shown_online(
+    key: str, fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "RETRY", 0.0)
+    async with running(fleet, (160, 40)) as pilot:
+        await press(pilot, key)
+        assert "●" in shown(pilot)
+        began = fleet.clock
+        fleet.end()
+        await settle(pilot)
+        pass_minutes(fleet, pilot.app.screen, 5)
+        await settle(pilot)
+        text = shown(pilot)
+        assert f"away since {began:%H:%M:%S}: The manager has ended. Trying again…" in text
+        assert f"{fleet.clock:%H:%M:%S}" in text
+        assert "●" not in text
+        assert "? web01" in text
+        assert "◌" in text  # who waits to be approved waits
+        if key == "2":
+            assert f"at {began:%H:%M:%S}, not known since" in text
+        fleet.revive()
+        await settle(pilot, 8)
+        pass_minutes(fleet, pilot.app.screen, 0)
+        await settle(pilot)
+        assert "●" in shown(pilot)
+        assert "away since" not in shown(pilot)
+
+
+async def test_running_times_stand_still(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "RETRY", 0.0)
+    async with running(fleet, (160, 40)) as pilot:
+        await press(pilot, "3")
+        pass_minutes(fleet, pilot.app.screen, 1)
+        await settle(pilot)
+        before = re.findall(r"\d+:\d\d ", shown(pilot).split("\n", 1)[1])
+        assert before
+        fleet.end()
+        await settle(pilot)
+        pass_minutes(fleet, pilot.app.screen, 5)
+        await settle(pilot)
+        assert re.findall(r"\d+:\d\d ", shown(pilot).split("\n", 1)[1]) == before
+        await press(pilot, "enter")
+        pass_minutes(fleet, pilot.app.screen, 5)
+        await settle(pilot)
+        assert "5:" not in shown(pilot).split("\n")[1]
+
+
+async def test_the_strip_says_so_too(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "RETRY", 0.0)
+    async with running(fleet) as pilot:
+        strip = pilot.app.screen.query_one(HostStrip)
+        assert "●" in strip.render_line(0).text
+        fleet.end()
+        await settle(pilot)
+        assert "?" in strip.render_line(0).text
+        assert "●" not in strip.render_line(0).text
