@@ -26,7 +26,7 @@ async def test_the_screen_says_that_the_manager_is_gone_and_comes_back(
     async with running(fleet) as pilot:
         fleet.end()
         await settle(pilot)
-        assert "✘ The manager has ended. Trying again…" in shown(pilot)
+        assert ": The manager has ended. Trying again…" in shown(pilot)
         fleet.revive()
         await settle(pilot, 8)
         assert "17/18 online" in shown(pilot)
@@ -156,7 +156,7 @@ async def test_a_long_name_yields_to_what_stands_behind_it(running: Running) -> 
     task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),), "name " * 40))
     await fleet.start_task(task)
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "tab", "tab")
+        await press(pilot, "tab", "tab", "o")
         assert re.search("Output  #1 name .*… on web01  ▼ following ─", shown(pilot))
         await press(pilot, "tab", "enter")
         assert re.search("#1 name .*…  ▶ running 0:00", shown(pilot))

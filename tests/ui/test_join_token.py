@@ -90,7 +90,7 @@ async def test_what_is_wrong_is_said_while_it_is_typed(
         assert problem.startswith("It lasts a time like 90s")
         assert screen.focused is screen.query_one("#ttl", Input)
         assert not secure.tokens
-        await press(pilot, "escape")
+        await press(pilot, "escape", "y")
         assert isinstance(pilot.app.screen, DashboardScreen)
 
 

@@ -1,7 +1,7 @@
 """A host as a row of a table, and as a page of facts."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.safe_text import safe_line
@@ -128,28 +128,32 @@ def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> 
         _fact("identity", f"{words}, {safe_line(host.host_id)}"),
         _fact("labels", safe_line(labels_text(host.labels)) or "none"),
         _fact("address", safe_line(host.address)),
-        _fact("system", safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")),
+        *_fact_lines("system", _system(host), width),
     ]
     if (vitals := host.vitals) is not None:
         lines += _fact_lines(
             "load",
             f"{vitals.load_1m:.2f} on {vitals.cores} cores, cpu {vitals.cpu_percent:.0f}%, "
-            f"memory {size(vitals.memory_used)} of {size(vitals.memory_total)}, "
-            f"up {age(vitals.uptime)}, clock {precise(abs(vitals.skew))} "
-            f"{'ahead' if vitals.skew.total_seconds() >= 0 else 'behind'}",
+            f"memory {size(vitals.memory_used)} of {size(vitals.memory_total)}",
             width,
         )
-        lines.append(
-            _fact(
-                "commands",
-                f"{vitals.running} running, {vitals.queued} queued, {host.capacity} at a time",
-            )
+        lines += _fact_lines(
+            "commands",
+            f"{vitals.running} running, {vitals.queued} queued, {host.capacity} at a time",
+            width,
         )
-        lines += [
-            _fact("disk", f"{safe_line(disk.mount)}  {size(disk.used)} of {size(disk.total)}")
-            for disk in vitals.disks
-        ]
+        for disk in vitals.disks:
+            used = f"{safe_line(disk.mount)}  {size(disk.used)} of {size(disk.total)}"
+            lines += _fact_lines("disk", used, width)
     return tuple(lines)
+
+
+def _system(host: Host) -> str:
+    text = safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")
+    if (vitals := host.vitals) is None:
+        return text
+    skew = f"{precise(abs(vitals.skew))} {'ahead' if vitals.skew >= timedelta() else 'behind'}"
+    return f"{text}, up {age(vitals.uptime)}, clock {skew}"
 
 
 def _fact(name: str, value: str) -> Spans:
