@@ -9,6 +9,7 @@ from tests.support.manager_parts import Parts, manager_parts, result
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.report import Held, HeldState, Result, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.service.clock_watch import ClockWatch
 from tui_manager.service.hosts import OpenedSession
 from tui_manager.storage.check import contradictions
 
@@ -276,3 +277,18 @@ async def test_what_was_claimed_for_a_session_is_not_handed_over_after_a_newer_h
     ((_, run),) = await parts.send()
     await parts.report(host.host_id, result(run.execution_id))
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
+
+
+async def test_a_host_that_is_back_while_the_clock_is_looked_at_is_not_judged(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, execution_id, task_id = await _sent(parts, Offline.FAIL)
+    look = ClockWatch.look
+
+    async def come_back(watch: ClockWatch) -> None:
+        monkeypatch.setattr(ClockWatch, "look", look)
+        await _back(parts, host, Held(execution_id, HeldState.RUNNING))
+
+    monkeypatch.setattr(ClockWatch, "look", come_back)
+    await _later(parts, LOST_AFTER)
+    assert await _states(parts, task_id) == [RUNNING]
