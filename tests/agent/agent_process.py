@@ -10,7 +10,8 @@ from pathlib import Path
 from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import processes
 
-from tests.agent.fake_manager import PATIENCE, FakeManager
+from tests.agent.fake_manager import FakeManager
+from tests.support.waiting import GIVE_UP
 
 
 class AgentProcess:
@@ -46,7 +47,7 @@ class AgentProcess:
         assert self._process.stderr is not None
         said = []
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(GIVE_UP):
                 async for line in self._process.stderr:
                     said.append(line.decode())
                     if words in said[-1]:

@@ -17,7 +17,8 @@ from tui_manager_protos.v1.enrollment_pb2_grpc import (
 )
 
 from tests.agent.authority import MONTH, Authority, EnrollmentKey, der, key_hash
-from tests.agent.fake_manager import PATIENCE, FakeManager
+from tests.agent.fake_manager import FakeManager
+from tests.support.waiting import GIVE_UP
 
 SECRET = "s" * 32
 SERVER_NAME = "m.tui-manager.internal"
@@ -80,7 +81,7 @@ class FakeEnrollment(EnrollmentServiceServicer):
 
     async def wait_for(self, condition: Callable[[], object]) -> None:
         """Until what comes in makes the condition true."""
-        async with asyncio.timeout(PATIENCE), self._changed:
+        async with asyncio.timeout(GIVE_UP), self._changed:
             await self._changed.wait_for(condition)
 
     async def Enroll(  # noqa: N802

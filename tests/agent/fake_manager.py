@@ -15,9 +15,10 @@ from tui_manager_protos.v1.agent_pb2_grpc import (
     add_CommandServiceServicer_to_server,
 )
 
+from tests.support.waiting import GIVE_UP
+
 STDOUT = wire.STREAM_STDOUT
 STDERR = wire.STREAM_STDERR
-PATIENCE = 20.0  # seconds until a wait gives up
 
 
 @dataclass
@@ -164,7 +165,7 @@ class FakeManager(CommandServiceServicer):
     async def wait_for(self, condition: Callable[[], object]) -> None:
         """Until something that the agent says makes the condition true; says what was last seen."""
         try:
-            async with asyncio.timeout(PATIENCE), self._changed:
+            async with asyncio.timeout(GIVE_UP), self._changed:
                 await self._changed.wait_for(condition)
         except TimeoutError:
             seen = f"{self.executions}\nhellos: {len(self.hellos)}\n{self.complaints}"

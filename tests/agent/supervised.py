@@ -17,7 +17,7 @@ from tui_manager_agent.spool import Spool
 from tui_manager_agent.supervisor import clock, launch, processes, record
 from tui_manager_agent.supervisor.cgroup import Place
 
-PATIENCE = 20.0  # seconds until a wait gives up
+from tests.support.waiting import GIVE_UP
 
 
 class ForkServer:
@@ -42,12 +42,12 @@ class ForkServer:
 
     def told(self) -> dict[str, str]:
         """What it says next; nothing when it has gone."""
-        self.agent.settimeout(PATIENCE)
+        self.agent.settimeout(GIVE_UP)
         return record.decode(self.agent.recv(65536))
 
     def close(self) -> None:
         self.agent.close()
-        self.process.wait(PATIENCE)
+        self.process.wait(GIVE_UP)
 
 
 class Supervisor:
@@ -147,7 +147,7 @@ class Supervised:
     def until(self, condition: Callable[[], object]) -> None:
         """Waits for a ring after which the condition holds."""
         while not condition():
-            ready, _, _ = select.select([self._bell], [], [], PATIENCE)
+            ready, _, _ = select.select([self._bell], [], [], GIVE_UP)
             if not ready:
                 seen = f"{self.stdout[-500:]!r} {self.stderr[-500:]!r} {self.spool.result()}"
                 raise AssertionError(f"it did not happen; last seen: {seen}")

@@ -23,9 +23,9 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import MISBEHAVE, Gate
 from tests.agent.fake_manager import FakeManager
 from tests.agent.in_process import InProcess
-from tests.agent.supervised import PATIENCE, ForkServer, Supervised
+from tests.agent.supervised import ForkServer, Supervised
 from tests.agent.test_restart import begun, gone, supervisor_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import GIVE_UP, wait_until
 
 REFUSES = str(Path(__file__).with_name("refusing_launch.py"))
 DIES = str(Path(__file__).with_name("dying_launch.py"))
@@ -140,7 +140,7 @@ async def in_process(tmp_path: Path) -> AsyncIterator[InProcess]:
 
 async def result_of(agent: InProcess, command: str) -> wire.Result:
     await agent.run(str(uuid.uuid4()), command)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(GIVE_UP):
         while True:
             await agent.outbox.wait()
             if results := agent.outbox.report().results:
@@ -165,7 +165,7 @@ async def test_one_that_cannot_say_of_what_it_dies_holds_up_nobody(
     orphaned: asyncio.Queue[str] = asyncio.Queue()
     its = Launcher(lambda execution_id, problem: None, orphaned.put_nowait)
     await its.start(tmp_path / "execution")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(GIVE_UP):
         assert await orphaned.get() == "execution"
     its.close()
 
@@ -204,7 +204,7 @@ async def test_it_stays_as_long_as_a_supervisor_does(
     await launching.start(run.spool.folder)
     (server,) = psutil.Process().children()
     run.until(lambda: b"ready" in run.stdout)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(GIVE_UP):
         for _ in range(5):
             await looked.get()
     assert server.is_running()

@@ -13,6 +13,7 @@ from tui_manager_agent.spool import UNKNOWN, Spool
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.in_process import InProcess
+from tests.support.waiting import GIVE_UP
 
 
 def ended(state_dir: Path, size: int, ago: int = 0) -> Spool:
@@ -92,7 +93,7 @@ async def test_what_is_unknown_for_too_long_goes_while_the_agent_runs(
 
     monkeypatch.setattr(Spool, "remove", watched)
     working = asyncio.create_task(agent.executions.serve())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP):
         await removed.wait()
     assert (old.folder.exists(), young.folder.exists()) == (False, True)
     assert [held.execution_id for held in agent.executions.begin_session()] == [young.folder.name]

@@ -16,7 +16,8 @@ from tui_manager_agent.supervisor.killing import STUBBORN, Family, Killing
 from tui_manager_agent.supervisor.supervise import Supervisor
 
 from tests.agent.conftest import MISBEHAVE
-from tests.agent.supervised import PATIENCE, Supervised
+from tests.agent.supervised import Supervised
+from tests.support.waiting import GIVE_UP
 
 
 @pytest.fixture
@@ -361,7 +362,7 @@ def test_a_command_that_has_just_ended_is_not_canceled(folder: Path) -> None:
         run.process.send(signal.SIGSTOP)
         ended = os.pidfd_open(shell.pid)
         gate.write_text("\n")
-        assert select.select([ended], [], [], PATIENCE)[0]
+        assert select.select([ended], [], [], GIVE_UP)[0]
         os.close(ended)
         assert shell.status() == psutil.STATUS_ZOMBIE
         run.spool.ask_to_cancel()

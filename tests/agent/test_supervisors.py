@@ -26,7 +26,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent.faults import too_many_files
 from tests.agent.in_process import InProcess
 from tests.agent.supervised import Supervised
-from tests.support.waiting import wait_until
+from tests.support.waiting import GIVE_UP, wait_until
 
 MORE_THAN_FIT = 5000  # unread orders in a socket
 Sockets = tuple[socket.socket, socket.socket]
@@ -107,7 +107,7 @@ async def test_the_server_dies_while_an_order_waits_to_be_read(watched: Watched)
     told: set[str] = set()
     waiting = await start_until_blocked(watched, told)
     server.kill()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP):
         await waiting
     await watched.until(lambda: watched.gone == told)
     assert len(told) > 1
@@ -122,7 +122,7 @@ async def test_two_orders_wait_to_be_read(watched: Watched) -> None:
     told: set[str] = set()
     waiting = [await start_until_blocked(watched, told) for _ in range(2)]
     server.resume()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP):
         await asyncio.gather(*waiting)
     await watched.until(lambda: watched.gone == told)
     assert psutil.Process().children() == [server]
@@ -138,7 +138,7 @@ async def test_an_order_that_waits_to_be_read_is_not_out_when_the_agent_stops(
     told: set[str] = set()
     waiting = await start_until_blocked(watched, told)
     watched.supervisors.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP):
         await waiting
     assert "" in told
     assert await watched.start_nothing() == ""
@@ -176,7 +176,7 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
     after = InProcess(tmp_path)
     working = asyncio.create_task(after.executions.serve())
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP):
         while not (results := after.outbox.report().results):
             await after.outbox.wait()
     assert [result.exit_code for result in results] == [7]
@@ -266,7 +266,7 @@ async def test_an_agent_stops_though_an_order_in_turn_waits_to_be_read(
         patch.setattr(Launcher, "_wait_for_room", wait_and_say_so)
         patch.setattr(launcher, "FAREWELL", 0)
         working = asyncio.create_task(before.executions.serve())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP):
             await blocked.wait()
             working.cancel()
             await asyncio.wait((working,))
@@ -281,7 +281,7 @@ async def test_an_agent_stops_though_an_order_in_turn_waits_to_be_read(
     for execution_id in orders:
         await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     results: dict[str, wire.Result] = {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP):
         while len(results) < len(orders):
             await after.outbox.wait()
             said = after.outbox.report().results

@@ -13,8 +13,7 @@ from tui_manager_agent.supervisor import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.in_process import InProcess
-
-PATIENCE = 20.0  # seconds until a wait gives up
+from tests.support.waiting import GIVE_UP
 
 
 class Working(InProcess):
@@ -42,7 +41,7 @@ class Working(InProcess):
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Until something that it says makes the condition true."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(GIVE_UP):
             while not condition():
                 assert not self._serving.done()
                 await self.outbox.wait()

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 import psutil
 
-from tests.support.programs import GIVE_UP, Program, wait_for
+from tests.support.programs import Program, wait_for
+from tests.support.waiting import GIVE_UP
 
 _Seen = TypeVar("_Seen")
 
@@ -198,7 +199,7 @@ class Machine:
                 program.process.terminate()
         for program in self.programs:
             try:
-                program.process.wait(10)
+                program.process.wait(30)
             except subprocess.TimeoutExpired:
                 program.process.kill()
                 program.process.wait()

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tests.support.waiting import GIVE_UP
+
 _Seen = TypeVar("_Seen")
 
-GIVE_UP = 60.0  # seconds; far beyond what anything here takes, so that slowness never fails a test
 _LOOK_EVERY = 0.03  # seconds
 
 

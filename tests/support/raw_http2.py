@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
+from tests.support.waiting import GIVE_UP
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
 END_HEADERS = 4
@@ -13,7 +15,6 @@ _ACK = 1
 _HEAD = 9  # bytes of a frame before its payload
 _WINDOW = 65_535  # bytes that may be sent before the other side says more
 _INITIAL_WINDOW = b"\0\4"  # the setting that says so for each stream
-_GIVE_UP = 60.0  # seconds; far beyond what anything here takes
 
 Frame = tuple[int, int, bytes]  # kind, stream, payload
 
@@ -55,11 +56,11 @@ class RawConnection:
 
     def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
         host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=_GIVE_UP)
+        self.socket = socket.create_connection((host, int(port)), timeout=GIVE_UP)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="manager")
         self._came = b""
-        self._closed = False
+        self.closed = False
         self._windows = {0: _WINDOW, 1: _WINDOW}  # bytes that may be sent, by stream; 0: altogether
 
     def __enter__(self) -> "RawConnection":
@@ -79,18 +80,18 @@ class RawConnection:
     def frames(self) -> list[Frame]:
         """All that comes until the other side closes. Raises TimeoutError when it does not."""
         found: list[Frame] = []
-        while not self._closed:
-            found += self._receive()
+        while not self.closed:
+            found += self.receive()
         return found
 
     def pour(self, size: int, most: int) -> int:
         """Sends a message that claims to have `size` bytes on stream 1, until it is refused or
         `most` bytes of it are sent; returns how many were."""
         sent, data = 0, b"\0" + size.to_bytes(4, "big")
-        while sent < most and not self._closed:
+        while sent < most and not self.closed:
             room = min(16_384, *self._windows.values())
             if room <= 0:
-                if any(kind in (HEADERS, RESET, GOAWAY) for kind, *_ in self._receive()):
+                if any(kind in (HEADERS, RESET, GOAWAY) for kind, *_ in self.receive()):
                     break
                 continue
             data = data.ljust(room, b"x")
@@ -100,13 +101,13 @@ class RawConnection:
             sent, data = sent + room, b""
         return sent
 
-    def _receive(self) -> list[Frame]:
+    def receive(self) -> list[Frame]:
         """What comes next; nothing when the other side has closed."""
         try:
             data = self.socket.recv(1 << 16)
         except (ConnectionError, ssl.SSLError):
             data = b""
-        self._closed = not data
+        self.closed = not data
         self._came += data
         found: list[Frame] = []
         while len(self._came) >= _HEAD:

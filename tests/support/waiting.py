@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 State = TypeVar("State")
+GIVE_UP = 300.0  # seconds; far beyond what anything takes, so that a busy machine fails no test
 _PAUSE = 0.01  # seconds between two looks
 
 
 async def wait_until(
     look: Callable[[], Awaitable[State]],
     fits: Callable[[State], object],
-    seconds: float = 20.0,
+    seconds: float = GIVE_UP,
 ) -> State:
     """Looks until what it sees fits, and returns that.
 

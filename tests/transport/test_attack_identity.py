@@ -285,7 +285,6 @@ async def test_different_results_without_end_are_a_violation(secure: SecureManag
     """Each has a line in the log, which holds what others do as well. Dialing anew does not help:
     it is the host that is counted."""
     host = await secure.host("web01")
-    reasons = []
     for codes in (range(1, 600), range(600, 1200)):
         async with host.dial(secure.address) as agent:
             await agent.hello("web01")
@@ -304,7 +303,9 @@ async def test_different_results_without_end_are_a_violation(secure: SecureManag
             ]
             await agent.report(results=results)
             await agent.read_until("acknowledge")
-            with contextlib.suppress(TimeoutError, AssertionError):
-                async with asyncio.timeout(1):
-                    reasons.append((await agent.read_until("disconnect")).disconnect.reason)
-    assert reasons == [pb.DISCONNECT_REASON_PROTOCOL_ERROR]
+            if codes.start == 1:  # it may go on
+                await agent.report(results=[completed(run.execution_id)])
+                await agent.read_until("acknowledge")
+            else:
+                told = (await agent.read_until("disconnect")).disconnect
+                assert told.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR

@@ -9,7 +9,8 @@ import pytest
 import tui_manager_agent.background_log
 
 import tui_manager.background_log
-from tests.support.programs import GIVE_UP, wait_for
+from tests.support.programs import wait_for
+from tests.support.waiting import GIVE_UP
 from tui_manager.background_log import BackgroundHandler
 
 _TOO_SLOW = "log lines were dropped: whoever reads the log was too slow"
