@@ -89,7 +89,10 @@ class Silence:
             entry.judged = True
         try:
             await self._watch.look()  # which moves deadlines with a clock that has jumped
-            tasks = await self._database.write(lambda tx: self._judge(tx, silent))
+            for entry in silent:
+                entry.judged = entry.away  # it may have come back meanwhile
+            away = [entry for entry in silent if entry.judged]
+            tasks = await self._database.write(lambda tx: self._judge(tx, away))
         except StorageError:
             for entry in silent:
                 entry.judged, entry.silent_since = False, self._clock.monotonic()
