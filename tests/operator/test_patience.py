@@ -30,6 +30,7 @@ UNCLEAR = {
     "revoke_hosts": "The hosts may have been revoked.",
     "create_token": "A join token may have been made.",
     "revoke_tokens": "The join tokens may have been revoked.",
+    "accept_clock": "The clock may have been accepted.",
 }
 
 
