@@ -183,6 +183,7 @@ async def test_keys_go_on_when_what_they_were_given_to_is_closed(
 ) -> None:
     async with running(fleet) as pilot:
         await type_ahead(pilot, *(("n", *"web", "escape", "y", "question_mark", "escape") * 3), "2")
+        await settle(pilot, 24)
         assert isinstance(pilot.app.screen, HostsScreen)
         await type_ahead(pilot, "down", *("c", "ctrl+p", "escape") * 3, "down")
         assert isinstance(pilot.app.screen, HostsScreen)
