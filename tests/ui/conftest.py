@@ -1,16 +1,50 @@
 """The app over a fake operator, with a fixed clock."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
+import textual.app
+import textual.pilot
 from textual.pilot import Pilot
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
+from tui_manager.ui import app, typed_ahead
 from tui_manager.ui.app import DashboardApp
 
+A_DAY = 86_400.0  # seconds
 Running = Callable[..., AbstractAsyncContextManager["Pilot[None]"]]
+
+
+async def loop_at_rest(*_: float) -> None:
+    """Returns when the loop has nothing left to run before time passes or something comes from
+    outside. The operator is fake and lies in memory, so that all effects of a key have come by
+    then."""
+    loop: Any = asyncio.get_running_loop()
+    quiet = 0
+    while quiet < 2:  # the second look comes after the loop has looked for due timers and input
+        await asyncio.sleep(0)
+        quiet = 0 if loop._ready else quiet + 1
+
+
+@pytest.fixture(autouse=True)
+def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pilot's pauses end when the app is at rest. Textual's own end when the process has used
+    little CPU for 20 ms, which says little on a busy machine."""
+    for module in (textual.app, textual.pilot):
+        monkeypatch.setattr(module, "wait_for_idle", loop_at_rest)
+
+
+@pytest.fixture(autouse=True)
+def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the app does depends on how long a test takes: notices stay, a problem is said
+    once, and a key waits for the one before it."""
+    monkeypatch.setattr(DashboardApp, "NOTIFICATION_TIMEOUT", A_DAY)
+    monkeypatch.setattr(app, "SAY_AGAIN", A_DAY)
+    monkeypatch.setattr(typed_ahead, "TICK", A_DAY)
 
 
 async def settle(pilot: "Pilot[None]", rounds: int = 4) -> None:
@@ -32,8 +66,8 @@ def running() -> Running:
     async def run(
         operator: FakeOperator, size: tuple[int, int] = (120, 36), *, joined: bool = False
     ) -> AsyncIterator["Pilot[None]"]:
-        app = DashboardApp(operator.open, joined=joined, now=operator.now)
-        async with app.run_test(size=size, notifications=True) as pilot:
+        dashboard = DashboardApp(operator.open, joined=joined, now=operator.now)
+        async with dashboard.run_test(size=size, notifications=True) as pilot:
             await settle(pilot)
             yield pilot
 

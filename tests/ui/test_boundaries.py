@@ -8,6 +8,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
+from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.health import ManagerStatus
@@ -22,14 +23,17 @@ HOSTILE = b"\x1b]0;owned\x07\x1b[2J[bold]not bold[/bold] \x1b[8mhidden\x1b[0m\xe
 async def test_the_screen_says_that_the_manager_is_gone_and_comes_back(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "RETRY", 0.0)
+    monkeypatch.setattr(feed, "RETRY", 0.001)
     async with running(fleet) as pilot:
         fleet.end()
         await settle(pilot)
         assert ": The manager has ended. Trying again…" in shown(pilot)
         fleet.revive()
-        await settle(pilot, 8)
-        assert "17/18 online" in shown(pilot)
+
+        async def look() -> str:
+            return shown(pilot)
+
+        await wait_until(look, lambda screen: "17/18 online" in screen)
 
 
 async def test_quit_works_without_a_manager(fleet: FakeOperator, running: Running) -> None:

@@ -44,6 +44,9 @@ def local_now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
+SAY_AGAIN = 10.0  # seconds until a problem that goes on is said again
+
+
 class DashboardApp(GuardedApp, inherit_bindings=False):
     """The dashboard.
 
@@ -156,7 +159,7 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
         if text != self._last_problem and not self.link.trouble:
             self._last_problem = text
             self.notify(text, severity="error", markup=False)
-            self.set_timer(10, self._forget_problem)
+            self.set_timer(SAY_AGAIN, self._forget_problem)
 
     def _forget_problem(self) -> None:
         self._last_problem = ""
