@@ -1,13 +1,15 @@
 """The app: opens the operator, hands facts to the screens, and does what is not one screen's."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from textual import on, work
+from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.screen import Screen
 
@@ -20,6 +22,7 @@ from tui_manager.ui.actions import Place
 from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.form_fields import marked_target
 from tui_manager.ui.guarded_app import GuardedApp
+from tui_manager.ui.lifetime import ClosableScreen, is_open
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import ErrorElsewhere, Facts, FactsChanged, Problem
 from tui_manager.ui.palette import ManagerPalette, ManagerProvider
@@ -163,6 +166,17 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
 
     def _forget_problem(self) -> None:
         self._last_problem = ""
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Does it, unless it is the key of a screen that has no widgets yet, or none any more."""
+        if isinstance(default_namespace, ClosableScreen) and not is_open(default_namespace):
+            return False
+        return await super().run_action(action, default_namespace, namespaces)
 
     async def on_event(self, event: Event) -> None:
         """Keys, and what is pasted or clicked among them, are given in turn."""

@@ -1,9 +1,10 @@
 """The palette: the actions of the screen, and hosts and tasks by name."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textual import on, work
+from textual import on
 from textual.actions import ActionParseResult
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
@@ -14,6 +15,7 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import Window
 from tui_manager.ui.actions import Action, actions_of
+from tui_manager.ui.lifetime import ClosableScreen, reads
 from tui_manager.ui.opening import open_host, open_task
 from tui_manager.ui.render.states import host_glyph, task_glyph
 from tui_manager.ui.screens.main_screen import MainScreen
@@ -27,7 +29,7 @@ _TEXT_SCORE = 0.1  # of an action whose help only says it
 _NAME_SCORE = 0.2  # of a host or task that is found by a label or target
 
 
-class ManagerPalette(CommandPalette):
+class ManagerPalette(CommandPalette, ClosableScreen[None]):
     """Textual's, in which enter means what is typed, not what was found for a part of it."""
 
     @on(Input.Submitted)
@@ -39,7 +41,12 @@ class ManagerPalette(CommandPalette):
             if not any(worker.group == _ENTER for worker in working):
                 self._submit_after(working)
 
-    @work(group=_ENTER)
+    # It looks for its widgets when it starts, and they may be gone by then.
+    _gather_commands = reads(CommandPalette._GATHER_COMMANDS_GROUP, exclusive=True)(
+        inspect.unwrap(CommandPalette._gather_commands)
+    )
+
+    @reads(_ENTER)
     async def _submit_after(self, searches: Sequence[Worker[Any]]) -> None:
         try:
             for search in searches:

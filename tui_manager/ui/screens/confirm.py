@@ -11,6 +11,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
+from tui_manager.ui.lifetime import ClosableScreen
+
 TYPED_ABOVE = 20  # hosts from which a yes is not enough
 ODD = "▲"  # stands in front of a line that wants a second look
 
@@ -37,7 +39,7 @@ class Question:
         return str(self.hosts) if self.hosts > TYPED_ABOVE else ""
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
     """Answers True only to a deliberate yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

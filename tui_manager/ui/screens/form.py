@@ -6,6 +6,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input, TextArea
 
+from tui_manager.ui.lifetime import ClosableScreen
 from tui_manager.ui.screens.confirm import ConfirmScreen, Question
 
 Made = TypeVar("Made")
@@ -15,7 +16,7 @@ _QUESTION = Question(
 )
 
 
-class Form(ModalScreen[Made | None]):
+class Form(ModalScreen[Made | None], ClosableScreen[Made | None]):
     """A dialog with fields. It ends with what it made, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back")]

@@ -8,11 +8,12 @@ from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.screen import ModalScreen
 
+from tui_manager.ui.lifetime import ClosableScreen
 from tui_manager.ui.render.help_text import help_lines
 from tui_manager.ui.widgets.fact_lines import FactLines
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], ClosableScreen[None]):
     """Closes with the key that opened it, or esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "close", "Back")]

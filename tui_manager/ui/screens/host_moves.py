@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from textual.screen import Screen
+from textual.app import App
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
@@ -21,39 +21,39 @@ _NAMES_WIDTH = 60  # cells
 
 
 async def approve_hosts(
-    screen: Screen[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
 ) -> None:
     """Asks, then admits those that are pending."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     if not hosts:
-        _say(screen, "Select or mark a pending host (◌) to approve.")
+        _say(app, "Select or mark a pending host (◌) to approve.")
     elif len(pending) < len(hosts):
         unfit = [host for host in hosts if host not in pending]
-        _say(screen, f"{_standing(unfit)}: only a pending host can be approved.")
-    if not pending or not await _asked(screen, approve_question(pending)):
+        _say(app, f"{_standing(unfit)}: only a pending host can be approved.")
+    if not pending or not await _asked(app, approve_question(pending)):
         return
     number = rows.list.cursor
     try:
         names = await link.operator.approve_hosts(_seen(pending))
     except ManagerError as error:
-        _complain(screen, error)
+        _complain(app, error)
     else:
-        screen.notify(f"Approved {_named(names)}.", markup=False)
+        app.notify(f"Approved {_named(names)}.", markup=False)
         _go_on(rows, number)
 
 
 async def turn_away_hosts(
-    screen: Screen[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
 ) -> None:
     """Asks, then rejects those that are pending and revokes those that are admitted."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     admitted = [host for host in hosts if host.admission is Admission.ADMITTED]
     if not hosts:
-        _say(screen, "Select or mark a host to reject or revoke.")
+        _say(app, "Select or mark a host to reject or revoke.")
     elif len(pending) + len(admitted) < len(hosts):
         unfit = [host for host in hosts if host not in pending and host not in admitted]
-        _say(screen, f"{_standing(unfit)} already.")
-    if not (pending or admitted) or not await _asked(screen, turn_away_question(pending, admitted)):
+        _say(app, f"{_standing(unfit)} already.")
+    if not (pending or admitted) or not await _asked(app, turn_away_question(pending, admitted)):
         return
     number = rows.list.cursor
     done = []
@@ -64,13 +64,13 @@ async def turn_away_hosts(
             done.append(f"Rejected {_named(await link.operator.reject_hosts(_ids(pending)))}.")
         _go_on(rows, number)
     except ManagerError as error:
-        _complain(screen, error)
+        _complain(app, error)
     if done:
-        screen.notify(" ".join(done), markup=False)
+        app.notify(" ".join(done), markup=False)
 
 
-async def _asked(screen: Screen[Any], question: Question) -> bool:
-    return await screen.app.push_screen_wait(ConfirmScreen(question))
+async def _asked(app: App[Any], question: Question) -> bool:
+    return await app.push_screen_wait(ConfirmScreen(question))
 
 
 def _go_on(rows: RowList[Host], number: int) -> None:
@@ -105,9 +105,9 @@ def _standing(hosts: Sequence[Host]) -> str:
     return f"{len(hosts):,} of the marked hosts are {' or '.join(states)}"
 
 
-def _say(screen: Screen[Any], text: str) -> None:
-    screen.notify(text, severity="warning", markup=False)
+def _say(app: App[Any], text: str) -> None:
+    app.notify(text, severity="warning", markup=False)
 
 
-def _complain(screen: Screen[Any], error: ManagerError) -> None:
-    screen.notify(safe_line(str(error)), severity="error", markup=False)
+def _complain(app: App[Any], error: ManagerError) -> None:
+    app.notify(safe_line(str(error)), severity="error", markup=False)

@@ -17,11 +17,12 @@ from tui_manager.domain.duration import format_duration
 from tui_manager.domain.host import labels_text
 from tui_manager.domain.joining import other_addresses
 from tui_manager.domain.token import TokenSpec
+from tui_manager.ui.lifetime import ClosableScreen
 from tui_manager.ui.render.figures import count_of
 from tui_manager.ui.render.join_line import broken
 
 
-class JoinLineScreen(ModalScreen[None]):
+class JoinLineScreen(ModalScreen[None], ClosableScreen[None]):
     """As wide as the terminal, and with nothing beside the line: it can be copied by mouse too.
 
     Args:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -12,6 +12,7 @@ from tui_manager.domain.duration import format_duration
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
 from tui_manager.ui.screens.form import Form
 from tui_manager.ui.token_fields import TokenFields
@@ -105,7 +106,7 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
             self._making = True
             self._make()
 
-    @work(group="make")
+    @reads("make")
     async def _make(self) -> None:
         try:
             spec = self.fields.spec()

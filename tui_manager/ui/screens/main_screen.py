@@ -1,15 +1,14 @@
 """Base of the screens that show the manager: header, body, filter, footer, and what they share."""
 
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Container
 from textual.events import Resize, ScreenResume
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
@@ -17,6 +16,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
+from tui_manager.ui.lifetime import ClosableScreen, is_open
 from tui_manager.ui.link import Link
 from tui_manager.ui.messages import Facts
 from tui_manager.ui.screens.host_moves import approve_hosts, turn_away_hosts
@@ -30,7 +30,7 @@ EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
 SMALLEST = (60, 16)  # columns and lines below which nothing can be told
 
 
-class MainScreen(Screen[None]):
+class MainScreen(ClosableScreen[None]):
     """A subclass says what is in its body and which of it reads again on which facts."""
 
     PLACE: ClassVar[Place]
@@ -86,8 +86,9 @@ class MainScreen(Screen[None]):
 
     @on(Facts)
     def _facts(self, message: Facts) -> None:
-        self.query_one(HeaderLine).refresh_changed()
-        self.take(message.changes)
+        if is_open(self):
+            self.query_one(HeaderLine).refresh_changed()
+            self.take(message.changes)
 
     @on(Resize)
     def _check_size(self, event: Resize) -> None:
@@ -185,22 +186,23 @@ class MainScreen(Screen[None]):
         """The list that they are chosen from, on a screen that has one."""
         raise NotImplementedError
 
-    @work(group="moves")
-    async def action_start_task(self) -> None:
+    def action_start_task(self) -> None:
         """Starts the chosen tasks."""
-        await start_tasks(self, self.link, self.chosen_tasks())
+        self._move(start_tasks(self.app, self.link, self.chosen_tasks()))
 
-    @work(group="moves")
-    async def action_cancel_task(self) -> None:
+    def action_cancel_task(self) -> None:
         """Cancels the chosen tasks, after asking."""
-        await cancel_tasks(self, self.link, self.chosen_tasks())
+        self._move(cancel_tasks(self.app, self.link, self.chosen_tasks()))
 
-    @work(group="moves")
-    async def action_approve(self) -> None:
+    def action_approve(self) -> None:
         """Admits the chosen hosts, after asking."""
-        await approve_hosts(self, self.link, self.find_hosts(), self.host_rows)
+        self._move(approve_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
 
-    @work(group="moves")
-    async def action_reject(self) -> None:
+    def action_reject(self) -> None:
         """Rejects or revokes the chosen hosts, after asking."""
-        await turn_away_hosts(self, self.link, self.find_hosts(), self.host_rows)
+        self._move(turn_away_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+
+    def _move(self, move: Coroutine[Any, Any, None]) -> None:
+        """Runs it to its end, whether or not this screen is closed meanwhile. What it acts on is
+        what was chosen when the key was pressed."""
+        self.app.run_worker(move, group="moves")

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -16,6 +16,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.form_fields import FormFields
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
 from tui_manager.ui.render.cells import shorten
 from tui_manager.ui.render.figures import count_of
@@ -115,7 +116,7 @@ class NewTaskScreen(Form[int]):
             self._looked_up = target
             self._look_up(target)
 
-    @work(group="preview", exclusive=True)
+    @reads("preview", exclusive=True)
     async def _look_up(self, target: str) -> None:
         """What the target means now."""
         self.preview = None
@@ -179,7 +180,7 @@ class NewTaskScreen(Form[int]):
             self._creating = True
             self._create(start=start)
 
-    @work(group="create")
+    @reads("create")
     async def _create(self, *, start: bool) -> None:
         try:
             await self._try_to_create(start=start)

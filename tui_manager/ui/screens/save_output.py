@@ -5,13 +5,14 @@ import re
 from pathlib import Path
 from typing import IO
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
 from tui_manager.ui.render.figures import size
 from tui_manager.ui.screens.form import Form
@@ -63,7 +64,7 @@ class SaveOutputScreen(Form[None]):
             return
         self._save(name)
 
-    @work(exclusive=True)
+    @reads("save", exclusive=True)
     async def _save(self, name: str) -> None:
         path = Path(name)
         try:

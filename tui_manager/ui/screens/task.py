@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 
-from textual import on, work
+from textual import on
 from textual.containers import Container
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Problem
 from tui_manager.ui.render.command_host_row import cut_note, ended_without_output
 from tui_manager.ui.render.task_head import task_head
 from tui_manager.ui.screens.output_keys import OutputKeys
@@ -77,13 +76,9 @@ class TaskScreen(OutputKeys):
             self.output.poll()
             self.groups.poll()
 
-    @work(group="head", exclusive=True)
+    @reads("head", exclusive=True)
     async def _read_head(self) -> None:
-        try:
-            self.detail = await self.link.operator.get_task(self.task_id)
-        except ManagerError as error:
-            self.post_message(Problem(error))
-            return
+        self.detail = await self.link.operator.get_task(self.task_id)
         self.rows.steps = self.groups.steps = len(self.detail.commands) > 1
         self._show_head()
         self._show_output()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from textual.screen import Screen
+from textual.app import App
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
@@ -15,43 +15,41 @@ from tui_manager.ui.render.figures import count_of
 from tui_manager.ui.screens.confirm import TYPED_ABOVE, ConfirmScreen, Question
 
 
-async def start_tasks(screen: Screen[Any], link: Link, tasks: Sequence[Task]) -> None:
+async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
     """Starts pending tasks; above the limit of hosts it asks for each."""
     if not tasks:
-        screen.notify("Select a task to start.", markup=False)
+        app.notify("Select a task to start.", markup=False)
     for task in tasks:
         if task.status is not TaskStatus.PENDING:
-            _say(screen, f"{_title(task)} is {task.status}: only a pending task can be started.")
+            _say(app, f"{_title(task)} is {task.status}: only a pending task can be started.")
             continue
         try:
             preview = await link.operator.preview_target(task.target)
-            if len(preview.hosts) > TYPED_ABOVE and not await screen.app.push_screen_wait(
+            if len(preview.hosts) > TYPED_ABOVE and not await app.push_screen_wait(
                 ConfirmScreen(start_question(_title(task), len(preview.hosts), preview.folded))
             ):
                 continue
             await link.operator.start_task(task.task_id)
         except ManagerError as error:
-            screen.post_message(Problem(error))
+            app.post_message(Problem(error))
 
 
-async def cancel_tasks(screen: Screen[Any], link: Link, tasks: Sequence[Task]) -> None:
+async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
     """Asks once for all, then cancels what has not ended."""
     open_tasks = [task for task in tasks if not task.status.ended and not task.canceling]
     for task in tasks:
         if task not in open_tasks:
             state = "being cancelled already" if task.canceling else task.status
-            _say(screen, f"{_title(task)} is {state}: there is nothing to cancel.")
+            _say(app, f"{_title(task)} is {state}: there is nothing to cancel.")
     if not tasks:
-        screen.notify("Select a task to cancel.", markup=False)
-    if not open_tasks or not await screen.app.push_screen_wait(
-        ConfirmScreen(cancel_question(open_tasks))
-    ):
+        app.notify("Select a task to cancel.", markup=False)
+    if not open_tasks or not await app.push_screen_wait(ConfirmScreen(cancel_question(open_tasks))):
         return
     for task in open_tasks:
         try:
             await link.operator.cancel_task(task.task_id)
         except ManagerError as error:
-            screen.post_message(Problem(error))
+            app.post_message(Problem(error))
 
 
 def start_question(title: str, hosts: int, folded: str) -> Question:
@@ -88,5 +86,5 @@ def _title(task: Task) -> str:
     return f"#{task.task_id} {name if len(name) <= 40 else name[:39] + '…'}"
 
 
-def _say(screen: Screen[Any], text: str) -> None:
-    screen.notify(text, severity="warning", markup=False)
+def _say(app: App[Any], text: str) -> None:
+    app.notify(text, severity="warning", markup=False)

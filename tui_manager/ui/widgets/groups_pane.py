@@ -5,14 +5,13 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual import events, work
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui_manager.domain.errors import ManagerError
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Problem
 from tui_manager.ui.output_groups import OutputGroup, OutputGroups, compare
 from tui_manager.ui.render.cells import Role, Span, Spans
 from tui_manager.ui.render.figures import count_of
@@ -55,7 +54,7 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
             self._reading = True
             self._read()
 
-    @work(group="groups")
+    @reads("groups")
     async def _read(self) -> None:
         try:
             while self._stale:
@@ -64,8 +63,6 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
                     self._after = chunks[-1].position
                     self._gathered.feed(chunks)
                 self._regroup()
-        except ManagerError as error:
-            self.post_message(Problem(error))
         finally:
             self._reading = False
 

@@ -4,16 +4,15 @@ no more a second than a thousand."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual import events, work
+from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import LIMIT_MAX, Window
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Problem
 from tui_manager.ui.render.cells import Span
 from tui_manager.ui.render.host_strip import hosts_at, strip_cells
 from tui_manager.ui.render.states import SHUT_OUT, UNKNOWN, WAITING, host_glyph
@@ -52,7 +51,7 @@ class HostStrip(RolePainter):
             self._reading = True
             self._read()
 
-    @work(group="strip")
+    @reads("strip")
     async def _read(self) -> None:
         whole = not self._glyphs
         try:
@@ -63,8 +62,6 @@ class HostStrip(RolePainter):
                 self._place(page.rows, page.total)
                 if not whole or self._next == 0:
                     return
-        except ManagerError as error:
-            self.post_message(Problem(error))
         finally:
             self._reading = False
 

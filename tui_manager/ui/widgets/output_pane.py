@@ -8,18 +8,16 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual import work
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Problem
 from tui_manager.ui.output_lines import OutputLine, OutputLines
 from tui_manager.ui.render.cells import Role, Span, Spans, fit, shorten
 from tui_manager.ui.render.output_row import crop, segments, wrap
@@ -117,14 +115,12 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
             self._reading = True
             self._read()
 
-    @work(group="read")
+    @reads("read")
     async def _read(self) -> None:
         try:
             while self._stale and self.source is not None:
                 self._stale = False
                 await self._read_source(self.source)
-        except ManagerError as error:
-            self.post_message(Problem(error))
         finally:
             self._reading = False
 

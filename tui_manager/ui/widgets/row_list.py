@@ -3,15 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.window import Page, Row, Window
+from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Problem
 from tui_manager.ui.row_window import RowWindow
 from tui_manager.ui.widgets.instant_scroll import InstantScroll
 from tui_manager.ui.widgets.roles import RolePainter
@@ -156,7 +154,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
             self._loading = True
             self._load()
 
-    @work(group="load")
+    @reads("load")
     async def _load(self) -> None:
         try:
             while self._stale:
@@ -164,8 +162,6 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
                 offset, limit = self.list.wanted(self.first, max(self.size.height, 1))
                 page = await self.fetch(replace(self.window, offset=offset, limit=limit))
                 self._take(offset, page)
-        except ManagerError as error:
-            self.post_message(Problem(error))
         finally:
             self._loading = False
 

@@ -1,0 +1,164 @@
+"""Screens that are closed before, while and after the manager answers them."""
+
+import ast
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.screen import Screen
+
+import tui_manager.ui
+from tests.support.fake_operator import EVERYTHING, FakeOperator
+from tests.support.held_operator import HeldOperator
+from tests.ui.conftest import Running, press, settle
+from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.link import Link
+from tui_manager.ui.messages import Facts
+from tui_manager.ui.palette import ManagerPalette
+from tui_manager.ui.screens.confirm import ConfirmScreen, Question
+from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.screens.help import HelpScreen
+from tui_manager.ui.screens.hosts import HostsScreen
+from tui_manager.ui.screens.join_token import JoinTokenScreen
+from tui_manager.ui.screens.manager import ManagerScreen
+from tui_manager.ui.screens.new_task import NewTaskScreen
+from tui_manager.ui.screens.save_output import SaveOutputScreen
+from tui_manager.ui.screens.task import TaskScreen
+from tui_manager.ui.screens.tasks import TasksScreen
+from tui_manager.ui.widgets.output_pane import Source
+
+STEPS = (0, 1, 2, 3, 5, 8, 13, 21)  # turns of the loop after which a screen is closed
+QUESTION = Question("Go on?", ("It is a question.",), "Go on", 30)
+SCREENS: dict[str, Callable[[Link], Screen[Any]]] = {
+    "dashboard": DashboardScreen,
+    "hosts": HostsScreen,
+    "tasks": TasksScreen,
+    "manager": ManagerScreen,
+    "task": lambda link: TaskScreen(link, 5),
+    "new task": lambda link: NewTaskScreen(link, "role=web"),
+    "join token": JoinTokenScreen,
+    "save output": lambda link: SaveOutputScreen(link, Source(5, title="all hosts")),
+    "confirm": lambda link: ConfirmScreen(QUESTION),
+    "help": lambda link: HelpScreen(),
+    "palette": lambda link: ManagerPalette(),
+}
+
+
+def app_of(pilot: Any) -> DashboardApp:
+    app = pilot.app
+    assert isinstance(app, DashboardApp)
+    return app
+
+
+async def turn(times: int) -> None:
+    """Lets the loop go round."""
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_a_screen_is_closed_while_it_is_built(
+    fleet: FakeOperator, running: Running, name: str
+) -> None:
+    async with running(fleet) as pilot:
+        app = app_of(pilot)
+        for steps in STEPS:
+            screen = SCREENS[name](app.link)
+            app.push_screen(screen)
+            screen.post_message(Facts(EVERYTHING))
+            await turn(steps)
+            app.pop_screen()
+            screen.post_message(Facts(EVERYTHING))
+        await settle(pilot)
+        assert isinstance(app.screen, DashboardScreen)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_a_screen_is_closed_while_it_is_answered(
+    fleet: FakeOperator, running: Running, name: str
+) -> None:
+    held = HeldOperator(fleet)
+    async with running(held) as pilot:
+        app = app_of(pilot)
+        for steps in STEPS:
+            held.hold()
+            screen = SCREENS[name](app.link)
+            await app.push_screen(screen)
+            screen.post_message(Facts(EVERYTHING))
+            await turn(3)
+            app.pop_screen()
+            await turn(steps)
+            held.release()
+        await settle(pilot)
+        assert isinstance(app.screen, DashboardScreen)
+
+
+async def test_answers_that_come_late_are_shown(fleet: FakeOperator, running: Running) -> None:
+    held = HeldOperator(fleet)
+    async with running(held) as pilot:
+        await press(pilot, "down")
+        held.hold()
+        await press(pilot, "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, TaskScreen)
+        assert "get_task" in held.asked
+        assert screen.detail is None
+        held.release()
+        await settle(pilot)
+        assert screen.detail is not None
+        assert screen.rows.selected is not None
+
+
+async def test_a_key_for_a_screen_that_is_being_built_does_nothing(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        app = app_of(pilot)
+        for key in ("tab", "escape", "f", "w", "o", "equals_sign", "d", "slash", "ctrl+s", "n"):
+            screen = TaskScreen(app.link, 5)
+            app.push_screen(screen)
+            await app._check_bindings(key, priority=key == "tab")
+            assert app.screen is screen
+            app.pop_screen()
+            await settle(pilot, 1)
+
+
+async def test_what_was_confirmed_is_done_though_the_screen_is_closed(
+    fleet: FakeOperator, running: Running
+) -> None:
+    held = HeldOperator(fleet)
+    async with running(held) as pilot:
+        await press(pilot, "enter", "c")
+        held.hold()
+        await press(pilot, "y", "escape")
+        assert isinstance(pilot.app.screen, DashboardScreen)
+        assert "cancel_task" in held.asked
+        held.release()
+        await settle(pilot)
+        assert any("cancel_task" in call for call in fleet.calls)
+
+
+async def test_a_closed_screen_closes_no_other(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        app = app_of(pilot)
+        task, question = TaskScreen(app.link, 5), ConfirmScreen(QUESTION)
+        await app.push_screen(task)
+        await app.push_screen(question)
+        question.dismiss(False)
+        question.dismiss(False)
+        await settle(pilot)
+        assert app.screen is task
+
+
+def test_every_read_of_a_screen_ends_with_it() -> None:
+    """`work` goes on when its screen has lost its widgets; only the app outlives them all."""
+    folder = Path(tui_manager.ui.__file__).parent
+    found = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Name) and node.id == "work"
+    }
+    assert found == {"app.py", "lifetime.py"}
