@@ -26,19 +26,37 @@ def test_a_row_that_moves_takes_the_selection_with_it() -> None:
     assert (rows.selected, rows.cursor) == ("b", 2)
 
 
-def test_a_row_that_is_gone_leaves_the_selection_to_its_neighbour() -> None:
-    rows = window("a", "b", "c")
-    rows.move_to(2)
-    rows.place(0, page("a", "b"))
-    assert (rows.selected, rows.cursor) == ("b", 1)
-    rows.place(0, page())
+def test_of_a_row_that_is_gone_no_other_takes_the_place_until_the_operator_moves() -> None:
+    rows = window("a", "b", "c", "d")
+    rows.move_to(1)
+    rows.place(0, page("a", "c", "d"))
+    rows.give_up()
     assert (rows.selected, rows.key) == (None, "")
+    rows.place(0, page("a", "c", "d"))
+    assert rows.selected is None
+    rows.move_by(1)
+    assert rows.selected == "c"
+    rows.place(0, page("a", "d"))
+    rows.give_up()
+    rows.move_by(-1)
+    assert rows.selected == "a"
 
 
-def test_a_row_that_moved_out_of_what_was_read_stays_selected() -> None:
+def test_in_an_empty_list_the_first_that_comes_is_selected() -> None:
+    rows = window("a")
+    rows.place(0, page())
+    rows.give_up()
+    rows.place(0, page("b", "c"))
+    assert rows.selected == "b"
+
+
+def test_a_row_that_moved_out_of_what_was_read_is_looked_for() -> None:
     rows = window("a", "b", "c")
     rows.place(0, page("x", "y", matching=1_000_000))
-    assert rows.key == "a"
+    assert (rows.selected, dict(rows.sought)) == (None, {"a": 0})
+    rows.note(700, page("z", "a", matching=1_000_000))
+    assert (rows.selected, rows.cursor, dict(rows.sought)) == ("a", 701, {})
+    assert list(rows.rows.values()) == ["x", "y"]
 
 
 def test_moving_ends_at_the_edges() -> None:
@@ -54,9 +72,46 @@ def test_marks_stay_on_their_rows() -> None:
     rows = window("a", "b")
     rows.toggle_mark()
     rows.place(0, page("x", "b", "a"))
-    assert list(rows.marks) == ["a"]
+    assert rows.marked == ["a"]
     rows.toggle_mark()
     assert not rows.marks
+
+
+def test_a_marked_row_that_is_not_in_the_list_is_not_marked_there() -> None:
+    rows = window("a", "b")
+    rows.toggle_mark()
+    rows.place(0, page("b"))
+    rows.give_up()
+    assert (list(rows.marks), rows.marked, dict(rows.sought)) == (["a"], [], {})
+    rows.place(0, page("a", "b"))
+    assert rows.marked == ["a"]
+    rows.restart(seeks=False)
+    assert rows.marked == []
+
+
+def test_in_another_list_the_selected_row_stays_selected() -> None:
+    rows = window("a", "b", "c")
+    rows.move_to(2)
+    rows.restart(seeks=False)
+    assert rows.selected is None
+    rows.place(0, page("b", "c"))
+    assert (rows.key, rows.cursor) == ("c", 1)
+
+
+def test_in_a_filtered_list_the_first_row_is_selected_in_place_of_one_that_is_not_read() -> None:
+    rows = window("a", "b", "c")
+    rows.restart(seeks=False)
+    rows.place(0, page("b", "c", matching=9))
+    assert (rows.selected, rows.cursor, dict(rows.sought)) == ("b", 0, {})
+
+
+def test_in_a_sorted_list_the_selected_row_is_looked_for_first() -> None:
+    rows = window("a", "b", "c")
+    rows.restart(seeks=True)
+    rows.place(0, page("x", "y", matching=3))
+    assert dict(rows.sought) == {"a": 0}
+    rows.give_up()
+    assert (rows.selected, rows.cursor) == ("x", 0)
 
 
 def test_only_what_is_seen_and_a_margin_is_asked_for() -> None:
@@ -72,12 +127,3 @@ def test_only_what_is_seen_and_a_margin_is_asked_for() -> None:
 def test_an_empty_list_is_covered() -> None:
     rows = window()
     assert rows.covers(0, 30)
-
-
-def test_rows_that_came_above_move_the_cursor_beyond_what_was_read() -> None:
-    rows = window("a", "b", "c")
-    rows.move_to(1)
-    rows.place(0, page("x", "y", matching=103))
-    assert (rows.selected, rows.cursor) == ("b", 101)
-    rows.place(100, page("a", "b", "c", matching=103))
-    assert (rows.selected, rows.cursor) == ("b", 101)

@@ -1,9 +1,10 @@
-"""The part of a long list that a table holds, and which of its rows is selected. Pure.
+"""The part of a long list that a table holds, and which of its rows are selected and marked. Pure.
 
-The selection is a row's key, not its number: rows that move do not move it.
+Selection and marks are keys, not numbers: rows that move do not move them, and a row that is not in
+the list is neither selected nor marked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic
 
 from tui_manager.domain.window import Page, Row
@@ -25,14 +26,34 @@ class RowWindow(Generic[Row]):
         self.total = 0
         self.partial = False  # a filter has not seen all rows yet
         self.cursor = 0
-        self.key = ""  # of the selected row; empty while nothing is
-        self.selected: Row | None = None
-        self.marks: dict[str, Row] = {}
+        self.key = ""  # of the selected row, or of one that is looked for; empty without one
+        self.selected: Row | None = None  # None while it is not known to be in the list
+        self._takes_place = True  # the row at the cursor is selected as soon as it is read
+        self._else_first = False  # the first row is selected if the key is not in the list
+        self._seeks = True  # a key that was not read is looked for in the whole list
+        self._found: set[str] = set()  # keys whose places were read since `place`
+        self.marks: dict[str, Row] = {}  # also those that are not in the list now
+        self._mark_places: dict[str, int] = {}  # of those that are in the list
+        self._absent: set[str] = set()  # marks that were looked for in vain
 
     @property
     def rows(self) -> Mapping[int, Row]:
         """What is held."""
         return self._rows
+
+    @property
+    def marked(self) -> Sequence[Row]:
+        """The marked rows that are in the list, in the order in which they were marked."""
+        return [row for key, row in self.marks.items() if key in self._mark_places]
+
+    @property
+    def sought(self) -> Mapping[str, int]:
+        """Selected and marked rows whose places were not read since `place`, and where they stood
+        before that, or could stand."""
+        keys = {key: self._mark_places.get(key, 0) for key in self.marks if key not in self._absent}
+        if self.key:
+            keys[self.key] = self.cursor
+        return {key: number for key, number in keys.items() if key not in self._found}
 
     def wanted(self, first: int, height: int) -> tuple[int, int]:
         """Offset and limit of what to read when `height` rows from `first` on are seen."""
@@ -45,55 +66,109 @@ class RowWindow(Generic[Row]):
         return all(number in self._rows for number in (first, last - 1) if first <= number < last)
 
     def place(self, offset: int, page: Page[Row]) -> None:
-        """Takes a page in: the selected row may have moved."""
-        more = page.matching - self.matching
+        """Holds a page from now on, and learns from it as `note` does."""
         self.matching, self.total, self.partial = page.matching, page.total, page.partial
-        self._rows = {offset + number: row for number, row in enumerate(page.rows)}
-        for row in page.rows:
-            if (key := self._key_of(row)) in self.marks:
-                self.marks[key] = row
-        found = next((n for n, row in self._rows.items() if self._key_of(row) == self.key), None)
-        if found is not None:
-            self.cursor = found
-            self.selected = self._rows[found]
-            return
-        # Not among the rows read: gone when these are all there are, else moved out of sight.
-        if not self.key or self._holds_all:
-            self._select_nearest()
-        elif self.cursor in self._rows and more > 0:
-            # As many rows came above it; what is read there next says whether it is so.
-            self.cursor = min(self.cursor + more, self.matching - 1)
+        self._rows = dict(enumerate(page.rows, offset))
+        self._found.clear()
+        self.note(offset, page)
+        if self.key not in self._found and self._else_first and not self._seeks:
+            self._select_first()
+        if self._takes_place:
+            self.cursor = max(0, min(self.cursor, self.matching - 1))
+            self._select_held()
 
-    @property
-    def _holds_all(self) -> bool:
-        return len(self._rows) == self.matching and not self.partial
+    def note(self, offset: int, page: Page[Row]) -> None:
+        """Learns from a page which of the selected and marked rows stand in it, and which do no
+        longer."""
+        here = range(offset, offset + len(page.rows))
+        if self.key not in self._found and (self.cursor in here or self.cursor >= page.matching):
+            self.selected = None
+        for key, number in [*self._mark_places.items()]:
+            if key not in self._found and (number in here or number >= page.matching):
+                del self._mark_places[key]
+        for number, row in enumerate(page.rows, offset):
+            key = self._key_of(row)
+            if key == self.key:
+                self.cursor, self.selected, self._else_first = number, row, False
+                self._found.add(key)
+            if key in self.marks:
+                self.marks[key], self._mark_places[key] = row, number
+                self._absent.discard(key)
+                self._found.add(key)
 
-    def _select_nearest(self) -> None:
-        """The selected row is gone: what stands in its place is selected."""
-        self.cursor = max(0, min(self.cursor, self.matching - 1))
+    def give_up(self) -> None:
+        """All pages were read: what is still sought is not in the list. Nothing is selected in its
+        place until the operator moves: a key must not act on a row that has just come there."""
+        for key in self.sought:
+            if key in self.marks:
+                self._absent.add(key)
+                self._mark_places.pop(key, None)
+            if key == self.key:
+                self._lose_selected()
+
+    def _lose_selected(self) -> None:
+        self.key, self.selected = "", None
+        self._takes_place = not self.matching
+        if self._else_first:
+            self._select_first()
+
+    def _select_first(self) -> None:
+        self.cursor, self._else_first = 0, False
+        self._select_held()
+
+    def _select_held(self) -> None:
+        """Selects the row at the cursor, now or when it is read."""
         self.selected = self._rows.get(self.cursor)
         self.key = self._key_of(self.selected) if self.selected is not None else ""
+        self._takes_place = self.selected is None
+        if self.key:
+            self._found.add(self.key)
+
+    def move_by(self, step: int) -> bool:
+        """Selects the row so far above or below; whether the selection changed. Where nothing is
+        selected, the row below is the one that stands at the cursor."""
+        lost = not self.key and not self._takes_place
+        return self.move_to(self.cursor + step - (1 if lost and step > 0 else 0))
 
     def move_to(self, number: int) -> bool:
         """Selects the row at `number`, as near as there is one; whether the selection changed."""
         before = self.key
-        self.cursor = max(0, min(number, self.matching - 1))
-        row = self._rows.get(self.cursor)
-        self.selected = row
-        self.key = self._key_of(row) if row is not None else ""
+        self.cursor, self._else_first = max(0, min(number, self.matching - 1)), False
+        self._select_held()
         return self.key != before
 
     def select(self, key: str, number: int) -> None:
-        """Selects a row that is known to stand at `number`; it may yet have to be read."""
-        self.key, self.cursor = key, number
+        """Selects a row that may stand at `number`; without a key the one that stands there when it
+        is read."""
+        self.key, self.cursor, self.selected = key, number, None
+        self._takes_place, self._seeks = not key, True
+        self._found.discard(key)
 
-    def forget(self) -> None:
-        """Another list: nothing is selected until it is read."""
-        self._rows, self.key, self.cursor, self.selected = {}, "", 0, None
+    def restart(self, *, seeks: bool) -> None:
+        """Another list: the selected row stays selected if it is in it, else the first one is.
+
+        Args:
+            seeks: whether to look for it in the whole list, not only among the first rows.
+        """
+        self._rows, self.cursor, self.selected = {}, 0, None
+        self._takes_place = not self.key
+        self._else_first, self._seeks = bool(self.key), seeks
+        self._found.clear()
+        self._absent.clear()
+        self._mark_places.clear()
 
     def toggle_mark(self) -> None:
         """Marks the selected row, or takes the mark away."""
         if self.selected is None:
             return
+        self._absent.discard(self.key)
         if self.marks.pop(self.key, None) is None:
-            self.marks[self.key] = self.selected
+            self.marks[self.key], self._mark_places[self.key] = self.selected, self.cursor
+        else:
+            self._mark_places.pop(self.key, None)
+
+    def clear_marks(self) -> None:
+        """Takes all marks away."""
+        self.marks.clear()
+        self._mark_places.clear()
+        self._absent.clear()

@@ -68,10 +68,17 @@ def filtered_away(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
 
 
 def table_title(
-    title: str, window: Window, *, matching: int, total: int, marked: int, partial: bool = False
+    title: str,
+    window: Window,
+    *,
+    matching: int,
+    total: int,
+    marked: int,
+    absent: int = 0,
+    partial: bool = False,
 ) -> Text:
     """The title of a table's frame: how many rows, and why not all; `12+ of 900` while more are
-    looked for."""
+    looked for. Of the marked rows `absent` are not in the list."""
     filtered = window.text or window.faults_only
     text = Text(f"{title} ", style="bold")
     text.append(
@@ -83,5 +90,7 @@ def table_title(
     if window.faults_only:
         text.append("  ✘ faults only", style="not bold")
     if marked:
-        text.append(f"  {MARKED.text} {marked} marked", style="not bold")
+        text.append(f"  {MARKED.text} {marked:,} marked", style="not bold")
+    if absent:
+        text.append(f", {absent:,} not in this list", style="not bold")
     return text

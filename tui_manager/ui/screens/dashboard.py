@@ -178,17 +178,14 @@ class DashboardScreen(OutputKeys, MainScreen):
         self.tasks.jump(str(task_id), 0)
 
     def chosen_tasks(self) -> list[Task]:
-        selected = self.tasks.selected
-        return self.tasks.marked or ([selected] if selected else [])
+        return self.tasks.chosen
 
     def marked_hosts(self) -> list[Host]:
         return self.hosts.marked
 
     def chosen_hosts(self) -> list[Host]:
         """The selected one only when the hosts have the focus, as it may be out of sight."""
-        if self.hosts.marked or self.focused is not self.hosts:
-            return self.hosts.marked
-        return [self.hosts.selected] if self.hosts.selected else []
+        return self.hosts.chosen if self.focused is self.hosts else self.hosts.marked
 
     def find_hosts(self) -> list[Host]:
         hosts = self.chosen_hosts()
@@ -206,5 +203,9 @@ class DashboardScreen(OutputKeys, MainScreen):
         if self.focused is self.hosts:
             if (host := self.hosts.selected) is not None:
                 await self.app.run_action(open_host(host.host_id))
+            else:
+                self.hosts.open_when_read()
         elif (task := self.tasks.selected) is not None:
             await self.app.run_action(open_task(task.task_id))
+        else:
+            self.tasks.open_when_read()

@@ -10,6 +10,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
+from tui_manager.ui.lifetime import is_open
 from tui_manager.ui.link import Link
 from tui_manager.ui.render.cells import shorten
 from tui_manager.ui.render.figures import count_of
@@ -32,14 +33,13 @@ async def approve_hosts(
         _say(app, f"{_standing(unfit)}: only a pending host can be approved.")
     if not pending or not await _asked(app, approve_question(pending)):
         return
-    number = rows.list.cursor
     try:
         names = await link.operator.approve_hosts(_seen(pending))
     except ManagerError as error:
         _complain(app, error)
     else:
         app.notify(f"Approved {_named(names)}.", markup=False)
-        _go_on(rows, number)
+        _follow(rows)
 
 
 async def turn_away_hosts(
@@ -55,14 +55,13 @@ async def turn_away_hosts(
         _say(app, f"{_standing(unfit)} already.")
     if not (pending or admitted) or not await _asked(app, turn_away_question(pending, admitted)):
         return
-    number = rows.list.cursor
     done = []
     try:
         if admitted:
             done.append(f"Revoked {_named(await link.operator.revoke_hosts(_ids(admitted)))}.")
         if pending:
             done.append(f"Rejected {_named(await link.operator.reject_hosts(_ids(pending)))}.")
-        _go_on(rows, number)
+        _follow(rows)
     except ManagerError as error:
         _complain(app, error)
     if done:
@@ -73,13 +72,15 @@ async def _asked(app: App[Any], question: Question) -> bool:
     return await app.push_screen_wait(ConfirmScreen(question))
 
 
-def _go_on(rows: RowList[Host], number: int) -> None:
-    """The selected host moves away: what comes to stand in its place is selected; marked ones leave
-    the selected one alone."""
-    if rows.marked:
+def _follow(rows: RowList[Host]) -> None:
+    """Hosts that were acted on move to another place: the cursor goes with its host, so that the
+    next key acts on no other."""
+    if not is_open(rows):
+        return
+    if rows.list.marks:
         rows.clear_marks()
     else:
-        rows.jump("", number)
+        rows.follow()
 
 
 def _ids(hosts: Sequence[Host]) -> list[str]:

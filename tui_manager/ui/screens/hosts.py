@@ -59,8 +59,7 @@ class HostsScreen(MainScreen):
         return self.hosts.marked
 
     def chosen_hosts(self) -> list[Host]:
-        selected = self.hosts.selected
-        return self.hosts.marked or ([selected] if selected else [])
+        return self.hosts.chosen
 
     @property
     def host_rows(self) -> RowList[Host]:
@@ -75,3 +74,5 @@ class HostsScreen(MainScreen):
         """Goes to the output of the selected host."""
         if (host := self.hosts.selected) is not None:
             await self.app.run_action(open_host_output(host.host_id))
+        else:
+            self.hosts.open_when_read()

@@ -151,7 +151,7 @@ class MainScreen(ClosableScreen[None]):
             self.query_one(NoticeLine).tell()
         elif bar.display:
             bar.clear()
-        elif table is not None and table.marked:
+        elif table is not None and table.list.marks:
             table.clear_marks()
         elif table is not None and table.window.text:
             table.narrow_to("")

@@ -88,6 +88,7 @@ class ManagerScreen(MainScreen):
         """Goes to the task or the host that was acted on."""
         entry = self.audit.selected
         if entry is None:
+            self.audit.open_when_read()
             return
         if entry.task_id:
             await self.app.run_action(open_task(entry.task_id))

@@ -41,11 +41,12 @@ class TasksScreen(MainScreen):
         self.tasks.jump(str(task_id), 0)
 
     def chosen_tasks(self) -> list[Task]:
-        selected = self.tasks.selected
-        return self.tasks.marked or ([selected] if selected else [])
+        return self.tasks.chosen
 
     @on(RowTable.Opened)
     async def action_open(self) -> None:
         """Opens the selected task."""
         if (task := self.tasks.selected) is not None:
             await self.app.run_action(open_task(task.task_id))
+        else:
+            self.tasks.open_when_read()

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import Admission
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
-from tui_manager.ui.lifetime import reads
+from tui_manager.domain.window import Page, Window
 from tui_manager.ui.render.cells import Column, Spans
 from tui_manager.ui.render.empty import no_hosts
 from tui_manager.ui.render.host_row import COLUMNS, WIDE_COLUMNS, host_cell
@@ -34,25 +33,6 @@ class HostTable(RowTable[Host]):
 
     async def fetch(self, window: Window) -> Page[Host]:
         return await self.link.operator.list_hosts(window)
-
-    def find(self, host_id: str) -> None:
-        """Selects a host, wherever it stands; a filter is cleared."""
-        self._find(host_id)
-
-    @reads("find", exclusive=True)
-    async def _find(self, host_id: str) -> None:
-        """Its number is where it stands in the order; the list tells it page by page."""
-        self.restart(Window())
-        offset = 0
-        while True:
-            page = await self.fetch(Window(offset=offset, limit=LIMIT_MAX))
-            for number, host in enumerate(page.rows, offset):
-                if host.host_id == host_id:
-                    self.jump(host_id, number)
-                    return
-            offset += len(page.rows)
-            if offset >= page.matching or not page.rows:
-                return
 
     def empty_lines(self) -> Sequence[Spans]:
         return no_hosts(self.link.status, self.link.dial_address, self.size.width - 2)

@@ -7,14 +7,15 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from tui_manager.domain.window import Page, Row, Window
+from tui_manager.domain.window import LIMIT_MAX, Page, Row, Window
 from tui_manager.ui.lifetime import reads
 from tui_manager.ui.link import Link
-from tui_manager.ui.row_window import RowWindow
+from tui_manager.ui.row_window import MARGIN, RowWindow
 from tui_manager.ui.widgets.instant_scroll import InstantScroll
 from tui_manager.ui.widgets.roles import RolePainter
 
 HEADER = 1  # lines above the rows
+NEAR = 8  # rows that are looked for around their last places before the whole list is read
 PACE = 0.1  # seconds until a filter that has not seen all rows goes on
 
 
@@ -65,7 +66,10 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         self._stale = False
         self._loading = False
         self._goes_on = False  # the filter, before long
-        self._seeks = True  # the cursor is to be in sight when rows are read next
+        self._follows = True  # the cursor is to be in sight when rows are read next
+        self._opens = False  # the row that is selected when rows are read first
+        self._told: Row | None = None  # the selected row that `Selected` told of last
+        self._height = 0  # before it was resized
 
     # What a subclass says.
 
@@ -94,46 +98,61 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
 
     @property
     def marked(self) -> list[Row]:
-        """The marked rows in the order in which they were marked."""
-        return list(self.list.marks.values())
+        """The marked rows that are in the list, in the order in which they were marked."""
+        return list(self.list.marked)
+
+    @property
+    def chosen(self) -> list[Row]:
+        """What keys act on: the marked rows, else the selected one. Rows that are not in the list
+        are neither; if all marked rows are such, keys act on nothing."""
+        if self.list.marks:
+            return self.marked
+        return [self.selected] if self.selected is not None else []
 
     def narrow_to(self, text: str) -> None:
         """Shows only the rows that contain `text`."""
         if text != self.window.text:
-            self.restart(replace(self.window, text=text))
+            self._restart(replace(self.window, text=text), seeks=False)
 
     def toggle_faults(self) -> None:
         """Shows only what is wrong, or all."""
-        self.restart(replace(self.window, faults_only=not self.window.faults_only))
+        self._restart(replace(self.window, faults_only=not self.window.faults_only), seeks=False)
 
     def sort_by(self, key: str) -> None:
         """Orders by a column; the same one again turns the order round, then back to none."""
         window = self.window
         if window.sort != key:
-            self.restart(replace(window, sort=key, descending=False))
+            self._restart(replace(window, sort=key, descending=False))
         elif not window.descending:
-            self.restart(replace(window, descending=True))
+            self._restart(replace(window, descending=True))
         else:
-            self.restart(replace(window, sort="", descending=False))
+            self._restart(replace(window, sort="", descending=False))
 
-    def restart(self, window: Window) -> None:
-        """Another window onto the list; a selected row that is still in it stays selected."""
+    def find(self, key: str) -> None:
+        """Selects the row with this key, wherever it stands; a filter is cleared."""
+        self._restart(Window())
+        self.jump(key, 0)
+
+    def _restart(self, window: Window, *, seeks: bool = True) -> None:
+        """Another window onto the list. A selected row that is in it stays selected: among the
+        first rows, or, with `seeks`, wherever it is. Else the first is."""
         self.window = window
-        self.list.forget()
-        self._seeks = True
+        self.list.restart(seeks=seeks)
+        self._follows = True
         self.scroll_to(y=0, force=True)
         self.reload()
 
     def toggle_mark(self) -> None:
         """Marks the selected row, or takes the mark away, and goes on to the next."""
-        self.list.toggle_mark()
-        self.action_move(1)
+        if self.selected is not None:
+            self.list.toggle_mark()
+            self.action_move(1)
         self.post_message(self.Selected(self))
         self.retitle()
 
     def clear_marks(self) -> None:
         """Takes all marks away."""
-        self.list.marks.clear()
+        self.list.clear_marks()
         self.post_message(self.Selected(self))
         self.retitle()
         self.refresh_changed()
@@ -142,9 +161,16 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         """Selects the row with this key, which stands at `number`; without a key the one that
         stands there when the list is read next."""
         self.list.select(key, number)
-        self._seeks = True
-        self._show_cursor()
+        self.follow()
+
+    def follow(self) -> None:
+        """Reads the list, and shows the selected row where it stands then."""
+        self._follows = True
         self.reload()
+
+    def open_when_read(self) -> None:
+        """Before rows were read: opens the one that is selected then."""
+        self._opens = not self.loaded
 
     def reload(self) -> None:
         """Reads the visible window again; calls while it is read fold into one."""
@@ -160,26 +186,64 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
             while self._stale:
                 self._stale = False
                 offset, limit = self.list.wanted(self.first, max(self.size.height, 1))
-                page = await self.fetch(replace(self.window, offset=offset, limit=limit))
-                self._take(offset, page)
+                window = self.window
+                page = await self.fetch(replace(window, offset=offset, limit=limit))
+                if self.window is window:
+                    await self._take(offset, page)
         finally:
             self._loading = False
 
-    def _take(self, offset: int, page: Page[Row]) -> None:
-        before, seen = self.list.selected, self._seeks or self._cursor_in_sight
+    async def _take(self, offset: int, page: Page[Row]) -> None:
+        window = self.window
+        # In an order that readings make, the view stays where the operator has put it.
+        shows = self._follows or (self._cursor_in_sight and not window.sort)
+        self._follows = False
         self.list.place(offset, page)
-        self.loaded, self._seeks = True, False
+        self.loaded = True
         self.virtual_size = Size(self.scrollable_size.width, page.matching + HEADER)
-        if seen and not self._cursor_in_sight:
-            self._show_cursor()
-        if self.list.selected != before:
-            self.post_message(self.Selected(self))
-        self.retitle()
-        self.refresh_changed()
+        self._show_changes(shows)
+        if self.list.sought and not page.partial:
+            await self._seek(window)
+            if self.window is not window:
+                return
+            self._show_changes(shows)
+        if self._opens:
+            self._opens = False
+            if self.selected is not None and self.screen.is_active:
+                self.post_message(self.Opened(self))
         if not self.list.covers(self.first, self.size.height):
             self._stale = True
         elif page.partial:
             self._go_on_soon()
+
+    async def _seek(self, window: Window) -> None:
+        """Reads until it knows where the selected and marked rows stand, around their last places
+        first, or that they are not in the list."""
+        for key, number in [*self.list.sought.items()][:NEAR]:
+            if key in self.list.sought:
+                await self._note(window, max(0, number - MARGIN), 2 * MARGIN + 1)
+        offset = 0
+        while self.window is window and self.list.sought:
+            if offset >= self.list.matching:
+                self.list.give_up()
+            else:
+                await self._note(window, offset, LIMIT_MAX)
+            offset += LIMIT_MAX
+
+    async def _note(self, window: Window, offset: int, limit: int) -> None:
+        page = await self.fetch(replace(window, offset=offset, limit=limit))
+        if self.window is window:
+            self.list.note(offset, page)
+
+    def _show_changes(self, shows: bool) -> None:
+        """`shows`: the cursor is to be in sight, wherever it went."""
+        if shows and not self._cursor_in_sight:
+            self._show_cursor()
+        if self.list.selected != self._told:
+            self._told = self.list.selected
+            self.post_message(self.Selected(self))
+        self.retitle()
+        self.refresh_changed()
 
     def _go_on_soon(self) -> None:
         if not self._goes_on:
@@ -203,7 +267,10 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
 
     def action_move(self, step: int) -> None:
         """Selects a row above or below."""
-        self.go_to(self.list.cursor + step)
+        if self.loaded:
+            self._moved(self.list.move_by(step))
+        else:
+            self.go_to(self.list.cursor + step)
 
     def action_page(self, direction: int) -> None:
         """Selects a row a page above or below."""
@@ -216,9 +283,14 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     def go_to(self, number: int) -> None:
         """Selects the row at a number, as near as there is one; before the list is read, the one
         that will stand there."""
-        if not self.loaded:
+        if self.loaded:
+            self._moved(self.list.move_to(number))
+        else:
             self.list.select("", max(0, number))
-        elif self.list.move_to(number):
+
+    def _moved(self, changed: bool) -> None:
+        if changed:
+            self._told = self.list.selected
             self.post_message(self.Selected(self))
         self._show_cursor()
         self.refresh_changed()
@@ -233,5 +305,8 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
             self.reload()
 
     def on_resize(self) -> None:
-        self._show_cursor()
+        """A cursor that was in sight stays in sight."""
+        if not self._height or 0 <= self.list.cursor - self.first < self._height - HEADER:
+            self._show_cursor()
+        self._height = self.size.height
         self.reload()

@@ -149,6 +149,7 @@ class RowTable(RowList[Row]):
             matching=self.list.matching,
             total=self.list.total,
             marked=len(self.list.marks),
+            absent=len(self.list.marks) - len(self.list.marked),
             partial=self.list.partial,
         )
         self.entitle(title)
