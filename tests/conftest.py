@@ -12,7 +12,7 @@ from tui_manager_agent.supervisor.cgroup import Place
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-_LONG = 80  # characters
+_LONG = 30  # characters; a UUID has 36
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
