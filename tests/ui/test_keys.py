@@ -176,7 +176,7 @@ async def test_what_is_being_cancelled_looks_unlike_what_was(
 ) -> None:
     async with running(fleet) as pilot:
         await press(pilot, "down", "c", "y")
-        assert re.search("■    5 upgrade packages  ? canceling", shown(pilot))
+        assert re.search("■    5 upgrade packages +canceling", shown(pilot))
         await press(pilot, "enter")
         assert "■ web06" in shown(pilot)
         assert "⊘ web04" in shown(pilot)
