@@ -14,7 +14,7 @@ from textual.events import Event, Key
 from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
 from tui_manager.domain.joining import join_line
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import NewToken, TokenSpec
@@ -32,7 +32,7 @@ from tui_manager.ui.screens.help import HelpScreen
 from tui_manager.ui.screens.hosts import HostsScreen
 from tui_manager.ui.screens.join_line import JoinLineScreen
 from tui_manager.ui.screens.join_token import JoinTokenScreen
-from tui_manager.ui.screens.main_screen import MainScreen
+from tui_manager.ui.screens.main_screen import EVERYTHING, MainScreen
 from tui_manager.ui.screens.manager import ManagerScreen
 from tui_manager.ui.screens.new_task import NewTaskScreen
 from tui_manager.ui.screens.quitting import GOES_ON, quit_question
@@ -84,6 +84,7 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
         self._watcher: asyncio.Task[None] | None = None
         self._last_problem = ""
         self._status_stale = self._status_read = False
+        self._outdated = False  # a read failed: screens read all again once the manager answers
         self._typed = TypedAhead(self, super().on_event)
         for place, screen in (
             (Place.DASHBOARD, DashboardScreen),
@@ -149,7 +150,8 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
             while self._status_stale:
                 self._status_stale = False
                 self.link.status = await self.link.operator.manager_status()
-                self._tell_screens(Changes(manager=True))
+                self._tell_screens(EVERYTHING if self._outdated else Changes(manager=True))
+                self._outdated = False
         except ManagerError as error:
             self.post_message(Problem(error))
         finally:
@@ -158,6 +160,7 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
     @on(Problem)
     def _say_problem(self, message: Problem) -> None:
         """Says what is wrong once, not at every refresh; the header says what lasts."""
+        self._outdated |= isinstance(message.error, StorageError | UnreachableError)
         text = str(message.error)
         if text != self._last_problem and not self.link.trouble:
             self._last_problem = text

@@ -1,0 +1,45 @@
+"""What could not be read is read again as soon as the manager answers."""
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
+
+EVERY_SECOND = Changes(manager=True)  # what a manager says while nothing else changes
+
+
+async def test_a_list_that_could_not_be_read_is_read_again(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        fleet.failure = StorageError("The disk is full.")
+        fleet.change_host("web01", labels={"moved": "yes"})
+        await settle(pilot)
+        assert "moved=yes" not in shown(pilot)
+        fleet.failure = None
+        fleet.publish(EVERY_SECOND)
+        await settle(pilot)
+        assert "moved=yes" in shown(pilot)
+
+
+async def test_a_task_that_could_not_be_read_when_it_was_opened_is_read_again(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "3")
+        fleet.failure = StorageError("The disk is full.")
+        await press(pilot, "enter")
+        fleet.failure = None
+        fleet.publish(EVERY_SECOND)
+        await settle(pilot)
+        assert "restart web" in shown(pilot)
+
+
+async def test_what_was_read_is_not_read_again_each_second(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        fleet.calls.clear()
+        fleet.publish(EVERY_SECOND)
+        await settle(pilot)
+        assert "list_tasks" not in fleet.calls
