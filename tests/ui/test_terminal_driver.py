@@ -10,8 +10,10 @@ from typing import NoReturn
 import pytest
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
 from textual.message import Message
 
+from tests.support.waiting import wait_until
 from tui_manager.ui.messages import ErrorElsewhere, TerminalGone
 from tui_manager.ui.terminal_driver import TerminalDriver
 
@@ -67,6 +69,24 @@ async def test_an_error_while_input_is_read_is_told(
     (message,) = driver.told
     assert isinstance(message, ErrorElsewhere)
     assert isinstance(message.error, KeyError)
+
+
+async def test_a_key_that_is_no_utf_8_does_not_end_the_input(ends: list[int]) -> None:
+    tty.setraw(ends[1])
+    driver = Driver(ends[1])
+    driver.fileno = ends[1]
+    thread = threading.Thread(target=driver.run_input_thread)
+    thread.start()
+    try:
+        os.write(ends[0], b"a\xe9b")
+
+        async def typed() -> list[str | None]:
+            return [message.character for message in driver.told if isinstance(message, Key)]
+
+        await wait_until(typed, lambda seen: seen == ["a", "\ufffd", "b"])
+    finally:
+        driver.exit_event.set()
+        thread.join()
 
 
 async def test_a_terminal_that_an_error_left_taken_is_given_back(ends: list[int]) -> None:

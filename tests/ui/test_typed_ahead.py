@@ -14,7 +14,7 @@ from textual.widgets._footer import FooterKey
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
-from tests.ui.conftest import Running, press, settle
+from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
@@ -327,3 +327,14 @@ async def test_a_widget_that_hangs_keeps_the_keys_of_others_for_a_moment_only(
         hanging.may_end.set()
         await type_ahead(pilot, "slash", *"sq")
         assert _filter(pilot) == "sq"
+
+
+async def test_no_control_character_of_a_paste_is_written_to_the_terminal(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "slash")
+        pilot.app.post_message(Paste("we\x9b31m\x1bb\x07"))
+        await settle(pilot)
+        assert not set(shown(pilot)) & set("\x9b\x1b\x07")
+        assert "we31mb" in shown(pilot)

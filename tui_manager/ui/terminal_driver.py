@@ -1,13 +1,16 @@
 """The terminal that the dashboard stands on, as Textual drives it, and the end of it."""
 
+import codecs
 import select
 import termios
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Event
 from typing import Any
 
 from textual.app import App
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from tui_manager.ui.messages import ErrorElsewhere, TerminalGone
@@ -71,6 +74,7 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """An error in it ends the app; Textual would keep no traceback of it."""
+        linux_driver.getincrementaldecoder = _lenient_decoder  # type: ignore[assignment]
         try:
             super().run_input_thread()
         except Exception as error:
@@ -86,6 +90,12 @@ class TerminalDriver(LinuxDriver):
             self._told = True
             self.send_message(TerminalGone())
         return gone
+
+
+def _lenient_decoder(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
+    """What Textual decodes keys with. Its own raises an error at a byte that is no UTF-8, such as
+    an é in a terminal that is set to Latin-1."""
+    return partial(codecs.getincrementaldecoder(encoding), "replace")
 
 
 class _Ending(Event):

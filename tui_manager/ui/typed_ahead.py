@@ -5,6 +5,7 @@ back from there unused. Of keys that came while the app was busy, a field that t
 would miss its letters, and the actions of these names would run.
 """
 
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from textual.events import Event, InputEvent, Key, MouseDown, MouseEvent, MouseU
 
 TICK = 0.5  # seconds
 TICKS = 6  # after which a key keeps the next one waiting no longer
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _FOLLOWED = (Key, Paste, MouseDown, MouseUp)
 _ROUNDS = 3  # behind the key, the messages that it has led to, and those that these have led to
 
@@ -44,6 +46,8 @@ class TypedAhead:
         if event.is_forwarded or not isinstance(event, InputEvent | Paste):
             await self._give(event)
             return
+        if isinstance(event, Paste):  # a field would write them to the terminal as they are
+            event.text = _CONTROLS.sub("", event.text)
         self._waiting.append(event)
         await self._go_on()
 
