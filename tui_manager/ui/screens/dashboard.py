@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from textual import on
 from textual.containers import Container
+from textual.events import DescendantFocus
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
@@ -92,10 +94,20 @@ class DashboardScreen(OutputKeys, MainScreen):
     def show_pane(self, pane: Widget) -> None:
         """Focuses a pane; where there are tabs, brings its table to the front."""
         if isinstance(pane, RowTable):
-            tasks = pane is self.tasks
-            self.set_class(tasks, "-tasks-first")
-            self.query_one(PaneTabs).chosen = int(tasks)
+            self._bring_forward(pane)
         self.set_focus(pane)
+
+    @on(DescendantFocus)
+    def _focus_moved(self) -> None:
+        """A click may give it to a table where both are seen; keys act on this one also when the
+        terminal has become too narrow for both."""
+        if isinstance(self.focused, RowTable):
+            self._bring_forward(self.focused)
+
+    def _bring_forward(self, table: RowTable[Any]) -> None:
+        tasks = table is self.tasks
+        self.set_class(tasks, "-tasks-first")
+        self.query_one(PaneTabs).chosen = int(tasks)
 
     def action_next_pane(self) -> None:
         """Hosts, tasks, output, and round again."""

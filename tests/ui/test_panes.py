@@ -1,0 +1,18 @@
+"""Which of the panes of the dashboard is seen, and which has the focus."""
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, settle
+from tui_manager.ui.screens.dashboard import DashboardScreen
+
+
+async def test_a_table_that_was_clicked_is_seen_when_the_terminal_becomes_narrow(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (120, 36)) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        await pilot.click("#hosts", offset=(5, 4))
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert screen.focused is screen.hosts
+        assert (screen.hosts.display, screen.tasks.display) == (True, False)
