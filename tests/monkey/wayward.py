@@ -1,0 +1,82 @@
+"""An operator whose answers come late, in another order, or not at all."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any, cast
+
+from tests.support.fake_operator import FakeOperator
+from tui_manager.domain.errors import StorageError
+from tui_manager.operator.api import Operator
+
+
+class WaywardOperator:
+    """Hands calls on to the fake operator.
+
+    Args:
+        told: called before each call that is handed on, with its name and its arguments.
+    """
+
+    def __init__(self, truth: FakeOperator, told: Callable[[str, tuple[Any, ...]], None]) -> None:
+        self._truth = truth
+        self._told = told
+        self._random = Random(0)
+        self._fails = False
+        self._holds = 0.0  # the share of answers that are held back
+        self._held: list[asyncio.Future[None]] = []
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Operator]:
+        """What the app opens."""
+        yield cast(Operator, self)
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._truth, name)
+        if not inspect.iscoroutinefunction(call):
+            return call
+
+        async def handed_on(*arguments: Any, **options: Any) -> Any:
+            await self._passes()
+            if self._fails:
+                raise StorageError("The disk is [b]full[/b].")
+            self._told(name, arguments)
+            answer = await call(*arguments, **options)
+            await self._passes()
+            return answer
+
+        return handed_on
+
+    async def _passes(self) -> None:
+        if self._random.random() < self._holds:
+            held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._held.append(held)
+            await held
+
+    def make_trouble(self, kind: str, number: int) -> None:
+        """From here on; `ease` ends it."""
+        self._random = Random(number)
+        match kind:
+            case "fail":
+                self._fails = True
+            case "hold":
+                self._holds = self._random.choice((0.3, 0.7, 1.0))
+            case "cut_off":
+                self._truth.end()
+            case "release":
+                self._release()
+
+    def ease(self) -> None:
+        """All calls are answered again, also those that still wait."""
+        self._fails, self._holds = False, 0.0
+        self._truth.revive()
+        self._release()
+
+    def _release(self) -> None:
+        """In another order than they came."""
+        held, self._held = self._held, []
+        self._random.shuffle(held)
+        for future in held:
+            if not future.done():
+                future.set_result(None)
