@@ -74,7 +74,7 @@ class TerminalDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """An error in it ends the app; Textual would keep no traceback of it."""
-        linux_driver.getincrementaldecoder = _lenient_decoder  # type: ignore[assignment]
+        linux_driver.getincrementaldecoder = _lenient_decoder  # type: ignore[assignment,attr-defined]
         try:
             super().run_input_thread()
         except Exception as error:
