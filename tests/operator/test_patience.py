@@ -1,6 +1,7 @@
 """A manager that does not answer: one that is frozen, and one whose database is slow."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -195,3 +196,28 @@ async def test_the_client_gives_each_create_an_id_of_its_own(
     assert first
     assert second
     assert first != second
+
+
+async def test_a_call_that_fails_while_its_caller_gives_it_up_is_not_logged(
+    state_dir: Path,
+) -> None:
+    logged: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: logged.append(str(context["message"])))
+    answer: asyncio.Future[None] = loop.create_future()
+
+    async def call() -> None:
+        await answer
+
+    patient = patience.Patience(None, str(state_dir))  # type: ignore[arg-type]
+    asking = asyncio.create_task(patient.reply(call()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    answer.set_exception(ConnectionError("gone"))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait((asking,))
+    assert asking.cancelled()
+    del asking
+    gc.collect()
+    assert logged == []

@@ -61,6 +61,8 @@ class Patience:
             if not waiting.done():
                 waiting.cancel()
                 await asyncio.wait((waiting,))
+            if not waiting.cancelled():
+                waiting.exception()  # also of a call that fails while its caller gives it up
 
     async def _answers(self, waiting: "asyncio.Future[_Reply]") -> bool:
         """Whether the manager answers at all; `waiting` has as long to be done."""
