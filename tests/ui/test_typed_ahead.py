@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 from textual.events import AppBlur, Key, MouseDown, MouseEvent, MouseScrollDown, MouseUp, Paste
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, Label
 from textual.widgets._footer import FooterKey
 
 from tests.support.fake_operator import FakeOperator
@@ -338,3 +338,19 @@ async def test_no_control_character_of_a_paste_is_written_to_the_terminal(
         await settle(pilot)
         assert not set(shown(pilot)) & set("\x9b\x1b\x07")
         assert "we31mb" in shown(pilot)
+
+
+async def test_a_click_on_what_has_just_been_removed_does_nothing(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(fleet) as pilot:
+        gone, drawn = Label("gone"), pilot.app.screen._compositor
+        with monkeypatch.context() as still_drawn:
+            still_drawn.setattr(drawn, "get_widget_at", lambda x, y: (gone, Region(0, 0, 4, 1)))
+            still_drawn.setattr(
+                drawn, "get_widget_and_offset_at", lambda x, y: (gone, Offset(0, 0))
+            )
+            pilot.app.post_message(MouseDown(None, 1, 0, 0, 0, 1, False, False, False, 1, 0))
+            await settle(pilot)
+        await press(pilot, "2")
+        assert isinstance(pilot.app.screen, HostsScreen)

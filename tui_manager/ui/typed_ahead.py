@@ -68,6 +68,8 @@ class TypedAhead:
             if isinstance(event, Key | MouseDown):
                 self._app.app_focus = True  # as Textual does, which gives the focus back by that
             given_to = self._goes_to(event)
+            if isinstance(event, MouseDown) and not given_to.is_attached:
+                continue  # it has just been removed, and is only seen until the next drawing
             self._out = True
             self._number += 1
             await self._give(event)
