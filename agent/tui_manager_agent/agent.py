@@ -7,6 +7,7 @@ import random
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent import credentials
+from tui_manager_agent.containment import features, place_for
 from tui_manager_agent.executions import Executions
 from tui_manager_agent.greeting import about
 from tui_manager_agent.identity import Identity, StateError
@@ -39,6 +40,7 @@ class Agent:
         except Exception:
             self._identity.close()
             raise
+        self._place = place_for(self._identity.journal_id)
         self._membership = Membership(self._renewal)
         self._vitals = Vitals()
         self._reconnect = Reconnect(random.Random())
@@ -85,6 +87,7 @@ class Agent:
             self._policy,
             self._settings.capacity,
             self._settings.spool_limit,
+            self._place,
         )
         self._tasks.create_task(executions.serve())
         self._executions = executions
@@ -137,6 +140,7 @@ class Agent:
             capacity=self._settings.capacity,
             executions=self._executions.begin_session() if self._executions else [],
             host_id=self._identity.host_id,
+            features=features(self._place),
         )
         hello.clock.GetCurrentTime()
         return hello

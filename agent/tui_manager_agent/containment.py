@@ -2,9 +2,17 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from tui_manager_agent.supervisor.cgroup import Cgroup, Place, enable_controllers, make_base
+from tui_manager_agent.order import RefusedError
+from tui_manager_agent.supervisor.cgroup import (
+    Cgroup,
+    Place,
+    controllers,
+    enable_controllers,
+    make_base,
+)
+from tui_manager_agent.supervisor.limits import NEEDS
 
 _SUBGROUP = "agent"  # what the unit calls the cgroup of the agent itself (DelegateSubgroup=)
 _LOG = logging.getLogger(__name__)
@@ -25,8 +33,26 @@ def place_for(agent: str) -> Place | None:
     except UncontainedError as error:
         _LOG.warning("commands run without cgroups of their own: reason=%s", error)
         return None
-    _LOG.info("commands run in cgroups of their own: folder=%s", place.base)
+    limited = ",".join(sorted(place.controllers)) or "nothing"
+    _LOG.info("commands run in cgroups of their own: folder=%s can_limit=%s", place.base, limited)
     return place
+
+
+def features(place: Place | None) -> list[str]:
+    """What Hello says of it."""
+    if place is None:
+        return []
+    limits = [word for need, word in NEEDS.values() if need in place.controllers]
+    return ["cgroup", *limits]
+
+
+def check_limits(order: Mapping[str, object], place: Place | None) -> None:
+    """Raises RefusedError if this agent cannot set a limit that the order has."""
+    can = place.controllers if place else frozenset[str]()
+    missing = [word for name, (need, word) in NEEDS.items() if name in order and need not in can]
+    if missing:
+        problem = f"this agent cannot set the limits {', '.join(missing)} on a command"
+        raise RefusedError("rejected", f"{problem}: its host gives it no cgroups that can")
 
 
 def remove_empty(place: Place, but: Iterable[str]) -> None:
@@ -52,17 +78,15 @@ def _find(agent: str) -> Place:
     base = f"{parent}/tui-manager-agent-{agent}"
     try:
         make_base(base)
-        can_kill = os.path.exists(f"{base}/cgroup.kill")
+        can_kill, can_limit = os.path.exists(f"{base}/cgroup.kill"), controllers(base)
         os.rmdir(base)
-    except FileExistsError:
-        can_kill = True
     except OSError as error:
         if not os.path.exists(f"{base}/cgroup.kill"):
             raise UncontainedError(f"{base}: {error.strerror}") from None
-        can_kill = True  # an earlier agent's commands are in it
+        can_kill, can_limit = True, controllers(base)  # an earlier agent's commands are in it
     if not can_kill:
         raise UncontainedError("this kernel cannot kill a cgroup (Linux 5.14 can)")
-    return Place(base, home)
+    return Place(base, home, can_limit)
 
 
 def _own_cgroup() -> str:

@@ -9,7 +9,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent import result
 from tui_manager_agent.bell import Bell
-from tui_manager_agent.containment import place_for
+from tui_manager_agent.containment import check_limits
 from tui_manager_agent.disk import Disk
 from tui_manager_agent.execution import Execution, State
 from tui_manager_agent.identity import Identity
@@ -22,6 +22,7 @@ from tui_manager_agent.running import Runner
 from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_agent.shelf import Shelf
 from tui_manager_agent.spool import UNKNOWN, Spool
+from tui_manager_agent.supervisor.cgroup import Place
 
 SWEEP_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
@@ -37,12 +38,15 @@ class Executions:
         policy: PolicyFile,
         capacity: int,
         spool_limit: int = SPOOL_LIMIT,
+        place: Place | None = None,
     ) -> None:
         """Opens the journal and takes up what an earlier agent left. Raises OSError.
 
         Args:
             spool_limit: bytes that output of ended executions may take until it is acknowledged.
+            place: where commands get cgroups; None: they do not.
         """
+        self._place = place
         self._boot_id = identity.boot_id
         self._outbox = outbox
         self._policy = policy
@@ -59,7 +63,7 @@ class Executions:
             policy,
             capacity=capacity,
             boot_id=identity.boot_id,
-            place=place_for(identity.journal_id),
+            place=place,
         )
         self.turns = self._runner.turns
         self._bell = Bell(identity.state_dir, self._runner.look_at)
@@ -101,6 +105,7 @@ class Executions:
     def _accept(self, message: wire.RunCommand, spool: Spool) -> dict[str, str]:
         """Journals what may run, and returns its order. Raises RefusedError, OSError."""
         order = order_for(message, bell=self._bell.path, boot_id=self._boot_id)
+        check_limits(order, self._place)
         self._policy.admit(order)
         spool.accept(order)
         return {key: str(value) for key, value in order.items()}

@@ -9,7 +9,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_agent import account
 from tui_manager_agent.account import Account
 from tui_manager_agent.convert import to_nanoseconds
-from tui_manager_agent.supervisor import clock, record
+from tui_manager_agent.supervisor import clock, limits, record
 
 TIMEOUT = 3600 * clock.SECOND
 KILL_GRACE = 10 * clock.SECOND
@@ -58,6 +58,9 @@ def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, ob
         "bell": bell,
         "boot_id": boot_id,
     }
+    for name in limits.NEEDS:
+        if value := getattr(run, name):
+            order[name] = value
     if run.HasField("start_before"):
         order["start_before"] = clock.now() + to_nanoseconds(run.start_before)
     if user is not me:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tui_manager_agent.containment import place_for
 from tui_manager_agent.executions import Executions
 from tui_manager_agent.identity import Identity
 from tui_manager_agent.outbox import Outbox
@@ -19,7 +20,12 @@ class InProcess:
         self._identity.bind("manager", "host")
         self.outbox = Outbox()
         self.executions = Executions(
-            self._identity, self.outbox, PolicyFile(policy), capacity, **limits
+            self._identity,
+            self.outbox,
+            PolicyFile(policy),
+            capacity,
+            place=place_for(self._identity.journal_id),
+            **limits,
         )
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 
 FAILED = CommandHostStatus.FAILED
@@ -242,7 +243,7 @@ def test_no_start_prints_the_id_of_a_pending_task(
 def test_all_options_reach_the_task(connect_to: Connect) -> None:
     options = (
         "--name=upgrade --description=all --param=A=1 --param=B=2 --env=C=3 --cwd=/tmp "
-        "--timeout=5m --user=deploy"
+        "--timeout=5m --user=deploy --memory-max=512M --tasks-max=100 --cpu-max=150%"
     )
     _, operator = run(connect_to, nothing, "--no-start", *options.split())
     spec = operator.tasks[1].spec
@@ -252,6 +253,7 @@ def test_all_options_reach_the_task(connect_to: Connect) -> None:
     assert (command.parameters, command.environment) == ({"A": "1", "B": "2"}, {"C": "3"})
     assert (command.cwd, command.timeout.total_seconds()) == ("/tmp", 300)
     assert command.run_as_user == "deploy"
+    assert command.limits == ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=150)
 
 
 def test_a_target_without_hosts_makes_no_task(
@@ -301,6 +303,15 @@ def test_a_task_that_cannot_start_stays_and_is_named(
         (["run", "@all", "--param", "1A=x", "--", "ls"], "'1A' is not a variable's name"),
         (["run", "@all", "--env", "TUI_MANAGER_EXECUTION_ID=1", "--", "ls"], "take another"),
         (["run", "@all", "--param", "TUI_MANAGER_X=1", "--", "ls"], "begin with TUI_MANAGER_"),
+        (["run", "@all", "--memory-max", "1", "--", "ls"], "from 1 MiB to 1024 TiB; 1 bytes is"),
+        (["run", "@all", "--memory-max", "0", "--", "ls"], "leave it out for no limit"),
+        (["run", "@all", "--memory-max", "much", "--", "ls"], "--memory-max much: expected a num"),
+        (["run", "@all", "--memory-max", "", "--", "ls"], "expected a number of bytes"),
+        (["run", "@all", "--tasks-max", "-1", "--", "ls"], "--tasks-max -1: expected a whole num"),
+        (["run", "@all", "--tasks-max", "9999999", "--", "ls"], "from 1 to 4194304; 9999999 is"),
+        (["run", "@all", "--cpu-max", "50", "--", "ls"], "--cpu-max 50: expected a percentage"),
+        (["run", "@all", "--cpu-max", "0%", "--", "ls"], "it must be more than 0"),
+        (["run", "@all", "--cpu-max", "100001%", "--", "ls"], "from 1% to 100000%; 100001 is not"),
         (["run", "@all", "--user", "de ploy", "--", "ls"], "'de ploy' is not a user's name"),
         (["run", "@all", "--user", "-x", "--", "ls"], "expected one argument"),
         (["run", "@all", "--user=-x", "--", "ls"], "'-x' is not a user's name"),

@@ -13,7 +13,21 @@ def test_a_written_size_is_read_back(size: int) -> None:
     assert parse_size(format_size(size)) == size
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1MB", "1.5MiB", "x", "9" * 30])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("512M", 512 << 20),
+        ("2G", 2 << 30),
+        ("64K", 64 << 10),
+        ("1T", 1 << 40),
+        ("512MiB", 512 << 20),
+    ],
+)
+def test_a_unit_can_be_one_letter(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "M", "1m", "-1", "1MB", "1.5MiB", "x", "9" * 30])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="16MiB"):
         parse_size(text)

@@ -68,6 +68,7 @@ GUARDS: dict[Operation, Callable[[Transaction], object]] = {
     **{operation: _finish(status) for status, operation in OPERATION_OF_RESULT.items()},
     Operation.CANCEL_UNSENT: lambda tx: command_hosts.cancel_unsent(tx, 1, NOW),
     Operation.GIVE_UP_SENDING: lambda tx: command_hosts.give_up_sending(tx, 1, "", NOW),
+    Operation.REFUSE_SENDING: lambda tx: command_hosts.refuse_sending(tx, 1, "", NOW),
     Operation.LOSE_AGENT: lambda tx: command_hosts.lose(tx, 1, NOW, for_good=False),
     Operation.LOSE_CANCELED: lambda tx: command_hosts.lose(tx, 1, NOW, for_good=False),
     Operation.LOSE_STATE: lambda tx: command_hosts.lose_state(tx, 1, NOW),

@@ -17,7 +17,13 @@ from tui_manager.cli.secret_values import read_secrets
 from tui_manager.cli.standard_streams import OutputError
 from tui_manager.cli.storage_trouble import StorageTrouble
 from tui_manager.cli.summary import count_words
-from tui_manager.cli.values import parse_pairs, read_duration
+from tui_manager.cli.values import (
+    parse_pairs,
+    read_count,
+    read_duration,
+    read_percent,
+    read_size,
+)
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.duration import format_duration
@@ -29,6 +35,7 @@ from tui_manager.domain.errors import (
     StorageError,
     UnreachableError,
 )
+from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.actor import this_actor
@@ -62,6 +69,7 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         environment=parse_pairs("env", options.env),
         cwd=options.cwd,
         run_as_user=options.user or "",
+        limits=_limits(options),
     )
     return TaskSpec(
         target=options.target,
@@ -71,6 +79,15 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         created_by=this_actor(),
         offline=options.offline,
         delivery_timeout=_delivery_timeout(options),
+    )
+
+
+def _limits(options: argparse.Namespace) -> ResourceLimits:
+    memory, tasks, cpu = options.memory_max, options.tasks_max, options.cpu_max
+    return ResourceLimits(
+        memory_max=0 if memory is None else read_size("memory-max", memory),
+        tasks_max=0 if tasks is None else read_count("tasks-max", tasks),
+        cpu_max=0 if cpu is None else read_percent("cpu-max", cpu),
     )
 
 

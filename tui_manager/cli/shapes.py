@@ -5,7 +5,8 @@ from typing import Any
 from tui_manager.cli.printing import timestamp
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
-from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.resource_limits import NO_LIMITS
+from tui_manager.domain.task import CommandHost, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token
 
 Shape = dict[str, Any]
@@ -79,6 +80,22 @@ def task_shape(task: Task) -> Shape:
         "finished_at": timestamp(task.finished_at),
         "created_by": task.created_by,
     }
+
+
+def limits_shape(detail: TaskDetail) -> Shape:
+    """What `task show --json` adds for a task with a limited command; a limit that is not set is
+    null."""
+    limits = [
+        {
+            "command": command.index,
+            "memory_max": command.spec.limits.memory_max or None,
+            "tasks_max": command.spec.limits.tasks_max or None,
+            "cpu_max": command.spec.limits.cpu_max or None,
+        }
+        for command in detail.commands
+        if command.spec.limits != NO_LIMITS
+    ]
+    return {"limits": limits} if limits else {}
 
 
 def command_host_shape(row: CommandHost) -> Shape:

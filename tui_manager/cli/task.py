@@ -5,7 +5,7 @@ import asyncio
 
 from tui_manager.cli.printing import local_time, note, one_line, table, write, write_json
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
-from tui_manager.cli.shapes import command_host_shape, task_shape
+from tui_manager.cli.shapes import command_host_shape, limits_shape, task_shape
 from tui_manager.cli.storage_trouble import note_storage_trouble
 from tui_manager.cli.summary import count_words, outcome
 from tui_manager.domain.delivery import Offline
@@ -59,7 +59,8 @@ async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
     detail = await operator.get_task(task_id)
     rows = await all_command_hosts(operator, task_id)
     if as_json:
-        write_json(task_shape(detail.task) | {"hosts": [command_host_shape(row) for row in rows]})
+        shown = task_shape(detail.task) | limits_shape(detail)
+        write_json(shown | {"hosts": [command_host_shape(row) for row in rows]})
         return
     write(_heading(detail))
     if rows:
@@ -118,6 +119,7 @@ def _command(command: Command) -> str:
     parts = [" ⏎ ".join(spec.text.splitlines()), f"timeout {format_duration(spec.timeout)}"]
     if spec.run_as_user:
         parts.append(f"as {spec.run_as_user}")
+    parts += spec.limits.words
     if spec.cwd:
         parts.append(f"in {spec.cwd}")
     shown = {**spec.parameters, **spec.environment, **dict.fromkeys(spec.secrets, HIDDEN)}

@@ -11,13 +11,14 @@ from types import MappingProxyType
 from tui_manager.domain.duration import parse_duration
 from tui_manager.domain.errors import InvalidInputError
 
-SIZE_FORMS = "a number of bytes, or one with a unit: 65536, 64KiB, 16MiB, 1GiB"
+SIZE_FORMS = "a number of bytes, or one with a unit: 65536, 64KiB, 16MiB, 1GiB (or 64K, 16M, 1G)"
 
 _BYTES: Mapping[str, int] = MappingProxyType(
     {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 )
 # Digits are bounded: an int64 holds no more.
-_SIZE = re.compile(r"([0-9]{1,16}) ?(B|KiB|MiB|GiB|TiB|)")
+_COUNT = re.compile(r"[0-9]{1,9}")
+_SIZE = re.compile(r"([0-9]{1,16}) ?(B|KiB|MiB|GiB|TiB|[KMGT]|)")
 
 
 def parse_size(text: str) -> int:
@@ -29,7 +30,8 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise ValueError(f"expected {SIZE_FORMS}")
-    return int(match[1]) * _BYTES[match[2]]
+    unit = f"{match[2]}iB" if match[2] in set("KMGT") else match[2]
+    return int(match[1]) * _BYTES[unit]
 
 
 def format_size(size: int) -> str:
@@ -38,6 +40,42 @@ def format_size(size: int) -> str:
         if size and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]}{unit}"
     return str(size)
+
+
+def read_size(option: str, text: str) -> int:
+    """The bytes that an option spells.
+
+    Raises:
+        InvalidInputError: naming the option and the forms that are allowed.
+    """
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise InvalidInputError(option, f"--{option} {text}: {error}.") from error
+    return _not_zero(option, text, size)
+
+
+def read_count(option: str, text: str) -> int:
+    """The whole number that an option spells. Raises InvalidInputError."""
+    if not _COUNT.fullmatch(text):
+        raise InvalidInputError(option, f"--{option} {text}: expected a whole number, such as 100.")
+    return _not_zero(option, text, int(text))
+
+
+def read_percent(option: str, text: str) -> int:
+    """The percentage that an option spells. Raises InvalidInputError."""
+    if not text.endswith("%") or not _COUNT.fullmatch(text[:-1]):
+        raise InvalidInputError(option, f"--{option} {text}: expected a percentage, such as 50%.")
+    return _not_zero(option, text, int(text[:-1]))
+
+
+def _not_zero(option: str, text: str, value: int) -> int:
+    """Raises InvalidInputError for 0, which would mean no limit."""
+    if not value:
+        raise InvalidInputError(
+            option, f"--{option} {text}: it must be more than 0; leave it out for no limit."
+        )
+    return value
 
 
 def file_path(text: str) -> Path:

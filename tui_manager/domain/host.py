@@ -101,6 +101,7 @@ class Host:
         cpu_history: the last readings of cpu_percent, oldest first.
         fingerprint: of its key, in the words that its agent prints; empty: it has no key.
         note: what is odd about it and should be known before it is approved; a sentence.
+        features: what its agent can do, in the words of its Hello; none when offline.
     """
 
     host_id: str
@@ -118,6 +119,7 @@ class Host:
     cpu_history: tuple[float, ...] = field(default=())
     fingerprint: str = ""
     note: str = ""
+    features: frozenset[str] = frozenset()
 
     @property
     def running(self) -> int:

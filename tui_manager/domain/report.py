@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 
 
@@ -142,6 +143,7 @@ class Run:
     Attributes:
         start_before: from now until the host must have begun it; None for no limit.
         user: a user of the host; empty for the agent's own.
+        limits: of its processes together.
         secrets: names of those in `environment` that must be shown nowhere.
     """
 
@@ -154,6 +156,7 @@ class Run:
     output_limit: int
     start_before: timedelta | None = None
     user: str = ""
+    limits: ResourceLimits = NO_LIMITS
     secrets: tuple[str, ...] = ()
 
 
@@ -165,6 +168,7 @@ class Greeting:
         host_id: what an earlier Welcome gave it; empty at the first contact.
         instance_id: new with each start of the agent.
         skew: its wall clock minus the manager's.
+        features: the words of Hello, those among them that the manager knows matter.
     """
 
     name: str
@@ -183,3 +187,4 @@ class Greeting:
     address: str
     skew: timedelta = timedelta(0)
     held: tuple[Held, ...] = ()
+    features: tuple[str, ...] = ()

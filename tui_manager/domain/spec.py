@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 
 TIMEOUT_DEFAULT = timedelta(hours=1)
 TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))
@@ -38,6 +39,7 @@ class CommandSpec:
         environment: further variables for the command.
         cwd: the folder to run in; empty for the user's home folder.
         run_as_user: a user of the host; empty for the agent's own.
+        limits: of its processes together, on each host.
         secrets: further variables whose values are shown nowhere; of a stored command they are
             empty.
     """
@@ -48,6 +50,7 @@ class CommandSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     cwd: str = ""
     run_as_user: str = ""
+    limits: ResourceLimits = NO_LIMITS
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def check(self) -> None:
@@ -68,6 +71,7 @@ class CommandSpec:
                 "timeout", f"A timeout must be from 1 s to 7 d (604800 s); {seconds:g} s is not."
             )
         _check_user(self.run_as_user)
+        self.limits.check()
         size = len(self.text.encode()) + len(self.cwd.encode())
         for kind, values in (
             ("param", self.parameters),

@@ -23,6 +23,7 @@ class Operation(StrEnum):
     CONFIRM_CANCEL = "confirm_cancel"  # a result: killed on the operator's word, or never started
     CANCEL_UNSENT = "cancel_unsent"  # cancelled before it was sent
     GIVE_UP_SENDING = "give_up_sending"  # the host is offline, or the delivery timeout has passed
+    REFUSE_SENDING = "refuse_sending"  # its agent cannot do what the command needs
     LOSE_AGENT = "lose_agent"  # away for too long: lost_after, or what it had to begin by
     LOSE_CANCELED = "lose_canceled"  # away longer than lost_after: no proof of a cancel came
     LOSE_STATE = "lose_state"  # the agent is back with another journal
@@ -88,6 +89,7 @@ TRANSITIONS: Mapping[tuple[Operation, Source], Move] = {
     **_results(Operation.CONFIRM_CANCEL, Status.CANCELED, frozenset({Reason.CANCELED})),
     (Operation.CANCEL_UNSENT, _PENDING): Move(Status.CANCELED, frozenset({Reason.CANCELED})),
     (Operation.GIVE_UP_SENDING, _PENDING): Move(Status.FAILED, frozenset({Reason.UNDELIVERABLE})),
+    (Operation.REFUSE_SENDING, _PENDING): Move(Status.FAILED, frozenset({Reason.REJECTED})),
     (Operation.LOSE_AGENT, _PENDING): Move(Status.FAILED, frozenset({Reason.AGENT_LOST})),
     (Operation.LOSE_AGENT, _RUNNING): Move(Status.FAILED, frozenset({Reason.AGENT_LOST})),
     (Operation.LOSE_CANCELED, _PENDING): Move(

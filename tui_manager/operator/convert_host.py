@@ -32,6 +32,7 @@ def host_to_wire(host: Host) -> wire.Host:
         cpu_history=host.cpu_history,
         fingerprint=host.fingerprint,
         note=host.note,
+        features=sorted(host.features),
     )
 
 
@@ -52,6 +53,7 @@ def host_from_wire(message: wire.Host) -> Host:
         cpu_history=tuple(message.cpu_history),
         fingerprint=message.fingerprint,
         note=message.note,
+        features=frozenset(message.features),
     )
 
 

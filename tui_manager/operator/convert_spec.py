@@ -6,6 +6,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 from tui_manager.operator.convert import duration, length, word
 
@@ -74,6 +75,9 @@ def command_spec_to_wire(spec: CommandSpec) -> wire.CommandSpec:
         cwd=spec.cwd,
         run_as_user=spec.run_as_user,
         secrets={name: value.encode() for name, value in spec.secrets.items()},
+        memory_max=spec.limits.memory_max,
+        tasks_max=spec.limits.tasks_max,
+        cpu_max=spec.limits.cpu_max,
     )
 
 
@@ -86,6 +90,7 @@ def command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
         environment=dict(message.environment),
         cwd=message.cwd,
         run_as_user=message.run_as_user,
+        limits=ResourceLimits(message.memory_max, message.tasks_max, message.cpu_max),
         secrets={name: _secret(name, value) for name, value in message.secrets.items()},
     )
 

@@ -72,6 +72,7 @@ class Entry:
             cpu_history=tuple(self.cpu),
             fingerprint=row.fingerprint,
             note=row.note,
+            features=frozenset(self.session.features) if self.session else frozenset(),
         )
 
 

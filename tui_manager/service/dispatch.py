@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from tui_manager.domain import features
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.domain.features import Feature
 from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.service import moves
 from tui_manager.service.change_feed import ChangeFeed
@@ -24,6 +26,7 @@ from tui_manager.storage.database import Database
 log = logging.getLogger(__name__)
 _HOSTS_AT_ONCE = 500  # of one transaction
 _AHEAD = 64  # commands that a host may hold beyond its capacity; more wait in the database
+_End = Callable[[Transaction, int, str, int], bool]  # of command_hosts: row id, detail, now
 _RETRY = 1.0  # seconds until the next try when the database cannot be written
 
 
@@ -38,6 +41,7 @@ class Place:
     generation: int
     room: int
     most: int
+    features: frozenset[Feature]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,11 @@ class Claims:
     commands: list[tuple[Place, Claimed]] = field(default_factory=list)
     given_up: set[int] = field(default_factory=set)
     behind: set[str] = field(default_factory=set)
+
+    def end(self, place: Place, command: Claimed) -> None:
+        """This command is not sent."""
+        self.given_up.add(command.task_id)
+        self.behind.add(place.host_id)
 
 
 class Dispatch:
@@ -164,7 +173,16 @@ class Dispatch:
         if not room or row.admission is not Admission.ADMITTED:
             return None
         most = row.capacity + _AHEAD
-        return Place(host_id, row.name, row.row_id, row.journal_id, row.generation, room, most)
+        return Place(
+            host_id=host_id,
+            name=row.name,
+            row_id=row.row_id,
+            journal_id=row.journal_id,
+            generation=row.generation,
+            room=room,
+            most=most,
+            features=entry.session.features,
+        )
 
     def claim(self, tx: Transaction, places: Iterable[Place]) -> Claims:
         """Marks what may be sent on these sessions as sent."""
@@ -176,12 +194,15 @@ class Dispatch:
         terms = Terms(now, self._limits.kill_grace, self._limits.output_limit)
         for command in claiming.claim(tx, asks, terms):
             place = by_row[command.host]
+            if why := features.refusal(command.run, place.features):
+                claims.end(place, command)
+                _end(tx, place, command, why, command_hosts.refuse_sending, now)
+                continue
             try:
                 claims.commands.append((place, self._secrets.unseal(command)))
             except LostSecretError as error:
-                _give_up(tx, place, command, str(error), now)
-                claims.given_up.add(command.task_id)
-                claims.behind.add(place.host_id)
+                claims.end(place, command)
+                _end(tx, place, command, str(error), command_hosts.give_up_sending, now)
         for task_id in claims.given_up:
             moves.settle(tx, task_id, now)
         return claims
@@ -228,11 +249,11 @@ class Dispatch:
         self._feed.publish(Changes(tasks=frozenset(canceled)))
 
 
-def _give_up(tx: Transaction, place: Place, command: Claimed, why: str, now: int) -> None:
+def _end(tx: Transaction, place: Place, command: Claimed, why: str, end: _End, now: int) -> None:
     """A command that was claimed ends before it has left."""
     ids = {"task": command.task_id, "host": place.name, "execution": command.run.execution_id}
     log.error("command cannot be sent", extra={**ids, "error": why})
     sending.mark_unsent(tx, command.row_id)
-    command_hosts.give_up_sending(tx, command.row_id, why, now)
+    end(tx, command.row_id, why, now)
     failed = CommandHostStatus.FAILED
     moves.go_on(tx, command.task_id, place.row_id, command.position, failed, now)

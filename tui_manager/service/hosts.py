@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from tui_manager.domain import features
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.host import Host, Vitals
@@ -114,7 +115,12 @@ class HostService:
             raise
         monotonic, heartbeat = self._clock.monotonic(), self._heartbeats.now
         session = LiveSession(
-            row.generation, greeting.instance_id, monotonic, heartbeat, runs=reconciled.runs
+            row.generation,
+            greeting.instance_id,
+            monotonic,
+            heartbeat,
+            runs=reconciled.runs,
+            features=features.known(greeting.features),
         )
         session.does_not_know(reconciled.unknown)
         self.offences.refusals.forget(row.name)

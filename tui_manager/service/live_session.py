@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from tui_manager.domain.features import Feature
+
 _ALIVE = 2  # heartbeats within which a session was heard to count as alive
 _SILENT = 3  # heartbeats without a message until it is ended
 UNKNOWN_MAX = 1000  # of one session
@@ -21,6 +23,7 @@ class LiveSession:
             `UNKNOWN_MAX` are remembered.
         busy: what it said last is still being stored.
         runs: executions that run on its host, as far as its agent has said.
+        features: what its agent can do.
     """
 
     generation: int
@@ -30,6 +33,7 @@ class LiveSession:
     busy: bool = False
     unknown: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
+    features: frozenset[Feature] = frozenset()
     _longer: float = 0.0  # seconds: what it was told before, and keeps to until it has heard
     _longer_until: float = 0.0  # monotonic seconds
 

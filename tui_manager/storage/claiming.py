@@ -142,4 +142,5 @@ def _run(row: _Waiting, spec: CommandSpec, terms: Terms) -> Run:
         output_limit=terms.output_limit,
         start_before=None if before is None else timedelta(microseconds=before - terms.now),
         user=spec.run_as_user,
+        limits=spec.limits,
     )

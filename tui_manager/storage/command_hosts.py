@@ -203,6 +203,12 @@ def give_up_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool
     return bool(tx.execute(_SQL["give_up_sending"], values).rowcount)
 
 
+def refuse_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:
+    """REFUSE_SENDING; False when that is not a move from where the row stands."""
+    values = {"id": row_id, "detail": detail, "now": now}
+    return bool(tx.execute(_SQL["refuse_sending"], values).rowcount)
+
+
 def lose(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[tuple[int, int]]:
     """LOSE_AGENT and LOSE_CANCELED for what was sent to a host; (task_id, position) of each.
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, command_status
@@ -62,6 +63,7 @@ def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
         environment=json.loads(row["environment"]),
         cwd=row["cwd"],
         run_as_user=row["run_as_user"],
+        limits=ResourceLimits(row["memory_max"], row["tasks_max"], row["cpu_max"]),
         secrets=dict.fromkeys(secret_names, ""),
     )
 
@@ -91,6 +93,9 @@ def insert(tx: Transaction, spec: TaskSpec, now: int, request_id: str = "") -> i
                 "environment": json.dumps(dict(command.environment)),
                 "cwd": command.cwd,
                 "run_as_user": command.run_as_user,
+                "memory_max": command.limits.memory_max,
+                "tasks_max": command.limits.tasks_max,
+                "cpu_max": command.limits.cpu_max,
             }
             for position, command in enumerate(spec.commands)
         ],

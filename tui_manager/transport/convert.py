@@ -30,6 +30,7 @@ from tui_manager.transport import bounds
 
 RETRY_LATE = timedelta(seconds=30)  # after what only a person can mend
 _DISKS = 64  # shown of a host
+_FEATURES = 256  # looked at of an agent
 _DAY = 86_400  # seconds
 
 STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
@@ -105,6 +106,7 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
         held=tuple(
             Held(item.execution_id, HELD[item.state], item.has_result) for item in hello.executions
         ),
+        features=tuple(hello.features[:_FEATURES]),
     )
 
 
@@ -243,6 +245,9 @@ def from_run(run: Run) -> pb.ManagerMessage:
     command.environment.update(run.environment)
     command.secret_names.extend(run.secrets)
     command.run_as_user = run.user
+    command.memory_max = run.limits.memory_max
+    command.tasks_max = run.limits.tasks_max
+    command.cpu_max = run.limits.cpu_max
     _fill(command.timeout, run.timeout)
     _fill(command.kill_grace, run.kill_grace)
     command.output_limit = run.output_limit

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 CONTROLLERS = ("cpu", "memory", "pids")
 _TRIES = 5  # the folder of all goes with the last one in it, which may be just now
 _MICROSECOND = 1000  # ns
@@ -19,11 +23,13 @@ class Place:
     Attributes:
         base: the folder of their cgroups, which is there as long as there is one.
         home: the agent's own cgroup, in which the supervisors are.
+        controllers: what they can limit, such as `memory`.
     """
 
-    def __init__(self, base: str, home: str) -> None:
+    def __init__(self, base: str, home: str, controllers: Collection[str] = ()) -> None:
         self.base = base
         self.home = home
+        self.controllers = frozenset(controllers)
 
     def cgroup(self, execution_id: str) -> Cgroup:
         """The cgroup of an execution, which is not made yet."""

@@ -16,7 +16,7 @@ import sys
 # Everything is loaded before the first fork: all supervisors of one server are of one version,
 # whatever becomes of the files. The server that follows it, as when it had left because nobody
 # needed it for long, loads the files of then.
-from tui_manager_agent.supervisor import another_user as another_user
+from tui_manager_agent.supervisor import forking as forking
 from tui_manager_agent.supervisor import record, shell, supervise
 
 TYPE_CHECKING = False

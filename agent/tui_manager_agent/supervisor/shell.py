@@ -13,6 +13,8 @@ from tui_manager_agent.supervisor.spawn import spawn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+
+    from tui_manager_agent.supervisor.cgroup import Cgroup
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
@@ -39,9 +41,12 @@ class Shell:
         ended: whether it has ended; its own background processes may live on.
     """
 
-    def __init__(self, order: dict[str, str], pipes: list[Pipe]) -> None:
+    def __init__(
+        self, order: dict[str, str], pipes: list[Pipe], cgroup: Cgroup | None = None
+    ) -> None:
+        """`cgroup`: which the shell enters by itself; None: it is where this process is."""
         try:
-            self.pid = spawn(order, [pipe.writer for pipe in pipes])
+            self.pid = spawn(order, [pipe.writer for pipe in pipes], cgroup)
         finally:
             for pipe in pipes:
                 pipe.close_writer()

@@ -9,6 +9,8 @@ from tui_manager_agent.supervisor import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+
+    from tui_manager_agent.supervisor.cgroup import Cgroup
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
@@ -21,11 +23,12 @@ class SpawnError(Exception):
     """The shell could not be started; the text is for the operator."""
 
 
-def spawn(order: dict[str, str], outputs: list[int]) -> int:
+def spawn(order: dict[str, str], outputs: list[int], cgroup: Cgroup | None = None) -> int:
     """Starts `/bin/sh -c -- COMMAND` in a process group of its own, and returns its pid.
 
     Args:
         outputs: descriptors that become its stdout and stderr; its stdin is /dev/null.
+        cgroup: which the shell enters before the exec; None: it stays where this process is.
 
     Raises SpawnError.
     """
@@ -36,10 +39,10 @@ def spawn(order: dict[str, str], outputs: list[int]) -> int:
         for key, value in order.items()
         if key.startswith(prefix)
     }
-    if "uid" in order:
-        from tui_manager_agent.supervisor import another_user  # few commands need it
+    if "uid" in order or cgroup is not None:
+        from tui_manager_agent.supervisor import forking  # few commands need it
 
-        return another_user.spawn(order, arguments, environment, outputs)
+        return forking.spawn(order, arguments, environment, outputs, cgroup)
     return _spawn(order["cwd"], arguments, environment, outputs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from tui_manager_agent.supervisor import claim, clock, processes, record, shell, spawn
+from tui_manager_agent.supervisor import claim, clock, limits, processes, record, shell, spawn
 from tui_manager_agent.supervisor.bell import Bell
 from tui_manager_agent.supervisor.killing import NAMED, Family, Killing
 from tui_manager_agent.supervisor.output import Cap, Pipe
@@ -93,6 +93,9 @@ class Supervisor:
 
     def _start(self) -> shell.Shell:
         """Starts the shell, in its cgroup if there can be one. Raises SpawnError."""
+        if limits.are_in(self._order):
+            cgroup = limits.make_limited(self._cgroup, self._order)
+            return shell.Shell(self._order, self._pipes, cgroup)
         if self._cgroup is not None:
             try:
                 self._cgroup.make()
@@ -221,6 +224,8 @@ class Supervisor:
         # Whoever was missed may have shown up since.
         survivors = self._killing.family.survivors() if self._killing and killed else []
         details = [self._cap.failure] if self._cap.failure else []
+        if not killed and outcome.get("signal") == signal.SIGKILL and self._cgroup is not None:
+            details += limits.memory_detail(self._cgroup, self._order)
         if survivors:
             details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:NAMED]))
         if self._cgroup is not None:

@@ -457,6 +457,7 @@ class Hello(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     HOST_ID_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1"""
     agent_version: _builtins.str
@@ -485,6 +486,10 @@ class Hello(_message.Message):
     def clock(self) -> _timestamp_pb2.Timestamp:
         """the host's wall clock, shown as skew"""
 
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what it can do beyond the first version; see RunCommand"""
+
     def __init__(
         self,
         *,
@@ -504,10 +509,11 @@ class Hello(_message.Message):
         name: _builtins.str = ...,
         host_id: _builtins.str = ...,
         clock: _timestamp_pb2.Timestamp | None = ...,
+        features: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "boot_id", b"boot_id", "capacity", b"capacity", "clock", b"clock", "executions", b"executions", "host_id", b"host_id", "hostname", b"hostname", "instance_id", b"instance_id", "journal_id", b"journal_id", "labels", b"labels", "machine_id", b"machine_id", "manager_id", b"manager_id", "name", b"name", "os", b"os", "protocol_version", b"protocol_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "boot_id", b"boot_id", "capacity", b"capacity", "clock", b"clock", "executions", b"executions", "features", b"features", "host_id", b"host_id", "hostname", b"hostname", "instance_id", b"instance_id", "journal_id", b"journal_id", "labels", b"labels", "machine_id", b"machine_id", "manager_id", b"manager_id", "name", b"name", "os", b"os", "protocol_version", b"protocol_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -681,7 +687,7 @@ class Result(_message.Message):
     exit_code: _builtins.int
     signal: _builtins.int
     memory_peak: _builtins.int
-    """bytes, of its largest process"""
+    """bytes, of all its processes in a cgroup that counts; else of the largest"""
     kill_incomplete: _builtins.bool
     """processes survive that the agent may not signal; detail names them"""
     @_builtins.property
@@ -1002,6 +1008,9 @@ class RunCommand(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     START_BEFORE_FIELD_NUMBER: _builtins.int
     PTY_FIELD_NUMBER: _builtins.int
+    MEMORY_MAX_FIELD_NUMBER: _builtins.int
+    TASKS_MAX_FIELD_NUMBER: _builtins.int
+    CPU_MAX_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     """UUID, never reused"""
     command: _builtins.str
@@ -1016,6 +1025,16 @@ class RunCommand(_message.Message):
     """of commands that wait on the host the highest runs first, then in order"""
     pty: _builtins.bool
     """refused"""
+    memory_max: _builtins.int
+    """Limits of all its processes together; 0: none. Each is sent only to an agent whose Hello lists
+    the feature: memory-max, tasks-max, cpu-max. An agent also lists `cgroup` when its commands have
+    cgroups of their own, in which they are killed.
+    bytes; no swap
+    """
+    tasks_max: _builtins.int
+    """processes and threads"""
+    cpu_max: _builtins.int
+    """percent of one core"""
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """parameters, secrets and variables alike"""
@@ -1051,10 +1070,13 @@ class RunCommand(_message.Message):
         priority: _builtins.int = ...,
         start_before: _duration_pb2.Duration | None = ...,
         pty: _builtins.bool = ...,
+        memory_max: _builtins.int = ...,
+        tasks_max: _builtins.int = ...,
+        cpu_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["kill_grace", b"kill_grace", "start_before", b"start_before", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "kill_grace", b"kill_grace", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "secret_names", b"secret_names", "start_before", b"start_before", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "kill_grace", b"kill_grace", "memory_max", b"memory_max", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "secret_names", b"secret_names", "start_before", b"start_before", "tasks_max", b"tasks_max", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -602,6 +602,7 @@ class Host(_message.Message):
     CPU_HISTORY_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
     host_id: _builtins.str
     """a UUID, the manager's name for this host"""
     name: _builtins.str
@@ -632,6 +633,10 @@ class Host(_message.Message):
     def cpu_history(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """the last cpu_percent, oldest first"""
 
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what its agent can do, as its Hello says; empty: offline"""
+
     def __init__(
         self,
         *,
@@ -650,10 +655,11 @@ class Host(_message.Message):
         cpu_history: _abc.Iterable[_builtins.float] | None = ...,
         fingerprint: _builtins.str = ...,
         note: _builtins.str = ...,
+        features: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "fingerprint", b"fingerprint", "host_id", b"host_id", "labels", b"labels", "name", b"name", "note", b"note", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "features", b"features", "fingerprint", b"fingerprint", "host_id", b"host_id", "labels", b"labels", "name", b"name", "note", b"note", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1330,6 +1336,9 @@ class CommandSpec(_message.Message):
     SECRETS_FIELD_NUMBER: _builtins.int
     RUN_AS_USER_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    MEMORY_MAX_FIELD_NUMBER: _builtins.int
+    TASKS_MAX_FIELD_NUMBER: _builtins.int
+    CPU_MAX_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """given whole to /bin/sh -c --"""
     cwd: _builtins.str
@@ -1338,6 +1347,14 @@ class CommandSpec(_message.Message):
     """empty: the agent's user"""
     priority: _builtins.int
     """of commands that wait on a host the highest runs first"""
+    memory_max: _builtins.int
+    """Limits of all its processes together, on each host; 0: none. A host that cannot rejects it.
+    bytes, from 1 MiB; no swap
+    """
+    tasks_max: _builtins.int
+    """processes and threads"""
+    cpu_max: _builtins.int
+    """percent of one core"""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """from the exec of the shell, 1 s to 7 d; absent: 1 h"""
@@ -1363,10 +1380,13 @@ class CommandSpec(_message.Message):
         secrets: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         run_as_user: _builtins.str = ...,
         priority: _builtins.int = ...,
+        memory_max: _builtins.int = ...,
+        tasks_max: _builtins.int = ...,
+        cpu_max: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cwd", b"cwd", "environment", b"environment", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "secrets", b"secrets", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "memory_max", b"memory_max", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "secrets", b"secrets", "tasks_max", b"tasks_max", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,6 +23,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     run.usage = (
         f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
         "                       [--secret K[:FD]]… [--user NAME] [--cwd DIR] [--timeout S]\n"
+        "                       [--memory-max B] [--tasks-max N] [--cpu-max P%%]\n"
         "                       [--offline fail|wait] [--delivery-timeout S] [--state-dir D]\n"
         "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
     )
@@ -59,6 +60,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         default=format_duration(TIMEOUT_DEFAULT),
         help=f"after which the command is killed, 1s to 7d: {DURATION_FORMS} (default %(default)s)",
     )
+    _add_limit_options(run)
     run.add_argument(
         "--offline",
         type=Offline,
@@ -89,6 +91,21 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "Shell text for /bin/sh -c, behind `--`. Several words are joined with spaces and the "
         "host's shell reads the whole, as with ssh: quote it once, e.g. -- 'echo \"$HOME\"; date'.",
     )
+
+
+def _add_limit_options(run: argparse.ArgumentParser) -> None:
+    """Of what the command's processes use together on each host."""
+    for option, form, text in (
+        ("memory-max", "B", "memory, from 1M: 512M, 2G; a command that needs more is killed"),
+        ("tasks-max", "N", "processes and threads at once; to start one more fails"),
+        ("cpu-max", "P%", "CPU time, in percent of one core: 50%, 200% for two cores"),
+    ):
+        run.add_argument(
+            f"--{option}",
+            metavar=form,
+            help=f"limit of its {text}; a host whose agent cannot limit that rejects the "
+            "command".replace("%", "%%"),
+        )
 
 
 def _user(text: str) -> str:

@@ -74,6 +74,12 @@ UPDATE command_hosts SET status = 'failed', reason = 'undeliverable', detail = :
     ready = 0, finished_at = :now
 WHERE id = :id AND status = 'pending';
 
+-- name: refuse_sending
+-- Guard of REFUSE_SENDING: the command never left the manager, and its host cannot do it.
+UPDATE command_hosts SET status = 'failed', reason = 'rejected', detail = :detail,
+    ready = 0, finished_at = :now
+WHERE id = :id AND status = 'pending';
+
 -- name: lose_agent
 -- Guard of LOSE_AGENT: what was sent to a host that is away for too long. With a delivery timeout,
 -- what has not begun is given up once that has passed, or `:for_good`.

@@ -20,8 +20,9 @@ UPDATE tasks SET start_request_id = :request_id WHERE id = :task_id;
 -- name: insert_command
 -- One step of a new task.
 INSERT INTO commands (task_id, position, text, timeout_after, parameters, environment, cwd,
-                      run_as_user)
-VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd, :run_as_user);
+                      run_as_user, memory_max, tasks_max, cpu_max)
+VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd, :run_as_user,
+        :memory_max, :tasks_max, :cpu_max);
 
 -- name: get
 -- One task that is not gone.

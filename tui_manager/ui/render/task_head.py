@@ -79,6 +79,7 @@ def _command(command: Command, width: int, *before: Span) -> Spans:
     spec = command.spec
     user = f"   as {safe_line(spec.run_as_user)}" if spec.run_as_user else ""
     secrets = "".join(f"   {safe_line(name)}={HIDDEN}" for name in spec.secrets)
-    how = Span(f"{user}{secrets}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
+    limits = "".join(f"   {words}" for words in spec.limits.words)
+    how = Span(f"{user}{secrets}{limits}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
     room = max(_TEXT_LEAST, width - width_of((*before, how)))
     return (*before, Span(shorten(safe_line(spec.text.strip()), room)), how)

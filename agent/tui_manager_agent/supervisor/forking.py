@@ -1,4 +1,5 @@
-"""Starting the shell as another user, which posix_spawn cannot do: fork, become that user, exec.
+"""Starting the shell by a fork, for what posix_spawn cannot do: to become another user, and to
+enter a cgroup that has limits, which must not hold up the supervisor.
 
 The supervisor stays root, which lets it kill whatever the command becomes. It has one thread, and
 so its child may run Python until the exec.
@@ -8,13 +9,15 @@ from __future__ import annotations
 
 import os
 
-from tui_manager_agent.supervisor import processes, record
+from tui_manager_agent.supervisor import processes, record, surroundings
 from tui_manager_agent.supervisor.spawn import DEFAULT_SIGNALS, SHELL, SpawnError, to_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import NoReturn
+
+    from tui_manager_agent.supervisor.cgroup import Cgroup
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
@@ -24,16 +27,17 @@ def spawn(
     arguments: list[bytes],
     environment: dict[bytes, bytes],
     outputs: list[int],
+    cgroup: Cgroup | None,
 ) -> int:
-    """As `spawn.spawn`, with the order's uid, gid and groups. Raises SpawnError."""
+    """As `spawn.spawn`, with the order's uid, gid and groups if it has them. Raises SpawnError."""
     reader, writer = os.pipe()  # closed by the exec; before that it tells why there was none
     try:
-        if processes.ON_LINUX:  # elsewhere a pipe has no owner
+        if "uid" in order and processes.ON_LINUX:  # elsewhere a pipe has no owner
             for output in outputs:  # a command may open /dev/stderr, its pipe, once more
                 os.fchown(output, int(order["uid"]), int(order["gid"]))
         pid = os.fork()
         if pid == 0:
-            _become(order, arguments, environment, outputs, writer)
+            _become(order, arguments, environment, outputs, cgroup, writer)
         os.close(writer)
         writer = -1
         with open(reader, "rb", buffering=0, closefd=False) as pipe:
@@ -55,6 +59,7 @@ def _become(
     arguments: list[bytes],
     environment: dict[bytes, bytes],
     outputs: list[int],
+    cgroup: Cgroup | None,
     writer: int,
 ) -> NoReturn:
     """The child's life until the exec. It never returns into the supervisor's code."""
@@ -64,13 +69,20 @@ def _become(
         _reset_signals()
         for to, descriptor in enumerate((os.open("/dev/null", os.O_RDONLY), *outputs)):
             os.dup2(descriptor, to)
-        step = f"cannot become {order['user']}"
-        os.setgroups([int(group) for group in order["groups"].split()])
-        os.setgid(int(order["gid"]))
-        os.setuid(int(order["uid"]))  # by root: real, effective and saved, for good
-        step = f"cannot use the folder {order['cwd']} as {order['user']}"
+        if cgroup is not None:
+            step = "cannot enter the cgroup of the command"
+            cgroup.enter()
+        who = ""
+        if "uid" in order:
+            step = f"cannot become {order['user']}"
+            surroundings.shed()
+            os.setgroups([int(group) for group in order["groups"].split()])
+            os.setgid(int(order["gid"]))
+            os.setuid(int(order["uid"]))  # by root: real, effective and saved, for good
+            who = f" as {order['user']}"
+        step = f"cannot use the folder {order['cwd']}{who}"
         os.chdir(to_bytes(order["cwd"]))
-        step = f"cannot start {SHELL} as {order['user']}"
+        step = f"cannot start {SHELL}{who}"
         os.execve(SHELL, arguments, environment)
     except BaseException as error:
         said = error.strerror if isinstance(error, OSError) else str(error)

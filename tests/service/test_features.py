@@ -1,0 +1,117 @@
+"""Commands that not every agent can do: sent to those that can, rejected for the others."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.manager_parts import Parts, spec
+from tests.support.manager_parts import result as ended
+from tui_manager.domain import features
+from tui_manager.domain.features import Feature
+from tui_manager.domain.report import Run
+from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.window import Window
+from tui_manager.transport.convert import from_run
+
+LIMITS = ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=50)
+ALL = ("cgroup", "memory-max", "tasks-max", "cpu-max")
+
+
+def limited(target: str, *texts: str, limits: ResourceLimits = LIMITS, **given: Any) -> TaskSpec:
+    """A task whose first command is limited."""
+    task = spec(target, *texts, **given)
+    first, *others = task.commands
+    return replace(task, commands=(replace(first, limits=limits), *others))
+
+
+async def start(parts: Parts, task: TaskSpec) -> int:
+    task_id = await parts.tasks.create_task(task)
+    await parts.tasks.start_task(task_id)
+    return task_id
+
+
+async def test_an_agent_that_can_gets_the_limits(parts: Parts) -> None:
+    await parts.connect("web01", features=ALL)
+    await start(parts, limited("@all"))
+    ((_, run),) = await parts.send()
+    assert run.limits == LIMITS
+    message = from_run(run).run_command
+    assert (message.memory_max, message.tasks_max, message.cpu_max) == (512 << 20, 100, 50)
+
+
+async def test_limits_outlive_a_restart_of_the_manager(parts: Parts) -> None:
+    """What is sent comes from the database: also when it is sent again."""
+    await parts.connect("web01", features=ALL)
+    task_id = await start(parts, limited("@all"))
+    await parts.send()
+    (command,) = (await parts.tasks.get_task(task_id)).commands
+    assert command.spec.limits == LIMITS
+    again = await parts.connect("web01", features=ALL)  # its journal never saw the command
+    parts.hosts.session_ready(again.host_id)
+    ((_, run),) = await parts.send()
+    assert run.limits == LIMITS
+
+
+@pytest.mark.parametrize("offered", [(), ("cgroup",), ("cgroup", "tasks-max", "cpu-max")])
+async def test_an_agent_that_cannot_is_sent_nothing(parts: Parts, offered: tuple[str, ...]) -> None:
+    """An old agent says nothing of features, and would run the command without its limits."""
+    host = await parts.connect("web01", features=offered)
+    task_id = await start(parts, limited("@all", "first", "second"))
+    assert await parts.send() == []
+    first, second = await parts.rows(task_id)
+    assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.REJECTED)
+    assert first.detail.startswith("this host's agent cannot limit memory")
+    assert "memory-max" in first.detail
+    assert ("tasks-max" in first.detail) == ("tasks-max" not in offered)
+    assert (second.status, second.reason) == (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)
+    assert first.sent_at is None
+    assert (await parts.tasks.get_task(task_id)).task.status is TaskStatus.FAILED
+    await start(parts, spec("@all", "unlimited"))
+    ((sent_to, run),) = await parts.send()
+    assert (sent_to, run.text) == (host.host_id, "unlimited")
+
+
+async def test_what_the_hosts_can_decides_for_each(parts: Parts) -> None:
+    able = await parts.connect("web01", features=ALL)
+    await parts.connect("web02")
+    task_id = await start(parts, limited("@all"))
+    ((host_id, run),) = await parts.send()
+    assert host_id == able.host_id
+    await parts.report(host_id, ended(run.execution_id))
+    reasons = {row.host: row.reason for row in await parts.rows(task_id)}
+    assert reasons == {"web01": Reason.NONE, "web02": Reason.REJECTED}
+
+
+async def test_the_newest_session_says_what_a_host_can(parts: Parts) -> None:
+    await parts.connect("web01", features=ALL)
+    host = await parts.connect("web01")
+    await start(parts, limited("@all"))
+    assert await parts.send() == []
+    shown = parts.hosts.list_hosts(Window()).rows
+    assert [one.features for one in shown] == [frozenset()]
+    await parts.connect("web01", features=(*ALL, "of-a-later-version"))
+    shown = parts.hosts.list_hosts(Window()).rows
+    assert [one.features for one in shown] == [frozenset(ALL)]
+    await parts.hosts.close_session(host.host_id, host.generation + 1, "it left")
+    shown = parts.hosts.list_hosts(Window()).rows
+    assert [one.features for one in shown] == [frozenset()]
+
+
+def test_each_feature_is_needed_by_what_uses_it() -> None:
+    """`cgroup` is for people: no command needs it."""
+    run = Run("id", "true", "", {}, *[None] * 3)  # type: ignore[arg-type]
+    needed = set()
+    for name in ("memory_max", "tasks_max", "cpu_max"):
+        using = replace(run, limits=ResourceLimits(**{name: 1 << 20}))
+        (missing,) = [one for one in Feature if features.refusal(using, set(Feature) - {one})]
+        needed.add(missing)
+        assert missing in features.refusal(using, ())
+    assert needed == set(Feature) - {Feature.CGROUP}
+    assert features.refusal(run, ()) == ""
+
+
+def test_a_word_that_the_manager_does_not_know_means_nothing() -> None:
+    assert features.known(["cpu-max", "x" * 1000, "", "CPU_MAX"]) == {Feature.CPU_MAX}

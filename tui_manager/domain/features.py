@@ -1,0 +1,53 @@
+"""What agents can do beyond the first version of the wire, and which commands need it.
+
+An agent lists its features in its Hello. A manager sends no command that needs a feature which the
+agent does not list: an old agent would leave out, without a word, what it does not know.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from tui_manager.domain.report import Run
+
+
+class Feature(StrEnum):
+    """A word of Hello.features."""
+
+    CGROUP = "cgroup"  # commands have cgroups of their own, in which they are killed
+    MEMORY_MAX = "memory-max"
+    TASKS_MAX = "tasks-max"
+    CPU_MAX = "cpu-max"
+
+
+class _Need(NamedTuple):
+    feature: Feature
+    uses: Callable[[Run], bool]
+    action: str  # what an agent without the feature cannot do
+
+
+# Each option of a command that not every agent can do has its row here.
+_NEEDS = (
+    _Need(Feature.MEMORY_MAX, lambda run: bool(run.limits.memory_max), "limit memory"),
+    _Need(Feature.TASKS_MAX, lambda run: bool(run.limits.tasks_max), "limit processes"),
+    _Need(Feature.CPU_MAX, lambda run: bool(run.limits.cpu_max), "limit CPU time"),
+)
+_WORDS = {feature.value: feature for feature in Feature}
+
+
+def known(words: Iterable[str]) -> frozenset[Feature]:
+    """The features that this manager knows, among those that an agent lists."""
+    return frozenset(_WORDS[word] for word in words if word in _WORDS)
+
+
+def refusal(run: Run, features: Collection[Feature]) -> str:
+    """Why an agent with these features cannot be sent a command, as a sentence; empty if it can."""
+    missing = [need for need in _NEEDS if need.feature not in features and need.uses(run)]
+    if not missing:
+        return ""
+    actions = " or ".join(need.action for need in missing)
+    names = ", ".join(need.feature for need in missing)
+    return (
+        f"this host's agent cannot {actions}: it does not offer {names}. The host lacks what that "
+        "needs (cgroup v2 with the controllers, given to the agent), or the agent is too old."
+    )
