@@ -2,7 +2,10 @@
 
 import os
 import pwd
+import resource
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -159,6 +162,45 @@ def test_it_starts_as_every_other_command_does(tmp_path: Path) -> None:
     # Signals 32 and 33 are the C library's own: who ignores them, nobody can set right.
     assert int(ignored.split()[1], 16) & ~0x1_8000_0000 == 0
     assert len(set(group.split())) == 1
+
+
+@pytest.fixture
+def limited_agent() -> Iterator[None]:
+    """Whoever starts the supervisor is no ordinary process, as the agent of a unit may be."""
+    score = Path("/proc/self/oom_score_adj")
+    before, files = score.read_text(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    score.write_text("300")  # to be less likely killed takes a right that a container may lack
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, files[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+    score.write_text(before)
+
+
+@as_root
+@pytest.mark.usefixtures("limited_agent")
+def test_it_is_an_ordinary_process(tmp_path: Path) -> None:
+    """The OOM killer and the limits treat it as one that PID 1 has started."""
+    with supervised(tmp_path, "cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Sc") as one:
+        assert one.result()["status"] == "completed", one.stderr
+        said = one.stdout.decode().split()
+    soft = resource.prlimit(1, resource.RLIMIT_NOFILE)[0]
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # which not every root can raise
+    assert said == ["0", str(min(soft, hard)), "0"]
+
+
+@as_root
+@pytest.mark.skipif(PYTHON is None, reason="this test's own Python may be root's alone")
+def test_it_has_no_keyring_of_the_agents(tmp_path: Path) -> None:
+    ask = "import ctypes; print(ctypes.CDLL(None).syscall(NUMBER, 0, -3, 0))"  # its session's
+    ask = ask.replace("NUMBER", str(processes._KEYCTL))
+    own = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, check=True).stdout
+    if int(own) < 0:
+        pytest.skip("this system lets its tests have no keyring")
+    with supervised(tmp_path, f"{PYTHON} -c '{ask}'") as one:
+        one.result()
+        assert int(one.stdout) > 0, one.stderr
+        assert one.stdout != own
 
 
 @as_root

@@ -42,7 +42,11 @@ def _reset_limits() -> None:
             continue  # a container's PID 1 may be out of reach: the agent's limit stays
         if number == resource.RLIMIT_CORE:
             soft = 0
-        try:  # noqa: SIM105 - contextlib is not cheap
-            resource.setrlimit(number, (soft, hard))
-        except (OSError, ValueError):
-            pass  # a root without CAP_SYS_RESOURCE cannot raise a hard limit
+        own_hard = resource.getrlimit(number)[1]
+        # Without CAP_SYS_RESOURCE root cannot raise a hard limit: what lies below it, it can.
+        for limits in ((soft, hard), (soft, own_hard), (own_hard, own_hard)):
+            try:
+                resource.setrlimit(number, limits)
+                break
+            except (OSError, ValueError):
+                pass
