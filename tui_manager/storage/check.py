@@ -63,6 +63,7 @@ _SENTENCES: Mapping[str, str] = {
 _SINCE = dict.fromkeys(
     ("secret_not_erased", "token_uses", "bound_labels", "turned_away_with_work"), 4
 )
+_PROBLEMS = (100, 50, 20, 5, 1)  # that an integrity check ends with
 _PRUNED_SINCE = 7  # the schema from which on tasks may be gone, with something of them left
 
 
@@ -106,7 +107,7 @@ def _check(tx: Transaction) -> Checked:
 def _damage(tx: Transaction) -> Iterator[Finding]:
     """What SQLite itself finds."""
     try:
-        for (text,) in tx.execute("PRAGMA integrity_check").fetchall():
+        for text in _integrity(tx):
             for line in text.splitlines():  # a row may tell of many pages
                 if line != "ok" and not line.startswith("***"):
                     yield Finding("integrity", f"SQLite: {line}.")
@@ -115,6 +116,21 @@ def _damage(tx: Transaction) -> Iterator[Finding]:
             yield Finding("foreign_key", text)
     except sqlite3.DatabaseError as error:
         yield Finding("integrity", f"SQLite: {error}.")
+
+
+def _integrity(tx: Transaction) -> list[str]:
+    """The rows of the check. Where SQLite breaks it off with an error, sqlite3 loses what came
+    before; a check that ends with fewer problems does not come so far.
+
+    Raises sqlite3.DatabaseError when not even the first problem can be had.
+    """
+    for most in _PROBLEMS:
+        try:
+            return [text for (text,) in tx.execute(f"PRAGMA integrity_check({most})").fetchall()]
+        except sqlite3.DatabaseError:
+            if most == _PROBLEMS[-1]:
+                raise
+    return []
 
 
 def _schema(tx: Transaction) -> Iterator[Finding]:
