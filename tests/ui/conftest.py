@@ -9,6 +9,7 @@ import pytest
 import textual.app
 import textual.pilot
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
@@ -41,10 +42,12 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that the app does depends on how long a test takes: notices stay, a problem is said
-    once, and a key waits for the one before it."""
+    once, a key waits for the one before it, and cursors do not blink."""
     monkeypatch.setattr(DashboardApp, "NOTIFICATION_TIMEOUT", A_DAY)
     monkeypatch.setattr(app, "SAY_AGAIN", A_DAY)
     monkeypatch.setattr(typed_ahead, "TICK", A_DAY)
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
+    monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)
 
 
 async def settle(pilot: "Pilot[None]", rounds: int = 4) -> None:
