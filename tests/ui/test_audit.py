@@ -222,7 +222,7 @@ async def test_figures_take_two_columns_where_they_fit() -> None:
     status = await fleet.manager_status()
     now = START.astimezone(UTC)
     wide = [plain(line) for line in figure_lines(status, now, 76)]
-    narrow = [plain(line) for line in figure_lines(status, now, 56)]
+    narrow = [plain(line) for line in figure_lines(status, now, 58)]
     assert len(wide) == 7
     assert len(narrow) == 13
     assert "security  mTLS, join at 127.0.0.1:7444     queues" in "\n".join(wide)
