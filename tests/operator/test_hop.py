@@ -1,6 +1,7 @@
 """Calls from one loop to another in a thread of its own."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
@@ -123,6 +124,29 @@ async def test_cancelling_a_call_cancels_it_there(
     await seen(hanging.cancelled)
     with pytest.raises(asyncio.CancelledError):
         await pending
+
+
+async def test_a_call_that_fails_while_its_caller_gives_it_up_is_not_logged(
+    operator: Operator, recording: RecordingOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: logged.append(str(context["message"]))
+    )
+    recording.answers["get_task"] = NotFoundError("There is no task 7.")
+    wrap = asyncio.wrap_future
+
+    def given_up_when_done(sent: Any) -> Any:
+        reply = wrap(sent)
+        reply.add_done_callback(lambda _: calls[0].cancel())
+        return reply
+
+    monkeypatch.setattr(asyncio, "wrap_future", given_up_when_done)
+    calls = [asyncio.create_task(operator.get_task(7))]
+    await asyncio.wait(calls)
+    assert calls.pop().cancelled()  # its frame would keep what the call has raised
+    gc.collect()
+    assert logged == []
 
 
 @pytest.mark.parametrize("end", [ManagerThread.close, ManagerThread.stop])

@@ -165,6 +165,8 @@ class HoppingOperator:
         finally:
             if not reply.done() and self._loop.is_running():
                 reply.cancel()
+            if reply.done() and not reply.cancelled():
+                reply.exception()  # also of a call that fails while its caller gives it up
         # Nobody here cancelled it: the manager's loop did, on its way out.
         if reply.cancelled():
             raise _ended()
