@@ -19,6 +19,7 @@ CHOICES = 12  # of a round
 KEPT = 150  # lines of the story that a failure tells
 LOOKS = (120, 36)  # the size in which answers and rows are looked at
 _LEAVES_FORMS = 6  # from the deepest form to a screen: `esc`, and `y` if it asks
+_PAUSES = (0.2, 0.5, 2.0, 5.0)  # seconds behind `esc`, longer ones on a busy machine
 _ROW = re.compile(r"│[ ▸◆] (\S) +(\S+)")
 
 
@@ -64,13 +65,17 @@ class Monkey:
         self._press("1")
 
     def _answers(self) -> None:
-        for _ in range(_LEAVES_FORMS):
-            self._press("\x1b")
-            time.sleep(0.15)  # else both are read as one key
-            self._press("y")  # if it asks
-        self._press("1")
-        self._see("the dashboard", lambda text: "─ Output" in text and "─ Tasks" in text)
-        self._press("?")
+        for pause in _PAUSES:
+            for _ in range(_LEAVES_FORMS):
+                self._press("\x1b")
+                time.sleep(pause)  # else both are read as one key
+                self._press("y")  # if it asks
+            self._press("1")
+            self._see("the dashboard", lambda text: "─ Output" in text and "─ Tasks" in text)
+            self._press("?")
+            time.sleep(pause)
+            if "─ Keys" in self._seen():
+                break
         self._see("the help", lambda text: "─ Keys" in text)
         self._press("\x1b")
         self._see("the dashboard again", lambda text: "─ Keys" not in text)
