@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, cast
 
-from tui_manager_agent import __version__, credentials, option_values, policy_question
+from tui_manager_agent import (
+    __version__,
+    credentials,
+    option_values,
+    policy_question,
+    token_file,
+)
 from tui_manager_agent.join_token import JoinToken
 from tui_manager_agent.names import LABELS_MAX
 from tui_manager_agent.policy_question import Question
@@ -18,7 +24,8 @@ PROGRAM = "tui-manager-agent"
 WRONG_USAGE = 2
 _ENVIRONMENT = "TUI_MANAGER_AGENT_"
 _TOKEN_OPTION = "join-token"
-TOKEN_VARIABLE = f"{_ENVIRONMENT}JOIN_TOKEN"
+_TOKEN_FILE_OPTION = "join-token-file"
+TOKEN_VARIABLES = (f"{_ENVIRONMENT}JOIN_TOKEN", f"{_ENVIRONMENT}JOIN_TOKEN_FILE")
 _CAPACITY = 5
 _EXIT_CODES = (
     "exit status: 0 ended by SIGTERM or SIGINT; 1 the state folder failed under it; 2 wrong usage, "
@@ -29,6 +36,7 @@ _EXIT_CODES = (
 _OPTIONS: Mapping[str, tuple[Callable[[str], object], object]] = {
     "manager": (option_values.address, ""),
     "join_token": (option_values.join_token, None),
+    "join_token_file": (Path, None),
     "name": (option_values.name, ""),
     "state_dir": (Path, Path()),
     "capacity": (option_values.capacity, _CAPACITY),
@@ -43,11 +51,13 @@ class Arguments:
 
     Attributes:
         join_token: to enrol with, should that be necessary.
+        token_file: the file that held it; None: it came in another way.
         log_level: name of the least that is logged.
     """
 
     settings: Settings
     join_token: JoinToken | None
+    token_file: Path | None
     log_level: str
 
 
@@ -76,6 +86,7 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     _take_environment(parser, chosen)
     if not chosen.manager:
         parser.error("say which manager to dial: --manager HOST:PORT")
+    held_in = _take_token_file(parser, chosen)
     state_dir = _state_dir(chosen.state_dir)
     _check_name(parser, chosen, state_dir)
     check = _check_insecure if chosen.insecure else _check_token
@@ -93,19 +104,36 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
         spool_limit=chosen.spool_limit,
         policy=chosen.policy,
     )
-    return Arguments(settings=settings, join_token=chosen.join_token, log_level=chosen.log_level)
+    return Arguments(
+        settings=settings,
+        join_token=chosen.join_token,
+        token_file=held_in,
+        log_level=chosen.log_level,
+    )
 
 
 def without_token(command_line: Sequence[str]) -> list[str]:
-    """The same command line with no join token in it."""
-    kept, option = [], f"--{_TOKEN_OPTION}"
-    words = iter(command_line)
+    """The same command line with no join token in it, and no file of one."""
+    options = (f"--{_TOKEN_OPTION}", f"--{_TOKEN_FILE_OPTION}")
+    kept, words = [], iter(command_line)
     for word in words:
-        if word == option:
+        if word in options:
             next(words, None)
-        elif not word.startswith(f"{option}="):
+        elif not word.startswith(tuple(f"{option}=" for option in options)):
             kept.append(word)
     return kept
+
+
+def _take_token_file(parser: _Parser, chosen: argparse.Namespace) -> Path | None:
+    """Reads the token from its file, unless it is given; the file if it came from there."""
+    path: Path | None = chosen.join_token_file
+    if path is None or chosen.join_token is not None:
+        return None
+    try:
+        chosen.join_token = token_file.read(path)
+    except ValueError as error:
+        parser.error(f"the file of the join token {path}: {error}")
+    return path if chosen.join_token is not None else None
 
 
 def _check_name(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
@@ -136,16 +164,19 @@ def _check_insecure(parser: _Parser, chosen: argparse.Namespace, state_dir: Path
     if chosen.join_token is not None:
         parser.error(
             "--insecure and a join token exclude each other: leave out --insecure to enrol, or "
-            f"--{_TOKEN_OPTION} ({TOKEN_VARIABLE}) to do without TLS"
+            f"--{_TOKEN_OPTION} ({TOKEN_VARIABLES[0]}) to do without TLS"
         )
 
 
 def _check_token(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) -> None:
     token: JoinToken | None = chosen.join_token
     if token is None and not credentials.exist(state_dir):
+        missing = chosen.join_token_file
+        problem = f" and there is no file {missing}" if missing else ""
         parser.error(
-            "this host has not enrolled yet: get a join token with `tui-manager token create` "
-            f"where the manager runs, and give it with --{_TOKEN_OPTION} or {TOKEN_VARIABLE} "
+            f"this host has not enrolled yet{problem}: get a join token with "
+            "`tui-manager token create` where the manager runs, and give it with "
+            f"--{_TOKEN_OPTION}, --{_TOKEN_FILE_OPTION} or {TOKEN_VARIABLES[0]} "
             "(a manager on this machine may do without: --insecure)"
         )
     if token is not None and token.port is None and chosen.manager.endswith(":65535"):
@@ -217,7 +248,15 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
         metavar="T",
         type=option_values.join_token,
         help="what `tui-manager token create` printed, to enrol this host; needed once. Another "
-        f"one than before enrols it again, with the same key ({TOKEN_VARIABLE})",
+        f"one than before enrols it again, with the same key ({TOKEN_VARIABLES[0]})",
+    )
+    run.add_argument(
+        f"--{_TOKEN_FILE_OPTION}",
+        metavar="FILE",
+        type=Path,
+        help="a file with the join token, which others cannot read. It is removed once the host "
+        "has enrolled, and need not be there after that; what systemd has put into "
+        f"$CREDENTIALS_DIRECTORY stays ({TOKEN_VARIABLES[1]})",
     )
     run.add_argument(
         "--name",

@@ -7,7 +7,7 @@ import sys
 
 from tui_manager_agent.arguments import (
     PROGRAM,
-    TOKEN_VARIABLE,
+    TOKEN_VARIABLES,
     WRONG_USAGE,
     Arguments,
     parse,
@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     chosen = parse(arguments)
     os.umask(os.umask(0o077) & 0o077)  # none takes this user's own rights to what is made here
-    os.environ.pop(TOKEN_VARIABLE, None)  # no child inherits it
+    for variable in TOKEN_VARIABLES:
+        os.environ.pop(variable, None)  # no child inherits it
     if isinstance(chosen, Question):
         from tui_manager_agent.policy_check import answer
 
@@ -59,7 +60,7 @@ def _work(chosen: Arguments, *, start_again: bool) -> int:
 
     settings = chosen.settings
     try:
-        if chosen.join_token is None or _join(settings, chosen.join_token, start_again):
+        if chosen.join_token is None or _join(chosen, chosen.join_token, start_again):
             _run(settings)
     except (StateError, DamagedError, PolicyError) as error:
         return _fail(str(error), WRONG_USAGE)
@@ -72,19 +73,23 @@ def _work(chosen: Arguments, *, start_again: bool) -> int:
     return 0
 
 
-def _join(settings: Settings, token: JoinToken, start_again: bool) -> bool:
+def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
     """False when a signal came first. Does not return when the program starts again."""
     import asyncio
 
+    from tui_manager_agent import token_file
     from tui_manager_agent.identity import Identity
     from tui_manager_agent.joining import Joining
     from tui_manager_agent.policy_file import PolicyFile
     from tui_manager_agent.stopping import run_until
 
+    settings = chosen.settings
     PolicyFile(settings.policy).check()  # a token is not spent on an agent that cannot work then
     identity = Identity(settings.state_dir)
     try:
         joined = asyncio.run(run_until(Joining(settings, identity, token).join(), *_SIGNALS))
+        if joined and chosen.token_file is not None:
+            token_file.remove_used(chosen.token_file, token, settings.state_dir)
     finally:
         identity.close()
     if joined and start_again:

@@ -47,7 +47,9 @@ def test_every_option_is_in_the_readme(option: str) -> None:
 
 def test_every_option_of_the_readme_exists() -> None:
     made_up = set(re.findall(r"(?<!-)--[a-z][a-z-]*", README)) - OPTIONS
-    assert made_up <= {"--manager", "--join-token", "--policy"}, "but for the agent's"
+    assert made_up <= {"--manager", "--join-token", "--join-token-file", "--policy"}, (
+        "but for the agent's"
+    )
 
 
 @pytest.mark.parametrize("program", sorted(ALL))
