@@ -67,15 +67,18 @@ async def _nothing_hostile_is_shown(secure: SecureManager) -> None:
 
 
 async def test_a_name_that_is_a_path_elsewhere_leads_nowhere(tmp_path: Path) -> None:
-    """`..` is a name like any other: no file is ever called as a host."""
+    """A name begins with a letter or a digit, and no file is ever called as a host."""
     async with secure_manager(tmp_path) as secure:
-        for name in ("..", ".", "-rf", "nul"):
+        for name in ("..", ".", "-rf"):
+            with pytest.raises(grpc.aio.AioRpcError, match="is not a host's name"):
+                await secure.host(name)
+        for name in ("w..", "nul"):
             host = await secure.host(name)
             async with host.dial(secure.address) as agent:
                 await agent.hello(name)
                 await secure.works(name, agent)
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
-    assert not [path for path in secure.state_dir.rglob("*") if path.name in ("-rf", "nul")]
+    assert not [path for path in secure.state_dir.rglob("*") if path.name in ("-rf", "w..", "nul")]
 
 
 async def test_sql_in_every_text_field_stays_text(secure: SecureManager) -> None:
