@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Coroutine
 
 from tests.faults.campaign import AT_A_FAILPOINT, campaign
+from tests.faults.fleet import NO_CGROUPS
 from tests.faults.scenarios import NEED_ROOT, SCENARIOS
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
@@ -26,7 +28,11 @@ _RACE = "canceled while it is sent, started or ended"
 
 
 async def _counted(tally: Tally, name: str, run: Awaitable[object]) -> object:
-    """One run that is a fault of its own; what it returned, None after a violation."""
+    """One run that is a fault of its own; what it returned, None after a violation. Commands are
+    killed in the one way and in the other by turns."""
+    os.environ.pop(NO_CGROUPS, None)
+    if tally.runs % 2:
+        os.environ[NO_CGROUPS] = "1"
     tally.runs += 1
     tally.faults[name] += 1
     try:

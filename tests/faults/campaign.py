@@ -35,7 +35,8 @@ async def campaign(
         dice = random.Random(name)
         with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
             try:
-                async with fleet_of(Path(folder), name, *AGENTS) as fleet:
+                cgroups = dice.random() < 0.5
+                async with fleet_of(Path(folder), name, *AGENTS, cgroups=cgroups) as fleet:
                     size = min(RUNS_OF_A_FLEET, goal - tally.runs)
                     await _runs_of_a_fleet(fleet, dice, size, tally, kinds, deck)
             except AssertionError as violation:

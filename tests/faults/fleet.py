@@ -36,6 +36,7 @@ Reply = TypeVar("Reply")
 
 GIVE_UP = 90.0  # seconds; far beyond what anything here takes
 MANAGER = "manager"
+NO_CGROUPS = "FAULTS_NO_CGROUPS"  # see inject/sitecustomize.py
 _INJECT = Path(__file__).parent / "inject"
 _LAST_LINES = 40  # of each log, in the message of a check that failed
 _SETTINGS = {
@@ -53,14 +54,25 @@ class Fleet:
         proxy: between the agents and the manager.
         dial: the address that new agents dial, if not the proxy's.
         story: what was done to them, with times; shown when a check fails.
+        cgroups: commands are killed in cgroups, where the system has them for tests. If not, no
+            agent finds any, and processes are looked for.
     """
 
-    def __init__(self, folder: Path, seed: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: str,
+        settings: Mapping[str, str] | None = None,
+        *,
+        cgroups: bool | None = None,
+    ) -> None:
+        """`cgroups`: None: as the variable FAULTS_NO_CGROUPS of this process says."""
         self.folder = folder
         self.seed = seed
         self.proxy = Proxy()
         self.dial = ""
-        self.story: list[str] = []
+        self.cgroups = NO_CGROUPS not in os.environ if cgroups is None else cgroups
+        self.story: list[str] = [] if self.cgroups else ["agents find no cgroups"]
         self.agents: dict[str, Node] = {}
         self._began = time.monotonic()
         self.manager = Node(MANAGER, folder, ["serve", "--insecure", "--listen", "127.0.0.1:0"])
@@ -135,7 +147,7 @@ class Fleet:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("TUI_MANAGER", "XDG_"))
+            if not name.startswith(("TUI_MANAGER", "XDG_", NO_CGROUPS))
         }
         run = self.folder / "run"
         run.mkdir(mode=0o700, exist_ok=True)
@@ -147,6 +159,7 @@ class Fleet:
             "TUI_MANAGER_STATE_DIR": str(self.state_dir),
             "PYTHONPATH": str(_INJECT),
             "LD_FAULTS_ARM": str(node.arm_path),
+            **({} if self.cgroups else {NO_CGROUPS: "1"}),
             **node.environment,
         }
         with node.log.open("ab") as log:
@@ -352,10 +365,14 @@ def _listening(text: str) -> int:
 
 @contextlib.asynccontextmanager
 async def fleet_of(
-    folder: Path, seed: str, *names: str, settings: Mapping[str, str] | None = None
+    folder: Path,
+    seed: str,
+    *names: str,
+    settings: Mapping[str, str] | None = None,
+    cgroups: bool | None = None,
 ) -> AsyncIterator[Fleet]:
     """A fleet whose agents are online; everything of it is gone when the block is left."""
-    fleet = Fleet(folder, seed, settings)
+    fleet = Fleet(folder, seed, settings, cgroups=cgroups)
     try:
         await fleet.start(*names)
         yield fleet

@@ -4,10 +4,14 @@ Every run starts real managers and agents, and ends with the checker.
 """
 
 import os
+import uuid
+from pathlib import Path
 
 import pytest
+from tui_manager_agent.containment import place_for
 
 from tests.faults.campaign import campaign
+from tests.faults.fleet import NO_CGROUPS, fleet_of
 from tests.faults.scenarios import NEED_ROOT, SCENARIOS
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
@@ -37,6 +41,31 @@ async def test_cancel_races_with_what_happens_at(point: str) -> None:
 @pytest.mark.parametrize(("who", "point"), CANCEL_DEATHS[::2])
 async def test_a_cancel_outlives_death_at(who: str, point: str) -> None:
     await cancel_outlives(SEED, who, point)
+
+
+@pytest.fixture(params=["cgroup", "processes"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways of killing."""
+    if request.param == "processes":
+        monkeypatch.setenv(NO_CGROUPS, "1")
+    elif place_for(f"test-{uuid.uuid4()}") is None:
+        pytest.skip("this system gives its tests no cgroups")
+    return str(request.param)
+
+
+@pytest.mark.parametrize("point", ["after.take", "after.note_start", "before.finish"])
+async def test_a_supervisor_dies_on_both_ways_of_killing(way: str, point: str) -> None:
+    assert await dies_at(SEED, "supervisor", point), f"{point} was never reached"
+
+
+async def test_what_was_lost_is_canceled_on_both_ways_of_killing(way: str) -> None:
+    await cancel_outlives(SEED, *CANCEL_DEATHS[-1])
+
+
+async def test_agents_use_the_way_that_the_fleet_says(way: str, tmp_path: Path) -> None:
+    async with fleet_of(tmp_path, SEED, "h1") as fleet:
+        text = fleet.agents["h1"].text()
+    assert ("commands run in cgroups of their own" in text) == (way == "cgroup")
 
 
 @pytest.mark.parametrize(("who", "point"), NAMED[::5])

@@ -21,6 +21,7 @@ sys.path.append(os.path.dirname(__file__))
 _ARM = os.environ.get("LD_FAULTS_ARM", "")
 _SHIFT = float(os.environ.get("FAULTS_SHIFT", "0"))  # seconds
 _SHIFT_FILE = os.environ.get("FAULTS_SHIFT_FILE", "")  # holds more of them, now or later
+_NO_CGROUPS = os.environ.get("FAULTS_NO_CGROUPS", "")  # agents find none on their hosts
 POINTS = importlib.import_module("points").Points(_ARM)
 
 
@@ -132,10 +133,16 @@ def _reconnect(module: Any) -> None:
     module.FIRST_PAUSE, module.LONGEST_PAUSE = 0.1, 0.5
 
 
+def _containment(module: Any) -> None:
+    if _NO_CGROUPS:
+        module.place_for = lambda agent: None
+
+
 _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.storage.connection": _connection,
     "tui_manager.transport.server": _server,
     "tui_manager.transport.session": _session,
+    "tui_manager_agent.containment": _containment,
     "tui_manager_agent.link": _link,
     "tui_manager_agent.spool": _spool,
     "tui_manager_agent.acknowledged": _acknowledged,
