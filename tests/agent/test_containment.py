@@ -93,7 +93,7 @@ def test_a_mark_is_found_wherever_it_stands() -> None:
 
 
 @pytest.mark.skipif(not processes.ON_LINUX, reason="only /proc tells when a process started")
-def test_a_pid_that_has_come_to_mean_another_process_is_not_signalled(
+def test_a_pid_that_means_another_process_is_not_signalled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stranger = subprocess.Popen(["/bin/sleep", "600"])
@@ -108,7 +108,7 @@ def test_a_pid_that_has_come_to_mean_another_process_is_not_signalled(
     assert stranger.wait() == -signal.SIGTERM
 
 
-def test_a_command_that_forks_and_ends_again_and_again_does_not_outlive_its_kill(
+def test_forking_again_and_again_does_not_outlive_the_kill(
     tmp_path: Path, place: Place | None
 ) -> None:
     trace = tmp_path / "trace"
@@ -206,7 +206,7 @@ def test_a_link_that_another_user_has_put_there_is_not_followed(tmp_path: Path) 
 
 
 @as_root
-def test_an_order_that_another_user_has_forged_is_not_carried_out(tmp_path: Path) -> None:
+def test_an_order_that_another_user_forged_is_not_carried_out(tmp_path: Path) -> None:
     run = Supervised(tmp_path, "touch ran")
     os.chown(run.spool.folder / record.STARTING, 4711, -1)
     with run:

@@ -445,7 +445,7 @@ def test_the_owner_asks_without_running(
         ("echo a\nb", "echo a\nb", True),
     ],
 )
-def test_a_regex_lets_in_only_the_control_characters_that_it_names(
+def test_a_regex_lets_in_only_control_characters_it_names(
     regex: str, command: str, allowed: bool
 ) -> None:
     rule = Rule("x", regexes=(re.compile(regex),))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from tui_manager.domain.features import Feature
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
@@ -12,6 +13,11 @@ from tui_manager.ui.render.figures import age, number, precise, since, size
 from tui_manager.ui.render.states import host_glyph, host_state
 
 _NAME = 9  # cells of the name of a fact
+_LIMITS = {
+    Feature.MEMORY_MAX: "memory",
+    Feature.TASKS_MAX: "processes",
+    Feature.CPU_MAX: "CPU time",
+}
 HOT = 90.0  # percent from which a figure deserves a look
 
 COLUMNS = (
@@ -129,6 +135,7 @@ def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> 
         _fact("labels", safe_line(labels_text(host.labels)) or "none"),
         _fact("address", safe_line(host.address)),
         *_fact_lines("system", _system(host), width),
+        *(_fact_lines("killing", kept_in, width) if (kept_in := _cgroups(host)) else ()),
     ]
     if (vitals := host.vitals) is not None:
         lines += _fact_lines(
@@ -154,6 +161,15 @@ def _system(host: Host) -> str:
         return text
     skew = f"{precise(abs(vitals.skew))} {'ahead' if vitals.skew >= timedelta() else 'behind'}"
     return f"{text}, up {age(vitals.uptime)}, clock {skew}"
+
+
+def _cgroups(host: Host) -> str:
+    """How surely commands are killed there, and what can be limited; empty if no more is known than
+    that the agent looks for their processes."""
+    if Feature.CGROUP not in host.features:
+        return ""
+    limits = [name for feature, name in _LIMITS.items() if feature in host.features]
+    return f"each command in a cgroup of its own, which limits {', '.join(limits) or 'nothing'}"
 
 
 def _fact(name: str, value: str) -> Spans:
