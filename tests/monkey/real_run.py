@@ -12,13 +12,14 @@ from tests.monkey.real_fleet import RealFleet
 from tests.monkey.terminal_screen import TerminalScreen
 from tests.support.programs import wait_for
 from tests.support.terminals import Terminal
-from tui_manager.ui.render.states import host_glyph, task_glyph
+from tui_manager.ui.render.states import LEGEND, host_glyph, task_glyph
 
 BANNED = ("q", "ctrl+q", "ctrl+s")  # ctrl+s: whatever was typed would be the path of a file
 CHOICES = 12  # of a round
 KEPT = 150  # lines of the story that a failure tells
 LOOKS = (120, 36)  # the size in which answers and rows are looked at
 _LEAVES_FORMS = 6  # from the deepest form to a screen: `esc`, and `y` if it asks
+GLYPHS = frozenset(span.text for span, _ in LEGEND)
 _PAUSES = (0.2, 0.5, 2.0, 5.0)  # seconds behind `esc`, longer ones on a busy machine
 _ROW = re.compile(r"│[ ▸◆] (\S) +(\S+)")
 
@@ -102,11 +103,10 @@ class Monkey:
         lines = self._seen().splitlines()
         if not any(line.startswith(f"╭─ {what.capitalize()}") for line in lines):
             return None
-        empty = any("None of" in line or "No tasks" in line for line in lines)
         end = next(number for number, line in enumerate(lines) if line.startswith("╰"))
         found = {_ROW.match(line) for line in lines[2:end]}
-        rows = {(match[1], match[2]) for match in found if match and match[1] != "…"}
-        return set() if empty else rows
+        # A letter in the place of the glyph: what an empty table says.
+        return {(match[1], match[2]) for match in found if match and match[1] in GLYPHS}
 
     # The terminal.
 
