@@ -48,6 +48,6 @@ def refusal(run: Run, features: Collection[Feature]) -> str:
     actions = " or ".join(need.action for need in missing)
     names = ", ".join(need.feature for need in missing)
     return (
-        f"this host's agent cannot {actions}: it does not offer {names}. The host lacks what that "
-        "needs (cgroup v2 with the controllers, given to the agent), or the agent is too old."
+        f"this host's agent cannot {actions}: it does not offer {names}. It is too old, or its "
+        "host lacks what that needs."
     )
