@@ -163,7 +163,13 @@ async def test_the_palette_chooses_once_it_has_looked_or_is_left(
         assert isinstance(pilot.app.screen, ManagerPalette)
         await type_ahead(pilot, then)
         may_find.set()
-        await settle(pilot, 8)
+
+        async def screen() -> Screen[object]:
+            return pilot.app.screen
+
+        # Textual's palette gathers what is found for a moment.
+        await wait_until(screen, lambda seen: isinstance(seen, leads_to))
+        await settle(pilot)
         assert isinstance(pilot.app.screen, leads_to)
 
 
