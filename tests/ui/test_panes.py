@@ -1,7 +1,7 @@
 """Which of the panes of the dashboard is seen, and which has the focus."""
 
 from tests.support.fake_operator import FakeOperator
-from tests.ui.conftest import Running, settle
+from tests.ui.conftest import Running, press, settle
 from tui_manager.ui.screens.dashboard import DashboardScreen
 
 
@@ -16,3 +16,16 @@ async def test_a_table_that_was_clicked_is_seen_when_the_terminal_becomes_narrow
         await settle(pilot)
         assert screen.focused is screen.hosts
         assert (screen.hosts.display, screen.tasks.display) == (True, False)
+
+
+async def test_a_dashboard_that_was_started_too_small_takes_keys_once_it_is_enlarged(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet, (50, 12)) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        await pilot.resize_terminal(120, 36)
+        await settle(pilot)
+        await press(pilot, "down")
+        assert screen.focused is screen.tasks
+        assert screen.tasks.list.cursor == 1

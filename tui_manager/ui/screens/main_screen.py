@@ -99,6 +99,13 @@ class MainScreen(ClosableScreen[None]):
             f"This terminal has {event.size.width} columns and {event.size.height} lines.\n"
             f"The dashboard needs {columns} and {lines}: enlarge it, or use a smaller font."
         )
+        if not small:
+            self.call_after_refresh(self._focus_again)
+
+    def _focus_again(self) -> None:
+        """What is hidden loses the focus, as all is while the terminal is too small."""
+        if self.focused is None and self.table is not None:
+            self.set_focus(self.table)
 
     # What the keys are called.
 
