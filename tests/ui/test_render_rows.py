@@ -21,6 +21,7 @@ from tui_manager.ui.render.header import header_line
 from tui_manager.ui.render.host_row import host_cell, host_facts
 from tui_manager.ui.render.host_strip import hosts_at, strip_cells
 from tui_manager.ui.render.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
+from tui_manager.ui.render.table import filtered_away, table_title
 from tui_manager.ui.render.task_head import task_head
 
 DIAL = "127.0.0.1:7443"
@@ -312,3 +313,10 @@ async def test_labels_are_in_one_order_whatever_order_they_came_in() -> None:
         assert plain(host_cell(shown, "labels", 30, START)) == "env=prod role=web"
         assert any("env=prod role=web" in plain(line) for line in host_facts(shown, START, 80))
         assert labels_text(labels) == "env=prod role=web"
+
+
+def test_a_filter_is_shown_as_safely_as_a_name() -> None:
+    window = Window(text="a\tb")
+    (sentence, *_) = filtered_away("hosts", 7, window)
+    assert plain(sentence) == "None of 7 hosts contains “a␉b”."
+    assert "/ a␉b" in table_title("Hosts", window, matching=0, total=7, marked=0).plain

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import Window
 from tui_manager.ui.render.cells import GAP, Column, Role, Span, Spans, fit
 from tui_manager.ui.render.states import MARKED
@@ -56,7 +57,7 @@ def sort_at(shares: Shares, x: int) -> str:
 
 def filtered_away(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
     """What a table says whose filter nothing passes."""
-    text, faults = window.text, window.faults_only
+    text, faults = safe_line(window.text), window.faults_only
     what = f"contains “{text}”" if text else ""
     what += f"{' and ' if text and faults else ''}{'is faulty' if faults else ''}"
     lines: list[Spans] = [(Span(f"None of {total:,} {noun} {what}."),)]
@@ -86,7 +87,7 @@ def table_title(
         style="not bold",
     )
     if window.text:
-        text.append(f"  / {window.text}", style="not bold")
+        text.append(f"  / {safe_line(window.text)}", style="not bold")
     if window.faults_only:
         text.append("  ✘ faults only", style="not bold")
     if marked:
