@@ -13,7 +13,19 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tests.monkey.inputs import Change, Check, Click, Drag, Input, Raw, Resize, Turns, Wait, Wheel
+from tests.monkey.inputs import (
+    Change,
+    Check,
+    Click,
+    Drag,
+    Input,
+    Key,
+    Raw,
+    Resize,
+    Turns,
+    Wait,
+    Wheel,
+)
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import LIMIT_MAX
@@ -28,7 +40,8 @@ from tui_manager.ui.widgets.output_pane import NEWEST, OutputPane
 from tui_manager.ui.widgets.row_list import HEADER
 from tui_manager.ui.widgets.row_table import RowTable
 
-_OF_OTHERS = (Change, Wait, Turns, Resize, Check)  # they move no cursor to another item
+_OF_OTHERS = (Change, Wait, Turns, Resize, Check)
+_MOVE_NO_CURSOR = ("a", "x", "y")
 _MAY_SCROLL = (Wheel, Drag, Click, Raw)  # they may take the cursor out of sight
 
 
@@ -43,14 +56,18 @@ class Checks:
         self._truth = truth
         self.problems: list[str] = []
         self._question: Question | None = None
-        self._left_alone = True  # the operator has done nothing since the last comparison
+        self._left_alone = True  # nothing since the last comparison moves a cursor to another item
         self._scrolls = 0
         self._in_sight_at: dict[Widget, int] = {}
-        self._keys: dict[Widget, str] = {}
+        self._keys: dict[Widget, str] = {}  # of tables that the last comparison looked at
+        self._keys_before = self._keys
 
     def given(self, item: Input) -> None:
         """Notes what a monkey has done."""
-        self._left_alone = self._left_alone and isinstance(item, _OF_OTHERS)
+        moves = not isinstance(item, _OF_OTHERS)
+        if isinstance(item, Key):
+            moves = item.name not in _MOVE_NO_CURSOR
+        self._left_alone = self._left_alone and not moves
         self._scrolls += isinstance(item, _MAY_SCROLL)
 
     def answered(self, question: Question) -> None:
@@ -78,7 +95,7 @@ class Checks:
         """Looks at everything that is seen."""
         self._compare_characters(app)
         self._compare_focus(app)
-        screen = app.screen
+        screen, self._keys_before, self._keys = app.screen, self._keys, {}
         if isinstance(screen, MainScreen):
             seen = screen._compositor.visible_widgets
             for table in screen.query(RowTable).results(RowTable):
@@ -122,7 +139,7 @@ class Checks:
                 )
         keys = [table.key_of(row) for row in rows]
         self._compare_cursor(table, rows, keys, where)
-        before = self._keys.get(table)
+        before = self._keys_before.get(table)
         if self._left_alone and before in keys:
             self._expect(held.key == before, f"the cursor left {before!r}: {where}")
         self._keys[table] = held.key

@@ -77,14 +77,25 @@ class Chooser:
             for _ in range(BETWEEN_CHECKS):
                 made += self.choose()
             made.append(Check())
+            if self._fleet:
+                made += self._left_alone()
         return made
+
+    def _left_alone(self) -> list[Input]:
+        """What leaves every cursor on its item, though rows move."""
+        random = self._random
+        acts = _keys(*random.choice(((), (), ("a", "y"), ("x", "y"))))
+        changes = [_change(random) for _ in range(random.randrange(4))]
+        return [*_spread(random, [*acts, *changes]), Check()]
 
     def choose(self) -> list[Input]:
         """The inputs of one choice."""
         random = self._random
         scenes, weights = zip(*_SCENES, strict=True)
         inputs = random.choices(scenes, weights)[0](random)
-        if self._fleet and random.random() < 0.5:
+        if not self._fleet:
+            inputs = [item for item in inputs if not isinstance(item, Change)]
+        elif random.random() < 0.5:
             inputs.insert(random.randrange(len(inputs) + 1), _change(random))
         if random.random() < 0.5:
             inputs.append(Wait(random.choice((0.02, 0.05, 0.2, 0.6))))
@@ -97,6 +108,10 @@ class Chooser:
 def _change(random: Random) -> Input:
     kinds = TROUBLES if random.random() < 0.25 else CHANGES
     return Change(random.choice(kinds), random.randrange(1 << 30))
+
+
+def _task_change(random: Random) -> Input:
+    return Change(random.choice(("print", "end_run", "cancel_task")), random.randrange(1 << 30))
 
 
 def _keys(*names: str) -> list[Input]:
@@ -205,10 +220,23 @@ def _open(random: Random) -> list[Input]:
 
 
 def _read_output(random: Random) -> list[Input]:
-    keys = random.choice(
-        (["pageup", "pagedown"], ["home", "end"], ["pageup", "pageup", "end"], ["up", "down"])
-    )
-    return _spread(random, _keys("tab", *keys, *keys))
+    """Up and back to the end, each key at rest or in the middle of the one before."""
+    place = random.choice((["1"], ["3", "enter"], []))
+    tabs = ["tab"] * random.choice((1, 1, 2))
+    keys = random.choice((["pageup", "pagedown"], ["home", "end"], ["pageup", "end"], ["up"]))
+    inputs = _keys(*place, *tabs)
+    for key in keys * 2:
+        inputs += [Key(key), Wait(random.choice((0.02, 0.1, 0.3, 0.6)))]
+    return inputs
+
+
+def _open_and_close(random: Random) -> list[Input]:
+    """Tasks that change while they are opened, and are left at once."""
+    inputs = _keys("3", random.choice(MOVES))
+    for _ in range(3):
+        for key in ("enter", "escape"):
+            inputs += [Key(key), _task_change(random), Turns(random.randrange(12))]
+    return inputs
 
 
 def _palette(random: Random) -> list[Input]:
@@ -228,5 +256,5 @@ def _save(random: Random) -> list[Input]:
 _SCENES: tuple[tuple[Callable[[Random], list[Input]], float], ...] = (
     (_action, 6), (_moves, 4), (_other, 3), (_noise, 2), (_paste, 1), (_raw, 0.7), (_mouse, 4),
     (_resize, 1.5), (_filter, 2), (_admission, 2), (_new_task, 1), (_tasks, 1), (_open, 2.5),
-    (_read_output, 1.5), (_palette, 1), (_token, 0.4), (_save, 0.3),
+    (_read_output, 1.5), (_open_and_close, 1), (_palette, 1), (_token, 0.4), (_save, 0.3),
 )  # fmt: skip

@@ -30,8 +30,8 @@ OUTPUTS = (
     b"\tindented\x08\x07\x00\n", b"w" * 4000 + b"\n", b"no end", b"\r\n\r\n", b"line\n" * 60,
     b"\x1b]0;title\x07\x9b31m\n", "\u202eright\u200b to left\u0301\n".encode(),
 )  # fmt: skip
-HOSTS, TASKS = 30, 12  # at the start
-HOSTS_MOST, TASKS_MOST = 300, 80
+HOSTS, TASKS = (30, 400), 12  # at the start; a list holds some 130 rows
+HOSTS_MOST, TASKS_MOST = 500, 80
 
 
 class FakeFleet:
@@ -45,7 +45,7 @@ class FakeFleet:
     async def fill(self) -> None:
         """Hosts of all kinds, and tasks in the middle of their work."""
         random = self._random
-        for _ in range(HOSTS):
+        for _ in range(random.choice(HOSTS)):
             self._host_comes()
         for _ in range(3):
             self._host_asks()
@@ -56,6 +56,10 @@ class FakeFleet:
         for _ in range(60):
             self.print()
             self.end_run()
+        for number in list(self.operator.tasks)[:3]:  # longer than a pane
+            for row in list(self.operator.tasks[number].rows.values())[:3]:
+                if not row.status.ended:
+                    self.operator.emit(row.execution_id, b"line\n" * 60)
 
     async def change(self, kind: str, number: int) -> None:
         """One change. What it meets comes from the number, and from what there is."""
