@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 
 from tui_manager_agent.supervisor import record
 
@@ -15,6 +17,14 @@ class ChildError(Exception):
 
 class ProblemError(ChildError):
     """The child says what is wrong on this host; trying again would not help."""
+
+
+def answer_agent(answer: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    """The child's side: answers the order on its stdin. An agent that is gone needs no answer."""
+    order = record.decode(sys.stdin.buffer.read())
+    if order:
+        with suppress(BrokenPipeError):
+            record.write_all(1, record.encode(answer(order)))
 
 
 async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, str]:

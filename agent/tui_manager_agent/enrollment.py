@@ -12,7 +12,6 @@ import base64
 import hmac
 import socket
 import ssl
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from tui_manager_protos.v1.agent_pb2 import Admission
 from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tui_manager_agent import keys
+from tui_manager_agent.child import answer_agent
 from tui_manager_agent.reconnect import Ending
-from tui_manager_agent.supervisor import record
 
 SERVER_NAME = "enroll.tui-manager.internal"
 CONNECT_WITHIN = 10.0  # seconds
@@ -158,5 +157,4 @@ def _answer(order: dict[str, str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    answer = _answer(record.decode(sys.stdin.buffer.read()))
-    sys.stdout.buffer.write(record.encode(answer))
+    answer_agent(_answer)

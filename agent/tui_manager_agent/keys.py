@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -30,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from tui_manager_agent.child import answer_agent
 from tui_manager_agent.credentials import KEY
 from tui_manager_agent.supervisor import record
 
@@ -153,5 +155,4 @@ def _answer(verb: str, order: dict[str, str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    answer = _answer(sys.argv[1], record.decode(sys.stdin.buffer.read()))
-    sys.stdout.buffer.write(record.encode(answer))
+    answer_agent(partial(_answer, sys.argv[1]))

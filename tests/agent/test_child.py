@@ -1,0 +1,35 @@
+"""A child whose agent is gone ends without a word."""
+
+import subprocess
+import sys
+
+import pytest
+from tui_manager_agent.supervisor import record
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        (["tui_manager_agent.keys", "request"], {"folder": "/no/such/folder"}),
+        (["tui_manager_agent.keys", "request"], {}),
+        (["tui_manager_agent.enrollment"], {}),
+    ],
+)
+def test_a_child_whose_agent_is_gone_prints_nothing(
+    words: list[str], order: dict[str, str]
+) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.close()
+    child.stdin.write(record.encode(order))
+    child.stdin.close()
+    said = child.stderr.read()
+    child.stderr.close()
+    assert (child.wait(), said) == (0, b"")
