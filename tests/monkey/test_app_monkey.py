@@ -7,7 +7,7 @@ from tests.monkey.choosing import Chooser
 from tests.monkey.inputs import SIZES, Check, Input, Key, Text, as_sent
 from tests.monkey.shorten import chosen, numbers, shorten
 
-SEEDS = range(1, 7)
+SEEDS = (2, 3, 4, 9, 17, 18, 19)  # these found the most faults in earlier versions
 
 
 @pytest.mark.parametrize("seed", SEEDS)
