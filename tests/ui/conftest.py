@@ -17,18 +17,22 @@ from tui_manager.ui import app, typed_ahead
 from tui_manager.ui.app import DashboardApp
 
 A_DAY = 86_400.0  # seconds
+ROUNDS = 200_000  # of the loop; a key takes some hundreds
 Running = Callable[..., AbstractAsyncContextManager["Pilot[None]"]]
 
 
 async def loop_at_rest(*_: float) -> None:
     """Returns when the loop has nothing left to run before time passes or something comes from
     outside. The operator is fake and lies in memory, so that all effects of a key have come by
-    then."""
+    then. An app that never rests fails the test."""
     loop: Any = asyncio.get_running_loop()
     quiet = 0
-    while quiet < 2:  # the second look comes after the loop has looked for due timers and input
+    for _ in range(ROUNDS):
         await asyncio.sleep(0)
         quiet = 0 if loop._ready else quiet + 1
+        if quiet == 2:  # the loop has looked for due timers and input in between
+            return
+    raise AssertionError(f"the app has not come to rest in {ROUNDS} rounds of its loop")
 
 
 @pytest.fixture(autouse=True)
