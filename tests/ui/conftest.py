@@ -27,7 +27,7 @@ async def loop_at_rest(*_: float) -> None:
     then. An app that never rests fails the test."""
     loop: Any = asyncio.get_running_loop()
     quiet = 0
-    for _ in range(ROUNDS):
+    for _round in range(ROUNDS):
         await asyncio.sleep(0)
         quiet = 0 if loop._ready else quiet + 1
         if quiet == 2:  # the loop has looked for due timers and input in between
