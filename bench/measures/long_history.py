@@ -124,15 +124,15 @@ def _lists(operator: Operator, shape: Shape) -> dict[str, Ask]:
     return {
         "tasks: newest": _window(tasks),
         "tasks: the middle": _window(tasks, offset=shape.tasks // 2),
-        "tasks: the last page": _window(tasks, offset=shape.tasks - _SHOWN),
+        "tasks: the last page": _window(tasks, offset=_last_page(shape.tasks)),
         **_filtered("tasks", tasks, ("job 7", "failed", "nowhere")),
         "tasks: faults only": _window(tasks, faults_only=True),
         "hosts: first page": _window(hosts),
-        "hosts: the last page": _window(hosts, offset=shape.hosts - _SHOWN),
+        "hosts: the last page": _window(hosts, offset=_last_page(shape.hosts)),
         "hosts: by label": _window(hosts, text="env=prod"),
         "hosts: sorted by cpu": _window(hosts, sort="cpu"),
         "audit: newest": _window(audit),
-        "audit: the last page": _window(audit, offset=2 * shape.tasks - _SHOWN),
+        "audit: the last page": _window(audit, offset=_last_page(2 * shape.tasks)),
         **_filtered("audit", audit, ("create", "old00001", "nowhere")),
         "audit: faults only": _window(audit, faults_only=True),
     }
@@ -148,7 +148,7 @@ def _task(operator: Operator, name: str, task_id: int, rows: int) -> dict[str, A
         f"{name}: itself": lambda: operator.get_task(task_id),
         f"{name}: progress": lambda: operator.get_task_progress(task_id),
         f"{name}: by attention": _window(command_hosts),
-        f"{name}: by attention, the last page": _window(command_hosts, offset=rows - _SHOWN),
+        f"{name}: by attention, the last page": _window(command_hosts, offset=_last_page(rows)),
         f"{name}: by host, the middle": _window(command_hosts, sort="host", offset=rows // 2),
         f"{name}: faults only": _window(command_hosts, faults_only=True),
         **_filtered(name, command_hosts, ("old000", "old", "exit_code", "nowhere")),
@@ -167,6 +167,11 @@ async def _output(operator: Operator, newest: int) -> dict[str, Ask]:
         "output: their beginning": lambda: operator.read_output(last.execution_id, Stream.STDOUT),
         "output: their end": lambda: operator.read_output(last.execution_id, Stream.STDOUT, end),
     }
+
+
+def _last_page(rows: int) -> int:
+    """The offset of the last rows; a small history has no more than one page."""
+    return max(0, rows - _SHOWN)
 
 
 def _window(ask: Callable[[Window], Awaitable[object]], **more: object) -> Ask:

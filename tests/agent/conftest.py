@@ -14,6 +14,7 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import Authority
 from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
+from tests.support.programs import wait_for
 
 MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
 
@@ -28,8 +29,12 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place | None]:
     if place is None:
         pytest.skip("this system gives its tests no cgroups")
     yield place
-    remove_empty(place, but=())
-    assert not Path(place.base).exists()
+
+    def is_gone() -> bool:  # whoever was killed just now may still be there
+        remove_empty(place, but=())
+        return not Path(place.base).exists()
+
+    wait_for("the cgroups to go", is_gone)
 
 
 class Gate:
