@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from textual.command import CommandList
 from textual.events import AppBlur, Key, MouseDown, MouseEvent, MouseScrollDown, MouseUp, Paste
 from textual.geometry import Offset, Region
 from textual.pilot import Pilot
@@ -11,6 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Label
 from textual.widgets._footer import FooterKey
+from textual.widgets.option_list import Option
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
@@ -360,3 +362,17 @@ async def test_a_click_on_what_has_just_been_removed_does_nothing(
             await settle(pilot)
         await press(pilot, "2")
         assert isinstance(pilot.app.screen, HostsScreen)
+
+
+async def test_a_page_key_before_the_palette_has_its_lines_does_nothing(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "colon")
+        commands = pilot.app.screen.query_one(CommandList)
+        commands.display = False  # as it is until something is found
+        await settle(pilot)
+        commands.clear_options().add_option(Option("Cancel"))
+        commands.set_reactive(CommandList.highlighted, 0)
+        await press(pilot, "pagedown")
+        assert isinstance(pilot.app.screen, ManagerPalette)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.actions import ActionParseResult
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.widgets import Input
 from textual.worker import Worker, WorkerCancelled
@@ -45,6 +45,11 @@ class ManagerPalette(CommandPalette, ClosableScreen[None]):
     _gather_commands = reads(CommandPalette._GATHER_COMMANDS_GROUP, exclusive=True)(
         inspect.unwrap(CommandPalette._gather_commands)
     )
+
+    def _action_command_list(self, action: str) -> None:
+        """A list that is not laid out yet takes no keys: it would look for lines that it lacks."""
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
 
     @reads(_ENTER)
     async def _submit_after(self, searches: Sequence[Worker[Any]]) -> None:
