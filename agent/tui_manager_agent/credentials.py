@@ -1,9 +1,9 @@
 """What makes this host itself to its manager: its key, its certificate, whom it trusts.
 
 All but the key lies in one record. A newer one lies beside it until the manager has accepted its
-certificate in a handshake; only then it takes the place of the one that works. The key is made
-once and stays. Nothing here looks into a certificate: that takes cryptography, which only child
-processes load.
+certificate in a handshake and the certificate has begun; only then it takes the place of the one
+that works. The key is made once and stays. Nothing here looks into a certificate: that takes
+cryptography, which only child processes load.
 """
 
 import logging
@@ -17,7 +17,7 @@ from tui_manager_agent.supervisor import record
 FOLDER = "credentials"
 KEY = "key.pem"
 CERTIFICATE = "certificate"
-NEWER = "certificate.next"  # not accepted in a handshake yet
+NEWER = "certificate.next"  # not accepted in a handshake yet, or not begun
 _LOG = logging.getLogger(__name__)
 
 
@@ -116,8 +116,8 @@ def accept_newer(state_dir: Path) -> None:
 
 
 def load_newer(state_dir: Path, held: Credentials) -> Credentials | None:
-    """What the manager has issued to the same host and has not accepted yet. What cannot be used is
-    left alone: the next one replaces it."""
+    """What the manager has issued to the same host, until it takes the place of `held`. What cannot
+    be used is left alone: the next one replaces it."""
     folder = state_dir / FOLDER
     try:
         newer = _read(folder, record.read(str(folder / NEWER)))

@@ -1,7 +1,8 @@
 """Keeps this host's certificate current, over the stream, when the manager says so.
 
-A manager whose clock is wrong issues certificates that nobody accepts. So the one that works stays
-until the manager has accepted the next one, and none is taken that ends earlier.
+A manager whose clock is wrong issues certificates that nobody else accepts, nor itself once its
+clock is right. So the one that works stays until the manager has accepted the next one and that one
+has begun by this host's clock, and none is taken that ends earlier.
 """
 
 import asyncio
@@ -20,13 +21,13 @@ _LOG = logging.getLogger(__name__)
 
 class Renewal:
     """The certificates of this host: the one that works, and a newer one until the manager has
-    accepted it. A dial that is not welcomed makes the next dial show the other one.
+    accepted it and it has begun. A dial that is not welcomed makes the next dial show the other.
 
     What fails is logged and left: the certificate is still good, and the manager asks again.
 
     Args:
         held: what works.
-        newer: not accepted yet; None: nothing newer was issued.
+        newer: has not taken the place of `held` yet; None: nothing newer was issued.
     """
 
     def __init__(self, state_dir: Path, held: Credentials, newer: Credentials | None) -> None:
@@ -51,8 +52,15 @@ class Renewal:
         if not self._shows_newer:
             _LOG.warning(
                 "the older certificate was accepted, the newer one is tried again with the next "
-                "dial: older_ends=%r newer_begins=%r newer_ends=%r",
+                "dial once it has begun: older_ends=%r newer_begins=%r newer_ends=%r",
                 *(self._held.end, self._newer.beginning, self._newer.end),
+            )
+            return
+        if not self._newer.begun:
+            _LOG.warning(
+                "the accepted certificate has not begun by this host's clock, the older one stays "
+                "beside it; one of the two clocks is wrong: begins=%r older_ends=%r",
+                *(self._newer.beginning, self._held.end),
             )
             return
         try:
@@ -117,7 +125,7 @@ class Renewal:
                 "server_name": message.server_name,
                 "token_hash": (self._newer or held).token_hash.hex(),
             }
-            if int(fields["ends"]) < held.ends:
+            if held.begun and int(fields["ends"]) < held.ends:
                 _LOG.warning(
                     "the new certificate is not used, because it ends before the one in use; the "
                     "manager's clock may be wrong: new_begins=%r new_ends=%r ends=%r",

@@ -42,12 +42,16 @@ def die_at(call: str, count: int, statement: str, *arguments: object) -> int:
 
 
 def fields_for(
-    state_dir: Path, authority: Authority, lasts: timedelta = MONTH, manager_id: str = "m"
+    state_dir: Path,
+    authority: Authority,
+    lasts: timedelta = MONTH,
+    manager_id: str = "m",
+    ahead: timedelta = timedelta(0),
 ) -> dict[str, str]:
     """What a child answers after an enrolment."""
     folder = credentials.folder_in(state_dir)
     key = keys.load_or_make(folder)
-    certificate = authority.host(key.public_key(), HOST_ID, lasts)
+    certificate = authority.host(key.public_key(), HOST_ID, lasts, ahead)
     fields = keys.accept(key, HOST_ID, [der(certificate)], [der(authority.certificate)])
     return {**fields, "manager_id": manager_id, "host_id": HOST_ID, "server_name": "s"}
 

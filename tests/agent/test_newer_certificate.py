@@ -1,5 +1,6 @@
 """A certificate that works stays until the manager has accepted the next one in a handshake."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
-from tests.agent.authority import DAY, MONTH, Authority, der
+from tests.agent.authority import DAY, MONTH, Authority, der, pem
 from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
 from tests.agent.test_credentials import DIES, die_at, fields_for
@@ -49,6 +50,24 @@ async def issue(
         server_name=SERVER_NAME,
     )
     manager.send(certificate_issued=message)
+    return made
+
+
+async def issue_to(
+    renewal: Renewal, authority: Authority, ahead: timedelta = timedelta(0)
+) -> x509.Certificate:
+    """As `issue`, to an agent that has no process."""
+    requests: list[bytes] = []
+    renewal.begin_session(requests.append)
+    await renewal.heed(wanted=True)
+    key = public_key(x509.load_der_x509_csr(requests[-1]))
+    made = authority.host(key, renewal.credentials.host_id, ahead=ahead)
+    certificates, authorities = [der(made)], [der(authority.certificate)]
+    await renewal.issued(
+        wire.CertificateIssued(
+            certificates_der=certificates, authorities_der=authorities, server_name=SERVER_NAME
+        )
+    )
     return made
 
 
@@ -112,6 +131,53 @@ async def test_one_that_has_not_begun_does_not_lock_out(
     good = await issue(tls_manager, authority, authority)
     await enrolled.says("certificate renewed")
     assert await back(enrolled, tls_manager) == good
+
+
+async def test_one_accepted_under_a_wrong_clock_does_not_lock_out(tmp_path: Path) -> None:
+    authority = Authority()
+    old = credentials.save(tmp_path, fields_for(tmp_path, authority))
+    renewal = Renewal(tmp_path, old, None)
+    early = await issue_to(renewal, authority, ahead=22 * DAY)
+    renewal.dialled(welcomed=True)
+    renewal.dialled(welcomed=False)  # nobody answered: the manager was being restarted
+    assert renewal.credentials.chain.startswith(pem(early))
+    renewal.accepted()  # the manager's clock is still ahead
+    assert credentials.load(tmp_path) == old
+    good = await issue_to(renewal, authority)  # its clock has been put right
+    renewal.dialled(welcomed=True)
+    assert renewal.credentials.chain.startswith(pem(good))
+    renewal.accepted()
+    assert credentials.load(tmp_path) == renewal.credentials
+
+
+async def test_one_that_has_not_begun_forbids_no_other(tmp_path: Path) -> None:
+    authority = Authority()
+    early = credentials.save(tmp_path, fields_for(tmp_path, authority, ahead=22 * DAY))
+    renewal = Renewal(tmp_path, early, None)
+    good = await issue_to(renewal, authority)
+    renewal.dialled(welcomed=True)
+    assert renewal.credentials.chain.startswith(pem(good))
+
+
+def test_an_accepted_one_replaces_the_older_once_it_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority()
+    old = credentials.save(tmp_path, fields_for(tmp_path, authority))
+    early = credentials.save_newer(tmp_path, fields_for(tmp_path, authority, ahead=22 * DAY))
+    renewal = Renewal(tmp_path, old, early)
+    renewal.dialled(welcomed=False)
+    assert renewal.credentials == early
+    renewal.accepted()
+    assert credentials.load(tmp_path) == old
+    assert credentials.load_newer(tmp_path, old) == early
+    renewal.dialled(welcomed=True)
+    assert renewal.credentials == old, "what has not begun is not shown first"
+    monkeypatch.setattr(time, "time", lambda: early.begins)
+    renewal.dialled(welcomed=True)
+    renewal.accepted()
+    assert credentials.load(tmp_path) == early
+    assert credentials.load_newer(tmp_path, early) is None
 
 
 async def test_one_that_the_manager_refuses_in_the_handshake_does_not_lock_out(
