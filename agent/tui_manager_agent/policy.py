@@ -14,7 +14,8 @@ LONGEST_GRACE = 3600 * clock.SECOND  # what a manager can be set to, and so no r
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([nrtfva]))")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
-_WIDE = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]|\\[sWD]")
+_NEGATED = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]")
+_WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
 _CONTROLS_END = 0xA0  # there are none from here on
 _UNSAID = "?"
 _SHOWN = 80  # characters of a name that the manager made up
@@ -144,8 +145,9 @@ def named_controls(regex: "re.Pattern[str]") -> set[str]:
     them by `(?s)`, which says that a dot means every character."""
     if regex.flags & re.DOTALL:
         return _controls("".join(map(chr, range(_CONTROLS_END))))
-    named = _controls(regex.pattern)
-    for escape in _ESCAPE.finditer(regex.pattern):
+    pattern = _NEGATED.sub("", regex.pattern)  # which excludes what stands in it
+    named = _controls(pattern)
+    for escape in _ESCAPE.finditer(pattern):
         two, four, letter = escape.groups()
         named |= _controls(_LETTERS[letter] if letter else chr(int(two or four, 16)))
     return named

@@ -440,6 +440,8 @@ def test_the_owner_asks_without_running(
         ("(?s)echo .*", "echo a\nb", True),
         (r"echo [ab\n]*", "echo a\nb", True),
         (r"echo [ab\n]*", "echo a\tb", False),
+        (r"echo [^\n ]+ [^;|&]*", "echo a b\nid", False),
+        (r"echo [^\n ]+ [^;|&]*", "echo a b", True),
         (r"echo a\x0ab", "echo a\nb", True),
         (r"echo a\u000ab", "echo a\nb", True),
         ("echo a\nb", "echo a\nb", True),
