@@ -26,6 +26,7 @@ def hold(state_dir: Path) -> Iterator[None]:
     try:
         state_dir = _trusted(state_dir)
         make_folder(state_dir)
+        _trusted(state_dir)  # also what was missing before, and is there now
         _close(state_dir)
         descriptor = os.open(state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

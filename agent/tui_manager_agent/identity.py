@@ -40,6 +40,7 @@ class Identity:
         self.journal_id = self.manager_id = self.host_id = ""
         try:
             _make_private(state_dir)
+            _trusted(state_dir)  # also what was missing before, and is there now
             self._lock = _lock(state_dir / "lock")
             self._load()
         except OSError as error:

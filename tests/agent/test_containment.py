@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import leftovers
+from tui_manager_agent import identity, leftovers
 from tui_manager_agent.identity import Identity, StateError
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_agent.supervisor.cgroup import Place
@@ -126,6 +126,21 @@ def test_forking_again_and_again_does_not_outlive_the_kill(
         assert "still alive" in result["detail"]
 
 
+@as_root
+def test_a_command_that_leaves_its_cgroup_is_pursued(tmp_path: Path, place: Place | None) -> None:
+    trace = tmp_path / "trace"
+    leave = f"echo 0 > {place.home}/cgroup.procs; " if place else ""
+    command = f"{leave}exec {MISBEHAVE} fork_and_leave {trace}"
+    with Supervised(tmp_path, command, place, kill_grace=0.2) as run:
+        run.until(lambda: b"ready" in run.stdout)
+        run.spool.ask_to_cancel()
+        result = run.result()
+        before = trace.stat().st_size
+        run.process.wait()
+    assert result["status"] == "canceled"
+    assert (result["kill_incomplete"], trace.stat().st_size) == ("0", before)
+
+
 def test_what_is_left_in_the_background_lives_on_in_its_cgroup(
     tmp_path: Path, place: Place | None
 ) -> None:
@@ -189,6 +204,20 @@ def test_a_state_folder_below_another_users_folder_is_refused(tmp_path: Path) ->
     with pytest.raises(StateError, match=rf"{home} belongs to .*--state-dir"):
         Identity(home / ".local" / "state")
     assert list(home.iterdir()) == []
+
+
+@as_root
+def test_a_folder_that_another_user_makes_just_then_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(folder: Path) -> None:
+        folder.parent.mkdir()
+        os.chown(folder.parent, 4711, -1)
+        folder.mkdir(mode=0o700)
+
+    monkeypatch.setattr(identity, "_make_private", make)
+    with pytest.raises(StateError, match=rf"{tmp_path}/x belongs to"):
+        Identity(tmp_path / "x" / "state")
 
 
 @as_root

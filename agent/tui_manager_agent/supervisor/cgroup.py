@@ -95,6 +95,11 @@ class Cgroup:
         """How many of them the kernel has killed because their memory was used up."""
         return _field(f"{self.path}/memory.events", "oom_kill")
 
+    def enable_limits(self) -> None:
+        """Has it limit what the system lets it, also if another supervisor makes the folder of all
+        just now."""
+        enable_controllers(self.path.rpartition("/")[0])
+
     def limit(self, controller_file: str, value: str) -> None:
         """Sets a limit such as `memory.max`. Raises OSError."""
         _write(f"{self.path}/{controller_file}", value)

@@ -79,7 +79,7 @@ class Family:
             if not processes.send(pid, started, signal.SIGKILL)
         }
         if self._cgroup is not None:
-            return forbidden - self._cgroup.pids()
+            forbidden -= self._cgroup.pids()
         for _ in range(PURSUITS if self._reap else 0):
             if self.is_gone():
                 break

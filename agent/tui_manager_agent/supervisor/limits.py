@@ -35,6 +35,7 @@ def make_limited(cgroup: Cgroup | None, order: Mapping[str, str]) -> Cgroup:
     step = "cannot make its cgroup"
     try:
         cgroup.make()
+        cgroup.enable_limits()
         for file, value in _settings(cgroup, order):
             step = f"cannot limit it ({file} = {value})"
             cgroup.limit(file, value)
