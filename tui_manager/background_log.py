@@ -101,9 +101,10 @@ class BackgroundHandler(logging.Handler):
         text += self._note(dropped, "whoever reads the log was too slow")
         try:
             self._write("".join(text))
-        except OSError as error:
+        except Exception as error:  # whatever it is, this thread goes on
             self._unwritten += len(lines) + dropped
-            self._problem = f"the log could not be written ({error.strerror})"
+            why = getattr(error, "strerror", None) or error
+            self._problem = f"the log could not be written ({why})"
         else:
             self._unwritten = 0
 

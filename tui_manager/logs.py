@@ -70,6 +70,14 @@ class _PrivateFile(RotatingFileHandler):
         file = _private(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         return io.TextIOWrapper(open(file, "ab"), encoding=self.encoding, errors=self.errors)
 
+    def doRollover(self) -> None:  # noqa: N802
+        """Begins a new file. If that fails, the next line tries again."""
+        try:
+            super().doRollover()
+        except OSError:
+            self.stream = None  # it was closed, though not all of it could be written
+            raise
+
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
         """Once it is full: to see whether a line still fits would be to render it twice."""
         if self.stream is None:  # the last rollover failed

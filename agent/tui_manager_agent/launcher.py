@@ -143,11 +143,8 @@ class Launcher:
         if channel is not self._socket or self._server is None:
             return
         self._forget(channel)
-        try:
-            self._server.wait(FAREWELL)
-        except subprocess.TimeoutExpired:  # it died of an error, and nobody reads its stderr
-            self._server.kill()
-            self._server.wait()
+        self._server.kill()  # it may have died of an error, and wait for whoever reads its stderr
+        self._server.wait()
         orphans, self._entrusted = self._entrusted, set()
         if orphans:
             _LOG.warning("the fork server died: executions=%d", len(orphans))

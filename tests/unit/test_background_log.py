@@ -23,7 +23,7 @@ class Stream:
         self.open = threading.Event()
         self.asked = threading.Event()
         self.text = ""
-        self.problem: OSError | None = None
+        self.problem: Exception | None = None
 
     def write(self, text: str) -> None:
         self.asked.set()
@@ -99,15 +99,20 @@ def test_a_line_has_the_values_of_the_moment(stream: Stream, log: logging.Logger
     assert stream.wait_for("values")[1] == "values: ['then']"
 
 
-def test_what_could_not_be_written_is_said_when_it_can(stream: Stream, log: logging.Logger) -> None:
+@pytest.mark.parametrize(
+    "problem", [OSError(28, "No space left on device"), ValueError("I/O on a closed file")]
+)
+def test_what_could_not_be_written_is_said_when_it_can(
+    stream: Stream, log: logging.Logger, problem: Exception
+) -> None:
     stream.open.set()
-    stream.problem = OSError(28, "No space left on device")
+    stream.problem = problem
     for number in range(3):
         log.info("line %d", number)
     log.handlers[0].flush()
     stream.problem = None
     log.info("next")
-    why = "the log could not be written (No space left on device)"
+    why = f"the log could not be written ({problem.args[-1]})"
     assert stream.wait_for("next") == [f"3 log lines were dropped: {why}", "next"]
 
 
