@@ -103,7 +103,6 @@ class TaskService:
             StorageError: the database cannot be written, or too little disk is free.
         """
         request_id = check_request_id(request_id)
-        self._check_free_disk()
         await whole(self._start(task_id, actor, request_id))
 
     async def _start(self, task_id: int, actor: str, request_id: str) -> None:
@@ -112,6 +111,7 @@ class TaskService:
         def work(tx: Transaction) -> starting.StartedTask | None:
             if request_id and tasks.was_started_by(tx, task_id, request_id):
                 return None
+            self._check_free_disk()
             now = self._clock.stamp()
             started = starting.start(tx, task_id, self._limits.groups, online, actor, now)
             tasks.remember_start(tx, task_id, request_id)
