@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.fake_operator import START, FakeOperator
+from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
@@ -253,25 +254,34 @@ def cursor_is_seen(pilot: "Pilot[None]") -> bool:
     return 0 <= row < screen.audit.size.height - 1 and "│▸ " in shown(pilot)
 
 
+async def cursor_comes_to_be_seen(pilot: "Pilot[None]") -> None:
+    """A resize and a filter take their time, which is a timer's."""
+
+    async def look() -> bool:
+        return cursor_is_seen(pilot)
+
+    await wait_until(look, bool)
+
+
 async def test_the_selected_act_stays_on_the_screen(fleet: FakeOperator, running: Running) -> None:
     for number in range(120):
         fleet.record("violation", host=fleet.hosts["db2"], actor=f"host {number}")
     async with running(fleet, (120, 40)) as pilot:
         await press(pilot, "4")
-        assert cursor_is_seen(pilot)
+        await cursor_comes_to_be_seen(pilot)
         await press(pilot, "pagedown")
         for size in ((120, 24), (80, 30), (60, 16), (160, 48)):
             await pilot.resize_terminal(*size)
             await settle(pilot)
-            assert cursor_is_seen(pilot), size
+            await cursor_comes_to_be_seen(pilot)
         await press(pilot, "end", "slash")
-        assert cursor_is_seen(pilot)
+        await cursor_comes_to_be_seen(pilot)
         await press(pilot, *"viol")
-        assert cursor_is_seen(pilot)
+        await cursor_comes_to_be_seen(pilot)
         await press(pilot, "enter", "pagedown", "pagedown", "escape")
-        assert cursor_is_seen(pilot)
+        await cursor_comes_to_be_seen(pilot)
         await press(pilot, "pagedown", "ctrl+z")
-        assert cursor_is_seen(pilot)
+        await cursor_comes_to_be_seen(pilot)
 
 
 @pytest.mark.parametrize("came", [1, 30, 100])

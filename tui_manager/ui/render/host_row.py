@@ -164,10 +164,11 @@ def _system(host: Host) -> str:
 
 
 def _cgroups(host: Host) -> str:
-    """How surely commands are killed there, and what can be limited; empty if no more is known than
-    that the agent looks for their processes."""
-    if Feature.CGROUP not in host.features:
+    """How surely commands are killed there, and what can be limited; empty while it is offline."""
+    if not host.online:
         return ""
+    if Feature.CGROUP not in host.features:
+        return "the processes of a command are looked for, as it has no cgroup of its own"
     limits = [name for feature, name in _LIMITS.items() if feature in host.features]
     return f"each command in a cgroup of its own, which limits {', '.join(limits) or 'nothing'}"
 
