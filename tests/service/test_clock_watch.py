@@ -177,6 +177,23 @@ async def test_a_start_far_from_the_stored_time_lets_pruning_alone_wait(
         assert await parts.watch.may_prune()
 
 
+async def test_another_start_far_from_the_stored_time_begins_the_24_hours_anew(
+    tmp_path: Path,
+) -> None:
+    """This clock may be wrong by years, however long the one before it was waited for."""
+    turned = TurnedClock()
+    async with manager_parts(tmp_path, turned) as parts:
+        await run_for(parts, 60)
+    for _ in range(4):
+        turned.turn(40 * HOUR)
+        async with manager_parts(tmp_path, turned) as parts:
+            await run_for(parts, 8 * HOUR)
+            doubt = parts.watch.doubt
+            assert doubt
+            assert doubt.waits == timedelta(hours=16)
+            assert not await parts.watch.may_prune()
+
+
 async def test_a_clock_that_jumped_stays_in_doubt_over_a_restart(tmp_path: Path) -> None:
     turned = TurnedClock()
     async with manager_parts(tmp_path, turned) as parts:
