@@ -9,6 +9,8 @@ from textual.pilot import Pilot
 from tests.support.fake_operator import FakeOperator
 from tests.support.held_operator import HeldOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.host import Host
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
@@ -22,9 +24,13 @@ from tui_manager.ui.widgets.row_list import HEADER, RowList
 
 def many_hosts(count: int = 300) -> FakeOperator:
     fleet = FakeOperator()
+    add_hosts(fleet, count)
+    return fleet
+
+
+def add_hosts(fleet: FakeOperator, count: int) -> None:
     for number in range(count):
         fleet.add_host(f"n{number:04}", labels={"role": "db" if number % 3 == 0 else "web"})
-    return fleet
 
 
 async def many_tasks(fleet: FakeOperator, count: int = 120) -> FakeOperator:
@@ -224,3 +230,74 @@ async def test_enter_behind_the_key_of_a_list_opens_its_first_row_when_it_is_rea
         held.release()
         await settle(pilot)
         assert isinstance(pilot.app.screen, TaskScreen)
+
+
+class CountingOperator(FakeOperator):
+    """It counts what is read of the hosts."""
+
+    rows_read = 0
+
+    async def list_hosts(self, window: Window) -> Page[Host]:
+        page = await super().list_hosts(window)
+        self.rows_read += len(page.rows)
+        return page
+
+
+async def mark_every(pilot: "Pilot[None]", step: int, count: int) -> None:
+    await press(pilot, "2")
+    for number in range(count):
+        hosts_of(pilot).hosts.go_to(number * step)
+        await settle(pilot, 1)
+        await press(pilot, "space")
+
+
+async def test_a_reload_reads_few_rows_of_a_long_list_with_many_marks(running: Running) -> None:
+    fleet = CountingOperator()
+    add_hosts(fleet, 10_000)
+    async with running(fleet, (80, 24)) as pilot:
+        await mark_every(pilot, 500, 20)
+        assert len(hosts_of(pilot).hosts.marked) == 20
+        for number in range(5):
+            fleet.rows_read = 0
+            fleet.change_host(f"n{number:04}", online=False)
+            await settle(pilot)
+            assert 0 < fleet.rows_read < 400
+        assert len(hosts_of(pilot).hosts.marked) == 20
+
+
+async def test_marks_are_looked_up_in_turn_and_by_a_key_that_acts_on_them(running: Running) -> None:
+    fleet = many_hosts(1000)
+    async with running(fleet, (80, 24)) as pilot:
+        await mark_every(pilot, 100, 9)
+        table = hosts_of(pilot).hosts
+        fleet.change_host("n0001", online=False)
+        await settle(pilot)
+        del fleet.hosts[table.list.marks[[*table.list.sought_marks][-1]].name]
+        fleet.change_host("n0002", online=False)
+        await settle(pilot)
+        assert len(table.marked) == 9
+        await press(pilot, "x")
+        assert "Revoke 8 hosts?" in shown(pilot)
+        await press(pilot, "n")
+        assert "9 marked, 1 not in this list" in shown(pilot)
+        for number in range(3):
+            fleet.change_host("n0001", online=bool(number % 2))
+            await settle(pilot)
+            del fleet.hosts[table.list.marks[next(iter(table.list.sought_marks))].name]
+            fleet.change_host("n0002", online=bool(number % 2))
+            await settle(pilot)
+            assert len(table.marked) == 7 - number
+
+
+async def test_a_key_does_nothing_while_it_cannot_look_up_the_marks(running: Running) -> None:
+    fleet = many_hosts(1000)
+    async with running(fleet, (80, 24)) as pilot:
+        await mark_every(pilot, 100, 9)
+        fleet.change_host("n0001", online=False)
+        await settle(pilot)
+        fleet.failure = StorageError("The database cannot be read.")
+        await press(pilot, "x")
+        assert not isinstance(pilot.app.screen, ConfirmScreen)
+        fleet.failure = None
+        await press(pilot, "x")
+        assert "Revoke 9 hosts?" in shown(pilot)

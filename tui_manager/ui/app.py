@@ -240,6 +240,8 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
             if task_id is not None and isinstance(screen, MainScreen):
                 screen.task_created(task_id)
 
+        if isinstance(screen, MainScreen) and not await screen.find_marks():
+            return
         hosts = screen.marked_hosts() if isinstance(screen, MainScreen) else []
         names = (host.name for host in hosts if host.admission is Admission.ADMITTED)
         await self.push_screen(NewTaskScreen(self.link, marked_target(names)), created)

@@ -4,7 +4,7 @@ Selection and marks are keys, not numbers: rows that move do not move them, and 
 the list is neither selected nor marked.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Generic
 
 from tui_manager.domain.window import Page, Row
@@ -33,7 +33,7 @@ class RowWindow(Generic[Row]):
         self._seeks = True  # a key that was not read is looked for in the whole list
         self._found: set[str] = set()  # keys whose places were read since `place`
         self.marks: dict[str, Row] = {}  # also those that are not in the list now
-        self._mark_places: dict[str, int] = {}  # of those that are in the list
+        self._mark_places: dict[str, int] = {}  # of those in the list; what was read last is last
         self._absent: set[str] = set()  # marks that were looked for in vain
 
     @property
@@ -54,6 +54,18 @@ class RowWindow(Generic[Row]):
         if self.key:
             keys[self.key] = self.cursor
         return {key: number for key, number in keys.items() if key not in self._found}
+
+    @property
+    def sought_marks(self) -> Mapping[str, int]:
+        """Those of `sought` that are marked and have stood somewhere, the longest unread first."""
+        places = self._mark_places.items()
+        return {key: number for key, number in places if key not in self._found}
+
+    @property
+    def unknown(self) -> Set[str]:
+        """Those of `sought` that may stand anywhere: the selected row, and marked rows that have
+        no last place, or were not read there."""
+        return {key for key in self.sought if key == self.key or key not in self._mark_places}
 
     def wanted(self, first: int, height: int) -> tuple[int, int]:
         """Offset and limit of what to read when `height` rows from `first` on are seen."""
@@ -92,6 +104,7 @@ class RowWindow(Generic[Row]):
                 self.cursor, self.selected, self._else_first = number, row, False
                 self._found.add(key)
             if key in self.marks:
+                self._mark_places.pop(key, None)
                 self.marks[key], self._mark_places[key] = row, number
                 self._absent.discard(key)
                 self._found.add(key)

@@ -13,12 +13,13 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
 from tui_manager.ui.lifetime import ClosableScreen, is_open
 from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Facts
+from tui_manager.ui.messages import Facts, Problem
 from tui_manager.ui.screens.host_moves import approve_hosts, turn_away_hosts
 from tui_manager.ui.screens.task_moves import cancel_tasks, start_tasks
 from tui_manager.ui.widgets.filter_bar import FilterBar
@@ -193,21 +194,37 @@ class MainScreen(ClosableScreen[None]):
         """The list that they are chosen from, on a screen that has one."""
         raise NotImplementedError
 
-    def action_start_task(self) -> None:
+    async def find_marks(self) -> bool:
+        """Looks up what a key acts on: rows may have left their lists out of sight. False when the
+        manager does not say, or the screen is closed meanwhile: the key then does nothing."""
+        try:
+            for rows in self.query(RowList).results(RowList):
+                if rows.list.sought.keys() & rows.list.marks.keys():
+                    await rows.find_marks()
+        except ManagerError as error:
+            self.post_message(Problem(error))
+            return False
+        return is_open(self)
+
+    async def action_start_task(self) -> None:
         """Starts the chosen tasks."""
-        self._move(start_tasks(self.app, self.link, self.chosen_tasks()))
+        if await self.find_marks():
+            self._move(start_tasks(self.app, self.link, self.chosen_tasks()))
 
-    def action_cancel_task(self) -> None:
+    async def action_cancel_task(self) -> None:
         """Cancels the chosen tasks, after asking."""
-        self._move(cancel_tasks(self.app, self.link, self.chosen_tasks()))
+        if await self.find_marks():
+            self._move(cancel_tasks(self.app, self.link, self.chosen_tasks()))
 
-    def action_approve(self) -> None:
+    async def action_approve(self) -> None:
         """Admits the chosen hosts, after asking."""
-        self._move(approve_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+        if await self.find_marks():
+            self._move(approve_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
 
-    def action_reject(self) -> None:
+    async def action_reject(self) -> None:
         """Rejects or revokes the chosen hosts, after asking."""
-        self._move(turn_away_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+        if await self.find_marks():
+            self._move(turn_away_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
 
     def _move(self, move: Coroutine[Any, Any, None]) -> None:
         """Runs it to its end, whether or not this screen is closed meanwhile. What it acts on is

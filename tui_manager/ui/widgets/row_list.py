@@ -1,5 +1,7 @@
 """A list of any length: it asks for the rows that are seen, holds no others, and selects one."""
 
+import asyncio
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic
 
@@ -15,7 +17,8 @@ from tui_manager.ui.widgets.instant_scroll import InstantScroll
 from tui_manager.ui.widgets.roles import RolePainter
 
 HEADER = 1  # lines above the rows
-NEAR = 8  # rows that are looked for around their last places before the whole list is read
+NEAR = 8  # marks that are looked for around their last places before the whole list is read
+IN_TURN = 2  # marks that a reload looks for around their last places; the next one, for others
 PACE = 0.1  # seconds until a filter that has not seen all rows goes on
 
 
@@ -65,6 +68,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         self.loaded = False
         self._stale = False
         self._loading = False
+        self._reading = asyncio.Lock()  # whoever learns from several pages that belong together
         self._goes_on = False  # the filter, before long
         self._follows = True  # the cursor is to be in sight when rows are read next
         self._opens = False  # the row that is selected when rows are read first
@@ -104,7 +108,8 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     @property
     def chosen(self) -> list[Row]:
         """What keys act on: the marked rows, else the selected one. Rows that are not in the list
-        are neither; if all marked rows are such, keys act on nothing."""
+        are neither; if all marked rows are such, keys act on nothing. A key that acts on them calls
+        `find_marks` first."""
         if self.list.marks:
             return self.marked
         return [self.selected] if self.selected is not None else []
@@ -183,15 +188,19 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     @reads("load")
     async def _load(self) -> None:
         try:
-            while self._stale:
-                self._stale = False
-                offset, limit = self.list.wanted(self.first, max(self.size.height, 1))
-                window = self.window
-                page = await self.fetch(replace(window, offset=offset, limit=limit))
-                if self.window is window:
-                    await self._take(offset, page)
+            async with self._reading:
+                while self._stale:
+                    self._stale = False
+                    await self._read()
         finally:
             self._loading = False
+
+    async def _read(self) -> None:
+        offset, limit = self.list.wanted(self.first, max(self.size.height, 1))
+        window = self.window
+        page = await self.fetch(replace(window, offset=offset, limit=limit))
+        if self.window is window:
+            await self._take(offset, page)
 
     async def _take(self, offset: int, page: Page[Row]) -> None:
         window = self.window
@@ -203,7 +212,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         self.virtual_size = Size(self.scrollable_size.width, page.matching + HEADER)
         self._show_changes(shows)
         if self.list.sought and not page.partial:
-            await self._seek(window)
+            await self._seek_some(window)
             if self.window is not window:
                 return
             self._show_changes(shows)
@@ -216,24 +225,45 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         elif page.partial:
             self._go_on_soon()
 
-    async def _seek(self, window: Window) -> None:
-        """Reads until it knows where the selected and marked rows stand, around their last places
-        first, or that they are not in the list."""
-        for key, number in [*self.list.sought.items()][:NEAR]:
-            if key in self.list.sought:
-                await self._note(window, max(0, number - MARGIN), 2 * MARGIN + 1)
-        offset = 0
-        while self.window is window and self.list.sought:
-            if offset >= self.list.matching:
+    async def find_marks(self) -> None:
+        """Reads until it knows which marked rows are in the list. May raise ManagerError."""
+        async with self._reading:
+            window = self.window
+            for key, number in [*self.list.sought_marks.items()][:NEAR]:
+                await self._seek_near(window, key, number)
+            await self._seek_all(window, lambda: self.list.sought.keys() & self.list.marks.keys())
+            self._show_changes(shows=False)
+
+    async def _seek_some(self, window: Window) -> None:
+        """Reads until it knows where the selected row stands, or that it is not in the list; the
+        same for marked rows of which it does not know where they stood, and for some others."""
+        if self.list.key in self.list.sought:
+            await self._seek_near(window, self.list.key, self.list.cursor)
+        for key, number in [*self.list.sought_marks.items()][:IN_TURN]:
+            await self._seek_near(window, key, number)
+        await self._seek_all(window, lambda: self.list.unknown)
+
+    async def _seek_near(self, window: Window, key: str, number: int) -> None:
+        if self.window is window and key in self.list.sought:
+            await self._note(window, max(0, number - MARGIN), 2 * MARGIN + 1)
+
+    async def _seek_all(self, window: Window, keys: Callable[[], Set[str]]) -> None:
+        """Reads from the first row on until none of the keys is sought."""
+        page, offset = None, 0
+        while self.window is window and keys():
+            if page is not None and page.partial:
+                return
+            if page is not None and offset >= page.matching:
                 self.list.give_up()
-            else:
-                await self._note(window, offset, LIMIT_MAX)
+                return
+            page = await self._note(window, offset, LIMIT_MAX)
             offset += LIMIT_MAX
 
-    async def _note(self, window: Window, offset: int, limit: int) -> None:
+    async def _note(self, window: Window, offset: int, limit: int) -> Page[Row]:
         page = await self.fetch(replace(window, offset=offset, limit=limit))
         if self.window is window:
             self.list.note(offset, page)
+        return page
 
     def _show_changes(self, shows: bool) -> None:
         """`shows`: the cursor is to be in sight, wherever it went."""
