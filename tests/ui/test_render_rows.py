@@ -50,7 +50,7 @@ def row(status: CommandHostStatus, reason: Reason = Reason.NONE, **fields: objec
         (row(CommandHostStatus.FAILED, Reason.SIGNAL, signal=9), "failed: signal 9"),
         (
             row(CommandHostStatus.FAILED, Reason.REJECTED, detail="rule\x1b[2J 3"),
-            "failed: rejected by the host's policy (rule 3)",
+            "failed: rejected (rule 3)",
         ),
         (
             row(CommandHostStatus.CANCELED, Reason.CANCEL_UNCONFIRMED),

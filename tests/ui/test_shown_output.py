@@ -66,3 +66,17 @@ async def test_what_has_ended_is_not_followed(running: Running) -> None:
         assert "following" not in text
         await press(pilot, "enter")
         assert "following" not in shown(pilot)
+
+
+async def test_what_has_ended_without_output_is_not_waited_for(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
+    await fleet.start_task(task)
+    async with running(fleet) as pilot:
+        assert "No output yet." in shown(pilot)
+        fleet.finish(fleet.execution(task, "web01"))
+        await settle(pilot)
+        text = shown(pilot)
+        assert "No output." in text
+        assert "No output yet." not in text

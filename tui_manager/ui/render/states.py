@@ -46,7 +46,7 @@ LEGEND: tuple[tuple[Span, str], ...] = (
 
 _REASONS = {
     Reason.UNDELIVERABLE: "could not be delivered",
-    Reason.REJECTED: "rejected by the host's policy",
+    Reason.REJECTED: "rejected",
     Reason.SPAWN_FAILED: "could not be started",
     Reason.AGENT_LOST: "agent lost",
     Reason.AGENT_STATE_LOST: "agent lost its state",

@@ -27,6 +27,7 @@ from tui_manager.ui.widgets.roles import RolePainter
 
 NEWEST = 400  # chunks read when a source is shown
 NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
+NONE_AT_ALL: Spans = (Span("No output.", Role.MUTED),)  # of what has ended
 HOST_WIDTH = 16  # cells of a host's name at most
 _TITLE_LEAST = 8  # cells of a title
 _FRAME = 6  # cells of the frame and its spaces beside a title
@@ -300,5 +301,6 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         elif not self._read_once:
             lines = ((Span("…", Role.MUTED),),)
         else:
-            lines = (self.end_note,) if self.end_note else self.silence
+            none = (NONE_AT_ALL,) if self.ended and self.silence == (NO_OUTPUT,) else self.silence
+            lines = (self.end_note,) if self.end_note else none
         return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()
