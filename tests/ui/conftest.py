@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -55,9 +55,16 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def settle(pilot: "Pilot[None]", rounds: int = 4) -> None:
-    """Lets workers, messages and layout come to rest; nothing here waits for a time to pass."""
+    """Lets workers, messages and layout come to rest, and the screen be drawn: some effects of a
+    key come behind that, which is a timer's."""
     for _ in range(rounds):
         await pilot.pause()
+    drawn = asyncio.Event()
+    pilot.app.screen.call_after_refresh(drawn.set)
+    with suppress(TimeoutError):  # a screen that is closed meanwhile is not drawn any more
+        async with asyncio.timeout(1):
+            await drawn.wait()
+    await pilot.pause()
 
 
 @pytest.fixture

@@ -258,7 +258,10 @@ async def cursor_comes_to_be_seen(pilot: "Pilot[None]") -> None:
     """A resize and a filter take their time, which is a timer's."""
 
     async def look() -> bool:
-        return cursor_is_seen(pilot)
+        try:
+            return cursor_is_seen(pilot)
+        except AssertionError:  # what is drawn has the size of before still
+            return False
 
     await wait_until(look, bool)
 
