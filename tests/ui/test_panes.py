@@ -1,6 +1,7 @@
 """Which of the panes of the dashboard is seen, and which has the focus."""
 
 from tests.support.fake_operator import FakeOperator
+from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle
 from tui_manager.ui.screens.dashboard import DashboardScreen
 
@@ -25,7 +26,13 @@ async def test_a_dashboard_that_was_started_too_small_takes_keys_once_it_is_enla
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
         await pilot.resize_terminal(120, 36)
-        await settle(pilot)
+
+        async def focused() -> bool:
+            return screen.focused is screen.tasks and bool(screen.tasks.list.rows)
+
+        async def cursor() -> int:
+            return screen.tasks.list.cursor
+
+        await wait_until(focused, bool)
         await press(pilot, "down")
-        assert screen.focused is screen.tasks
-        assert screen.tasks.list.cursor == 1
+        await wait_until(cursor, lambda number: number == 1)
