@@ -8,8 +8,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager.storage.database import FILE
-from tui_manager.storage.migrations import migrate
+from tui_manager.storage.engine.database import FILE
+from tui_manager.storage.engine.migrations import migrate
 
 LONG, WIDE = 1, 2  # the task of many commands, and one on all hosts
 _LONG_SHARE = 0.4

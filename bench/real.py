@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bench.figures import MTLS
 from bench.served import Manager
-from tui_manager.cli.fleet import Fleet as Agents
+from tui_manager.cli.commands.demo_agents import Fleet as Agents
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.operator.api import Operator
-from tui_manager.operator.client import connect
+from tui_manager.operator.socket.client import connect
 
 _ONLINE_WITHIN = 120.0  # seconds, and so many more for each agent:
 _SECONDS_EACH = 2.0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tui_manager_agent.containment import place_for, remove_empty
+from tui_manager_agent.executions.containment import place_for, remove_empty
 from tui_manager_agent.supervisor.cgroup import Place
 
 # No test asserts on wall time, and so no example has a deadline.

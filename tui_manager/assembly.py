@@ -9,28 +9,28 @@ from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.server_names import server_names
-from tui_manager.service.admission import AdmissionService
-from tui_manager.service.change_feed import ChangeFeed
-from tui_manager.service.clock import Clock
-from tui_manager.service.clock_watch import ClockWatch
-from tui_manager.service.directory import Directory
-from tui_manager.service.dispatch import Dispatch
-from tui_manager.service.enrollment import EnrollmentService, TokenDoor
-from tui_manager.service.hosts import HostService
+from tui_manager.service.dispatch.dispatch import Dispatch
+from tui_manager.service.enrollment.admission import AdmissionService
+from tui_manager.service.enrollment.enrollment_service import EnrollmentService, TokenDoor
+from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.hosts.host_service import HostService
+from tui_manager.service.hosts.silence import Silence
+from tui_manager.service.hosts.violations import Offences
 from tui_manager.service.limits import Limits
-from tui_manager.service.offences import Offences
-from tui_manager.service.pruning import Pruning
-from tui_manager.service.receiving import ReportService
-from tui_manager.service.secrets import Secrets
-from tui_manager.service.silence import Silence
-from tui_manager.service.statistics import Statistics
-from tui_manager.service.tasks import TaskService
+from tui_manager.service.manager.change_feed import ChangeFeed
+from tui_manager.service.manager.clock import Clock
+from tui_manager.service.manager.clock_watch import ClockWatch
+from tui_manager.service.manager.pruning import Pruning
+from tui_manager.service.manager.statistics import Statistics
+from tui_manager.service.reports.report_service import ReportService
+from tui_manager.service.tasks.secrets import Secrets
+from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.settings import Settings
-from tui_manager.storage import command_hosts, hosts, meta
-from tui_manager.storage.database import Database
-from tui_manager.transport.certificates import Certificates, Shown
-from tui_manager.transport.server import Security
-from tui_manager.transport.sessions import Sessions
+from tui_manager.storage.engine.database import Database
+from tui_manager.storage.tables import command_hosts, hosts, manager_row
+from tui_manager.transport.ports.certificates import Certificates, Shown
+from tui_manager.transport.sessions.command_service import Security
+from tui_manager.transport.sessions.sessions import Sessions
 
 SECURITY = "security"  # the folder of keys and certificates, in the state folder
 
@@ -106,7 +106,7 @@ async def assemble(
     watch = ClockWatch(database, clock, feed)
     await watch.begin()
     limits, directory, sessions = _limits(settings), Directory(), Sessions()
-    manager_id = await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
+    manager_id = await database.write(lambda tx: manager_row.manager_id(tx, clock.stamp()))
     with_work = await database.read(command_hosts.hosts_with_work)
     directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
     secrets = Secrets(SecretBox(settings.state_dir / SECURITY))

@@ -14,22 +14,22 @@ from tui_manager.domain.address import split_address
 from tui_manager.operator.api import Operator
 from tui_manager.operator.hop import HoppingOperator
 from tui_manager.operator.inprocess import Identity, InProcessOperator
-from tui_manager.operator.server import serve_operator
-from tui_manager.service.change_feed import ChangeFeed
-from tui_manager.service.clock import Clock
-from tui_manager.service.statistics import Statistics
+from tui_manager.operator.socket.server import serve_operator
+from tui_manager.service.manager.change_feed import ChangeFeed
+from tui_manager.service.manager.clock import Clock
+from tui_manager.service.manager.statistics import Statistics
 from tui_manager.settings import Settings, enroll_address
-from tui_manager.storage.database import FILE, open_database
-from tui_manager.transport import ports
-from tui_manager.transport.command_port import serve_agents
-from tui_manager.transport.enrollment_server import (
+from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.transport.ports import listening
+from tui_manager.transport.ports.command_port import serve_agents
+from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
     EnrollmentServicer,
     serve_enrollment,
 )
-from tui_manager.transport.ports import Patience
-from tui_manager.transport.reception import Reception
-from tui_manager.transport.server import CommandService
+from tui_manager.transport.ports.listening import Patience
+from tui_manager.transport.sessions.command_service import CommandService
+from tui_manager.transport.sessions.reception import Reception
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ async def _serve_hosts(
     settings: Settings, parts: Parts, patience: Patience
 ) -> AsyncIterator[tuple[str, str]]:
     """Listens on both ports, and yields their addresses."""
-    room, secured, clock, limits = ports.make_room(), parts.secured, parts.clock, parts.limits
+    room, secured, clock, limits = listening.make_room(), parts.secured, parts.clock, parts.limits
     reception = Reception(
         parts.manager_id,
         parts.hosts,
@@ -112,7 +112,7 @@ async def _serve_hosts(
         settings.listen,
         clock,
         limits,
-        ports.options(patience, room.commands, limits.max_message),
+        listening.options(patience, room.commands, limits.max_message),
         secured.shown.commands.credentials if secured else None,
     )
     async with serving as address:
@@ -124,7 +124,7 @@ async def _serve_hosts(
                 parts.manager_id, secured.enrollment, secured.certificates, clock.monotonic
             ),
             enroll_address(settings),
-            ports.options(patience.where_hosts_enrol(), room.enrollment, MESSAGE_MAX),
+            listening.options(patience.where_hosts_enrol(), room.enrollment, MESSAGE_MAX),
             secured.shown.enrollment.credentials,
             patience,
         )

@@ -7,7 +7,7 @@ from bench.figures import Figure
 from bench.fleet import Fleet
 from bench.floors.echo import HEARTBEAT, Echo
 from bench.weight import CpuMeter, memory_of
-from tui_manager.service.heartbeats import Heartbeats
+from tui_manager.service.hosts.heartbeats import Heartbeats
 from tui_manager.service.limits import Limits
 
 

@@ -18,8 +18,8 @@ from bench.weight import CpuMeter
 from tui_manager.domain.status import Stream
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
-from tui_manager.operator.client import connect
-from tui_manager.storage.database import FILE
+from tui_manager.operator.socket.client import connect
+from tui_manager.storage.engine.database import FILE
 
 _SHOWN = 50  # rows of a table on a tall screen
 _MOST_COMMANDS = 50  # of the task

@@ -22,7 +22,7 @@ from typing import Any
 from bench.served import Manager
 from bench.soak import tasks, verdict, verify
 from bench.soak.samples import Sampler
-from tui_manager.storage.database import FILE
+from tui_manager.storage.engine.database import FILE
 
 _LIVES = 6  # of the manager in the first half, about
 _END_WITHIN = 180.0  # seconds for the last tasks

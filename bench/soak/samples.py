@@ -9,8 +9,8 @@ from pathlib import Path
 from bench.served import Manager
 from bench.weight import Weight, weigh
 from tui_manager.domain.errors import ManagerError
-from tui_manager.operator.client import connect
-from tui_manager.storage.database import FILE
+from tui_manager.operator.socket.client import connect
+from tui_manager.storage.engine.database import FILE
 
 _EVERY = 5.0  # seconds
 

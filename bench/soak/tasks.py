@@ -14,7 +14,7 @@ from tui_manager.domain.errors import IllegalMoveError, ManagerError, Unreachabl
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
-from tui_manager.operator.client import connect
+from tui_manager.operator.socket.client import connect
 
 T = TypeVar("T")
 _RUNNING_MAX = 30  # tasks at once

@@ -4,9 +4,9 @@ import random
 from pathlib import Path
 
 from bench.swarm.work import output, parse
-from tui_manager.storage.check import check_database
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.read_only import read_only
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.maintenance.check import check_database
 
 _ENDED_BY_ITSELF = """
 SELECT ch.id, ch.execution_id, ch.status, ch.exit_code, ch.stdout_bytes, c.text

@@ -16,7 +16,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from tui_manager_agent.credentials import Credentials
+from tui_manager_agent.identity.credentials import Credentials
 
 from bench.asked import answer
 from bench.open_files import allow_connections

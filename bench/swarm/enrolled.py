@@ -16,15 +16,15 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from tui_manager_agent.credentials import Credentials
+from tui_manager_agent.identity.credentials import Credentials
 
 from tui_manager.security.authority import Authority, IssuedCertificate
 from tui_manager.security.keys import fingerprint, key_hash, key_pem
 from tui_manager.security.requests import HostKey
-from tui_manager.storage import admissions, meta
-from tui_manager.storage.admissions import Enrolling
-from tui_manager.storage.database import FILE
-from tui_manager.storage.migrations import migrate
+from tui_manager.storage.engine.database import FILE
+from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.tables import admissions, manager_row
+from tui_manager.storage.tables.admissions import Enrolling
 
 NO_TOKEN = 0
 _SECURITY = "security"  # folder of the authority in a state folder
@@ -43,7 +43,7 @@ def enroll(state_dir: Path, names: Sequence[str], file: Path) -> None:
     migrate(connection)
     connection.execute("BEGIN")
     now = time.time_ns() // 1000
-    manager_id = meta.manager_id(connection, now)
+    manager_id = manager_row.manager_id(connection, now)
     authority = Authority(state_dir / _SECURITY, manager_id, lambda: datetime.now(UTC))
     with file.open("w") as lines:
         for name in names:

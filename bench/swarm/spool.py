@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tui_manager_agent import result
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.executions import result
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import clock, record
 
 from bench.swarm.work import Outcome, output

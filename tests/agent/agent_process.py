@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import processes
 
 from tests.agent.fake_manager import FakeManager

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.containment import place_for, remove_empty
+from tui_manager_agent.executions.containment import place_for, remove_empty
 from tui_manager_agent.supervisor.cgroup import Place
 
 from tests.agent.agent_process import AgentProcess

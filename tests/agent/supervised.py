@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import clock, launch, processes, record
 from tui_manager_agent.supervisor.cgroup import Place
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.identity import Identity, StateError
-from tui_manager_agent.join_token import parse
-from tui_manager_agent.joining import Joining
+from tui_manager_agent.identity.identity import Identity, StateError
+from tui_manager_agent.identity.join_token import parse
+from tui_manager_agent.identity.joining import Joining
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
 

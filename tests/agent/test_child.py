@@ -10,9 +10,9 @@ from tui_manager_agent.supervisor import record
 @pytest.mark.parametrize(
     ("words", "order"),
     [
-        (["tui_manager_agent.keys", "request"], {"folder": "/no/such/folder"}),
-        (["tui_manager_agent.keys", "request"], {}),
-        (["tui_manager_agent.enrollment"], {}),
+        (["tui_manager_agent.identity.keys", "request"], {"folder": "/no/such/folder"}),
+        (["tui_manager_agent.identity.keys", "request"], {}),
+        (["tui_manager_agent.identity.enrollment"], {}),
     ],
 )
 def test_a_child_whose_agent_is_gone_prints_nothing(

@@ -11,8 +11,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import identity, leftovers
-from tui_manager_agent.identity import Identity, StateError
+from tui_manager_agent.executions import leftovers
+from tui_manager_agent.identity import identity
+from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_agent.supervisor.cgroup import Place
 from tui_manager_agent.supervisor.killing import Family, Killing

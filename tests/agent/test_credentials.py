@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import credentials, keys
-from tui_manager_agent.credentials import DamagedError
-from tui_manager_agent.identity import Identity, StateError
+from tui_manager_agent.identity import credentials, keys
+from tui_manager_agent.identity.credentials import DamagedError
+from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.supervisor import record
 
 from tests.agent.authority import DAY, MONTH, Authority, der, key_pem, new_key

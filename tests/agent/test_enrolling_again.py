@@ -5,11 +5,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tui_manager_agent import credentials, reconnect
-from tui_manager_agent.credentials import Credentials
-from tui_manager_agent.identity import Identity
-from tui_manager_agent.join_token import parse
-from tui_manager_agent.joining import Joining
+from tui_manager_agent.identity import credentials
+from tui_manager_agent.identity.credentials import Credentials
+from tui_manager_agent.identity.identity import Identity
+from tui_manager_agent.identity.join_token import parse
+from tui_manager_agent.identity.joining import Joining
+from tui_manager_agent.link import reconnect
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
 

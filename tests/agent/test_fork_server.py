@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tui_manager_agent import launcher
-from tui_manager_agent.launcher import Launcher
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.executions import fork_server_client
+from tui_manager_agent.executions.fork_server_client import Launcher
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import fork_server, launch, processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -161,7 +161,7 @@ async def test_one_that_cannot_say_of_what_it_dies_holds_up_nobody(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(launch, "__file__", DIES)
-    monkeypatch.setattr(launcher, "FAREWELL", 0.1)
+    monkeypatch.setattr(fork_server_client, "FAREWELL", 0.1)
     orphaned: asyncio.Queue[str] = asyncio.Queue()
     its = Launcher(lambda execution_id, problem: None, orphaned.put_nowait)
     await its.start(tmp_path / "execution")
@@ -177,7 +177,7 @@ async def left(process: psutil.Process) -> bool:
 async def test_it_leaves_when_nobody_has_needed_it_for_long(
     in_process: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "IDLE", 0.2)
+    monkeypatch.setattr(fork_server_client, "IDLE", 0.2)
     for _ in range(2):
         assert (await result_of(in_process, "true")).exit_code == 0
         (server,) = psutil.Process().children()
@@ -187,7 +187,7 @@ async def test_it_leaves_when_nobody_has_needed_it_for_long(
 async def test_it_stays_as_long_as_a_supervisor_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "IDLE", 0.01)
+    monkeypatch.setattr(fork_server_client, "IDLE", 0.01)
     ended: asyncio.Queue[str] = asyncio.Queue()
     orphans: list[str] = []
     launching = Launcher(lambda execution_id, _: ended.put_nowait(execution_id), orphans.append)

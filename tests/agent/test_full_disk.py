@@ -5,8 +5,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import burials
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.executions import recovery
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -67,7 +67,7 @@ def test_an_order_that_was_withdrawn_keeps_no_secrets(
 async def test_what_cannot_be_barred_is_looked_at_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(burials, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "LOOK", 0.01)
     execution_id = str(uuid.uuid4())
     before = InProcess(tmp_path)
     await before.run(execution_id, "echo ran")

@@ -47,11 +47,13 @@ def test_the_agent_loads_nothing_of_the_manager() -> None:
 
 def test_only_child_programs_load_cryptography() -> None:
     """A running agent is looked at in test_tls_link: asyncio here loads what it does not there."""
-    modules = modules_after("import tui_manager_agent.agent, tui_manager_agent.joining")
-    assert modules & {"cryptography", "tui_manager_agent.keys", "tui_manager_agent.enrollment"} == (
-        set()
-    )
+    modules = modules_after("import tui_manager_agent.agent, tui_manager_agent.identity.joining")
+    assert modules & {
+        "cryptography",
+        "tui_manager_agent.identity.keys",
+        "tui_manager_agent.identity.enrollment",
+    } == (set())
 
 
 def test_usage_is_said_without_loading_grpc() -> None:
-    assert modules_after("import tui_manager_agent.main") & {"grpc", "asyncio", "ssl"} == set()
+    assert modules_after("import tui_manager_agent.cli.main") & {"grpc", "asyncio", "ssl"} == set()

@@ -3,8 +3,8 @@
 import hashlib
 
 import pytest
-from tui_manager_agent.fingerprint import fingerprint
-from tui_manager_agent.join_token import JoinToken, parse
+from tui_manager_agent.identity.fingerprint import fingerprint
+from tui_manager_agent.identity.join_token import JoinToken, parse
 
 from tui_manager.security.keys import fingerprint as managers_fingerprint
 from tui_manager.security.keys import pin

@@ -8,10 +8,10 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import acknowledged
-from tui_manager_agent.acknowledged import KEEP, Acknowledged
-from tui_manager_agent.journal import Journal
-from tui_manager_agent.spool import UNKNOWN
+from tui_manager_agent.journal import acknowledged
+from tui_manager_agent.journal.acknowledged import KEEP, Acknowledged
+from tui_manager_agent.journal.journal import Journal
+from tui_manager_agent.journal.spool import UNKNOWN
 from tui_manager_agent.supervisor import claim, record
 
 from tests.agent.faults import broken, full, too_many_files

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import leaving
-from tui_manager_agent.disk import Disk
-from tui_manager_agent.journal import Journal
-from tui_manager_agent.leaving import Leaving
+from tui_manager_agent.journal import ack_compactor
+from tui_manager_agent.journal.ack_compactor import Leaving
+from tui_manager_agent.journal.disk_thread import Disk
+from tui_manager_agent.journal.journal import Journal
 
 from tests.support.waiting import wait_until
 
@@ -45,8 +45,8 @@ async def until_empty(away: Leaving, *ids: str) -> None:
 async def test_all_of_a_moment_are_put_away_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
-    monkeypatch.setattr(leaving, "GATHER", 0.01)
-    monkeypatch.setattr(leaving, "AGAIN", 0.01)
+    monkeypatch.setattr(ack_compactor, "GATHER", 0.01)
+    monkeypatch.setattr(ack_compactor, "AGAIN", 0.01)
     journal = Recording(tmp_path, failures)
     disk = Disk()
     away = Leaving(journal, disk)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent import __version__
-from tui_manager_agent import main as main_module
-from tui_manager_agent.identity import Identity
-from tui_manager_agent.main import main
+from tui_manager_agent.cli import main as main_module
+from tui_manager_agent.cli.main import main
+from tui_manager_agent.identity.identity import Identity
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from grpc import aio
-from tui_manager_agent.link import Ears, Link
-from tui_manager_agent.outbox import Outbox
-from tui_manager_agent.reconnect import Ending
+from tui_manager_agent.link.link import Ears, Link
+from tui_manager_agent.link.outbox import Outbox
+from tui_manager_agent.link.reconnect import Ending
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess

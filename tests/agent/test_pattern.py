@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tui_manager_agent.pattern import Pattern
+from tui_manager_agent.policy.pattern import Pattern
 
 
 @pytest.mark.parametrize(

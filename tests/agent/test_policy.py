@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tui_manager_agent import account
-from tui_manager_agent.main import main
-from tui_manager_agent.order import RefusedError
-from tui_manager_agent.policy import Rule, Wanted
-from tui_manager_agent.policy_file import PolicyError, PolicyFile, default_path, parse
+from tui_manager_agent.cli.main import main
+from tui_manager_agent.executions.order import RefusedError
+from tui_manager_agent.policy import account
+from tui_manager_agent.policy.policy import Rule, Wanted
+from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile, default_path, parse
 from tui_manager_agent.supervisor import clock
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -132,11 +132,13 @@ def test_an_order_of_an_older_agent_is_refused_by_a_policy_and_by_nothing_else(
     order = {"command": "systemctl restart nginx", "timeout": "1", "kill_grace": "1"}
     with pytest.raises(RefusedError, match="users"):
         PolicyFile(file).admit(order)
-    monkeypatch.setattr("tui_manager_agent.policy_file.default_path", lambda: file / "absent")
+    monkeypatch.setattr(
+        "tui_manager_agent.policy.policy_file.default_path", lambda: file / "absent"
+    )
     with pytest.raises(RefusedError, match="file"):
         PolicyFile(None).admit(order)
     file.unlink()
-    monkeypatch.setattr("tui_manager_agent.policy_file.default_path", lambda: file)
+    monkeypatch.setattr("tui_manager_agent.policy.policy_file.default_path", lambda: file)
     PolicyFile(None).admit(order)
 
 
@@ -208,7 +210,7 @@ def test_without_a_policy_everything_is_allowed(
     monkeypatch: pytest.MonkeyPatch, file: Path
 ) -> None:
     absent = file.with_name("absent.toml")
-    monkeypatch.setattr("tui_manager_agent.policy_file.default_path", lambda: absent)
+    monkeypatch.setattr("tui_manager_agent.policy.policy_file.default_path", lambda: absent)
     policy = PolicyFile(None)
     assert not policy.read()
     assert (
@@ -489,7 +491,7 @@ def test_the_owner_asks_where_there_is_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent = tmp_path / "policy.toml"
-    monkeypatch.setattr("tui_manager_agent.policy_file.default_path", lambda: absent)
+    monkeypatch.setattr("tui_manager_agent.policy.policy_file.default_path", lambda: absent)
     assert check("--", "rm -rf /") == 0
     assert capsys.readouterr().out == f"allowed: there is no policy {absent}\n"
 

@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 
 import pytest
-from tui_manager_agent.reconnect import (
+from tui_manager_agent.link.reconnect import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     Ending,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.order import RefusedError, order_for
+from tui_manager_agent.executions.order import RefusedError, order_for
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tui_manager_agent import burials
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.executions import recovery
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -122,7 +122,7 @@ async def test_one_that_cannot_start_leaves_it_nowhere(
 async def test_a_crash_between_journal_and_start_leaves_it_until_the_agent_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(burials, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "LOOK", 0.01)
     execution_id = str(uuid.uuid4())
     before = InProcess(tmp_path)
     await before.executions.run(

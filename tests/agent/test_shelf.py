@@ -7,9 +7,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import executions
-from tui_manager_agent.acknowledged import KEEP
-from tui_manager_agent.spool import UNKNOWN, Spool
+from tui_manager_agent.executions import executions
+from tui_manager_agent.journal.acknowledged import KEEP
+from tui_manager_agent.journal.spool import UNKNOWN, Spool
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.in_process import InProcess

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, clock, processes, record, shell, supervise
 from tui_manager_agent.supervisor.cgroup import Place
 from tui_manager_agent.supervisor.killing import STUBBORN, Family, Killing

@@ -16,11 +16,11 @@ from typing import Any
 
 import psutil
 import pytest
-from tui_manager_agent import launcher, running
-from tui_manager_agent.launcher import Launcher
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.executions import fork_server_client, runner
+from tui_manager_agent.executions.fork_server_client import Launcher
+from tui_manager_agent.executions.supervisors import Supervisors
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
-from tui_manager_agent.supervisors import Supervisors
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.faults import too_many_files
@@ -132,7 +132,7 @@ async def test_two_orders_wait_to_be_read(watched: Watched) -> None:
 async def test_an_order_that_waits_to_be_read_is_not_out_when_the_agent_stops(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "FAREWELL", 0)
+    monkeypatch.setattr(fork_server_client, "FAREWELL", 0)
     await watched.start("sleep 600")
     server = await stopped_server(watched)
     told: set[str] = set()
@@ -152,7 +152,7 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
 ) -> None:
     released, stopped = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
-    release = running._accept_and_release
+    release = runner._accept_and_release
 
     def release_slowly(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:
         late = release(spool, accept)
@@ -160,7 +160,7 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
         stopped.wait()
         return late
 
-    monkeypatch.setattr(running, "_accept_and_release", release_slowly)
+    monkeypatch.setattr(runner, "_accept_and_release", release_slowly)
     agent = InProcess(tmp_path)
     working = asyncio.create_task(agent.executions.serve())
     await asyncio.sleep(0)
@@ -264,7 +264,7 @@ async def test_an_agent_stops_though_an_order_in_turn_waits_to_be_read(
         patch.setattr(subprocess, "Popen", Stopped)
         patch.setattr(socket, "socketpair", partial(with_little_room, socket.socketpair))
         patch.setattr(Launcher, "_wait_for_room", wait_and_say_so)
-        patch.setattr(launcher, "FAREWELL", 0)
+        patch.setattr(fork_server_client, "FAREWELL", 0)
         working = asyncio.create_task(before.executions.serve())
         async with asyncio.timeout(GIVE_UP):
             await blocked.wait()

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import token_file
-from tui_manager_agent.arguments import Arguments, parse, without_token
+from tui_manager_agent.cli.arguments import Arguments, parse, without_token
+from tui_manager_agent.identity import token_file
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_enrollment import FakeEnrollment

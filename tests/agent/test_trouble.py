@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from tui_manager_agent import burials, outbox, running, unreadable
-from tui_manager_agent.acknowledged import Acknowledged
-from tui_manager_agent.execution import Execution
-from tui_manager_agent.outbox import Outbox
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.executions import recovery, runner
+from tui_manager_agent.executions.execution import Execution
+from tui_manager_agent.journal import read_failures
+from tui_manager_agent.journal.acknowledged import Acknowledged
+from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.link import outbox
+from tui_manager_agent.link.outbox import Outbox
 from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_agent.supervisor.process import Process
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -27,7 +29,7 @@ from tests.agent.working import Working
 
 @pytest.fixture
 async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Working]:
-    for room in (running, burials):
+    for room in (runner, recovery):
         monkeypatch.setattr(room, "LOOK", 0.01)
     agent = Working(tmp_path)
     await asyncio.sleep(0)  # it serves
@@ -71,7 +73,7 @@ async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
     [
         (record, "read", faults.too_many_files),
         (claim, "is_held", faults.broken),
-        (burials, "kill_leftovers", faults.too_many_files),
+        (recovery, "kill_leftovers", faults.too_many_files),
     ],
 )
 async def test_a_dead_supervisor_that_cannot_be_looked_after_is_looked_after_later(
@@ -166,7 +168,7 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
     agent: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "AGAIN", 0.001)
-    monkeypatch.setattr(unreadable, "GONE_AFTER", 1)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 1)
     execution_id, looked_at, put = str(uuid.uuid4()), list[str](), Outbox.put
 
     def note(self: Outbox, held: Execution) -> None:
@@ -188,7 +190,7 @@ async def test_output_for_which_there_is_no_descriptor_is_never_given_up(
     agent: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "AGAIN", 0.001)
-    monkeypatch.setattr(unreadable, "GONE_AFTER", 0)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
     execution_id, looks, read = str(uuid.uuid4()), 0, Spool.read
 
     def read_in_the_end(spool: Spool, *what: Any) -> bytes:
@@ -226,7 +228,7 @@ async def test_a_repeat_is_answered_though_the_disk_keeps_the_answer(
 async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for room in (running, burials):
+    for room in (runner, recovery):
         monkeypatch.setattr(room, "LOOK", 0.01)
     before = Working(tmp_path)
     await asyncio.sleep(0)  # it serves

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tui_manager_agent import burials, running, unreadable
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.executions import recovery, runner
+from tui_manager_agent.journal import read_failures
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -22,7 +23,7 @@ from tests.agent.working import Working
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two looks."""
-    for room in (running, burials):
+    for room in (runner, recovery):
         monkeypatch.setattr(room, "LOOK", 0.01)
 
 
@@ -84,7 +85,7 @@ async def test_what_could_be_read_again_has_its_time_anew(
             faults.too_many_files()
 
     monkeypatch.setattr(Spool, "settle", fail_now_and_then)
-    monkeypatch.setattr(unreadable, "GONE_AFTER", 0)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
     os.kill(Spool(folder).supervisor_pid(), signal.SIGKILL)
     result = await agent.result(execution_id)
     assert "its supervisor died" in result.detail
@@ -148,11 +149,11 @@ async def test_a_result_that_a_broken_disk_keeps_is_given_up_in_the_end(
         return faults.broken()
 
     monkeypatch.setattr(record, "read", read_others)
-    monkeypatch.setattr(unreadable, "GONE_AFTER", 1 << 62)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 1 << 62)
     os.kill(Spool(folder).supervisor_pid(), signal.SIGKILL)
     await looked_again.wait()
     assert lost not in agent.results
-    monkeypatch.setattr(unreadable, "GONE_AFTER", 0)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
     result = await agent.result(lost)
     assert result.reason == wire.RESULT_REASON_INTERRUPTED
     assert "what it left cannot be read: Input/output error" in result.detail

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tui_manager_agent.spool import Spool
+from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 

@@ -17,8 +17,8 @@ from bench.history import Shape, fill
 from bench.open_files import TooFewFilesError, allow_connections
 from bench.suite import GROUPS
 from bench.workers import shares
-from tui_manager.storage.check import check_database
-from tui_manager.storage.database import FILE
+from tui_manager.storage.engine.database import FILE
+from tui_manager.storage.maintenance.check import check_database
 
 RATE = Figure(
     key="command_rate",

@@ -22,7 +22,7 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.runtime import run_manager
 from tui_manager.settings import Settings
-from tui_manager.storage.database import FILE
+from tui_manager.storage.engine.database import FILE
 
 
 def test_a_line_has_its_slope_and_a_restart_hides_nothing() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fake import FakeOperator
-from tui_manager.cli import audit, clock, hosts, output, run, task, token
+from tui_manager.cli.commands import audit, clock, hosts, output, run, task, token
 from tui_manager.operator.api import Operator
 
 Connect = Callable[[Callable[[], FakeOperator]], None]

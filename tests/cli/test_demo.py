@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.cli import demo
-from tui_manager.cli.fleet import Agent, Fleet
+from tui_manager.cli.commands import demo
+from tui_manager.cli.commands.demo_agents import Agent, Fleet
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.status import Admission
 

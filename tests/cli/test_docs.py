@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tui_manager.cli import arguments, config
+from tui_manager.cli import config
 from tui_manager.cli.config import NAMES, show_value
+from tui_manager.cli.options import arguments
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.settings import Settings
 from tui_manager.ui.actions import ACTIONS

@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.processes import marked
 from tests.support.programs import wait_for
-from tui_manager.cli import fleet as module
-from tui_manager.cli.fleet import Fleet, agent_program, host_names
+from tui_manager.cli.commands import demo_agents as module
+from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_names
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 
 MARK = "FLEET_OF_TEST"

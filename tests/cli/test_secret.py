@@ -13,9 +13,9 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.support.programs import wait_for
 from tests.support.terminals import on_terminal
-from tui_manager.cli import secret_values
 from tui_manager.cli.main import main
-from tui_manager.cli.secret_values import read_secrets
+from tui_manager.cli.options import secret_values
+from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.spec import COMMAND_LENGTH
 
@@ -25,7 +25,7 @@ VALUE = "hunter2 ünïcode"
 ASKING = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from tui_manager.cli.secret_values import read_secrets
+from tui_manager.cli.options.secret_values import read_secrets
 print("got", ascii(read_secrets(sys.argv[1:])))
 """
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.cli.serve import listening
+from tui_manager.cli.commands.serve import listening
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
-from tui_manager.cli.standard_streams import standard_streams
+from tui_manager.cli.printing.standard_streams import standard_streams
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Stream
 

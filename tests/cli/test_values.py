@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.cli.values import format_size, parse_pairs, parse_size
+from tui_manager.cli.options.values import format_size, parse_pairs, parse_size
 from tui_manager.domain.errors import InvalidInputError
 
 

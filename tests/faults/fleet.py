@@ -29,7 +29,7 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
-from tui_manager.operator.client import connect
+from tui_manager.operator.socket.client import connect
 
 Seen = TypeVar("Seen")
 Reply = TypeVar("Reply")

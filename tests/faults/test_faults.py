@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.containment import place_for
+from tui_manager_agent.executions.containment import place_for
 
 from tests.faults.campaign import campaign
 from tests.faults.fleet import NO_CGROUPS, fleet_of

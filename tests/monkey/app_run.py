@@ -29,10 +29,10 @@ from tests.monkey.wayward import WaywardOperator
 from tests.support.jumping_loop import run_jumping
 from tui_manager.ui import app as app_module
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.screens import save_output
-from tui_manager.ui.screens.confirm import ConfirmScreen
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.help import HelpScreen
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.output import save_output
 
 SETTLES = 1.3  # seconds: longer than a try to reach the manager again, and than a tick of a screen
 LEAVES_FORMS = 6  # from the deepest form to a screen: `escape`, and `y` if it asks

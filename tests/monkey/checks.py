@@ -30,15 +30,15 @@ from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import LIMIT_MAX
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.output_lines import OutputLines
-from tui_manager.ui.render.cells import plain, shorten
-from tui_manager.ui.render.table import row_spans
-from tui_manager.ui.screens.confirm import Question
-from tui_manager.ui.screens.main_screen import MainScreen
-from tui_manager.ui.screens.task import TaskScreen
-from tui_manager.ui.widgets.output_pane import NEWEST, OutputPane
-from tui_manager.ui.widgets.row_list import HEADER
-from tui_manager.ui.widgets.row_table import RowTable
+from tui_manager.ui.forms.confirm import Question
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.listing.cells import plain, shorten
+from tui_manager.ui.listing.row_list import HEADER
+from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.listing.table_frame import row_spans
+from tui_manager.ui.output.output_lines import OutputLines
+from tui_manager.ui.output.output_pane import NEWEST, OutputPane
+from tui_manager.ui.tasks.task_screen import TaskScreen
 
 _OF_OTHERS = (Change, Wait, Turns, Resize, Check)
 _MOVE_NO_CURSOR = ("a", "x", "y")

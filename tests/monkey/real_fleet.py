@@ -18,7 +18,7 @@ from tui_manager.domain.task import Task
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.operator.api import Operator
-from tui_manager.operator.client import connect
+from tui_manager.operator.socket.client import connect
 
 Seen = TypeVar("Seen")
 AGENTS = 4

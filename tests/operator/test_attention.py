@@ -11,7 +11,7 @@ from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.operator.attention import HostCounts, attention
-from tui_manager.service.recent import KEPT
+from tui_manager.service.manager.recent_events import KEPT
 
 
 @pytest.fixture

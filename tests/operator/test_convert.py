@@ -24,18 +24,24 @@ from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stre
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
-from tui_manager.operator import convert, convert_host, convert_security, convert_spec, convert_task
 from tui_manager.operator.api import OutputChunk, TargetPreview
+from tui_manager.operator.conversion import (
+    convert_host,
+    convert_manager,
+    convert_security,
+    convert_spec,
+    convert_task,
+)
 
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
-    (ManagerStatus, convert.status_to_wire, convert.status_from_wire),
+    (ManagerStatus, convert_manager.status_to_wire, convert_manager.status_from_wire),
     (Host, convert_host.host_to_wire, convert_host.host_from_wire),
     (NewToken, convert_security.new_token_to_wire, convert_security.new_token_from_wire),
     (Token, convert_security.token_to_wire, convert_security.token_from_wire),
     (AuditEntry, convert_security.entry_to_wire, convert_security.entry_from_wire),
-    (TargetPreview, convert.preview_to_wire, convert.preview_from_wire),
-    (OutputChunk, convert.chunk_to_wire, convert.chunk_from_wire),
-    (Changes, convert.changes_to_wire, convert.changes_from_wire),
+    (TargetPreview, convert_manager.preview_to_wire, convert_manager.preview_from_wire),
+    (OutputChunk, convert_manager.chunk_to_wire, convert_manager.chunk_from_wire),
+    (Changes, convert_manager.changes_to_wire, convert_manager.changes_from_wire),
     (TaskSpec, convert_spec.spec_to_wire, convert_spec.spec_from_wire),
     (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
     (Task, convert_task.task_to_wire, convert_task.task_from_wire),
@@ -83,9 +89,9 @@ def test_a_tokens_every_field_survives_but_no_uses_are_one(spec: TokenSpec) -> N
 
 @given(made(Window))
 def test_a_window_survives_with_its_limit_bounded(window: Window) -> None:
-    back = convert.window_from_wire(convert.window_to_wire(window))
+    back = convert_manager.window_from_wire(convert_manager.window_to_wire(window))
     assert back.limit == min(window.limit, LIMIT_MAX)
-    assert convert.window_to_wire(back).offset == window.offset
+    assert convert_manager.window_to_wire(back).offset == window.offset
     assert (back.text, back.sort, back.descending, back.faults_only) == (
         window.text,
         window.sort,
@@ -95,7 +101,7 @@ def test_a_window_survives_with_its_limit_bounded(window: Window) -> None:
 
 
 def test_absent_fields_mean_the_defaults() -> None:
-    assert convert.window_from_wire(wire.Window()) == Window()
+    assert convert_manager.window_from_wire(wire.Window()) == Window()
     spec = convert_spec.spec_from_wire(wire.TaskSpec(commands=[wire.CommandSpec(text="x")]))
     assert spec.commands[0].timeout == TIMEOUT_DEFAULT
     zero = wire.TaskSpec(commands=[wire.CommandSpec(timeout=Duration())])
@@ -103,20 +109,23 @@ def test_absent_fields_mean_the_defaults() -> None:
     assert convert_security.token_spec_from_wire(wire.CreateTokenRequest()) == TokenSpec()
     zero_ttl = wire.CreateTokenRequest(ttl=Duration())
     assert convert_security.token_spec_from_wire(zero_ttl).ttl == timedelta(0) != TTL_DEFAULT
-    assert convert.output_limit(wire.ReadOutputRequest(), 7) == 7
-    assert convert.output_limit(wire.ReadOutputRequest(limit=0), 7) == 0
-    assert convert.output_limit(wire.FollowOutputRequest(limit=1 << 40), 7) == convert.OUTPUT_MAX
+    assert convert_manager.output_limit(wire.ReadOutputRequest(), 7) == 7
+    assert convert_manager.output_limit(wire.ReadOutputRequest(limit=0), 7) == 0
+    assert (
+        convert_manager.output_limit(wire.FollowOutputRequest(limit=1 << 40), 7)
+        == convert_manager.OUTPUT_MAX
+    )
 
 
 def test_a_page_says_how_much_there_is() -> None:
     page = Page(rows=(1, 2), matching=5, total=9)
-    assert convert.page_from_wire([1, 2], convert.size_to_wire(page)) == page
+    assert convert_manager.page_from_wire([1, 2], convert_manager.size_to_wire(page)) == page
 
 
 @pytest.mark.parametrize(
     ("words", "table", "numbers"),
     [
-        (Stream, convert.STREAMS, agent.Stream),
+        (Stream, convert_manager.STREAMS, agent.Stream),
         (Admission, convert_host.ADMISSIONS, agent.Admission),
         (TaskStatus, convert_task.TASK_STATUSES, wire.TaskStatus),
         (CommandHostStatus, convert_task.COMMAND_HOST_STATUSES, wire.CommandHostStatus),
@@ -135,7 +144,7 @@ def test_each_word_has_its_number(words: Any, table: Mapping[Any, int], numbers:
 @pytest.mark.parametrize("number", [0, 99])
 def test_an_unknown_number_is_wrong_input(number: int) -> None:
     with pytest.raises(InvalidInputError, match=f"no stream with the number {number}") as caught:
-        convert.word(convert.STREAMS, number)
+        convert_manager.word(convert_manager.STREAMS, number)
     assert caught.value.field == "stream"
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.operator.recording import EVERYTHING, SPEC, RecordingOperator
 from tui_manager.domain.errors import StorageError, UnreachableError
-from tui_manager.operator import finding
 from tui_manager.operator.api import Operator
-from tui_manager.operator.client import connect
-from tui_manager.operator.server import serve_operator
-from tui_manager.operator.socket_file import socket_path
+from tui_manager.operator.socket import find_manager
+from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.socket_file import socket_path
 
 START = "Start one with: tui-manager serve --state-dir "
 
@@ -192,7 +192,7 @@ async def test_who_listens_must_be_trusted(
     recording: RecordingOperator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve_operator(recording, state_dir):
-        monkeypatch.setattr(finding, "_peer", lambda probe: (4711,))
+        monkeypatch.setattr(find_manager, "_peer", lambda probe: (4711,))
         with pytest.raises(UnreachableError, match="belongs to another user and is not trusted"):
             async with connect(state_dir):
                 pass

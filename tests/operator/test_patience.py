@@ -15,11 +15,11 @@ from tui_manager.domain.errors import NoAnswerError
 from tui_manager.domain.request_id import new_request_id
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.window import Window
-from tui_manager.operator import patience
 from tui_manager.operator.api import Operator
-from tui_manager.operator.client import connect
-from tui_manager.operator.server import serve_operator
-from tui_manager.operator.socket_file import socket_path
+from tui_manager.operator.socket import patience
+from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.socket_file import socket_path
 
 FOLLOWING = ("get_task_status", "read_output", "follow_output")
 UNCLEAR = {

@@ -29,12 +29,12 @@ from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
-from tui_manager.operator.client import connect
-from tui_manager.operator.convert import OUTPUT_MAX
-from tui_manager.operator.endpoint import socket_address
-from tui_manager.operator.failure import FIELD, MESSAGE_MAX
-from tui_manager.operator.server import serve_operator
-from tui_manager.operator.watching import watching
+from tui_manager.operator.conversion.convert_manager import OUTPUT_MAX
+from tui_manager.operator.socket.client import connect
+from tui_manager.operator.socket.endpoint import socket_address
+from tui_manager.operator.socket.failure import FIELD, MESSAGE_MAX
+from tui_manager.operator.socket.server import serve_operator
+from tui_manager.operator.socket.watching import watching
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.domain.window import Window
-from tui_manager.service.hosts import OpenedSession
-from tui_manager.storage import hosts
+from tui_manager.service.hosts.host_service import OpenedSession
+from tui_manager.storage.tables import hosts
 
 ANA = "ana@pts/3"
 

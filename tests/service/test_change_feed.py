@@ -9,7 +9,7 @@ import pytest
 from tests.support.jumping_loop import run_jumping
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.service.change_feed import ChangeFeed
+from tui_manager.service.manager.change_feed import ChangeFeed
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
 HOSTS = Changes(hosts=True)

@@ -298,7 +298,7 @@ async def test_a_delivery_timeout_is_a_duration(parts: Parts) -> None:
 async def test_a_run_of_pruning_has_one_row_in_the_audit(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui_manager.storage.pruning.TASKS", 2)
+    monkeypatch.setattr("tui_manager.storage.maintenance.pruning.TASKS", 2)
     host = await parts.connect("web01")
     for _ in range(5):
         await ended(parts, host.host_id)

@@ -18,7 +18,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import Window
-from tui_manager.storage.connection import Transaction
+from tui_manager.storage.engine.connection import Transaction
 
 
 def _hosts(parts: Parts) -> list[Host]:

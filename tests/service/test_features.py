@@ -14,7 +14,7 @@ from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.window import Window
-from tui_manager.transport.convert import from_run
+from tui_manager.transport.messages.convert import from_run
 
 LIMITS = ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=50)
 ALL = ("cgroup", "memory-max", "tasks-max", "cpu-max")

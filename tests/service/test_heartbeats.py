@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.manager_parts import Parts
 from tui_manager.domain.host import Vitals
-from tui_manager.service import heartbeats
-from tui_manager.service.heartbeats import BEATS_A_SECOND, Heartbeats
-from tui_manager.service.hosts import OpenedSession
+from tui_manager.service.hosts import heartbeats
+from tui_manager.service.hosts.heartbeats import BEATS_A_SECOND, Heartbeats
+from tui_manager.service.hosts.host_service import OpenedSession
 
 FIVE, LOST_AFTER = timedelta(seconds=5), timedelta(minutes=5)
 EVERY = 5 * BEATS_A_SECOND  # agents that fit into one step

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
-from tui_manager.service.directory import Directory
-from tui_manager.service.live_session import LiveSession
-from tui_manager.storage.hosts import HostRow
+from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.hosts.live_session import LiveSession
+from tui_manager.storage.tables.hosts import HostRow
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 SESSION = LiveSession(2, "", 0.0, timedelta(seconds=5))

@@ -12,7 +12,7 @@ from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
 from tui_manager.security.peer import PeerCertificate
-from tui_manager.service.log_lines import LINES
+from tui_manager.service.manager.log_lines import LINES
 
 
 def _hosts(parts: Parts) -> dict[str, Host]:

@@ -11,7 +11,7 @@ from tui_manager.domain.errors import NotFoundError, Refusal, RefusedError
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
-from tui_manager.storage.check import contradictions
+from tui_manager.storage.maintenance.check import contradictions
 
 
 def _hosts(parts: Parts) -> list[Host]:

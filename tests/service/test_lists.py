@@ -7,8 +7,8 @@ from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
-from tui_manager.service import lists
-from tui_manager.storage import command_host_list, scanning
+from tui_manager.service.tasks import lists
+from tui_manager.storage.views import command_host_list, scanning
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.window import Window
-from tui_manager.service.limited_audit import KEPT, OTHERS
-from tui_manager.storage import audit
+from tui_manager.service.manager.limited_audit import KEPT, OTHERS
+from tui_manager.storage.tables import audit
 
 
 async def _rows(parts: Parts) -> list[AuditEntry]:

@@ -17,10 +17,10 @@ from tui_manager.domain.report import Output, Started
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Stream
 from tui_manager.domain.window import Window
-from tui_manager.service import pruning as service
-from tui_manager.storage import pruning
-from tui_manager.storage.check import contradictions
-from tui_manager.storage.connection import Transaction
+from tui_manager.service.manager import pruning as service
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.maintenance import pruning
+from tui_manager.storage.maintenance.check import contradictions
 
 
 async def test_what_ended_too_long_ago_is_gone_and_the_rest_stays(parts: Parts) -> None:

@@ -7,9 +7,9 @@ import pytest
 from tests.support.manager_parts import Parts, greeting, manager_parts, result
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.storage.backup import back_up
-from tui_manager.storage.check import contradictions
-from tui_manager.storage.database import FILE
+from tui_manager.storage.engine.database import FILE
+from tui_manager.storage.maintenance.backup import back_up
+from tui_manager.storage.maintenance.check import contradictions
 
 
 async def _sent_after_a_backup(folder: Path, *texts: str) -> tuple[str, str, int]:

@@ -16,7 +16,7 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import Stream
 from tui_manager.domain.window import Window
-from tui_manager.storage.connection import Transaction
+from tui_manager.storage.engine.connection import Transaction
 
 TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens")
 
@@ -193,7 +193,7 @@ async def test_reports_wait_while_the_disk_is_full(
     host = await parts.connect("web01")
     task_id = await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
-    monkeypatch.setattr("tui_manager.service.receiving._RETRY", 0)
+    monkeypatch.setattr("tui_manager.service.reports.report_service._RETRY", 0)
     await parts.database.write(_pages(1))
     data = b"x" * 500_000
     piece = Output(run.execution_id, Stream.STDOUT, 0, data)

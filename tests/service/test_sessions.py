@@ -12,7 +12,7 @@ from tui_manager.domain.host import Vitals
 from tui_manager.domain.report import Held, HeldState, ResumeAction, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.window import Window
-from tui_manager.service.hosts import OpenedSession
+from tui_manager.service.hosts.host_service import OpenedSession
 
 LOST_AFTER = 301.0
 

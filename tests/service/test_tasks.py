@@ -16,7 +16,7 @@ from tui_manager.domain.report import Output, Started
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.window import Window
-from tui_manager.transport.convert import from_run
+from tui_manager.transport.messages.convert import from_run
 
 
 async def test_a_task_runs_from_pending_to_completed(parts: Parts) -> None:

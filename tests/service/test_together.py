@@ -11,9 +11,9 @@ from tests.support.manager_parts import Parts, counters_differ, failed, result, 
 from tui_manager.domain.errors import RefusedError
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
-from tui_manager.service import receiving, reports
-from tui_manager.service.reports import Applied, Received
-from tui_manager.storage.connection import Transaction
+from tui_manager.service.reports import apply_reports, report_service
+from tui_manager.service.reports.apply_reports import Applied, Received
+from tui_manager.storage.engine.connection import Transaction
 
 NAMES = [f"web{number:02}" for number in range(1, 9)]
 
@@ -40,15 +40,15 @@ async def test_the_next_commands_go_out_with_the_results_of_the_last(parts: Part
 async def test_a_transaction_ends_with_enough_bytes_of_output(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "_BYTES_TOGETHER", 1000)
+    monkeypatch.setattr(report_service, "_BYTES_TOGETHER", 1000)
     _, sent = await _sent(parts, "first")
-    apply, together = reports.apply, list[int]()
+    apply, together = apply_reports.apply, list[int]()
 
     def counting(tx: Transaction, received: Sequence[Received]) -> Applied:
         together.append(len(received))
         return apply(tx, received)
 
-    monkeypatch.setattr(reports, "apply", counting)
+    monkeypatch.setattr(apply_reports, "apply", counting)
     await asyncio.gather(
         *(parts.report(host, Output(sent[host], Stream.STDOUT, 0, b"x" * 400)) for host in sent)
     )
@@ -63,13 +63,13 @@ async def test_what_comes_until_a_transaction_begins_is_stored_in_it(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, sent = await _sent(parts, "first")
-    groups, apply, go_on = list[int](), reports.apply, threading.Event()
+    groups, apply, go_on = list[int](), apply_reports.apply, threading.Event()
 
-    def count(tx: Transaction, received: list[reports.Received]) -> reports.Applied:
+    def count(tx: Transaction, received: list[apply_reports.Received]) -> apply_reports.Applied:
         groups.append(len(received))
         return apply(tx, received)
 
-    monkeypatch.setattr(reports, "apply", count)
+    monkeypatch.setattr(apply_reports, "apply", count)
     before = asyncio.ensure_future(parts.database.write(lambda tx: go_on.wait()))
     reporting = []
     for host in sent:  # the first of them asks for a transaction
@@ -111,15 +111,15 @@ async def test_a_report_that_cannot_be_stored_fails_alone(
 ) -> None:
     task_id, sent = await _sent(parts, "first")
     poisoned = sent[next(iter(sent))]
-    apply = reports.apply
+    apply = apply_reports.apply
 
-    def fail(tx: Transaction, received: list[reports.Received]) -> reports.Applied:
+    def fail(tx: Transaction, received: list[apply_reports.Received]) -> apply_reports.Applied:
         applied = apply(tx, received)
         if any(poisoned in item.report.execution_ids for item in received):
             raise ValueError("poisoned")
         return applied
 
-    monkeypatch.setattr(reports, "apply", fail)
+    monkeypatch.setattr(apply_reports, "apply", fail)
     told = await asyncio.gather(
         *(parts.report(host, result(sent[host])) for host in sent), return_exceptions=True
     )
@@ -159,13 +159,13 @@ async def test_a_caller_who_is_cancelled_while_it_is_told_is_not_left_waiting(
 ) -> None:
     _, sent = await _sent(parts, "first")
     host, execution_id = next(iter(sent.items()))
-    inner = getattr(receiving.ReportService, at)
+    inner = getattr(report_service.ReportService, at)
 
-    def cancelling(service: receiving.ReportService, *args: Any) -> Any:
+    def cancelling(service: report_service.ReportService, *args: Any) -> Any:
         reporting.cancel()  # before it has heard, or before it has woken of what it heard
         return inner(service, *args)
 
-    monkeypatch.setattr(receiving.ReportService, at, cancelling)
+    monkeypatch.setattr(report_service.ReportService, at, cancelling)
     reporting = asyncio.ensure_future(parts.report(host, result(execution_id)))
     with pytest.raises(asyncio.CancelledError):
         await reporting
@@ -176,18 +176,18 @@ async def test_a_host_that_reports_twice_is_stored_also_when_the_first_cannot_be
 ) -> None:
     _, sent = await _sent(parts, "first")
     host, execution_id = next(iter(sent.items()))
-    apply, tries = reports.apply, iter(range(9))
+    apply, tries = apply_reports.apply, iter(range(9))
 
-    def fail_once(tx: Transaction, received: list[reports.Received]) -> reports.Applied:
+    def fail_once(tx: Transaction, received: list[apply_reports.Received]) -> apply_reports.Applied:
         if next(tries) == 0:
             raise ValueError("poisoned")
         return apply(tx, received)
 
-    monkeypatch.setattr(reports, "apply", fail_once)
+    monkeypatch.setattr(apply_reports, "apply", fail_once)
     reporting = (parts.report(host, result(execution_id)) for _ in range(2))
     first, second = await asyncio.gather(*reporting, return_exceptions=True)
     assert isinstance(first, ValueError)
-    assert isinstance(second, reports.Outcome)
+    assert isinstance(second, apply_reports.Outcome)
 
 
 async def test_what_was_taken_to_be_sent_is_sent_whatever_else_fails(
@@ -199,7 +199,7 @@ async def test_what_was_taken_to_be_sent_is_sent_whatever_else_fails(
     def fail(*_: object) -> None:
         raise ValueError("no room for lines")
 
-    monkeypatch.setattr(receiving, "_log_tasks", fail)
+    monkeypatch.setattr(report_service, "_log_tasks", fail)
     await parts.report(host, result(execution_id))
     await parts.database.read(lambda tx: None)
     assert (host, "second") in {(host, run.text) for host, run in parts.dispatcher.sent}

@@ -16,8 +16,8 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.host import Host
 from tui_manager.domain.report import Started
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
-from tui_manager.service.hosts import OpenedSession
-from tui_manager.storage.check import contradictions
+from tui_manager.service.hosts.host_service import OpenedSession
+from tui_manager.storage.maintenance.check import contradictions
 
 ANA = "ana@pts/3"
 

@@ -9,9 +9,9 @@ from tests.support.manager_parts import Parts, manager_parts, result
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.report import Held, HeldState, Result, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.service.clock_watch import ClockWatch
-from tui_manager.service.hosts import OpenedSession
-from tui_manager.storage.check import contradictions
+from tui_manager.service.hosts.host_service import OpenedSession
+from tui_manager.service.manager.clock_watch import ClockWatch
+from tui_manager.storage.maintenance.check import contradictions
 
 HALF_AN_HOUR = timedelta(minutes=30)
 LOST_AFTER = 301.0  # seconds, just past the setting

@@ -10,8 +10,8 @@ from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.report import Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.service.hosts import OpenedSession
-from tui_manager.storage.check import contradictions
+from tui_manager.service.hosts.host_service import OpenedSession
+from tui_manager.storage.maintenance.check import contradictions
 
 HALF_AN_HOUR = timedelta(minutes=30)
 PENDING = (CommandHostStatus.PENDING, Reason.NONE)

@@ -9,9 +9,9 @@ import pytest
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Page, Window
-from tui_manager.storage import audit, hosts
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.database import Database, open_database
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.tables import audit, hosts
 
 
 @pytest.fixture

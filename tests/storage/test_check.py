@@ -12,9 +12,9 @@ from tests.support.manager_parts import Parts, failed, manager_parts, result, sp
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Stream
-from tui_manager.storage.check import _SENTENCES, _SQL, check_database
-from tui_manager.storage.database import FILE, open_database
-from tui_manager.storage.migrations import migrations
+from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.storage.engine.migrations import migrations
+from tui_manager.storage.maintenance.check import _SENTENCES, _SQL, check_database
 
 
 async def _history(parts: Parts) -> None:

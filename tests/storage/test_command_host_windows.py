@@ -10,10 +10,10 @@ import pytest
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Page, Window
-from tui_manager.storage import command_host_list
-from tui_manager.storage.command_host_list import CommandHostScan
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.migrations import migrate
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.views import command_host_list
+from tui_manager.storage.views.command_host_list import CommandHostScan
 
 COMMANDS, HOSTS = 3, 7
 TASK, OTHER = 1, 2

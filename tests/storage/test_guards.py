@@ -18,11 +18,12 @@ from tui_manager.domain.transitions import (
     TaskOperation,
     move,
 )
-from tui_manager.storage import admissions, claiming, command_hosts, hosts, tasks
-from tui_manager.storage.claiming import Ask, Terms
-from tui_manager.storage.command_hosts import Finish, Place, Start
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.database import open_database
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import open_database
+from tui_manager.storage.tables import admissions, command_hosts, hosts, tasks
+from tui_manager.storage.tables.command_hosts import Finish, Place, Start
+from tui_manager.storage.views import claiming
+from tui_manager.storage.views.claiming import Ask, Terms
 
 # A status with a reason that it may have, and whether the row was sent.
 STATES = [

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage import log as module
-from tui_manager.storage import writer
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.database import FILE, Database, open_database
-from tui_manager.storage.log import FullLogError, Log
+from tui_manager.storage.engine import write_ahead_log as module
+from tui_manager.storage.engine import writer
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import FILE, Database, open_database
+from tui_manager.storage.engine.write_ahead_log import FullLogError, Log
 
 PAGE = 4096
 MIB = 1 << 20

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
-from tui_manager.storage import output
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.migrations import migrate
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.tables import output
 
 COMMANDS, HOSTS = 3, 2
 EVERYTHING = 1 << 30

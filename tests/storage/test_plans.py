@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-from tui_manager.storage.migrations import migrate
-from tui_manager.storage.queries import load
+from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.engine.queries import load
 
 FILES = sorted(
     path.name

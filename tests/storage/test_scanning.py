@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.window import Window
-from tui_manager.storage import scanning
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.scanning import NewestFirst
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.views import scanning
+from tui_manager.storage.views.scanning import NewestFirst
 
 LOOKS = 4
 NO_TX: Transaction = None  # type: ignore[assignment]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.token import TokenSpec
-from tui_manager.storage import tokens
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.database import Database, open_database
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.tables import tokens
 
 SECRET, OTHER = b"s" * 32, b"o" * 32
 SPEC = TokenSpec(ttl=timedelta(seconds=60), uses=2, auto_approve=True, labels={"b": "1", "a": ""})

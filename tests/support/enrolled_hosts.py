@@ -15,9 +15,9 @@ from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.peer import PeerCertificate
 from tui_manager.security.requests import HostKey, read_request
 from tui_manager.security.tokens import secret_hash
-from tui_manager.service.enrollment import EnrollmentRequest
-from tui_manager.storage import tokens
-from tui_manager.storage.database import Database
+from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest
+from tui_manager.storage.engine.database import Database
+from tui_manager.storage.tables import tokens
 
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
 ENDS = BEGINS + timedelta(days=31)

@@ -26,25 +26,25 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import Window
 from tui_manager.security.secret_box import SecretBox
-from tui_manager.service.admission import AdmissionService
-from tui_manager.service.change_feed import ChangeFeed
-from tui_manager.service.clock import Clock
-from tui_manager.service.clock_watch import ClockWatch
-from tui_manager.service.directory import Directory
-from tui_manager.service.dispatch import Dispatch
-from tui_manager.service.enrollment import Enrolled, EnrollmentService, TokenDoor
-from tui_manager.service.hosts import HostService, OpenedSession
+from tui_manager.service.dispatch.dispatch import Dispatch
+from tui_manager.service.enrollment.admission import AdmissionService
+from tui_manager.service.enrollment.enrollment_service import Enrolled, EnrollmentService, TokenDoor
+from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.hosts.host_service import HostService, OpenedSession
+from tui_manager.service.hosts.silence import Silence
+from tui_manager.service.hosts.violations import Offences
 from tui_manager.service.limits import Limits
-from tui_manager.service.offences import Offences
-from tui_manager.service.pruning import Pruning
-from tui_manager.service.receiving import ReportService
-from tui_manager.service.secrets import Secrets
-from tui_manager.service.silence import Silence
-from tui_manager.service.statistics import Statistics
-from tui_manager.service.tasks import TaskService
-from tui_manager.storage import audit, hosts, meta
-from tui_manager.storage.connection import Transaction
-from tui_manager.storage.database import FILE, Database, open_database
+from tui_manager.service.manager.change_feed import ChangeFeed
+from tui_manager.service.manager.clock import Clock
+from tui_manager.service.manager.clock_watch import ClockWatch
+from tui_manager.service.manager.pruning import Pruning
+from tui_manager.service.manager.statistics import Statistics
+from tui_manager.service.reports.report_service import ReportService
+from tui_manager.service.tasks.secrets import Secrets
+from tui_manager.service.tasks.task_service import TaskService
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import FILE, Database, open_database
+from tui_manager.storage.tables import audit, hosts, manager_row
 
 _IDS = ("journal_id", "machine_id", "instance_id")
 MANAGER_ID = "00000000-0000-4000-8000-000000000001"
@@ -251,7 +251,7 @@ async def manager_parts(
     given = Limits(**{"free_disk": 0, **limits})
     dispatcher = RecordingDispatcher()
     async with open_database(folder / FILE, statistics.told) as database:
-        await database.write(lambda tx: meta.manager_id(tx, clock.stamp()))
+        await database.write(lambda tx: manager_row.manager_id(tx, clock.stamp()))
         watch = ClockWatch(database, clock, feed)
         await watch.begin()
         directory.load(await database.read(hosts.all_hosts), clock.monotonic())

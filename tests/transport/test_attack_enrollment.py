@@ -11,7 +11,7 @@ from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tests.support.secure_agent import certificate_request, enroll, enrollment_channel, new_key
 from tests.support.secure_manager import SecureManager
-from tui_manager.service import enrolling
+from tui_manager.service.enrollment import enroll_host
 
 
 async def _refused(enrolling: Awaitable[object], code: grpc.StatusCode) -> str:
@@ -127,7 +127,7 @@ async def test_a_crowd_that_one_token_lets_in_is_bounded(
     secure: SecureManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than an operator can look through do not wait, whatever the token allows."""
-    monkeypatch.setattr(enrolling, "WAITING_MAX", 3)
+    monkeypatch.setattr(enroll_host, "WAITING_MAX", 3)
     token = await secure.token(uses=100)
     for number in range(3):
         await enroll(secure.running, token, f"web{number}")

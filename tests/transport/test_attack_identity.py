@@ -24,7 +24,7 @@ from tui_manager.runtime import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.keys import key_pem
 from tui_manager.settings import Settings
-from tui_manager.transport.arrivals import OTHERWISE
+from tui_manager.transport.ports.arrivals import OTHERWISE
 
 CONNECT = "/tui_manager.v1.CommandService/ConnectForCommands"
 

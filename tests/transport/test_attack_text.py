@@ -8,8 +8,8 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.secure_agent import enroll
 from tests.support.secure_manager import SecureManager, completed, secure_manager
-from tui_manager.storage.check import check_database
-from tui_manager.storage.database import FILE
+from tui_manager.storage.engine.database import FILE
+from tui_manager.storage.maintenance.check import check_database
 
 SQL = "'; DROP TABLE hosts; --\" OR 1=1"
 CLIPBOARD, TITLE = "\x1b]52;c;cm0gLXJmIC8=\x07", "\x1b]0;you are root\x07"

@@ -18,8 +18,8 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Window
 from tui_manager.runtime import RunningManager, run_manager
 from tui_manager.settings import Settings
-from tui_manager.storage.check import check_database
-from tui_manager.storage.database import FILE
+from tui_manager.storage.engine.database import FILE
+from tui_manager.storage.maintenance.check import check_database
 
 HUGE = (1 << 64) - 1
 LONG = Duration(seconds=315_576_000_000)

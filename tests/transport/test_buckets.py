@@ -3,9 +3,9 @@
 import pytest
 
 from tests.support.manager_parts import TurnedClock
-from tui_manager.transport.arrivals import A_HOST, Arrivals
-from tui_manager.transport.buckets import Bucket, Buckets, Rate
-from tui_manager.transport.guard import HELD_MAX
+from tui_manager.transport.messages.guard import HELD_MAX
+from tui_manager.transport.ports.arrivals import A_HOST, Arrivals
+from tui_manager.transport.ports.token_buckets import Bucket, Buckets, Rate
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from tests.support.agent_stream import hello
 from tests.support.manager_parts import TurnedClock
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service.limits import Limits
-from tui_manager.transport import guard
-from tui_manager.transport.guard import Guard, ViolationError
+from tui_manager.transport.messages import guard
+from tui_manager.transport.messages.guard import Guard, ViolationError
 
 HELLO = pb.AgentMessage(hello=hello("web01"))
 HEARTBEAT = pb.AgentMessage(report=pb.Report())

@@ -9,7 +9,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import dial
 from tui_manager.runtime import RunningManager, run_manager
-from tui_manager.service import heartbeats
+from tui_manager.service.hosts import heartbeats
 from tui_manager.settings import Settings
 
 MINUTE = timedelta(minutes=1)

@@ -24,8 +24,8 @@ from tui_manager.security.keys import key_hash
 from tui_manager.security.peer import read_peer
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
-from tui_manager.transport import ports
-from tui_manager.transport.certificates import Certificates, Shown
+from tui_manager.transport.ports import listening
+from tui_manager.transport.ports.certificates import Certificates, Shown
 
 
 async def test_a_host_enrols_is_approved_and_works(secure: SecureManager) -> None:
@@ -163,8 +163,8 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
     authority = Authority(tmp_path, "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
     shown = Shown(Certificates(server, EnrollmentIdentity(tmp_path, moved.now)))
-    grpc_server = grpc.aio.server(options=ports.options(ports.Patience(), 10, 1000))
-    address = ports.listen(grpc_server, "127.0.0.1:0", getattr(shown, port).credentials)
+    grpc_server = grpc.aio.server(options=listening.options(listening.Patience(), 10, 1000))
+    address = listening.listen(grpc_server, "127.0.0.1:0", getattr(shown, port).credentials)
     await grpc_server.start()
     first = await _shown_at(address)
     shown.look()

@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
-from tui_manager_agent import link
+from tui_manager_agent.link import link
 from tui_manager_protos.v1 import enrollment_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2_grpc as pb_grpc
 
@@ -20,10 +20,10 @@ from tests.support import raw_http2
 from tests.support.raw_http2 import RawConnection, frame, trusting
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
-from tui_manager.transport import ports
-from tui_manager.transport.certificates import enrollment_credentials
-from tui_manager.transport.enrollment_server import MESSAGE_MAX, serve_enrollment
-from tui_manager.transport.ports import Patience
+from tui_manager.transport.ports import listening
+from tui_manager.transport.ports.certificates import enrollment_credentials
+from tui_manager.transport.ports.enrollment_port import MESSAGE_MAX, serve_enrollment
+from tui_manager.transport.ports.listening import Patience
 
 ENROLL = "/tui_manager.v1.EnrollmentService/Enroll"
 CALLED = raw_http2.PREFACE + frame(raw_http2.SETTINGS) + raw_http2.call(ENROLL)
@@ -65,7 +65,7 @@ async def _serve(
     patience = patience or Patience()
     identity = EnrollmentIdentity(folder, lambda: datetime.now(UTC))
     servicer = _Answers()
-    options = ports.options(patience, connections, MESSAGE_MAX)
+    options = listening.options(patience, connections, MESSAGE_MAX)
     credentials = enrollment_credentials(identity).credentials
     async with serve_enrollment(servicer, "127.0.0.1:0", options, credentials, patience) as address:
         yield _Port(address, servicer, identity.certificate_pem)
@@ -195,12 +195,12 @@ async def test_pings_that_come_no_more_often_than_they_may_are_answered(tmp_path
 async def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
     async with _serve(tmp_path) as port:
         with pytest.raises(InvalidInputError, match=r"in use.*--enroll-listen") as caught:
-            ports.listen(grpc.aio.server(), port.address, None, "enroll-listen")
+            listening.listen(grpc.aio.server(), port.address, None, "enroll-listen")
     assert caught.value.field == "enroll_listen"
 
 
 def test_connections_leave_files_for_the_rest() -> None:
-    room = ports.make_room()
+    room = listening.make_room()
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert room.commands > 0
     assert room.enrollment > 0

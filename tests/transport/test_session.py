@@ -9,12 +9,12 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import Acknowledged, Run
 from tui_manager.domain.status import Admission, Reason, Stream
-from tui_manager.service.hosts import OpenedSession
+from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
-from tui_manager.transport import convert
-from tui_manager.transport.batches import in_batches
-from tui_manager.transport.guard import Guard
-from tui_manager.transport.session import RUNS_MAX, UNKNOWN_MAX, Session
+from tui_manager.transport.messages import convert
+from tui_manager.transport.messages.guard import Guard
+from tui_manager.transport.sessions.batches import in_batches
+from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session
 
 
 def _session(on_room: Callable[[str], None] = lambda _: None) -> Session:

@@ -13,8 +13,9 @@ from textual.widgets import Input, TextArea
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
-from tui_manager.ui import app, typed_ahead
+from tui_manager.ui import app
 from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.terminal import typed_ahead
 
 A_DAY = 86_400.0  # seconds
 ROUNDS = 200_000  # of the loop; a key takes some hundreds

@@ -12,12 +12,12 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.spec import CommandSpec, TaskSpec
-from tui_manager.ui.render.audit_row import COLUMNS, audit_cell, audit_detail, audit_words
-from tui_manager.ui.render.cells import Role, fit, plain, share, width_of
-from tui_manager.ui.render.manager import attention_lines, figure_lines
-from tui_manager.ui.screens.hosts import HostsScreen
-from tui_manager.ui.screens.manager import ManagerScreen
-from tui_manager.ui.screens.task import TaskScreen
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.listing.cells import Role, fit, plain, share, width_of
+from tui_manager.ui.manager.audit_row import COLUMNS, audit_cell, audit_detail, audit_words
+from tui_manager.ui.manager.manager_screen import ManagerScreen
+from tui_manager.ui.manager.manager_text import attention_lines, figure_lines
+from tui_manager.ui.tasks.task_screen import TaskScreen
 
 SIZES = [(80, 24), (160, 48)]
 HOSTILE = "\x1b]0;owned\x07[red]x\u202e\n{task}"

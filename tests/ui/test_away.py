@@ -8,8 +8,8 @@ import pytest
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.ui import feed
-from tui_manager.ui.screens.main_screen import MainScreen
-from tui_manager.ui.widgets.host_strip import HostStrip
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.hosts.host_strip import HostStrip
 
 
 def pass_minutes(fleet: FakeOperator, screen: object, minutes: int) -> None:

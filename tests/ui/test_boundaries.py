@@ -15,7 +15,7 @@ from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.ui import feed
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.dashboard import DashboardScreen
 
 HOSTILE = b"\x1b]0;owned\x07\x1b[2J[bold]not bold[/bold] \x1b[8mhidden\x1b[0m\xe2\x80\xae[red]\n"
 

@@ -15,11 +15,11 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.screens.confirm import ConfirmScreen
-from tui_manager.ui.screens.hosts import HostsScreen
-from tui_manager.ui.screens.task import TaskScreen
-from tui_manager.ui.screens.tasks import TasksScreen
-from tui_manager.ui.widgets.row_list import HEADER, RowList
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.listing.row_list import HEADER, RowList
+from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.tasks_screen import TasksScreen
 
 
 def many_hosts(count: int = 300) -> FakeOperator:

@@ -12,9 +12,9 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.operator.api import Operator
+from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.feed import Feed
-from tui_manager.ui.link import Link
-from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.manager_link import Link
 
 
 def of_task(task_id: int) -> Changes:

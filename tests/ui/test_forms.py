@@ -11,11 +11,11 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.screens.confirm import ConfirmScreen
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.form import Form
-from tui_manager.ui.screens.new_task import NewTaskScreen
-from tui_manager.ui.theme import DARK, LIGHT
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.frame.theme import DARK, LIGHT
 
 OPEN = {
     "new task": (("n",), "web01"),

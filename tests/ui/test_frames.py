@@ -9,11 +9,11 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.status import Stream
-from tui_manager.ui.messages import Facts
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.main_screen import MainScreen
-from tui_manager.ui.widgets.header_line import HeaderLine
-from tui_manager.ui.widgets.output_pane import OutputPane
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.frame.header_line import HeaderLine
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.frame.messages import Facts
+from tui_manager.ui.output.output_pane import OutputPane
 
 
 def noted(monkeypatch: pytest.MonkeyPatch, widget: type[Any]) -> list[dict[str, Any]]:

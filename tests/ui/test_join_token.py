@@ -15,11 +15,11 @@ from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.joining import join_line
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.render.join_line import broken
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.join_line import JoinLineScreen
-from tui_manager.ui.screens.join_token import JoinTokenScreen
-from tui_manager.ui.token_fields import TokenFields
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.forms.join_line import JoinLineScreen
+from tui_manager.ui.forms.join_line_text import broken
+from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.join_token_fields import TokenFields
 
 SIZES = [(80, 24), (160, 48)]
 

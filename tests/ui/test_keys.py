@@ -12,18 +12,18 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.actions import ACTIONS, Place, actions_of
-from tui_manager.ui.screens.confirm import ConfirmScreen
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.help import HelpScreen
-from tui_manager.ui.screens.hosts import HostsScreen
-from tui_manager.ui.screens.join_token import JoinTokenScreen
-from tui_manager.ui.screens.main_screen import MainScreen
-from tui_manager.ui.screens.manager import ManagerScreen
-from tui_manager.ui.screens.new_task import NewTaskScreen
-from tui_manager.ui.screens.save_output import SaveOutputScreen
-from tui_manager.ui.screens.task import TaskScreen
-from tui_manager.ui.screens.tasks import TasksScreen
-from tui_manager.ui.widgets.output_pane import OutputPane
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.manager.manager_screen import ManagerScreen
+from tui_manager.ui.output.output_pane import OutputPane
+from tui_manager.ui.output.save_output import SaveOutputScreen
+from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.tasks_screen import TasksScreen
 
 SMALL, LARGE = (80, 24), (160, 48)
 # Where a key leads that opens something.

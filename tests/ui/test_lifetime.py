@@ -14,20 +14,20 @@ from tests.support.fake_operator import EVERYTHING, FakeOperator
 from tests.support.held_operator import HeldOperator
 from tests.ui.conftest import Running, press, settle
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.link import Link
-from tui_manager.ui.messages import Facts
-from tui_manager.ui.palette import ManagerPalette
-from tui_manager.ui.screens.confirm import ConfirmScreen, Question
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.help import HelpScreen
-from tui_manager.ui.screens.hosts import HostsScreen
-from tui_manager.ui.screens.join_token import JoinTokenScreen
-from tui_manager.ui.screens.manager import ManagerScreen
-from tui_manager.ui.screens.new_task import NewTaskScreen
-from tui_manager.ui.screens.save_output import SaveOutputScreen
-from tui_manager.ui.screens.task import TaskScreen
-from tui_manager.ui.screens.tasks import TasksScreen
-from tui_manager.ui.widgets.output_pane import Source
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.forms.confirm import ConfirmScreen, Question
+from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.frame.messages import Facts
+from tui_manager.ui.frame.palette import ManagerPalette
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.manager.manager_screen import ManagerScreen
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.output.output_pane import Source
+from tui_manager.ui.output.save_output import SaveOutputScreen
+from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.tasks_screen import TasksScreen
 
 STEPS = (0, 1, 2, 3, 5, 8, 13, 21)  # turns of the loop after which a screen is closed
 QUESTION = Question("Go on?", ("It is a question.",), "Go on", 30)

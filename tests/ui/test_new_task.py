@@ -13,9 +13,9 @@ from tui_manager.domain.errors import InvalidInputError, NoAnswerError
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import TargetPreview
-from tui_manager.ui.form_fields import FormFields, parse_offline, parse_timeout
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.new_task import NewTaskScreen
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.new_task_fields import FormFields, parse_offline, parse_timeout
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle
-from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.dashboard import DashboardScreen
 
 
 async def test_a_table_that_was_clicked_is_seen_when_the_terminal_becomes_narrow(

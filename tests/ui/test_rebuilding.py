@@ -14,14 +14,14 @@ from tui_manager.domain.errors import ScreenFailedError
 from tui_manager.domain.host import Host
 from tui_manager.domain.window import Page, Window
 from tui_manager.ui import app as app_module
-from tui_manager.ui import guarded_app
 from tui_manager.ui.app import DashboardApp
-from tui_manager.ui.guarded_app import GuardedApp
-from tui_manager.ui.messages import ErrorElsewhere, Facts, TerminalGone
-from tui_manager.ui.rebuilding import LIMIT, WITHIN, Rebuilding
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.help import HelpScreen
-from tui_manager.ui.widgets.header_line import HeaderLine, NoticeLine
+from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.frame.header_line import HeaderLine, NoticeLine
+from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.frame.messages import ErrorElsewhere, Facts, TerminalGone
+from tui_manager.ui.terminal import guarded_app
+from tui_manager.ui.terminal.guarded_app import GuardedApp
+from tui_manager.ui.terminal.rebuilding import LIMIT, WITHIN, Rebuilding
 
 LOG = Path("/var/log/tui-manager.log")
 AFTERWARDS = "The manager stops."

@@ -6,8 +6,8 @@ from rich.segment import Segment
 
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.output_lines import LINE_MAX, OutputLines
-from tui_manager.ui.render.output_row import crop, segments, wrap
+from tui_manager.ui.output.output_lines import LINE_MAX, OutputLines
+from tui_manager.ui.output.output_row import crop, segments, wrap
 
 
 class Host:

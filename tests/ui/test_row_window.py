@@ -1,7 +1,7 @@
 """The selection is a row, not a place."""
 
 from tui_manager.domain.window import Page
-from tui_manager.ui.row_window import RowWindow
+from tui_manager.ui.listing.row_window import RowWindow
 
 
 def page(*rows: str, matching: int | None = None) -> Page[str]:

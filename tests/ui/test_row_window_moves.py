@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tui_manager.domain.window import Page
-from tui_manager.ui.row_window import RowWindow
+from tui_manager.ui.listing.row_window import RowWindow
 
 PAGE = 7  # rows of a page
 numbers = st.integers(0, 40)

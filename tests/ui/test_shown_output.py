@@ -3,7 +3,7 @@
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.spec import CommandSpec, TaskSpec
-from tui_manager.ui.screens.dashboard import DashboardScreen
+from tui_manager.ui.dashboard import DashboardScreen
 
 
 async def two_tasks() -> FakeOperator:

@@ -14,8 +14,8 @@ from textual.events import Key
 from textual.message import Message
 
 from tests.support.waiting import wait_until
-from tui_manager.ui.messages import ErrorElsewhere, TerminalGone
-from tui_manager.ui.terminal_driver import TerminalDriver
+from tui_manager.ui.frame.messages import ErrorElsewhere, TerminalGone
+from tui_manager.ui.terminal.terminal_driver import TerminalDriver
 
 
 class Driver(TerminalDriver):

@@ -20,17 +20,17 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui import typed_ahead
-from tui_manager.ui.palette import ManagerPalette
-from tui_manager.ui.screens.help import HelpScreen
-from tui_manager.ui.screens.hosts import HostsScreen
-from tui_manager.ui.screens.join_token import JoinTokenScreen
-from tui_manager.ui.screens.main_screen import MainScreen
-from tui_manager.ui.screens.new_task import NewTaskScreen
-from tui_manager.ui.screens.save_output import SaveOutputScreen
-from tui_manager.ui.screens.task import TaskScreen
-from tui_manager.ui.widgets.host_table import WideHostTable
-from tui_manager.ui.widgets.row_list import HEADER
+from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.frame.palette import ManagerPalette
+from tui_manager.ui.hosts.host_table import WideHostTable
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.listing.row_list import HEADER
+from tui_manager.ui.output.save_output import SaveOutputScreen
+from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.terminal import typed_ahead
 
 
 async def type_ahead(pilot: "Pilot[None]", *keys: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tui_manager_agent.background_log
+import tui_manager_agent.cli.background_log
 
 import tui_manager.background_log
 from tests.support.programs import wait_for
@@ -58,7 +58,10 @@ def log(stream: Stream) -> Iterator[logging.Logger]:
 
 def test_agent_and_manager_have_the_same_one() -> None:
     """Neither may import the other."""
-    ours, theirs = tui_manager.background_log.__file__, tui_manager_agent.background_log.__file__
+    ours, theirs = (
+        tui_manager.background_log.__file__,
+        tui_manager_agent.cli.background_log.__file__,
+    )
     assert Path(ours).read_bytes() == Path(theirs).read_bytes()
 
 

@@ -15,16 +15,16 @@ STORE = ("sqlite3", "aiosqlite")
     [
         ("tui_manager.domain.task", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs", "asyncio")),
         ("tui_manager.domain.target", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs")),
-        ("tui_manager.storage.database", (*SCREEN, *WIRE, "psutil")),
-        ("tui_manager.service.tasks", (*SCREEN, *WIRE)),
-        ("tui_manager.transport.server", SCREEN),
+        ("tui_manager.storage.engine.database", (*SCREEN, *WIRE, "psutil")),
+        ("tui_manager.service.tasks.task_service", (*SCREEN, *WIRE)),
+        ("tui_manager.transport.sessions.command_service", SCREEN),
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.hop", (*SCREEN, *WIRE, *STORE)),
-        ("tui_manager.operator.client", (*SCREEN, *STORE)),
+        ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),
         ("tui_manager.runtime", SCREEN),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
         ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE)),
-        ("tui_manager_agent.main", (*SCREEN, "tui_manager")),
+        ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),
     ],
 )
 def test_a_room_loads_nothing_that_is_not_its_own(room: str, absent: tuple[str, ...]) -> None:

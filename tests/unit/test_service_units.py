@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tui_manager_agent import arguments as agent_arguments
-from tui_manager_agent import containment
+from tui_manager_agent.cli import arguments as agent_arguments
+from tui_manager_agent.executions import containment
 
-from tui_manager.cli import arguments
+from tui_manager.cli.options import arguments
 
 ROOT = Path(__file__).parents[2]
 AGENT = ROOT / "agent" / "tui-manager-agent.service"

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tui_manager.cli.arguments import parse
 from tui_manager.cli.config import Configuration, config_path, load
+from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.standard_streams import OutputError, standard_streams
+from tui_manager.cli.printing.standard_streams import OutputError, standard_streams
 from tui_manager.domain.errors import (
     ManagerError,
     ScreenFailedError,
@@ -70,27 +70,27 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
     settings = config.settings
     match options.action:
         case "dashboard":
-            from tui_manager.cli.dashboard import run_dashboard
+            from tui_manager.cli.commands.dashboard import run_dashboard
 
             return run_dashboard(settings)
         case "serve":
-            from tui_manager.cli.serve import run_serve
+            from tui_manager.cli.commands.serve import run_serve
 
             return run_serve(settings)
         case "demo":
-            from tui_manager.cli.demo import run_demo
+            from tui_manager.cli.commands.demo import run_demo
 
             return run_demo(options.agents)
         case "config":
-            from tui_manager.cli.show_config import run_config
+            from tui_manager.cli.commands.config import run_config
 
             return run_config(config, as_json=options.json)
         case "check":
-            from tui_manager.cli.check import run_check
+            from tui_manager.cli.commands.check import run_check
 
             return run_check(settings, options.file, as_json=options.json)
         case "backup":
-            from tui_manager.cli.backup import run_backup
+            from tui_manager.cli.commands.backup import run_backup
 
             return run_backup(settings, options.file, force=options.force)
         case _:
@@ -101,31 +101,31 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
     """The commands that talk to a manager which runs already."""
     match options.action:
         case "run":
-            from tui_manager.cli.run import run_command
+            from tui_manager.cli.commands.run import run_command
 
             return run_command(settings, options)
         case "hosts":
-            from tui_manager.cli.hosts import run_hosts
+            from tui_manager.cli.commands.hosts import run_hosts
 
             return run_hosts(settings, options)
         case "token":
-            from tui_manager.cli.token import run_token
+            from tui_manager.cli.commands.token import run_token
 
             return run_token(settings, options)
         case "audit":
-            from tui_manager.cli.audit import run_audit
+            from tui_manager.cli.commands.audit import run_audit
 
             return run_audit(settings, options)
         case "clock":
-            from tui_manager.cli.clock import run_clock
+            from tui_manager.cli.commands.clock import run_clock
 
             return run_clock(settings)
         case "task":
-            from tui_manager.cli.task import run_task
+            from tui_manager.cli.commands.task import run_task
 
             return run_task(settings, options)
         case _:
-            from tui_manager.cli.output import run_output
+            from tui_manager.cli.commands.output import run_output
 
             return run_output(settings, options)
 

@@ -25,7 +25,7 @@ def connect(state_dir: Path) -> AbstractAsyncContextManager[Operator]:
     Raises:
         UnreachableError: on entering, when none answers.
     """
-    from tui_manager.operator.client import connect as dial
+    from tui_manager.operator.socket.client import connect as dial
 
     connection: AbstractAsyncContextManager[Operator] = dial(state_dir)
     return connection

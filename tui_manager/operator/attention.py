@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from tui_manager.domain.duration import rough_duration
 from tui_manager.domain.health import ClockDoubt
 from tui_manager.domain.status import Admission
-from tui_manager.service.directory import Directory
-from tui_manager.service.live_session import UNKNOWN_MAX
-from tui_manager.service.offences import TOKENS_MAX, Offences
-from tui_manager.service.statistics import Statistics
+from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.hosts.live_session import UNKNOWN_MAX
+from tui_manager.service.hosts.violations import TOKENS_MAX, Offences
+from tui_manager.service.manager.statistics import Statistics
 
 _NAMED = 5  # hosts or refusals that have a sentence of their own
 _LONG_LOG = 256 << 20  # bytes of the database's log: it is short unless somebody reads for long

@@ -21,7 +21,7 @@ from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
-from tui_manager.operator.watching import watching
+from tui_manager.operator.socket.watching import watching
 
 _Reply = TypeVar("_Reply")
 

@@ -22,12 +22,12 @@ from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
-from tui_manager.service.change_feed import ChangeFeed
-from tui_manager.service.clock_watch import ClockWatch
-from tui_manager.service.directory import HOST_COLUMNS, Directory
-from tui_manager.service.hosts import HostService
-from tui_manager.service.statistics import Statistics
-from tui_manager.service.tasks import TaskService
+from tui_manager.service.hosts.directory import HOST_COLUMNS, Directory
+from tui_manager.service.hosts.host_service import HostService
+from tui_manager.service.manager.change_feed import ChangeFeed
+from tui_manager.service.manager.clock_watch import ClockWatch
+from tui_manager.service.manager.statistics import Statistics
+from tui_manager.service.tasks.task_service import TaskService
 
 
 class Tokens(Protocol):

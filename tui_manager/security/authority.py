@@ -11,7 +11,6 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.security.brought import Brought, BroughtFiles, may_serve
 from tui_manager.security.certificates import (
     FOR_CLIENTS,
     FOR_SERVERS,
@@ -31,6 +30,7 @@ from tui_manager.security.lifetimes import AUTHORITY_LIFETIME, HOST_LIFETIME, SE
 from tui_manager.security.own_certificate import OwnCertificate
 from tui_manager.security.peer import HOST_URI
 from tui_manager.security.requests import HostKey
+from tui_manager.security.supplied_certificate import Brought, BroughtFiles, may_serve
 
 log = logging.getLogger(__name__)
 _KEY, _CERTIFICATE = "authority.key", "authority.pem"

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives import serialization
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.authority import Authority, general_name
-from tui_manager.security.brought import Brought, BroughtFiles, may_serve
 from tui_manager.security.certificates import (
     FOR_SERVERS,
     UNREADABLE,
@@ -25,6 +24,7 @@ from tui_manager.security.certificates import (
 )
 from tui_manager.security.keys import load_or_make_key
 from tui_manager.security.own_certificate import OwnCertificate
+from tui_manager.security.supplied_certificate import Brought, BroughtFiles, may_serve
 
 log = logging.getLogger(__name__)
 _KEY, _CERTIFICATE = "server.key", "server.pem"

@@ -19,27 +19,27 @@ from tui_manager.domain.joining import join_line
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.ui.actions import Place
+from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.feed import Feed, OpenOperator
-from tui_manager.ui.form_fields import marked_target
-from tui_manager.ui.guarded_app import GuardedApp
-from tui_manager.ui.lifetime import ClosableScreen, is_open
-from tui_manager.ui.link import Link
-from tui_manager.ui.messages import ErrorElsewhere, Facts, FactsChanged, Problem
-from tui_manager.ui.palette import ManagerPalette, ManagerProvider
-from tui_manager.ui.screens.confirm import ConfirmScreen
-from tui_manager.ui.screens.dashboard import DashboardScreen
-from tui_manager.ui.screens.help import HelpScreen
-from tui_manager.ui.screens.hosts import HostsScreen
-from tui_manager.ui.screens.join_line import JoinLineScreen
-from tui_manager.ui.screens.join_token import JoinTokenScreen
-from tui_manager.ui.screens.main_screen import EVERYTHING, MainScreen
-from tui_manager.ui.screens.manager import ManagerScreen
-from tui_manager.ui.screens.new_task import NewTaskScreen
-from tui_manager.ui.screens.quitting import GOES_ON, quit_question
-from tui_manager.ui.screens.task import TaskScreen
-from tui_manager.ui.screens.tasks import TasksScreen
-from tui_manager.ui.theme import DARK, LIGHT
-from tui_manager.ui.typed_ahead import TypedAhead
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.join_line import JoinLineScreen
+from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.new_task_fields import marked_target
+from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
+from tui_manager.ui.frame.messages import ErrorElsewhere, Facts, FactsChanged, Problem
+from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
+from tui_manager.ui.frame.quitting import GOES_ON, quit_question
+from tui_manager.ui.frame.theme import DARK, LIGHT
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.manager.manager_screen import ManagerScreen
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.terminal.guarded_app import GuardedApp
+from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
+from tui_manager.ui.terminal.typed_ahead import TypedAhead
 
 
 def local_now() -> datetime:

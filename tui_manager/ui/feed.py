@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.operator.api import Operator
-from tui_manager.ui.link import Link
+from tui_manager.ui.manager_link import Link
 
 RETRY = 1.0  # seconds between two tries to reach the manager
 

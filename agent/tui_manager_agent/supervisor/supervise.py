@@ -6,8 +6,8 @@ import os
 import select
 
 from tui_manager_agent.supervisor import claim, clock, limits, processes, record, shell, spawn
-from tui_manager_agent.supervisor.bell import Bell
 from tui_manager_agent.supervisor.killing import NAMED, Family, Killing
+from tui_manager_agent.supervisor.notify import Bell
 from tui_manager_agent.supervisor.output import Cap, Pipe
 
 TYPE_CHECKING = False

@@ -139,16 +139,16 @@ def _containment(module: Any) -> None:
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
-    "tui_manager.storage.connection": _connection,
-    "tui_manager.transport.server": _server,
-    "tui_manager.transport.session": _session,
-    "tui_manager_agent.containment": _containment,
-    "tui_manager_agent.link": _link,
-    "tui_manager_agent.spool": _spool,
-    "tui_manager_agent.acknowledged": _acknowledged,
-    "tui_manager_agent.launcher": _launcher,
-    "tui_manager_agent.supervisors": _supervisors,
-    "tui_manager_agent.reconnect": _reconnect,
+    "tui_manager.storage.engine.connection": _connection,
+    "tui_manager.transport.sessions.command_service": _server,
+    "tui_manager.transport.sessions.session": _session,
+    "tui_manager_agent.executions.containment": _containment,
+    "tui_manager_agent.link.link": _link,
+    "tui_manager_agent.journal.spool": _spool,
+    "tui_manager_agent.journal.acknowledged": _acknowledged,
+    "tui_manager_agent.executions.fork_server_client": _launcher,
+    "tui_manager_agent.executions.supervisors": _supervisors,
+    "tui_manager_agent.link.reconnect": _reconnect,
 }
 
 

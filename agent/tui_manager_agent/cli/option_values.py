@@ -1,0 +1,88 @@
+"""How the text of an option or a variable becomes its value.
+
+A text that is none raises ArgumentTypeError with a sentence for who typed it.
+"""
+
+import argparse
+import socket
+
+from tui_manager_agent.identity.join_token import JoinToken, parse
+from tui_manager_agent.names import check_label, check_name
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not host or not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return text
+
+
+def name(text: str) -> str:
+    """Empty: its hostname. `check_own_name` says how it must begin."""
+    try:
+        if text:
+            check_name(text, known=True)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def check_own_name(name: str, *, known: bool) -> None:
+    """Raises ValueError unless this host can be called so.
+
+    Args:
+        name: empty: its hostname.
+        known: the host belongs to a manager already.
+    """
+    check_name(name or socket.gethostname(), known=known)
+
+
+def join_token(text: str) -> JoinToken | None:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not K=V")
+    try:
+        check_label(key, value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return key, value
+
+
+def labels(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(label(part) for part in text.split(",") if part)
+
+
+def log_level(text: str) -> str:
+    if text not in LOG_LEVELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(LOG_LEVELS)}")
+    return text
+
+
+def capacity(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
+
+
+def mebibytes(text: str) -> int:
+    """Bytes."""
+    if not text.isdigit() or not 0 < int(text) <= 1 << 20:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of MiB from 1 to {1 << 20}")
+    return int(text) << 20
+
+
+def is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0]
+    try:
+        return host in ("localhost", "[::1]") or socket.inet_pton(socket.AF_INET, host)[0] == 127
+    except OSError:
+        return False

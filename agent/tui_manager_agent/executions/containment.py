@@ -1,0 +1,109 @@
+"""Whether this host's commands get cgroups of their own, and where."""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+
+from tui_manager_agent.executions.order import RefusedError
+from tui_manager_agent.supervisor.cgroup import (
+    Cgroup,
+    Place,
+    controllers,
+    enable_controllers,
+    make_base,
+)
+from tui_manager_agent.supervisor.limits import NEEDS
+
+_SUBGROUP = "agent"  # what the unit calls the cgroup of the agent itself (DelegateSubgroup=)
+_LOG = logging.getLogger(__name__)
+
+
+class UncontainedError(Exception):
+    """There are no cgroups for commands here; the text says why."""
+
+
+def place_for(agent: str) -> Place | None:
+    """Where commands get cgroups; None if they cannot, which the log explains.
+
+    Args:
+        agent: what tells this agent from others in the same cgroup, the same after a restart.
+    """
+    try:
+        place = _find(agent)
+    except UncontainedError as error:
+        _LOG.warning("commands run without cgroups of their own: reason=%s", error)
+        return None
+    limited = ",".join(sorted(place.controllers)) or "nothing"
+    _LOG.info("commands run in cgroups of their own: folder=%s can_limit=%s", place.base, limited)
+    return place
+
+
+def features(place: Place | None) -> list[str]:
+    """What Hello says of it."""
+    if place is None:
+        return []
+    limits = [word for need, word in NEEDS.values() if need in place.controllers]
+    return ["cgroup", *limits]
+
+
+def check_limits(order: Mapping[str, object], place: Place | None) -> None:
+    """Raises RefusedError if this agent cannot set a limit that the order has."""
+    can = place.controllers if place else frozenset[str]()
+    missing = [word for name, (need, word) in NEEDS.items() if name in order and need not in can]
+    if missing:
+        problem = f"this agent cannot set the limits {', '.join(missing)} on a command"
+        raise RefusedError("rejected", f"{problem}: its host gives it no cgroups that can")
+
+
+def remove_empty(place: Place, but: Iterable[str]) -> None:
+    """Removes the cgroups in which nobody lives any more, `but` those of these executions."""
+    try:
+        names = set(os.listdir(place.base))
+    except OSError:
+        return  # there is none
+    for name in names.difference(but):
+        if os.path.isdir(f"{place.base}/{name}"):
+            Cgroup(f"{place.base}/{name}").remove()
+
+
+def _find(agent: str) -> Place:
+    home = _own_cgroup()
+    # Limits need a cgroup that holds no process itself: the parent of the unit's subgroup is one.
+    parent = os.path.dirname(home) if os.path.basename(home) == _SUBGROUP else home
+    for folder in {home, parent}:
+        if not os.access(f"{folder}/cgroup.procs", os.W_OK):
+            raise UncontainedError(f"{folder} is not delegated to the agent (Delegate=yes)")
+    if parent != home:
+        enable_controllers(parent)
+    base = f"{parent}/tui-manager-agent-{agent}"
+    try:
+        make_base(base)
+        can_kill, can_limit = os.path.exists(f"{base}/cgroup.kill"), controllers(base)
+        os.rmdir(base)
+    except OSError as error:
+        if not os.path.exists(f"{base}/cgroup.kill"):
+            raise UncontainedError(f"{base}: {error.strerror}") from None
+        can_kill, can_limit = True, controllers(base)  # an earlier agent's commands are in it
+    if not can_kill:
+        raise UncontainedError("this kernel cannot kill a cgroup (Linux 5.14 can)")
+    return Place(base, home, can_limit)
+
+
+def _own_cgroup() -> str:
+    """The folder of this process's cgroup. Raises UncontainedError."""
+    try:
+        with open("/proc/self/cgroup") as file:
+            path = next(line[3:] for line in file.read().splitlines() if line.startswith("0::"))
+        with open("/proc/self/mountinfo") as file:
+            mounts = [line.split() for line in file]
+    except (OSError, StopIteration):
+        raise UncontainedError("this system has no cgroup v2") from None
+    for mount in mounts:
+        # Its root is the cgroup that is seen at the mount point; the type stands behind a dash.
+        root, point, kind = mount[3], mount[4], mount[mount.index("-") + 1]
+        if kind == "cgroup2" and (path + "/").startswith(root.rstrip("/") + "/"):
+            point = point.encode().decode("unicode_escape")  # a space is \040
+            home = (point + path.removeprefix(root.rstrip("/"))).rstrip("/")
+            if os.path.isdir(home):
+                return home
+    raise UncontainedError("cgroup v2 is not mounted, or not with the agent's own cgroup")

@@ -1,0 +1,171 @@
+"""Who this agent is: its state folder, which one agent at a time owns, and the ids kept there."""
+
+import fcntl
+import os
+import re
+import uuid
+from pathlib import Path
+
+import psutil
+from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+
+from tui_manager_agent.identity.credentials import Credentials
+from tui_manager_agent.supervisor import record
+
+FILE = "identity"
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # may name a folder
+
+
+class StateError(Exception):
+    """The state folder cannot be used; the text is for the host's owner."""
+
+
+class Identity:
+    """The ids of this agent, durable in its state folder.
+
+    Attributes:
+        state_dir: private to this agent as long as it runs.
+        journal_id: made with the folder; a lost folder is a lost journal.
+        manager_id: the first manager met; empty before.
+        host_id: what that manager calls this host; empty before.
+        instance_id: new with each start.
+        boot_id: new with each start of the host.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        """Makes the folder if needed and locks it. Raises StateError."""
+        self.state_dir = state_dir = _trusted(state_dir)
+        self.instance_id = str(uuid.uuid4())
+        self.boot_id = _boot_id()
+        self.journal_id = self.manager_id = self.host_id = ""
+        try:
+            _make_private(state_dir)
+            _trusted(state_dir)  # also what was missing before, and is there now
+            self._lock = _lock(state_dir / "lock")
+            self._load()
+        except OSError as error:
+            problem = f"The state folder {state_dir} cannot be used: {error.strerror}."
+            raise StateError(problem) from error
+
+    def close(self) -> None:
+        """Gives the state folder back."""
+        os.close(self._lock)
+
+    def bind(self, manager_id: str, host_id: str) -> None:
+        """Remembers the manager that this agent belongs to. Raises ValueError for unsafe ids."""
+        if not _SAFE.fullmatch(manager_id):
+            raise ValueError(f"{manager_id!r} is no id of a manager")
+        if (manager_id, host_id) != (self.manager_id, self.host_id):
+            self.manager_id, self.host_id = manager_id, host_id
+            self._save()
+
+    def belong(self, credentials: Credentials) -> None:
+        """As `bind`, to the manager that gave them. Raises StateError if there is another one."""
+        if self.manager_id not in ("", credentials.manager_id):
+            raise StateError(
+                f"The state folder {self.state_dir} holds credentials of the manager "
+                f"{credentials.manager_id}, and what it keeps belongs to {self.manager_id}. "
+                "Take another --state-dir and enrol with a new --join-token."
+            )
+        try:
+            self.bind(credentials.manager_id, credentials.host_id)
+        except ValueError as error:
+            raise StateError(
+                f"The credentials in {self.state_dir} are damaged: {error}."
+            ) from error
+
+    def manager_dir(self) -> Path:
+        """Where everything that belongs to the manager lies. There must be one. Raises OSError."""
+        folder = self.state_dir / "managers" / self.manager_id
+        for part in (folder.parent, folder):
+            part.mkdir(mode=0o700, exist_ok=True)
+            part.chmod(0o700)
+        return folder
+
+    def _load(self) -> None:
+        try:
+            fields = record.read(str(self.state_dir / FILE))
+        except FileNotFoundError:
+            fields = {}
+        self.journal_id = fields.get("journal_id") or str(uuid.uuid4())
+        self.manager_id = fields.get("manager_id", "")
+        self.host_id = fields.get("host_id", "")
+        if not fields:
+            self._save()
+
+    def _save(self) -> None:
+        names = ("journal_id", "manager_id", "host_id")
+        fields = {name: getattr(self, name) for name in names}
+        record.write(str(self.state_dir), FILE, record.encode(fields))
+
+
+def host_id_in(state_dir: Path) -> str:
+    """What a manager calls the host of a state folder; empty before it has met one."""
+    try:
+        return record.read(str(state_dir / FILE)).get("host_id", "")
+    except OSError:
+        return ""
+
+
+def _trusted(state_dir: Path) -> Path:
+    """The folder's path without links. Whoever can change it can have the agent run anything."""
+    try:
+        return trusted_path(state_dir)
+    except UntrustedPathError as error:
+        raise StateError(
+            f"The state folder {state_dir} cannot be trusted: {error}. Or take another --state-dir."
+        ) from None
+    except OSError as error:
+        problem = f"The state folder {state_dir} cannot be used: {error.strerror or error}."
+        raise StateError(problem) from error
+
+
+def _make_private(state_dir: Path) -> None:
+    """Makes the folder and those above it that are missing, and closes it to others."""
+    missing = [folder for folder in (state_dir, *state_dir.parents) if not folder.is_dir()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)  # whatever the umask
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(state_dir, flags)
+    try:
+        owner = os.fstat(descriptor).st_uid
+        if owner != os.geteuid():
+            raise StateError(
+                f"The state folder {state_dir} belongs to another user (number {owner}), who could "
+                "replace what the agent runs. Run the agent as that user, give the folder to this "
+                f"one (chown {os.geteuid()} {state_dir}), or take another --state-dir."
+            )
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StateError(
+            f"Another agent is running on the state folder {path.parent}. "
+            "Stop it, or give this one its own folder with --state-dir."
+        ) from None
+    return descriptor
+
+
+def machine_id() -> str:
+    """What the system calls this machine for good; empty where it has no such word."""
+    return _first_line("/etc/machine-id") or _first_line("/var/lib/dbus/machine-id")
+
+
+def _boot_id() -> str:
+    started = f"{psutil.boot_time():.0f}"  # macOS: seconds since the epoch, steady within a boot
+    return _first_line("/proc/sys/kernel/random/boot_id") or started
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""

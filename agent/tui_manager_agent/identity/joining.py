@@ -1,0 +1,162 @@
+"""How this host comes to belong to its manager: it enrols until it is taken, or refused."""
+
+import asyncio
+import logging
+import random
+
+from tui_manager_protos.v1 import enrollment_pb2 as wire
+
+from tui_manager_agent.identity import child_program, credentials
+from tui_manager_agent.identity.credentials import Credentials
+from tui_manager_agent.identity.fingerprint import fingerprint
+from tui_manager_agent.identity.identity import Identity, StateError
+from tui_manager_agent.identity.join_token import JoinToken
+from tui_manager_agent.link.host_description import about
+from tui_manager_agent.link.reconnect import (
+    Ending,
+    Reconnect,
+    RefusedByManagerError,
+    StreamEnd,
+    sentence,
+)
+from tui_manager_agent.settings import Settings
+
+# What passes, and how often a host tries that could do without. A session may outlive its agent.
+_PASSING = (Ending.OVERLOADED, Ending.DUPLICATE_IDENTITY)
+_TRIES = 5
+_LOG = logging.getLogger(__name__)
+
+
+class Joining:
+    """Uses a join token on a state folder that this agent has locked."""
+
+    def __init__(self, settings: Settings, identity: Identity, token: JoinToken) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._token = token
+        self._reconnect = Reconnect(random.Random())
+
+    async def join(self) -> None:
+        """Returns when this host has a certificate that has not ended: that of an enrolment with
+        this token, or, when that comes to nothing, the one from before.
+
+        Raises RefusedByManagerError when trying again would not help, StateError and DamagedError
+        when the state folder cannot be used, OSError when it fails.
+        """
+        held = self._best_kept()
+        if held is not None and not self._is_needed(held):
+            return
+        try:
+            await self._insist(held)
+        except StateError as error:
+            if not _goes_on(held, str(error)):
+                raise
+
+    async def _insist(self, held: Credentials | None) -> None:
+        """Tries until it is done. A host that can do without gives up at the first failure, unless
+        it is one that passes."""
+        tries = 0
+        while (end := await self._try()) is not None:
+            tries += 1
+            passing = end.ending in _PASSING and tries < _TRIES
+            if not passing and _goes_on(held, sentence(end)):
+                return
+            pause = self._reconnect.pause_after(end)
+            _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)
+            await asyncio.sleep(pause)
+
+    def _best_kept(self) -> Credentials | None:
+        """The newer credentials, unless those that were accepted are the only ones in date."""
+        state_dir = self._settings.state_dir
+        held = credentials.load(state_dir)
+        newer = credentials.load_newer(state_dir, held) if held else None
+        if held is None or newer is None:
+            return held
+        return newer if newer.in_date or not held.in_date else held
+
+    def _is_needed(self, held: Credentials) -> bool:
+        """Whether this host has to enrol, although it has before. Another token says that the
+        operator wants it: the manager's database may be older than this host."""
+        if held.ended:
+            _LOG.info("the certificate ended on %s: enrolling with the same key", held.end)
+        elif not held.begun:
+            _LOG.info("the certificate begins on %s: enrolling with the same key", held.beginning)
+        elif held.token_hash != self._token.secret_hash:
+            _LOG.info("the join token is another one than before: enrolling with the same key")
+        else:
+            _LOG.info(
+                "enrolled already, the join token is not used: host_id=%s manager_id=%s "
+                "certificate_ends=%r",
+                *(held.host_id, held.manager_id, held.end),
+            )
+            return False
+        return True
+
+    async def _try(self) -> StreamEnd | None:
+        """Why there is no certificate, None when there is."""
+        self._make_room()
+        try:
+            answer = await child_program.ask("enrollment", order=self._order())
+        except child_program.ProblemError as error:
+            raise StateError(str(error)) from error
+        except child_program.ChildError as error:
+            return StreamEnd(Ending.ENROLMENT_FAILED, str(error))
+        if "ending" in answer:
+            return StreamEnd(Ending[answer["ending"]], answer["detail"])
+        name, admission = answer.pop("name"), answer.pop("admission")
+        held = self._keep(answer)
+        _LOG.info("enrolled: name=%s admission=%s host_id=%s", name, admission, held.host_id)
+        _LOG.info("this host is known by %s", fingerprint(held.key_hash))
+        return None
+
+    def _make_room(self) -> None:
+        """No token is spent on a certificate that cannot be kept."""
+        state_dir = self._settings.state_dir
+        try:
+            credentials.make_room(state_dir)
+        except OSError as error:
+            problem = f"The state folder {state_dir} cannot be used: {error.strerror}."
+            raise StateError(problem) from error
+
+    def _order(self) -> dict[str, str]:
+        port = self._token.port or int(self._settings.manager.rpartition(":")[2]) + 1
+        request = wire.EnrollRequest(secret=self._token.secret, **about(self._settings))
+        return {
+            "address": self._settings.manager,
+            "port": str(port),
+            "pin": self._token.pin,
+            "folder": str(credentials.folder_in(self._settings.state_dir)),
+            "request": request.SerializeToString().hex(),
+        }
+
+    def _keep(self, answer: dict[str, str]) -> Credentials:
+        bound, manager_id = self._identity.manager_id, answer["manager_id"]
+        if bound and bound != manager_id:
+            detail = f"it is {manager_id}, this agent belongs to {bound}"
+            raise RefusedByManagerError(sentence(StreamEnd(Ending.WRONG_MANAGER, detail)))
+        fields = {**answer, "token_hash": self._token.secret_hash.hex()}
+        state_dir = self._settings.state_dir
+        before = credentials.load(state_dir)
+        # The manager does not know a certificate with another host_id: nothing is lost with it.
+        works = before is not None and before.in_date and before.host_id == answer["host_id"]
+        save = credentials.save_newer if works else credentials.save
+        held = save(state_dir, fields)
+        self._identity.belong(held)
+        if not held.in_date:
+            _LOG.warning(
+                "the new certificate is not valid by this host's clock; one of the two clocks is "
+                "wrong: begins=%r ends=%r",
+                *(held.beginning, held.end),
+            )
+        return held
+
+
+def _goes_on(held: Credentials | None, reason: str) -> bool:
+    """Whether there is a certificate from before to go on with, which the log then says."""
+    if held is None or held.ended:
+        return False
+    _LOG.warning(
+        "not enrolled again, what this host has stays in use: reason=%r certificate_ends=%r",
+        *(reason, held.end),
+    )
+    return True

@@ -1,0 +1,147 @@
+"""Keeps this host's certificate current, over the stream, when the manager says so.
+
+A manager whose clock is wrong issues certificates that nobody else accepts, nor itself once its
+clock is right. So the one that works stays until the manager has accepted the next one and that one
+has begun by this host's clock, and none is taken that ends earlier.
+"""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tui_manager_protos.v1 import agent_pb2 as wire
+
+from tui_manager_agent.identity import child_program, credentials
+from tui_manager_agent.identity.credentials import Credentials, for_people
+
+_LOG = logging.getLogger(__name__)
+
+
+class Renewal:
+    """The certificates of this host: the one that works, and a newer one until the manager has
+    accepted it and it has begun. A dial that is not welcomed makes the next dial show the other.
+
+    What fails is logged and left: the certificate is still good, and the manager asks again.
+
+    Args:
+        held: what works.
+        newer: has not taken the place of `held` yet; None: nothing newer was issued.
+    """
+
+    def __init__(self, state_dir: Path, held: Credentials, newer: Credentials | None) -> None:
+        self._state_dir = state_dir
+        self._held = held
+        self._newer = newer
+        self._shows_newer = False
+        self._say: Callable[[bytes], None] | None = None
+        self._heeded = False  # what the manager wants now has been done
+        self._expects = False  # an answer of the manager
+        self._begin_with_newer()
+
+    @property
+    def credentials(self) -> Credentials:
+        """What a dial shows now."""
+        return self._newer if self._newer and self._shows_newer else self._held
+
+    def accepted(self) -> None:
+        """The manager has welcomed this host with the credentials that were shown."""
+        if self._newer is None:
+            return
+        if not self._shows_newer:
+            _LOG.warning(
+                "the older certificate was accepted, the newer one is tried again with the next "
+                "dial once it has begun: older_ends=%r newer_begins=%r newer_ends=%r",
+                *(self._held.end, self._newer.beginning, self._newer.end),
+            )
+            return
+        if not self._newer.begun:
+            _LOG.warning(
+                "the accepted certificate has not begun by this host's clock, the older one stays "
+                "beside it; one of the two clocks is wrong: begins=%r older_ends=%r",
+                *(self._newer.beginning, self._held.end),
+            )
+            return
+        try:
+            credentials.accept_newer(self._state_dir)
+        except OSError as error:  # both stay, and are found as they are at the next start
+            _LOG.warning("the accepted certificate stays beside the older one: error=%s", error)
+            return
+        self._held, self._newer, self._shows_newer = self._newer, None, False
+
+    def dialled(self, *, welcomed: bool) -> None:
+        """A stream has ended: chooses what the next dial shows."""
+        if welcomed:
+            self._begin_with_newer()
+        elif self._newer is not None:
+            self._shows_newer = not self._shows_newer
+
+    def _begin_with_newer(self) -> None:
+        self._shows_newer = self._newer is not None and (self._newer.begun or self._held.ended)
+
+    def begin_session(self, say: Callable[[bytes], None]) -> None:
+        """`say` sends a certificate request, DER, over the new stream."""
+        self._say = say
+        self._heeded = self._expects = False
+
+    async def heed(self, *, wanted: bool) -> None:
+        """Whether the manager wants a certificate request now; each wish is met once."""
+        if not wanted:
+            self._heeded = False
+        elif not self._heeded:
+            await self._ask()
+
+    async def _ask(self) -> None:
+        if self._say is None:
+            return
+        try:
+            answer = await child_program.ask("keys", "request", order=self._folder())
+        except (child_program.ChildError, OSError) as error:
+            _LOG.warning("no certificate request could be made: error=%s", error)
+            return
+        self._heeded = self._expects = True
+        self._say(bytes.fromhex(answer["csr"]))
+
+    async def issued(self, message: wire.CertificateIssued) -> None:
+        """The manager's answer, kept whole or not at all."""
+        if not self._expects:
+            _LOG.warning("a certificate was issued that this agent has not asked for")
+            return
+        self._heeded = self._expects = False
+        held = self._held
+        order = {
+            **self._folder(),
+            "host_id": held.host_id,
+            "certificates": _encode(message.certificates_der),
+            "authorities": _encode(message.authorities_der),
+        }
+        try:
+            answer = await child_program.ask("keys", "accept", order=order)
+            fields = {
+                **answer,
+                "manager_id": held.manager_id,
+                "host_id": held.host_id,
+                "server_name": message.server_name,
+                "token_hash": (self._newer or held).token_hash.hex(),
+            }
+            if held.begun and int(fields["ends"]) < held.ends:
+                _LOG.warning(
+                    "the new certificate is not used, because it ends before the one in use; the "
+                    "manager's clock may be wrong: new_begins=%r new_ends=%r ends=%r",
+                    *(for_people(int(fields["begins"])), for_people(int(fields["ends"])), held.end),
+                )
+                return
+            save = credentials.save_newer
+            self._newer = await asyncio.to_thread(save, self._state_dir, fields)
+        except (child_program.ChildError, credentials.DamagedError, OSError) as error:
+            _LOG.warning("the new certificate is not used: error=%s", error)
+            return
+        _LOG.info("certificate renewed: ends=%r", self._newer.end)
+
+    def _folder(self) -> dict[str, str]:
+        return {"folder": str(self._state_dir / credentials.FOLDER)}
+
+
+def _encode(certificates: Iterable[bytes]) -> str:
+    return " ".join(base64.b64encode(der).decode() for der in certificates)

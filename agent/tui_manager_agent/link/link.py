@@ -1,0 +1,283 @@
+"""One stream to the manager: dial, Hello, Welcome, then both directions until it ends."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import grpc
+from google.protobuf.message import Message
+from grpc import aio
+from tui_manager_protos.v1 import agent_pb2 as wire
+from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
+
+from tui_manager_agent.identity.credentials import Credentials
+from tui_manager_agent.link.handshake import explain
+from tui_manager_agent.link.outbox import Outbox
+from tui_manager_agent.link.reconnect import Ending, StreamEnd, ending_of
+
+WELCOME_WITHIN = 30.0  # seconds
+STEADY_AFTER = 10.0  # seconds
+HEARTBEAT = 5.0  # seconds, unless the manager says otherwise
+SHORTEST_HEARTBEAT = 0.01  # seconds
+GATHER = 0.003  # seconds from one report to the next, at least
+FAREWELL = 1.0  # seconds for the manager to end a stream that this side has closed
+MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 30_000),  # of silence of the manager
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.min_reconnect_backoff_ms", 30_000),  # how long a dial may take, TLS and all
+    ("grpc.http2.bdp_probe", 0),  # a ping and its answer for every few messages
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),  # as at the enrolment
+)
+_LOG = logging.getLogger(__name__)
+_Call = aio.StreamStreamCall[wire.AgentMessage, wire.ManagerMessage]
+
+
+Ears = Mapping[str, Callable[..., Awaitable[None]]]  # by the name of the field in ManagerMessage
+
+
+class WrongManagerError(Exception):
+    """Who answers is not the manager that this agent belongs to."""
+
+
+class Link:
+    """One stream, used once.
+
+    Args:
+        address: HOST:PORT.
+        outbox: what is to be said.
+        vitals: measures the host.
+        welcome: learns who answered, says who listens to it, or raises WrongManagerError. Who
+            listens to `settings` hears those of the welcome first.
+        credentials: prove who both sides are; None: no TLS.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        outbox: Outbox,
+        vitals: Callable[[], wire.Vitals],
+        welcome: Callable[[wire.Welcome], Ears],
+        *,
+        credentials: Credentials | None,
+    ) -> None:
+        self._address = address
+        self._credentials = credentials
+        self._outbox = outbox
+        self._vitals = vitals
+        self._welcome = welcome
+        self._ears: Ears = {}
+        self._heartbeat = HEARTBEAT
+        self._welcomed_at = 0.0
+        self._csr = b""
+
+    @property
+    def welcomed(self) -> bool:
+        """Whether the manager has taken this host in on this stream."""
+        return bool(self._welcomed_at)
+
+    def request_certificate(self, csr_der: bytes) -> None:
+        """Says it on this stream, or never."""
+        self._csr = csr_der
+        self._outbox.wake()
+
+    async def converse(self, hello: wire.Hello) -> StreamEnd:
+        """Talks until the stream ends, and says why it did. Cancelling ends it politely."""
+        async with self._channel() as channel:
+            call = CommandServiceStub(channel).ConnectForCommands()
+            try:
+                return await self._talk(call, hello)
+            except aio.AioRpcError as error:
+                return self._broken(error)
+            except asyncio.InvalidStateError:  # grpc.aio: written to after its end
+                return self._broken(None)
+            finally:
+                call.cancel()
+
+    def _channel(self) -> aio.Channel:
+        held = self._credentials
+        if held is None:
+            return aio.insecure_channel(self._address, options=_OPTIONS)
+        name = (("grpc.ssl_target_name_override", held.server_name),) if held.server_name else ()
+        proof = grpc.ssl_channel_credentials(held.authorities, held.key, held.chain)
+        return aio.secure_channel(self._address, proof, options=(*_OPTIONS, *name))
+
+    async def _talk(self, call: _Call, hello: wire.Hello) -> StreamEnd:
+        await call.write(wire.AgentMessage(hello=hello))
+        try:
+            async with asyncio.timeout(WELCOME_WITHIN):
+                first = await call.read()
+        except TimeoutError:
+            return StreamEnd(Ending.BAD_WELCOME, "no answer to Hello")
+        if not isinstance(first, wire.ManagerMessage):
+            return StreamEnd(Ending.CLOSED)
+        if first.HasField("disconnect"):
+            return ending_of(first.disconnect, was_steady=False)
+        if not first.HasField("welcome"):
+            return StreamEnd(Ending.BAD_WELCOME, f"its first word was {_kind(first)}")
+        try:
+            self._ears = self._welcome(first.welcome)
+        except WrongManagerError as error:
+            return StreamEnd(Ending.WRONG_MANAGER, str(error))
+        self._welcomed_at = time.monotonic()
+        self._apply(first.welcome.settings)
+        writing = asyncio.create_task(self._write(call))
+        reading = asyncio.create_task(self._read(call, first.welcome.settings))
+        try:
+            await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await _finish(writing)
+            await _say_goodbye(call, reading)
+            raise
+        if not reading.done():
+            call.cancel()  # writing failed; what is being handled is handled to its end
+            await asyncio.wait((reading,))
+        await _finish(writing)
+        if reading.cancelled():  # grpc.aio: reading what this side cancelled
+            return StreamEnd(Ending.BROKEN, "writing failed", was_steady=self._steady())
+        return reading.result()
+
+    async def _read(self, call: _Call, settings: wire.Settings) -> StreamEnd:
+        await self._settings(settings)
+        while isinstance(message := await call.read(), wire.ManagerMessage):
+            for said in message.batch.messages if message.HasField("batch") else (message,):
+                if end := await self._hear(said):
+                    return end
+        return StreamEnd(Ending.CLOSED, was_steady=self._steady())
+
+    async def _hear(self, message: wire.ManagerMessage) -> StreamEnd | None:
+        """Does as one message says; how the stream ends, if it does."""
+        kind = _kind(message)
+        if kind == "disconnect":
+            return ending_of(message.disconnect, was_steady=self._steady())
+        if kind == "settings":
+            await self._settings(message.settings)
+        elif kind in self._ears:
+            if not await self._handle(kind, getattr(message, kind)):
+                return StreamEnd(Ending.BROKEN, f"{kind} failed", was_steady=self._steady())
+        else:
+            _LOG.warning("message of no use to this agent: kind=%s", kind)
+        return None
+
+    async def _settings(self, settings: wire.Settings) -> None:
+        self._apply(settings)
+        if "settings" in self._ears:
+            await self._handle("settings", settings)
+
+    async def _handle(self, kind: str, message: Message) -> bool:
+        """False when this agent failed: with the next stream the manager asks again."""
+        try:
+            await self._ears[kind](message)
+        except Exception:
+            execution_id = getattr(message, "execution_id", "")
+            _LOG.exception("not handled: kind=%s execution_id=%s", kind, execution_id)
+            return False
+        return True
+
+    async def _write(self, call: _Call) -> None:
+        beat = _Beat(self._outbox.wake)
+        reported_at = -math.inf
+        try:
+            while True:
+                if not beat.is_due(self._heartbeat):
+                    await self._outbox.wait()
+                    pause = reported_at + GATHER - time.monotonic()
+                    if pause > 0:
+                        await asyncio.sleep(pause)
+                if self._csr:
+                    request = wire.CertificateRequest(csr_der=self._csr)
+                    self._csr = b""
+                    await call.write(wire.AgentMessage(certificate_request=request))
+                report = self._outbox.report()
+                if beat.is_due(self._heartbeat):
+                    report.vitals.CopyFrom(self._vitals())
+                    beat.begin()
+                elif not report.ByteSize():
+                    continue
+                reported_at = time.monotonic()
+                await call.write(wire.AgentMessage(report=report))
+        finally:
+            beat.stop()
+
+    def _apply(self, settings: wire.Settings) -> None:
+        heartbeat = settings.heartbeat.ToNanoseconds() / 1e9
+        self._heartbeat = max(heartbeat, SHORTEST_HEARTBEAT) if heartbeat else HEARTBEAT
+        self._outbox.apply(window=settings.output_window, max_message=settings.max_message)
+
+    def _steady(self) -> bool:
+        return bool(self._welcomed_at) and time.monotonic() - self._welcomed_at >= STEADY_AFTER
+
+    def _broken(self, error: aio.AioRpcError | None) -> StreamEnd:
+        detail = (error.details() or "") if error else ""
+        answered = self._welcomed_at or (error and error.code() != grpc.StatusCode.UNAVAILABLE)
+        if answered:
+            return StreamEnd(Ending.BROKEN, detail, was_steady=self._steady())
+        if self._credentials is not None:
+            return explain(detail, self._credentials)
+        return StreamEnd(Ending.UNREACHABLE, detail)
+
+
+class _Beat:
+    """When the next heartbeat is due. Who waits for something else is woken then: one timer a
+    heartbeat, not one a wait."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._began_at = -math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def is_due(self, heartbeat: float) -> bool:
+        """Whether `heartbeat` seconds have gone by since the last; if not, the waker is set."""
+        loop = asyncio.get_running_loop()
+        due_at = self._began_at + heartbeat
+        if loop.time() >= due_at:
+            return True
+        if self._timer is None or self._timer.when() != due_at:
+            self.stop()
+            self._timer = loop.call_at(due_at, self._ring)
+        return False
+
+    def begin(self) -> None:
+        """A heartbeat goes out now."""
+        self._began_at = asyncio.get_running_loop().time()
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._wake()
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _kind(message: wire.ManagerMessage) -> str:
+    return message.WhichOneof("message") or "nothing"
+
+
+async def _finish(task: asyncio.Task[None]) -> None:
+    """Ends it. A cancellation of the caller meanwhile is the caller's, and goes on."""
+    task.cancel()
+    await asyncio.wait((task,))
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, (aio.AioRpcError, asyncio.InvalidStateError, OSError)):
+        _LOG.info("writing ended: error=%s", error)
+    elif error is not None:
+        raise error
+
+
+async def _say_goodbye(call: _Call, reading: asyncio.Task[StreamEnd]) -> None:
+    """Nothing more from this side; the manager may finish its sentence."""
+    if not call.done():
+        await call.done_writing()
+        await asyncio.wait((reading,), timeout=FAREWELL)
+    reading.cancel()
+    await asyncio.wait((reading,))

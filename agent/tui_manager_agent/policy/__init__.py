@@ -1,0 +1,1 @@
+"""The owner's policy: where it is read, what it allows, as which users commands may run."""

@@ -1,0 +1,165 @@
+"""What a host's owner allows, and what that means for one command. Whence it is read:
+`policy_file.py`."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tui_manager_agent import durations
+from tui_manager_agent.policy.pattern import Pattern
+from tui_manager_agent.supervisor import clock
+
+LONGEST_GRACE = 3600 * clock.SECOND  # what a manager can be set to, and so no run outlasts more
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([nrtfva]))")
+_LETTERS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
+_NEGATED = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]")
+_WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
+_CONTROLS_END = 0xA0  # there are none from here on
+_UNSAID = "?"
+_SHOWN = 80  # characters of a name that the manager made up
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the manager wants run, as far as a policy cares.
+
+    Attributes:
+        command: the whole shell text.
+        user: whom it would run as.
+        folder: where the operator wants it to run; empty: in the user's home folder.
+        variables: names of all that the operator adds to its environment.
+        timeout, kill_grace: ns.
+    """
+
+    command: str
+    user: str
+    folder: str = ""
+    variables: tuple[str, ...] = ()
+    timeout: int = 3600 * clock.SECOND
+    kill_grace: int = 10 * clock.SECOND
+
+    @classmethod
+    def by(cls, order: Mapping[str, object]) -> "Wanted":
+        """What an order wants. One that an older agent has journalled does not say all of it, and
+        then wants what no policy allows."""
+        return cls(
+            command=str(order["command"]),
+            user=str(order.get("user", _UNSAID)),
+            folder=str(order.get("folder", _UNSAID)),
+            variables=tuple(filter(None, str(order.get("variables", _UNSAID)).split("="))),
+            timeout=int(str(order["timeout"])),
+            kill_grace=int(str(order["kill_grace"])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Commands that are allowed, under a name.
+
+    Attributes:
+        regexes: each must match the whole command.
+    """
+
+    name: str
+    patterns: tuple[Pattern, ...] = ()
+    regexes: tuple["re.Pattern[str]", ...] = ()
+
+    def allows(self, command: str) -> bool:
+        """A line break or another control character must stand in the rule: in a regex `[^;]`
+        would let one in without its owner's having thought of it."""
+        return any(pattern.matches(command) for pattern in self.patterns) or any(
+            regex.fullmatch(command) and _controls(command) <= named_controls(regex)
+            for regex in self.regexes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a policy says of a command.
+
+    Attributes:
+        rule: the rule that allows it; empty where there is no policy.
+        refusal: why not, with the name of the limit, in the words of a result's detail; empty: it
+            is allowed.
+    """
+
+    rule: str = ""
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What an owner allows. What is not named is not allowed, but for the time.
+
+    Attributes:
+        users: whom commands may run as; None: the agent's own user.
+        max_timeout: ns; 0: no limit.
+        variables: names that a command may bring.
+        folders: where it may run, beside the home folder.
+        reason: the owner's own words to whoever is refused.
+    """
+
+    rules: tuple[Rule, ...]
+    users: frozenset[str] | None = None
+    max_timeout: int = 0
+    variables: tuple[Pattern, ...] = ()
+    folders: tuple[Pattern, ...] = ()
+    reason: str = ""
+
+    def judge(self, wanted: Wanted, own_user: str) -> Verdict:
+        """Allowed only if a rule names the command and it is within every limit."""
+        command = wanted.command.strip(" \n")
+        rule = next((rule.name for rule in self.rules if rule.allows(command)), "")
+        if not rule:
+            return self._refuse("allow", "no rule allows this command")
+        users = {own_user} if self.users is None else self.users
+        if wanted.user not in users:
+            return self._refuse("users", f"commands may not run as {wanted.user[:_SHOWN]}")
+        if self.max_timeout and wanted.timeout > self.max_timeout:
+            limit, asked = durations.spell(self.max_timeout), durations.spell(wanted.timeout)
+            problem = f"at most {limit}, not {asked}; ask for less with --timeout"
+            return self._refuse("max_timeout", problem)
+        if self.max_timeout and wanted.kill_grace > LONGEST_GRACE:
+            problem = f"a kill grace of at most {durations.spell(LONGEST_GRACE)}"
+            return self._refuse("max_timeout", problem)
+        for name in wanted.variables:
+            if not (_VARIABLE.fullmatch(name) and _any(self.variables, name)):
+                return self._refuse("environment", f"{name[:_SHOWN]} may not be set")
+        if wanted.folder and not _any(self.folders, wanted.folder):
+            return self._refuse("folders", f"not in {wanted.folder[:_SHOWN]}")
+        return Verdict(rule=rule)
+
+    def _refuse(self, limit: str, problem: str) -> Verdict:
+        words = f": {self.reason}" if self.reason else ""
+        return Verdict(refusal=f"refused by this host's policy ({limit}): {problem}{words}")
+
+
+def _controls(text: str) -> set[str]:
+    return {character for character in text if unicodedata.category(character) == "Cc"}
+
+
+def named_controls(regex: "re.Pattern[str]") -> set[str]:
+    """The control characters that a regex names: as they are, as an escape such as `\\n`, or all of
+    them by `(?s)`, which says that a dot means every character."""
+    if regex.flags & re.DOTALL:
+        return _controls("".join(map(chr, range(_CONTROLS_END))))
+    pattern = _NEGATED.sub("", regex.pattern)  # which excludes what stands in it
+    named = _controls(pattern)
+    for escape in _ESCAPE.finditer(pattern):
+        two, four, letter = escape.groups()
+        named |= _controls(_LETTERS[letter] if letter else chr(int(two or four, 16)))
+    return named
+
+
+def may_match_line_break(regex: "re.Pattern[str]") -> bool:
+    """Whether a regex has a part that matches line breaks without naming them, as `[^;]` does."""
+    return not regex.flags & re.DOTALL and any(
+        not (part.startswith("[^") and re.search(r"\\[nsWD]", part))
+        for part in _WIDE.findall(regex.pattern)
+    )
+
+
+def _any(patterns: Iterable[Pattern], text: str) -> bool:
+    return any(pattern.matches(text) for pattern in patterns)

@@ -1,0 +1,217 @@
+"""The file with the owner's policy: where it lies, whether it can be trusted, what it says.
+
+It is read again whenever it has changed. As long as it cannot be read, understood or trusted,
+nothing is allowed. A file that is only half written allows no more than a whole one: it must name a
+rule, and by the grammar of TOML whatever limits all rules stands before the first of them.
+"""
+
+import logging
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
+
+from tui_manager_agent import durations
+from tui_manager_agent.executions.order import RefusedError
+from tui_manager_agent.policy import account
+from tui_manager_agent.policy.pattern import Pattern
+from tui_manager_agent.policy.policy import Policy, Rule, Verdict, Wanted, may_match_line_break
+
+FILE = "policy.toml"
+_LARGEST = 256 * 1024  # bytes
+_WORDS = 500  # characters of the owner's reason
+_LIMITS = ("reason", "users", "max_timeout", "environment", "folders", "allow")
+_LOG = logging.getLogger(__name__)
+
+
+class PolicyError(Exception):
+    """The policy cannot be used; the text is for the host's owner."""
+
+
+def default_path() -> Path:
+    """Where the policy lies unless its owner says otherwise."""
+    if os.geteuid() == 0:
+        return Path("/etc/tui-manager-agent") / FILE
+    from platformdirs import user_config_path
+
+    return user_config_path("tui-manager-agent") / FILE
+
+
+class PolicyFile:
+    """The policy as it stands in its file now. May be used by one thread at a time."""
+
+    def __init__(self, path: Path | None) -> None:
+        """`path` is where the owner says that it lies; None: at the default place, if anywhere."""
+        self.path = path.absolute() if path else default_path()
+        self._must_be_there = path is not None
+        self._signature: tuple[int, ...] = ()
+        self._policy: Policy | None = None
+        self._problem = ""
+        self._told = ""
+
+    def check(self) -> None:
+        """Raises PolicyError when it cannot be used, and says nothing otherwise."""
+        self._current()
+
+    def read(self) -> bool:
+        """Whether there is one, which the log then says. Raises PolicyError when it cannot be
+        used."""
+        policy = self._current()
+        self._tell(logging.INFO, policy)
+        return policy is not None
+
+    def warnings(self) -> list[str]:
+        """What its owner may not have thought of, a sentence each. Raises PolicyError."""
+        policy = self._current()
+        return [
+            f"warning: [allow.{rule.name}]: {regex.pattern} matches line breaks too. A command "
+            "with a line break is refused unless the regex names it: \\n."
+            for rule in (policy.rules if policy else ())
+            for regex in rule.regexes
+            if may_match_line_break(regex)
+        ]
+
+    def admit(self, order: Mapping[str, object]) -> None:
+        """Raises RefusedError when it does not allow what an order wants."""
+        refusal = self.judge(Wanted.by(order)).refusal
+        if refusal:
+            raise RefusedError("rejected", refusal)
+
+    def judge(self, wanted: Wanted) -> Verdict:
+        """What it says now."""
+        try:
+            policy = self._current()
+        except PolicyError as error:
+            self._tell(logging.ERROR, f"policy unusable, nothing is allowed: {error}")
+            return Verdict(refusal=f"refused by this host's policy (file): {error}")
+        self._tell(logging.INFO, policy)
+        return policy.judge(wanted, account.own().name) if policy else Verdict()
+
+    def _current(self) -> Policy | None:
+        try:
+            signature = _signature(os.stat(self.path))
+        except FileNotFoundError:
+            if self._must_be_there:
+                raise PolicyError(f"There is no policy {self.path}.") from None
+            return None
+        except OSError as error:
+            raise PolicyError(f"{self.path} cannot be read: {error.strerror}.") from error
+        self._must_be_there = True  # from now on; editors take a file away before they put it back
+        if signature != self._signature:
+            self._read()
+        if self._problem:
+            raise PolicyError(self._problem)
+        return self._policy
+
+    def _read(self) -> None:
+        self._policy, self._problem = None, ""
+        try:
+            text, self._signature = _read_trusted(self.path)
+            self._policy = parse(text)
+        except OSError as error:
+            self._problem = f"{self.path} cannot be read: {error.strerror}."
+        except PolicyError as error:
+            self._problem = f"{self.path}: {error}"
+
+    def _tell(self, level: int, what: Policy | str | None) -> None:
+        """Logs how it stands, once."""
+        if what is None:
+            what = f"no policy, every command is allowed: file={self.path}"
+        elif isinstance(what, Policy):
+            what = f"policy: file={self.path} rules={','.join(rule.name for rule in what.rules)}"
+        if what != self._told:
+            self._told = what
+            _LOG.log(level, "%s", what)
+
+
+def _signature(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read_trusted(path: Path) -> tuple[str, tuple[int, ...]]:
+    """The text, if nobody but root and the agent's user can have written it, and its signature."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise PolicyError("It is no file.")
+        _check_path(path)
+        data = os.read(descriptor, _LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > _LARGEST:
+        raise PolicyError(f"It is longer than {_LARGEST >> 10} KiB.")
+    try:
+        return data.decode(), _signature(status)
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"It is not UTF-8 at byte {error.start}.") from error
+
+
+def _check_path(path: Path) -> None:
+    try:
+        trusted_path(path)
+    except UntrustedPathError as error:
+        raise PolicyError(f"{error}.") from None
+
+
+def parse(text: str) -> Policy:
+    """The policy that a file spells. Raises PolicyError."""
+    import tomllib
+
+    try:
+        fields = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{error}.") from error
+    for name in fields:
+        if name not in _LIMITS:
+            raise PolicyError(f"There is no {name!r} in a policy; there are {', '.join(_LIMITS)}.")
+    rules = fields.get("allow")
+    if not isinstance(rules, dict) or not rules:
+        raise PolicyError(
+            'It allows no command. Name some: [allow.NAME], and below it commands = ["…"].'
+        )
+    return Policy(
+        rules=tuple(_rule(name, rule) for name, rule in rules.items()),
+        users=frozenset(_texts(fields, "users")) if "users" in fields else None,
+        max_timeout=_duration(fields["max_timeout"]) if "max_timeout" in fields else 0,
+        variables=tuple(map(Pattern, _texts(fields, "environment"))),
+        folders=tuple(map(Pattern, _texts(fields, "folders"))),
+        reason=_reason(fields.get("reason", "")),
+    )
+
+
+def _rule(name: str, fields: object) -> Rule:
+    where = f"allow.{name}"
+    if not isinstance(fields, dict) or not fields or fields.keys() - {"commands", "regex"}:
+        raise PolicyError(f"[{where}] must hold commands, or regex, or both, and nothing else.")
+    try:
+        regexes = tuple(map(re.compile, _texts(fields, "regex", where)))
+    except re.error as error:
+        raise PolicyError(f"regex of [{where}] is none: {error}.") from error
+    return Rule(name, tuple(map(Pattern, _texts(fields, "commands", where))), regexes)
+
+
+def _texts(fields: Mapping[str, object], name: str, where: str = "") -> list[str]:
+    value = fields.get(name, [])
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        of = f" of [{where}]" if where else ""
+        raise PolicyError(f"{name}{of} must be a list of texts.")
+    return texts
+
+
+def _duration(value: object) -> int:
+    """Nanoseconds."""
+    try:
+        return durations.parse(str(value))
+    except ValueError as error:
+        raise PolicyError(f"max_timeout: {error}.") from error
+
+
+def _reason(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _WORDS:
+        raise PolicyError(f"reason must be a text of at most {_WORDS} characters.")
+    return " ".join(value.split())

@@ -1,0 +1,75 @@
+"""`tui-manager check`: is everything in the database as it must be?"""
+
+from pathlib import Path
+
+from tui_manager.cli.options.values import file_path
+from tui_manager.cli.printing.printing import note, one_line, write, write_json
+from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.settings import Settings
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import FILE
+from tui_manager.storage.engine.migrations import check_version
+from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.maintenance.check import Checked, check_database
+
+CLEAN, FOUND = 0, 1
+_SHOWN = 100  # lines of one kind of finding
+
+
+def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
+    """Prints what must not be in the database, and returns the exit status.
+
+    Args:
+        file: a database to look at instead of the state folder's.
+    """
+    path = file_path(file) if file else settings.state_dir / FILE
+    _check_ours(path)
+    checked = check_database(path)
+    if as_json:
+        write_json(_shape(path, checked))
+    else:
+        _print(checked)
+    return FOUND if checked.findings else CLEAN
+
+
+def _check_ours(path: Path) -> None:
+    """Raises InvalidInputError when there is no database of this program to be judged."""
+
+    def look(tx: Transaction) -> None:
+        check_version(tx, path)
+        if not tx.execute("PRAGMA user_version").fetchone()[0]:
+            raise StorageError(f"{path} is empty, and no database of tui-manager.")
+
+    try:
+        read_only(path, look)
+    except StorageError as error:
+        raise InvalidInputError("file", str(error)) from error
+
+
+def _shape(path: Path, checked: Checked) -> dict[str, object]:
+    return {
+        "database": str(path),
+        "tasks": checked.tasks,
+        "command_hosts": checked.command_hosts,
+        "output_bytes": checked.output_bytes,
+        "findings": [{"check": item.check, "text": item.text} for item in checked.findings],
+    }
+
+
+def _print(checked: Checked) -> None:
+    counts: dict[str, int] = {}
+    for finding in checked.findings:
+        counts[finding.check] = counts.get(finding.check, 0) + 1
+        if counts[finding.check] <= _SHOWN:
+            write(f"{one_line(finding.text)}\n")
+    for check, count in counts.items():
+        if count > _SHOWN:
+            write(f"… and {count - _SHOWN:,} more of {check}; --json prints all.\n")
+    if counts:
+        found = len(checked.findings)
+        note(f"{found:,} problem{'s' if found > 1 else ''} found")
+        return
+    write(
+        f"{checked.tasks:,} tasks, {checked.command_hosts:,} command hosts, "
+        f"{checked.output_bytes:,} output bytes: no problem found\n"
+    )

@@ -1,0 +1,148 @@
+"""The dashboard: on a manager that runs already, or on one of its own."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
+from pathlib import Path
+from types import FrameType
+
+from tui_manager.cli.reading import connect
+from tui_manager.cli.starting import CannotStartError, starting
+from tui_manager.domain.errors import (
+    AlreadyRunningError,
+    InvalidInputError,
+    ManagerError,
+    UnreachableError,
+)
+from tui_manager.garbage import short_collections
+from tui_manager.logs import log_nowhere, log_to_file, redirect_stderr_for_dashboard
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings, check_security
+
+OpenOperator = Callable[[], AbstractAsyncContextManager[Operator]]
+
+
+def run_dashboard(settings: Settings) -> int:
+    """Shows the dashboard until it is left, and returns the exit status."""
+    check_terminal("`tui-manager serve` runs a manager without one")
+    log_file, no_log = _log(settings)
+    with redirect_stderr_for_dashboard(log_file):
+        if (refusal := no_log or _refusal(settings)) is None:
+            return _start_or_join(settings, log_file)
+        # It may not start a manager, but one that runs may be joined.
+        if not asyncio.run(_answers(settings)):
+            raise refusal
+        return _join(settings, log_file, f"{no_log} This dashboard has no log." if no_log else "")
+
+
+def _log(settings: Settings) -> tuple[Path | None, ManagerError | None]:
+    """The log file; or none, and why not: a manager needs one, a dashboard that joins does not."""
+    try:
+        with starting():
+            return log_to_file(settings), None
+    except CannotStartError as error:
+        log_nowhere()
+        return None, error
+
+
+def check_terminal(instead: str) -> None:
+    """Raises InvalidInputError, which says what to do `instead`, where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InvalidInputError("terminal", f"The dashboard needs a terminal; {instead}.")
+
+
+def show(
+    open_operator: OpenOperator,
+    log_file: Path | None,
+    *,
+    joined: bool = False,
+    leaving: str = "",
+    first_notice: str = "",
+) -> int:
+    """Draws the dashboard until the operator leaves, SIGTERM or SIGHUP comes, or the terminal goes
+    away without that. An error in the screen is written to the log, and the screen built anew.
+
+    `leaving` is what ends with it, which a question says before a running task is left;
+    `first_notice` stands on the screen from the start.
+
+    Raises ScreenFailedError when the screen has failed too often.
+    """
+    from tui_manager.ui.app import DashboardApp
+    from tui_manager.ui.frame.quitting import afterwards
+    from tui_manager.ui.terminal.rebuilding import Rebuilding
+
+    def make_app(notice: str) -> DashboardApp:
+        said = notice or first_notice
+        return DashboardApp(open_operator, joined=joined, leaving=leaving, notice=said)
+
+    screens = Rebuilding(make_app, log_file, afterwards(joined=joined, leaving=leaving))
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        screens.leave(hung_up=number == signal.SIGHUP)
+
+    with short_collections(), handled((signal.SIGTERM, signal.SIGHUP), leave):
+        return screens.run()
+
+
+@contextmanager
+def handled(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
+) -> Iterator[None]:
+    """Lets `handler` take these signals; afterwards it is as before."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def opened(operator: Operator) -> OpenOperator:
+    """For a manager in this process: there is nothing to open or to close."""
+
+    @asynccontextmanager
+    async def provide() -> AsyncIterator[Operator]:
+        yield operator
+
+    return provide
+
+
+def _start_or_join(settings: Settings, log_file: Path | None) -> int:
+    from tui_manager.runtime import manager_thread
+
+    with suppress(AlreadyRunningError), ExitStack() as stack:
+        with starting():
+            manager = stack.enter_context(manager_thread(settings))
+        return show(opened(manager.operator), log_file)
+    return _join(settings, log_file)
+
+
+def _join(settings: Settings, log_file: Path | None, notice: str = "") -> int:
+    return show(lambda: connect(settings.state_dir), log_file, joined=True, first_notice=notice)
+
+
+def _refusal(settings: Settings) -> InvalidInputError | None:
+    """Why no manager may be started with these settings."""
+    try:
+        check_security(settings)
+    except InvalidInputError as error:
+        return error
+    return None
+
+
+async def _answers(settings: Settings) -> bool:
+    """Whether a manager runs on the state folder."""
+    try:
+        async with connect(settings.state_dir) as operator:
+            await operator.manager_status()
+    except UnreachableError:
+        return False
+    return True

@@ -1,0 +1,166 @@
+"""`tui-manager demo`: the dashboard with real local agents, of which nothing remains afterwards."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from tui_manager.cli.commands.dashboard import check_terminal, handled, opened, show
+from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_names
+from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks, watching
+from tui_manager.domain.errors import IllegalMoveError, ManagerError
+from tui_manager.domain.host import Host
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.status import Admission, TaskStatus
+from tui_manager.domain.token import TokenSpec
+from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings
+
+READY_SECONDS = 120.0  # within which the agents must have joined and run the first task
+END_SECONDS = 10.0  # that running tasks get to end when the demo is left
+LEAVING = "The demo ends: its agents, everything that they run, and its folder."
+_LOOK_SECONDS = 0.1  # between two looks at the agents' processes
+_KILL_GRACE = timedelta(seconds=2)
+_PROGRESS = {Admission.PENDING: "have enrolled", Admission.ADMITTED: "belong and are online"}
+
+HELLO = TaskSpec(
+    target="@all",
+    name="hello",
+    description="The first task of the demo.",
+    commands=(CommandSpec('echo "hello from a $(uname -s) host"; uname -r; date'),),
+    created_by="demo",
+)
+
+
+def run_demo(count: int) -> int:
+    """Shows a dashboard with `count` agents, and returns the exit status."""
+    check_terminal("run `tui-manager demo` in one")
+    agent_program()
+    with (
+        handled((signal.SIGTERM, signal.SIGHUP), _end),
+        tempfile.TemporaryDirectory(prefix="tui-manager-demo-", ignore_cleanup_errors=True) as made,
+    ):
+        folder = Path(made)
+        settings = Settings(
+            state_dir=folder / "manager",
+            log_dir=folder / "log",
+            listen="127.0.0.1:0",
+            kill_grace=_KILL_GRACE,
+        )
+        log_file = log_to_file(settings)
+        with redirect_stderr_for_dashboard(log_file):
+            return _show_fleet(settings, folder, log_file, count)
+
+
+def _show_fleet(settings: Settings, folder: Path, log_file: Path, count: int) -> int:
+    from tui_manager.runtime import manager_thread
+
+    with manager_thread(settings) as manager:
+        fleet = Fleet(folder, manager.address)
+        try:
+            asyncio.run(_prepare(manager.operator, fleet, count))
+            return show(opened(manager.operator), log_file, leaving=LEAVING)
+        finally:
+            _clean_up(manager.operator, fleet)
+
+
+async def _prepare(operator: Operator, fleet: Fleet, count: int) -> None:
+    """Starts agents that enrol, approves them, and runs a first task on them."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            token = await operator.create_token(TokenSpec(uses=count))
+            fleet.start(host_names(count), token.text)
+            await _approve(operator, fleet, await _until(operator, fleet, Admission.PENDING))
+            await _until(operator, fleet, Admission.ADMITTED)
+            task_id = await operator.create_task(HELLO)
+            await operator.start_task(task_id)
+            await _wait_for_end(operator, {task_id})
+    except TimeoutError:
+        words = "\n".join(f"{agent.name}: {agent.last_words}" for agent in fleet.agents)
+        raise ManagerError(
+            f"Not all {count} agents were ready after {READY_SECONDS:g} s.\n{words}"
+        ) from None
+    finally:
+        _say("\n")
+
+
+async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list[Host]:
+    """The agents' hosts, once all of them are online with this admission."""
+    wanted, word = len(fleet.agents), _PROGRESS[admission]
+    while True:
+        fleet.check_alive()
+        hosts = await all_hosts(operator)
+        ready = [host for host in hosts if host.online and host.admission is admission]
+        _say(f"\r\x1b[K{len(ready)} of {wanted} agents {word}")
+        if len(ready) >= wanted:
+            return ready
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _approve(operator: Operator, fleet: Fleet, waiting: Sequence[Host]) -> None:
+    """Lets in exactly those that were started.
+
+    They all run on one machine, which the manager finds odd of all but the first; here it is as it
+    should be.
+    """
+    came = sorted(host.name for host in waiting)
+    started = sorted(agent.name for agent in fleet.agents)
+    if came != started:
+        raise ManagerError(f"Others ask to join: {fold_names(came)}, not {fold_names(started)}.")
+    await operator.approve_hosts([host.host_id for host in waiting])
+
+
+async def _wait_for_end(operator: Operator, task_ids: set[int]) -> None:
+    async with watching(operator) as changes:
+        async for _ in changes:
+            statuses = [await operator.get_task_status(task_id) for task_id in task_ids]
+            if all(status.ended for status in statuses):
+                return
+
+
+def _clean_up(operator: Operator, fleet: Fleet) -> None:
+    """Ends what runs and then the agents, whatever happens meanwhile."""
+    with handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _carry_on):
+        executions: set[str] = set()
+        try:
+            with suppress(ManagerError, TimeoutError):
+                asyncio.run(_cancel_all(operator, executions))
+        finally:
+            fleet.stop(executions)
+
+
+async def _cancel_all(operator: Operator, executions: set[str]) -> None:
+    """Cancels what runs and waits for its end; adds all that ever ran to `executions`."""
+    async with asyncio.timeout(END_SECONDS):
+        tasks = await all_tasks(operator)
+        for task in tasks:
+            rows = await all_command_hosts(operator, task.task_id)
+            executions.update(row.execution_id for row in rows)
+        running = {task.task_id for task in tasks if task.status is TaskStatus.RUNNING}
+        for task_id in running:
+            with suppress(IllegalMoveError):  # it has just ended
+                await operator.cancel_task(task_id)
+        if running:
+            await _wait_for_end(operator, running)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Unwinds the stack, so that everything is cleaned up."""
+    raise SystemExit(128 + number)
+
+
+def _carry_on(_number: int, _frame: FrameType | None) -> None:
+    """The end is under way already."""
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

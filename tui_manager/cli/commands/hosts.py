@@ -1,0 +1,133 @@
+"""`tui-manager hosts`: the list, and who belongs to it."""
+
+import argparse
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.printing.json_shapes import host_shape
+from tui_manager.cli.printing.printing import local_time, note, one_line, table, write, write_json
+from tui_manager.cli.printing.storage_trouble import note_storage_trouble
+from tui_manager.cli.reading import all_hosts, connect
+from tui_manager.domain.address import dial_addresses
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.joining import join_line
+from tui_manager.domain.names import unfold_names
+from tui_manager.domain.status import Admission
+from tui_manager.operator.api import Operator
+from tui_manager.own_addresses import reachable_addresses
+from tui_manager.settings import Settings
+
+_HEADER = (
+    *("NAME", "STATE", "FINGERPRINT", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS"),
+    *("SYSTEM", "AGENT"),
+)
+_SHORTENED = tuple(map(_HEADER.index, ("LABELS", "SYSTEM", "NAME")))
+
+
+def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
+    """Does what was asked of hosts, and returns the exit status."""
+    if options.hosts_action == "list":
+        hosts, status = asyncio.run(_read(settings))
+        _print_list(hosts, status, as_json=options.json)
+        note_storage_trouble(status)
+        return 0
+    if options.json:
+        raise InvalidInputError("arguments", "Only the list of the hosts is printed as JSON.")
+    names = [name for text in options.names for name in unfold_names(text)]
+    if bool(names) is options.all_pending:
+        raise InvalidInputError("names", "Name hosts, or say --all-pending for all that wait.")
+    changed, waiting = asyncio.run(_change(settings, options.hosts_action, names))
+    write("".join(f"{one_line(name)}\n" for name in changed))
+    if options.all_pending and waiting:
+        who = "1 host waits" if waiting == 1 else f"{waiting} hosts wait"
+        note(f"{who} still, because something is odd; see `{PROGRAM} hosts`, and approve by name.")
+    elif not changed:
+        note("No host waits to be approved.")
+    return 0
+
+
+async def _change(
+    settings: Settings, action: str, names: Sequence[str]
+) -> tuple[Sequence[str], int]:
+    """Approves, rejects or revokes; no names mean all that wait. Returns the names of those that
+    were, and how many wait then."""
+    async with connect(settings.state_dir) as operator:
+        match action:
+            case "approve":
+                changed = await operator.approve_hosts(names, all_pending=not names)
+            case "reject":
+                changed = await operator.reject_hosts(names, all_pending=not names)
+            case _:
+                changed = await operator.revoke_hosts(names)
+        return changed, (await operator.manager_status()).hosts_pending
+
+
+async def _read(settings: Settings) -> tuple[list[Host], ManagerStatus]:
+    async with connect(settings.state_dir) as operator:
+        return await _list(operator)
+
+
+async def _list(operator: Operator) -> tuple[list[Host], ManagerStatus]:
+    return await all_hosts(operator), await operator.manager_status()
+
+
+def _print_list(hosts: Sequence[Host], status: ManagerStatus, *, as_json: bool) -> None:
+    if as_json:
+        write_json([host_shape(host) for host in hosts])
+    elif hosts:
+        write(table(_HEADER, [_row(host) for host in hosts], stretch=_SHORTENED))
+        write("".join(f"{one_line(line)}\n" for line in _remarks(hosts)))
+    else:
+        note(_no_hosts(status))
+
+
+def _no_hosts(status: ManagerStatus) -> str:
+    line = join_line(dial_addresses(status.address, reachable_addresses)[0], status.security)
+    if status.security == "insecure":
+        return f"No hosts yet; start an agent: {line}"
+    make = f"make a token with `{PROGRAM} token create`, and start an agent with it"
+    return f"No hosts yet; {make}: {line}"
+
+
+def _row(host: Host) -> tuple[str, ...]:
+    vitals = host.vitals
+    return (
+        host.name,
+        _state(host),
+        host.fingerprint or "-",
+        labels_text(host.labels) or "-",
+        f"{vitals.cpu_percent:.0f}%" if vitals else "-",
+        f"{vitals.memory_percent:.0f}%" if vitals else "-",
+        str(host.running),
+        local_time(host.since),
+        host.address,
+        f"{host.os} {host.arch}",
+        host.agent_version,
+    )
+
+
+def _state(host: Host) -> str:
+    """Admission where it is more than that a host belongs."""
+    connection = "online" if host.online else "offline"
+    if host.admission is Admission.ADMITTED:
+        return connection
+    return (
+        f"{host.admission} {connection}"
+        if host.admission is Admission.PENDING
+        else (host.admission)
+    )
+
+
+def _remarks(hosts: Sequence[Host]) -> Iterator[str]:
+    """What to know before hosts are approved: what is odd, and ids where a name is not enough."""
+    waiting = [host for host in hosts if host.admission is Admission.PENDING]
+    known = Counter(host.name for host in waiting)
+    for host in hosts:
+        same = host in waiting and known[host.name] > 1
+        if host.note or same:
+            why = host.note or "another host waits under the same name; approve it by its id."
+            yield f"{host.name} {host.fingerprint} (id {host.host_id}): {why}"

@@ -1,0 +1,63 @@
+"""`tui-manager output`: the bytes that a task printed, as they were stored."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from tui_manager.cli.commands.run_output import note_truncated
+from tui_manager.cli.printing.printing import note
+from tui_manager.cli.reading import all_command_hosts, connect, output_behind
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.status import Stream
+from tui_manager.domain.task import CommandHost
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings
+
+
+def run_output(settings: Settings, options: argparse.Namespace) -> int:
+    """Writes the bytes to stdout, and returns the exit status."""
+    return asyncio.run(_run(settings, options))
+
+
+async def _run(settings: Settings, options: argparse.Namespace) -> int:
+    async with connect(settings.state_dir) as operator:
+        detail = await operator.get_task(options.task_id)
+        if options.command is not None and options.command >= len(detail.commands):
+            raise NotFoundError(
+                f"Task {options.task_id} has no command {options.command}; "
+                f"its commands are 0 to {len(detail.commands) - 1}."
+            )
+        rows = _chosen(await all_command_hosts(operator, options.task_id), options)
+        # A host at a time, so that what hosts said never mixes.
+        for host_id in dict.fromkeys(row.host_id for row in rows):
+            executions = {row.execution_id for row in rows if row.host_id == host_id}
+            await _copy(operator, options.task_id, host_id, executions, options.stream)
+        note_truncated(rows)
+    return 0
+
+
+def _chosen(rows: Sequence[CommandHost], options: argparse.Namespace) -> list[CommandHost]:
+    if options.host is not None and all(row.host != options.host for row in rows):
+        raise NotFoundError(f"Task {options.task_id} has no host {options.host!r}.")
+    return [
+        row
+        for row in rows
+        if options.host in (None, row.host) and options.command in (None, row.command)
+    ]
+
+
+async def _copy(
+    operator: Operator,
+    task_id: int,
+    host_id: str,
+    executions: set[str],
+    stream: Stream | None,
+) -> None:
+    async for chunk in output_behind(operator, task_id, 0, host_id):
+        if chunk.execution_id not in executions or stream not in (None, chunk.stream):
+            continue
+        if chunk.gap:
+            note(f"{chunk.host} {chunk.stream}: {chunk.gap} bytes at {chunk.offset} are gone")
+        sys.stdout.buffer.write(chunk.data)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,254 @@
+"""`tui-manager run`: a task from its creation to its end, seen from a shell."""
+
+import argparse
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from tui_manager.cli.commands.run_output import Collector, Gathered, LiveLines, Whole
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.options.run import RUN_FORM
+from tui_manager.cli.options.secret_values import read_secrets
+from tui_manager.cli.options.values import (
+    parse_pairs,
+    read_count,
+    read_duration,
+    read_percent,
+    read_size,
+)
+from tui_manager.cli.printing.printing import note, write
+from tui_manager.cli.printing.standard_streams import OutputError
+from tui_manager.cli.printing.storage_trouble import StorageTrouble
+from tui_manager.cli.printing.summary import count_words
+from tui_manager.cli.reading import connect, output_behind, watching
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    ManagerError,
+    NoAnswerError,
+    StorageError,
+    UnreachableError,
+)
+from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.status import TaskStatus
+from tui_manager.operator.actor import this_actor
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings
+
+COMPLETED, NOT_COMPLETED, INTERRUPTED = 0, 1, 130
+
+
+def run_command(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs the command, and returns the exit status."""
+    spec = task_spec(options)
+    spec.check()
+    if options.secret:  # asked for when all else is right
+        spec = _with_secrets(spec, read_secrets(options.secret))
+        spec.check()
+    return asyncio.run(_run(settings, spec, options.mode))
+
+
+def task_spec(options: argparse.Namespace) -> TaskSpec:
+    """The task that the options describe."""
+    if not options.command_words:
+        raise InvalidInputError(
+            "command",
+            f"There is no command; put it behind `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
+        )
+    command = CommandSpec(
+        text=" ".join(options.command_words),
+        timeout=read_duration("timeout", options.timeout),
+        parameters=parse_pairs("param", options.param),
+        environment=parse_pairs("env", options.env),
+        cwd=options.cwd,
+        run_as_user=options.user or "",
+        limits=_limits(options),
+    )
+    return TaskSpec(
+        target=options.target,
+        commands=(command,),
+        name=options.name,
+        description=options.description,
+        created_by=this_actor(),
+        offline=options.offline,
+        delivery_timeout=_delivery_timeout(options),
+    )
+
+
+def _limits(options: argparse.Namespace) -> ResourceLimits:
+    memory, tasks, cpu = options.memory_max, options.tasks_max, options.cpu_max
+    return ResourceLimits(
+        memory_max=0 if memory is None else read_size("memory-max", memory),
+        tasks_max=0 if tasks is None else read_count("tasks-max", tasks),
+        cpu_max=0 if cpu is None else read_percent("cpu-max", cpu),
+    )
+
+
+def _with_secrets(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
+    return replace(spec, commands=tuple(replace(one, secrets=secrets) for one in spec.commands))
+
+
+def _delivery_timeout(options: argparse.Namespace) -> timedelta:
+    if options.delivery_timeout is None:
+        return DELIVERY_TIMEOUT
+    if options.offline is not Offline.WAIT:
+        raise InvalidInputError("delivery-timeout", "--delivery-timeout needs --offline wait.")
+    return read_duration("delivery-timeout", options.delivery_timeout)
+
+
+async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
+    async with connect(settings.state_dir) as operator:
+        if mode != "no-start":
+            await operator.preview_target(spec.target)  # a target without hosts makes no task
+        task_id = await _create(operator, spec)
+        if mode != "no-start":
+            await _start(operator, task_id)
+        with _naming(task_id):
+            if mode in ("no-start", "detach"):
+                write(f"{task_id}\n")
+                return COMPLETED
+            return await _Watch(operator, task_id, _collector(mode)).to_the_end()
+
+
+@contextmanager
+def _naming(task_id: int) -> Iterator[None]:
+    """Names the task, which goes on, to whoever does not get its output."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(
+            f"{error} `{PROGRAM} task show {task_id}` says what becomes of task {task_id}."
+        ) from error
+
+
+async def _create(operator: Operator, spec: TaskSpec) -> int:
+    try:
+        return await operator.create_task(spec)
+    except NoAnswerError as error:
+        raise NoAnswerError(f"{error} `{PROGRAM} task list` says whether it was.") from error
+
+
+async def _start(operator: Operator, task_id: int) -> None:
+    try:
+        await operator.start_task(task_id)
+    except UnreachableError as error:
+        raise type(error)(
+            f"{error} `{PROGRAM} task show {task_id}` says whether task {task_id} has started."
+        ) from error
+    except ManagerError:
+        note(f"task {task_id} is stored but not started; `tui-manager task start {task_id}`")
+        raise
+
+
+def _collector(mode: str) -> Collector:
+    match mode:
+        case "json":
+            return Whole()
+        case "gather":
+            return Gathered()
+        case _:
+            return LiveLines()
+
+
+class _Watch:
+    """Follows a started task, and answers ctrl-c: the first tells how far it is, the second cancels
+    it, a third leaves it to end by itself."""
+
+    def __init__(self, operator: Operator, task_id: int, collector: Collector) -> None:
+        self._operator = operator
+        self._task_id = task_id
+        self._collector = collector
+        self._presses: asyncio.Queue[None] = asyncio.Queue()
+        self._canceled = False
+        self._trouble = StorageTrouble()
+        self._position = 0  # of the output that was taken
+
+    async def to_the_end(self) -> int:
+        """Waits for the end of the task, and returns the exit status."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._presses.put_nowait, None)
+        following = asyncio.create_task(self._follow())
+        answering = asyncio.create_task(self._answer())
+        try:
+            await asyncio.wait((following, answering), return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                answering.result()
+                return INTERRUPTED
+            status = following.result()
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            for task in (following, answering):
+                task.cancel()
+            await asyncio.gather(following, answering, return_exceptions=True)
+        if self._canceled:
+            return INTERRUPTED
+        return COMPLETED if status is TaskStatus.COMPLETED else NOT_COMPLETED
+
+    async def _follow(self) -> TaskStatus:
+        try:
+            async with watching(self._operator) as changes:
+                await self._take_until_ended(changes)
+            task = (await self._operator.get_task(self._task_id)).task
+            await self._collector.finish(self._operator, task)
+        except NoAnswerError as error:
+            raise NoAnswerError(
+                f"{error} Task {self._task_id} goes on without it; its hosts keep the results."
+            ) from error
+        except UnreachableError as error:
+            raise UnreachableError(
+                f"The manager has stopped. Task {self._task_id} goes on without it; its hosts keep "
+                "the results."
+            ) from error
+        return task.status
+
+    async def _take_until_ended(self, changes: AsyncIterator[Changes]) -> None:
+        """Takes what is stored until the task has ended. While it cannot be read, or results cannot
+        be stored, that is said, and waited out."""
+        unread = first = True
+        async for change in changes:
+            try:
+                if unread or change.touches(self._task_id):
+                    unread = True
+                    if await self._take():
+                        self._trouble.tell("")
+                        return
+                    unread = False
+                if change.manager and not first:  # who watches is told anyway that all has changed
+                    status = await self._operator.manager_status()
+                    self._trouble.tell(status.health.storage_error)
+            except StorageError as error:
+                self._trouble.tell(str(error))
+            first = False
+        raise UnreachableError("The manager has ended.")
+
+    async def _take(self) -> bool:
+        """Takes the output that is stored behind what was taken; True if the task has ended."""
+        # The status first: what is stored once the task has ended is all of its output.
+        status = await self._operator.get_task_status(self._task_id)
+        async for chunk in output_behind(self._operator, self._task_id, self._position):
+            self._collector.take(chunk)
+            self._position = chunk.position
+        self._collector.flush()
+        return status.ended
+
+    async def _answer(self) -> None:
+        await self._presses.get()
+        progress = await self._operator.get_task_progress(self._task_id)
+        elapsed = timedelta(seconds=int((progress.elapsed or timedelta()).total_seconds()))
+        note(
+            f"task {self._task_id}: {progress.counts.ended} of {progress.counts.total} ended after "
+            f"{format_duration(elapsed)}: {count_words(progress.counts)}; ctrl-c again cancels it"
+        )
+        await self._presses.get()
+        with suppress(IllegalMoveError):  # it has just ended
+            await self._operator.cancel_task(self._task_id)
+            self._canceled = True
+            note(f"canceling task {self._task_id}; ctrl-c again leaves without waiting")
+        await self._presses.get()

@@ -1,0 +1,211 @@
+"""What `run` does with output: each kind takes the chunks of a task in the order in which they
+were stored, and shows them at once or at the end."""
+
+import codecs
+import hashlib
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TextIO
+
+from tui_manager.cli.printing.json_shapes import output_shape
+from tui_manager.cli.printing.printing import cleaner_for, note, write_json
+from tui_manager.cli.printing.summary import summarize
+from tui_manager.cli.reading import all_command_hosts
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.status import Stream
+from tui_manager.domain.task import CommandHost, Task
+from tui_manager.operator.api import Operator, OutputChunk
+
+CUT = 1 << 20  # bytes of one stream of one host in JSON
+_Key = tuple[str, Stream]
+
+
+class Collector(Protocol):
+    """A way of showing the output of a task."""
+
+    def take(self, chunk: OutputChunk) -> None:
+        """Called for each chunk, in order."""
+        ...
+
+    def flush(self) -> None:
+        """Called when no more chunks are stored for now."""
+        ...
+
+    async def finish(self, operator: Operator, task: Task) -> None:
+        """Called once, with the ended task."""
+        ...
+
+
+def _decoder() -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder("utf-8")("replace")
+
+
+def _gap(size: int) -> str:
+    return f"[{size} bytes are gone]"
+
+
+class _Lines:
+    """The text of one stream of one host, cut into lines."""
+
+    def __init__(self) -> None:
+        self._decoder = _decoder()
+        self._begun: list[str] = []  # pieces of a line whose end has not come yet
+
+    def feed(self, chunk: OutputChunk) -> list[str]:
+        """The lines that `chunk` completes."""
+        text = _gap(chunk.gap) if chunk.gap else self._decoder.decode(chunk.data)
+        *complete, rest = text.split("\n")
+        if complete:
+            complete[0] = "".join((*self._begun, complete[0]))
+            self._begun.clear()
+        if rest:
+            self._begun.append(rest)
+        return [line.removesuffix("\r") for line in complete]
+
+    def rest(self) -> list[str]:
+        """The line at the end that has no line end, if there is one."""
+        text = "".join(self._begun) + self._decoder.decode(b"", final=True)
+        return [text] if text else []
+
+
+class LiveLines:
+    """Prints every line when it comes: `host: text`, stderr to stderr."""
+
+    def __init__(self) -> None:
+        self._lines: defaultdict[tuple[str, str, Stream], _Lines] = defaultdict(_Lines)
+        self._clean = {stream: cleaner_for(_file(stream)) for stream in Stream}
+        self._last = Stream.STDOUT
+
+    def take(self, chunk: OutputChunk) -> None:
+        """Prints the lines that the chunk completes."""
+        lines = self._lines[chunk.execution_id, chunk.host, chunk.stream]
+        self._print(chunk.host, chunk.stream, lines.feed(chunk))
+
+    def flush(self) -> None:
+        """Makes what was printed visible."""
+        _file(self._last).flush()
+
+    async def finish(self, operator: Operator, task: Task) -> None:
+        """Prints lines without an end, and the summary."""
+        for (_, host, stream), lines in self._lines.items():
+            self._print(host, stream, lines.rest())
+        self.flush()
+        await _note_end(operator, task)
+
+    def _print(self, host: str, stream: Stream, lines: Sequence[str]) -> None:
+        if not lines:
+            return
+        if stream is not self._last:  # both may go to one place, where the order must stay
+            self.flush()
+            self._last = stream
+        clean = self._clean[stream]
+        _file(stream).write("".join(f"{host}: {clean(line)}\n" for line in lines))
+
+
+class Gathered:
+    """Prints identical outputs once, under the folded names of the hosts that said it."""
+
+    def __init__(self) -> None:
+        self._digests: defaultdict[_Key, hashlib._Hash] = defaultdict(hashlib.sha256)
+
+    def take(self, chunk: OutputChunk) -> None:
+        """Remembers what tells two outputs apart; the bytes stay with the manager."""
+        digest = self._digests[chunk.execution_id, chunk.stream]
+        digest.update(f"\0gap {chunk.gap}\0".encode() if chunk.gap else chunk.data)
+
+    def flush(self) -> None:
+        """Nothing is shown before the end."""
+
+    async def finish(self, operator: Operator, task: Task) -> None:
+        """Prints the groups, the largest first, and the summary."""
+        rows = await all_command_hosts(operator, task.task_id)
+        for stream in Stream:
+            groups: defaultdict[bytes, list[CommandHost]] = defaultdict(list)
+            for row in rows:
+                if digest := self._digests.get((row.execution_id, stream)):
+                    groups[digest.digest()].append(row)
+            for group in sorted(groups.values(), key=len, reverse=True):
+                await _print_group(operator, stream, group)
+        await _note_end(operator, task, rows)
+
+
+async def _print_group(operator: Operator, stream: Stream, group: Sequence[CommandHost]) -> None:
+    file, clean, lines = _file(stream), cleaner_for(_file(stream)), _Lines()
+    rule = "-" * 15
+    file.write(f"{rule}\n{fold_names(row.host for row in group)} ({len(group)})\n{rule}\n")
+    offset = 0
+    while chunks := await operator.read_output(group[0].execution_id, stream, offset):
+        for chunk in chunks:
+            offset = chunk.offset + (chunk.gap or len(chunk.data))
+            file.write("".join(f"{clean(line)}\n" for line in lines.feed(chunk)))
+    file.write("".join(f"{clean(line)}\n" for line in lines.rest()))
+    file.flush()
+
+
+class Whole:
+    """Prints one JSON object at the end."""
+
+    def __init__(self) -> None:
+        self._text: defaultdict[_Key, list[str]] = defaultdict(list)
+        self._decoders: defaultdict[_Key, codecs.IncrementalDecoder] = defaultdict(_decoder)
+        self._seen: defaultdict[_Key, int] = defaultdict(int)
+
+    def take(self, chunk: OutputChunk) -> None:
+        """Keeps the first MiB of a stream."""
+        key = (chunk.execution_id, chunk.stream)
+        room = CUT - self._seen[key]
+        self._seen[key] += chunk.gap or len(chunk.data)
+        if room <= 0:
+            return
+        if chunk.gap:
+            self._text[key].append(_gap(chunk.gap))
+        else:
+            self._text[key].append(self._decoders[key].decode(chunk.data[:room]))
+
+    def flush(self) -> None:
+        """Nothing is shown before the end."""
+
+    async def finish(self, operator: Operator, task: Task) -> None:
+        """Prints the object."""
+        rows = await all_command_hosts(operator, task.task_id)
+        write_json(
+            {
+                "task_id": task.task_id,
+                "status": task.status,
+                "counts": task.counts.as_dict(),
+                "hosts": [self._shape(row) for row in rows],
+            }
+        )
+
+    def _shape(self, row: CommandHost) -> dict[str, object]:
+        texts, cut = [], False
+        for stream in Stream:
+            key = (row.execution_id, stream)
+            over = self._seen[key] > CUT
+            # A character that the cut went through is left out, one that the host cut is marked.
+            rest = "" if over else self._decoders[key].decode(b"", final=True)
+            texts.append("".join((*self._text[key], rest)))
+            cut = cut or over
+        return output_shape(row, *texts, cut=cut)
+
+
+async def _note_end(
+    operator: Operator, task: Task, rows: Sequence[CommandHost] | None = None
+) -> None:
+    """What was not kept, and the summary, on stderr."""
+    if rows is None:
+        rows = await all_command_hosts(operator, task.task_id)
+    note_truncated(rows)
+    note(summarize(task.counts, rows))
+
+
+def note_truncated(rows: Iterable[CommandHost]) -> None:
+    """Says of which hosts output past the limit was not kept."""
+    for row in rows:
+        if row.truncated_bytes:
+            note(f"{row.host}: {row.truncated_bytes} bytes past the output limit were not kept")
+
+
+def _file(stream: Stream) -> TextIO:
+    return sys.stdout if stream is Stream.STDOUT else sys.stderr

@@ -1,0 +1,140 @@
+"""`tui-manager task list|show|start|cancel`."""
+
+import argparse
+import asyncio
+
+from tui_manager.cli.printing.json_shapes import command_host_shape, limits_shape, task_shape
+from tui_manager.cli.printing.printing import local_time, note, one_line, table, write, write_json
+from tui_manager.cli.printing.storage_trouble import note_storage_trouble
+from tui_manager.cli.printing.summary import count_words, outcome
+from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
+from tui_manager.domain.delivery import Offline
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.spec import HIDDEN
+from tui_manager.domain.task import Command, CommandHost, Task, TaskDetail
+from tui_manager.operator.api import Operator
+from tui_manager.settings import Settings
+
+_TASK_HEADER = ("ID", "STATUS", "NAME", "TARGET", "COUNTS", "CREATED", "BY")
+_HOST_HEADER = ("HOST", "COMMAND", "STATUS", "REASON", "STARTED", "FINISHED", "STDOUT", "STDERR")
+_TASKS_SHORTENED = tuple(map(_TASK_HEADER.index, ("NAME", "TARGET", "COUNTS", "BY")))
+_HOSTS_SHORTENED = tuple(map(_HOST_HEADER.index, ("REASON", "HOST")))
+
+
+def run_task(settings: Settings, options: argparse.Namespace) -> int:
+    """Does what was asked of tasks, and returns the exit status."""
+    return asyncio.run(_run(settings, options))
+
+
+async def _run(settings: Settings, options: argparse.Namespace) -> int:
+    async with connect(settings.state_dir) as operator:
+        match options.task_action:
+            case "list":
+                await _list(operator, as_json=options.json)
+                note_storage_trouble(await operator.manager_status())
+            case "show":
+                await _show(operator, options.task_id, as_json=options.json)
+                note_storage_trouble(await operator.manager_status())
+            case "start":
+                await operator.start_task(options.task_id)
+                await _say_state(operator, options.task_id, as_json=options.json)
+            case "cancel":
+                await operator.cancel_task(options.task_id)
+                await _say_state(operator, options.task_id, as_json=options.json)
+    return 0
+
+
+async def _list(operator: Operator, *, as_json: bool) -> None:
+    tasks = await all_tasks(operator)
+    if as_json:
+        write_json([task_shape(task) for task in tasks])
+    elif tasks:
+        rows = [_task_row(task) for task in tasks]
+        write(table(_TASK_HEADER, rows, stretch=_TASKS_SHORTENED))
+    else:
+        note("No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.")
+
+
+async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
+    detail = await operator.get_task(task_id)
+    rows = await all_command_hosts(operator, task_id)
+    if as_json:
+        shown = task_shape(detail.task) | limits_shape(detail)
+        write_json(shown | {"hosts": [command_host_shape(row) for row in rows]})
+        return
+    write(_heading(detail))
+    if rows:
+        hosts = [_host_row(row) for row in rows]
+        write("\n" + table(_HOST_HEADER, hosts, stretch=_HOSTS_SHORTENED))
+
+
+async def _say_state(operator: Operator, task_id: int, *, as_json: bool) -> None:
+    task = (await operator.get_task(task_id)).task
+    if as_json:
+        write_json(task_shape(task))
+    else:
+        write(f"task {task.task_id} {_state(task)}: {count_words(task.counts)}\n")
+
+
+def _state(task: Task) -> str:
+    return "canceling" if task.canceling else task.status
+
+
+def _task_row(task: Task) -> tuple[str, ...]:
+    return (
+        str(task.task_id),
+        _state(task),
+        task.name,
+        task.target,
+        count_words(task.counts) if task.counts.total else "-",
+        local_time(task.created_at),
+        task.created_by or "-",
+    )
+
+
+def _heading(detail: TaskDetail) -> str:
+    task = detail.task
+    lines = [
+        ("Task", f"{task.task_id}  {task.name}"),
+        ("Status", f"{_state(task)}: {count_words(task.counts)}"),
+        ("Target", task.target),
+        ("About", task.description),
+        ("Created", f"{local_time(task.created_at)} {task.created_by}"),
+        ("Started", local_time(task.started_at)),
+        ("Offline", _offline(task)),
+        ("Finished", local_time(task.finished_at)),
+        *((f"Command {command.index}", _command(command)) for command in detail.commands),
+    ]
+    return "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
+
+
+def _offline(task: Task) -> str:
+    if task.offline is Offline.FAIL:
+        return ""
+    return f"waits up to {format_duration(task.delivery_timeout)} for a host that is away"
+
+
+def _command(command: Command) -> str:
+    spec = command.spec
+    parts = [" ⏎ ".join(spec.text.splitlines()), f"timeout {format_duration(spec.timeout)}"]
+    if spec.run_as_user:
+        parts.append(f"as {spec.run_as_user}")
+    parts += spec.limits.words
+    if spec.cwd:
+        parts.append(f"in {spec.cwd}")
+    shown = {**spec.parameters, **spec.environment, **dict.fromkeys(spec.secrets, HIDDEN)}
+    parts += [f"{name}={value}" for name, value in shown.items()]
+    return "  ".join(parts)
+
+
+def _host_row(row: CommandHost) -> tuple[str, ...]:
+    return (
+        row.host,
+        str(row.command),
+        "canceling" if row.canceling else f"{row.status}{' (late)' if row.late else ''}",
+        outcome(row) or "-",
+        local_time(row.started_at),
+        local_time(row.finished_at),
+        str(row.stdout_bytes),
+        str(row.stderr_bytes),
+    )

@@ -1,0 +1,127 @@
+"""`tui-manager token`: makes join tokens, lists them, takes them back."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.options.values import parse_pairs, read_duration
+from tui_manager.cli.printing.json_shapes import new_token_shape, token_shape
+from tui_manager.cli.printing.printing import local_time, note, table, write, write_json
+from tui_manager.cli.printing.standard_streams import OutputError
+from tui_manager.cli.reading import all_tokens, connect
+from tui_manager.domain.address import dial_addresses, is_local
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import labels_text
+from tui_manager.domain.joining import join_line, other_addresses
+from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.own_addresses import reachable_addresses
+from tui_manager.settings import Settings
+
+_HEADER = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
+_SHORTENED = tuple(map(_HEADER.index, ("LABELS", "BY")))
+
+
+def run_token(settings: Settings, options: argparse.Namespace) -> int:
+    """Does what was asked of join tokens, and returns the exit status."""
+    match options.token_action:
+        case "create":
+            _make(settings, options)
+        case "list":
+            _print_list(settings, everything=options.all, as_json=options.json)
+        case _:
+            _revoke(settings, options.token_ids)
+    return 0
+
+
+def _make(settings: Settings, options: argparse.Namespace) -> None:
+    spec = TokenSpec(
+        ttl=read_duration("ttl", options.ttl),
+        uses=options.uses,
+        auto_approve=options.auto_approve,
+        labels=parse_pairs("label", options.label),
+    )
+    spec.check()
+    token, status = asyncio.run(_create(settings, spec))
+    try:
+        if options.json:
+            write_json(new_token_shape(token))
+        else:
+            write(f"{token.text}\n")
+            note(_explained(spec, token, status))
+    except OutputError as error:
+        revoke = f"`{PROGRAM} token revoke {token.token_id}`"
+        raise OutputError(
+            f"{error} Join token {token.token_id} is made; {revoke} takes it back."
+        ) from error
+
+
+async def _create(settings: Settings, spec: TokenSpec) -> tuple[NewToken, ManagerStatus]:
+    async with connect(settings.state_dir) as operator:
+        return await operator.create_token(spec), await operator.manager_status()
+
+
+def _explained(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
+    """What the token is good for. It stands here only where stdout shows it to the same person:
+    stderr of a script may lie in a log for long."""
+    hosts = "one host" if spec.uses == 1 else f"{spec.uses:,} hosts"
+    shown = token.text if sys.stdout.isatty() and sys.stderr.isatty() else "TOKEN"
+    dials = dial_addresses(status.address, reachable_addresses)
+    text = (
+        f"join token {token.token_id} lasts {format_duration(spec.ttl)}, for {hosts}; "
+        f"paste there:\n{join_line(dials[0], status.security, shown)}"
+    )
+    if is_local(status.address):
+        text += (
+            f"\nThis manager listens on {status.address}, which other machines cannot reach; "
+            "--listen 0.0.0.0:7443 opens it to them."
+        )
+    if others := other_addresses(dials):
+        text += f"\n{others}"
+    return text
+
+
+def _print_list(settings: Settings, *, everything: bool, as_json: bool) -> None:
+    tokens = asyncio.run(_read(settings, everything=everything))
+    if as_json:
+        write_json([token_shape(token) for token in tokens])
+    elif tokens:
+        write(table(_HEADER, [_row(token) for token in tokens], stretch=_SHORTENED))
+    elif everything:
+        note(f"No join token was made yet; `{PROGRAM} token create` makes one.")
+    else:
+        note(f"Nobody can enrol with a join token now; `{PROGRAM} token create` makes one.")
+
+
+async def _read(settings: Settings, *, everything: bool) -> list[Token]:
+    async with connect(settings.state_dir) as operator:
+        return await all_tokens(operator, everything=everything)
+
+
+def _row(token: Token) -> tuple[str, ...]:
+    return (
+        str(token.token_id),
+        token.state.replace("_", " "),
+        token.created_by,
+        local_time(token.created_at),
+        local_time(token.expires_at),
+        f"{token.uses - token.used} of {token.uses}",
+        "at once" if token.auto_approve else "-",
+        labels_text(token.labels) or "-",
+    )
+
+
+def _revoke(settings: Settings, token_ids: Sequence[int]) -> None:
+    tokens = asyncio.run(_take_back(settings, token_ids))
+    write("".join(f"{token.token_id}\n" for token in tokens))
+    if used := sum(token.used for token in tokens):
+        who = "1 host has" if used == 1 else f"{used} hosts have"
+        which = "it" if len(tokens) == 1 else "them"
+        note(f"{who} enrolled with {which}, and stay; `{PROGRAM} audit --text enroll_host` tells.")
+
+
+async def _take_back(settings: Settings, token_ids: Sequence[int]) -> Sequence[Token]:
+    async with connect(settings.state_dir) as operator:
+        return await operator.revoke_tokens(token_ids)

@@ -1,0 +1,127 @@
+"""The JSON that scripts read: names and shapes are a promise."""
+
+from typing import Any
+
+from tui_manager.cli.printing.printing import timestamp
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.host import Host
+from tui_manager.domain.resource_limits import NO_LIMITS
+from tui_manager.domain.task import CommandHost, Task, TaskDetail
+from tui_manager.domain.token import NewToken, Token
+
+Shape = dict[str, Any]
+
+
+def host_shape(host: Host) -> Shape:
+    """An element of `hosts --json`."""
+    return {
+        "host_id": host.host_id,
+        "name": host.name,
+        "labels": dict(sorted(host.labels.items())),
+        "admission": host.admission,
+        "online": host.online,
+        "since": timestamp(host.since),
+        "address": host.address,
+        "os": host.os,
+        "arch": host.arch,
+        "agent_version": host.agent_version,
+        "running": host.running,
+    }
+
+
+def audit_shape(entry: AuditEntry) -> Shape:
+    """An element of `audit --json`."""
+    return {
+        "audit_id": entry.audit_id,
+        "at": timestamp(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "task_id": entry.task_id or None,
+        "host_id": entry.host_id or None,
+        "host": entry.host or None,
+        "detail": dict(sorted(entry.detail.items())),
+    }
+
+
+def new_token_shape(token: NewToken) -> Shape:
+    """What `token create --json` prints."""
+    return {
+        "token": token.text,
+        "expires_at": timestamp(token.expires_at),
+        "token_id": token.token_id,
+    }
+
+
+def token_shape(token: Token) -> Shape:
+    """An element of `token list --json`."""
+    return {
+        "token_id": token.token_id,
+        "state": token.state,
+        "created_by": token.created_by,
+        "created_at": timestamp(token.created_at),
+        "expires_at": timestamp(token.expires_at),
+        "uses": token.uses,
+        "uses_left": token.uses - token.used,
+        "auto_approve": token.auto_approve,
+        "labels": dict(sorted(token.labels.items())),
+    }
+
+
+def task_shape(task: Task) -> Shape:
+    """An element of `task list --json`."""
+    return {
+        "task_id": task.task_id,
+        "name": task.name,
+        "status": task.status,
+        "target": task.target,
+        "counts": task.counts.as_dict(),
+        "created_at": timestamp(task.created_at),
+        "started_at": timestamp(task.started_at),
+        "finished_at": timestamp(task.finished_at),
+        "created_by": task.created_by,
+    }
+
+
+def limits_shape(detail: TaskDetail) -> Shape:
+    """What `task show --json` adds for a task with a limited command; a limit that is not set is
+    null."""
+    limits = [
+        {
+            "command": command.index,
+            "memory_max": command.spec.limits.memory_max or None,
+            "tasks_max": command.spec.limits.tasks_max or None,
+            "cpu_max": command.spec.limits.cpu_max or None,
+        }
+        for command in detail.commands
+        if command.spec.limits != NO_LIMITS
+    ]
+    return {"limits": limits} if limits else {}
+
+
+def command_host_shape(row: CommandHost) -> Shape:
+    """An element of "hosts" of `task show --json`."""
+    return {
+        "host": row.host,
+        "command": row.command,
+        "status": row.status,
+        "reason": row.reason,
+        "detail": row.detail,
+        "exit_code": row.exit_code,
+        "signal": row.signal,
+        "stdout_bytes": row.stdout_bytes,
+        "stderr_bytes": row.stderr_bytes,
+        "truncated_bytes": row.truncated_bytes,
+        "started_at": timestamp(row.started_at),
+        "finished_at": timestamp(row.finished_at),
+        "late": row.late,
+    }
+
+
+def output_shape(row: CommandHost, stdout: str, stderr: str, *, cut: bool) -> Shape:
+    """An element of "hosts" of `run --json`."""
+    shape: Shape = {}
+    for name, value in command_host_shape(row).items():
+        if name == "stdout_bytes":
+            shape |= {"stdout": stdout, "stderr": stderr}
+        shape[name] = value
+    return shape | ({"cut": True} if cut else {})

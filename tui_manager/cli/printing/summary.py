@@ -1,0 +1,54 @@
+"""How a task ended, in one line."""
+
+import signal
+from collections.abc import Sequence
+
+from tui_manager.cli.printing.printing import one_line
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.status import CommandHostStatus as Status
+from tui_manager.domain.status import Reason
+from tui_manager.domain.task import CommandHost, Counts
+
+_GROUPS_SHOWN = 5
+
+
+def count_words(counts: Counts) -> str:
+    """`4 completed, 1 failed`."""
+    parts = [
+        f"{number} {name}"
+        for name, number in counts.as_dict().items()
+        if number and name != "total"
+    ]
+    return ", ".join(parts) or "no hosts"
+
+
+def outcome(row: CommandHost) -> str:
+    """Why a command host ended as it did: `exit code 3`; empty when it completed."""
+    match row.reason:
+        case Reason.EXIT_CODE:
+            words = f"exit code {row.exit_code}"
+        case Reason.SIGNAL:
+            words = f"signal {_signal_name(row.signal)}"
+        case _:
+            words = row.reason.replace("_", " ")
+    detail = one_line(row.detail)
+    return f"{words} ({detail})" if detail else words
+
+
+def summarize(counts: Counts, rows: Sequence[CommandHost]) -> str:
+    """`4 completed, 1 failed: web03 exit code 3`."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        if row.status in (Status.FAILED, Status.TIMEOUT, Status.SKIPPED) or row.kill_incomplete:
+            groups.setdefault(outcome(row), []).append(row.host)
+    faults = [f"{fold_names(names)} {why}" for why, names in groups.items()]
+    if len(faults) > _GROUPS_SHOWN:
+        faults[_GROUPS_SHOWN:] = [f"and {len(faults) - _GROUPS_SHOWN} other reasons"]
+    return ": ".join(filter(None, (count_words(counts), "; ".join(faults))))
+
+
+def _signal_name(number: int | None) -> str:
+    try:
+        return f"{number} ({signal.Signals(number or 0).name})"
+    except ValueError:
+        return str(number)

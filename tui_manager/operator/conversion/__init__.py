@@ -1,0 +1,1 @@
+"""The operator's messages in the words of the domain, and back. No behaviour."""

@@ -1,0 +1,87 @@
+"""Hosts and their vitals between the wire and the domain."""
+
+from tui_manager_protos.v1 import agent_pb2 as agent
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.host import Disk, Host, Vitals
+from tui_manager.domain.status import Admission
+from tui_manager.operator.conversion.convert_manager import duration, instant, timestamp, word
+
+ADMISSIONS = {
+    Admission.PENDING: agent.ADMISSION_PENDING,
+    Admission.ADMITTED: agent.ADMISSION_ADMITTED,
+    Admission.REVOKED: agent.ADMISSION_REVOKED,
+    Admission.REJECTED: agent.ADMISSION_REJECTED,
+}
+
+
+def host_to_wire(host: Host) -> wire.Host:
+    return wire.Host(
+        host_id=host.host_id,
+        name=host.name,
+        labels=host.labels,
+        admission=ADMISSIONS[host.admission],
+        online=host.online,
+        since=timestamp(host.since),
+        address=host.address,
+        os=host.os,
+        arch=host.arch,
+        agent_version=host.agent_version,
+        capacity=host.capacity,
+        vitals=None if host.vitals is None else _vitals_to_wire(host.vitals),
+        cpu_history=host.cpu_history,
+        fingerprint=host.fingerprint,
+        note=host.note,
+        features=sorted(host.features),
+    )
+
+
+def host_from_wire(message: wire.Host) -> Host:
+    return Host(
+        host_id=message.host_id,
+        name=message.name,
+        labels=dict(message.labels),
+        admission=word(ADMISSIONS, message.admission),
+        online=message.online,
+        since=instant(message.since) if message.HasField("since") else None,
+        address=message.address,
+        os=message.os,
+        arch=message.arch,
+        agent_version=message.agent_version,
+        capacity=message.capacity,
+        vitals=_vitals_from_wire(message.vitals) if message.HasField("vitals") else None,
+        cpu_history=tuple(message.cpu_history),
+        fingerprint=message.fingerprint,
+        note=message.note,
+        features=frozenset(message.features),
+    )
+
+
+def _vitals_to_wire(vitals: Vitals) -> wire.HostVitals:
+    return wire.HostVitals(
+        cpu_percent=vitals.cpu_percent,
+        load_1m=vitals.load_1m,
+        memory_used=vitals.memory_used,
+        memory_total=vitals.memory_total,
+        disks=[agent.Disk(mount=d.mount, used=d.used, total=d.total) for d in vitals.disks],
+        running=vitals.running,
+        queued=vitals.queued,
+        cores=vitals.cores,
+        uptime=duration(vitals.uptime),
+        skew=duration(vitals.skew),
+    )
+
+
+def _vitals_from_wire(message: wire.HostVitals) -> Vitals:
+    return Vitals(
+        cpu_percent=message.cpu_percent,
+        load_1m=message.load_1m,
+        memory_used=message.memory_used,
+        memory_total=message.memory_total,
+        disks=tuple(Disk(disk.mount, disk.used, disk.total) for disk in message.disks),
+        running=message.running,
+        queued=message.queued,
+        cores=message.cores,
+        uptime=message.uptime.ToTimedelta(),
+        skew=message.skew.ToTimedelta(),
+    )

@@ -1,0 +1,107 @@
+"""Join tokens, admission and the audit between the wire and the domain."""
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
+from tui_manager.operator.conversion.convert_manager import (
+    duration,
+    instant,
+    length,
+    timestamp,
+    word,
+)
+
+TOKEN_STATES = {
+    TokenState.VALID: wire.TOKEN_STATE_VALID,
+    TokenState.USED_UP: wire.TOKEN_STATE_USED_UP,
+    TokenState.EXPIRED: wire.TOKEN_STATE_EXPIRED,
+    TokenState.REVOKED: wire.TOKEN_STATE_REVOKED,
+}
+
+
+def named(request: wire.HostsRequest) -> tuple[str, ...]:
+    """The hosts of a request that must name them; InvalidInputError when it says "all pending"."""
+    if request.all_pending:
+        raise InvalidInputError("all_pending", "Hosts are revoked by name, never all pending ones.")
+    return tuple(request.names)
+
+
+def token_spec_to_wire(spec: TokenSpec) -> wire.CreateTokenRequest:
+    return wire.CreateTokenRequest(
+        ttl=duration(spec.ttl), uses=spec.uses, auto_approve=spec.auto_approve, labels=spec.labels
+    )
+
+
+def token_spec_from_wire(message: wire.CreateTokenRequest) -> TokenSpec:
+    return TokenSpec(
+        ttl=length(message.ttl, "ttl") if message.HasField("ttl") else TTL_DEFAULT,
+        uses=message.uses or 1,
+        auto_approve=message.auto_approve,
+        labels=dict(message.labels),
+    )
+
+
+def new_token_to_wire(token: NewToken) -> wire.CreateTokenResponse:
+    return wire.CreateTokenResponse(
+        token=token.text, expires_at=timestamp(token.expires_at), token_id=token.token_id
+    )
+
+
+def new_token_from_wire(message: wire.CreateTokenResponse) -> NewToken:
+    return NewToken(message.token, instant(message.expires_at), message.token_id)
+
+
+def token_to_wire(token: Token) -> wire.Token:
+    return wire.Token(
+        token_id=token.token_id,
+        state=TOKEN_STATES[token.state],
+        created_by=token.created_by,
+        created_at=timestamp(token.created_at),
+        expires_at=timestamp(token.expires_at),
+        uses=token.uses,
+        used=token.used,
+        auto_approve=token.auto_approve,
+        labels=token.labels,
+    )
+
+
+def token_from_wire(message: wire.Token) -> Token:
+    return Token(
+        token_id=message.token_id,
+        state=word(TOKEN_STATES, message.state),
+        created_by=message.created_by,
+        created_at=instant(message.created_at),
+        expires_at=instant(message.expires_at),
+        uses=message.uses,
+        used=message.used,
+        auto_approve=message.auto_approve,
+        labels=dict(message.labels),
+    )
+
+
+def entry_to_wire(entry: AuditEntry) -> wire.AuditEntry:
+    return wire.AuditEntry(
+        audit_id=entry.audit_id,
+        at=timestamp(entry.at),
+        actor=entry.actor,
+        action=entry.action,
+        task_id=entry.task_id,
+        host_id=entry.host_id,
+        host=entry.host,
+        detail=entry.detail,
+    )
+
+
+def entry_from_wire(message: wire.AuditEntry) -> AuditEntry:
+    return AuditEntry(
+        audit_id=message.audit_id,
+        at=instant(message.at),
+        actor=message.actor,
+        action=message.action,
+        task_id=message.task_id,
+        host_id=message.host_id,
+        host=message.host,
+        detail=dict(message.detail),
+    )

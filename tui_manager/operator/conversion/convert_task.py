@@ -1,0 +1,233 @@
+"""Tasks, commands and command hosts between the wire and the domain.
+
+What an operator asks for is in convert_spec.py.
+"""
+
+from dataclasses import replace
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.spec import CommandSpec
+from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.operator.conversion.convert_manager import duration, instant, timestamp, word
+from tui_manager.operator.conversion.convert_spec import (
+    OFFLINE_POLICIES,
+    command_spec_from_wire,
+    command_spec_to_wire,
+    delivery_timeout_from_wire,
+    offline_from_wire,
+)
+
+TASK_STATUSES = {
+    TaskStatus.PENDING: wire.TASK_STATUS_PENDING,
+    TaskStatus.RUNNING: wire.TASK_STATUS_RUNNING,
+    TaskStatus.COMPLETED: wire.TASK_STATUS_COMPLETED,
+    TaskStatus.FAILED: wire.TASK_STATUS_FAILED,
+    TaskStatus.CANCELED: wire.TASK_STATUS_CANCELED,
+}
+COMMAND_HOST_STATUSES = {
+    CommandHostStatus.PENDING: wire.COMMAND_HOST_STATUS_PENDING,
+    CommandHostStatus.RUNNING: wire.COMMAND_HOST_STATUS_RUNNING,
+    CommandHostStatus.COMPLETED: wire.COMMAND_HOST_STATUS_COMPLETED,
+    CommandHostStatus.FAILED: wire.COMMAND_HOST_STATUS_FAILED,
+    CommandHostStatus.TIMEOUT: wire.COMMAND_HOST_STATUS_TIMEOUT,
+    CommandHostStatus.CANCELED: wire.COMMAND_HOST_STATUS_CANCELED,
+    CommandHostStatus.SKIPPED: wire.COMMAND_HOST_STATUS_SKIPPED,
+}
+REASONS = {
+    Reason.NONE: wire.REASON_UNSPECIFIED,
+    Reason.UNDELIVERABLE: wire.REASON_UNDELIVERABLE,
+    Reason.REJECTED: wire.REASON_REJECTED,
+    Reason.SPAWN_FAILED: wire.REASON_SPAWN_FAILED,
+    Reason.EXIT_CODE: wire.REASON_EXIT_CODE,
+    Reason.SIGNAL: wire.REASON_SIGNAL,
+    Reason.AGENT_LOST: wire.REASON_AGENT_LOST,
+    Reason.AGENT_STATE_LOST: wire.REASON_AGENT_STATE_LOST,
+    Reason.INTERRUPTED: wire.REASON_INTERRUPTED,
+    Reason.TIMEOUT: wire.REASON_TIMEOUT,
+    Reason.CANCELED: wire.REASON_CANCELED,
+    Reason.CANCEL_UNCONFIRMED: wire.REASON_CANCEL_UNCONFIRMED,
+    Reason.EARLIER_FAILED: wire.REASON_EARLIER_FAILED,
+    Reason.BUDGET_SPENT: wire.REASON_BUDGET_SPENT,
+}
+
+
+def counts_to_wire(counts: Counts) -> wire.Counts:
+    return wire.Counts(
+        total=counts.total,
+        pending=counts.pending,
+        running=counts.running,
+        completed=counts.completed,
+        failed=counts.failed,
+        timeout=counts.timeout,
+        canceled=counts.canceled,
+        skipped=counts.skipped,
+    )
+
+
+def counts_from_wire(message: wire.Counts) -> Counts:
+    return Counts(
+        total=message.total,
+        pending=message.pending,
+        running=message.running,
+        completed=message.completed,
+        failed=message.failed,
+        timeout=message.timeout,
+        canceled=message.canceled,
+        skipped=message.skipped,
+    )
+
+
+def task_to_wire(task: Task) -> wire.Task:
+    return wire.Task(
+        task_id=task.task_id,
+        name=task.name,
+        description=task.description,
+        target=task.target,
+        status=TASK_STATUSES[task.status],
+        counts=counts_to_wire(task.counts),
+        host_count=task.host_count,
+        created_by=task.created_by,
+        created_at=timestamp(task.created_at),
+        started_at=timestamp(task.started_at),
+        finished_at=timestamp(task.finished_at),
+        cancel_requested_at=timestamp(task.cancel_requested_at),
+        offline=OFFLINE_POLICIES[task.offline],
+        delivery_timeout=duration(task.delivery_timeout),
+    )
+
+
+def task_from_wire(message: wire.Task) -> Task:
+    has = message.HasField
+    return Task(
+        task_id=message.task_id,
+        name=message.name,
+        description=message.description,
+        target=message.target,
+        status=word(TASK_STATUSES, message.status),
+        counts=counts_from_wire(message.counts),
+        host_count=message.host_count,
+        created_by=message.created_by,
+        created_at=instant(message.created_at),
+        started_at=instant(message.started_at) if has("started_at") else None,
+        finished_at=instant(message.finished_at) if has("finished_at") else None,
+        cancel_requested_at=(
+            instant(message.cancel_requested_at) if has("cancel_requested_at") else None
+        ),
+        offline=offline_from_wire(message.offline),
+        delivery_timeout=delivery_timeout_from_wire(message),
+    )
+
+
+def detail_to_wire(detail: TaskDetail) -> wire.TaskDetail:
+    return wire.TaskDetail(
+        task=task_to_wire(detail.task),
+        commands=[_command_to_wire(command) for command in detail.commands],
+    )
+
+
+def detail_from_wire(message: wire.TaskDetail) -> TaskDetail:
+    return TaskDetail(
+        task=task_from_wire(message.task),
+        commands=tuple(_command_from_wire(command) for command in message.commands),
+    )
+
+
+def _command_to_wire(command: Command) -> wire.Command:
+    return wire.Command(
+        index=command.index,
+        spec=command_spec_to_wire(_without_secrets(command.spec)),
+        status=COMMAND_HOST_STATUSES[command.status],
+        counts=counts_to_wire(command.counts),
+    )
+
+
+def _without_secrets(spec: CommandSpec) -> CommandSpec:
+    """With their names alone, should anybody have left the values in."""
+    return replace(spec, secrets=dict.fromkeys(spec.secrets, ""))
+
+
+def _command_from_wire(message: wire.Command) -> Command:
+    return Command(
+        index=message.index,
+        spec=command_spec_from_wire(message.spec),
+        status=word(COMMAND_HOST_STATUSES, message.status),
+        counts=counts_from_wire(message.counts),
+    )
+
+
+def command_host_to_wire(row: CommandHost) -> wire.CommandHost:
+    return wire.CommandHost(
+        execution_id=row.execution_id,
+        task_id=row.task_id,
+        command=row.command,
+        host_id=row.host_id,
+        host=row.host,
+        status=COMMAND_HOST_STATUSES[row.status],
+        reason=REASONS[row.reason],
+        detail=row.detail,
+        exit_code=row.exit_code,
+        signal=row.signal,
+        stdout_bytes=row.stdout_bytes,
+        stderr_bytes=row.stderr_bytes,
+        truncated_bytes=row.truncated_bytes,
+        sent_at=timestamp(row.sent_at),
+        started_at=timestamp(row.started_at),
+        finished_at=timestamp(row.finished_at),
+        cancel_requested_at=timestamp(row.cancel_requested_at),
+        late=row.late,
+        kill_incomplete=row.kill_incomplete,
+    )
+
+
+def command_host_from_wire(message: wire.CommandHost) -> CommandHost:
+    has = message.HasField
+    return CommandHost(
+        execution_id=message.execution_id,
+        task_id=message.task_id,
+        command=message.command,
+        host_id=message.host_id,
+        host=message.host,
+        status=word(COMMAND_HOST_STATUSES, message.status),
+        reason=word(REASONS, message.reason),
+        detail=message.detail,
+        exit_code=message.exit_code if has("exit_code") else None,
+        signal=message.signal if has("signal") else None,
+        stdout_bytes=message.stdout_bytes,
+        stderr_bytes=message.stderr_bytes,
+        truncated_bytes=message.truncated_bytes,
+        sent_at=instant(message.sent_at) if has("sent_at") else None,
+        started_at=instant(message.started_at) if has("started_at") else None,
+        finished_at=instant(message.finished_at) if has("finished_at") else None,
+        cancel_requested_at=(
+            instant(message.cancel_requested_at) if has("cancel_requested_at") else None
+        ),
+        late=message.late,
+        kill_incomplete=message.kill_incomplete,
+    )
+
+
+def progress_to_wire(progress: Progress) -> wire.Progress:
+    return wire.Progress(
+        task_id=progress.task_id,
+        status=TASK_STATUSES[progress.status],
+        counts=counts_to_wire(progress.counts),
+        commands=[counts_to_wire(counts) for counts in progress.commands],
+        fraction=progress.fraction,
+        elapsed=duration(progress.elapsed),
+        remaining=duration(progress.remaining),
+    )
+
+
+def progress_from_wire(message: wire.Progress) -> Progress:
+    has = message.HasField
+    return Progress(
+        task_id=message.task_id,
+        status=word(TASK_STATUSES, message.status),
+        counts=counts_from_wire(message.counts),
+        commands=tuple(counts_from_wire(counts) for counts in message.commands),
+        fraction=message.fraction,
+        elapsed=message.elapsed.ToTimedelta() if has("elapsed") else None,
+        remaining=message.remaining.ToTimedelta() if has("remaining") else None,
+    )

@@ -1,0 +1,310 @@
+"""The operator's API of a manager in another process, over its unix socket."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from grpc import aio
+from tui_manager_protos.v1 import operator_pb2 as wire
+from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
+
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError, UnreachableError
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import Host
+from tui_manager.domain.request_id import new_request_id
+from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.domain.window import Page, Window
+from tui_manager.operator.actor import ACTOR_KEY, this_actor
+from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
+from tui_manager.operator.conversion import (
+    convert_host,
+    convert_manager,
+    convert_security,
+    convert_spec,
+    convert_task,
+)
+from tui_manager.operator.socket.endpoint import OPTIONS, socket_address
+from tui_manager.operator.socket.failure import error_of
+from tui_manager.operator.socket.find_manager import find_manager
+from tui_manager.operator.socket.patience import LIMIT, Patience
+
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
+
+_RECONNECT = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    # How long one try may take: longer than a call, so that a stopped manager has not "gone".
+    ("grpc.min_reconnect_backoff_ms", int(LIMIT * 2000)),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+@asynccontextmanager
+async def connect(state_dir: Path) -> AsyncIterator[Operator]:
+    """The manager that runs on `state_dir`, until the block is left.
+
+    Raises UnreachableError at once when none does, or it is another user's.
+    """
+    path = await find_manager(state_dir)
+    channel = aio.insecure_channel(socket_address(path), options=(*OPTIONS, *_RECONNECT))
+    async with channel:
+        yield SocketOperator(channel, str(state_dir))
+
+
+class SocketOperator:
+    """An Operator whose calls go over a channel."""
+
+    def __init__(self, channel: aio.Channel, state_dir: str) -> None:
+        self._stub = OperatorServiceStub(channel)
+        self._patience = Patience(self._stub, state_dir)
+        self._metadata = ((ACTOR_KEY, this_actor().encode()),)
+        self._state_dir = state_dir
+
+    async def manager_status(self) -> ManagerStatus:
+        """See Operator."""
+        reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
+        return convert_manager.status_from_wire(reply)
+
+    async def accept_clock(self) -> bool:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.AcceptClock,
+            wire.AcceptClockRequest,
+            unclear="The clock may have been accepted.",
+        )
+        accepted: bool = reply.waited
+        return accepted
+
+    async def list_hosts(self, window: Window) -> Page[Host]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListHosts,
+            lambda: wire.ListHostsRequest(window=convert_manager.window_to_wire(window)),
+        )
+        return convert_manager.page_from_wire(
+            map(convert_host.host_from_wire, reply.hosts), reply.size
+        )
+
+    async def approve_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ApproveHosts,
+            lambda: wire.HostsRequest(names=names, all_pending=all_pending),
+            unclear="The hosts may have been approved.",
+        )
+        return tuple(reply.names)
+
+    async def reject_hosts(
+        self, names: Sequence[str] = (), *, all_pending: bool = False
+    ) -> Sequence[str]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.RejectHosts,
+            lambda: wire.HostsRequest(names=names, all_pending=all_pending),
+            unclear="The hosts may have been rejected.",
+        )
+        return tuple(reply.names)
+
+    async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.RevokeHosts,
+            lambda: wire.HostsRequest(names=names),
+            unclear="The hosts may have been revoked.",
+        )
+        return tuple(reply.names)
+
+    async def create_token(self, spec: TokenSpec) -> NewToken:
+        """See Operator."""
+        spec.check()  # on the wire no uses would mean the default
+        reply = await self._call(
+            self._stub.CreateToken,
+            lambda: convert_security.token_spec_to_wire(spec),
+            unclear="A join token may have been made.",
+        )
+        return convert_security.new_token_from_wire(reply)
+
+    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListTokens,
+            lambda: wire.ListTokensRequest(
+                window=convert_manager.window_to_wire(window), all=everything
+            ),
+        )
+        tokens = map(convert_security.token_from_wire, reply.tokens)
+        return convert_manager.page_from_wire(tokens, reply.size)
+
+    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.RevokeTokens,
+            lambda: wire.RevokeTokensRequest(token_ids=token_ids),
+            unclear="The join tokens may have been revoked.",
+        )
+        return tuple(map(convert_security.token_from_wire, reply.tokens))
+
+    async def list_audit(self, window: Window) -> Page[AuditEntry]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListAudit,
+            lambda: wire.ListAuditRequest(window=convert_manager.window_to_wire(window)),
+        )
+        entries = map(convert_security.entry_from_wire, reply.entries)
+        return convert_manager.page_from_wire(entries, reply.size)
+
+    async def list_tasks(self, window: Window) -> Page[Task]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListTasks,
+            lambda: wire.ListTasksRequest(window=convert_manager.window_to_wire(window)),
+        )
+        return convert_manager.page_from_wire(
+            map(convert_task.task_from_wire, reply.tasks), reply.size
+        )
+
+    async def list_command_hosts(
+        self, task_id: int, window: Window, command: int | None = None
+    ) -> Page[CommandHost]:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.ListCommandHosts,
+            lambda: wire.ListCommandHostsRequest(
+                task_id=task_id, window=convert_manager.window_to_wire(window), command=command
+            ),
+        )
+        rows = map(convert_task.command_host_from_wire, reply.command_hosts)
+        return convert_manager.page_from_wire(rows, reply.size)
+
+    async def get_task(self, task_id: int) -> TaskDetail:
+        """See Operator."""
+        reply = await self._call(self._stub.GetTask, lambda: wire.GetTaskRequest(task_id=task_id))
+        return convert_task.detail_from_wire(reply)
+
+    async def get_task_status(self, task_id: int) -> TaskStatus:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.GetTaskStatus,
+            lambda: wire.GetTaskStatusRequest(task_id=task_id),
+            follows=True,
+        )
+        return convert_manager.word(convert_task.TASK_STATUSES, reply.status)
+
+    async def get_task_progress(self, task_id: int) -> Progress:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.GetTaskProgress, lambda: wire.GetTaskProgressRequest(task_id=task_id)
+        )
+        return convert_task.progress_from_wire(reply)
+
+    async def preview_target(self, target: str) -> TargetPreview:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.PreviewTarget, lambda: wire.PreviewTargetRequest(target=target)
+        )
+        return convert_manager.preview_from_wire(reply)
+
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
+        """See Operator."""
+        reply = await self._call(
+            self._stub.CreateTask,
+            lambda: wire.CreateTaskRequest(
+                spec=convert_spec.spec_to_wire(spec), request_id=request_id or new_request_id()
+            ),
+            unclear="The task may have been made.",
+        )
+        return reply.task_id
+
+    async def start_task(self, task_id: int, request_id: str = "") -> None:
+        """See Operator."""
+        await self._call(
+            self._stub.StartTask,
+            lambda: wire.StartTaskRequest(
+                task_id=task_id, request_id=request_id or new_request_id()
+            ),
+            unclear=f"Task {task_id} may have started.",
+        )
+
+    async def cancel_task(self, task_id: int) -> None:
+        """See Operator."""
+        await self._call(
+            self._stub.CancelTask,
+            lambda: wire.CancelTaskRequest(task_id=task_id),
+            unclear=f"Task {task_id} may have been canceled.",
+        )
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> Sequence[OutputChunk]:
+        """See Operator; a limit above 2 MiB counts as 2 MiB."""
+        reply = await self._call(
+            self._stub.ReadOutput,
+            lambda: wire.ReadOutputRequest(
+                execution_id=execution_id,
+                stream=convert_manager.STREAMS[stream],
+                offset=offset,
+                limit=limit,
+            ),
+            follows=True,
+        )
+        return tuple(map(convert_manager.chunk_from_wire, reply.chunks))
+
+    async def follow_output(
+        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
+    ) -> Sequence[OutputChunk]:
+        """See Operator; a limit above 2 MiB counts as 2 MiB."""
+        reply = await self._call(
+            self._stub.FollowOutput,
+            lambda: wire.FollowOutputRequest(
+                task_id=task_id, after=after, host_id=host_id, limit=limit
+            ),
+            follows=True,
+        )
+        return tuple(map(convert_manager.chunk_from_wire, reply.chunks))
+
+    async def watch(self) -> AsyncIterator[Changes]:
+        """See Operator."""
+        stream = self._stub.WatchChanges(wire.WatchChangesRequest())
+        try:
+            with self._errors():
+                while True:
+                    message = await self._patience.reply(stream.read(), follows=True)
+                    if not isinstance(message, wire.Changes):  # the end of the stream
+                        break
+                    yield convert_manager.changes_from_wire(message)
+        finally:
+            stream.cancel()
+        raise UnreachableError(f"The manager on {self._state_dir} has gone.")
+
+    async def _call(
+        self,
+        call: Callable[..., Awaitable[_Reply]],
+        make: Callable[[], _Request],
+        *,
+        follows: bool = False,
+        unclear: str = "",
+    ) -> _Reply:
+        """One call; a request that cannot be put on the wire is the caller's wrong input. `follows`
+        and `unclear`: see Patience."""
+        try:
+            request = make()
+        except (ValueError, OverflowError) as error:  # not UTF-8, or a number out of bounds
+            raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
+        with self._errors():
+            answer = call(request, metadata=self._metadata)
+            return await self._patience.reply(answer, follows=follows, unclear=unclear)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except aio.AioRpcError as failure:
+            raise error_of(failure, self._state_dir) from failure

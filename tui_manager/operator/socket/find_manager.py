@@ -1,0 +1,71 @@
+"""Finds the manager of a state folder, and looks whether somebody listens there who is trusted."""
+
+import asyncio
+import shlex
+import socket
+import struct
+from pathlib import Path
+
+from tui_manager.domain.errors import NoAnswerError, UnreachableError
+from tui_manager.operator.socket.socket_file import find_socket, trusted_users
+
+_PROBE = 2.0  # seconds until a socket takes a connection
+_CREDENTIALS = struct.Struct("3i")  # pid, uid and gid of a peer
+
+
+async def find_manager(state_dir: Path) -> Path:
+    """The socket of the manager that runs on `state_dir`.
+
+    Raises:
+        UnreachableError: none runs there, or it is another user's.
+    """
+    try:
+        path = find_socket(state_dir)
+        if path is None:
+            raise _no_manager(state_dir)
+        await _probe(path, state_dir)
+    except PermissionError as error:
+        raise UnreachableError(
+            f"The manager on {state_dir} belongs to another user; run this as that user."
+        ) from error
+    return path
+
+
+async def _probe(path: Path, state_dir: Path) -> None:
+    """Asks the kernel whether somebody listens, whom gRPC would only find after its own backoff,
+    and who that is: what another user has put there must not get our secrets."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            async with asyncio.timeout(_PROBE):
+                await asyncio.get_running_loop().sock_connect(probe, str(path))
+            owners = {_owner(path), *_peer(probe)}
+        except PermissionError:
+            raise
+        except TimeoutError as error:  # so many wait already that no more may
+            raise NoAnswerError(
+                f"The manager on {state_dir} takes no connection; it may be stopped or overloaded."
+            ) from error
+        except OSError as error:  # no file, or no listener
+            raise _no_manager(state_dir) from error
+    if owners - trusted_users(state_dir):
+        raise UnreachableError(f"The socket {path} belongs to another user and is not trusted.")
+
+
+def _owner(path: Path) -> int:
+    return path.stat().st_uid
+
+
+def _peer(probe: socket.socket) -> tuple[int, ...]:
+    """The user who listens, where the system tells."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return ()
+    credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return _CREDENTIALS.unpack(credentials)[1:2]
+
+
+def _no_manager(state_dir: Path) -> UnreachableError:
+    return UnreachableError(
+        f"No manager runs on {state_dir}. Start one with: "
+        f"tui-manager serve --state-dir {shlex.quote(str(state_dir))}"
+    )

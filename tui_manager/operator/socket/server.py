@@ -1,0 +1,298 @@
+"""The operator's API on a unix socket: a servicer that converts, calls and converts back."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc import aio
+from tui_manager_protos.v1 import operator_pb2 as wire
+from tui_manager_protos.v1.operator_pb2_grpc import (
+    OperatorServiceServicer,
+    add_OperatorServiceServicer_to_server,
+)
+
+from tui_manager.domain.errors import ManagerError, StorageError
+from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
+from tui_manager.operator.api import Operator
+from tui_manager.operator.conversion import (
+    convert_host,
+    convert_manager,
+    convert_security,
+    convert_spec,
+    convert_task,
+)
+from tui_manager.operator.socket.endpoint import OPTIONS, socket_address
+from tui_manager.operator.socket.failure import FIELD, code_of, field_of, message_of
+from tui_manager.operator.socket.socket_file import forget, point_to, socket_path
+from tui_manager.operator.socket.watching import until, watching
+from tui_manager.security.private_files import private_folder
+
+_log = logging.getLogger(__name__)
+
+_GRACE = 2.0  # seconds for calls under way when the server ends
+
+_Context = aio.ServicerContext[Any, Any]
+
+
+@asynccontextmanager
+async def serve_operator(operator: Operator, state_dir: Path) -> AsyncIterator[Path]:
+    """Serves `operator` on the socket of `state_dir` until the block is left.
+
+    The caller holds the lock of the state folder: a socket that is found there is a leftover.
+
+    Yields the path of the socket. Raises StorageError when it cannot be made.
+    """
+    path = socket_path(state_dir)
+    server = aio.server(options=OPTIONS)
+    # The generated base class is abstract to mypy; what is left out answers UNIMPLEMENTED.
+    servicer = OperatorServicer(operator)  # type: ignore[abstract]
+    add_OperatorServiceServicer_to_server(servicer, server)
+    _listen(server, path)
+    try:
+        await server.start()
+        point_to(path, state_dir)
+        yield path
+    finally:
+        servicer.ending.set()
+        await server.stop(_GRACE)
+        forget(path, state_dir)
+
+
+def _listen(server: aio.Server, path: Path) -> None:
+    """Binds a socket that is its owner's alone from its first moment on."""
+    try:
+        private_folder(path.parent)
+        if path.is_socket():
+            path.unlink()
+        with _private_files():
+            server.add_insecure_port(socket_address(path))
+    except (OSError, RuntimeError) as error:
+        raise StorageError(f"The operator's socket {path} cannot be made: {error}") from error
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """What the process creates meanwhile is for its owner alone."""
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+class OperatorServicer(OperatorServiceServicer):
+    """Answers each call with one call of the operator."""
+
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
+        self.ending = asyncio.Event()
+
+    async def GetManagerStatus(
+        self, request: wire.GetManagerStatusRequest, context: _Context
+    ) -> wire.ManagerStatus:
+        async with _answering(context, "GetManagerStatus"):
+            return convert_manager.status_to_wire(await self._operator.manager_status())
+
+    async def AcceptClock(
+        self, request: wire.AcceptClockRequest, context: _Context
+    ) -> wire.AcceptClockResponse:
+        async with _answering(context, "AcceptClock", request.asked_by):
+            return wire.AcceptClockResponse(waited=await self._operator.accept_clock())
+
+    async def ListHosts(
+        self, request: wire.ListHostsRequest, context: _Context
+    ) -> wire.ListHostsResponse:
+        async with _answering(context, "ListHosts"):
+            page = await self._operator.list_hosts(convert_manager.window_from_wire(request.window))
+            return wire.ListHostsResponse(
+                hosts=map(convert_host.host_to_wire, page.rows),
+                size=convert_manager.size_to_wire(page),
+            )
+
+    async def ApproveHosts(
+        self, request: wire.HostsRequest, context: _Context
+    ) -> wire.HostsResponse:
+        async with _answering(context, "ApproveHosts", request.asked_by):
+            names = await self._operator.approve_hosts(
+                tuple(request.names), all_pending=request.all_pending
+            )
+            return wire.HostsResponse(names=names)
+
+    async def RejectHosts(
+        self, request: wire.HostsRequest, context: _Context
+    ) -> wire.HostsResponse:
+        async with _answering(context, "RejectHosts", request.asked_by):
+            names = await self._operator.reject_hosts(
+                tuple(request.names), all_pending=request.all_pending
+            )
+            return wire.HostsResponse(names=names)
+
+    async def RevokeHosts(
+        self, request: wire.HostsRequest, context: _Context
+    ) -> wire.HostsResponse:
+        async with _answering(context, "RevokeHosts", request.asked_by):
+            names = await self._operator.revoke_hosts(convert_security.named(request))
+            return wire.HostsResponse(names=names)
+
+    async def CreateToken(
+        self, request: wire.CreateTokenRequest, context: _Context
+    ) -> wire.CreateTokenResponse:
+        async with _answering(context, "CreateToken", request.asked_by):
+            spec = convert_security.token_spec_from_wire(request)
+            return convert_security.new_token_to_wire(await self._operator.create_token(spec))
+
+    async def ListTokens(
+        self, request: wire.ListTokensRequest, context: _Context
+    ) -> wire.ListTokensResponse:
+        async with _answering(context, "ListTokens"):
+            page = await self._operator.list_tokens(
+                convert_manager.window_from_wire(request.window), everything=request.all
+            )
+            return wire.ListTokensResponse(
+                tokens=map(convert_security.token_to_wire, page.rows),
+                size=convert_manager.size_to_wire(page),
+            )
+
+    async def RevokeTokens(
+        self, request: wire.RevokeTokensRequest, context: _Context
+    ) -> wire.RevokeTokensResponse:
+        async with _answering(context, "RevokeTokens", request.asked_by):
+            tokens = await self._operator.revoke_tokens(tuple(request.token_ids))
+            return wire.RevokeTokensResponse(tokens=map(convert_security.token_to_wire, tokens))
+
+    async def ListAudit(
+        self, request: wire.ListAuditRequest, context: _Context
+    ) -> wire.ListAuditResponse:
+        async with _answering(context, "ListAudit"):
+            page = await self._operator.list_audit(convert_manager.window_from_wire(request.window))
+            return wire.ListAuditResponse(
+                entries=map(convert_security.entry_to_wire, page.rows),
+                size=convert_manager.size_to_wire(page),
+            )
+
+    async def ListTasks(
+        self, request: wire.ListTasksRequest, context: _Context
+    ) -> wire.ListTasksResponse:
+        async with _answering(context, "ListTasks"):
+            page = await self._operator.list_tasks(convert_manager.window_from_wire(request.window))
+            return wire.ListTasksResponse(
+                tasks=map(convert_task.task_to_wire, page.rows),
+                size=convert_manager.size_to_wire(page),
+            )
+
+    async def ListCommandHosts(
+        self, request: wire.ListCommandHostsRequest, context: _Context
+    ) -> wire.ListCommandHostsResponse:
+        async with _answering(context, "ListCommandHosts"):
+            page = await self._operator.list_command_hosts(
+                request.task_id,
+                convert_manager.window_from_wire(request.window),
+                request.command if request.HasField("command") else None,
+            )
+            return wire.ListCommandHostsResponse(
+                command_hosts=map(convert_task.command_host_to_wire, page.rows),
+                size=convert_manager.size_to_wire(page),
+            )
+
+    async def GetTask(self, request: wire.GetTaskRequest, context: _Context) -> wire.TaskDetail:
+        async with _answering(context, "GetTask"):
+            return convert_task.detail_to_wire(await self._operator.get_task(request.task_id))
+
+    async def GetTaskStatus(
+        self, request: wire.GetTaskStatusRequest, context: _Context
+    ) -> wire.GetTaskStatusResponse:
+        async with _answering(context, "GetTaskStatus"):
+            status = await self._operator.get_task_status(request.task_id)
+            return wire.GetTaskStatusResponse(status=convert_task.TASK_STATUSES[status])
+
+    async def GetTaskProgress(
+        self, request: wire.GetTaskProgressRequest, context: _Context
+    ) -> wire.Progress:
+        async with _answering(context, "GetTaskProgress"):
+            progress = await self._operator.get_task_progress(request.task_id)
+            return convert_task.progress_to_wire(progress)
+
+    async def PreviewTarget(
+        self, request: wire.PreviewTargetRequest, context: _Context
+    ) -> wire.TargetPreview:
+        async with _answering(context, "PreviewTarget"):
+            return convert_manager.preview_to_wire(
+                await self._operator.preview_target(request.target)
+            )
+
+    async def CreateTask(
+        self, request: wire.CreateTaskRequest, context: _Context
+    ) -> wire.CreateTaskResponse:
+        async with _answering(context, "CreateTask"):
+            task_id = await self._operator.create_task(
+                convert_spec.spec_from_wire(request.spec), request.request_id
+            )
+            return wire.CreateTaskResponse(task_id=task_id)
+
+    async def StartTask(
+        self, request: wire.StartTaskRequest, context: _Context
+    ) -> wire.StartTaskResponse:
+        async with _answering(context, "StartTask"):
+            await self._operator.start_task(request.task_id, request.request_id)
+            return wire.StartTaskResponse()
+
+    async def CancelTask(
+        self, request: wire.CancelTaskRequest, context: _Context
+    ) -> wire.CancelTaskResponse:
+        async with _answering(context, "CancelTask"):
+            await self._operator.cancel_task(request.task_id)
+            return wire.CancelTaskResponse()
+
+    async def ReadOutput(
+        self, request: wire.ReadOutputRequest, context: _Context
+    ) -> wire.OutputResponse:
+        async with _answering(context, "ReadOutput"):
+            chunks = await self._operator.read_output(
+                request.execution_id,
+                convert_manager.word(convert_manager.STREAMS, request.stream),
+                request.offset,
+                convert_manager.output_limit(request, 1 << 20),
+            )
+            return wire.OutputResponse(chunks=map(convert_manager.chunk_to_wire, chunks))
+
+    async def FollowOutput(
+        self, request: wire.FollowOutputRequest, context: _Context
+    ) -> wire.OutputResponse:
+        async with _answering(context, "FollowOutput"):
+            chunks = await self._operator.follow_output(
+                request.task_id,
+                request.after,
+                request.host_id,
+                convert_manager.output_limit(request, 1 << 18),
+            )
+            return wire.OutputResponse(chunks=map(convert_manager.chunk_to_wire, chunks))
+
+    async def WatchChanges(
+        self, request: wire.WatchChangesRequest, context: _Context
+    ) -> AsyncIterator[wire.Changes]:
+        async with (
+            _answering(context, "WatchChanges"),
+            watching(self._operator) as changes,
+            until(self.ending, changes) as coming,
+        ):
+            async for change in coming:
+                yield convert_manager.changes_to_wire(change)
+
+
+@asynccontextmanager
+async def _answering(context: _Context, call: str, asked_by: str = "") -> AsyncIterator[None]:
+    """Says who asks, and ends the call with the status that says what was raised."""
+    stated = asked_by.encode() or dict(context.invocation_metadata() or ()).get(ACTOR_KEY)
+    CURRENT_ACTOR.set(stated_actor(stated if isinstance(stated, bytes) else None))
+    try:
+        yield
+    except ManagerError as error:
+        await context.abort(code_of(error), message_of(error), ((FIELD, field_of(error)),))
+    except Exception as error:
+        _log.exception("OperatorService.%s failed", call)
+        await context.abort(grpc.StatusCode.INTERNAL, type(error).__name__)

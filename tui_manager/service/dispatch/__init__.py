@@ -1,0 +1,1 @@
+"""Which commands are sent to which hosts, and when. `TaskDispatcher` is the door to the agents."""

@@ -1,0 +1,1 @@
+"""Who belongs to the fleet: join tokens, enrolment, approval, revocation."""

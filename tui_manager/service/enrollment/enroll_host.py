@@ -1,0 +1,121 @@
+"""The transaction that takes in a host with a join token."""
+
+import uuid
+from collections.abc import Mapping
+
+from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.service.enrollment import host_notes
+from tui_manager.service.hosts.changed_host import note_changes
+from tui_manager.service.hosts.identification import refuse_name, refuse_turned_away
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.instants import to_datetime
+from tui_manager.storage.tables import admissions, audit, hosts, tokens
+from tui_manager.storage.tables.admissions import Enrolling
+from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.tables.tokens import TokenRow
+
+WAITING_MAX = 1000  # hosts that came with one token and wait to be approved
+_MAKE_ANOTHER = "Make another on the manager: tui-manager token create."
+
+
+def good_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
+    """The token of which `secret` is the hash, used up or not.
+
+    Args:
+        now: microseconds since 1970 UTC.
+
+    Raises:
+        RefusedError: it is unknown, was revoked, or has expired.
+    """
+    token = tokens.by_secret(tx, secret)
+    if token is None:
+        raise _bad("This manager does not know the join token.")
+    if token.revoked_at is not None:
+        raise _bad(f"The join token was revoked, on {_day(token.revoked_at)}.")
+    if token.expires_at <= now:
+        raise _bad(f"The join token has expired, on {_day(token.expires_at)}.")
+    return token
+
+
+def take_in(tx: Transaction, host: Enrolling, secret: bytes, now: int) -> tuple[HostRow, bool]:
+    """Registers a key that was never seen before; a known key is the same host again. Either uses
+    the token, but for a host that has come with it before.
+
+    Returns:
+        The host, and whether it was known and has to be approved anew.
+
+    Raises:
+        RefusedError: the token or the name is no good, or the host of this key was turned away.
+    """
+    token = good_token(tx, secret, now)
+    known = hosts.by_key(tx, host.key_hash)
+    refuse_name(tx, host.name, known)
+    if known is None:
+        return _newcomer(tx, host, token, now), False
+    refuse_turned_away(known)
+    if known.token_id != token.token_id and not tokens.use(tx, token.token_id, now):
+        raise _used_up(token)
+    anew = note_changes(tx, known, host.name, host.machine_id, now)
+    row = admissions.enroll_again(tx, known, host, token.token_id)
+    _record(tx, row, token, now, {"again": "true"})
+    return row, anew
+
+
+def _newcomer(tx: Transaction, host: Enrolling, token: TokenRow, now: int) -> HostRow:
+    """Admits the host at once if the token says so and nothing is odd about it."""
+    if not tokens.use(tx, token.token_id, now):
+        raise _used_up(token)
+    host_id = str(uuid.uuid4())
+    note = host_notes.of_others(tx, host_id, host.name, host.machine_id)
+    if note or not token.auto_approve:
+        _refuse_crowd(tx, token)
+    row = admissions.enroll(tx, host_id, host, token.token_id, token.labels, note, now)
+    _record(tx, row, token, now, {"note": note} if note else {})
+    if note or not token.auto_approve:
+        return row
+    by = f"join token {token.token_id} of {token.created_by}"
+    audit.record(tx, now, "manager", "admit_host", host_id=host_id, host=row.name, by=by)
+    admitted = admissions.admit(tx, host_id)
+    assert admitted is not None
+    return admitted
+
+
+def _refuse_crowd(tx: Transaction, token: TokenRow) -> None:
+    """Raises RefusedError when as many hosts of this token wait as an operator can look through:
+    whoever has the token could bring as many more as it has uses."""
+    if token.used >= WAITING_MAX and admissions.waiting(tx, token.token_id) >= WAITING_MAX:
+        raise RefusedError(
+            Refusal.OVERLOADED,
+            f"{WAITING_MAX:,} hosts wait that came with this join token; an operator must approve "
+            "or reject some before others may come.",
+        )
+
+
+def _day(stamp: int) -> str:
+    return f"{to_datetime(stamp):%Y-%m-%d at %H:%M} UTC"
+
+
+def _bad(why: str) -> RefusedError:
+    return RefusedError(Refusal.BAD_TOKEN, f"{why} {_MAKE_ANOTHER}")
+
+
+def _used_up(token: TokenRow) -> RefusedError:
+    times = "once" if token.uses == 1 else f"{token.uses} times"
+    return _bad(f"The join token was used {times}, and may not be used again.")
+
+
+def _record(
+    tx: Transaction, row: HostRow, token: TokenRow, now: int, more: Mapping[str, str]
+) -> None:
+    audit.record(
+        tx,
+        now,
+        f"host {row.name}",
+        "enroll_host",
+        host_id=row.host_id,
+        host=row.name,
+        token=token.token_id,
+        key=row.fingerprint,
+        address=row.address,
+        more=more,
+    )

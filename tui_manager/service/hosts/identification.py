@@ -1,0 +1,197 @@
+"""Who dials in: what an agent says of itself against its certificate and what is stored.
+
+With TLS the certificate alone decides. Without it, on loopback only, the agent is believed, unless
+it says that it is a host that has enrolled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError
+from tui_manager.domain.host import check_labels, check_name
+from tui_manager.domain.report import Greeting
+from tui_manager.domain.status import Admission
+from tui_manager.security.peer import PeerCertificate
+from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.manager.clock import Clock
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import HostRow
+
+_ID = 36  # characters of a host_id
+
+
+class ImpostorError(RefusedError):
+    """An agent is turned away, and has broken the rules with what it showed.
+
+    Attributes:
+        host_id: the host that its certificate speaks of.
+    """
+
+    def __init__(self, message: str, host_id: str) -> None:
+        super().__init__(Refusal.INVALID_HELLO, message)
+        self.host_id = host_id
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Tells hosts apart.
+
+    Attributes:
+        manager_id: of this manager.
+    """
+
+    manager_id: str
+    directory: Directory
+    clock: Clock
+
+    def check(self, greeting: Greeting, identity: PeerCertificate | None) -> Greeting:
+        """What can be said without the database. Returns what the agent says, with the host_id of
+        its certificate.
+
+        Raises:
+            RefusedError: it stands against the agent.
+        """
+        if greeting.manager_id and greeting.manager_id != self.manager_id:
+            raise RefusedError(
+                Refusal.WRONG_MANAGER,
+                f"This agent belongs to manager {greeting.manager_id[:36]}, and this is "
+                f"{self.manager_id}. Give the agent another --state-dir to serve this one too.",
+            )
+        if identity:
+            greeting = _speaks_for_itself(greeting, identity)
+        refuse_labels(greeting.labels)
+        if greeting.host_id:
+            self._refuse_duplicate(greeting.host_id, greeting)
+        return greeting
+
+    def who(
+        self, tx: Transaction, greeting: Greeting, identity: PeerCertificate | None
+    ) -> HostRow | None:
+        """The host that speaks; None for one that was never seen, which only insecure ones can be.
+
+        Raises:
+            RefusedError: it was turned away, or is not who it says it is, or has another's name.
+        """
+        if identity:
+            known: HostRow | None = _certified(tx, identity)
+        else:
+            known = self._believed(tx, greeting)
+        refuse_name(tx, greeting.name, known)
+        if known:
+            refuse_turned_away(known)
+        self._refuse_taken_name(tx, greeting, known, secure=identity is not None)
+        return known
+
+    def _believed(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
+        """Without TLS: the host that this agent says it is; one that never heard its first Welcome
+        is known by the journal that nobody else has."""
+        if greeting.host_id:
+            known = hosts.by_host_id(tx, greeting.host_id)
+            if known and known.key_hash is not None:
+                raise ImpostorError(
+                    f"The host {known.name} has enrolled, and comes in with its certificate only. "
+                    "Start its agent without --insecure.",
+                    known.host_id,
+                )
+            return known
+        for owner in hosts.by_name(tx, greeting.name):
+            if greeting.journal_id == owner.journal_id != "" and owner.key_hash is None:
+                self._refuse_duplicate(owner.host_id, greeting)
+                return owner
+        return None
+
+    def _refuse_duplicate(self, host_id: str, greeting: Greeting) -> None:
+        """A copied state folder makes two agents with one identity: the living one stays."""
+        entry = self.directory.get(host_id)
+        if entry is None or entry.session is None:
+            return
+        session = entry.session
+        alive = session.is_alive(self.clock.monotonic())
+        if session.instance_id != greeting.instance_id and alive:
+            raise RefusedError(
+                Refusal.DUPLICATE_IDENTITY,
+                f"Another agent is connected as {entry.row.name} with this same identity. "
+                "If its state folder was copied, give this one a new --state-dir and --name.",
+            )
+
+    def _refuse_taken_name(
+        self, tx: Transaction, greeting: Greeting, known: HostRow | None, *, secure: bool
+    ) -> None:
+        """A new name is nobody else's. With TLS several may wait under one, and who was let in with
+        a name is not stopped by one that waits."""
+        if secure and known and known.name == greeting.name:
+            return
+        for owner in hosts.by_name(tx, greeting.name):
+            if (known and owner.host_id == known.host_id) or (
+                secure and owner.admission is not Admission.ADMITTED
+            ):
+                continue
+            raise RefusedError(
+                Refusal.NAME_TAKEN,
+                f"Another host is known as {greeting.name} already (last seen from "
+                f"{owner.address or 'nowhere'}). Start this agent with another --name, or with "
+                "the --state-dir that it had before.",
+            )
+
+
+def refuse_labels(labels: Mapping[str, str]) -> None:
+    """Raises RefusedError unless these can be a host's labels."""
+    try:
+        check_labels(labels)
+    except InvalidInputError as error:
+        raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
+
+
+def refuse_name(tx: Transaction, name: str, known: HostRow | None) -> None:
+    """Raises RefusedError unless a host can be called so. A known host keeps the name that it has,
+    which an earlier manager may have let in.
+
+    The id of another host is no name either: an operator who names it would mean that one.
+    """
+    if known is None or known.name != name:
+        try:
+            check_name(name)
+        except InvalidInputError as error:
+            raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
+    other = hosts.by_host_id(tx, name) if len(name) == _ID else None
+    if other and (known is None or other.host_id != known.host_id):
+        raise RefusedError(
+            Refusal.INVALID_HELLO,
+            f"The name {name} is the id of another host. Start this agent with another --name.",
+        )
+
+
+def refuse_turned_away(host: HostRow) -> None:
+    """Raises RefusedError when this host was rejected or revoked."""
+    if host.admission in (Admission.REVOKED, Admission.REJECTED):
+        raise RefusedError(
+            Refusal(host.admission.value), f"The host {host.name} was {host.admission}."
+        )
+
+
+def _speaks_for_itself(greeting: Greeting, identity: PeerCertificate) -> Greeting:
+    if greeting.host_id not in ("", identity.host_id):
+        raise ImpostorError(
+            f"The agent says that it is host {greeting.host_id[:36]}, and its certificate is that "
+            f"of host {identity.host_id}. Give each agent a --state-dir of its own.",
+            identity.host_id,
+        )
+    return replace(greeting, host_id=identity.host_id)
+
+
+def _certified(tx: Transaction, identity: PeerCertificate) -> HostRow:
+    """With TLS: the host that the certificate names, if it still has that key."""
+    known = hosts.by_host_id(tx, identity.host_id)
+    if known is None:
+        raise RefusedError(
+            Refusal.INVALID_HELLO,
+            "This manager's database does not know the host of this certificate: it is older than "
+            "the enrolment. Enrol the host again with a new join token.",
+        )
+    if known.key_hash != identity.key_hash:
+        raise ImpostorError(
+            f"The certificate is made out for {known.name} with another key than it enrolled with.",
+            known.host_id,
+        )
+    return known

@@ -1,0 +1,165 @@
+"""What the manager counts of itself: a line in the log every minute, figures for the dashboard."""
+
+import asyncio
+import logging
+import statistics
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.health import Health
+from tui_manager.service.manager.change_feed import ChangeFeed
+from tui_manager.service.manager.clock import Clock
+
+log = logging.getLogger(__name__)
+_TICK = 1.0  # seconds between two sets of figures
+_LOG_EVERY = 60  # ticks
+_WRITABLE_AFTER = 3.0  # seconds; what failed is tried again before, and a small write may fit then
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counted since the start; rates are made of differences."""
+
+    sent: int = 0
+    results: int = 0
+    late_results: int = 0
+    conflicting_results: int = 0
+    output_bytes: int = 0
+    connects: int = 0
+    refusals: int = 0
+    violations: int = 0
+    bad_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Gauges:
+    """Where current depths and sizes are read from, and what is wrong with the place of the
+    database and with certificates that the operator brings; empty: nothing."""
+
+    sessions: Callable[[], int] = lambda: 0
+    write_queue: Callable[[], int] = lambda: 0
+    send_queue: Callable[[], int] = lambda: 0
+    database_bytes: Callable[[], int] = lambda: 0
+    log_bytes: Callable[[], int] = lambda: 0
+    storage_problem: Callable[[], str] = lambda: ""
+    certificate_problem: Callable[[], str] = lambda: ""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts, and makes figures of the counts once a second.
+
+    Attributes:
+        storage_error: why the database cannot be written now; empty once it has been written again
+            and nothing failed for `_WRITABLE_AFTER`.
+        authority_error: why no certificates can be issued now; empty when they can.
+    """
+
+    feed: ChangeFeed
+    clock: Clock
+    counters: Counters = field(default_factory=Counters)
+    gauges: Gauges = field(default_factory=Gauges)
+    health: Health = field(default_factory=Health)
+    storage_error: str = ""
+    authority_error: str = ""
+    _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
+    _failed_at: float = 0.0
+    _written_since: bool = False
+    _out_of_place: bool = False
+
+    def told(self, seconds: float, error: str) -> None:
+        """Takes the time of one transaction, and why it failed; empty when it did not."""
+        self._commits.append(seconds)
+        self._written_since = not error
+        if error:
+            self._fail(error)
+        else:
+            self.settle()
+
+    def look(self) -> None:
+        """Finds that the database is out of its place, or back, also when nothing is written."""
+        problem = self.gauges.storage_problem()
+        if problem:
+            self._fail(problem)
+        elif self._out_of_place:
+            self._written_since = True
+        self._out_of_place = bool(problem)
+        self.settle()
+
+    def _fail(self, error: str) -> None:
+        self._failed_at = self.clock.monotonic()
+        if error != self.storage_error:
+            self.storage_error = error
+            log.error("the database cannot be written", extra={"error": error})
+            self.feed.publish(Changes(manager=True))
+
+    def settle(self) -> None:
+        """Takes the error back once that is true."""
+        steady = self.clock.monotonic() - self._failed_at >= _WRITABLE_AFTER
+        if self.storage_error and self._written_since and steady:
+            self.storage_error = ""
+            log.info("the database can be written again")
+            self.feed.publish(Changes(manager=True))
+
+    async def run(self) -> None:
+        """Makes figures until cancelled."""
+        process = psutil.Process()
+        process.cpu_percent()
+        ticks = 0
+        minute = (self.counters.results, self.counters.output_bytes)
+        while True:
+            before = (self.clock.monotonic(), self.counters.results, self.counters.output_bytes)
+            await asyncio.sleep(_TICK)
+            self.look()
+            self._measure(process, *before)
+            self.feed.publish_figures(Changes(manager=True))
+            ticks += 1
+            if ticks % _LOG_EVERY == 0:
+                self._log(*minute)
+                minute = (self.counters.results, self.counters.output_bytes)
+
+    def _measure(self, process: psutil.Process, since: float, results: int, size: int) -> None:
+        seconds = self.clock.monotonic() - since
+        with process.oneshot():
+            memory, cpu = process.memory_info().rss, process.cpu_percent()
+        self.health = Health(
+            sessions=self.gauges.sessions(),
+            commands_per_second=(self.counters.results - results) / seconds,
+            bytes_per_second=(self.counters.output_bytes - size) / seconds,
+            commit_seconds=statistics.median(self._commits) if self._commits else 0.0,
+            loop_lag_seconds=max(0.0, seconds - _TICK),
+            memory_bytes=memory,
+            cpu_percent=cpu,
+            write_queue=self.gauges.write_queue(),
+            send_queue=self.gauges.send_queue(),
+            database_bytes=self.gauges.database_bytes(),
+            log_bytes=self.gauges.log_bytes(),
+            storage_error=self.storage_error,
+        )
+
+    def _log(self, results: int, size: int) -> None:
+        seconds = _TICK * _LOG_EVERY
+        log.info(
+            "statistics",
+            extra={
+                "sessions": self.health.sessions,
+                "commands_per_second": round((self.counters.results - results) / seconds, 1),
+                "bytes_per_second": round((self.counters.output_bytes - size) / seconds),
+                "write_queue": self.health.write_queue,
+                "send_queue": self.health.send_queue,
+                "database_mb": self.health.database_bytes >> 20,
+                "log_mb": self.health.log_bytes >> 20,
+                "commit_ms": round(1000 * self.health.commit_seconds, 2),
+                "loop_lag_ms": round(1000 * self.health.loop_lag_seconds, 2),
+                "memory_mb": self.health.memory_bytes >> 20,
+                "late_results": self.counters.late_results,
+                "conflicting_results": self.counters.conflicting_results,
+                "refusals": self.counters.refusals,
+                "violations": self.counters.violations,
+                "bad_tokens": self.counters.bad_tokens,
+            },
+        )

@@ -1,0 +1,1 @@
+"""What agents report of executions, and what that changes in the database."""

@@ -1,0 +1,105 @@
+"""The transaction that starts a task: resolves its target, freezes it, makes its command hosts."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from tui_manager.domain.delivery import Offline
+from tui_manager.domain.execution_id import new_execution_ids
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.target import TargetHost, named_hosts, resolve_target
+from tui_manager.domain.task import Task
+from tui_manager.service.tasks import task_status
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.instants import from_timedelta
+from tui_manager.storage.tables import audit, command_hosts, hosts, tasks
+from tui_manager.storage.tables.command_hosts import NewRow
+
+_NAMES = 1000  # characters of the hosts' names in the audit
+
+
+@dataclass(frozen=True, slots=True)
+class StartedTask:
+    """What a start did: the hosts that have something to be sent, and how many are offline."""
+
+    host_ids: tuple[str, ...]
+    offline: int
+
+
+def start(
+    tx: Transaction,
+    task_id: int,
+    groups: Mapping[str, str],
+    online: Set[int],
+    actor: str,
+    now: int,
+) -> StartedTask:
+    """pending → running, with a command host for each command on each host.
+
+    Args:
+        groups: host groups that the target may name.
+        online: row ids of the hosts that are connected; the others have failed at once, unless the
+            task waits for them.
+        actor: who asked, `user@terminal`.
+        now: microseconds since 1970 UTC.
+
+    Raises:
+        NotFoundError: there is no such task.
+        IllegalMoveError: it was started already.
+        InvalidInputError: its target means nothing now.
+    """
+    task = tasks.get(tx, task_id)
+    targets: list[TargetHost] = []
+    row_ids: dict[str, int] = {}
+    if not (task.status.ended or task.started_at):  # or the guard of the start says what is wrong
+        named = named_hosts(task.target, groups)
+        targetable, row_ids = hosts.targetable(tx, named)
+        targets = resolve_target(task.target, targetable, groups)
+    tasks.start(tx, task_id, len(targets), now)
+    for position, command_id in enumerate(tasks.command_ids(tx, task_id)):
+        rows = [
+            _row(task, execution_id, position, row_ids[target.host_id], online, now)
+            for execution_id, target in zip(
+                new_execution_ids(now, len(targets)), targets, strict=True
+            )
+        ]
+        command_hosts.insert(tx, task_id, command_id, position, rows)
+    task_status.settle(tx, task_id, now)
+    audit.record(
+        tx,
+        now,
+        actor,
+        "start_task",
+        task_id=task_id,
+        target=task.target,
+        hosts=len(targets),
+        names=_folded(targets),
+    )
+    reachable = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
+    return StartedTask(reachable, len(targets) - len(reachable))
+
+
+def _folded(targets: Sequence[TargetHost]) -> str:
+    names = fold_names(target.name for target in targets)
+    return names if len(names) <= _NAMES else f"{names[: _NAMES - 1]}…"
+
+
+def _row(
+    task: Task, execution_id: str, position: int, host: int, online: Set[int], now: int
+) -> NewRow:
+    waits, first = task.offline is Offline.WAIT, position == 0
+    if waits or host in online:
+        status, reason = CommandHostStatus.PENDING, Reason.NONE
+    elif first:
+        status, reason = CommandHostStatus.FAILED, Reason.UNDELIVERABLE
+    else:
+        status, reason = CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED
+    return NewRow(
+        execution_id=execution_id,
+        host=host,
+        status=status,
+        reason=reason,
+        ready=status is CommandHostStatus.PENDING and first,
+        finished_at=None if status is CommandHostStatus.PENDING else now,
+        deliver_before=now + from_timedelta(task.delivery_timeout) if waits and first else None,
+    )

@@ -1,0 +1,261 @@
+"""TaskService: create, start, cancel, tell the progress. Reports of agents are in `reports/`."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Sequence
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.output import OutputChunk
+from tui_manager.domain.report import Acknowledged, ExecutionReport, Result
+from tui_manager.domain.request_id import check_request_id
+from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.target import TargetPreview, check_target, resolve_target
+from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, estimate_remaining
+from tui_manager.domain.window import Page, Window
+from tui_manager.service.dispatch.dispatch import Dispatch
+from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
+from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.limits import Limits
+from tui_manager.service.manager.change_feed import ChangeFeed
+from tui_manager.service.manager.clock import Clock
+from tui_manager.service.manager.run_to_completion import whole
+from tui_manager.service.reports.report_service import ReportService
+from tui_manager.service.tasks import start_task
+from tui_manager.service.tasks.lists import Lists
+from tui_manager.service.tasks.secrets import Secrets
+from tui_manager.service.tasks.task_status import settle
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import Database
+from tui_manager.storage.tables import audit, command_hosts, output, tasks
+from tui_manager.storage.tables.hosts import HostRow
+
+log = logging.getLogger(__name__)
+_CANCELS_AT_ONCE = 500  # then the loop turns to others
+
+
+class TaskService:
+    """What operators do with tasks, and what agents report of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: TaskDispatcher,
+        directory: Directory,
+        dispatch: Dispatch,
+        receiving: ReportService,
+        feed: ChangeFeed,
+        clock: Clock,
+        limits: Limits,
+        secrets: Secrets,
+    ) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._directory = directory
+        self._dispatch = dispatch
+        self._receiving = receiving
+        self._feed = feed
+        self._clock = clock
+        self._limits = limits
+        self.lists = Lists(database, feed, clock)
+        self._secrets = secrets
+
+    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
+        """Stores a pending task and returns its task_id; the same request id returns the same task.
+
+        Raises:
+            InvalidInputError: a field of it is out of bounds, or the target's notation is wrong.
+            IllegalMoveError: the request id is that of another task.
+        """
+        request_id = check_request_id(request_id)
+        spec.check()
+        check_target(spec.target, self._limits.groups)
+        return await whole(self._create(spec, request_id))
+
+    async def _create(self, spec: TaskSpec, request_id: str) -> int:
+        def work(tx: Transaction) -> tuple[int, bool]:
+            if request_id and (made := tasks.made_by(tx, request_id, spec)):
+                return made, False
+            now = self._clock.stamp()
+            task_id = tasks.insert(tx, spec, now, request_id)
+            self._secrets.store(tx, task_id, spec)
+            audit.record(
+                tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target
+            )
+            return task_id, True
+
+        task_id, new = await self._database.write(work)
+        if new:
+            log.info("task created", extra={"task": task_id, "target": spec.target})
+            self._feed.publish(Changes(tasks=frozenset({task_id})))
+        return task_id
+
+    async def start_task(self, task_id: int, actor: str = "", request_id: str = "") -> None:
+        """pending → running: resolves and freezes the target, and hands the commands out. The
+        request id that started it already changes nothing.
+
+        Raises:
+            NotFoundError, IllegalMoveError: there is no such task, or it was started already.
+            InvalidInputError: its target means nothing now.
+            StorageError: the database cannot be written, or too little disk is free.
+        """
+        request_id = check_request_id(request_id)
+        await whole(self._start(task_id, actor, request_id))
+
+    async def _start(self, task_id: int, actor: str, request_id: str) -> None:
+        online = self._directory.online_rows()
+
+        def work(tx: Transaction) -> start_task.StartedTask | None:
+            if request_id and tasks.was_started_by(tx, task_id, request_id):
+                return None
+            self._check_free_disk()
+            now = self._clock.stamp()
+            started = start_task.start(tx, task_id, self._limits.groups, online, actor, now)
+            tasks.remember_start(tx, task_id, request_id)
+            return started
+
+        started = await self._database.write(work)
+        if started is None:
+            return
+        log.info(
+            "task started",
+            extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
+        )
+        self._dispatch.kick(started.host_ids)
+        self._feed.publish(Changes(tasks=frozenset({task_id})))
+
+    def _check_free_disk(self) -> None:
+        folder = self._database.path.parent
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            raise StorageError(
+                f"{folder} is out of reach: {error.strerror}. Put it back in its place."
+            ) from error
+        if free < self._limits.free_disk:
+            raise StorageError(
+                f"Only {free >> 20} MiB are free in {folder}; no task starts below "
+                f"{self._limits.free_disk >> 20} MiB. Free some space, or set free_disk."
+            )
+
+    async def cancel_task(self, task_id: int, actor: str = "") -> None:
+        """Ends what was not sent at once, and tells the agents to end the rest.
+
+        Cancelling a task that is being cancelled tells the agents once more.
+
+        Raises:
+            NotFoundError, IllegalMoveError: there is no such task, or it has ended.
+        """
+        await whole(self._cancel(task_id, actor))
+
+    async def _cancel(self, task_id: int, actor: str) -> None:
+        def work(tx: Transaction) -> list[tuple[int, str]]:
+            now = self._clock.stamp()
+            tasks.cancel(tx, task_id, now)
+            command_hosts.cancel_unsent(tx, task_id, now)
+            sent = command_hosts.request_cancel(tx, task_id, now)
+            settle(tx, task_id, now)
+            audit.record(tx, now, actor, "cancel_task", task_id=task_id, told=len(sent))
+            return sent
+
+        sent = await self._database.write(work)
+        log.info("task canceled", extra={"task": task_id, "told": len(sent)})
+        for number, (host, execution_id) in enumerate(sent, start=1):
+            await self._send_cancel(task_id, self._directory.of_row(host).row, execution_id)
+            if number % _CANCELS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        self._feed.publish(Changes(tasks=frozenset({task_id})))
+
+    async def _send_cancel(self, task_id: int, host: HostRow, execution_id: str) -> None:
+        ids = {"task": task_id, "host": host.name, "execution": execution_id}
+        try:
+            await self._dispatcher.send_cancel_to_agent(host.host_id, execution_id)
+        except AgentUnavailableError:
+            log.info("cancel waits for the agent", extra=ids)
+        else:
+            log.info("cancel sent", extra=ids)
+
+    async def handle_command_result(self, host_id: str, result: Result) -> Acknowledged | None:
+        """Stores one result: command host, command, progress and task in one transaction.
+
+        Returns:
+            What to tell the agent; None for an execution that is not this host's.
+        """
+        report = ExecutionReport(results=(result,))
+        outcome = await self._receiving.handle_report(host_id, report)
+        return next(iter(outcome.acknowledged), None)
+
+    async def get_task(self, task_id: int) -> TaskDetail:
+        """A task with its commands. Raises NotFoundError."""
+
+        def work(tx: Transaction) -> TaskDetail:
+            task = tasks.get(tx, task_id)
+            return TaskDetail(task, tasks.commands(tx, task))
+
+        return await self._database.read(work)
+
+    async def get_task_status(self, task_id: int) -> TaskStatus:
+        """Only where a task stands. Raises NotFoundError."""
+        return (await self._database.read(lambda tx: tasks.get(tx, task_id))).status
+
+    async def get_task_progress(self, task_id: int) -> Progress:
+        """How far a task is. Raises NotFoundError."""
+        detail = await self.get_task(task_id)
+        task, counts = detail.task, detail.task.counts
+        elapsed = None
+        if task.started_at:
+            elapsed = (task.finished_at or self._clock.now()) - task.started_at
+        running = task.status is TaskStatus.RUNNING
+        return Progress(
+            task_id=task_id,
+            status=task.status,
+            counts=counts,
+            commands=tuple(command.counts for command in detail.commands),
+            fraction=counts.ended / counts.total if counts.total else 0.0,
+            elapsed=elapsed,
+            remaining=estimate_remaining(counts, elapsed) if running and elapsed else None,
+        )
+
+    async def list_tasks(self, window: Window) -> Page[Task]:
+        """Tasks, the newest first."""
+        return await self.lists.tasks(window)
+
+    async def count_running(self) -> int:
+        """Tasks that run."""
+        return await self._database.read(tasks.count_running)
+
+    async def list_command_hosts(
+        self, task_id: int, window: Window, command: int | None = None
+    ) -> Page[CommandHost]:
+        """Command hosts of a task in the order of attention. Raises NotFoundError."""
+        return await self.lists.command_hosts(task_id, window, command)
+
+    async def preview_target(self, target: str) -> TargetPreview:
+        """What a target means now. Raises InvalidInputError."""
+        found = resolve_target(target, self._directory.targets(), self._limits.groups)
+        offline = [
+            host.name
+            for host in found
+            if not ((entry := self._directory.get(host.host_id)) and entry.online)
+        ]
+        names = tuple(host.name for host in found)
+        return TargetPreview(names, tuple(offline), fold_names(names))
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int, limit: int
+    ) -> Sequence[OutputChunk]:
+        """Stored output of one stream from `offset` on, at most about `limit` bytes."""
+        return await self._database.read(
+            lambda tx: output.read(tx, execution_id, stream, offset, limit)
+        )
+
+    async def follow_output(
+        self, task_id: int, after: int, host_id: str, limit: int
+    ) -> Sequence[OutputChunk]:
+        """Output of a task in the order of storing, behind position `after`."""
+        return await self._database.read(
+            lambda tx: output.follow(tx, task_id, after, host_id, limit)
+        )

@@ -1,0 +1,56 @@
+"""Brings a database to this program's schema: numbered files under `PRAGMA user_version`."""
+
+import re
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.connection import OLDEST_SQLITE, Transaction
+
+_NUMBERED = re.compile(r"(\d{4})_\w+\.sql")
+
+
+def migrations() -> list[tuple[int, str]]:
+    """All migrations as (number, SQL), in order, from 1 on without holes."""
+    folder = files("tui_manager.storage") / "sql"
+    found = sorted(
+        (int(match[1]), item.read_text(encoding="utf-8"))
+        for item in folder.iterdir()
+        if (match := _NUMBERED.fullmatch(item.name))
+    )
+    if [number for number, _ in found] != list(range(1, len(found) + 1)):
+        raise ValueError("the migrations are not numbered from 1 without holes")
+    return found
+
+
+def check_sqlite() -> None:
+    """Raises StorageError when this Python's SQLite is too old for the schema."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        raise StorageError(
+            f"This Python has SQLite {sqlite3.sqlite_version}; tui-manager needs {needed} or newer."
+        )
+
+
+def check_version(tx: Transaction, path: Path) -> None:
+    """Raises StorageError when the database is from a newer program, or of another one.
+
+    Nothing is written: such a database is left alone.
+    """
+    newest = len(migrations())
+    version = tx.execute("PRAGMA user_version").fetchone()[0]
+    if version > newest:
+        raise StorageError(
+            f"{path} was written by a newer tui-manager (schema {version}; this program knows "
+            f"{newest}). Start that one, or name another --state-dir."
+        )
+    if not version and tx.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise StorageError(f"{path} is a database of another program. Name another --state-dir.")
+
+
+def migrate(tx: Transaction) -> None:
+    """Runs what is missing, each migration in a transaction of its own."""
+    version = tx.execute("PRAGMA user_version").fetchone()[0]
+    for number, sql in migrations()[version:]:
+        tx.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")

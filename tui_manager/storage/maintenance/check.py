@@ -1,0 +1,186 @@
+"""Looks for what must not be in a database: damage, counters that lie, rows that contradict.
+
+What each query of `sql/check.sql` finds is said here in one sentence with its ids.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from tui_manager.domain.task import Counts
+from tui_manager.domain.transitions import legal_states
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.migrations import migrations
+from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.maintenance.pruning import marked
+
+_SQL = load("check.sql")
+_COUNTERS = [item.name for item in fields(Counts)]
+_OF = "execution {execution_id} of task {task_id}"
+
+_SENTENCES: Mapping[str, str] = {
+    "managers": "The table of the manager holds {found} rows; it must hold one.",
+    "task_counters": "Counters of task {task_id} differ from a recount: {difference}.",
+    "command_counters": (
+        "Counters of command {position} of task {task_id} differ from a recount: {difference}."
+    ),
+    "status_and_reason": f"The status of {_OF} is {{status}} with the reason '{{reason}}', "
+    "which is no legal pair.",
+    "ended_without_time": f"The {_OF} is {{status}} without a time of its end.",
+    "unended_with_time": f"The {_OF} is {{status}} and has a time of its end.",
+    "running_unsent": f"The {_OF} is running, but was never sent or never started.",
+    "wrong_command": f"The {_OF} belongs to command {{of_position}} of task {{of_task}}.",
+    "twice_on_a_host": "Command {position} of task {task_id} stands {times} times on host row "
+    "{host}.",
+    "incomplete_task": "Task {task_id} has {found} command hosts; {commands} commands on "
+    "{host_count} hosts make another number.",
+    "out_of_turn": f"The {_OF} is pending with ready = {{ready}} behind a command that is "
+    "{before}.",
+    "ended_task_unended_row": "Task {task_id} is {status}, but {unended} of its command hosts have "
+    "not ended.",
+    "running_task_all_ended": "Task {task_id} is running, but all its command hosts have ended.",
+    "task_status": "Task {task_id} is {status} with {completed} of {total} completed.",
+    "task_times": "Task {task_id} is {status}, and its times say otherwise.",
+    "output_hole": f"Output of {_OF}, stream {{stream}}: a piece begins at {{begins}}, the one "
+    "before it ends at {expected}.",
+    "output_size": f"Output of {_OF}: {{stdout_bytes}} + {{stderr_bytes}} bytes are counted, "
+    "{stdout} + {stderr} are stored.",
+    "output_piece": f"Piece {{piece}} of the output of {_OF} is neither data nor a gap of that "
+    "task.",
+    "secret_not_erased": "The secret {secret} of command {position} of task {task_id} is stored "
+    "still, and the task is {status}.",
+    "token_uses": "Join token {token}, good for {uses}, counts {used} uses, and {enrolled} hosts "
+    "have enrolled with it.",
+    "bound_labels": "The host {host} lacks the label {label}={bound} of its join token.",
+    "turned_away_with_work": "The host {host} is {admission}, but {unended} of its command hosts "
+    "have not ended.",
+}
+
+# The schema from which on there is what a query looks at; all others look at the first.
+_SINCE = dict.fromkeys(
+    ("secret_not_erased", "token_uses", "bound_labels", "turned_away_with_work"), 4
+)
+_PROBLEMS = (100, 50, 20, 5, 1)  # that an integrity check ends with
+_PRUNED_SINCE = 7  # the schema from which on tasks may be gone, with something of them left
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that must not be: the name of the check, and a sentence with ids."""
+
+    check: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at, and what was found; the sizes are 0 when they could not be read."""
+
+    tasks: int
+    command_hosts: int
+    output_bytes: int
+    findings: tuple[Finding, ...]
+
+
+def check_database(path: Path) -> Checked:
+    """Looks at everything in the database at `path`, which a manager may be using.
+
+    Raises:
+        NotFoundError: there is no such file.
+        StorageError: it cannot be read at all.
+    """
+    return read_only(path, _check)
+
+
+def _check(tx: Transaction) -> Checked:
+    findings = list(_damage(tx)) or list(_schema(tx))
+    if findings:  # nothing that is asked of such a database has a meaning
+        return Checked(0, 0, 0, tuple(findings))
+    findings += contradictions(tx)
+    sizes = tx.execute(_SQL["sizes"]).fetchone()
+    return Checked(sizes["tasks"], sizes["command_hosts"], sizes["output_bytes"], tuple(findings))
+
+
+def _damage(tx: Transaction) -> Iterator[Finding]:
+    """What SQLite itself finds."""
+    try:
+        for text in _integrity(tx):
+            for line in text.splitlines():  # a row may tell of many pages
+                if line != "ok" and not line.startswith("***"):
+                    yield Finding("integrity", f"SQLite: {line}.")
+        for table, row, parent, _ in tx.execute("PRAGMA foreign_key_check").fetchall():
+            text = f"Row {row} of {table} speaks of a row of {parent} that is not there."
+            yield Finding("foreign_key", text)
+    except sqlite3.DatabaseError as error:
+        yield Finding("integrity", f"SQLite: {error}.")
+
+
+def _integrity(tx: Transaction) -> list[str]:
+    """The rows of the check. Where SQLite breaks it off with an error, sqlite3 loses what came
+    before; a check that ends with fewer problems does not come so far.
+
+    Raises sqlite3.DatabaseError when not even the first problem can be had.
+    """
+    for most in _PROBLEMS:
+        try:
+            return [text for (text,) in tx.execute(f"PRAGMA integrity_check({most})").fetchall()]
+        except sqlite3.DatabaseError:
+            if most == _PROBLEMS[-1]:
+                raise
+    return []
+
+
+def _schema(tx: Transaction) -> Iterator[Finding]:
+    """Its version is one of ours, and nobody has changed tables, indexes or triggers."""
+    known = migrations()
+    version = tx.execute("PRAGMA user_version").fetchone()[0]
+    if not 0 < version <= len(known):
+        text = f"The schema is number {version}; this program knows 1 to {len(known)}."
+        yield Finding("schema", text)
+        return
+    with sqlite3.connect(":memory:") as ours:
+        for _, sql in known[:version]:
+            ours.executescript(sql)
+    expected, found = _objects(ours), _objects(tx)
+    ours.close()
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            what = "is missing" if name not in found else "is not that of this program"
+            yield Finding("schema", f"{name} of the schema {what}.")
+
+
+def _objects(tx: Transaction) -> dict[str, str]:
+    query = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    return {f"The {kind} {name}": sql for kind, name, sql in tx.execute(query)}
+
+
+def contradictions(tx: Transaction) -> list[Finding]:
+    """What the queries of `sql/check.sql` find in a database of one of this program's schemas."""
+    version = tx.execute("PRAGMA user_version").fetchone()[0]
+    asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
+    gone = marked(tx) if version >= _PRUNED_SINCE else set()
+    return [finding for name in asked for finding in _found(tx, name, gone)]
+
+
+def _found(tx: Transaction, name: str, gone: Set[int]) -> Iterator[Finding]:
+    """Of tasks that are `gone` some is left, which nothing is said about."""
+    legal = json.dumps(sorted(legal_states()))
+    values = {"legal": legal} if ":legal" in _SQL[name] else {}
+    for row in tx.execute(_SQL[name], values):
+        facts = {key: row[key] for key in row.keys()}  # noqa: SIM118
+        if facts.get("task_id") in gone:
+            continue
+        if "counted" in facts:
+            facts["difference"] = _difference(json.loads(row["stored"]), json.loads(row["counted"]))
+        yield Finding(name, _SENTENCES[name].format(**facts))
+
+
+def _difference(stored: list[int], counted: list[int]) -> str:
+    return ", ".join(
+        f"{name} {one} instead of {other}"
+        for name, one, other in zip(_COUNTERS, stored, counted, strict=True)
+        if one != other
+    )

@@ -1,0 +1,178 @@
+"""Rows of `hosts`."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tui_manager.domain.report import Greeting
+from tui_manager.domain.status import Admission
+from tui_manager.domain.target import TargetHost
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.instants import to_datetime
+from tui_manager.storage.engine.queries import load
+
+_SQL = load("hosts.sql")
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """What is stored of a host.
+
+    Attributes:
+        row_id: what `command_hosts.host` holds.
+        labels: the agent's and the bound ones.
+        key_hash: SHA-256 of its key; None: it is known without TLS.
+        fingerprint: of its key, in words.
+        bound_labels: of the token that it enrolled with; an agent cannot change these.
+        note: what is odd about it and should be known before it is approved.
+        token_id: of the join token that it enrolled with.
+    """
+
+    row_id: int
+    host_id: str
+    name: str
+    labels: Mapping[str, str]
+    admission: Admission
+    generation: int
+    journal_id: str
+    os: str
+    arch: str
+    agent_version: str
+    address: str
+    capacity: int
+    since: datetime | None
+    machine_id: str
+    key_hash: bytes | None
+    fingerprint: str
+    bound_labels: Mapping[str, str]
+    note: str
+    token_id: int | None
+
+
+def _unpacked(labels: str) -> Mapping[str, str]:
+    """Labels out of the table; those of every host at a start, so nothing is done twice."""
+    found: Mapping[str, str] = _DECODER.raw_decode(labels)[0] if labels != "{}" else {}
+    return found
+
+
+def host_row(row: sqlite3.Row) -> HostRow:
+    """What a row of the table holds."""
+    return HostRow(
+        row_id=row["id"],
+        host_id=row["host_id"],
+        name=row["name"],
+        labels=_unpacked(row["labels"]),
+        admission=Admission(row["admission"]),
+        generation=row["generation"],
+        journal_id=row["journal_id"],
+        os=row["os"],
+        arch=row["arch"],
+        agent_version=row["agent_version"],
+        address=row["address"],
+        capacity=row["capacity"],
+        since=to_datetime(row["since"]),
+        machine_id=row["machine_id"],
+        key_hash=row["key_hash"],
+        fingerprint=row["fingerprint"],
+        bound_labels=_unpacked(row["bound_labels"]),
+        note=row["note"],
+        token_id=row["token_id"],
+    )
+
+
+def all_hosts(tx: Transaction) -> list[HostRow]:
+    """Every host."""
+    return [host_row(row) for row in tx.execute(_SQL["all"])]
+
+
+def by_host_id(tx: Transaction, host_id: str) -> HostRow | None:
+    """One host."""
+    row = tx.execute(_SQL["by_host_id"], {"host_id": host_id}).fetchone()
+    return row and host_row(row)
+
+
+def by_key(tx: Transaction, key_hash: bytes) -> HostRow | None:
+    """Whoever has enrolled with this key, turned away or not."""
+    row = tx.execute(_SQL["by_key"], {"key_hash": key_hash}).fetchone()
+    return row and host_row(row)
+
+
+def by_name(tx: Transaction, name: str) -> list[HostRow]:
+    """Whoever has this name and has not been turned away: one who is admitted, who stands first,
+    and any number who are pending."""
+    return [host_row(row) for row in tx.execute(_SQL["by_name"], {"name": name})]
+
+
+def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
+    """Whoever says that it is this machine and has not been turned away; nobody has no id."""
+    if not machine_id:
+        return []
+    return [host_row(row) for row in tx.execute(_SQL["by_machine"], {"machine_id": machine_id})]
+
+
+def turned_away(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Admission]:
+    """Those of these hosts that have been rejected or revoked, by their row ids."""
+    rows = tx.execute(_SQL["turned_away"], {"row_ids": json.dumps(list(row_ids))})
+    return {row["id"]: Admission(row["admission"]) for row in rows}
+
+
+def insert(tx: Transaction, host_id: str, name: str, admission: Admission, now: int) -> None:
+    """Adds a host that was never seen before."""
+    values = {"host_id": host_id, "name": name, "admission": admission, "now": now}
+    tx.execute(_SQL["insert"], values)
+
+
+def packed(labels: Mapping[str, str], bound: Mapping[str, str]) -> str:
+    """Labels as the table holds them; the bound ones win."""
+    return json.dumps(dict(sorted({**labels, **bound}.items())))
+
+
+def open_session(
+    tx: Transaction, host_id: str, greeting: Greeting, now: int, bound: Mapping[str, str]
+) -> HostRow:
+    """Stores what an agent said of itself, with the generation of its new session.
+
+    Args:
+        bound: labels that it cannot change.
+    """
+    values = {
+        "host_id": host_id,
+        "name": greeting.name,
+        "labels": packed(greeting.labels, bound),
+        "journal_id": greeting.journal_id,
+        "machine_id": greeting.machine_id,
+        "boot_id": greeting.boot_id,
+        "hostname": greeting.hostname,
+        "os": greeting.os,
+        "arch": greeting.arch,
+        "agent_version": greeting.agent_version,
+        "address": greeting.address,
+        "capacity": greeting.capacity,
+        "now": now,
+    }
+    return host_row(tx.execute(_SQL["open_session"], values).fetchall()[0])
+
+
+def close_session(tx: Transaction, host_id: str, generation: int, now: int) -> None:
+    """Stores since when a host is offline."""
+    values = {"host_id": host_id, "generation": generation, "now": now}
+    tx.execute(_SQL["close_session"], values)
+
+
+def targetable(
+    tx: Transaction, names: Iterable[str] | None = None
+) -> tuple[list[TargetHost], dict[str, int]]:
+    """Hosts that a target may resolve to, and their row ids by host_id.
+
+    Args:
+        names: that are asked for; None asks for all hosts.
+    """
+    if names is None:
+        rows = tx.execute(_SQL["targetable"]).fetchall()
+    else:
+        rows = tx.execute(_SQL["targetable_named"], {"names": json.dumps(list(names))}).fetchall()
+    hosts = [TargetHost(row["host_id"], row["name"], _unpacked(row["labels"])) for row in rows]
+    return hosts, {row["host_id"]: row["id"] for row in rows}

@@ -1,0 +1,158 @@
+"""Rows of `output_chunks`: output by (execution, stream, offset), and in the order of storing."""
+
+import heapq
+import itertools
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tui_manager.domain.output import OutputChunk
+from tui_manager.domain.report import Output
+from tui_manager.domain.status import Stream
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.rows import packed
+
+_SQL = load("output.sql")
+_NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
+_STREAM = {number: stream for stream, number in _NUMBER.items()}
+_TOGETHER = 1 << 20  # bytes that are put together for one statement
+PIECES = 1000  # of one answer, at most: many small ones cost more than their bytes
+_NEWEST_MAX = 1 << 40  # pieces that can be asked for from the end; there are never as many
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Output of one stream of a command host, at its place."""
+
+    task_id: int
+    row_id: int
+    output: Output
+
+
+def insert(tx: Transaction, pieces: Iterable[Piece]) -> None:
+    """Stores pieces at their places."""
+    rows: list[tuple[int, ...]] = []
+    data, size = list[bytes](), 0
+    for piece in pieces:
+        said = piece.output
+        if size + len(said.data) > _TOGETHER and rows:
+            _insert(tx, rows, data)
+            rows, data, size = [], [], 0
+        place = (piece.task_id, piece.row_id, _NUMBER[said.stream], said.offset, said.gap)
+        rows.append((*place, size + 1, len(said.data)))
+        data.append(said.data)
+        size += len(said.data)
+    _insert(tx, rows, data)
+
+
+def _insert(tx: Transaction, rows: Sequence[tuple[int, ...]], data: Iterable[bytes]) -> None:
+    tx.execute(_SQL["insert"], {"rows": packed(rows), "data": b"".join(data)})
+
+
+def _take(rows: Iterable[sqlite3.Row], limit: int) -> list[OutputChunk]:
+    """The first rows, until they hold `limit` bytes."""
+    chunks: list[OutputChunk] = []
+    size = 0
+    for row in itertools.islice(rows, PIECES):
+        chunks.append(
+            OutputChunk(
+                position=row["id"],
+                execution_id=row["execution_id"],
+                host=row["host_name"],
+                command=row["position"],
+                stream=_STREAM[row["stream"]],
+                offset=row["offset"],
+                data=row["data"],
+                gap=row["gap"],
+            )
+        )
+        size += len(row["data"])
+        if size >= limit:
+            break
+    return chunks
+
+
+def read(
+    tx: Transaction, execution_id: str, stream: Stream, offset: int, limit: int
+) -> list[OutputChunk]:
+    """Output of one stream from `offset` on, at most about `limit` bytes, in `PIECES`."""
+    number = _NUMBER[stream]
+    values = {"execution_id": execution_id, "stream": number, "offset": offset}
+    begin = tx.execute(_SQL["begin"], values).fetchone()
+    if begin is None:
+        return []
+    chunks = _take(_Written(begin["id"], number).rows(tx, begin["begins"]), limit)
+    return [cut for chunk in chunks if (cut := chunk.behind(offset)) is not None]
+
+
+def follow(
+    tx: Transaction, task_id: int, after: int, host_id: str, limit: int
+) -> list[OutputChunk]:
+    """Output of a task behind position `after`, of all hosts or of one, at most about `limit`
+    bytes, in `PIECES`; a negative position asks for the newest pieces."""
+    after = max(after, -_NEWEST_MAX)
+    if host_id:
+        values = {"task_id": task_id, "host_id": host_id}
+        found = tx.execute(_SQL["command_hosts_of"], values).fetchall()
+        streams = [_Written(row["id"], number) for row in found for number in _STREAM]
+        behind = after if after >= 0 else _before_newest(tx, streams, -after)
+        return _take(_behind(tx, streams, behind), limit)
+    if after < 0:
+        row = tx.execute(_SQL["newest_of_task"], {"task_id": task_id, "count": -after}).fetchone()
+        after = row["id"] if row else 0
+    behind_it = {"task_id": task_id, "after": after, "pieces": PIECES}
+    return _take(tx.execute(_SQL["of_task"], behind_it), limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One stream of a command host. Its pieces are stored in the order of their offsets, so that
+    their positions grow with these."""
+
+    command_host_id: int
+    number: int
+
+    def _values(self, **more: int) -> dict[str, int]:
+        return {"command_host_id": self.command_host_id, "stream": self.number, **more}
+
+    def rows(self, tx: Transaction, offset: int) -> Iterator[sqlite3.Row]:
+        """Pieces from an offset on, at most `PIECES`."""
+        yield from tx.execute(_SQL["of_stream"], self._values(offset=offset, pieces=PIECES))
+
+    def newest(self, tx: Transaction, count: int) -> list[int]:
+        """Positions of the newest pieces."""
+        rows = tx.execute(_SQL["newest_of_stream"], self._values(count=count))
+        return [row["id"] for row in rows]
+
+    def behind(self, tx: Transaction, position: int) -> Iterator[sqlite3.Row]:
+        """Pieces behind a position: the offset of the first is sought by halves."""
+        last = tx.execute(_SQL["last_of_stream"], self._values()).fetchone()
+        if last is None or last["id"] <= position:
+            return
+        low, high = 0, last["offset"]
+        while low < high:
+            middle = (low + high) // 2
+            at = tx.execute(_SQL["first_at"], self._values(offset=middle)).fetchone()
+            if at["id"] > position:
+                high = middle
+            else:
+                low = at["offset"] + 1
+        yield from self.rows(tx, low)
+
+
+def _before_newest(tx: Transaction, streams: list[_Written], count: int) -> int:
+    """The position before the newest pieces of streams, of which the later ones have the newer."""
+    newest: list[int] = []
+    for stream in reversed(streams):
+        newest += stream.newest(tx, count + 1)
+        if stream.number == min(_STREAM) and len(newest) > count:
+            break
+    return sorted(newest, reverse=True)[count] if len(newest) > count else 0
+
+
+def _behind(tx: Transaction, streams: list[_Written], position: int) -> Iterator[sqlite3.Row]:
+    """Pieces of some streams behind a position, in the order of storing."""
+    return heapq.merge(
+        *(stream.behind(tx, position) for stream in streams), key=lambda row: row["id"]
+    )

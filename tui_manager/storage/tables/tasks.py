@@ -1,0 +1,209 @@
+"""Rows of `tasks` and `commands`."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import timedelta
+
+from tui_manager.domain.delivery import Offline
+from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Command, Counts, Task, command_status
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.instants import from_timedelta, to_datetime
+from tui_manager.storage.engine.queries import load
+from tui_manager.storage.tables import secrets
+
+_SQL = load("tasks.sql")
+
+
+def _counts(row: sqlite3.Row) -> Counts:
+    return Counts(
+        total=row["total"],
+        pending=row["pending"],
+        running=row["running"],
+        completed=row["completed"],
+        failed=row["failed"],
+        timeout=row["timeout"],
+        canceled=row["canceled"],
+        skipped=row["skipped"],
+    )
+
+
+def task_of(row: sqlite3.Row) -> Task:
+    """What a row of `tasks` holds."""
+    created_at = to_datetime(row["created_at"])
+    assert created_at is not None
+    return Task(
+        task_id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        target=row["target"],
+        status=TaskStatus(row["status"]),
+        counts=_counts(row),
+        host_count=row["host_count"],
+        created_by=row["created_by"],
+        created_at=created_at,
+        started_at=to_datetime(row["started_at"]),
+        finished_at=to_datetime(row["finished_at"]),
+        cancel_requested_at=to_datetime(row["cancel_requested_at"]),
+        offline=Offline(row["offline"]),
+        delivery_timeout=timedelta(microseconds=row["delivery_timeout"]),
+    )
+
+
+def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
+    """What the operator gave, from a row of `commands`; of secrets the names."""
+    return CommandSpec(
+        text=row["text"],
+        timeout=timedelta(microseconds=row["timeout_after"]),
+        parameters=json.loads(row["parameters"]),
+        environment=json.loads(row["environment"]),
+        cwd=row["cwd"],
+        run_as_user=row["run_as_user"],
+        limits=ResourceLimits(row["memory_max"], row["tasks_max"], row["cpu_max"]),
+        secrets=dict.fromkeys(secret_names, ""),
+    )
+
+
+def insert(tx: Transaction, spec: TaskSpec, now: int, request_id: str = "") -> int:
+    """Adds a pending task with its commands, but for their secrets, and returns its task_id."""
+    values = {
+        "name": spec.shown_name,
+        "description": spec.description,
+        "target": spec.target.strip(),
+        "created_by": spec.created_by,
+        "offline": spec.offline,
+        "delivery_timeout": from_timedelta(spec.delivery_timeout),
+        "request_id": request_id or None,
+        "now": now,
+    }
+    task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]
+    tx.executemany(
+        _SQL["insert_command"],
+        [
+            {
+                "task_id": task_id,
+                "position": position,
+                "text": command.text,
+                "timeout_after": from_timedelta(command.timeout),
+                "parameters": json.dumps(dict(command.parameters)),
+                "environment": json.dumps(dict(command.environment)),
+                "cwd": command.cwd,
+                "run_as_user": command.run_as_user,
+                "memory_max": command.limits.memory_max,
+                "tasks_max": command.limits.tasks_max,
+                "cpu_max": command.limits.cpu_max,
+            }
+            for position, command in enumerate(spec.commands)
+        ],
+    )
+    return task_id
+
+
+def made_by(tx: Transaction, request_id: str, spec: TaskSpec) -> int | None:
+    """The task that a request made from `spec`.
+
+    Raises:
+        IllegalMoveError: it made a task with another target or other commands.
+    """
+    row = tx.execute(_SQL["of_request"], {"request_id": request_id}).fetchone()
+    if row is None:
+        return None
+    task_id: int = row["id"]
+    texts = [command["text"] for command in tx.execute(_SQL["commands"], {"task_id": task_id})]
+    wanted = [command.text for command in spec.commands]
+    if (row["target"], texts) != (spec.target.strip(), wanted):
+        raise IllegalMoveError(
+            f"The request id {request_id} has made task {task_id}, which is another one; take a "
+            "new id for each task."
+        )
+    return task_id
+
+
+def was_started_by(tx: Transaction, task_id: int, request_id: str) -> bool:
+    """Whether it was this request that started the task."""
+    row = tx.execute(_SQL["started_by"], {"task_id": task_id}).fetchone()
+    return row is not None and row["start_request_id"] == request_id
+
+
+def remember_start(tx: Transaction, task_id: int, request_id: str) -> None:
+    """Stores the request that has started the task; empty: it had no id."""
+    if request_id:
+        tx.execute(_SQL["remember_start"], {"task_id": task_id, "request_id": request_id})
+
+
+def get(tx: Transaction, task_id: int) -> Task:
+    """One task. Raises NotFoundError."""
+    row = tx.execute(_SQL["get"], {"task_id": task_id}).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no task {task_id}.")
+    return task_of(row)
+
+
+def command_ids(tx: Transaction, task_id: int) -> list[int]:
+    """Row ids of a task's commands in order."""
+    return [row["id"] for row in tx.execute(_SQL["commands"], {"task_id": task_id})]
+
+
+def commands(tx: Transaction, task: Task) -> tuple[Command, ...]:
+    """The commands of a task in order, each with its derived status."""
+    secret_names = secrets.names(tx, task.task_id)
+    return tuple(
+        Command(
+            index=row["position"],
+            spec=spec_of(row, secret_names.get(row["id"], ())),
+            status=command_status(
+                _counts(row),
+                started=task.started_at is not None,
+                canceled=task.cancel_requested_at is not None,
+            ),
+            counts=_counts(row),
+        )
+        for row in tx.execute(_SQL["commands"], {"task_id": task.task_id})
+    )
+
+
+def start(tx: Transaction, task_id: int, host_count: int, now: int) -> None:
+    """pending → running. Raises IllegalMoveError from any other status."""
+    values = {"task_id": task_id, "host_count": host_count, "now": now}
+    if not tx.execute(_SQL["start"], values).rowcount:
+        status = get(tx, task_id).status
+        raise IllegalMoveError(f"Task {task_id} cannot be started: it is {status} already.")
+
+
+def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
+    """Stores the wish, ends a pending task, and returns the status after it.
+
+    Raises:
+        IllegalMoveError: the task has ended.
+    """
+    rows = tx.execute(_SQL["cancel"], {"task_id": task_id, "now": now}).fetchall()
+    if not rows:
+        status = get(tx, task_id).status
+        raise IllegalMoveError(f"Task {task_id} cannot be canceled: it is {status} already.")
+    return TaskStatus(rows[0]["status"])
+
+
+def end(tx: Transaction, task_id: int, status: TaskStatus, now: int) -> bool:
+    """running → `status`; False when it was not running."""
+    values = {"task_id": task_id, "status": status, "now": now}
+    return bool(tx.execute(_SQL["end"], values).rowcount)
+
+
+def reopen(tx: Transaction, task_id: int) -> bool:
+    """failed → running; False when it had not failed."""
+    return bool(tx.execute(_SQL["reopen"], {"task_id": task_id}).rowcount)
+
+
+def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
+    """completed ↔ failed; False when nothing had to change."""
+    return bool(tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount)
+
+
+def count_running(tx: Transaction) -> int:
+    """Tasks that run."""
+    count: int = tx.execute(_SQL["count_running"]).fetchone()["running"]
+    return count

@@ -1,0 +1,123 @@
+"""Rows of `tokens`: what a join token allows, and how often it has."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tui_manager.domain.token import TokenSpec
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.instants import from_timedelta
+from tui_manager.storage.engine.queries import load
+from tui_manager.storage.views.filtering import like
+
+_SQL = load("tokens.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """What is stored of a join token.
+
+    Attributes:
+        created_at, expires_at, revoked_at: microseconds since 1970 UTC; None: it was not.
+        uses, used: hosts that may enrol with it, and that have.
+        labels: bound to these hosts.
+    """
+
+    token_id: int
+    created_by: str
+    created_at: int
+    expires_at: int
+    revoked_at: int | None
+    uses: int
+    used: int
+    auto_approve: bool
+    labels: Mapping[str, str]
+
+
+def insert(
+    tx: Transaction, secret_hash: bytes, spec: TokenSpec, created_by: str, now: int
+) -> TokenRow:
+    """Adds a token that hosts may enrol with from now on.
+
+    Args:
+        secret_hash: SHA-256 of its secret.
+        created_by: `user@terminal`.
+        now: microseconds since 1970 UTC.
+    """
+    values = {
+        "secret_hash": secret_hash,
+        "created_by": created_by,
+        "expires_at": now + from_timedelta(spec.ttl),
+        "uses": spec.uses,
+        "auto_approve": spec.auto_approve,
+        "labels": json.dumps(dict(sorted(spec.labels.items()))),
+        "now": now,
+    }
+    return _token(tx.execute(_SQL["insert"], values).fetchall()[0])
+
+
+def by_secret(tx: Transaction, secret_hash: bytes) -> TokenRow | None:
+    """The token with this secret, used up and expired ones too."""
+    row = tx.execute(_SQL["by_secret"], {"secret_hash": secret_hash}).fetchone()
+    return row and _token(row)
+
+
+def by_id(tx: Transaction, token_id: int) -> TokenRow | None:
+    """The token with this number, whatever became of it."""
+    row = tx.execute(_SQL["by_id"], {"id": token_id}).fetchone()
+    return row and _token(row)
+
+
+def window(tx: Transaction, window: Window, now: int, *, everything: bool) -> Page[TokenRow]:
+    """Tokens, the newest first; `text` is looked for in who made them.
+
+    Args:
+        now: microseconds since 1970 UTC.
+        everything: also those that nobody can enrol with any more.
+    """
+    values = {
+        "limit": min(window.limit, LIMIT_MAX),
+        "offset": window.offset,
+        "pattern": like(window.text),
+        "everything": everything,
+        "now": now,
+    }
+    rows = tx.execute(_SQL["window"], values).fetchall()
+    total: int = tx.execute(_SQL["count"]).fetchone()["total"]
+    found = _matching(tx, values, rows)
+    return Page([_token(row) for row in rows], found, total)
+
+
+def revoke(tx: Transaction, token_id: int, now: int) -> TokenRow | None:
+    """Takes it back; None when it is no good any more, or there is none."""
+    row = tx.execute(_SQL["revoke"], {"id": token_id, "now": now}).fetchone()
+    return row and _token(row)
+
+
+def use(tx: Transaction, token_id: int, now: int) -> bool:
+    """Counts one host more; False when no more may enrol with it."""
+    return bool(tx.execute(_SQL["use"], {"id": token_id, "now": now}).rowcount)
+
+
+def _token(row: sqlite3.Row) -> TokenRow:
+    return TokenRow(
+        token_id=row["id"],
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        uses=row["uses"],
+        used=row["used"],
+        auto_approve=bool(row["auto_approve"]),
+        labels=json.loads(row["labels"]),
+    )
+
+
+def _matching(tx: Transaction, values: Mapping[str, object], rows: list[sqlite3.Row]) -> int:
+    """How many rows pass the filter of a window, also of one that lies behind the last row."""
+    if not rows and values["offset"]:
+        rows = tx.execute(_SQL["window"], {**values, "offset": 0, "limit": 1}).fetchall()
+    count: int = rows[0]["matching"] if rows else 0
+    return count

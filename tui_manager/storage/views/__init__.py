@@ -1,0 +1,1 @@
+"""Windows onto long lists, and the claims of what may be sent."""

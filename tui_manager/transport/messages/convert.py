@@ -1,0 +1,296 @@
+"""The agents' messages in the words of the domain, and back. No behaviour; what comes here has
+passed the guard."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from tui_manager_protos.v1 import agent_pb2 as pb
+
+from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.host import Disk, Vitals
+from tui_manager.domain.report import (
+    Acknowledged,
+    ExecutionReport,
+    Greeting,
+    Held,
+    HeldState,
+    Output,
+    Result,
+    Resume,
+    ResumeAction,
+    Run,
+    Started,
+    StreamTotal,
+)
+from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
+from tui_manager.service.hosts.host_service import OpenedSession
+from tui_manager.service.limits import Limits
+from tui_manager.transport.messages import bounds
+
+RETRY_LATE = timedelta(seconds=30)  # after what only a person can mend
+_DISKS = 64  # shown of a host
+_FEATURES = 256  # looked at of an agent
+_DAY = 86_400  # seconds
+
+STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
+_STREAM_TO = {value: key for key, value in STREAM.items()}
+STATUS = {
+    pb.RESULT_STATUS_COMPLETED: CommandHostStatus.COMPLETED,
+    pb.RESULT_STATUS_FAILED: CommandHostStatus.FAILED,
+    pb.RESULT_STATUS_TIMEOUT: CommandHostStatus.TIMEOUT,
+    pb.RESULT_STATUS_CANCELED: CommandHostStatus.CANCELED,
+}
+REASON = {
+    pb.RESULT_REASON_EXIT_CODE: Reason.EXIT_CODE,
+    pb.RESULT_REASON_SIGNAL: Reason.SIGNAL,
+    pb.RESULT_REASON_REJECTED: Reason.REJECTED,
+    pb.RESULT_REASON_SPAWN_FAILED: Reason.SPAWN_FAILED,
+    pb.RESULT_REASON_INTERRUPTED: Reason.INTERRUPTED,
+    pb.RESULT_REASON_UNDELIVERABLE: Reason.UNDELIVERABLE,
+}
+_IMPLIED_REASON = {
+    CommandHostStatus.COMPLETED: Reason.NONE,
+    CommandHostStatus.TIMEOUT: Reason.TIMEOUT,
+    CommandHostStatus.CANCELED: Reason.CANCELED,
+}
+HELD = {
+    pb.EXECUTION_STATE_ACCEPTED: HeldState.ACCEPTED,
+    pb.EXECUTION_STATE_STARTING: HeldState.STARTING,
+    pb.EXECUTION_STATE_RUNNING: HeldState.RUNNING,
+    pb.EXECUTION_STATE_ENDED: HeldState.ENDED,
+}
+_RESUME = {
+    ResumeAction.GO_ON: pb.RESUME_ACTION_GO_ON,
+    ResumeAction.CANCEL: pb.RESUME_ACTION_CANCEL,
+    ResumeAction.STORED: pb.RESUME_ACTION_STORED,
+    ResumeAction.UNKNOWN: pb.RESUME_ACTION_UNKNOWN,
+}
+ADMISSION = {
+    Admission.PENDING: pb.ADMISSION_PENDING,
+    Admission.ADMITTED: pb.ADMISSION_ADMITTED,
+    Admission.REJECTED: pb.ADMISSION_REJECTED,
+    Admission.REVOKED: pb.ADMISSION_REVOKED,
+}
+_REFUSAL = {
+    Refusal.WRONG_MANAGER: pb.DISCONNECT_REASON_WRONG_MANAGER,
+    Refusal.DUPLICATE_IDENTITY: pb.DISCONNECT_REASON_DUPLICATE_IDENTITY,
+    Refusal.NAME_TAKEN: pb.DISCONNECT_REASON_NAME_TAKEN,
+    Refusal.INVALID_HELLO: pb.DISCONNECT_REASON_INVALID_HELLO,
+    Refusal.REJECTED: pb.DISCONNECT_REASON_REJECTED,
+    Refusal.REVOKED: pb.DISCONNECT_REASON_REVOKED,
+    Refusal.PROTOCOL_VERSION: pb.DISCONNECT_REASON_PROTOCOL_VERSION,
+    Refusal.PROTOCOL_ERROR: pb.DISCONNECT_REASON_PROTOCOL_ERROR,
+    Refusal.OVERLOADED: pb.DISCONNECT_REASON_OVERLOADED,
+}
+
+
+def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
+    """Who dialed in."""
+    return Greeting(
+        name=hello.name or hello.hostname,
+        host_id=hello.host_id,
+        manager_id=hello.manager_id,
+        journal_id=hello.journal_id,
+        machine_id=hello.machine_id,
+        boot_id=hello.boot_id,
+        instance_id=hello.instance_id,
+        hostname=bounds.cut(hello.hostname),
+        os=bounds.cut(hello.os),
+        arch=bounds.cut(hello.arch),
+        labels=dict(hello.labels),
+        capacity=hello.capacity,
+        agent_version=bounds.cut(hello.agent_version),
+        address=address,
+        skew=bounds.skew(hello.clock, now) if hello.HasField("clock") else timedelta(0),
+        held=tuple(
+            Held(item.execution_id, HELD[item.state], item.has_result) for item in hello.executions
+        ),
+        features=tuple(hello.features[:_FEATURES]),
+    )
+
+
+def to_report(report: pb.Report) -> ExecutionReport:
+    """What a report says of executions."""
+    return ExecutionReport(
+        started=tuple(
+            [Started(item.execution_id, bounds.duration(item.age)) for item in report.started]
+        ),
+        output=tuple(map(_to_output, report.output)),
+        results=tuple(map(_to_result, report.results)),
+    )
+
+
+def _to_output(output: pb.Output) -> Output:
+    return Output(
+        output.execution_id,
+        STREAM[output.stream],
+        output.offset,
+        b"" if output.gap else output.data,
+        bounds.number(output.gap),
+    )
+
+
+def _to_result(result: pb.Result) -> Result:
+    status = STATUS[result.status]
+    return Result(
+        execution_id=result.execution_id,
+        status=status,
+        reason=_IMPLIED_REASON[status] if status in _IMPLIED_REASON else REASON[result.reason],
+        detail=bounds.cut(result.detail, bounds.DETAIL),
+        exit_code=result.exit_code if result.HasField("exit_code") else None,
+        signal=result.signal if result.HasField("signal") else None,
+        age=bounds.duration(result.age),
+        duration=bounds.duration(result.duration) if result.HasField("duration") else None,
+        totals={
+            STREAM[total.stream]: StreamTotal(
+                bounds.number(total.stored), bounds.number(total.dropped)
+            )
+            for total in result.totals
+        },
+        cpu=bounds.duration(result.cpu),
+        memory_peak=bounds.number(result.memory_peak),
+        kill_incomplete=result.kill_incomplete,
+    )
+
+
+def to_vitals(vitals: pb.Vitals, now: datetime) -> Vitals:
+    """The newest measurements of a host, received `now`."""
+    return Vitals(
+        cpu_percent=bounds.finite(vitals.cpu_percent, 100.0),
+        load_1m=bounds.finite(vitals.load_1m, 1e6),
+        memory_used=bounds.number(vitals.memory_used),
+        memory_total=bounds.number(vitals.memory_total),
+        disks=tuple(
+            Disk(bounds.cut(disk.mount), bounds.number(disk.used), bounds.number(disk.total))
+            for disk in vitals.disks[:_DISKS]
+        ),
+        running=vitals.running,
+        queued=vitals.queued,
+        cores=vitals.cores,
+        uptime=bounds.duration(vitals.uptime),
+        skew=bounds.skew(vitals.clock, now) if vitals.HasField("clock") else timedelta(0),
+    )
+
+
+def _duration(value: timedelta) -> Duration:
+    duration = Duration()
+    _fill(duration, value)
+    return duration
+
+
+def _fill(duration: Duration, value: timedelta) -> None:
+    """With what is not negative."""
+    duration.seconds = value.days * _DAY + value.seconds
+    duration.nanos = value.microseconds * 1000
+
+
+def _offsets(offsets: Mapping[Stream, int]) -> list[pb.StreamOffset]:
+    return [
+        pb.StreamOffset(stream=_STREAM_TO[stream], offset=offset)
+        for stream, offset in offsets.items()
+        if offset
+    ]
+
+
+def from_limits(
+    limits: Limits, heartbeat: timedelta, admission: Admission, *, renew: bool
+) -> pb.Settings:
+    """What an agent has to keep to."""
+    return pb.Settings(
+        admission=ADMISSION[admission],
+        heartbeat=_duration(heartbeat),
+        output_window=limits.output_window,
+        max_message=limits.max_message,
+        lost_after=_duration(limits.lost_after),
+        renew_certificate=renew,
+    )
+
+
+def from_opened(manager_id: str, opened: OpenedSession, settings: pb.Settings) -> pb.ManagerMessage:
+    """The Welcome."""
+    welcome = pb.Welcome(
+        manager_id=manager_id,
+        host_id=opened.host_id,
+        name=opened.name,
+        generation=opened.generation,
+        settings=settings,
+    )
+    return pb.ManagerMessage(welcome=welcome)
+
+
+def from_resume(resume: Resume) -> pb.ManagerMessage:
+    """The answer for one held execution."""
+    return pb.ManagerMessage(
+        resume=pb.Resume(
+            execution_id=resume.execution_id,
+            action=_RESUME[resume.action],
+            offsets=_offsets(resume.offsets),
+        )
+    )
+
+
+def from_unknown(execution_id: str) -> pb.ManagerMessage:
+    """The answer to a report of an execution that is not in the database."""
+    return from_resume(Resume(execution_id, ResumeAction.UNKNOWN))
+
+
+def from_run(run: Run) -> pb.ManagerMessage:
+    """One command."""
+    message = pb.ManagerMessage()  # filled in place, as every command and result passes here
+    command = message.run_command
+    command.execution_id = run.execution_id
+    command.command = run.text
+    command.cwd = run.cwd
+    command.environment.update(run.environment)
+    command.secret_names.extend(run.secrets)
+    command.run_as_user = run.user
+    command.memory_max = run.limits.memory_max
+    command.tasks_max = run.limits.tasks_max
+    command.cpu_max = run.limits.cpu_max
+    _fill(command.timeout, run.timeout)
+    _fill(command.kill_grace, run.kill_grace)
+    command.output_limit = run.output_limit
+    if run.start_before is not None:
+        _fill(command.start_before, run.start_before)
+    return message
+
+
+def from_cancel(execution_id: str) -> pb.ManagerMessage:
+    """The wish that an execution ends."""
+    cancel = pb.CancelCommand(execution_id=execution_id, mode=pb.CANCEL_MODE_KILL)
+    return pb.ManagerMessage(cancel_command=cancel)
+
+
+def from_question(execution_id: str) -> pb.ManagerMessage:
+    """Asks how an execution ended that the agent no longer holds: the journal answers with its
+    result, or with the tombstone of one that never came."""
+    mode = pb.CANCEL_MODE_ONLY_IF_NOT_STARTED
+    cancel = pb.CancelCommand(execution_id=execution_id, mode=mode)
+    return pb.ManagerMessage(cancel_command=cancel)
+
+
+def from_acknowledged(executions: Iterable[Acknowledged]) -> pb.ManagerMessage:
+    """What is in the database for good."""
+    message = pb.ManagerMessage()
+    told = message.acknowledge.executions
+    for item in executions:
+        acknowledged = told.add(execution_id=item.execution_id, result=item.result)
+        for stream, offset in item.offsets.items():
+            if offset:
+                acknowledged.offsets.add(stream=_STREAM_TO[stream], offset=offset)
+    return message
+
+
+def from_refusal(error: RefusedError, retry_after: timedelta) -> pb.ManagerMessage:
+    """Why the stream ends at once, and when another try may help."""
+    return disconnect(_REFUSAL[error.refusal], str(error), retry_after)
+
+
+def disconnect(
+    reason: pb.DisconnectReason.ValueType, detail: str, retry_after: timedelta
+) -> pb.ManagerMessage:
+    """The last message of a stream."""
+    return pb.ManagerMessage(
+        disconnect=pb.Disconnect(reason=reason, detail=detail, retry_after=_duration(retry_after))
+    )

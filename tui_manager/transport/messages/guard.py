@@ -1,0 +1,215 @@
+"""What may be said to the manager: every message passes here before anything is done with it.
+
+    order    Hello comes first and once; then reports; a certificate request when one was asked for
+    sizes    of ids, items of a message, bytes of one Output; the whole message is gRPC's to bound
+    values   enums that this protocol has
+    rates    of messages and their items, of vitals, of executions that nobody knows
+
+An honest agent meets none of these bounds. What breaks one is a violation, and the session ends.
+What is only odd, an absurd time, a long detail, is made sane in `bounds`. Whether a host may speak
+of an execution at all is known where the report is stored.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from tui_manager_protos.v1 import agent_pb2 as pb
+from tui_manager_protos.v1 import enrollment_pb2
+
+from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.host import LABELS_MAX
+from tui_manager.service.limits import Limits
+from tui_manager.transport.messages import convert
+from tui_manager.transport.ports.token_buckets import Bucket, Rate
+
+PROTOCOL_VERSION = 1
+ID_MAX = 128  # characters
+ITEMS_MAX = 20_000  # of one report; an honest one has at most 6,000 (768 KiB, 128 bytes each)
+HELD_MAX = 50_000  # executions in Hello
+
+# An agent reports at most every 3 ms. What piles up in the connection while the manager stands
+# still comes at once afterwards, so that what may come at once is that of a minute.
+WORK = Rate(a_second=5_000, at_once=100_000)  # messages and their items
+UNKNOWN = Rate(a_second=10, at_once=1_000)  # executions that the database knows otherwise, or not
+_VITALS_A_HEARTBEAT = 4  # of the shortest that agents are ever told
+_VITALS_AT_ONCE = 1_000
+
+Kind = Literal["hello", "report", "certificate_request"]
+_IDS = ("journal_id", "machine_id", "boot_id", "instance_id", "host_id", "manager_id")
+
+
+class ViolationError(RefusedError):
+    """What no honest agent says; nobody has written it down yet."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(Refusal.PROTOCOL_ERROR, what)
+
+
+class Guard:
+    """The bounds of one stream, and how much of them is used up."""
+
+    __slots__ = ("_greeted", "_renewal_expected", "_unknown", "_vitals", "_window", "_work")
+
+    def __init__(
+        self, limits: Limits, monotonic: Callable[[], float], unknown: Bucket | None = None
+    ) -> None:
+        """
+        Args:
+            monotonic: tells seconds.
+            unknown: of `UNKNOWN`, for all streams of one host; None: of this stream alone.
+        """
+        vitals = Rate(_VITALS_A_HEARTBEAT / limits.heartbeat.total_seconds(), _VITALS_AT_ONCE)
+        self._window = limits.output_window
+        self._work = Bucket(WORK, monotonic)
+        self._vitals = Bucket(vitals, monotonic)
+        self._unknown = unknown or Bucket(UNKNOWN, monotonic)
+        self._greeted = False
+        self._renewal_expected = False
+
+    def check(self, message: pb.AgentMessage) -> Kind:
+        """What kind of message it is.
+
+        Raises:
+            RefusedError: it may not be said, now or ever.
+        """
+        kind = message.WhichOneof("message")
+        if kind is None:
+            raise ViolationError("A message of a kind came that this protocol does not have.")
+        if not self._greeted:
+            if kind != "hello":
+                raise ViolationError("The first message must be Hello.")
+            self._greeted = True
+            check_hello(message.hello)
+        elif kind == "report":
+            self._check_report(message.report)
+        elif kind == "certificate_request":
+            self._check_certificate_request()
+        else:
+            raise ViolationError("Hello came twice.")
+        return kind
+
+    def expect_certificate_request(self) -> None:
+        """The agent has been asked for one."""
+        self._renewal_expected = True
+
+    def check_unknown(self, executions: int) -> None:
+        """A report spoke of so many executions that the database does not know, or knows to have
+        ended otherwise, as it may be after it was restored. Raises ViolationError when it goes on
+        and on."""
+        if not self._unknown.take(executions):
+            raise ViolationError(
+                "Reports of too many executions came that nobody knows, or that ended otherwise."
+            )
+
+    def _check_report(self, report: pb.Report) -> None:
+        items = len(report.started) + len(report.output) + len(report.results)
+        if items > ITEMS_MAX:
+            raise ViolationError(f"A report has {items:,} items; {ITEMS_MAX:,} are allowed.")
+        if not self._work.take(1 + items):
+            raise ViolationError(
+                f"More came than {WORK.a_second:,.0f} reports and items of reports a second."
+            )
+        if report.HasField("vitals") and not self._vitals.take():
+            raise ViolationError(
+                f"Vitals came more often than {_VITALS_A_HEARTBEAT} times a heartbeat."
+            )
+        if not items:
+            return
+        for started in report.started:
+            _check_execution(started.execution_id)
+        for output in report.output:
+            self._check_output(output)
+        for result in report.results:
+            _check_result(result)
+
+    def _check_output(self, output: pb.Output) -> None:
+        _check_execution(output.execution_id)
+        _check_value(convert.STREAM, output.stream, "A stream")
+        if len(output.data) > self._window:
+            raise ViolationError(
+                f"An Output has {len(output.data):,} bytes; {self._window:,} are allowed."
+            )
+        if output.gap and output.data:
+            raise ViolationError("An Output has both bytes and a gap.")
+
+    def _check_certificate_request(self) -> None:
+        if not self._renewal_expected:
+            raise ViolationError("A certificate request came that was not asked for.")
+        self._renewal_expected = False
+
+
+def check_hello(hello: pb.Hello) -> None:
+    """Raises RefusedError for a Hello that is out of bounds."""
+    _check_version(hello.protocol_version)
+    for field in _IDS:
+        _check_id(f"Hello's {field}", getattr(hello, field))
+    _check_labels(hello)
+    if len(hello.executions) > HELD_MAX:
+        raise _invalid(
+            f"Hello names {len(hello.executions):,} executions; {HELD_MAX:,} are allowed."
+        )
+    for execution in hello.executions:
+        _check_execution(execution.execution_id)
+        _check_value(convert.HELD, execution.state, "An execution's state")
+    if len({execution.execution_id for execution in hello.executions}) < len(hello.executions):
+        raise _invalid("Hello names an execution twice.")
+
+
+def check_enrollment(request: enrollment_pb2.EnrollRequest) -> None:
+    """Raises RefusedError for a request that is out of bounds; its certificate request is read
+    elsewhere."""
+    _check_version(request.protocol_version)
+    _check_id("The secret", request.secret)
+    _check_id("The machine_id", request.machine_id)
+    _check_labels(request)
+
+
+def _check_version(version: int) -> None:
+    if version != PROTOCOL_VERSION:
+        raise RefusedError(
+            Refusal.PROTOCOL_VERSION,
+            f"This manager speaks protocol {PROTOCOL_VERSION}, the agent {version}. Install the "
+            "version that belongs to the manager.",
+        )
+
+
+def _check_labels(message: pb.Hello | enrollment_pb2.EnrollRequest) -> None:
+    """Only their number, before anything is made of them: what names and labels may hold is the
+    service's to say."""
+    if len(message.labels) > LABELS_MAX:
+        raise _invalid(f"A host has at most {LABELS_MAX} labels, not {len(message.labels):,}.")
+
+
+def _check_result(result: pb.Result) -> None:
+    _check_execution(result.execution_id)
+    _check_value(convert.STATUS, result.status, "A result's status")
+    if result.status == pb.RESULT_STATUS_FAILED:
+        _check_value(convert.REASON, result.reason, "A failure's reason")
+    if len(result.totals) > len(convert.STREAM):
+        raise ViolationError(f"A result has totals of {len(result.totals):,} streams.")
+    for total in result.totals:
+        _check_value(convert.STREAM, total.stream, "A stream")
+
+
+def _check_execution(execution_id: str) -> None:
+    if not (0 < len(execution_id) <= ID_MAX and execution_id.isprintable()):
+        raise ViolationError(
+            f"An execution's id has {len(execution_id):,} characters; 1 to {ID_MAX} that can be "
+            "printed are allowed."
+        )
+
+
+def _check_id(what: str, text: str) -> None:
+    if len(text) > ID_MAX:
+        raise _invalid(f"{what} has {len(text):,} characters; {ID_MAX} are allowed.")
+    if not text.isprintable():
+        raise _invalid(f"{what} has characters that cannot be printed.")
+
+
+def _check_value(known: Iterable[int], value: int, what: str) -> None:
+    if value not in known:
+        raise ViolationError(f"{what} has the unknown value {value}.")
+
+
+def _invalid(what: str) -> RefusedError:
+    return RefusedError(Refusal.INVALID_HELLO, what)

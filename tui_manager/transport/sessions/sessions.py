@@ -1,0 +1,102 @@
+"""All live sessions. They are the services' TaskDispatcher and SessionDoor."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tui_manager_protos.v1 import agent_pb2 as pb
+
+from tui_manager.domain.errors import AgentUnavailableError, Refusal, RefusedError
+from tui_manager.domain.report import Run
+from tui_manager.domain.status import Admission
+from tui_manager.transport.messages.convert import RETRY_LATE, disconnect, from_refusal
+from tui_manager.transport.sessions.session import Session
+
+_RETURN_AFTER = timedelta(seconds=1)  # an agent that is told to come back waits at least so long
+
+
+class Sessions:
+    """The newest session of each host, by identity: an old one that ends removes only itself."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait in all sessions."""
+        return sum(session.waiting for session in self)
+
+    def add(self, session: Session) -> None:
+        """Makes a session the one of its host, and ends the one that it replaces."""
+        old = self._sessions.get(session.host_id)
+        self._sessions[session.host_id] = session
+        self._empty.clear()
+        if old:
+            reason = pb.DISCONNECT_REASON_REPLACED
+            old.end(disconnect(reason, "A newer session took its place.", _RETURN_AFTER))
+
+    def remove(self, session: Session) -> None:
+        """Forgets a session that has ended, unless a newer one has its place."""
+        session.end()
+        if self._sessions.get(session.host_id) is session:
+            del self._sessions[session.host_id]
+            if not self._sessions:
+                self._empty.set()
+
+    def end(self, host_id: str, generation: int) -> None:
+        """Ends a session from which nothing came for too long."""
+        session = self._sessions.get(host_id)
+        if session and session.generation == generation:
+            session.end()
+
+    async def end_all(self, within: float) -> None:
+        """Tells all agents to come back later, and waits until their streams have ended.
+
+        Args:
+            within: seconds to wait at most.
+        """
+        reason = pb.DISCONNECT_REASON_SHUTTING_DOWN
+        for session in list(self):
+            session.end(disconnect(reason, "The manager stops.", _RETURN_AFTER))
+        try:
+            async with asyncio.timeout(within):
+                await self._empty.wait()
+        except TimeoutError:
+            return
+
+    def tell_admission(self, host_id: str, admission: Admission) -> None:
+        """See SessionDoor."""
+        if session := self._sessions.get(host_id):
+            session.admit(admission)
+
+    def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
+        """See SessionDoor."""
+        if session := self._sessions.get(host_id):
+            session.end(from_refusal(RefusedError(refusal, why), RETRY_LATE))
+
+    def room(self, host_id: str) -> int:
+        """See TaskDispatcher."""
+        session = self._sessions.get(host_id)
+        return session.room if session else 0
+
+    async def send_command_to_agent(self, host_id: str, run: Run) -> None:
+        """See TaskDispatcher."""
+        self._of(host_id).run(run)
+
+    async def send_cancel_to_agent(self, host_id: str, execution_id: str) -> None:
+        """See TaskDispatcher."""
+        self._of(host_id).cancel(execution_id)
+
+    def _of(self, host_id: str) -> Session:
+        session = self._sessions.get(host_id)
+        if session is None:
+            raise AgentUnavailableError("The host has no session.")
+        return session

@@ -1,0 +1,1 @@
+"""Forms and questions: new task, join token, confirmation."""

@@ -1,0 +1,110 @@
+"""The question before something that cannot be undone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label
+
+from tui_manager.ui.terminal.lifetime import ClosableScreen
+
+TYPED_ABOVE = 20  # hosts from which a yes is not enough
+ODD = "▲"  # stands in front of a line that wants a second look
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        lines: what will happen, a sentence a line.
+        verb: what the button says that does it.
+        hosts: how many hosts it reaches; above TYPED_ABOVE the number has to be typed.
+    """
+
+    title: str
+    lines: Sequence[str]
+    verb: str
+    hosts: int = 0
+    destructive: bool = True
+
+    @property
+    def typed(self) -> str:
+        """What has to be typed; empty when a key is enough."""
+        return str(self.hosts) if self.hosts > TYPED_ABOVE else ""
+
+
+class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
+    """Answers True only to a deliberate yes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,n", "answer(False)", "No"),
+        Binding("y", "answer(True)", "Yes"),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+        Binding("pageup", "read(-1)", show=False),
+        Binding("pagedown", "read(1)", show=False),
+    ]
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self.question = question
+
+    def compose(self) -> ComposeResult:
+        """The sentences, the number to type, the two buttons."""
+        question = self.question
+        with Vertical(id="dialog", classes="dialog") as dialog:
+            dialog.border_title = question.title.replace("[", r"\[")
+            with VerticalScroll(id="said", can_focus=False):
+                for line in question.lines:
+                    odd = line.lstrip().startswith(ODD)
+                    yield Label(line, classes="problem" if odd else None, markup=False)
+            if question.typed:
+                yield Label(f"Type {question.typed}, the number of hosts, to go on:", classes="ask")
+                yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")
+            with Horizontal(classes="buttons"):
+                yield Button("No  esc", id="no", compact=True)
+                yield Button(
+                    f"{question.verb}  {'enter' if question.typed else 'y'}",
+                    id="yes",
+                    compact=True,
+                    variant="error" if question.destructive else "primary",
+                    disabled=bool(question.typed),
+                )
+
+    def on_mount(self) -> None:
+        """The safe answer has the focus, or the number that is asked for."""
+        self.set_focus(self.query_one("#number" if self.question.typed else "#no"))
+
+    @property
+    def _allowed(self) -> bool:
+        typed = self.question.typed
+        return not typed or self.query_one("#number", Input).value.strip() == typed
+
+    @on(Input.Changed)
+    def _check(self) -> None:
+        self.query_one("#yes", Button).disabled = not self._allowed
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def _yes(self) -> None:
+        self.action_answer(True)
+
+    @on(Button.Pressed, "#no")
+    def _no(self) -> None:
+        self.dismiss(False)
+
+    def action_read(self, direction: int) -> None:
+        """Goes through what does not fit."""
+        said = self.query_one("#said", VerticalScroll)
+        said.scroll_relative(y=direction * said.size.height, animate=False)
+
+    def action_answer(self, answer: bool) -> None:
+        """Ends the question, a yes only when what was asked for is typed."""
+        if not answer or self._allowed:
+            self.dismiss(answer)

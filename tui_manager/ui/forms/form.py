@@ -1,0 +1,56 @@
+"""What all forms share: leaving one loses nothing that was typed without a question."""
+
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Checkbox, Input, TextArea
+
+from tui_manager.ui.forms.confirm import ConfirmScreen, Question
+from tui_manager.ui.terminal.lifetime import ClosableScreen
+
+Made = TypeVar("Made")
+
+_QUESTION = Question(
+    "Leave the form?", ("What is typed in it is lost.",), "Leave", destructive=True
+)
+
+
+class Form(ModalScreen[Made | None], ClosableScreen[Made | None]):
+    """A dialog with fields. It ends with what it made, or with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._untouched: list[object] = []
+
+    @property
+    def busy(self) -> bool:
+        """What the form asks for is under way: nothing is lost, and nothing taken back."""
+        return False
+
+    def remember(self) -> None:
+        """Takes what stands in the fields now as not typed. For `on_mount` of a subclass."""
+        self._untouched = self._contents()
+
+    async def action_close(self) -> None:
+        """Makes nothing; asks first when something was typed."""
+        if self.busy:
+            self.notify("Wait: it is being made.", markup=False)
+        elif self._contents() == self._untouched:
+            self.dismiss(None)
+        else:
+            await self.app.push_screen(ConfirmScreen(_QUESTION), self._answered)
+
+    def _answered(self, leaves: bool | None) -> None:
+        if leaves and self.is_current:
+            self.dismiss(None)
+
+    def _contents(self) -> list[object]:
+        fields = self.query("Input, TextArea, Checkbox")
+        return [
+            field.text if isinstance(field, TextArea) else field.value
+            for field in fields
+            if isinstance(field, Input | TextArea | Checkbox)
+        ]

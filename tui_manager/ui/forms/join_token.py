@@ -1,0 +1,125 @@
+"""The form for a join token. What is wrong stands below its fields while it is typed."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Input, Label
+
+from tui_manager.domain.duration import format_duration
+from tui_manager.domain.errors import InvalidInputError, ManagerError
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
+from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.join_token_fields import TokenFields
+from tui_manager.ui.forms.tick_box import TickBox
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.terminal.lifetime import reads
+
+_LASTS = format_duration(TTL_DEFAULT)
+_ASKS = "Each host that joins waits for an operator who approves it."
+_ADMITS = "Who has the token is given commands at once: keep it short-lived."
+_BOUND = "like env=prod role=web; an agent cannot change them"
+
+
+class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
+    """Ends with what was asked for and the token, or with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5", "make", show=False, priority=True),  # as in the form of a new task
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
+        self._making = False
+
+    def compose(self) -> ComposeResult:
+        """Four fields, a line for what is wrong, and the buttons."""
+        with Vertical(id="token", classes="dialog form") as dialog:
+            dialog.border_title = "Join token"
+            with Horizontal(classes="field"):
+                yield Label("Lasts", classes="name")
+                yield Input(id="ttl", compact=True, placeholder=f"{_LASTS}  (90s, 1h, 2d)")
+                yield Label("Hosts", classes="name second")
+                yield Input(id="uses", compact=True, placeholder="1")
+            with Horizontal(classes="field"):
+                yield Label("Labels", classes="name")
+                yield Input(id="label", compact=True, placeholder=_BOUND)
+            yield Label("", id="problem", classes="hint problem", markup=False)
+            with Horizontal(classes="field"):
+                yield Label("", classes="name")
+                yield TickBox("approve at once", id="auto-approve", compact=True)
+            yield Label(_ASKS, id="meaning", classes="hint", markup=False)
+            with Horizontal(classes="buttons"):
+                back = Button("Back  esc", id="back", compact=True)
+                back.can_focus = False  # esc does it
+                yield back
+                yield Button("Make it  f5", id="make", compact=True, variant="primary")
+
+    def on_mount(self) -> None:
+        """The defaults are good: f5 makes one."""
+        self.remember()
+        self.set_focus(self.query_one("#ttl"))
+
+    @property
+    def busy(self) -> bool:
+        """The token is being made."""
+        return self._making
+
+    @property
+    def fields(self) -> TokenFields:
+        """What is typed."""
+        return TokenFields(
+            ttl=self.query_one("#ttl", Input).value,
+            uses=self.query_one("#uses", Input).value,
+            labels=self.query_one("#label", Input).value,
+            auto_approve=self.query_one(TickBox).value,
+        )
+
+    @on(Input.Changed)
+    def _check(self) -> None:
+        self._say(" ".join(self.fields.problems().values()))
+
+    @on(TickBox.Changed)
+    def _explain(self, event: TickBox.Changed) -> None:
+        label = self.query_one("#meaning", Label)
+        label.set_class(event.value, "caution")
+        label.update(_ADMITS if event.value else _ASKS)
+
+    @on(Button.Pressed, "#back")
+    async def _back(self) -> None:
+        await self.action_close()
+
+    @on(Input.Submitted)
+    def _next(self) -> None:
+        self.focus_next()
+
+    @on(Button.Pressed, "#make")
+    def action_make(self) -> None:
+        """Makes the token; a second press, before the first has had its effect, makes no other."""
+        if not self._making:
+            self._making = True
+            self._make()
+
+    @reads("make")
+    async def _make(self) -> None:
+        try:
+            spec = self.fields.spec()
+            token = await self.link.operator.create_token(spec)
+        except ManagerError as error:
+            self._say(safe_line(str(error)))
+            field = error.field if isinstance(error, InvalidInputError) else ""
+            if field in ("ttl", "uses", "label"):
+                self.set_focus(self.query_one(f"#{field}"))
+        else:
+            self.dismiss((spec, token))
+        finally:
+            self._making = False
+
+    def _say(self, text: str) -> None:
+        self.query_one("#problem", Label).update(text)

@@ -1,0 +1,108 @@
+"""The header: who the manager is, how the fleet is, what needs an operator, what time it is."""
+
+from datetime import datetime
+
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.ui.listing.cells import Role, Span, Spans, spread, width_of
+from tui_manager.ui.listing.figures import precise
+from tui_manager.ui.listing.states import WAITING
+
+_SLOW_COMMIT = 0.25  # seconds
+_SLOW_LOOP = 0.25  # seconds
+
+
+def header_line(
+    status: ManagerStatus | None,
+    trouble: str,
+    now: datetime,
+    width: int,
+    away_since: datetime | None = None,
+) -> Spans:
+    """One line of `width` cells; what matters least is left out first.
+
+    Args:
+        status: None before the manager has answered.
+        trouble: why the manager cannot be reached; empty when it can.
+        away_since: when that began.
+    """
+    clock = Span(f"{now:%H:%M:%S} ", Role.MUTED)
+    name = Span(" tui-manager", Role.STRONG)
+    if trouble:
+        since = f"away since {away_since:%H:%M:%S}: " if away_since else ""
+        return spread((name, Span(f"  ✘ {since}{trouble}", Role.FAULT)), (clock,), width)
+    if status is None:
+        return spread((name, Span("  connecting…", Role.MUTED)), (clock,), width)
+    online = status.hosts_online == status.hosts_total
+    parts: list[tuple[int, Spans]] = [
+        (5, (name,)),
+        (3, (Span(status.address),)),
+        (0, (_security(status.security),)),
+        (
+            0,
+            (
+                Span(
+                    f"{status.hosts_online:,}/{status.hosts_total:,} online",
+                    Role.PLAIN if online else Role.CAUTION,
+                ),
+            ),
+        ),
+        (1, _pending(status.hosts_pending)),
+        (2, (_running(status.tasks_running),)),
+        (0, _storage(status)),
+        (1 if status.health.storage_error else 0, _attention(status)),
+        (1, _clock(status)),
+        (4, (_health(status),)),
+    ]
+    return _fit_parts(parts, clock, width)
+
+
+def _fit_parts(parts: list[tuple[int, Spans]], clock: Span, width: int) -> Spans:
+    """Leaves out what has the highest number until the line fits, the name first of all."""
+    kept = [part for part in parts if part[1]]
+    while True:
+        left: list[Span] = []
+        for _, group in kept:
+            left += [Span("   " if left else ""), *group]
+        optional = max(kept, key=lambda part: part[0])
+        if width_of(left) + width_of((clock,)) + 1 <= width or optional[0] == 0:
+            return spread([Span(" "), *left] if optional[0] < 5 else left, (clock,), width)
+        kept.remove(optional)
+
+
+def _security(security: str) -> Span:
+    if security == "insecure":
+        return Span("INSECURE", Role.FAULT)
+    return Span(security, Role.GOOD)
+
+
+def _pending(number: int) -> Spans:
+    return (Span(f"{WAITING.text} {number:,} pending", WAITING.role),) if number else ()
+
+
+def _running(number: int) -> Span:
+    return Span(f"▶ {number} running", Role.ACTIVE if number else Role.MUTED)
+
+
+def _attention(status: ManagerStatus) -> Spans:
+    number = len(status.attention)
+    if not number:
+        return (Span("nothing needs you", Role.MUTED),)
+    return (Span(f"▲ {number} need{'s' if number == 1 else ''} attention", Role.FAULT),)
+
+
+def _clock(status: ManagerStatus) -> Spans:
+    return (Span("clock in doubt", Role.FAULT),) if status.clock_ahead is not None else ()
+
+
+def _storage(status: ManagerStatus) -> Spans:
+    """That nothing can be stored; why is the first of what needs attention."""
+    if not status.health.storage_error:
+        return ()
+    return (Span("✘ results cannot be stored", Role.FAULT),)
+
+
+def _health(status: ManagerStatus) -> Span:
+    health = status.health
+    slow = health.commit_seconds > _SLOW_COMMIT or health.loop_lag_seconds > _SLOW_LOOP
+    text = f"commit {precise(health.commit_seconds)}  lag {precise(health.loop_lag_seconds)}"
+    return Span(text, Role.CAUTION if slow else Role.MUTED)

@@ -1,0 +1,232 @@
+"""Base of the screens that show the manager: header, body, filter, footer, and what they share."""
+
+from collections.abc import Coroutine, Iterable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding
+from textual.containers import Container
+from textual.events import Resize, ScreenResume
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.host import Host
+from tui_manager.domain.task import Task
+from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
+from tui_manager.ui.frame.header_line import HeaderLine, NoticeLine
+from tui_manager.ui.frame.messages import Facts, Problem
+from tui_manager.ui.hosts.host_actions import approve_hosts, turn_away_hosts
+from tui_manager.ui.listing.filter_bar import FilterBar
+from tui_manager.ui.listing.row_list import RowList
+from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.tasks.task_actions import cancel_tasks, start_tasks
+from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
+
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+SMALLEST = (60, 16)  # columns and lines below which nothing can be told
+
+
+class MainScreen(ClosableScreen[None]):
+    """A subclass says what is in its body and which of it reads again on which facts."""
+
+    PLACE: ClassVar[Place]
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
+        self._labels: list[str] = []  # of the keys, as the footer has them
+
+    def compose(self) -> ComposeResult:
+        """The frame of every screen."""
+        yield HeaderLine(self.link)
+        yield NoticeLine(self.link)
+        with Container(id="body"):
+            yield from self.body()
+        yield FilterBar()
+        yield Footer(compact=True, show_command_palette=False)
+        yield Static(id="too-small", markup=False)
+
+    def body(self) -> Iterable[Widget]:
+        """What stands between header and footer."""
+        raise NotImplementedError
+
+    def take(self, changes: Changes) -> None:
+        """Reads again what may have changed."""
+        raise NotImplementedError
+
+    @property
+    def table(self) -> RowTable[Any] | None:
+        """The table that keys act on: the focused one, else the screen's first."""
+        if isinstance(self.focused, RowTable):
+            return self.focused
+        tables = self.query(RowTable).results(RowTable)
+        return next((table for table in tables if table.display), None)
+
+    def on_mount(self) -> None:
+        """Running times go on between two facts. Textual calls this beside a subclass's own, which
+        must not call it too."""
+        self.set_interval(1.0, self.tick)
+
+    def tick(self) -> None:
+        """A second has passed."""
+        if self.is_current:
+            self.query_one(HeaderLine).refresh_changed()
+            for table in self.query(RowTable).results(RowTable):
+                table.refresh_changed(times=True)
+            self._label_keys()
+
+    @on(ScreenResume)
+    def _resumed(self) -> None:
+        self.query_one(NoticeLine).tell()
+        self.take(EVERYTHING)
+
+    @on(Facts)
+    def _facts(self, message: Facts) -> None:
+        if is_open(self):
+            self.query_one(HeaderLine).refresh_changed()
+            self.take(message.changes)
+
+    @on(Resize)
+    def _check_size(self, event: Resize) -> None:
+        columns, lines = SMALLEST
+        small = event.size.width < columns or event.size.height < lines
+        self.set_class(small, "-too-small")
+        self.query_one("#too-small", Static).update(
+            f"This terminal has {event.size.width} columns and {event.size.height} lines.\n"
+            f"The dashboard needs {columns} and {lines}: enlarge it, or use a smaller font."
+        )
+        if not small:
+            self.call_after_refresh(self._focus_again)
+
+    def _focus_again(self) -> None:
+        """What is hidden loses the focus, as all is while the terminal is too small."""
+        if self.focused is None and self.table is not None:
+            self.set_focus(self.table)
+
+    # What the keys are called.
+
+    def label_of(self, action: Action) -> str:
+        """What an action would do now."""
+        if not action.host_labels:
+            return action.label
+        return action.label_for(host.admission for host in self.chosen_hosts())
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """As they are declared, under the labels that they have now: the footer shows these."""
+        bound = super().active_bindings
+        for key, active in bound.items():
+            if active.node is self and (action := BY_ID.get(active.binding.id or "")):
+                named = replace(active.binding, description=self.label_of(action))
+                bound[key] = active._replace(binding=named)
+        return bound
+
+    @on(RowTable.Selected)
+    def _label_keys(self) -> None:
+        labels = [self.label_of(action) for action in actions_of(self.PLACE)]
+        if labels != self._labels:
+            self._labels = labels
+            self.refresh_bindings()
+
+    # What keys do on every screen.
+
+    def action_filter(self) -> None:
+        """Types a filter for the table."""
+        if self.table is not None:
+            self.query_one(FilterBar).open(self.table)
+
+    def action_faults_only(self) -> None:
+        """Shows only what is wrong, or all."""
+        if self.table is not None:
+            self.table.toggle_faults()
+
+    def action_mark(self) -> None:
+        """Marks what is selected."""
+        if self.table is not None:
+            self.table.toggle_mark()
+
+    async def action_back(self) -> None:
+        """One step back: the notice away, out of the filter, marks and filter away, then the
+        screen before."""
+        bar, table = self.query_one(FilterBar), self.table
+        if self.link.notice:
+            self.link.notice = ""
+            self.query_one(NoticeLine).tell()
+        elif bar.display:
+            bar.clear()
+        elif table is not None and table.list.marks:
+            table.clear_marks()
+        elif table is not None and table.window.text:
+            table.narrow_to("")
+        else:
+            await self.leave()
+
+    async def leave(self) -> None:
+        """Goes to the screen before: the dashboard."""
+        await self.run_action("app.show_dashboard")
+
+    def task_created(self, task_id: int) -> None:
+        """The form was opened here and has made a task."""
+
+    def chosen_tasks(self) -> list[Task]:
+        """The tasks that `s` and `c` act on."""
+        return []
+
+    def marked_hosts(self) -> list[Host]:
+        """The hosts that a new task is for."""
+        return []
+
+    def chosen_hosts(self) -> list[Host]:
+        """The hosts that `a` and `x` act on."""
+        return []
+
+    def find_hosts(self) -> list[Host]:
+        """The same; where none are chosen, it shows where they could be."""
+        return self.chosen_hosts()
+
+    @property
+    def host_rows(self) -> RowList[Host]:
+        """The list that they are chosen from, on a screen that has one."""
+        raise NotImplementedError
+
+    async def find_marks(self) -> bool:
+        """Looks up what a key acts on: rows may have left their lists out of sight. False when the
+        manager does not say, or the screen is closed meanwhile: the key then does nothing."""
+        try:
+            for rows in self.query(RowList).results(RowList):
+                if rows.list.sought.keys() & rows.list.marks.keys():
+                    await rows.find_marks()
+        except ManagerError as error:
+            self.post_message(Problem(error))
+            return False
+        return is_open(self)
+
+    async def action_start_task(self) -> None:
+        """Starts the chosen tasks."""
+        if await self.find_marks():
+            self._move(start_tasks(self.app, self.link, self.chosen_tasks()))
+
+    async def action_cancel_task(self) -> None:
+        """Cancels the chosen tasks, after asking."""
+        if await self.find_marks():
+            self._move(cancel_tasks(self.app, self.link, self.chosen_tasks()))
+
+    async def action_approve(self) -> None:
+        """Admits the chosen hosts, after asking."""
+        if await self.find_marks():
+            self._move(approve_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+
+    async def action_reject(self) -> None:
+        """Rejects or revokes the chosen hosts, after asking."""
+        if await self.find_marks():
+            self._move(turn_away_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+
+    def _move(self, move: Coroutine[Any, Any, None]) -> None:
+        """Runs it to its end, whether or not this screen is closed meanwhile. What it acts on is
+        what was chosen when the key was pressed."""
+        self.app.run_worker(move, group="moves")

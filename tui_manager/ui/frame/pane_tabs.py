@@ -1,0 +1,57 @@
+"""The tabs that stand for panes side by side where a screen is too narrow for both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from tui_manager.ui.listing.cells import Role, Span
+from tui_manager.ui.listing.roles import RolePainter
+
+
+class PaneTabs(RolePainter):
+    """One line: the titles, the chosen one in brackets."""
+
+    chosen: reactive[int] = reactive(0)
+
+    @dataclass
+    class Chosen(Message):
+        """A title was clicked."""
+
+        tabs: "PaneTabs"
+        number: int
+
+        @property
+        def control(self) -> "PaneTabs":
+            """The tabs."""
+            return self.tabs
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        super().__init__()
+        self.titles = titles
+
+    def _texts(self) -> list[str]:
+        return [
+            f" [{title}] " if number == self.chosen else f"  {title}  "
+            for number, title in enumerate(self.titles)
+        ]
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        width, base = self.size.width, self.rich_style
+        line = tuple(
+            Span(text, Role.STRONG if number == self.chosen else Role.MUTED)
+            for number, text in enumerate(self._texts())
+        )
+        return self.strip(self.paint((*line, Span("  tab", Role.MUTED)), base), width, base)
+
+    def on_click(self, event: events.Click) -> None:
+        """Chooses a title."""
+        x = event.x
+        for number, text in enumerate(self._texts()):
+            if 0 <= x < len(text):
+                self.post_message(self.Chosen(self, number))
+            x -= len(text)

@@ -1,0 +1,1 @@
+"""Hosts on the screen: their list, the strip of the fleet, and what is done with them."""

@@ -1,0 +1,114 @@
+"""Approving, rejecting and revoking hosts from a screen: asks before, says what was done."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import App
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.host import Host
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Admission
+from tui_manager.ui.forms.confirm import ConfirmScreen, Question
+from tui_manager.ui.hosts.host_questions import approve_question, turn_away_question
+from tui_manager.ui.listing.cells import shorten
+from tui_manager.ui.listing.figures import count_of
+from tui_manager.ui.listing.row_list import RowList
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.terminal.lifetime import is_open
+
+_NAMES_WIDTH = 60  # cells
+
+
+async def approve_hosts(
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+) -> None:
+    """Asks, then admits those that are pending."""
+    pending = [host for host in hosts if host.admission is Admission.PENDING]
+    if not hosts:
+        _say(app, "Select or mark a pending host (◌) to approve.")
+    elif len(pending) < len(hosts):
+        unfit = [host for host in hosts if host not in pending]
+        _say(app, f"{_standing(unfit)}: only a pending host can be approved.")
+    if not pending or not await _asked(app, approve_question(pending)):
+        return
+    try:
+        names = await link.operator.approve_hosts(_seen(pending))
+    except ManagerError as error:
+        _complain(app, error)
+    else:
+        app.notify(f"Approved {_named(names)}.", markup=False)
+        _follow(rows)
+
+
+async def turn_away_hosts(
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+) -> None:
+    """Asks, then rejects those that are pending and revokes those that are admitted."""
+    pending = [host for host in hosts if host.admission is Admission.PENDING]
+    admitted = [host for host in hosts if host.admission is Admission.ADMITTED]
+    if not hosts:
+        _say(app, "Select or mark a host to reject or revoke.")
+    elif len(pending) + len(admitted) < len(hosts):
+        unfit = [host for host in hosts if host not in pending and host not in admitted]
+        _say(app, f"{_standing(unfit)} already.")
+    if not (pending or admitted) or not await _asked(app, turn_away_question(pending, admitted)):
+        return
+    done = []
+    try:
+        if admitted:
+            done.append(f"Revoked {_named(await link.operator.revoke_hosts(_ids(admitted)))}.")
+        if pending:
+            done.append(f"Rejected {_named(await link.operator.reject_hosts(_ids(pending)))}.")
+        _follow(rows)
+    except ManagerError as error:
+        _complain(app, error)
+    if done:
+        app.notify(" ".join(done), markup=False)
+
+
+async def _asked(app: App[Any], question: Question) -> bool:
+    return await app.push_screen_wait(ConfirmScreen(question))
+
+
+def _follow(rows: RowList[Host]) -> None:
+    """Hosts that were acted on move to another place: the cursor goes with its host, so that the
+    next key acts on no other."""
+    if not is_open(rows):
+        return
+    if rows.list.marks:
+        rows.clear_marks()
+    else:
+        rows.follow()
+
+
+def _ids(hosts: Sequence[Host]) -> list[str]:
+    """Names may stand for several hosts; these do not."""
+    return [host.host_id for host in hosts]
+
+
+def _seen(hosts: Sequence[Host]) -> list[str]:
+    """Who is to be trusted is trusted under the name that was shown: it may have changed since."""
+    return [f"{host.name}/{host.host_id}" for host in hosts]
+
+
+def _named(names: Sequence[str]) -> str:
+    folded = shorten(safe_line(fold_names(names)), _NAMES_WIDTH)
+    return folded if len(names) == 1 else f"{count_of(len(names), 'host')}: {folded}"
+
+
+def _standing(hosts: Sequence[Host]) -> str:
+    """`web01 is admitted`, `3 of the marked hosts are admitted or revoked`."""
+    states = sorted({host.admission for host in hosts})
+    if len(hosts) == 1:
+        return f"{shorten(safe_line(hosts[0].name), _NAMES_WIDTH)} is {states[0]}"
+    return f"{len(hosts):,} of the marked hosts are {' or '.join(states)}"
+
+
+def _say(app: App[Any], text: str) -> None:
+    app.notify(text, severity="warning", markup=False)
+
+
+def _complain(app: App[Any], error: ManagerError) -> None:
+    app.notify(safe_line(str(error)), severity="error", markup=False)

@@ -1,0 +1,99 @@
+"""The whole fleet in one line. It reads a page of hosts at a time, so that ten thousand hosts cost
+no more a second than a thousand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from tui_manager.domain.host import Host
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.window import LIMIT_MAX, Window
+from tui_manager.ui.hosts.host_strip_cells import hosts_at, strip_cells
+from tui_manager.ui.listing.cells import Span
+from tui_manager.ui.listing.roles import RolePainter
+from tui_manager.ui.listing.states import SHUT_OUT, UNKNOWN, WAITING, host_glyph
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.terminal.lifetime import reads
+
+_NOT_SEEN = (WAITING, SHUT_OUT)  # glyphs that do not say whether the host is online
+
+
+class HostStrip(RolePainter):
+    """One cell a host, or a cell for several."""
+
+    @dataclass
+    class Picked(Message):
+        """The mouse chose a host, the one at `number` of the list."""
+
+        strip: "HostStrip"
+        host_id: str
+        number: int
+
+        @property
+        def control(self) -> "HostStrip":
+            """The strip."""
+            return self.strip
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
+        self._glyphs: list[Span] = []
+        self._hosts: list[tuple[str, str]] = []  # host_id and name
+        self._next = 0  # the page to read
+        self._reading = False
+
+    def read_page(self) -> None:
+        """Reads one page; the whole fleet at first."""
+        if self.link.connected is not None and not self._reading:
+            self._reading = True
+            self._read()
+
+    @reads("strip")
+    async def _read(self) -> None:
+        whole = not self._glyphs
+        try:
+            while True:
+                page = await self.link.operator.list_hosts(
+                    Window(offset=self._next, limit=LIMIT_MAX)
+                )
+                self._place(page.rows, page.total)
+                if not whole or self._next == 0:
+                    return
+        finally:
+            self._reading = False
+
+    def _place(self, hosts: Sequence[Host], total: int) -> None:
+        end = self._next + len(hosts)
+        self._glyphs[self._next : end] = [host_glyph(host) for host in hosts]
+        self._hosts[self._next : end] = [(host.host_id, host.name) for host in hosts]
+        del self._glyphs[total:], self._hosts[total:]
+        self._next = end if end < total and hosts else 0
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        width, base = self.size.width, self.rich_style
+        away = bool(self.link.trouble)
+        glyphs = [glyph if not away or glyph in _NOT_SEEN else UNKNOWN for glyph in self._glyphs]
+        cells = strip_cells(glyphs, width - 2)
+        line = (Span(" "), *(cells or (Span("no hosts", WAITING.role),)))
+        return self.strip(self.paint(line, base), width, base)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Says which hosts are under the mouse."""
+        numbers = self._under(event)
+        names = [safe_line(self._hosts[number][1]) for number in numbers]
+        shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}" if names else None
+        self.tooltip = shown
+
+    def on_click(self, event: events.Click) -> None:
+        """Goes to the host under the mouse."""
+        for number in self._under(event)[:1]:
+            self.post_message(self.Picked(self, self._hosts[number][0], number))
+
+    def _under(self, event: events.MouseEvent) -> range:
+        found = hosts_at(event.x - 1, len(self._hosts), self.size.width - 2)
+        return found if event.x > 0 and found.stop <= len(self._hosts) else range(0)

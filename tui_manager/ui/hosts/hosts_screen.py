@@ -1,0 +1,78 @@
+"""All hosts, with the facts of the selected one."""
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.widget import Widget
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.host import Host
+from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.frame.open_actions import open_host_output
+from tui_manager.ui.hosts.host_row import host_facts
+from tui_manager.ui.hosts.host_table import WideHostTable
+from tui_manager.ui.listing.fact_lines import FactLines
+from tui_manager.ui.listing.row_list import RowList
+from tui_manager.ui.listing.row_table import RowTable
+
+
+class HostsScreen(MainScreen):
+    """The fleet."""
+
+    PLACE = Place.HOSTS
+    BINDINGS = place_bindings(Place.HOSTS)
+
+    def body(self) -> Iterable[Widget]:
+        yield WideHostTable(self.link, id="hosts")
+        yield FactLines(id="facts")
+
+    @property
+    def hosts(self) -> WideHostTable:
+        """The table."""
+        return self.query_one("#hosts", WideHostTable)
+
+    def on_mount(self) -> None:
+        """The table has the focus."""
+        self.query_one("#facts").border_title = "Selected"
+        self.set_focus(self.hosts)
+
+    def take(self, changes: Changes) -> None:
+        if changes.hosts:
+            self.hosts.reload()
+
+    def tick(self) -> None:
+        super().tick()
+        self._describe()
+
+    @on(RowTable.Selected)
+    def _describe(self) -> None:
+        host, facts = self.hosts.selected, self.query_one(FactLines)
+        width = facts.size.width or self.size.width
+        facts.set_lines(
+            host_facts(host, self.link.known_at(), width, away=bool(self.link.trouble))
+            if host
+            else ()
+        )
+
+    def marked_hosts(self) -> list[Host]:
+        return self.hosts.marked
+
+    def chosen_hosts(self) -> list[Host]:
+        return self.hosts.chosen
+
+    @property
+    def host_rows(self) -> RowList[Host]:
+        return self.hosts
+
+    def go_to(self, host_id: str) -> None:
+        """Selects a host, wherever it stands."""
+        self.hosts.find(host_id)
+
+    @on(RowTable.Opened)
+    async def action_open(self) -> None:
+        """Goes to the output of the selected host."""
+        if (host := self.hosts.selected) is not None:
+            await self.app.run_action(open_host_output(host.host_id))
+        else:
+            self.hosts.open_when_read()

@@ -1,0 +1,128 @@
+"""Glyphs, roles and words for states. Colour only adds to what the glyph says."""
+
+from tui_manager.domain.host import Host
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.task import CommandHost, Task
+from tui_manager.ui.listing.cells import Role, Span
+
+_STATUS: dict[str, Span] = {
+    "pending": Span("◌", Role.MUTED),
+    "running": Span("▶", Role.ACTIVE),
+    "completed": Span("✔", Role.GOOD),
+    "failed": Span("✘", Role.FAULT),
+    "timeout": Span("◷", Role.FAULT),
+    "canceled": Span("⊘", Role.CAUTION),
+    "skipped": Span("⤼", Role.CAUTION),
+    "canceling": Span("■", Role.CAUTION),
+}
+
+ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
+PARTLY = Span("◐", Role.CAUTION)
+WAITING, SHUT_OUT = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
+UNKNOWN = Span("?", Role.CAUTION)
+MARKED = Span("◆", Role.STRONG)
+CUT = Span("✂", Role.CAUTION)
+STDERR, STDOUT = Span("┃", Role.FAULT), Span("│", Role.MUTED)
+
+LEGEND: tuple[tuple[Span, str], ...] = (
+    (ONLINE, "online"),
+    (OFFLINE, "offline"),
+    (WAITING, "waits for admission"),
+    (SHUT_OUT, "rejected or revoked"),
+    (UNKNOWN, "not known while the manager is away"),
+    (_STATUS["pending"], "pending"),
+    (_STATUS["running"], "running"),
+    (_STATUS["completed"], "completed"),
+    (_STATUS["failed"], "failed"),
+    (_STATUS["timeout"], "timeout"),
+    (_STATUS["canceling"], "canceling"),
+    (_STATUS["canceled"], "canceled"),
+    (_STATUS["skipped"], "skipped"),
+    (MARKED, "marked"),
+    (STDERR, "written to stderr"),
+    (CUT, "output past the limit"),
+)
+
+_REASONS = {
+    Reason.UNDELIVERABLE: "could not be delivered",
+    Reason.REJECTED: "rejected",
+    Reason.SPAWN_FAILED: "could not be started",
+    Reason.AGENT_LOST: "agent lost",
+    Reason.AGENT_STATE_LOST: "agent lost its state",
+    Reason.INTERRUPTED: "interrupted on the host",
+    Reason.CANCEL_UNCONFIRMED: "no proof of the kill",
+    Reason.EARLIER_FAILED: "an earlier command failed here",
+    Reason.BUDGET_SPENT: "the error budget is spent",
+}
+
+
+def host_glyph(host: Host, *, away: bool = False) -> Span:
+    """The state of a host in one cell; while the manager is `away` nobody knows who is online."""
+    if host.admission is Admission.PENDING:
+        return WAITING
+    if host.admission is not Admission.ADMITTED:
+        return SHUT_OUT
+    if away:
+        return UNKNOWN
+    if not host.online:
+        return OFFLINE
+    return BUSY if host.running else ONLINE
+
+
+def host_state(host: Host) -> str:
+    """The same in words."""
+    if host.admission is not Admission.ADMITTED:
+        return f"{host.admission} admission" if host_glyph(host) is WAITING else host.admission
+    return "online" if host.online else "offline"
+
+
+def task_state(task: Task) -> str:
+    """The status of a task as a screen says it."""
+    return "canceling" if task.canceling else task.status
+
+
+def task_glyph(task: Task) -> Span:
+    """The status of a task in one cell."""
+    return _STATUS[task_state(task)]
+
+
+def glyph_of(status: str) -> str:
+    """The cell of a status by its name."""
+    return _STATUS[status].text
+
+
+def command_glyph(status: CommandHostStatus | TaskStatus) -> Span:
+    """The status of a command or command host in one cell."""
+    return _STATUS[status]
+
+
+def row_glyph(row: CommandHost) -> Span:
+    """The status of a command host, a cancel under way included."""
+    return _STATUS["canceling" if row.canceling else row.status]
+
+
+def row_words(row: CommandHost) -> str:
+    """How a command host stands, in words: `failed: exit code 100`."""
+    words = _row_state(row)
+    if row.detail:
+        words += f" ({safe_line(row.detail)})"
+    if row.kill_incomplete:
+        words += ", some processes survive"
+    return f"{words}, corrected late" if row.late else words
+
+
+def _row_state(row: CommandHost) -> str:
+    if row.canceling:
+        return "canceling"
+    match row.reason:
+        case Reason.NONE if row.status is CommandHostStatus.PENDING:
+            return "waits for its start" if row.sent_at else "waits to be sent"
+        case Reason.NONE | Reason.TIMEOUT | Reason.CANCELED:
+            return str(row.status)
+        case Reason.EXIT_CODE:
+            return f"{row.status}: exit code {row.exit_code}"
+        case Reason.SIGNAL:
+            return f"{row.status}: signal {row.signal}"
+        case _:
+            return f"{row.status}: {_REASONS[row.reason]}"

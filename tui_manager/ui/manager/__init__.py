@@ -1,0 +1,1 @@
+"""The manager on the screen: its state, its figures, the audit."""

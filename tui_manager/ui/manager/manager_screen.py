@@ -1,0 +1,98 @@
+"""What needs an operator, how the manager itself is, and who did what."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+from textual import on
+from textual.containers import Container, VerticalScroll
+from textual.widget import Widget
+
+from tui_manager.domain.changes import Changes
+from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.frame.open_actions import open_host, open_task
+from tui_manager.ui.listing.cells import shorten
+from tui_manager.ui.listing.fact_lines import FactLines
+from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.manager.audit_row import audit_detail
+from tui_manager.ui.manager.audit_table import AuditTable
+from tui_manager.ui.manager.manager_text import attention_lines, figure_lines
+
+_CORNERS = 6  # cells of a frame's line that its subtitle leaves free
+
+
+class ManagerScreen(MainScreen):
+    """Sentences first, then figures, then the audit."""
+
+    PLACE = Place.MANAGER
+    BINDINGS = place_bindings(Place.MANAGER)
+
+    def body(self) -> Iterable[Widget]:
+        attention = VerticalScroll(FactLines(id="attention-lines"), id="attention")
+        attention.border_title = "Attention"
+        figures = VerticalScroll(FactLines(id="figure-lines"), id="figures")
+        figures.border_title = "Manager"
+        yield Container(attention, figures, id="state")
+        yield AuditTable(self.link, id="audit")
+
+    @property
+    def audit(self) -> AuditTable:
+        """The audit."""
+        return self.query_one("#audit", AuditTable)
+
+    def on_mount(self) -> None:
+        """The audit has the focus."""
+        self.set_focus(self.audit)
+
+    def take(self, changes: Changes) -> None:
+        self._describe()
+        # The figures come once a second, and with them whatever was recorded since; hosts change
+        # too often to read the audit each time.
+        if changes.manager or changes.tasks or changes.all_tasks:
+            self.audit.reload()
+
+    def tick(self) -> None:
+        super().tick()
+        self._describe()
+
+    def on_resize(self) -> None:
+        """The lines are made for a width."""
+        self.call_after_refresh(self._describe)
+
+    def _describe(self) -> None:
+        status = self.link.status
+        if status is not None:
+            now = self.link.known_at()
+            attention = self.query_one("#attention-lines", FactLines)
+            attention.set_lines(attention_lines(status, self._width_of(attention)))
+            figures = self.query_one("#figure-lines", FactLines)
+            figures.set_lines(figure_lines(status, now, self._width_of(figures)))
+
+    def _width_of(self, lines: FactLines) -> int:
+        return lines.size.width or self.size.width
+
+    @on(RowTable.Selected)
+    def _tell_selected(self) -> None:
+        """What the selected entry says where its columns have no room for it."""
+        entry, room = self.audit.selected, max(0, self.audit.size.width - _CORNERS)
+        self.audit.border_subtitle = Text(shorten(audit_detail(entry), room) if entry else "")
+
+    def action_next_pane(self) -> None:
+        """Attention, figures, audit, and round again."""
+        panes = [self.query_one("#attention"), self.query_one("#figures"), self.audit]
+        at = panes.index(self.focused) if self.focused in panes else -1
+        self.set_focus(panes[(at + 1) % len(panes)])
+
+    @on(RowTable.Opened)
+    async def action_open(self) -> None:
+        """Goes to the task or the host that was acted on."""
+        entry = self.audit.selected
+        if entry is None:
+            self.audit.open_when_read()
+            return
+        if entry.task_id:
+            await self.app.run_action(open_task(entry.task_id))
+        elif entry.host_id:
+            await self.app.run_action(open_host(entry.host_id))
+        else:
+            self.notify("It was done to no task or host.", markup=False)

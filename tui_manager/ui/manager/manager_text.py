@@ -1,0 +1,102 @@
+"""The manager's own state: what needs an operator, and its figures."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from tui_manager.domain.duration import rough_duration
+from tui_manager.domain.health import Health, ManagerStatus
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.listing.cells import GAP, Role, Span, Spans, fit, width_of, wrap
+from tui_manager.ui.listing.figures import age, count_of, precise, size
+
+_NAME = 10  # cells
+_LONG_LOG = 64 << 20  # bytes that are worth a word
+_MARK = 2  # cells in front of a sentence
+
+
+def attention_lines(status: ManagerStatus, width: int) -> tuple[Spans, ...]:
+    """A sentence each, the most urgent first; a long one takes several lines."""
+    if not status.attention:
+        return ((Span("✔ ", Role.GOOD), Span("Nothing needs you.")),)
+    lines: list[Spans] = []
+    for sentence in status.attention:
+        first, *others = wrap(safe_line(sentence), width - _MARK)
+        lines.append((Span("▲ ", Role.FAULT), Span(first)))
+        lines += [(Span(" " * _MARK), Span(line)) for line in others]
+    return tuple(lines)
+
+
+def figure_lines(status: ManagerStatus, now: datetime, width: int) -> tuple[Spans, ...]:
+    """Name and value a line, in the order of a reader's questions; two columns where they fit."""
+    fleet = [_line(*pair) for pair in _fleet(status, now)]
+    own = [_line(*pair) for pair in _own(status)]
+    place = f"{status.state_dir}  (process {status.pid}, {status.manager_id})"
+    first, *others = wrap(place, width - _NAME)
+    state = (_line("state", first), *(_line("", line) for line in others))
+    storage = status.health.storage_error
+    faults = [(Span(f"{'storage':<{_NAME}}", Role.MUTED), _fault(storage))] if storage else []
+    left = max(map(width_of, fleet)) + 2 * GAP
+    if left + max(map(width_of, own)) > width:
+        return (*faults, *fleet, *own, *state)
+    sides = zip(_padded(fleet, len(own)), _padded(own, len(fleet)), strict=True)
+    return (*faults, *((*fit(a, left), *b) for a, b in sides), *state)
+
+
+def _fleet(status: ManagerStatus, now: datetime) -> Sequence[tuple[str, str]]:
+    health = status.health
+    state = "recovering" if status.recovering else "running"
+    enrolment = f"join at {status.enroll_address}" if status.enroll_address else "no TLS"
+    return (
+        ("manager", f"{state} for {age(now - status.started_at)}, version {status.version}"),
+        ("address", status.address),
+        ("security", f"{status.security}, {enrolment}"),
+        (
+            "hosts",
+            f"{status.hosts_online:,} of {status.hosts_total:,} online, "
+            f"{status.hosts_pending:,} pending",
+        ),
+        ("tasks", f"{status.tasks_running} running, {_rate(status)}"),
+        ("output", f"{size(health.bytes_per_second)} a second"),
+        *_clock(status),
+    )
+
+
+def _clock(status: ManagerStatus) -> Sequence[tuple[str, str]]:
+    if status.clock_ahead is None:
+        return ()
+    side = "ahead" if status.clock_ahead > timedelta(0) else "behind"
+    waits = f", pruning waits for at most {age(status.clock_waits)}" if status.clock_waits else ""
+    return (("clock", f"{rough_duration(abs(status.clock_ahead))} {side}{waits}"),)
+
+
+def _rate(status: ManagerStatus) -> str:
+    return f"{status.health.commands_per_second:,.1f} results a second"
+
+
+def _own(status: ManagerStatus) -> Sequence[tuple[str, str]]:
+    health = status.health
+    return (
+        ("commit", f"{precise(health.commit_seconds)} median"),
+        ("loop lag", f"{precise(health.loop_lag_seconds)} at worst"),
+        ("queues", f"{health.write_queue:,} write, {health.send_queue:,} send"),
+        ("process", f"{size(health.memory_bytes)}, {health.cpu_percent:.0f}% cpu"),
+        ("database", _database(health)),
+        ("streams", count_of(health.sessions, "session")),
+    )
+
+
+def _database(health: Health) -> str:
+    whole = size(health.database_bytes)
+    return f"{whole}, log {size(health.log_bytes)}" if health.log_bytes > _LONG_LOG else whole
+
+
+def _line(name: str, value: str) -> Spans:
+    return (Span(f"{name:<{_NAME}}", Role.MUTED), Span(value))
+
+
+def _padded(lines: Sequence[Spans], count: int) -> Sequence[Spans]:
+    return [*lines, *[()] * (count - len(lines))]
+
+
+def _fault(text: str) -> Span:
+    return Span(f"✘ {safe_line(text)}", Role.FAULT)

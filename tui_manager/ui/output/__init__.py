@@ -1,0 +1,1 @@
+"""Output on the screen: live, by groups, and saved to a file."""

@@ -1,0 +1,152 @@
+"""The output of a task by groups of hosts that wrote the same; the chosen group is unfolded."""
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from tui_manager.ui.listing.cells import Role, Span, Spans
+from tui_manager.ui.listing.figures import count_of
+from tui_manager.ui.listing.instant_scroll import InstantScroll
+from tui_manager.ui.listing.roles import RolePainter
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups, compare
+from tui_manager.ui.output.output_row import crop, segments
+from tui_manager.ui.terminal.lifetime import reads
+
+_MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
+
+# A line: the group that it belongs to, what stands in front, the host's own text.
+_Line = tuple[int, Spans, str]
+
+
+class GroupsPane(RolePainter, InstantScroll, can_focus=True):
+    """Groups, the largest first."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "choose(-1)", show=False),
+        Binding("down", "choose(1)", show=False),
+    ]
+
+    def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.link = link
+        self.task_id = task_id
+        self.groups: list[OutputGroup] = []
+        self.chosen = 0
+        self.compares = False
+        self.steps = False
+        self._gathered = OutputGroups()
+        self._after = 0
+        self._stale = self._reading = False
+        self._lines: list[_Line] = []
+
+    def poll(self) -> None:
+        """Reads what has come, when it is seen."""
+        self._stale = True
+        if self.display and not self._reading:
+            self._reading = True
+            self._read()
+
+    @reads("groups")
+    async def _read(self) -> None:
+        try:
+            while self._stale:
+                self._stale = False
+                while chunks := await self.link.operator.follow_output(self.task_id, self._after):
+                    self._after = chunks[-1].position
+                    self._gathered.feed(chunks)
+                self._regroup()
+        finally:
+            self._reading = False
+
+    def _regroup(self) -> None:
+        """The chosen group stays the one that holds its first host."""
+        host = self.groups[self.chosen].hosts[0] if self.groups else ""
+        command = self.groups[self.chosen].command if self.groups else 0
+        self.groups = self._gathered.groups()
+        self.chosen = next(
+            (
+                number
+                for number, group in enumerate(self.groups)
+                if group.command == command and host in group.hosts
+            ),
+            0,
+        )
+        self._lay_out()
+
+    def action_choose(self, step: int) -> None:
+        """Unfolds a group above or below."""
+        if self.groups:
+            self.chosen = max(0, min(self.chosen + step, len(self.groups) - 1))
+            self._lay_out()
+            at = next(n for n, line in enumerate(self._lines) if line[0] == self.chosen)
+            self.scroll_to_region(Region(0, at, 1, 6), force=True)
+
+    def toggle_compare(self) -> None:
+        """Shows how the chosen group differs from the largest, or its output."""
+        self.compares = not self.compares
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self._lines = []
+        for number, group in enumerate(self.groups):
+            mark = "▾ " if number == self.chosen else "▸ "
+            step = f"#{group.command + 1}  " if self.steps else ""
+            head = (
+                Span(mark, Role.STRONG),
+                Span(step + count_of(len(group.hosts), "host"), Role.STRONG),
+                Span(f"  {group.folded}", Role.MUTED),
+            )
+            self._lines.append((number, head, ""))
+            if number == self.chosen:
+                self._lines += self._unfolded(number, group)
+        self.virtual_size = Size(self.scrollable_size.width, len(self._lines))
+        title = Text("Output  ", style="bold")
+        title.append(count_of(len(self.groups), "group"), style="not bold")
+        title.append("  compared with the largest" if self.compares else "", style="not bold")
+        self.entitle(title)
+        self.refresh()
+
+    def _unfolded(self, number: int, group: OutputGroup) -> list[_Line]:
+        largest = next(other for other in self.groups if other.command == group.command)
+        if self.compares and largest is not group:
+            return [
+                (number, (Span(f"  {sign} ", _MARKS[sign]),), line)
+                for sign, line in compare(largest.lines, group.lines)
+            ]
+        return [(number, (Span("  │ ", Role.MUTED),), line) for line in group.lines]
+
+    def on_resize(self) -> None:
+        """Lines are cut at the width."""
+        self._lay_out()
+
+    def on_click(self, event: events.Click) -> None:
+        """Unfolds the group under the mouse."""
+        if (offset := event.get_content_offset(self)) is not None:
+            row = int(self.scroll_offset.y) + offset.y
+            if row < len(self._lines):
+                self.action_choose(self._lines[row][0] - self.chosen)
+
+    def render_line(self, y: int) -> Strip:
+        """A head, or a line of output."""
+        base, width = self.rich_style, self.size.width
+        row = int(self.scroll_offset.y) + y
+        if not self._lines and y == 1:
+            empty = (Span("  No output yet.", Role.MUTED),)
+            return self.strip(self.paint(empty, base), width, base)
+        if row >= len(self._lines):
+            return Strip.blank(width, base)
+        number, before, text = self._lines[row]
+        if number == self.chosen and not text and before[0].text == "▾ ":
+            base += self.get_component_rich_style("row--cursor", partial=True)
+        room = max(1, self.scrollable_size.width - sum(len(span.text) for span in before))
+        runs = crop(segments(text), room) if text else []
+        painted = [Segment(run.text, base + (run.style or Style.null())) for run in runs]
+        return self.strip(self.paint(before, base) + painted, width, base)

@@ -1,0 +1,306 @@
+"""The live output of a task, of one of its hosts, or of one command host."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Stream
+from tui_manager.operator.api import OutputChunk
+from tui_manager.ui.listing.cells import Role, Span, Spans, fit, shorten
+from tui_manager.ui.listing.instant_scroll import InstantScroll
+from tui_manager.ui.listing.roles import RolePainter
+from tui_manager.ui.listing.states import STDERR, STDOUT
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.output.output_lines import OutputLine, OutputLines
+from tui_manager.ui.output.output_row import crop, segments, wrap
+from tui_manager.ui.terminal.lifetime import reads
+
+NEWEST = 400  # chunks read when a source is shown
+NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
+NONE_AT_ALL: Spans = (Span("No output.", Role.MUTED),)  # of what has ended
+HOST_WIDTH = 16  # cells of a host's name at most
+_TITLE_LEAST = 8  # cells of a title
+_FRAME = 6  # cells of the frame and its spaces beside a title
+ROUNDS = 8  # reads in a row before the screen gets its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose output is shown.
+
+    Attributes:
+        host_id: of one host only; empty for all.
+        execution_id: of one command host only; empty for all.
+        title: what stands in the frame; shortened where space is short.
+        where: what stands behind it, whole.
+        steps: whether lines say of which command they are.
+    """
+
+    task_id: int
+    host_id: str = ""
+    execution_id: str = ""
+    title: str = ""
+    where: str = ""
+    steps: bool = False
+
+    @property
+    def whole_title(self) -> str:
+        """As where there is space."""
+        return self.title + self.where
+
+
+class OutputPane(RolePainter, InstantScroll, can_focus=True):
+    """Lines of output, the newest at the end."""
+
+    follow: reactive[bool] = reactive(True)
+    wraps: reactive[bool] = reactive(False)
+    ended: reactive[bool] = reactive(False)  # nothing more is printed
+
+    def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.link = link
+        self.source: Source | None = None
+        self.log_lines = OutputLines()
+        self.teaching: tuple[Spans, ...] = ()  # what stands here without a source
+        self.silence: tuple[Spans, ...] = (NO_OUTPUT,)  # what stands here without output
+        self.end_note: Spans = ()  # the manager's word below the last line
+        self._after = 0
+        self._stale = False
+        self._reading = False
+        self._read_once = False
+        self._from_start = False
+        self._ends: list[int] = []  # rows up to and with each line
+        self._heights: dict[OutputLine, tuple[int, int]] = {}  # revision and rows
+        self._host_width = 0
+        self._dropped = 0
+
+    def show(self, source: Source | None) -> None:
+        """Shows another source from its newest output on; the same one stays as it is."""
+        if source == self.source:
+            return
+        self.source = source
+        self.log_lines = OutputLines()
+        self._after, self._dropped, self._host_width = 0, 0, 0
+        self._read_once = self._from_start = False
+        self._heights.clear()
+        self.follow = True
+        self._laid_out()
+        self.poll()
+
+    def teach(self, lines: tuple[Spans, ...]) -> None:
+        """What the pane says while it has no source."""
+        if lines != self.teaching:
+            self.teaching = lines
+            self.refresh()
+
+    def end_with(self, note: Spans) -> None:
+        """What stands below the last line."""
+        if note != self.end_note:
+            self.end_note = note
+            self._laid_out()
+
+    def poll(self) -> None:
+        """Reads what has come; calls while it reads fold into one."""
+        self._stale = True
+        if not self._reading and self.source is not None and self.is_mounted:
+            self._reading = True
+            self._read()
+
+    @reads("read")
+    async def _read(self) -> None:
+        try:
+            while self._stale and self.source is not None:
+                self._stale = False
+                await self._read_source(self.source)
+        finally:
+            self._reading = False
+
+    async def _read_source(self, source: Source) -> None:
+        operator = self.link.operator
+        for _ in range(ROUNDS):
+            start = self._after or (0 if self._from_start else -NEWEST)
+            chunks = await operator.follow_output(source.task_id, start, source.host_id)
+            if self.source is not source:
+                self._stale = True
+                return
+            first, self._read_once = not self._read_once, True
+            if not chunks:
+                if first:
+                    self._laid_out()
+                return
+            wanted = [chunk for chunk in chunks if self._belongs(chunk, source)]
+            if start < 0 and not wanted:
+                # The newest output is all of other commands on this host: it lies further back.
+                self._from_start = True
+                continue
+            self._after = chunks[-1].position
+            self._feed(wanted)
+        self._stale = True
+
+    @staticmethod
+    def _belongs(chunk: OutputChunk, source: Source) -> bool:
+        return not source.execution_id or chunk.execution_id == source.execution_id
+
+    def _feed(self, chunks: list[OutputChunk]) -> None:
+        self.log_lines.feed(chunks)
+        if not self._one_host:
+            names = {chunk.host for chunk in chunks}
+            longest = max((cell_len(safe_line(name)) for name in names), default=0)
+            self._host_width = max(self._host_width, min(longest, HOST_WIDTH))
+        self._laid_out()
+
+    # Layout: how many rows each line takes.
+
+    @property
+    def _one_host(self) -> bool:
+        return bool(self.source and (self.source.host_id or self.source.execution_id))
+
+    @property
+    def _prefix_width(self) -> int:
+        steps = 3 if self.source and self.source.steps else 0
+        return self._host_width + steps + (3 if self._host_width else 2)
+
+    @property
+    def _text_width(self) -> int:
+        return max(1, self.scrollable_size.width - self._prefix_width)
+
+    def _laid_out(self) -> None:
+        lines = self.log_lines.lines
+        if self.wraps:
+            self._ends = list(accumulate(self._height(line) for line in lines))
+            if len(self._heights) > 2 * len(lines) + 100:
+                self._heights = {line: self._heights[line] for line in lines}
+        rows = (self._ends[-1] if self._ends else 0) if self.wraps else len(lines)
+        gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
+        self._grow_to(rows + bool(self.end_note))
+        if self.follow:
+            self.scroll_end(force=True)
+        elif gone:
+            self.scroll_to(y=max(0, self.scroll_y - gone), force=True)
+        self.retitle()
+        self.refresh()
+
+    def _grow_to(self, rows: int) -> None:
+        """The screen needs another layout only when the scrollbar comes or goes."""
+        size = Size(self.scrollable_size.width, rows)
+        if self.size.height and self.show_vertical_scrollbar != (rows > self.size.height):
+            self.virtual_size = size
+            return
+        self.set_reactive(Widget.virtual_size, size)
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.window_virtual_size = rows
+
+    def watch_show_vertical_scrollbar(self, shows: bool) -> None:
+        """A scrollbar that comes stands where the lines do, which may have been at their end."""
+        if shows:
+            self.vertical_scrollbar.position = self.scroll_y
+
+    def _height(self, line: OutputLine) -> int:
+        known = self._heights.get(line)
+        if known is None or known[0] != line.revision:
+            rows = len(wrap(segments(line.text), self._text_width))
+            known = self._heights[line] = (line.revision, max(rows, 1))
+        return known[1]
+
+    def on_resize(self) -> None:
+        """Wrapped lines take other heights."""
+        self._heights.clear()
+        self._laid_out()
+        self.poll()
+
+    def watch_wraps(self) -> None:
+        """Lines are cut, or broken."""
+        self._heights.clear()
+        self._laid_out()
+
+    def watch_follow(self) -> None:
+        """Back to the end, or stay."""
+        if self.follow:
+            self.scroll_end(force=True)
+        self.retitle()
+
+    def watch_ended(self) -> None:
+        """What has ended is not followed."""
+        self.retitle()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolling up stops following; scrolling to the end takes it up again."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < old_value and new_value < self.max_scroll_y:
+            self.follow = False
+        elif new_value >= self.max_scroll_y:
+            self.follow = True
+
+    def retitle(self) -> None:
+        """The frame says what is shown and how."""
+        title = Text("Output", style="bold")
+        if self.source is not None:
+            state = "" if self.ended else "  ▼ following" if self.follow else "  ‖ not following"
+            state += "  wrapped" if self.wraps else ""
+            behind = safe_line(self.source.where) + state
+            room = self.size.width - _FRAME - title.cell_len - cell_len(behind)
+            name = shorten(safe_line(self.source.title), max(_TITLE_LEAST, room))
+            title.append(f"  {name}{behind}", style="not bold")
+        self.entitle(title)
+
+    # Drawing.
+
+    def render_line(self, y: int) -> Strip:
+        """A row of a line, or of what an empty pane says."""
+        base = self.rich_style
+        width = self.size.width
+        if not self.log_lines.lines:
+            line = self._empty_line(y)
+            return self.strip(self.paint(line, base), width, base)
+        row = int(self.scroll_offset.y) + y
+        number = bisect_right(self._ends, row) if self.wraps else row
+        part = row - (self._ends[number - 1] if number else 0) if self.wraps else 0
+        if number >= len(self.log_lines.lines):
+            last = row == self.virtual_size.height - 1
+            note = (Span("  "), *self.end_note) if last else ()
+            return self.strip(self.paint(note, base), width, base)
+        line_ = self.log_lines.lines[number]
+        return self.strip(self._row(line_, part, base), width, base)
+
+    def _row(self, line: OutputLine, part: int, base: Style) -> list[Segment]:
+        prefix = self.paint(self._prefix(line, part), base)
+        if line.note:
+            return prefix + self.paint((Span(line.text, Role.CAUTION),), base)
+        runs = segments(line.text)
+        if self.wraps:
+            rows = wrap(runs, self._text_width, limit=part + 1)
+            runs = rows[part] if part < len(rows) else []
+        else:
+            runs = crop(runs, self._text_width)
+        return prefix + [Segment(run.text, base + (run.style or Style.null())) for run in runs]
+
+    def _prefix(self, line: OutputLine, part: int) -> Spans:
+        bar = STDERR if line.stream is Stream.STDERR else STDOUT
+        parts: list[Span] = []
+        if self._host_width:
+            name = safe_line(line.host) if not part else ""
+            parts += [*fit((Span(name, Role.MUTED),), self._host_width), Span(" ")]
+        if self.source and self.source.steps:
+            step = f"#{line.command + 1}" if not part else ""
+            parts.append(Span(f"{step:<3}", Role.MUTED))
+        return (*parts, Span(f"{bar.text} ", bar.role))
+
+    def _empty_line(self, y: int) -> Spans:
+        if self.source is None:
+            lines = self.teaching
+        elif not self._read_once:
+            lines = ((Span("…", Role.MUTED),),)
+        else:
+            none = (NONE_AT_ALL,) if self.ended and self.silence == (NO_OUTPUT,) else self.silence
+            lines = (self.end_note,) if self.end_note else none
+        return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()

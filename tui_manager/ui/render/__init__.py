@@ -1,1 +1,0 @@
-"""What is drawn, as pure functions from the domain's objects to cells; no widget, no app."""

@@ -1,0 +1,1 @@
+"""Tasks and command hosts on the screen, and what is done with them."""

@@ -1,0 +1,85 @@
+"""The head of a task's screen: what it is, how far it is, what it runs."""
+
+from datetime import datetime
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.spec import HIDDEN
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Command, Task, TaskDetail
+from tui_manager.ui.listing.bars import progress_bar
+from tui_manager.ui.listing.cells import Role, Span, Spans, shorten, spread, width_of
+from tui_manager.ui.listing.figures import clock, timeout_text
+from tui_manager.ui.listing.states import command_glyph, task_glyph, task_state
+from tui_manager.ui.tasks.task_row import counts_line, elapsed, remaining
+
+_BAR = 24  # cells
+_NAME_LEAST = 8  # cells of a name
+_COMMANDS = 4  # that are shown
+_TEXT_LEAST = 20  # cells of a command's text
+
+
+def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
+    """Three lines, and one for each further command."""
+    task = detail.task
+    cells = min(_BAR, width // 4)
+    bar = progress_bar(task.counts, cells, ended=task.status.ended) if task.started_at else ()
+    hosts = counts_line(task.counts, task.host_count, width - cells - 2)
+    how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
+    return (
+        spread(
+            _name(task, now, width), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width
+        ),
+        how_far,
+        *_commands(detail.commands, width),
+    )
+
+
+def _name(task: Task, now: datetime, width: int) -> Spans:
+    """A long name yields to the state behind it."""
+    number = Span(f"#{task.task_id} ", Role.MUTED)
+    state = (Span("  "), task_glyph(task), Span(f" {_state(task, now)}"))
+    room = max(_NAME_LEAST, width - width_of((number, *state)))
+    return (number, Span(shorten(safe_line(task.name), room), Role.STRONG), *state)
+
+
+def _state(task: Task, now: datetime) -> str:
+    state = task_state(task)
+    passed, left = elapsed(task, now), remaining(task, now)
+    if passed is None:
+        return f"{state}, not started"
+    if task.status is not TaskStatus.RUNNING:
+        return f"{state} after {clock(passed)}"
+    return f"{state} {clock(passed)}" + (f", about {clock(left)} left" if left else "")
+
+
+def _target(task: Task) -> Span:
+    return Span(safe_line(task.target))
+
+
+def _commands(commands: tuple[Command, ...], width: int) -> tuple[Spans, ...]:
+    if len(commands) == 1:
+        return (_command(commands[0], width, Span("$ ", Role.MUTED)),)
+    lines = [
+        _command(
+            command,
+            width,
+            Span(f"#{command.index + 1} ", Role.MUTED),
+            command_glyph(command.status),
+            Span(" "),
+        )
+        for command in commands[:_COMMANDS]
+    ]
+    if (more := len(commands) - _COMMANDS) > 0:
+        lines.append((Span(f"   and {more} more", Role.MUTED),))
+    return tuple(lines)
+
+
+def _command(command: Command, width: int, *before: Span) -> Spans:
+    """A long text yields to how it runs: as whom, with which secrets, how long."""
+    spec = command.spec
+    user = f"   as {safe_line(spec.run_as_user)}" if spec.run_as_user else ""
+    secrets = "".join(f"   {safe_line(name)}={HIDDEN}" for name in spec.secrets)
+    limits = "".join(f"   {words}" for words in spec.limits.words)
+    how = Span(f"{user}{secrets}{limits}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
+    room = max(_TEXT_LEAST, width - width_of((*before, how)))
+    return (*before, Span(shorten(safe_line(spec.text.strip()), room)), how)

@@ -1,0 +1,52 @@
+"""All tasks."""
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.widget import Widget
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.task import Task
+from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.frame.open_actions import open_task
+from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.tasks.task_table import WideTaskTable
+
+
+class TasksScreen(MainScreen):
+    """What was ever started, the newest first."""
+
+    PLACE = Place.TASKS
+    BINDINGS = place_bindings(Place.TASKS)
+
+    def body(self) -> Iterable[Widget]:
+        yield WideTaskTable(self.link, id="tasks")
+
+    @property
+    def tasks(self) -> WideTaskTable:
+        """The table."""
+        return self.query_one("#tasks", WideTaskTable)
+
+    def on_mount(self) -> None:
+        """The table has the focus."""
+        self.set_focus(self.tasks)
+
+    def take(self, changes: Changes) -> None:
+        if changes.tasks or changes.all_tasks:
+            self.tasks.reload()
+
+    def task_created(self, task_id: int) -> None:
+        """The newest task is the first."""
+        self.tasks.jump(str(task_id), 0)
+
+    def chosen_tasks(self) -> list[Task]:
+        return self.tasks.chosen
+
+    @on(RowTable.Opened)
+    async def action_open(self) -> None:
+        """Opens the selected task."""
+        if (task := self.tasks.selected) is not None:
+            await self.app.run_action(open_task(task.task_id))
+        else:
+            self.tasks.open_when_read()

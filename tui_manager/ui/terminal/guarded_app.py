@@ -1,0 +1,103 @@
+"""An app that an error ends in order: logged with its traceback, the terminal as it was before.
+
+Textual leads every error of a handler, a worker, a timer, of composing and of drawing to
+`App._handle_exception`, and prints a traceback on the terminal. All that is used of its private
+parts to change this is in this file.
+"""
+
+import asyncio
+import logging
+import signal
+
+from rich.console import RenderableType
+from textual import on
+from textual.app import App
+from textual.worker import WorkerFailed
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.frame.messages import ErrorElsewhere, TerminalGone
+from tui_manager.ui.listing.cells import shorten
+from tui_manager.ui.terminal.terminal_driver import TerminalDriver
+
+HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
+END_SECONDS = 5.0  # that an app gets to end after an error
+_TEXT_MAX = 120  # characters of what is said of an error
+log = logging.getLogger(__name__)
+
+
+class GuardedApp(App[None], inherit_bindings=False):
+    """Ends after the first error, and says how it ended.
+
+    Attributes:
+        exit_status: of `exit`, once it was called; None: an error ends the app, or nothing does.
+        failure: the first error in a few words; empty when there was none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=TerminalDriver)
+        self.exit_status: int | None = None
+        self.failure = ""
+        self._failed = asyncio.Event()
+
+    def exit(
+        self, result: None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Ends the app, as somebody wants it."""
+        self.exit_status = return_code
+        super().exit(result, return_code, message)
+
+    async def run_to_end(self, *, headless: bool = False, seconds: float = END_SECONDS) -> None:
+        """Runs until it ends, and leaves the terminal as it was before.
+
+        Args:
+            headless: without a terminal, for tests.
+            seconds: after an error, within which it must end; then it is cancelled.
+        """
+        running = asyncio.create_task(self.run_async(headless=headless))
+        failing = asyncio.create_task(self._failed.wait())
+        try:
+            await asyncio.wait((running, failing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((running,), timeout=seconds)
+        finally:
+            failing.cancel()
+            if not running.done():
+                running.cancel()
+                await asyncio.wait((running,), timeout=seconds)
+            if isinstance(self._driver, TerminalDriver):
+                self._driver.leave_terminal()
+        if running.done() and not running.cancelled():
+            running.result()
+
+    @on(TerminalGone)
+    def hang_up(self) -> None:
+        """Ends without a question, as there is nobody to answer it; what runs on hosts goes on."""
+        if self.return_code != HUNG_UP:
+            log.warning("hung up, the dashboard ends")
+        self.exit(return_code=HUNG_UP)
+
+    @on(ErrorElsewhere)
+    def _raise_here(self, message: ErrorElsewhere) -> None:
+        raise message.error
+
+    def _handle_exception(self, error: Exception) -> None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        log.error("the screen failed", exc_info=cause)
+        self.failure = self.failure or described(cause)
+        super()._handle_exception(error)  # keeps it: a test that drives the app fails with it
+
+    def _fatal_error(self) -> None:
+        self._end_after_error()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Prints nothing on the terminal."""
+        self._end_after_error()
+
+    def _end_after_error(self) -> None:
+        super().exit(return_code=1)
+        self._failed.set()
+
+
+def described(error: BaseException) -> str:
+    """An error in a few words, for people: its kind and what it says."""
+    text = safe_line(str(error))
+    return shorten(f"{type(error).__name__}: {text}" if text else type(error).__name__, _TEXT_MAX)

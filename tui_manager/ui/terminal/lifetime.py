@@ -1,0 +1,105 @@
+"""What may be done while a screen or widget is being built or closed.
+
+A screen can be closed at any moment: before it has its widgets, while the manager answers it, and
+between the removal of its widgets and its own. Reads and handlers then find no widgets.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from textual import work
+from textual.await_complete import AwaitComplete
+from textual.events import Callback, Compose, ScreenSuspend, Unmount
+from textual.message import Message
+from textual.messages import CloseMessages, Prune
+from textual.screen import Screen, ScreenResultType
+from textual.widget import Widget
+from textual.worker import Worker
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.ui.frame.messages import Problem
+
+_Node = TypeVar("_Node", bound=Widget)
+_Given = ParamSpec("_Given")
+# What Textual needs to close a screen, and to give keys in turn.
+_AT_THE_END = (Callback, CloseMessages, Compose, Prune, ScreenSuspend, Unmount)
+
+
+def is_open(node: Widget) -> bool:
+    """Whether a screen or widget has all its widgets, and nothing is closing it."""
+    return node.is_mounted and node.is_attached and not node._pruning
+
+
+def reads(
+    group: str, *, exclusive: bool = False
+) -> Callable[
+    [Callable[Concatenate[_Node, _Given], Coroutine[Any, Any, None]]],
+    Callable[Concatenate[_Node, _Given], Worker[None]],
+]:
+    """Makes a worker of a method that awaits the manager and then shows what it said.
+
+    It is cancelled as soon as its screen or widget is not open, so that what stands behind an
+    `await` finds its widgets. A ManagerError that it raises is told to the operator.
+
+    Args:
+        group: of the workers of this node.
+        exclusive: whether a new call cancels those that run.
+    """
+
+    def decorate(
+        method: Callable[Concatenate[_Node, _Given], Coroutine[Any, Any, None]],
+    ) -> Callable[Concatenate[_Node, _Given], Worker[None]]:
+        @work(group=group, exclusive=exclusive)
+        @wraps(method)
+        async def read(self: _Node, *args: _Given.args, **kwargs: _Given.kwargs) -> None:
+            try:
+                await _WhileOpen(self, method(self, *args, **kwargs))
+            except ManagerError as error:
+                self.post_message(Problem(error))
+
+        return read
+
+    return decorate
+
+
+class _WhileOpen(Awaitable[None]):
+    """Runs a coroutine step by step, and cancels it at the first that finds its node not open."""
+
+    def __init__(self, node: Widget, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._node = node
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        error: BaseException | None = None
+        closed = False
+        while True:
+            if error is None and not closed and not is_open(self._node):
+                closed, error = True, asyncio.CancelledError()
+            try:
+                if error is None:
+                    awaited = self._coroutine.send(None)
+                else:
+                    awaited = self._coroutine.throw(error)
+            except StopIteration:
+                return
+            error = None
+            try:
+                yield awaited
+            except BaseException as thrown:
+                error = thrown
+
+
+class ClosableScreen(Screen[ScreenResultType]):
+    """Base of all screens."""
+
+    async def _on_message(self, message: Message) -> None:
+        """Calls no handlers once it is being closed: one that is closed while it is composed has
+        only some of its widgets, or none."""
+        if not self._pruning or isinstance(message, _AT_THE_END):
+            await super()._on_message(message)
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Closes this screen; one that is closed already closes no other in its place."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()

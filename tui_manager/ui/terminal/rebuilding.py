@@ -1,0 +1,95 @@
+"""Shows the screen, and builds it anew on the same running manager when an error has ended it."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from tui_manager.domain.errors import ScreenFailedError
+from tui_manager.ui.terminal.guarded_app import HUNG_UP, GuardedApp, described
+
+LIMIT = 3  # failures
+WITHIN = 60.0  # seconds; that many failures within them end the dashboard
+log = logging.getLogger(__name__)
+
+
+class Rebuilding:
+    """Runs one app after the other, each on an event loop of its own.
+
+    Args:
+        make_app: builds the app; it is given a line that the screen says, empty the first time.
+        log_file: has the tracebacks; None: nothing has them.
+        afterwards: what becomes of the manager when the dashboard ends, a sentence or two.
+        monotonic: the clock that counts the failures, in seconds.
+        headless: without a terminal, for tests.
+    """
+
+    def __init__(
+        self,
+        make_app: Callable[[str], GuardedApp],
+        log_file: Path | None,
+        afterwards: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        headless: bool = False,
+    ) -> None:
+        self._make_app = make_app
+        self._log_file = log_file
+        self._afterwards = afterwards
+        self._monotonic = monotonic
+        self._headless = headless
+        self._failures: deque[float] = deque(maxlen=LIMIT)
+        self._exit_status: int | None = None
+        self._shown: tuple[asyncio.AbstractEventLoop, GuardedApp] | None = None
+
+    def run(self) -> int:
+        """Returns the exit status when somebody has left the screen.
+
+        Raises ScreenFailedError when the screen has failed too often.
+        """
+        notice = ""
+        while True:
+            failure = asyncio.run(self._show(notice))
+            if self._exit_status is not None:
+                return self._exit_status
+            self._failures.append(self._monotonic())
+            if len(self._failures) == LIMIT and self._failures[-1] - self._failures[0] < WITHIN:
+                raise ScreenFailedError(
+                    f"The screen failed {LIMIT} times within a minute, the last time with "
+                    f"{failure}. {self._tracebacks()} {self._afterwards}"
+                )
+            log_file = self._log_file or "none"
+            notice = f"The screen failed ({failure}) and was built anew. Log: {log_file}"
+
+    def _tracebacks(self) -> str:
+        if self._log_file is None:
+            return "There is no log with the tracebacks."
+        return f"The log {self._log_file} has the tracebacks."
+
+    def leave(self, *, hung_up: bool) -> None:
+        """Ends the dashboard; a signal handler may call it."""
+        self._exit_status = HUNG_UP if hung_up else 0
+        if self._shown is not None:
+            loop, app = self._shown
+            loop.call_soon_threadsafe(app.hang_up if hung_up else app.exit)
+
+    async def _show(self, notice: str) -> str:
+        """Returns what was wrong; sets the exit status when it was left."""
+        app: GuardedApp | None = None
+        failure = "an end without a reason"
+        try:
+            app = self._make_app(notice)
+            self._shown = asyncio.get_running_loop(), app
+            if self._exit_status is None:
+                await app.run_to_end(headless=self._headless)
+                if app.exit_status is not None:
+                    self._exit_status = app.exit_status
+                failure = app.failure or failure
+        except Exception as error:
+            log.exception("the screen failed")
+            failure = (app and app.failure) or described(error)
+        finally:
+            self._shown = None
+        return failure
