@@ -47,7 +47,9 @@ def shed_the_mark() -> None:
         os.write(writer, str(orphan).encode())
         os._exit(0)
     os.wait()
+    os.close(writer)
     print(os.read(reader, 20).decode(), end=" ")
+    os.read(reader, 1)  # its end: the orphan has shed all by its exec
     print("ready", flush=True)
     time.sleep(600)
 
