@@ -174,6 +174,13 @@ async def left(process: psutil.Process) -> bool:
     return not process.is_running()
 
 
+@pytest.mark.skipif(not processes.ON_LINUX, reason="only /proc tells an environment")
+async def test_it_resolves_its_symbols_and_no_command_has_to(in_process: InProcess) -> None:
+    assert (await result_of(in_process, 'test -z "$LD_BIND_NOW"')).exit_code == 0
+    (server,) = psutil.Process().children()
+    assert server.environ()["LD_BIND_NOW"] == "1"
+
+
 async def test_it_leaves_when_nobody_has_needed_it_for_long(
     in_process: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

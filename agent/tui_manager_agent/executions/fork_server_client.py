@@ -15,6 +15,8 @@ from tui_manager_agent.supervisor.cgroup import Place
 IDLE = 300.0  # seconds without a supervisor, after which it leaves
 FAREWELL = 1.0  # seconds that it may take to leave
 _LOADER = ("LD_", "DYLD_")  # what a Python that lies off the usual paths may need
+# Symbols are resolved once, and not in each supervisor, whose copies of the tables would cost it.
+_BIND = {"LD_BIND_NOW": "1"}
 _READ = 64 * 1024
 _LOG = logging.getLogger(__name__)
 
@@ -104,7 +106,7 @@ class Launcher:
             self._server = subprocess.Popen(
                 command,
                 cwd="/",
-                env={name: value for name, value in os.environ.items() if name.startswith(_LOADER)},
+                env={**_BIND, **_loader_settings()},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # of stderr it is the agent's until it is a supervisor
                 pass_fds=(theirs.fileno(),),
@@ -169,3 +171,7 @@ class Launcher:
             self._timer = loop.call_at(again, self._look_whether_idle, channel)
         else:
             channel.shutdown(socket.SHUT_WR)  # it leaves, which `_read` sees
+
+
+def _loader_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_LOADER)}
