@@ -71,7 +71,7 @@ async def test_a_supervisor_is_a_process_of_its_own(tmp_path: Path) -> None:
             return [name for name in names if not name.startswith(others)]
 
         # What it has just written may still be open.
-        its = [str(run.spool.folder / record.CLAIM), str(run.spool.folder)]
+        its = [str(run.spool.folder), str(run.spool.folder / record.CLAIM)]
         await wait_until(held, lambda seen: seen == [os.devnull] * 3 + its)
         status = Path(f"/proc/{process.pid}/status").read_text()
         masks = dict(line.split(":\t", 1) for line in status.splitlines() if "Sig" in line)

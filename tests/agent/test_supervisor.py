@@ -395,9 +395,13 @@ class EndedShell:
         return {"status": killed_for or "completed", "reason": ""}
 
 
+def claimed_by(descriptor: int, folder: Path, order: dict[str, str]) -> claim.Claim:
+    return claim.Claim(descriptor, os.open(folder, os.O_RDONLY), order, b"")
+
+
 def test_a_start_that_cannot_be_noted_does_not_end_the_command(folder: Path) -> None:
     order = {"bell": str(folder / "bell"), "boot_id": "this"}
-    claimed = claim.Claim(os.open("/dev/full", os.O_WRONLY), str(folder), order, b"")
+    claimed = claimed_by(os.open("/dev/full", os.O_WRONLY), folder, order)
     supervisor = Supervisor(str(folder), claimed)
     supervisor._shell = EndedShell()  # type: ignore[assignment]
     supervisor._note_start()
@@ -413,7 +417,7 @@ def test_a_cancel_whose_signal_was_lost_is_found(
     monkeypatch.setattr(shell, "watch_signals", lambda: signals)
     monkeypatch.setattr(supervise, "LONGEST_SLEEP", 0)
     order = {"bell": str(folder / "bell"), "output_limit": "100"}
-    claimed = claim.Claim(os.open(os.devnull, os.O_WRONLY), str(folder), order, b"")
+    claimed = claimed_by(os.open(os.devnull, os.O_WRONLY), folder, order)
     supervisor = Supervisor(str(folder), claimed)
     supervisor._prepare()
     supervisor._deadline = clock.now() + 600 * clock.SECOND
@@ -433,7 +437,7 @@ def test_a_pipe_that_closes_at_the_very_end_is_not_polled_any_more(
     monkeypatch.setattr(processes, "adopt_orphans", lambda: None)
     monkeypatch.setattr(shell, "watch_signals", lambda: signals)
     order = {"bell": str(folder / "bell"), "output_limit": "100", "boot_id": "this"}
-    claimed = claim.Claim(os.open(folder / record.CLAIM, flags), str(folder), order, b"")
+    claimed = claimed_by(os.open(folder / record.CLAIM, flags), folder, order)
     supervisor = Supervisor(str(folder), claimed)
     supervisor._prepare()
     stdout, stderr = supervisor._pipes

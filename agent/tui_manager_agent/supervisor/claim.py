@@ -20,11 +20,12 @@ class Claim:
     """An execution that is this process's own, until it ends.
 
     Attributes:
-        folder: where its files are reached.
+        folder: a descriptor of its folder, which reaches it also after it was moved with all
+            around it.
         order: what is to be run. It is in memory only from here on, because it holds secrets.
     """
 
-    def __init__(self, descriptor: int, folder: str, order: dict[str, str], said: bytes) -> None:
+    def __init__(self, descriptor: int, folder: int, order: dict[str, str], said: bytes) -> None:
         self._descriptor = descriptor
         self.folder = folder
         self._said = said
@@ -41,11 +42,11 @@ class Claim:
         data = record.seal(self._said + record.encode(fields))
         record.write_at(self._descriptor, data, 0)
         os.fsync(self._descriptor)
-        result = f"{self.folder}/{record.RESULT}"
+        at = self.folder
         try:
-            os.rename(f"{self.folder}/{record.CLAIM}", result)
+            os.rename(record.CLAIM, record.RESULT, src_dir_fd=at, dst_dir_fd=at)
         except FileNotFoundError:
-            if not os.path.exists(result):  # else somebody has given it its name: see `settle`
+            if not record.exists(at, record.RESULT):  # else somebody has named it: see `settle`
                 raise
 
 
@@ -56,9 +57,20 @@ def take(folder: str, cgroup: str = "") -> Claim | None:
     that nobody ever sees it otherwise. `cgroup` is where the command's processes will be: whoever
     finds the claim of a dead supervisor looks for them there, and among those of its user.
     """
-    starting = f"{folder}/{record.STARTING}"
     try:
-        descriptor = os.open(starting, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    claimed = _take(opened, folder, cgroup)
+    if claimed is None:
+        os.close(opened)
+    return claimed
+
+
+def _take(opened: int, folder: str, cgroup: str) -> Claim | None:
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(record.STARTING, flags, dir_fd=opened)
     except FileNotFoundError:
         return None
     if os.fstat(descriptor).st_uid != os.geteuid():  # not what the agent has journalled
@@ -77,11 +89,11 @@ def take(folder: str, cgroup: str = "") -> Claim | None:
             owner["cgroup"] = cgroup
         said = record.encode(owner)
         record.write_at(descriptor, record.pad(said, len(data)), 0)
-        os.rename(starting, f"{folder}/{record.CLAIM}")
+        os.rename(record.STARTING, record.CLAIM, src_dir_fd=opened, dst_dir_fd=opened)
     except (BlockingIOError, FileNotFoundError):
         os.close(descriptor)
         return None
-    return Claim(descriptor, folder, order, said)
+    return Claim(descriptor, opened, order, said)
 
 
 def is_held(folder: str) -> bool:

@@ -7,7 +7,7 @@ import os
 
 from tui_manager_agent.supervisor import record
 
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024  # bytes: what a pipe holds
 
 
 class Cap:
@@ -27,9 +27,10 @@ class Pipe:
         stored, dropped: bytes so far.
     """
 
-    def __init__(self, path: str, cap: Cap) -> None:
+    def __init__(self, folder: int, name: str, cap: Cap) -> None:
         self._cap = cap
-        self._path = path
+        self._folder = folder
+        self._name = name
         self._spool = -1  # until there is something to keep
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
@@ -58,7 +59,7 @@ class Pipe:
         try:
             if self._spool < 0 and rest:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-                self._spool = record.open_private(self._path, flags)
+                self._spool = record.open_private(self._name, flags, self._folder)
             while rest:
                 written = os.write(self._spool, rest)
                 stored += written

@@ -26,6 +26,7 @@ MARK = "TUI_MANAGER_EXECUTION_ID"  # in the environment of every process of a co
 ENVIRONMENT = "env:"  # prefix of an order's entries that become environment variables
 RESERVE = 8192  # bytes set aside for what must be written when its time comes, on a full disk too
 _SEAL = "crc"
+_BLOCK = 16384  # bytes
 
 
 def encode(fields: Mapping[str, object]) -> bytes:
@@ -73,14 +74,21 @@ def read_whole(path: str) -> dict[str, str]:
 
 def read_all(descriptor: int) -> bytes:
     """What a file holds from where its descriptor stands."""
-    with open(descriptor, "rb", buffering=0, closefd=False) as file:
-        return file.read()
+    data = b""
+    while block := os.read(descriptor, _BLOCK):  # no file object: it costs more than the reading
+        data += block
+    return data
 
 
-def open_private(path: str, flags: int) -> int:
+def exists(folder: int, name: str) -> bool:
+    """Whether a folder, of which this is a descriptor, has a file of that name."""
+    return os.access(name, os.F_OK, dir_fd=folder)
+
+
+def open_private(path: str, flags: int, folder: int | None = None) -> int:
     """An opener for files that their owner alone can read, whatever the umask: commands inherit
-    that, so the agent leaves it alone."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    that, so the agent leaves it alone. `folder`: a descriptor of that in which the path begins."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600, dir_fd=folder)
 
 
 def create(path: str, data: bytes) -> None:

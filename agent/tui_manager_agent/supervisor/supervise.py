@@ -44,10 +44,7 @@ class Supervisor:
     """One command from its order to its result."""
 
     def __init__(self, folder: str, claimed: claim.Claim, cgroup: Cgroup | None = None) -> None:
-        self._opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        # The open folder is reached also after it was moved with all around it.
-        self._folder = f"/proc/self/fd/{self._opened}" if processes.ON_LINUX else folder
-        claimed.folder = self._folder
+        self._folder = claimed.folder
         self._cgroup = cgroup
         self._claim = claimed
         self._order = order = claimed.order
@@ -86,7 +83,7 @@ class Supervisor:
         self._signals = shell.watch_signals()
         cap = Cap(int(self._order["output_limit"]))
         self._cap = cap
-        self._pipes = [Pipe(f"{self._folder}/{s}", cap) for s in (record.STDOUT, record.STDERR)]
+        self._pipes = [Pipe(self._folder, s, cap) for s in (record.STDOUT, record.STDERR)]
         self._poll = select.poll()
         for descriptor in (self._signals, *(pipe.reader for pipe in self._pipes)):
             self._poll.register(descriptor, select.POLLIN)
@@ -125,7 +122,7 @@ class Supervisor:
             del self._order[name]
 
     def _cancel_wanted(self) -> bool:
-        return os.path.exists(f"{self._folder}/{record.CANCEL}")
+        return record.exists(self._folder, record.CANCEL)
 
     # ------------------------------------------------------------------------------ while it runs
 
@@ -243,7 +240,7 @@ class Supervisor:
             pipe.seal()
         if any(pipe.stored for pipe in self._pipes):
             try:
-                record.sync_folder(self._folder)
+                os.fsync(self._folder)
             except OSError as error:
                 self._cap.failure = f"the output may be incomplete: {error.strerror}"
 
@@ -252,7 +249,7 @@ class Supervisor:
 
     def _write(self, outcome: dict[str, object]) -> None:
         outcome["boot_id"] = self._order["boot_id"]
-        while os.fstat(self._opened).st_nlink:  # else somebody has removed the folder
+        while os.fstat(self._folder).st_nlink:  # else somebody has removed the folder
             try:
                 self._claim.end(**outcome)
                 break
