@@ -19,9 +19,10 @@ from tui_manager_agent.supervisor.cgroup import Place
 from tui_manager_agent.supervisor.killing import Family, Killing
 
 from tests.agent import misbehave
-from tests.agent.conftest import MISBEHAVE
-from tests.agent.supervised import Supervised
+from tests.agent.conftest import MISBEHAVE, Gate
+from tests.agent.supervised import ForkServer, Supervised
 from tests.agent.test_supervisor import is_alive
+from tests.support.programs import wait_for
 
 LARGE = 32 << 20  # bytes
 SMALL = 1 << 20  # bytes
@@ -165,6 +166,40 @@ def test_a_cgroup_ends_with_its_command(tmp_path: Path, place: Place | None) -> 
         contained = run.stdout.decode().strip().endswith(f"/{run.id}")
     assert contained == (place is not None)
     assert place is None or not Path(place.base).exists()
+
+
+def test_the_folder_of_all_cgroups_is_kept_for_the_next_command(
+    tmp_path: Path, place: Place | None
+) -> None:
+    if place is None:
+        pytest.skip("there are no cgroups")
+    server = ForkServer(place)
+    seen = set()
+    for name in ("one", "another"):
+        spool = Supervised(tmp_path / name, "true", place).spool
+        server.start(spool.folder)
+        assert server.told() == {spool.folder.name: ""}
+        assert [path for path in Path(place.base).iterdir() if path.is_dir()] == []
+        seen.add(Path(place.base).stat().st_ino)
+    assert len(seen) == 1
+    server.close()
+    assert not Path(place.base).exists()
+
+
+@pytest.mark.skipif(not processes.ON_LINUX, reason="cgroups are Linux's")
+def test_a_supervisor_whose_server_has_gone_removes_the_folder(
+    tmp_path: Path, place: Place | None, gate: Gate
+) -> None:
+    if place is None:
+        pytest.skip("there are no cgroups")
+    server = ForkServer(place)
+    run = Supervised(tmp_path, f"cat {gate}", place)
+    server.start(run.spool.folder)
+    run.until(run.is_started)
+    server.close()
+    assert Path(place.base).exists()
+    gate.open()
+    wait_for("the folder of all cgroups to go", lambda: not Path(place.base).exists())
 
 
 def test_the_supervisor_is_not_in_the_cgroup_of_its_command(

@@ -56,7 +56,8 @@ def check_limits(order: Mapping[str, object], place: Place | None) -> None:
 
 
 def remove_empty(place: Place, but: Iterable[str]) -> None:
-    """Removes the cgroups in which nobody lives any more, `but` those of these executions."""
+    """Removes the cgroups in which nobody lives any more, `but` those of these executions, and the
+    folder of all if that leaves none."""
     try:
         names = set(os.listdir(place.base))
     except OSError:
@@ -64,6 +65,7 @@ def remove_empty(place: Place, but: Iterable[str]) -> None:
     for name in names.difference(but):
         if os.path.isdir(f"{place.base}/{name}"):
             Cgroup(f"{place.base}/{name}").remove()
+    place.remove()
 
 
 def _find(agent: str) -> Place:

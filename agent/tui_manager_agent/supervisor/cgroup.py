@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 
+from tui_manager_agent.supervisor import record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 CONTROLLERS = ("cpu", "memory", "pids")
-_TRIES = 5  # the folder of all goes with the last one in it, which may be just now
+_TRIES = 5  # whoever finds the folder of all empty may remove it just now
 _MICROSECOND = 1000  # ns
 
 
@@ -21,7 +23,7 @@ class Place:
     """Where the executions of one agent have their cgroups.
 
     Attributes:
-        base: the folder of their cgroups, which is there as long as there is one.
+        base: the folder of their cgroups, made with the first and kept for those to come.
         home: the agent's own cgroup, in which the supervisors are.
         controllers: what they can limit, such as `memory`.
     """
@@ -34,6 +36,13 @@ class Place:
     def cgroup(self, execution_id: str) -> Cgroup:
         """The cgroup of an execution, which is not made yet."""
         return Cgroup(f"{self.base}/{execution_id}", self.home)
+
+    def remove(self) -> None:
+        """Removes the folder of them all, unless there is one in it."""
+        try:  # noqa: SIM105 - contextlib is not cheap
+            os.rmdir(self.base)
+        except OSError:
+            pass
 
 
 class Cgroup:
@@ -105,8 +114,16 @@ class Cgroup:
         _write(f"{self.path}/{controller_file}", value)
 
     def remove(self) -> bool:
-        """Removes it and what is below it, and the folder of all with the last one. False as long
-        as somebody lives in it."""
+        """Removes it and what is below it. False as long as somebody lives in it."""
+        try:
+            os.rmdir(self.path)
+        except FileNotFoundError:
+            return True
+        except OSError:  # somebody lives in it, or the command has made cgroups of its own
+            return self._remove_tree()
+        return True
+
+    def _remove_tree(self) -> bool:
         try:
             for folder, _, _ in os.walk(self.path, topdown=False):
                 os.rmdir(folder)
@@ -114,10 +131,6 @@ class Cgroup:
             pass
         except OSError:
             return False
-        try:  # noqa: SIM105 - contextlib is not cheap
-            os.rmdir(self.path.rpartition("/")[0])
-        except OSError:
-            pass  # others are in it
         return True
 
 
@@ -162,10 +175,15 @@ def _write(path: str, text: str) -> None:
 def _read(path: str) -> str:
     """The file's text; empty if it is not there."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read().decode()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
+    try:
+        return record.read_all(descriptor).decode()
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def _field(path: str, key: str) -> int:

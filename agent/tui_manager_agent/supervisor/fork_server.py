@@ -61,6 +61,8 @@ class ForkServer:
             return  # the agent is gone
         finally:
             os.close(self._agent)  # the agent goes on also if nobody reads of what this dies
+            if self._place is not None:
+                self._place.remove()
 
     def _take_orders(self) -> bool:
         """False when there will be no more."""

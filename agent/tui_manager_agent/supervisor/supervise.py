@@ -30,13 +30,16 @@ def supervise(folder: str, place: Place | None = None) -> int:
     Nothing is run, and 1 returned, when the execution is already claimed. With a `place` the
     command gets a cgroup of its own.
     """
+    server = os.getppid()
     cgroup = place.cgroup(folder.rpartition("/")[2]) if place else None
     claimed = claim.take(folder, cgroup.path if cgroup else "")
     if claimed is None:
         return 1
     Supervisor(folder, claimed, cgroup).run()
-    if cgroup is not None:
+    if place is not None and cgroup is not None:
         cgroup.remove()
+        if os.getppid() != server:  # which removes the folder of all cgroups when it leaves
+            place.remove()
     return 0
 
 
