@@ -37,16 +37,16 @@ NEWER = 9999  # a database version that no release of ours has
     ],
 )
 def test_what_an_operator_may_get_wrong(busy: Machine, arguments: list[str], words: str) -> None:
-    if not busy.json("task", "list"):
+    if not busy.tasks():
         assert busy.run("run", "h1", "--", "true").code == 0
-    before = busy.json("task", "list")
+    before = busy.tasks()
     done = busy.run(*arguments)
     assert done.code == 2, done
     assert done.out == b""
     assert done.err.startswith("tui-manager: ")
     assert words in done.err.lower()
     assert "Traceback" not in done.err
-    assert busy.json("task", "list") == before
+    assert busy.tasks() == before
 
 
 def test_without_a_manager(machine: Machine) -> None:
@@ -79,7 +79,7 @@ def test_a_second_manager_on_the_same_state(machine: Machine) -> None:
     machine.serve()
     said = refused(machine, "--insecure", "--listen", "127.0.0.1:0")
     assert str(machine.state_dir) in said
-    assert machine.json("hosts") == []
+    assert machine.hosts() == []
 
 
 def test_a_database_of_a_newer_version_is_left_alone(machine: Machine) -> None:
@@ -113,11 +113,11 @@ def test_a_state_folder_that_cannot_be_made(machine: Machine) -> None:
 def test_two_agents_with_one_name(machine: Machine) -> None:
     machine.serve()
     machine.agents("h1")
-    (before,) = machine.json("hosts")
+    (before,) = machine.hosts()
     other = machine.agent("h1", state="other")
     assert other.wait() == REFUSED, other.story()
     assert "h1" in other.err
-    (host,) = machine.json("hosts")
+    (host,) = machine.hosts()
     assert host["host_id"] == before["host_id"]
     assert host["online"]
 
@@ -149,4 +149,4 @@ def test_what_an_owner_of_a_host_may_get_wrong(machine: Machine, options: list[s
     assert done.code in (WRONG_USAGE, REFUSED), done
     assert "tui-manager-agent" in done.err
     assert "Traceback" not in done.err
-    assert machine.json("hosts") == []
+    assert machine.hosts() == []

@@ -50,7 +50,7 @@ def test_work_that_waits_on_an_agent_never_starts(machine: Machine) -> None:
     ]
     machine.wait_for(
         "the agent to be full",
-        lambda: (begun.read_text(), [host["running"] for host in machine.json("hosts")]),
+        lambda: (begun.read_text(), [host["running"] for host in machine.hosts()]),
         lambda seen: seen == ("x\n" * CAPACITY, [CAPACITY]),
     )
     for task_id in reversed(task_ids):  # first those that wait: no room is made for them

@@ -81,4 +81,4 @@ def test_a_joined_dashboard_whose_screen_fails_leaves_the_manager_alone(machine:
         wait_for_screens(machine, terminal, 1)
         fail_until_it_ends(machine, terminal, 1)
         assert "The manager goes on in its own process." in terminal.drawn
-    assert machine.json("hosts") == []
+    assert machine.hosts() == []

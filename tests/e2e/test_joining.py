@@ -44,7 +44,8 @@ def test_serve_says_where_hosts_enrol(secure: Machine) -> None:
 
 def test_a_host_waits_until_it_is_approved(secure: Machine) -> None:
     agent = secure.agent("h1", token=secure.token())
-    waiting = secure.wait_for_host("h1", "pending")
+    secure.wait_for_host("h1", "pending")
+    (waiting,) = secure.json("hosts")
     assert set(waiting) == KEYS
     early = secure.run("run", "h1", "--", "true")
     assert early.code == 2
@@ -110,7 +111,7 @@ def test_an_expired_token_lets_nobody_in(secure: Machine) -> None:
     agent = secure.agent("h1", token=token)
     assert agent.wait() == REFUSED, agent.story()
     assert "token" in agent.err
-    assert secure.json("hosts") == []
+    assert secure.hosts() == []
 
 
 def test_a_revoked_token_lets_nobody_in(secure: Machine) -> None:
@@ -141,7 +142,7 @@ def test_a_used_token_lets_nobody_else_in(secure: Machine) -> None:
     assert host["labels"] == {"role": "db", "env": "test"}
     other = secure.agent("h2", token=token)
     assert other.wait() == REFUSED, other.story()
-    assert [host["name"] for host in secure.json("hosts")] == ["h1"]
+    assert [host["name"] for host in secure.hosts()] == ["h1"]
 
 
 def test_who_takes_a_known_name_waits_with_a_note(secure: Machine) -> None:
@@ -149,13 +150,13 @@ def test_who_takes_a_known_name_waits_with_a_note(secure: Machine) -> None:
     secure.agent("h1", state="other", token=secure.token("--auto-approve"))
 
     def both() -> list[str]:
-        return [host["admission"] for host in secure.json("hosts") if host["online"]]
+        return [host["admission"] for host in secure.hosts() if host["online"]]
 
     secure.wait_for("both to be online", both, lambda seen: len(seen) == 2)
     assert sorted(both()) == ["admitted", "pending"]
     remark = secure.run("hosts").out.decode().splitlines()[-1]
     assert remark.startswith("h1 ")
-    (twin,) = (host for host in secure.json("hosts") if host["admission"] == "pending")
+    (twin,) = (host for host in secure.hosts() if host["admission"] == "pending")
     assert twin["host_id"] in remark
     refused = secure.run("hosts", "approve", twin["host_id"])
     assert refused.code == 2

@@ -33,7 +33,7 @@ def test_a_new_authority_is_believed_by_hosts_that_enrol_again_and_they_stay_the
     manager = serve(machine, "before")
     agent = join(machine, "agent-before")
     machine.wait_until_online("h1")
-    (known,) = machine.json("hosts")
+    (known,) = machine.hosts()
     manager.stop()
     shutil.move(machine.state_dir / "security", machine.folder / "leaked")
     manager = serve(machine, "after", machine.address)
@@ -42,12 +42,12 @@ def test_a_new_authority_is_believed_by_hosts_that_enrol_again_and_they_stay_the
         lambda: agent.err,
         lambda seen: "not signed by the authority" in seen,
     )
-    assert not any(host["online"] for host in machine.json("hosts"))
+    assert not any(host["online"] for host in machine.hosts())
     agent.stop()
     (machine.folder / "h1" / "credentials" / "certificate").unlink()
     join(machine, "agent-after")
     machine.wait_until_online("h1")
-    (host,) = machine.json("hosts")
+    (host,) = machine.hosts()
     assert host["host_id"] == known["host_id"]
     assert host["admission"] == "admitted"
     assert machine.run("run", "h1", "--", "true").code == 0

@@ -44,7 +44,7 @@ def test_what_runs_as_another_user_is_killed_by_ctrl_c(busy: Machine) -> None:
     task_id = int(started.out)
     busy.wait_for(
         "its output",
-        lambda: busy.run("output", str(task_id)).out,
+        lambda: busy.output(task_id),
         lambda seen: seen == b"ready\n",
     )
     busy.run("task", "cancel", str(task_id))

@@ -128,7 +128,7 @@ def test_a_host_that_is_offline_fails_at_once_and_the_others_go_on(machine: Mach
     away.stop()
     machine.wait_for(
         "h2 to be offline",
-        lambda: {host["name"]: host["online"] for host in machine.json("hosts")},
+        lambda: {host["name"]: host["online"] for host in machine.hosts()},
         lambda seen: seen == {"h1": True, "h2": False},
     )
     done = machine.run("run", "@all", "--json", "--", "true")
@@ -144,14 +144,14 @@ def test_everything_is_there_after_a_restart(machine: Machine) -> None:
     serve = machine.serve()
     (agent,) = machine.agents("h1")
     assert machine.run("run", "h1", "--", "echo kept").code == 0
-    before = machine.task(1)
+    before = machine.json("task", "show", "1")
     agent.stop()
     assert serve.stop() == 0, serve.story()
     assert machine.run("hosts").code == 3
     machine.serve()
-    assert machine.task(1) == before
+    assert machine.json("task", "show", "1") == before
     assert machine.run("output", "1").out == b"kept\n"
-    assert [host["name"] for host in machine.json("hosts")] == ["h1"]
+    assert [host["name"] for host in machine.hosts()] == ["h1"]
     machine.agent("h1")
     machine.wait_until_online("h1")
 
@@ -160,7 +160,7 @@ def test_a_task_waits_for_a_host_that_comes_back(machine: Machine) -> None:
     machine.serve()
     (agent,) = machine.agents("web01")
     agent.stop()
-    machine.wait_for("web01 to be offline", lambda: not machine.json("hosts")[0]["online"])
+    machine.wait_for("web01 to be offline", lambda: not machine.hosts()[0]["online"])
     done = machine.run("run", "web01", "--offline", "wait", "--detach", "--", "echo back")
     task_id = int(done.out)
     assert machine.task(task_id)["status"] == "running"

@@ -65,10 +65,10 @@ def test_a_secret_shows_and_lies_nowhere(machine: Machine, value: str) -> None:
     options = ("@all", "--detach", f"--env=GATE={gate}")
     task_id = run_with_secret(machine, value, *options, "--", text)
 
-    def output() -> bytes:
-        return machine.run("output", str(task_id)).out
-
-    printed = machine.wait_for("both to print", output, lambda said: said.count(b"\n") == 2)
+    machine.wait_for(
+        "both to print", lambda: machine.output(task_id), lambda said: said.count(b"\n") == 2
+    )
+    printed = machine.run("output", str(task_id)).out
     expected = hashlib.sha256(value.encode()).hexdigest().encode()
     assert printed.count(expected) == 2, "the commands have it"
     assert not any(value.encode() in line for line in command_lines())

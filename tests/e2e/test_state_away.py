@@ -65,7 +65,7 @@ def test_an_agent_loses_nothing_while_its_state_folder_is_away(
     gate, state, away = (machine.folder / name for name in ("gate", "agents/h1", "away"))
     command = f'echo one; until [ -e "{gate}" ]; do sleep 0.05; done; echo two'
     assert machine.run("run", "h1", "--detach", "--", command).code == 0
-    machine.wait_for("its output", lambda: machine.run("output", "1").out, lambda out: out)
+    machine.wait_for("its output", lambda: machine.output(1))
     if restarted:
         agent.process.kill()
         agent.wait()

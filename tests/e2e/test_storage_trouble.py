@@ -21,7 +21,7 @@ def gated(machine: Machine) -> tuple[Program, Path]:
     running = machine.start("live", "run", "h1", "--", command)
     machine.wait_for(
         "it to run",
-        lambda: machine.json("task", "list"),
+        machine.tasks,
         lambda seen: seen and seen[0]["counts"]["running"],
     )
     return running, gate

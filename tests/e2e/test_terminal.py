@@ -39,7 +39,7 @@ def test_a_dashboard_is_a_manager_for_others(machine: Machine) -> None:
     arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
     with on_terminal(arguments, machine.environment()) as terminal:
         wait_until_drawn(machine, terminal)
-        machine.wait_for("it to answer", lambda: machine.run("hosts").code, lambda seen: seen == 0)
+        machine.wait_for("it to answer", machine.answers)
         assert machine.json("hosts") == []
         leave(machine, terminal)
     assert machine.run("hosts").code == 3

@@ -81,12 +81,10 @@ def test_a_start_with_a_clock_that_is_ahead_keeps_history_until_it_is_accepted(
     assert serve.stop() == 0
     clock.shift(40 * DAY)
     machine.serve(**clock.variables)
-    assert len(machine.json("task", "list")) == 1
+    assert len(machine.tasks()) == 1
     done = machine.run("clock", "accept")
     assert (done.code, done.out) == (0, b"The clock is accepted; what has waited for it goes on.\n")
-    machine.wait_for(
-        "the history to go", lambda: machine.json("task", "list"), lambda rows: not rows
-    )
+    machine.wait_for("the history to go", machine.tasks, lambda rows: not rows)
     actions = [row["action"] for row in machine.json("audit")]
     assert [word for word in actions if word in ("accept_clock", "prune_tasks")] == [
         "accept_clock",

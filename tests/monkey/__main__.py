@@ -70,13 +70,9 @@ def _dashboard(machine: Machine, way: str) -> Iterator[Terminal]:
     columns, rows = LOOKS
     arguments = [installed("tui-manager")]
     with on_terminal(arguments, machine.environment(), columns=columns, rows=rows) as terminal:
-        fleet = RealFleet(machine, Random(0))
         if way != "joined":
-            wait_for(
-                "its manager", lambda: machine.run("hosts").code, lambda seen: seen == 0,
-                explain=lambda: terminal.drawn[-4000:],
-            )  # fmt: skip
-        status = fleet.call(lambda operator: operator.manager_status())
+            wait_for("its manager", machine.answers, explain=lambda: terminal.drawn[-4000:])
+        status = machine.ask(lambda operator: operator.manager_status())
         machine.address = status.address
         yield terminal
 

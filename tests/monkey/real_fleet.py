@@ -1,12 +1,9 @@
 """Real hosts and tasks for the monkey in a terminal, and what happens to them."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
-from typing import TypeVar
 
 from tests.support.processes import Machine
 from tests.support.programs import Program
@@ -18,9 +15,7 @@ from tui_manager.domain.task import Task
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket.client import connect
 
-Seen = TypeVar("Seen")
 AGENTS = 4
 # What a monkey types into the form of a new task is refused: only what begins so may run.
 POLICY = '[allow.monkey]\nregex = "(?s): monkey;.*"\n'
@@ -52,22 +47,17 @@ class RealFleet:
     agents: dict[str, Program] = field(default_factory=dict)
     _number: int = 0
 
-    def call(self, act: Callable[[Operator], Awaitable[Seen]]) -> Seen:
-        """Does something as another operator."""
-
-        async def connected() -> Seen:
-            async with connect(self.machine.state_dir) as operator:
-                return await act(operator)
-
-        return asyncio.run(connected())
-
     def hosts(self) -> list[Host]:
         """All that the manager knows."""
-        return list(self.call(lambda operator: operator.list_hosts(Window(limit=LIMIT_MAX))).rows)
+        return list(
+            self.machine.ask(lambda operator: operator.list_hosts(Window(limit=LIMIT_MAX))).rows
+        )
 
     def tasks(self) -> list[Task]:
         """The newest of them."""
-        return list(self.call(lambda operator: operator.list_tasks(Window(limit=LIMIT_MAX))).rows)
+        return list(
+            self.machine.ask(lambda operator: operator.list_tasks(Window(limit=LIMIT_MAX))).rows
+        )
 
     def refill(self) -> None:
         """As many agents as at the start, and one at least that is given work."""
@@ -109,7 +99,7 @@ class RealFleet:
         policy = self.machine.folder / "policy.toml"
         if not policy.exists():
             policy.write_text(POLICY)
-        token = self.call(lambda operator: operator.create_token(TokenSpec())).text
+        token = self.machine.ask(lambda operator: operator.create_token(TokenSpec())).text
         self._start(f"{role}{self._number:02}", token)
 
     def _start(self, name: str, token: str = "") -> None:
@@ -126,7 +116,7 @@ class RealFleet:
         async def act(operator: Operator) -> None:
             await operator.start_task(await operator.create_task(spec))
 
-        self.call(act)
+        self.machine.ask(act)
         return f"started {text!r} on {spec.target}"
 
     def _cancel_task(self) -> str:
@@ -136,21 +126,21 @@ class RealFleet:
         return self._cancel(self.random.choice(running))
 
     def _cancel(self, task: Task) -> str:
-        self.call(lambda operator: operator.cancel_task(task.task_id))
+        self.machine.ask(lambda operator: operator.cancel_task(task.task_id))
         return f"canceled task {task.task_id}"
 
     def _approve_all(self) -> str:
         ids = [host.host_id for host in self.hosts() if host.admission is Admission.PENDING]
         if not ids:
             return "nobody to approve"
-        return f"approved {self.call(lambda operator: operator.approve_hosts(ids))}"
+        return f"approved {self.machine.ask(lambda operator: operator.approve_hosts(ids))}"
 
     def _revoke_one(self) -> str:
         ids = [host.host_id for host in self.hosts() if host.admission is Admission.ADMITTED]
         if not ids:
             return "nobody to revoke"
         one = self.random.choice(ids)
-        return f"revoked {self.call(lambda operator: operator.revoke_hosts([one]))}"
+        return f"revoked {self.machine.ask(lambda operator: operator.revoke_hosts([one]))}"
 
     def _one(self) -> str:
         return self.random.choice(list(self.agents))

@@ -1,13 +1,16 @@
 """A machine for end-to-end tests: a manager, agents, and whatever they leave behind.
 
-Everything lies in one folder of the test: configuration, state, logs, home.
+Everything lies in one folder of the test: configuration, state, logs, home. What a test waits for
+is read over the manager's socket, as the commands do: a program that starts for each look costs
+most of the time.
 """
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +21,11 @@ import psutil
 
 from tests.support.programs import Program, wait_for
 from tests.support.waiting import GIVE_UP
+from tui_manager.cli.printing.json_shapes import command_host_shape, host_shape, task_shape
+from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks, output_behind
+from tui_manager.domain.errors import ManagerError, UnreachableError
+from tui_manager.operator.api import Operator
+from tui_manager.operator.socket.client import connect
 
 _Seen = TypeVar("_Seen")
 
@@ -147,9 +155,51 @@ class Machine:
         (line,) = done.out.decode().splitlines()
         return line
 
+    def ask(self, call: Callable[[Operator], Awaitable[_Seen]]) -> _Seen:
+        """What the manager answers to another operator.
+
+        Raises:
+            ManagerError: as the call does, with the story of all programs.
+        """
+
+        async def connected() -> _Seen:
+            async with connect(self.state_dir) as operator:
+                return await call(operator)
+
+        try:
+            return asyncio.run(connected())
+        except ManagerError as error:
+            error.add_note(self.story())
+            raise
+
+    def answers(self) -> bool:
+        """Whether a manager runs and answers."""
+        try:
+            self.ask(lambda operator: operator.manager_status())
+        except UnreachableError:
+            return False
+        return True
+
+    def hosts(self) -> list[dict[str, Any]]:
+        """All hosts, each as `hosts --json` tells."""
+        return [host_shape(host) for host in self.ask(all_hosts)]
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """All tasks, each as `task list --json` tells."""
+        return [task_shape(task) for task in self.ask(all_tasks)]
+
+    def output(self, task_id: int) -> bytes:
+        """What the hosts of a task have printed so far, in the order in which it came."""
+
+        async def read(operator: Operator) -> bytes:
+            chunks = output_behind(operator, task_id, 0)
+            return b"".join([chunk.data async for chunk in chunks])
+
+        return self.ask(read)
+
     def host(self, name: str) -> Any:
-        """What `hosts --json` tells of a host; None when it is not there."""
-        return next((host for host in self.json("hosts") if host["name"] == name), None)
+        """The host of that name; None when it is not there."""
+        return next((host for host in self.hosts() if host["name"] == name), None)
 
     def wait_for_host(self, name: str, admission: str) -> Any:
         """The host, once it is online with this admission."""
@@ -169,13 +219,19 @@ class Machine:
         """Waits until all of these hosts are online."""
 
         def online() -> set[str]:
-            return {host["name"] for host in self.json("hosts") if host["online"]}
+            return {host["name"] for host in self.hosts() if host["online"]}
 
         self.wait_for(f"{names} to be online", online, lambda seen: seen >= set(names))
 
     def task(self, task_id: int) -> Any:
-        """A task with its hosts, as `task show` tells."""
-        return self.json("task", "show", str(task_id))
+        """A task with its hosts, as `task show --json` tells; without the limits."""
+
+        async def read(operator: Operator) -> dict[str, Any]:
+            task = (await operator.get_task(task_id)).task
+            rows = await all_command_hosts(operator, task_id)
+            return task_shape(task) | {"hosts": [command_host_shape(row) for row in rows]}
+
+        return self.ask(read)
 
     def wait_for_task(self, task_id: int, status: str) -> Any:
         """The task, once it has the status."""
