@@ -34,7 +34,10 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place | None]:
         remove_empty(place, but=())
         return not Path(place.base).exists()
 
-    wait_for("the cgroups to go", is_gone)
+    def who_is_there() -> str:
+        return repr([(path, path.read_text()) for path in Path(place.base).rglob("cgroup.procs")])
+
+    wait_for("the cgroups to go", is_gone, explain=who_is_there)
 
 
 class Gate:
