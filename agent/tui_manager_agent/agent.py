@@ -8,13 +8,13 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.containment import features, place_for
 from tui_manager_agent.executions.executions import Executions
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.identity.membership import Membership
 from tui_manager_agent.identity.renewal import Renewal
 from tui_manager_agent.link.host_description import about
 from tui_manager_agent.link.link import Ears, Link, WrongManagerError
-from tui_manager_agent.link.outbox import Outbox
+from tui_manager_agent.link.membership import Membership
 from tui_manager_agent.link.reconnect import Reconnect, RefusedByManagerError, sentence
 from tui_manager_agent.link.vitals import Vitals
 from tui_manager_agent.policy.policy_file import PolicyFile

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable
 
 from grpc import aio
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.link.link import Ears, Link
-from tui_manager_agent.link.outbox import Outbox
 from tui_manager_agent.link.reconnect import Ending, Reconnect, RefusedByManagerError, StreamEnd
 from tui_manager_protos.v1 import agent_pb2 as pb
 

@@ -5,8 +5,8 @@ import time
 from collections import OrderedDict
 
 from tui_manager_agent.executions.execution import Execution
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.link.link import Ears
-from tui_manager_agent.link.outbox import Outbox
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from bench.swarm.spool import BOOT_ID, PretendSpool

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tui_manager_agent.executions.containment import place_for
 from tui_manager_agent.executions.executions import Executions
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.identity import Identity
-from tui_manager_agent.link.outbox import Outbox
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_protos.v1 import agent_pb2 as wire
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.identity.join_token import parse
-from tui_manager_agent.identity.joining import Joining
+from tui_manager_agent.link.joining import Joining
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
 

@@ -17,9 +17,10 @@ from tests.agent.authority import DAY, MONTH, Authority, der, key_pem, new_key
 HOST_ID = "7b1d7c52-4f0b-4b53-8a07-4a1a2a4f5f10"
 DIES = 9
 
-LOAD_OR_MAKE = "from tui_manager_agent import keys; keys.load_or_make(Path(sys.argv[1]))"
+LOAD_OR_MAKE = "from tui_manager_agent.identity import keys; keys.load_or_make(Path(sys.argv[1]))"
 SAVE = (
-    "from tui_manager_agent import credentials; from tui_manager_agent.supervisor import record; "
+    "from tui_manager_agent.identity import credentials; "
+    "from tui_manager_agent.supervisor import record; "
     "credentials.save(Path(sys.argv[1]), record.read(sys.argv[2]))"
 )
 
@@ -99,7 +100,8 @@ def test_several_who_make_the_key_at_once_have_the_same(tmp_path: Path) -> None:
             [
                 sys.executable,
                 "-c",
-                "import sys; from pathlib import Path; from tui_manager_agent import keys; "
+                "import sys; from pathlib import Path; "
+                "from tui_manager_agent.identity import keys; "
                 "print('ready', flush=True); sys.stdin.read(); "
                 "print(keys.key_hash(keys.load_or_make(Path(sys.argv[1]))).hex())",
                 str(tmp_path),

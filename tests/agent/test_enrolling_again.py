@@ -9,8 +9,8 @@ from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.identity.join_token import parse
-from tui_manager_agent.identity.joining import Joining
 from tui_manager_agent.link import reconnect
+from tui_manager_agent.link.joining import Joining
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
 

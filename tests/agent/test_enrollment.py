@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import psutil
 import pytest
-from tui_manager_agent.identity import enrollment as enrollment_module
-from tui_manager_agent.identity.enrollment import NotEnrolledError, enroll, pinned_certificate
+from tui_manager_agent.link import enrollment as enrollment_module
+from tui_manager_agent.link.enrollment import NotEnrolledError, enroll, pinned_certificate
 from tui_manager_agent.link.reconnect import Ending, Reconnect, RefusedByManagerError, StreamEnd
 from tui_manager_protos.v1 import enrollment_pb2
 

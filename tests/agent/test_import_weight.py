@@ -47,11 +47,11 @@ def test_the_agent_loads_nothing_of_the_manager() -> None:
 
 def test_only_child_programs_load_cryptography() -> None:
     """A running agent is looked at in test_tls_link: asyncio here loads what it does not there."""
-    modules = modules_after("import tui_manager_agent.agent, tui_manager_agent.identity.joining")
+    modules = modules_after("import tui_manager_agent.agent, tui_manager_agent.link.joining")
     assert modules & {
         "cryptography",
         "tui_manager_agent.identity.keys",
-        "tui_manager_agent.identity.enrollment",
+        "tui_manager_agent.link.enrollment",
     } == (set())
 
 

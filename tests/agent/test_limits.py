@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions.containment import check_limits, features
-from tui_manager_agent.executions.order import RefusedError, order_for
+from tui_manager_agent.executions.order import order_for
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import launch
 from tui_manager_agent.supervisor.cgroup import Place
 from tui_manager_agent.supervisor.spawn import spawn

@@ -23,11 +23,13 @@ YEAR = timedelta(days=365)
 _NOW = wire.Settings(admission=wire.ADMISSION_ADMITTED, renew_certificate=True)
 _NOT_NOW = wire.Settings(admission=wire.ADMISSION_ADMITTED)
 SAVE_NEWER = (
-    "from tui_manager_agent import credentials; from tui_manager_agent.supervisor import record; "
+    "from tui_manager_agent.identity import credentials; "
+    "from tui_manager_agent.supervisor import record; "
     "credentials.save_newer(Path(sys.argv[1]), record.read(sys.argv[2]))"
 )
 ACCEPT_NEWER = (
-    "from tui_manager_agent import credentials; credentials.accept_newer(Path(sys.argv[1]))"
+    "from tui_manager_agent.identity import credentials; "
+    "credentials.accept_newer(Path(sys.argv[1]))"
 )
 
 

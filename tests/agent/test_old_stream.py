@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from grpc import aio
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.link.link import Ears, Link
-from tui_manager_agent.link.outbox import Outbox
 from tui_manager_agent.link.reconnect import Ending
 from tui_manager_protos.v1 import agent_pb2 as wire
 

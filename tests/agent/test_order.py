@@ -5,7 +5,8 @@ import pwd
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.order import RefusedError, is_execution_id, order_for
+from tui_manager_agent.executions.order import is_execution_id, order_for
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import clock, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 

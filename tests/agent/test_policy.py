@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_agent.cli.main import main
-from tui_manager_agent.executions.order import RefusedError
 from tui_manager_agent.policy import account
-from tui_manager_agent.policy.policy import Rule, Wanted
+from tui_manager_agent.policy.policy import RefusedError, Rule, Wanted
 from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile, default_path, parse
 from tui_manager_agent.supervisor import clock
 from tui_manager_protos.v1 import agent_pb2 as wire

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.order import RefusedError, order_for
+from tui_manager_agent.executions.order import order_for
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 

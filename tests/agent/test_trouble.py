@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from tui_manager_agent.executions import recovery, runner
+from tui_manager_agent.executions import outbox, recovery, runner
 from tui_manager_agent.executions.execution import Execution
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.journal import read_failures
 from tui_manager_agent.journal.acknowledged import Acknowledged
 from tui_manager_agent.journal.spool import Spool
-from tui_manager_agent.link import outbox
-from tui_manager_agent.link.outbox import Outbox
 from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_agent.supervisor.process import Process
 from tui_manager_protos.v1 import agent_pb2 as wire

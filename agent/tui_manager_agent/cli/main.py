@@ -80,7 +80,7 @@ def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
     from tui_manager_agent.cli.stopping import run_until
     from tui_manager_agent.identity import token_file
     from tui_manager_agent.identity.identity import Identity
-    from tui_manager_agent.identity.joining import Joining
+    from tui_manager_agent.link.joining import Joining
     from tui_manager_agent.policy.policy_file import PolicyFile
 
     settings = chosen.settings

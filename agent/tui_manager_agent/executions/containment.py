@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 
-from tui_manager_agent.executions.order import RefusedError
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor.cgroup import (
     Cgroup,
     Place,

@@ -6,10 +6,9 @@ from enum import StrEnum
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions import result
+from tui_manager_agent.executions import conversion, result
 from tui_manager_agent.journal.read_failures import Unreadable
 from tui_manager_agent.journal.spool import STREAMS, Spool
-from tui_manager_agent.link import convert
 from tui_manager_agent.supervisor import clock
 
 CHUNK = 64 * 1024  # bytes of one Output
@@ -84,7 +83,7 @@ class Execution:
         return wire.HeldExecution(
             execution_id=self.id,
             state=states[self.state],
-            offsets=convert.to_offsets(self._sizes),
+            offsets=conversion.to_offsets(self._sizes),
             has_result=bool(self.result),
         )
 
@@ -119,7 +118,7 @@ class Execution:
     def stored(self, offsets: Iterable[wire.StreamOffset]) -> None:
         """The manager has this much for good."""
         for offset in offsets:
-            stream = convert.STREAM.get(offset.stream, "")
+            stream = conversion.STREAM.get(offset.stream, "")
             if stream:
                 self._stored[stream] = max(self._stored[stream], offset.offset)
                 self._sent[stream] = max(self._sent[stream], offset.offset)
@@ -138,7 +137,7 @@ class Execution:
             return 0
         used = 0
         if self._started and not self._told_start:
-            age = convert.to_duration(clock.now() - self._started)
+            age = conversion.to_duration(clock.now() - self._started)
             report.started.append(wire.Started(execution_id=self.id, age=age))
             self._told_start = True
             used += _OVERHEAD
@@ -146,7 +145,7 @@ class Execution:
             used += self._tell_output(report, stream, budget - used, window)
         complete = all(self._sent[s] >= self._sizes[s] for s in STREAMS)
         if self.result and complete and not self._told_result:
-            report.results.append(convert.to_result(self.id, self.result, self._boot_id))
+            report.results.append(conversion.to_result(self.id, self.result, self._boot_id))
             self._told_result = True
             used += _OVERHEAD + len(self.result.get("detail", ""))
         return used
@@ -161,7 +160,9 @@ class Execution:
         if room <= 0:
             return 0
         length = min(wanted, room)
-        part = wire.Output(execution_id=self.id, stream=convert.WIRE_STREAM[stream], offset=offset)
+        part = wire.Output(
+            execution_id=self.id, stream=conversion.WIRE_STREAM[stream], offset=offset
+        )
         try:
             data = self.spool.read(stream, offset, length)
             self._unreadable.forget(stream)

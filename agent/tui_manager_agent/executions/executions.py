@@ -12,6 +12,7 @@ from tui_manager_agent.executions.containment import check_limits
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.fifo_listener import Bell
 from tui_manager_agent.executions.order import is_execution_id, order_for
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.runner import Runner
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.journal.ack_compactor import Leaving
@@ -19,7 +20,6 @@ from tui_manager_agent.journal.disk_thread import Disk
 from tui_manager_agent.journal.journal import Journal
 from tui_manager_agent.journal.spool import UNKNOWN, Spool
 from tui_manager_agent.journal.spool_quota import Shelf
-from tui_manager_agent.link.outbox import Outbox
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_agent.supervisor.cgroup import Place

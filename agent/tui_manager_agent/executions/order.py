@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.link.convert import to_nanoseconds
+from tui_manager_agent.executions.conversion import to_nanoseconds
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import clock, limits, record
 
 TIMEOUT = 3600 * clock.SECOND
@@ -18,18 +19,6 @@ _LANGUAGE = ("LANG", "LANGUAGE", "TZ")
 _INHERITED = (*_LANGUAGE, "PATH", "TMPDIR", "SHELL")
 _SHOWN = 80  # characters of a name that the manager made up
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class RefusedError(Exception):
-    """This agent does not run that; the text is for the operator.
-
-    Attributes:
-        reason: the result's reason.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 def is_execution_id(text: str) -> bool:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Coroutine
 from tui_manager_agent.executions import result
 from tui_manager_agent.executions.containment import remove_empty
 from tui_manager_agent.executions.execution import Execution, State
-from tui_manager_agent.executions.order import RefusedError, is_late
+from tui_manager_agent.executions.order import is_late
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.recovery import Burials
 from tui_manager_agent.executions.run_queue import Turns
 from tui_manager_agent.executions.supervisors import LOOK, Supervisors
 from tui_manager_agent.journal.disk_thread import Disk
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.journal.spool_quota import Shelf
-from tui_manager_agent.link.outbox import Outbox
+from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.supervisor import record
 from tui_manager_agent.supervisor.cgroup import Place

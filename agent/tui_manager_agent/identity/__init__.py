@@ -1,4 +1,4 @@
-"""Who this host is to its manager: its state folder, its key, its certificate, how it joins.
+"""What makes this host itself: its state folder and ids, its key and certificate, its join token.
 
-The stream to the manager is in `link/`.
+How they are got from the manager is in `link/`.
 """

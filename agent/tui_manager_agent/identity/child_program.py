@@ -28,7 +28,9 @@ def answer_agent(answer: Callable[[dict[str, str]], dict[str, str]]) -> None:
 
 
 async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, str]:
-    """What the child answers to the order, which may hold secrets: it goes through a pipe.
+    """Runs a module as a child, and returns its answer to the order.
+
+    The order may hold secrets, and so goes through a pipe.
 
     Raises ChildError, OSError when there can be no child. Cancelling ends the child.
     """
@@ -36,7 +38,7 @@ async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, 
         sys.executable,
         "-P",
         "-m",
-        f"tui_manager_agent.{module}",
+        module,
         *arguments,
         cwd="/",
         env={**os.environ, "GRPC_VERBOSITY": "NONE"},

@@ -16,6 +16,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_agent.identity import child_program, credentials
 from tui_manager_agent.identity.credentials import Credentials, for_people
 
+_PROGRAM = "tui_manager_agent.identity.keys"
 _LOG = logging.getLogger(__name__)
 
 
@@ -96,7 +97,7 @@ class Renewal:
         if self._say is None:
             return
         try:
-            answer = await child_program.ask("keys", "request", order=self._folder())
+            answer = await child_program.ask(_PROGRAM, "request", order=self._folder())
         except (child_program.ChildError, OSError) as error:
             _LOG.warning("no certificate request could be made: error=%s", error)
             return
@@ -117,7 +118,7 @@ class Renewal:
             "authorities": _encode(message.authorities_der),
         }
         try:
-            answer = await child_program.ask("keys", "accept", order=order)
+            answer = await child_program.ask(_PROGRAM, "accept", order=order)
             fields = {
                 **answer,
                 "manager_id": held.manager_id,

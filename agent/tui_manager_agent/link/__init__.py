@@ -1,4 +1,4 @@
-"""The stream to the manager: dial, Hello, reports, and how it ends.
+"""What is said between this agent and its manager: the enrolment, and one stream after the other.
 
-What the manager asks for is carried out in `executions/`.
+What the messages do to executions is in `executions/`.
 """

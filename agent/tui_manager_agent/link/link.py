@@ -12,9 +12,9 @@ from grpc import aio
 from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
+from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.link.handshake import explain
-from tui_manager_agent.link.outbox import Outbox
 from tui_manager_agent.link.reconnect import Ending, StreamEnd, ending_of
 
 WELCOME_WITHIN = 30.0  # seconds

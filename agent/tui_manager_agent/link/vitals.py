@@ -6,7 +6,7 @@ import time
 import psutil
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.link.convert import to_duration
+from tui_manager_agent.executions.conversion import to_duration
 from tui_manager_agent.supervisor import clock
 
 DISKS_EVERY = 60.0  # seconds

@@ -21,6 +21,18 @@ _UNSAID = "?"
 _SHOWN = 80  # characters of a name that the manager made up
 
 
+class RefusedError(Exception):
+    """This agent does not run a command; the text is for the operator.
+
+    Attributes:
+        reason: the result's reason.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the manager wants run, as far as a policy cares.

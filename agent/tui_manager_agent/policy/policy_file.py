@@ -15,10 +15,16 @@ from pathlib import Path
 from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager_agent import durations
-from tui_manager_agent.executions.order import RefusedError
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.pattern import Pattern
-from tui_manager_agent.policy.policy import Policy, Rule, Verdict, Wanted, may_match_line_break
+from tui_manager_agent.policy.policy import (
+    Policy,
+    RefusedError,
+    Rule,
+    Verdict,
+    Wanted,
+    may_match_line_break,
+)
 
 FILE = "policy.toml"
 _LARGEST = 256 * 1024  # bytes

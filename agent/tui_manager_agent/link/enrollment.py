@@ -1,6 +1,6 @@
 """Gets this host its first certificate: a child program, so that the agent stays small.
 
-    python -P -m tui_manager_agent.identity.enrollment
+    python -P -m tui_manager_agent.link.enrollment
 
 reads one record from stdin: `address` of the manager, `port` of enrolment, `pin`, `folder` of the
 credentials, and `request`, an EnrollRequest in hex that lacks the certificate request. It writes

@@ -21,6 +21,7 @@ from tui_manager_agent.link.reconnect import (
 )
 from tui_manager_agent.settings import Settings
 
+_PROGRAM = "tui_manager_agent.link.enrollment"
 # What passes, and how often a host tries that could do without. A session may outlive its agent.
 _PASSING = (Ending.OVERLOADED, Ending.DUPLICATE_IDENTITY)
 _TRIES = 5
@@ -96,7 +97,7 @@ class Joining:
         """Why there is no certificate, None when there is."""
         self._make_room()
         try:
-            answer = await child_program.ask("enrollment", order=self._order())
+            answer = await child_program.ask(_PROGRAM, order=self._order())
         except child_program.ProblemError as error:
             raise StateError(str(error)) from error
         except child_program.ChildError as error:
