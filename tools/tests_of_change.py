@@ -20,7 +20,7 @@ TESTS = {
     "ui": ("ui", "monkey"),
     "cli": ("cli",),
     "agent": ("agent",),
-    "protos": ("transport", "operator"),
+    "protos": ("rules", "transport", "operator"),
     "bench": ("bench",),
 }
 

@@ -19,7 +19,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_manager.background_log import BackgroundHandler, write_to_stderr
+from tui_manager_protos.background_log import BackgroundHandler, write_to_stderr
+
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.private_files import make_folder
 from tui_manager.settings import APP, Settings

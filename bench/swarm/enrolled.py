@@ -17,9 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from tui_manager_agent.identity.credentials import Credentials
+from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tui_manager.security.authority import Authority, IssuedCertificate
-from tui_manager.security.keys import fingerprint, key_hash, key_pem
+from tui_manager.security.keys import key_hash, key_pem
 from tui_manager.security.requests import HostKey
 from tui_manager.storage.engine.database import FILE
 from tui_manager.storage.engine.migrations import migrate

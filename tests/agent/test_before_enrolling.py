@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.identity.join_token import parse
 from tui_manager_agent.link.joining import Joining
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
+from tui_manager_protos.rules.join_token import JoinToken
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_enrollment import FakeEnrollment
@@ -44,7 +44,7 @@ async def test_a_token_is_not_spent_on_a_certificate_that_cannot_be_kept(
     settings = Settings(manager="127.0.0.1:1", state_dir=tmp_path)
     try:
         with pytest.raises(StateError, match="cannot be used: No space left on device"):
-            await Joining(settings, identity, parse(enrollment.token)).join()
+            await Joining(settings, identity, JoinToken.parse(enrollment.token)).join()
     finally:
         identity.close()
     assert enrollment.requests == []

@@ -8,11 +8,11 @@ import pytest
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity
-from tui_manager_agent.identity.join_token import parse
 from tui_manager_agent.link import reconnect
 from tui_manager_agent.link.joining import Joining
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import record
+from tui_manager_protos.rules.join_token import JoinToken
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import DAY, MONTH, EnrollmentKey
@@ -96,7 +96,7 @@ async def test_credentials_that_tell_of_no_token_are_those_of_another_one(
     await stopped.run(tls_manager, f"--join-token={enrollment.token}")
     await tls_manager.wait_for(lambda: len(tls_manager.reports) > reports)
     assert len(enrollment.requests) == 2
-    assert held_by(stopped.state_dir).token_hash == parse(enrollment.token).secret_hash
+    assert held_by(stopped.state_dir).token_hash == JoinToken.parse(enrollment.token).secret_hash
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_a_full_disk_keeps_no_host_from_its_work(
     monkeypatch.setattr(record, "write_all", full)
     settings = Settings(manager="127.0.0.1:1", state_dir=stopped.state_dir)
     try:
-        await Joining(settings, identity, parse(enrollment.another_token())).join()
+        await Joining(settings, identity, JoinToken.parse(enrollment.another_token())).join()
     finally:
         identity.close()
     assert len(enrollment.requests) == 1
@@ -176,7 +176,7 @@ async def test_what_passes_is_waited_for_but_not_for_ever(
     identity = Identity(settings.state_dir)
     try:
         with caplog.at_level(logging.WARNING):
-            await Joining(settings, identity, parse(enrollment.another_token())).join()
+            await Joining(settings, identity, JoinToken.parse(enrollment.another_token())).join()
     finally:
         identity.close()
     assert len(enrollment.requests) == 1 + 5

@@ -13,8 +13,9 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_manager import FakeManager
 
 TOKEN = f"tm1.{'p' * 43}.{'s' * 32}"
-FIRST = "a letter or digit first"
-KEY = "up to 63 of letters, digits and '.', '_', '/', '-', a letter or digit first"
+FIRST = "of which the first is a letter or a digit"
+NAME = f"1 to 64 letters, digits, '.', '_' and '-', {FIRST}"
+KEY = f"1 to 63 letters, digits, '.', '_', '/' and '-', {FIRST}"
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ KEY = "up to 63 of letters, digits and '.', '_', '/', '-', a letter or digit fir
         ([], "say which manager to dial: --manager HOST:PORT"),
         (["--manager", "127.0.0.1:7443"], "get a join token with `tui-manager token create`"),
         (["--manager", "far.example:7443"], "this host has not enrolled yet"),
-        (["--manager", "far.example:7443", "--join-token", "tm1.x"], "that is no join token"),
+        (["--manager", "far.example:7443", "--join-token", "tm1.x"], "this is not a join token"),
         (["--manager", "localhost:1", "--insecure", "--join-token", TOKEN], "exclude each other"),
         (["--manager", "localhost:65535", "--join-token", TOKEN], "has no next one"),
         (["--manager", "manager.example:7443", "--insecure"], "on this machine"),
@@ -56,11 +57,11 @@ def test_wrong_usage(
         (["--name", "web 01"], "--name: 'web 01' is not"),
         (["--name", "w" * 65], "1 to 64"),
         (["--name", "web01\n"], "1 to 64"),
-        (["--name=-x"], "'-x' is not 1 to 64 of letters, digits, '.', '_', '-', a letter or digit"),
-        (["--name=--all-pending"], "say with --name what it is called"),
+        (["--name=-x"], f"'-x' is not a host's name: {NAME}"),
+        (["--name=--all-pending"], "say with --name what this host is called"),
         (["--label=-env=prod"], "--label: '-env' is not a label's key"),
-        (["--label", f"{'k' * 64}=v"], "up to 63"),
-        (["--label", "env=pro d"], "the value of env ('pro d')"),
+        (["--label", f"{'k' * 64}=v"], "1 to 63"),
+        (["--label", "env=pro d"], "'pro d' is not a value for the label env"),
         (["--label", f"env={'v' * 129}"], "up to 128"),
         ([word for n in range(65) for word in ("--label", f"k{n}=v")], "at most 64 labels, not 65"),
     ],
@@ -97,8 +98,8 @@ def test_a_hostname_that_is_no_name_wants_another_one(
         main(["run", "--insecure", "--manager=localhost:1"])
     assert stopped.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("tui-manager-agent: the name of this host, 'web 01' is not 1 to 64 of")
-    assert "say with --name what it is called" in said
+    assert said.startswith("tui-manager-agent: 'web 01' is not a host's name: ")
+    assert "say with --name what this host is called" in said
     assert main(["run", "--insecure", "--manager=localhost:1", "--name=web01"]) == 0
 
 
@@ -121,7 +122,7 @@ def test_a_host_that_belongs_to_a_manager_keeps_its_name(
         monkeypatch.setattr("socket.gethostname", lambda: "-old")
     with pytest.raises(SystemExit):
         main(arguments)
-    assert "say with --name what it is called" in capsys.readouterr().err
+    assert "say with --name what this host is called" in capsys.readouterr().err
     identity = Identity(tmp_path)
     identity.bind("manager", "host")
     identity.close()
@@ -147,10 +148,10 @@ def test_the_environment_sets_defaults(
         (
             "JOIN_TOKEN",
             "tm1.secret",
-            "that is no join token: it is one line that begins with tm1., as "
+            "this is not a join token: a token is one line that begins with tm1., as "
             "`tui-manager token create` prints it",
         ),
-        ("NAME", "web 01", f"'web 01' is not 1 to 64 of letters, digits, '.', '_', '-', {FIRST}"),
+        ("NAME", "web 01", f"'web 01' is not a host's name: {NAME}"),
         ("CAPACITY", "many", "'many' is not a number from 1 to 1000"),
         ("LOG_LEVEL", "foo", "'foo' is not one of debug, info, warning, error"),
     ],

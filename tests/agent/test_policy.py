@@ -150,9 +150,9 @@ def test_an_order_of_an_older_agent_is_refused_by_a_policy_and_by_nothing_else(
         ("[allow]", "It allows no command"),
         ("[allow.x", "at end of document"),
         ("max_timout = 3\n" + ONLY_ECHO, "There is no 'max_timout' in a policy"),
-        ("max_timeout = 0\n" + ONLY_ECHO, "max_timeout: '0' is no time at all"),
-        ('max_timeout = "soon"\n' + ONLY_ECHO, "max_timeout: 'soon' is no duration"),
-        ("max_timeout = true\n" + ONLY_ECHO, "max_timeout: 'True' is no duration"),
+        ("max_timeout = 0\n" + ONLY_ECHO, "max_timeout: '0' is not more than 0"),
+        ('max_timeout = "soon"\n' + ONLY_ECHO, "max_timeout: 'soon' is not a duration"),
+        ("max_timeout = true\n" + ONLY_ECHO, "max_timeout: 'True' is not a duration"),
         ("users = [1]\n" + ONLY_ECHO, "users must be a list of texts"),
         ('users = [""]\n' + ONLY_ECHO, "users must be a list of texts"),
         ("environment = true\n" + ONLY_ECHO, "environment must be a list of texts"),
@@ -167,6 +167,25 @@ def test_a_policy_that_means_nothing_is_said_to(text: str, words: str) -> None:
     with pytest.raises(PolicyError) as wrong:
         parse(text)
     assert words in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("1.5h", 5400 * clock.SECOND), ("500ms", 500 * clock.MILLISECOND),
+                        ("1h30m", 5400 * clock.SECOND)],
+)  # fmt: skip
+def test_a_policy_takes_the_durations_that_a_manager_takes(text: str, limit: int) -> None:
+    assert parse(f'max_timeout = "{text}"\n{ONLY_ECHO}').max_timeout == limit
+
+
+def test_a_unit_may_come_once() -> None:
+    with pytest.raises(PolicyError, match="each unit once"):
+        parse(f'max_timeout = "1h1h"\n{ONLY_ECHO}')
+
+
+def test_a_timeout_that_no_duration_holds_is_refused() -> None:
+    longest = (1 << 63) * clock.SECOND  # more than a manager of ours sends
+    verdict = parse(f'max_timeout = "5m"\n{ONLY_ECHO}').judge(wanted("echo a", timeout=longest), ME)
+    assert verdict.refusal.startswith("refused by this host's policy (max_timeout): at most 5m, ")
 
 
 def test_half_a_file_allows_no_more_than_the_whole() -> None:

@@ -89,7 +89,7 @@ def test_what_is_no_token_file(file: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file"):
         token_file.read(tmp_path / "fifo")
     file.write_bytes(b"\xff" * 10_000)
-    with pytest.raises(ValueError, match="no join token"):
+    with pytest.raises(ValueError, match="not a join token"):
         token_file.read(file)
 
 

@@ -103,7 +103,7 @@ def test_what_a_token_allows(operator: FakeOperator, capsys: Capture) -> None:
         (["--uses", "100001"], "'100001' is not a number from 1 to 100,000"),
         (["--label", "role"], "--label role: expected NAME=VALUE."),
         (["--label", "a b=c"], "'a b' is not a label's key"),
-        (["--label", "a=\x1b[2J"], "may hold up to 128 of letters"),
+        (["--label", "a=\x1b[2J"], "up to 128 letters"),
         (["extra"], "unrecognized arguments: extra"),
     ],
 )

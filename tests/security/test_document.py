@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tui_manager_protos.rules.duration import format_duration
 
 from tests.security.made import TestClock
 from tui_manager.assembly import SECURITY
-from tui_manager.domain.duration import format_duration
 from tui_manager.domain.token import TokenSpec
 from tui_manager.security import lifetimes
 from tui_manager.security.authority import Authority

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.security.keys import fingerprint, key_hash, key_pem, load_or_make_key, pin
+from tui_manager.security.keys import key_hash, key_pem, load_or_make_key, pin
 
 PUBLIC = b"""-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt

@@ -103,7 +103,7 @@ async def test_a_known_host_keeps_a_name_that_is_given_to_nobody_any_more(parts:
     key = peer(host.host_id, "web01")
     error = await _refused(parts, "-new", key, instance_id="instance-web01")
     assert error.refusal is Refusal.INVALID_HELLO
-    assert "a letter or a digit first. Start this agent with another --name." in str(error)
+    assert "the first is a letter or a digit. Start this agent with another --name." in str(error)
 
 
 async def test_another_name_has_to_be_approved_anew(parts: Parts) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tui_manager_protos.rules.join_token import hash_secret
 
 from tui_manager.domain.errors import Refusal, StorageError
 from tui_manager.domain.status import Admission
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.peer import PeerCertificate
 from tui_manager.security.requests import HostKey, read_request
-from tui_manager.security.tokens import secret_hash
 from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest
 from tui_manager.storage.engine.database import Database
 from tui_manager.storage.tables import tokens
@@ -76,7 +76,7 @@ def secret_of(token: str) -> str:
 
 async def used(database: Database, token: str) -> int:
     """How often a join token was used."""
-    row = await database.read(lambda tx: tokens.by_secret(tx, secret_hash(secret_of(token))))
+    row = await database.read(lambda tx: tokens.by_secret(tx, hash_secret(secret_of(token))))
     assert row is not None
     return row.used
 

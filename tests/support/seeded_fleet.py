@@ -5,13 +5,14 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
+from tui_manager_protos.rules.fingerprint import fingerprint
+
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.health import Health
 from tui_manager.domain.host import Disk, Vitals
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.domain.transitions import Operation
-from tui_manager.security.keys import fingerprint
 
 UPGRADE = "apt-get -y -q upgrade"
 

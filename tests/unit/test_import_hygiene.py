@@ -6,7 +6,7 @@ import sys
 import pytest
 
 SCREEN = ("textual", "rich")
-WIRE = ("grpc", "google.protobuf", "tui_manager_protos")
+WIRE = ("grpc", "google.protobuf", "tui_manager_protos.v1")
 STORE = ("sqlite3", "aiosqlite")
 
 

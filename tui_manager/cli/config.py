@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_path
+from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration, parse_duration
 
 from tui_manager.cli.options.values import SIZE_FORMS, file_path, format_size, parse_size
 from tui_manager.domain.address import split_address
-from tui_manager.domain.duration import DURATION_FORMS, format_duration, parse_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.notation import RESERVED_GROUPS
 from tui_manager.server_names import is_server_name

@@ -1,48 +1,31 @@
 """Hosts: names, labels, identity, vitals."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tui_manager_protos.rules import names_and_labels
+
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.status import Admission
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LABEL_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9._:/@+-]{0,128}")
-LABELS_MAX = 64
-
 
 def check_name(name: str) -> None:
-    """Raises InvalidInputError unless `name` can be a host's name."""
-    if not _NAME.fullmatch(name):
-        raise InvalidInputError(
-            "name",
-            f"{name[:80]!r} is not a host's name: 1 to 64 of letters, digits, '.', '_', '-', a "
-            "letter or a digit first. Start this agent with another --name.",
-        )
+    """Raises InvalidInputError unless a new host can have this name."""
+    try:
+        names_and_labels.check_host_name(name)
+    except ValueError as error:
+        message = f"{error}. Start this agent with another --name."
+        raise InvalidInputError("name", message) from error
 
 
 def check_labels(labels: Mapping[str, str]) -> None:
-    """Raises InvalidInputError unless all of `labels` can be a host's labels."""
-    if len(labels) > LABELS_MAX:
-        raise InvalidInputError(
-            "label", f"A host has at most {LABELS_MAX} labels, not {len(labels)}."
-        )
-    for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key):
-            raise InvalidInputError(
-                "label",
-                f"{key[:80]!r} is not a label's key: up to 63 of letters, digits and "
-                "'.', '_', '/', '-'.",
-            )
-        if not _LABEL_VALUE.fullmatch(value):
-            raise InvalidInputError(
-                "label",
-                f"The value of label {key} ({value[:80]!r}) may hold up to 128 of letters, digits "
-                "and '.', '_', ':', '/', '@', '+', '-'.",
-            )
+    """Raises InvalidInputError unless a host can have all of these labels."""
+    try:
+        names_and_labels.check_labels(labels)
+    except ValueError as error:
+        message = str(error)
+        raise InvalidInputError("label", f"{message[0].upper()}{message[1:]}.") from error
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

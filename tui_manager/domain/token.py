@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tui_manager.domain.duration import format_duration
+from tui_manager_protos.rules.duration import format_duration
+
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import check_labels
 

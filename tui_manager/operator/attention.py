@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tui_manager.domain.duration import rough_duration
+from tui_manager_protos.rules.duration import rough_duration
+
 from tui_manager.domain.health import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.service.hosts.directory import Directory

@@ -14,11 +14,6 @@ from tui_manager.security.private_files import private_folder, read_private, wri
 
 PrivateKey = ec.EllipticCurvePrivateKey
 
-_CONSONANTS = "bdfghjklmnprstvz"
-_VOWELS = "aiou"
-_PROQUINT = ((_CONSONANTS, 12), (_VOWELS, 10), (_CONSONANTS, 6), (_VOWELS, 4), (_CONSONANTS, 0))
-_FINGERPRINT_BYTES = 6
-
 
 def load_or_make_key(path: Path) -> PrivateKey:
     """The ECDSA P-256 key in a file; a new one is made and written when there is no file.
@@ -74,19 +69,6 @@ def key_hash(public_key: PublicKeyTypes) -> bytes:
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     ).digest()
-
-
-def fingerprint(key_hash: bytes) -> str:
-    """The first 48 bits of a key's hash in words that people can read aloud: three proquints, such
-    as `lusab-babad-gutih`."""
-    return "-".join(
-        _proquint(int.from_bytes(key_hash[at : at + 2])) for at in range(0, _FINGERPRINT_BYTES, 2)
-    )
-
-
-def _proquint(number: int) -> str:
-    """16 bits as a word: the highest come first, 4 to a consonant and 2 to a vowel."""
-    return "".join(letters[number >> shift & len(letters) - 1] for letters, shift in _PROQUINT)
 
 
 def pin(key_hash: bytes) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import SignatureAlgorithmOID
+from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.certificates import UNREADABLE
-from tui_manager.security.keys import fingerprint, is_p256, key_hash
+from tui_manager.security.keys import is_p256, key_hash
 
 REQUEST_MAX = 4096  # bytes; an agent's request has about 250
 _SIGNATURES = frozenset(

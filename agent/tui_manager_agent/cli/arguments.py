@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, cast
 
+from tui_manager_protos.rules.join_token import JoinToken
+from tui_manager_protos.rules.names_and_labels import check_label_count
+
 from tui_manager_agent import __version__
 from tui_manager_agent.cli import option_values, policy_options
 from tui_manager_agent.cli.policy_options import Question
 from tui_manager_agent.identity import credentials, token_file
-from tui_manager_agent.identity.join_token import JoinToken
-from tui_manager_agent.names import LABELS_MAX
 from tui_manager_agent.settings import SPOOL_LIMIT, Settings
 
 PROGRAM = "tui-manager-agent"
@@ -88,8 +89,10 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     check = _check_insecure if chosen.insecure else _check_token
     check(parser, chosen, state_dir)
     labels = dict(chosen.label)
-    if len(labels) > LABELS_MAX:
-        parser.error(f"a host has at most {LABELS_MAX} labels, not {len(labels)}")
+    try:
+        check_label_count(len(labels))
+    except ValueError as error:
+        parser.error(str(error))
     settings = Settings(
         manager=chosen.manager,
         state_dir=state_dir,
@@ -136,7 +139,7 @@ def _check_name(parser: _Parser, chosen: argparse.Namespace, state_dir: Path) ->
     try:
         option_values.check_own_name(chosen.name, known=_belongs(state_dir))
     except ValueError as error:
-        parser.error(f"the name of this host, {error}: say with --name what it is called")
+        parser.error(f"{error}; say with --name what this host is called")
 
 
 def _belongs(state_dir: Path) -> bool:

@@ -5,6 +5,9 @@ import os
 import signal
 import sys
 
+from tui_manager_protos.background_log import BackgroundHandler, write_to_stderr
+from tui_manager_protos.rules.join_token import JoinToken
+
 from tui_manager_agent.cli.arguments import (
     PROGRAM,
     TOKEN_VARIABLES,
@@ -13,9 +16,7 @@ from tui_manager_agent.cli.arguments import (
     parse,
     without_token,
 )
-from tui_manager_agent.cli.background_log import BackgroundHandler, write_to_stderr
 from tui_manager_agent.cli.policy_options import Question
-from tui_manager_agent.identity.join_token import JoinToken
 from tui_manager_agent.settings import Settings
 
 FAILED = 1

@@ -6,8 +6,8 @@ A text that is none raises ArgumentTypeError with a sentence for who typed it.
 import argparse
 import socket
 
-from tui_manager_agent.identity.join_token import JoinToken, parse
-from tui_manager_agent.names import check_label, check_name
+from tui_manager_protos.rules.join_token import JoinToken
+from tui_manager_protos.rules.names_and_labels import check_host_name, check_label
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -23,7 +23,7 @@ def name(text: str) -> str:
     """Empty: its hostname. `check_own_name` says how it must begin."""
     try:
         if text:
-            check_name(text, known=True)
+            check_host_name(text, admitted=True)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
@@ -36,12 +36,12 @@ def check_own_name(name: str, *, known: bool) -> None:
         name: empty: its hostname.
         known: the host belongs to a manager already.
     """
-    check_name(name or socket.gethostname(), known=known)
+    check_host_name(name or socket.gethostname(), admitted=known)
 
 
 def join_token(text: str) -> JoinToken | None:
     try:
-        return parse(text)
+        return JoinToken.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -4,7 +4,9 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager_agent import durations
+from tui_manager_protos.rules.duration import DURATION_FORMS
+
+from tui_manager_agent.policy.policy import parse_limit
 
 _TIMEOUT = "1h"  # what a manager asks for unless told otherwise
 
@@ -37,7 +39,7 @@ def add_options(check: argparse.ArgumentParser) -> None:
         metavar="S",
         type=_timeout,
         default=_TIMEOUT,
-        help=f"as `run --timeout S`: {durations.FORMS} (default: {_TIMEOUT})",
+        help=f"as `run --timeout S`: {DURATION_FORMS} (default: {_TIMEOUT})",
     )
     check.add_argument(
         "--env",
@@ -63,6 +65,6 @@ def question(chosen: argparse.Namespace) -> Question:
 
 def _timeout(text: str) -> int:
     try:
-        return durations.parse(text)
+        return parse_limit(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

@@ -5,8 +5,9 @@ import os
 import stat
 from pathlib import Path
 
-from tui_manager_agent.identity import credentials, join_token
-from tui_manager_agent.identity.join_token import JoinToken
+from tui_manager_protos.rules.join_token import JoinToken
+
+from tui_manager_agent.identity import credentials
 
 _LONGEST = 4096  # bytes that are looked at
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts what LoadCredential= names
@@ -30,7 +31,7 @@ def read(path: Path) -> JoinToken | None:
         text = os.read(descriptor, _LONGEST)
     finally:
         os.close(descriptor)
-    return join_token.parse(text.decode("ascii", "replace"))
+    return JoinToken.parse(text.decode("ascii", "replace"))
 
 
 def remove_used(path: Path, token: JoinToken, state_dir: Path) -> None:

@@ -2,9 +2,9 @@
 
 import logging
 
+from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.identity.fingerprint import fingerprint
 from tui_manager_agent.identity.renewal import Renewal
 from tui_manager_agent.link.link import Ears, Link, WrongManagerError
 

@@ -5,8 +5,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from tui_manager_agent import durations
+from tui_manager_protos.rules.duration import format_duration, parse_duration
+
 from tui_manager_agent.policy.pattern import Pattern
 from tui_manager_agent.supervisor import clock
 
@@ -17,6 +19,7 @@ _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
 _NEGATED = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]")
 _WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
 _CONTROLS_END = 0xA0  # there are none from here on
+_LONGEST = timedelta.max.days * 86400  # seconds
 _UNSAID = "?"
 _SHOWN = 80  # characters of a name that the manager made up
 
@@ -130,11 +133,11 @@ class Policy:
         if wanted.user not in users:
             return self._refuse("users", f"commands may not run as {wanted.user[:_SHOWN]}")
         if self.max_timeout and wanted.timeout > self.max_timeout:
-            limit, asked = durations.spell(self.max_timeout), durations.spell(wanted.timeout)
+            limit, asked = format_limit(self.max_timeout), format_limit(wanted.timeout)
             problem = f"at most {limit}, not {asked}; ask for less with --timeout"
             return self._refuse("max_timeout", problem)
         if self.max_timeout and wanted.kill_grace > LONGEST_GRACE:
-            problem = f"a kill grace of at most {durations.spell(LONGEST_GRACE)}"
+            problem = f"a kill grace of at most {format_limit(LONGEST_GRACE)}"
             return self._refuse("max_timeout", problem)
         for name in wanted.variables:
             if not (_VARIABLE.fullmatch(name) and _any(self.variables, name)):
@@ -146,6 +149,22 @@ class Policy:
     def _refuse(self, limit: str, problem: str) -> Verdict:
         words = f": {self.reason}" if self.reason else ""
         return Verdict(refusal=f"refused by this host's policy ({limit}): {problem}{words}")
+
+
+def parse_limit(text: str) -> int:
+    """Nanoseconds, more than 0. Raises ValueError."""
+    try:
+        limit = parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a duration: {error}") from None
+    if limit <= timedelta(0):
+        raise ValueError(f"{text!r} is not more than 0")
+    return limit // timedelta(microseconds=1) * 1000
+
+
+def format_limit(nanoseconds: int) -> str:
+    """As `parse_limit` reads it. A manager may send more than a timedelta holds."""
+    return format_duration(timedelta(seconds=min(nanoseconds / clock.SECOND, _LONGEST)))
 
 
 def _controls(text: str) -> set[str]:

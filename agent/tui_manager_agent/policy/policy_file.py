@@ -14,7 +14,6 @@ from pathlib import Path
 
 from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
-from tui_manager_agent import durations
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.pattern import Pattern
 from tui_manager_agent.policy.policy import (
@@ -24,6 +23,7 @@ from tui_manager_agent.policy.policy import (
     Verdict,
     Wanted,
     may_match_line_break,
+    parse_limit,
 )
 
 FILE = "policy.toml"
@@ -212,7 +212,7 @@ def _texts(fields: Mapping[str, object], name: str, where: str = "") -> list[str
 def _duration(value: object) -> int:
     """Nanoseconds."""
     try:
-        return durations.parse(str(value))
+        return parse_limit(str(value))
     except ValueError as error:
         raise PolicyError(f"max_timeout: {error}.") from error
 

@@ -1,7 +1,7 @@
 """Whether nobody but root and one user can change what a path leads to.
 
-Whoever can write a folder can exchange everything below it. So each part of the path counts, and so
-does each folder that a symbolic link on the way lies in.
+A user who can write a folder can replace everything in it. So each part of the path is checked, and
+each folder that contains a symbolic link of the path.
 """
 
 import grp
@@ -10,24 +10,27 @@ import pwd
 import stat
 from pathlib import Path
 
-_MOST_LINKS = 40  # as the kernel follows
+_LINKS_LIMIT = 40  # as many as the kernel follows
 
 
 class UntrustedPathError(Exception):
-    """Somebody else can change what a path leads to. The text names the part, and what to do."""
+    """Another user can change what a path leads to. The text names the part and what to do."""
 
 
 def trusted_path(path: Path, *, user: int | None = None) -> Path:
-    """The same path without symbolic links; parts at its end may not exist.
+    """The same path without symbolic links. Parts at its end need not exist.
 
-    Every part must belong to root or to `user` (the effective uid unless given), and nobody else may
-    write it. A folder in which anybody may write is accepted if it is sticky, as /tmp is: only the
-    owner of what lies there can replace it. So is a folder that the user's own group may write, if
-    it has no other members.
+    Every part must belong to root or to `user`, and nobody else may write it. There are two
+    exceptions. A folder that everybody may write is accepted if it is sticky, as /tmp is: only the
+    owner of a file there can replace it. A folder that the user's own group may write is accepted
+    if the group has no other members.
+
+    Args:
+        user: a uid; None: the effective uid.
 
     Raises:
         UntrustedPathError: another user could change it.
-        OSError: it cannot be looked at, or its links lead in a circle.
+        OSError: a part cannot be read, or the links form a circle.
     """
     user = os.geteuid() if user is None else user
     pending = list(reversed(path.absolute().parts))
@@ -49,8 +52,8 @@ def trusted_path(path: Path, *, user: int | None = None) -> Path:
             reached = here
             continue
         links += 1
-        if links > _MOST_LINKS:
-            raise OSError(f"{path} leads through more than {_MOST_LINKS} symbolic links")
+        if links > _LINKS_LIMIT:
+            raise OSError(f"{path} leads through more than {_LINKS_LIMIT} symbolic links")
         target = Path(os.readlink(here))
         pending += reversed(target.parts[1:] if target.is_absolute() else target.parts)
         reached = Path(target.anchor) if target.is_absolute() else reached
@@ -61,11 +64,11 @@ def _check(part: Path, status: os.stat_result, user: int) -> None:
     """Raises UntrustedPathError."""
     if status.st_uid not in (0, user):
         raise UntrustedPathError(
-            f"{part} belongs to {_name(status.st_uid)}, who could replace what is there; if you are "
-            f"sure of what is there, give it to {_name(user)}: chown {user} {part}"
+            f"{part} belongs to {_name(status.st_uid)}, who could replace what is there; if you "
+            f"are sure of what is there, give it to {_name(user)}: chown {user} {part}"
         )
     if stat.S_ISLNK(status.st_mode):
-        return  # its owner and its folder decide; its mode says nothing
+        return  # the mode of a link has no meaning
     folder = stat.S_ISDIR(status.st_mode)
     others = bool(status.st_mode & stat.S_IWOTH)
     group = bool(status.st_mode & stat.S_IWGRP)

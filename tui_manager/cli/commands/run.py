@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
+from tui_manager_protos.rules.duration import format_duration
+
 from tui_manager.cli.commands.run_output import Collector, Gathered, LiveLines, Whole
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import RUN_FORM
@@ -26,7 +28,6 @@ from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
-from tui_manager.domain.duration import format_duration
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,

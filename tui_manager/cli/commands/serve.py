@@ -7,7 +7,8 @@ import sys
 import threading
 from contextlib import AsyncExitStack
 
-from tui_manager.background_log import PATIENCE, write_all
+from tui_manager_protos.background_log import FLUSH_TIMEOUT, write_all
+
 from tui_manager.cli.starting import starting
 from tui_manager.domain.address import split_address
 from tui_manager.domain.health import ManagerStatus
@@ -45,7 +46,7 @@ async def _serve(settings: Settings) -> int:
         printing = _print(f"{listening(await manager.operator.manager_status())}\n")
         number = await stop
         log.info("stopping", extra={"signal": number.name})
-    printing.join(PATIENCE)
+    printing.join(FLUSH_TIMEOUT)
     return 0
 
 

@@ -5,6 +5,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from tui_manager_protos.rules.duration import format_duration
+
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.cli.printing.json_shapes import new_token_shape, token_shape
@@ -12,7 +14,6 @@ from tui_manager.cli.printing.printing import local_time, note, table, write, wr
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.reading import all_tokens, connect
 from tui_manager.domain.address import dial_addresses, is_local
-from tui_manager.domain.duration import format_duration
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import labels_text
 from tui_manager.domain.joining import join_line, other_addresses

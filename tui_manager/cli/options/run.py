@@ -2,9 +2,10 @@
 
 import argparse
 
+from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
+
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
-from tui_manager.domain.duration import DURATION_FORMS, format_duration
 from tui_manager.domain.spec import TIMEOUT_DEFAULT
 
 RUN_FORM = "run TARGET [options] -- COMMAND"

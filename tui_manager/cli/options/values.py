@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from tui_manager.domain.duration import parse_duration
+from tui_manager_protos.rules.duration import parse_duration
+
 from tui_manager.domain.errors import InvalidInputError
 
 SIZE_FORMS = "a number of bytes, or one with a unit: 65536, 64KiB, 16MiB, 1GiB (or 64K, 16M, 1G)"

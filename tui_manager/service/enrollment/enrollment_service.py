@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tui_manager_protos.rules.join_token import JoinToken, hash_secret
+
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     InvalidInputError,
@@ -18,7 +20,6 @@ from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.requests import HostKey, read_request
-from tui_manager.security.tokens import new_secret, secret_hash, token_text
 from tui_manager.service.dispatch.task_dispatcher import SessionDoor
 from tui_manager.service.enrollment import tokens
 from tui_manager.service.enrollment.enroll_host import good_token, take_in
@@ -134,14 +135,12 @@ class EnrollmentService:
             StorageError: the database cannot be written now.
         """
         spec.check()
-        secret = new_secret()
-        hashed = secret_hash(secret)
+        new = JoinToken.new(self._door.pin, self._door.port())
         token = await self._database.write(
-            lambda tx: tokens.make(tx, hashed, spec, actor, self._clock.stamp())
+            lambda tx: tokens.make(tx, new.secret_hash, spec, actor, self._clock.stamp())
         )
         log.info("join token made", extra={"token": token.token_id, "uses": token.uses})
-        text = token_text(self._door.pin, secret, self._door.port())
-        return NewToken(text, tokens.shown(token, token.created_at).expires_at, token.token_id)
+        return NewToken(new.text, tokens.shown(token, token.created_at).expires_at, token.token_id)
 
     async def list_tokens(self, window: Window, *, everything: bool) -> Page[Token]:
         """Join tokens, the newest first.
@@ -181,7 +180,7 @@ class EnrollmentService:
                 (DUPLICATE_IDENTITY); nothing was stored.
             StorageError: the database cannot be written now, or no certificate can be issued.
         """
-        secret = secret_hash(request.secret)
+        secret = hash_secret(request.secret)
         try:
             # Whoever guesses costs a look at an index, not a place in the writer's queue.
             await self._database.read(lambda tx: good_token(tx, secret, self._clock.stamp()))

@@ -13,11 +13,11 @@ of an execution at all is known where the report is stored.
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from tui_manager_protos.rules.names_and_labels import LABELS_LIMIT
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
 
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.host import LABELS_MAX
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.ports.token_buckets import Bucket, Rate
@@ -176,8 +176,8 @@ def _check_version(version: int) -> None:
 def _check_labels(message: pb.Hello | enrollment_pb2.EnrollRequest) -> None:
     """Only their number, before anything is made of them: what names and labels may hold is the
     service's to say."""
-    if len(message.labels) > LABELS_MAX:
-        raise _invalid(f"A host has at most {LABELS_MAX} labels, not {len(message.labels):,}.")
+    if len(message.labels) > LABELS_LIMIT:
+        raise _invalid(f"A host has at most {LABELS_LIMIT} labels, not {len(message.labels):,}.")
 
 
 def _check_result(result: pb.Result) -> None:

@@ -11,9 +11,9 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
+from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.address import is_local
-from tui_manager.domain.duration import format_duration
 from tui_manager.domain.host import labels_text
 from tui_manager.domain.joining import other_addresses
 from tui_manager.domain.token import TokenSpec

@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label
+from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.duration import format_duration
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tui_manager.domain.duration import parse_duration
+from tui_manager_protos.rules.duration import parse_duration
+
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.token import TTL_DEFAULT, TokenSpec
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tui_manager_protos.rules.duration import parse_duration
+
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
-from tui_manager.domain.duration import parse_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tui_manager_protos.rules.duration import format_duration
+
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.duration import format_duration
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.listing.cells import Column, Role, Span, Spans, spans
 

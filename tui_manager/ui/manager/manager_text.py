@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tui_manager.domain.duration import rough_duration
+from tui_manager_protos.rules.duration import rough_duration
+
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.listing.cells import GAP, Role, Span, Spans, fit, width_of, wrap

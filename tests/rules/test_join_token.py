@@ -1,23 +1,19 @@
 """The text of a join token, and the words for a key."""
 
-import hashlib
+import re
 
 import pytest
-from tui_manager_agent.identity.fingerprint import fingerprint
-from tui_manager_agent.identity.join_token import JoinToken, parse
-
-from tui_manager.security.keys import fingerprint as managers_fingerprint
-from tui_manager.security.keys import pin
-from tui_manager.security.tokens import new_secret, token_text
+from tui_manager_protos.rules.fingerprint import fingerprint
+from tui_manager_protos.rules.join_token import JoinToken, hash_secret
 
 PIN = "p" * 42 + "_"
 SECRET = "-" + "s" * 31
 
 
 def test_a_token_names_pin_secret_and_maybe_a_port() -> None:
-    token = parse(f"tm1.{PIN}.{SECRET}\n")
+    token = JoinToken.parse(f"tm1.{PIN}.{SECRET}\n")
     assert (token.pin, token.secret, token.port) == (PIN, SECRET, None)
-    assert parse(f"tm1.{PIN}.{SECRET}.7444").port == 7444
+    assert JoinToken.parse(f"tm1.{PIN}.{SECRET}.7444").port == 7444
     assert SECRET not in repr(token)
 
 
@@ -38,8 +34,8 @@ def test_a_token_names_pin_secret_and_maybe_a_port() -> None:
     ],
 )
 def test_what_is_no_token_is_refused_and_not_shown(text: str) -> None:
-    with pytest.raises(ValueError, match="that is no join token") as refused:
-        parse(text)
+    with pytest.raises(ValueError, match="this is not a join token") as refused:
+        JoinToken.parse(text)
     assert SECRET[1:] not in str(refused.value)
 
 
@@ -55,14 +51,26 @@ def test_words_are_proquints(numbers: tuple[int, ...], words: str) -> None:
     assert fingerprint(bytes(numbers) + bytes(26)) == words
 
 
-def test_agent_and_manager_say_the_same_words_for_a_key() -> None:
-    for number in range(100):
-        key_hash = hashlib.sha256(str(number).encode()).digest()
-        assert fingerprint(key_hash) == managers_fingerprint(key_hash)
+def test_secrets_are_32_characters_and_never_twice_the_same() -> None:
+    made = {JoinToken.new(PIN, None).secret for _ in range(100)}
+    assert len(made) == 100
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{32}", secret) for secret in made)
+
+
+def test_the_hash_is_what_it_is_forever() -> None:
+    # printf abc | sha256sum
+    assert hash_secret("abc").hex() == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+    assert JoinToken(PIN, "abc").secret_hash == hash_secret("abc")
+
+
+def test_a_token_names_the_port_when_it_is_not_the_next_one() -> None:
+    assert JoinToken(PIN, SECRET).text == f"tm1.{PIN}.{SECRET}"
+    assert JoinToken(PIN, SECRET, 9000).text == f"tm1.{PIN}.{SECRET}.9000"
 
 
 @pytest.mark.parametrize("port", [None, 7500])
 def test_the_agent_reads_the_tokens_that_the_manager_makes(port: int | None) -> None:
-    secret = new_secret()
-    key_hash = hashlib.sha256(b"a key").digest()
-    assert parse(token_text(pin(key_hash), secret, port)) == JoinToken(pin(key_hash), secret, port)
+    token = JoinToken.new(PIN, port)
+    assert JoinToken.parse(token.text) == token

@@ -3,17 +3,15 @@
 import logging
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import tui_manager_agent.cli.background_log
+from tui_manager_protos import background_log
+from tui_manager_protos.background_log import BackgroundHandler
 
-import tui_manager.background_log
 from tests.support.programs import wait_for
 from tests.support.waiting import GIVE_UP
-from tui_manager.background_log import BackgroundHandler
 
-_TOO_SLOW = "log lines were dropped: whoever reads the log was too slow"
+_TOO_SLOW = "log lines were dropped: the reader of the log was too slow"
 
 
 class Stream:
@@ -54,15 +52,6 @@ def log(stream: Stream) -> Iterator[logging.Logger]:
     logger.addHandler(handler)
     yield logger
     handler.close()
-
-
-def test_agent_and_manager_have_the_same_one() -> None:
-    """Neither may import the other."""
-    ours, theirs = (
-        tui_manager.background_log.__file__,
-        tui_manager_agent.cli.background_log.__file__,
-    )
-    assert Path(ours).read_bytes() == Path(theirs).read_bytes()
 
 
 def test_lines_come_in_order(stream: Stream, log: logging.Logger) -> None:
@@ -122,7 +111,7 @@ def test_what_could_not_be_written_is_said_when_it_can(
 def test_the_end_does_not_wait_for_a_stream_that_blocks(
     stream: Stream, log: logging.Logger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tui_manager.background_log, "PATIENCE", 0.01)
+    monkeypatch.setattr(background_log, "FLUSH_TIMEOUT", 0.01)
     log.info("first")
     assert stream.asked.wait(GIVE_UP)
     log.handlers[0].flush()

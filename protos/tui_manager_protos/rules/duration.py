@@ -1,4 +1,4 @@
-"""Durations as people type them, and back; the one grammar of options, settings and forms."""
+"""Durations as people type and read them: in options, settings, forms and policies."""
 
 import re
 from collections.abc import Mapping
@@ -10,20 +10,21 @@ DURATION_FORMS = "a number of seconds, or numbers with units: 90, 90s, 5m, 1h30m
 _SECONDS: Mapping[str, float] = MappingProxyType(
     {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 )
-# Digits are bounded: a timedelta holds no more.
+# The digits are limited because a timedelta holds no more.
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,6})?"
 _PART = re.compile(rf"({_NUMBER}) ?(ms|s|m|h|d)")
-_WHOLE = re.compile(rf"(-?)(?:({_NUMBER})|((?:{_PART.pattern} ?)+))")
+_DURATION = re.compile(rf"(-?)(?:({_NUMBER})|((?:{_PART.pattern} ?)+))")
 
 
 def parse_duration(text: str) -> timedelta:
-    """The duration that `text` spells; a bare number is seconds, a unit may come once. A minus
-    sign is read, so that whoever knows the bounds can say them.
+    """Reads a duration. A number without a unit is seconds; each unit may occur once.
+
+    A minus sign is accepted: the caller knows the bounds and names them in its error.
 
     Raises:
-        ValueError: with the forms that are allowed.
+        ValueError: the text is not a duration; the error lists the forms that are allowed.
     """
-    match = _WHOLE.fullmatch(text.strip())
+    match = _DURATION.fullmatch(text.strip())
     if not match:
         raise ValueError(f"expected {DURATION_FORMS}")
     sign, seconds, parts = match[1], match[2], _PART.findall(match[3] or "")
@@ -34,12 +35,12 @@ def parse_duration(text: str) -> timedelta:
     try:
         return timedelta(seconds=-total if sign else total)
     except OverflowError:
-        raise ValueError("longer than can be counted") from None
+        raise ValueError("is too long") from None
 
 
 def format_duration(duration: timedelta) -> str:
-    """The shortest exact spelling with one unit, which `parse_duration` reads back: 5m, 90s,
-    500ms."""
+    """The exact duration in its largest unit, in milliseconds at the finest: 5m, 90s, 500ms.
+    `parse_duration` reads it back."""
     milliseconds = round(duration / timedelta(milliseconds=1))
     for unit in ("d", "h", "m", "s"):
         size = round(_SECONDS[unit] * 1000)
@@ -49,7 +50,7 @@ def format_duration(duration: timedelta) -> str:
 
 
 def rough_duration(duration: timedelta) -> str:
-    """In the largest unit of which it has two, rounded: 40 d, 26 h, 90 s."""
+    """The rounded duration in the largest unit of which it has at least two: 40 d, 26 h, 90 s."""
     seconds = duration.total_seconds()
     for unit in ("d", "h", "m"):
         if seconds >= 2 * _SECONDS[unit]:

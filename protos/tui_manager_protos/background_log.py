@@ -1,8 +1,9 @@
-"""A log handler that never makes its caller wait. The agent has the same file.
+"""A log handler that never blocks the thread that logs. Manager and agent use it.
 
-A terminal stopped with ctrl-s, a full pipe or a disk that hangs blocks whoever writes to it. Lines
-are therefore made where they are logged and written by a thread of their own. Between the two is a
-queue with a bound; lines that do not fit are counted and dropped, and a line of the log says so.
+A terminal stopped with ctrl-s, a full pipe or a disk that does not answer blocks every writer.
+Therefore the thread that logs only formats the line, and a second thread writes it. Between them
+is a queue with a limit. A line that does not fit is dropped and counted, and the log says how many
+were dropped.
 """
 
 import logging
@@ -14,24 +15,24 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-LIMIT = 1 << 20  # characters that wait to be written
-PATIENCE = 1.0  # seconds that the end of the process waits for lines that are not yet written
+QUEUE_LIMIT = 1 << 20  # characters that wait to be written
+FLUSH_TIMEOUT = 1.0  # seconds that the end of the process waits for lines not yet written
 
 
 class BackgroundHandler(logging.Handler):
-    """Formats a record in the thread that logs it and writes the line in another one."""
+    """Formats a record in the thread that logs it, and writes the line in a second thread."""
 
     def __init__(
         self,
         write: Callable[[str], None],
-        limit: int = LIMIT,
+        limit: int = QUEUE_LIMIT,
         end: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
-            write: takes one or more whole lines; may block. Raises OSError.
-            limit: characters that may wait.
-            end: called when nothing more will be written.
+            write: writes one or more complete lines; may block. Raises OSError.
+            limit: characters that may wait to be written.
+            end: called in the second thread after the last line.
         """
         super().__init__()
         self._write = write
@@ -40,15 +41,15 @@ class BackgroundHandler(logging.Handler):
         self._changed = threading.Condition()
         self._lines: deque[str] = deque()
         self._writing = False
-        self._size = 0  # of the lines that wait and of those that are being written
-        self._dropped = 0  # lines that did not fit; they came after all lines that wait
-        self._unwritten = 0  # lines that could not be written; they came before all that wait
-        self._problem = ""  # why they could not
+        self._size = 0  # characters of the lines that wait or are being written
+        self._dropped = 0  # lines that did not fit; they are newer than all lines that wait
+        self._failed = 0  # lines that could not be written; they are older than all lines that wait
+        self._failure = ""  # why they could not be written
         self._closed = False
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hands the line of a record over."""
+        """Formats the record and puts the line into the queue."""
         try:
             line = self.format(record) + "\n"
         except Exception:
@@ -63,8 +64,8 @@ class BackgroundHandler(logging.Handler):
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Waits until everything has been written, `PATIENCE` at most."""
-        deadline = time.monotonic() + PATIENCE
+        """Waits until all lines have been written, for at most `FLUSH_TIMEOUT`."""
+        deadline = time.monotonic() + FLUSH_TIMEOUT
         with self._changed:
             while self._writing or self._lines or self._dropped:
                 left = deadline - time.monotonic()
@@ -72,7 +73,7 @@ class BackgroundHandler(logging.Handler):
                     return
 
     def close(self) -> None:
-        """Ends the thread once it has written everything; nobody waits for that."""
+        """Lets the second thread end after the last line. Does not wait for it."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -89,27 +90,27 @@ class BackgroundHandler(logging.Handler):
                 self._lines.clear()
                 self._dropped = 0
                 self._writing = True
-            self._write_out(lines, dropped)
+            self._write_batch(lines, dropped)
             with self._changed:
                 self._writing = False
                 self._size -= size
                 self._changed.notify_all()
         self._end()
 
-    def _write_out(self, lines: list[str], dropped: int) -> None:
-        text = [*self._note(self._unwritten, self._problem), *lines]
-        text += self._note(dropped, "whoever reads the log was too slow")
+    def _write_batch(self, lines: list[str], dropped: int) -> None:
+        text = [*self._missing_lines(self._failed, self._failure), *lines]
+        text += self._missing_lines(dropped, "the reader of the log was too slow")
         try:
             self._write("".join(text))
-        except Exception as error:  # whatever it is, this thread goes on
-            self._unwritten += len(lines) + dropped
+        except Exception as error:  # this thread must not end
+            self._failed += len(lines) + dropped
             why = getattr(error, "strerror", None) or error
-            self._problem = f"the log could not be written ({why})"
+            self._failure = f"the log could not be written ({why})"
         else:
-            self._unwritten = 0
+            self._failed = 0
 
-    def _note(self, count: int, why: str) -> list[str]:
-        """The line that says that lines are missing; none if there are none."""
+    def _missing_lines(self, count: int, why: str) -> list[str]:
+        """The log line that says how many lines are missing and why; empty if none are."""
         if not count:
             return []
         what = "1 log line was" if count == 1 else f"{count} log lines were"
@@ -119,14 +120,14 @@ class BackgroundHandler(logging.Handler):
 
 
 def write_to_stderr(text: str) -> None:
-    """Writes without Python's buffer of stderr: its lock, held by a thread that cannot go on, would
-    keep the process from ending. Raises OSError."""
-    if sys.__stderr__ is not None:  # else it was closed, and descriptor 2 may be a file of ours
+    """Writes without Python's buffer of stderr. A blocked thread would hold the buffer's lock, and
+    the process could not end. Raises OSError."""
+    if sys.__stderr__ is not None:  # otherwise it was closed, and descriptor 2 may be another file
         write_all(2, text)
 
 
 def write_all(descriptor: int, text: str) -> None:
-    """Writes all of it, also if the descriptor does not block. Raises OSError."""
+    """Writes the whole text, also to a non-blocking descriptor. Raises OSError."""
     data = text.encode("utf-8", "backslashreplace")
     while data:
         try:
