@@ -30,12 +30,12 @@ from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import LIMIT_MAX
 from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.drawing.spans import plain, shorten
 from tui_manager.ui.forms.confirm import Question
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.listing.cells import plain, shorten
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_frame import row_spans
+from tui_manager.ui.listing.table_layout import row_spans
 from tui_manager.ui.output.output_lines import OutputLines
 from tui_manager.ui.output.output_pane import NEWEST, OutputPane
 from tui_manager.ui.tasks.task_screen import TaskScreen

@@ -12,10 +12,10 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.frame.theme import DARK, LIGHT
 
 OPEN = {
     "new task": (("n",), "web01"),

@@ -12,11 +12,11 @@ from tests.support.fake_core import START
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.window import Window
+from tui_manager.ui.drawing.figures import clock, number, progress
+from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.hosts.host_row import WIDE_COLUMNS as HOST_COLUMNS
 from tui_manager.ui.hosts.host_row import host_cell, host_facts
-from tui_manager.ui.listing.cells import GAP, plain, share, width_of
-from tui_manager.ui.listing.figures import clock, number, progress
-from tui_manager.ui.listing.table_frame import GUTTER, row_spans
+from tui_manager.ui.listing.table_layout import GAP, GUTTER, row_spans, share
 from tui_manager.ui.tasks.command_host_row import STEP_COLUMNS, command_host_cell
 from tui_manager.ui.tasks.task_head import task_head
 from tui_manager.ui.tasks.task_row import WIDE_COLUMNS, columns_for, counts_line, task_cell

@@ -12,16 +12,24 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts
 from tui_manager.domain.window import Window
+from tui_manager.ui.drawing.figures import (
+    age,
+    apportion,
+    clock,
+    precise,
+    progress_bar,
+    size,
+    sparkline,
+    timeout_text,
+)
+from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
+from tui_manager.ui.drawing.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
 from tui_manager.ui.frame.header_text import header_line
 from tui_manager.ui.hosts import host_row
 from tui_manager.ui.hosts.host_row import host_cell, host_facts
 from tui_manager.ui.hosts.host_strip_cells import hosts_at, strip_cells
-from tui_manager.ui.listing.bars import apportion, progress_bar, sparkline
-from tui_manager.ui.listing.cells import Column, Role, Span, fit, plain, share, shorten, width_of
 from tui_manager.ui.listing.empty_text import no_hosts
-from tui_manager.ui.listing.figures import age, clock, precise, size, timeout_text
-from tui_manager.ui.listing.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
-from tui_manager.ui.listing.table_frame import filtered_away, table_title
+from tui_manager.ui.listing.table_layout import Column, filtered_away, share, table_title
 from tui_manager.ui.tasks import command_host_row, task_row
 from tui_manager.ui.tasks.task_head import task_head
 

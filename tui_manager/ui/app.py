@@ -20,6 +20,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.ui.actions import Place
 from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.join_line import JoinLineScreen
@@ -31,7 +32,6 @@ from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
 from tui_manager.ui.frame.messages import ErrorElsewhere, Facts, FactsChanged, Problem
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.frame.quitting import GOES_ON, quit_question
-from tui_manager.ui.frame.theme import DARK, LIGHT
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import Link

@@ -17,8 +17,8 @@ from tui_manager.domain.address import is_local
 from tui_manager.domain.host import labels_text
 from tui_manager.domain.joining import other_addresses
 from tui_manager.domain.token import TokenSpec
+from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.forms.join_line_text import broken
-from tui_manager.ui.listing.figures import count_of
 from tui_manager.ui.terminal.lifetime import ClosableScreen
 
 

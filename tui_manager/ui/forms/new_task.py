@@ -15,11 +15,11 @@ from tui_manager.domain.request_id import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
+from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task_fields import FormFields
-from tui_manager.ui.listing.cells import shorten
-from tui_manager.ui.listing.figures import count_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.tasks.task_actions import start_question
 from tui_manager.ui.terminal.lifetime import reads

@@ -3,9 +3,9 @@
 from textual.strip import Strip
 from textual.widgets import Static
 
+from tui_manager.ui.drawing.span_widgets import RolePainter
+from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.frame.header_text import header_line
-from tui_manager.ui.listing.cells import Spans
-from tui_manager.ui.listing.roles import RolePainter
 from tui_manager.ui.manager_link import Link
 
 

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.ui.listing.cells import Role, Span, Spans, spread, width_of
-from tui_manager.ui.listing.figures import precise
-from tui_manager.ui.listing.states import WAITING
+from tui_manager.ui.drawing.figures import precise
+from tui_manager.ui.drawing.spans import Role, Span, Spans, spread, width_of
+from tui_manager.ui.drawing.states import WAITING
 
 _SLOW_COMMIT = 0.25  # seconds
 _SLOW_LOOP = 0.25  # seconds

@@ -8,8 +8,8 @@ from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.screen import ModalScreen
 
+from tui_manager.ui.drawing.span_widgets import FactLines
 from tui_manager.ui.frame.help_text import help_lines
-from tui_manager.ui.listing.fact_lines import FactLines
 from tui_manager.ui.terminal.lifetime import ClosableScreen
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 
 from tui_manager.ui.actions import ACTIONS, Group
-from tui_manager.ui.listing.cells import Role, Span, Spans, fit
-from tui_manager.ui.listing.states import LEGEND
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
+from tui_manager.ui.drawing.states import LEGEND
 
 _KEY = 9  # cells
 

@@ -8,8 +8,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from tui_manager.ui.listing.cells import Role, Span
-from tui_manager.ui.listing.roles import RolePainter
+from tui_manager.ui.drawing.span_widgets import RolePainter
+from tui_manager.ui.drawing.spans import Role, Span
 
 
 class PaneTabs(RolePainter):

@@ -1,7 +1,7 @@
 """What is asked and said when the operator quits."""
 
+from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.forms.confirm import Question
-from tui_manager.ui.listing.figures import count_of
 from tui_manager.ui.manager_link import Link
 
 GOES_ON = "The manager goes on in its own process."

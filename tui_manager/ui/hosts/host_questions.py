@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ODD, Question
-from tui_manager.ui.listing.cells import shorten
-from tui_manager.ui.listing.figures import count_of
 
 _NAMED = 6  # hosts that have a line of their own
 _NAME_WIDTH = 40  # cells

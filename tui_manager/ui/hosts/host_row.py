@@ -7,10 +7,10 @@ from tui_manager.domain.features import Feature
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
-from tui_manager.ui.listing.bars import sparkline
-from tui_manager.ui.listing.cells import BLANK, Column, Role, Span, Spans, spans, wrap
-from tui_manager.ui.listing.figures import age, number, precise, since, size
-from tui_manager.ui.listing.states import host_glyph, host_state
+from tui_manager.ui.drawing.figures import age, number, precise, since, size, sparkline
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, wrap
+from tui_manager.ui.drawing.states import host_glyph, host_state
+from tui_manager.ui.listing.table_layout import Column
 
 _NAME = 9  # cells of the name of a fact
 _LIMITS = {

@@ -11,10 +11,10 @@ from textual.strip import Strip
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import LIMIT_MAX, Window
+from tui_manager.ui.drawing.span_widgets import RolePainter
+from tui_manager.ui.drawing.spans import Span
+from tui_manager.ui.drawing.states import SHUT_OUT, UNKNOWN, WAITING, host_glyph
 from tui_manager.ui.hosts.host_strip_cells import hosts_at, strip_cells
-from tui_manager.ui.listing.cells import Span
-from tui_manager.ui.listing.roles import RolePainter
-from tui_manager.ui.listing.states import SHUT_OUT, UNKNOWN, WAITING, host_glyph
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import reads
 

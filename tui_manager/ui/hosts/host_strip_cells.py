@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tui_manager.ui.listing.cells import Span
-from tui_manager.ui.listing.states import OFFLINE, PARTLY, WAITING
+from tui_manager.ui.drawing.spans import Span
+from tui_manager.ui.drawing.states import OFFLINE, PARTLY, WAITING
 
 
 def strip_cells(glyphs: Sequence[Span], width: int) -> tuple[Span, ...]:

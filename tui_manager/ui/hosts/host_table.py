@@ -7,11 +7,11 @@ from typing import ClassVar
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Page, Window
+from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.hosts.host_row import COLUMNS, WIDE_COLUMNS, host_cell
-from tui_manager.ui.listing.cells import Column, Spans
 from tui_manager.ui.listing.empty_text import no_hosts
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_frame import Shares, rest_after
+from tui_manager.ui.listing.table_layout import Column, Shares, rest_after
 
 
 class HostTable(RowTable[Host]):

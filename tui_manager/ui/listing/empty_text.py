@@ -4,7 +4,7 @@ from rich.cells import cell_len
 
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.joining import join_parts
-from tui_manager.ui.listing.cells import Role, Span, Spans
+from tui_manager.ui.drawing.spans import Role, Span, Spans
 
 NO_TASKS: tuple[Spans, ...] = (
     (Span("No task yet.", Role.STRONG),),

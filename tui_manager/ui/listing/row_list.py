@@ -10,8 +10,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 
 from tui_manager.domain.window import LIMIT_MAX, Page, Row, Window
-from tui_manager.ui.listing.instant_scroll import InstantScroll
-from tui_manager.ui.listing.roles import RolePainter
+from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
 from tui_manager.ui.listing.row_window import MARGIN, RowWindow
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import reads

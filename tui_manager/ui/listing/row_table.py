@@ -9,14 +9,16 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from tui_manager.domain.window import Row
-from tui_manager.ui.listing.cells import Column, Role, Span, Spans, fit, share
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.listing.row_list import HEADER, RowList
-from tui_manager.ui.listing.table_frame import (
+from tui_manager.ui.listing.table_layout import (
     GUTTER,
+    Column,
     Shares,
     filtered_away,
     header_spans,
     row_spans,
+    share,
     sort_at,
     table_title,
 )

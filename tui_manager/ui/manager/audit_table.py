@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.listing.cells import Column, Spans
+from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.listing.empty_text import NO_AUDIT
 from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager.audit_row import COLUMNS, audit_cell
 
 

@@ -7,8 +7,9 @@ from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.listing.cells import GAP, Role, Span, Spans, fit, width_of, wrap
-from tui_manager.ui.listing.figures import age, count_of, precise, size
+from tui_manager.ui.drawing.figures import age, count_of, precise, size
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of, wrap
+from tui_manager.ui.listing.table_layout import GAP
 
 _NAME = 10  # cells
 _LONG_LOG = 64 << 20  # bytes that are worth a word

@@ -10,10 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui_manager.ui.listing.cells import Role, Span, Spans
-from tui_manager.ui.listing.figures import count_of
-from tui_manager.ui.listing.instant_scroll import InstantScroll
-from tui_manager.ui.listing.roles import RolePainter
+from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
+from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups, compare
 from tui_manager.ui.output.output_row import crop, segments

@@ -16,10 +16,9 @@ from textual.widget import Widget
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.listing.cells import Role, Span, Spans, fit, shorten
-from tui_manager.ui.listing.instant_scroll import InstantScroll
-from tui_manager.ui.listing.roles import RolePainter
-from tui_manager.ui.listing.states import STDERR, STDOUT
+from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
+from tui_manager.ui.drawing.states import STDERR, STDOUT
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_lines import OutputLine, OutputLines
 from tui_manager.ui.output.output_row import crop, segments, wrap

@@ -12,8 +12,8 @@ from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.drawing.figures import size
 from tui_manager.ui.forms.form import Form
-from tui_manager.ui.listing.figures import size
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.terminal.lifetime import reads

@@ -6,9 +6,10 @@ from datetime import datetime
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
-from tui_manager.ui.listing.cells import BLANK, Column, Role, Span, Spans, spans
-from tui_manager.ui.listing.figures import clock, number, size
-from tui_manager.ui.listing.states import CUT, row_glyph, row_words
+from tui_manager.ui.drawing.figures import clock, number, size
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.states import CUT, row_glyph, row_words
+from tui_manager.ui.listing.table_layout import Column
 
 COLUMNS = (
     Column("state", "", 1),

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.listing.cells import Column, Spans
+from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.listing.empty_text import NOT_STARTED
 from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.tasks.command_host_row import COLUMNS, STEP_COLUMNS, command_host_cell
 

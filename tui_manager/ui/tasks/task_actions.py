@@ -9,9 +9,9 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
+from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen, Question
 from tui_manager.ui.frame.messages import Problem
-from tui_manager.ui.listing.figures import count_of
 from tui_manager.ui.manager_link import Link
 
 

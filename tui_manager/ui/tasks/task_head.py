@@ -6,10 +6,9 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Task, TaskDetail
-from tui_manager.ui.listing.bars import progress_bar
-from tui_manager.ui.listing.cells import Role, Span, Spans, shorten, spread, width_of
-from tui_manager.ui.listing.figures import clock, timeout_text
-from tui_manager.ui.listing.states import command_glyph, task_glyph, task_state
+from tui_manager.ui.drawing.figures import clock, progress_bar, timeout_text
+from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spread, width_of
+from tui_manager.ui.drawing.states import command_glyph, task_glyph, task_state
 from tui_manager.ui.tasks.task_row import counts_line, elapsed, remaining
 
 _BAR = 24  # cells

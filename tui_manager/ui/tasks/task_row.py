@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
-from tui_manager.ui.listing.bars import progress_bar
-from tui_manager.ui.listing.cells import BLANK, Column, Role, Span, Spans, spans, width_of
-from tui_manager.ui.listing.figures import clock, count_of, number, progress, since
-from tui_manager.ui.listing.states import glyph_of, task_glyph, task_state
+from tui_manager.ui.drawing.figures import clock, count_of, number, progress, progress_bar, since
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
+from tui_manager.ui.drawing.states import glyph_of, task_glyph, task_state
+from tui_manager.ui.listing.table_layout import Column
 
 ID, DONE = "id", "done"
 _DONE_MOST = 11  # cells: 10000/10000

@@ -9,7 +9,7 @@ from textual.widget import Widget
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.ui.actions import Place, place_bindings
-from tui_manager.ui.listing.fact_lines import FactLines
+from tui_manager.ui.drawing.span_widgets import FactLines
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane

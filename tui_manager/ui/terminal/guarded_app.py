@@ -15,8 +15,8 @@ from textual.app import App
 from textual.worker import WorkerFailed
 
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.messages import ErrorElsewhere, TerminalGone
-from tui_manager.ui.listing.cells import shorten
 from tui_manager.ui.terminal.terminal_driver import TerminalDriver
 
 HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended

@@ -1,4 +1,4 @@
-"""Two themes of few colours: what is wrong stands out, what is well stays quiet."""
+"""Two themes with few colours: faults stand out, normal states do not."""
 
 from textual.theme import Theme
 

@@ -4,7 +4,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import CommandHost, Task
-from tui_manager.ui.listing.cells import Role, Span
+from tui_manager.ui.drawing.spans import Role, Span
 
 _STATUS: dict[str, Span] = {
     "pending": Span("◌", Role.MUTED),

@@ -1,13 +1,62 @@
-"""The frame of a table: its header, its rows, its title, and what it says when it is empty."""
+"""How a table is laid out: columns, header, rows, title, and what an empty one says. Pure."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.text import Text
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import Window
-from tui_manager.ui.listing.cells import GAP, Column, Role, Span, Spans, fit
-from tui_manager.ui.listing.states import MARKED
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
+from tui_manager.ui.drawing.states import MARKED
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        width: cells that it needs at least.
+        grow: its share of what is left over; 0 keeps it at its width.
+        most: cells beyond which it does not grow.
+        right: whether it is aligned to the right.
+        rank: columns of the highest rank fold away first; rank 0 never does.
+        sort: what `Window.sort` calls it; empty when it cannot be sorted by.
+    """
+
+    key: str
+    title: str
+    width: int
+    grow: int = 0
+    most: int = 60
+    right: bool = False
+    rank: int = 0
+    sort: str = ""
+
+
+GAP = 1  # cells between two columns
+
+
+def share(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
+    """The columns that fit `width` cells, each with its width."""
+    kept = list(columns)
+    while sum(column.width + GAP for column in kept) - GAP > width:
+        worst = max(kept, key=lambda column: column.rank)
+        if worst.rank == 0:
+            break
+        kept.remove(worst)
+    widths = {column.key: column.width for column in kept}
+    spare = width - sum(widths.values()) - GAP * (len(kept) - 1)
+    while spare > 0:
+        growing = [column for column in kept if column.grow and widths[column.key] < column.most]
+        if not growing:
+            break
+        for column in growing:
+            step = min(column.grow, spare, column.most - widths[column.key])
+            widths[column.key] += step
+            spare -= step
+    return tuple((column, widths[column.key]) for column in kept)
+
 
 GUTTER = 2  # cells in front of a row: cursor or mark, and a space
 Shares = Sequence[tuple[Column, int]]

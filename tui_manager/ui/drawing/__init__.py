@@ -1,0 +1,1 @@
+"""How text, figures and states look: spans with roles, glyphs, themes. Lists are in `listing`."""
