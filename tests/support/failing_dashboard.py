@@ -4,7 +4,7 @@ import sys
 from typing import NoReturn
 
 from tui_manager.cli.main import main
-from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.frame.help import HelpScreen
 
 
 def fail(_: HelpScreen) -> NoReturn:

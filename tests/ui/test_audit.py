@@ -15,7 +15,7 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import Role, fit, plain, width_of
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.table_layout import share
-from tui_manager.ui.manager.audit_row import COLUMNS, audit_cell, audit_detail, audit_words
+from tui_manager.ui.manager.audit_table import COLUMNS, audit_cell, audit_detail, audit_words
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager.manager_text import attention_lines, figure_lines
 from tui_manager.ui.tasks.task_screen import TaskScreen

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.ui import feed
+from tui_manager.ui import manager_link
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.hosts.host_strip import HostStrip
 
@@ -23,7 +23,7 @@ def pass_minutes(fleet: FakeOperator, screen: object, minutes: int) -> None:
 async def test_hosts_are_not_shown_online(
     key: str, fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "RETRY", 0.001)
+    monkeypatch.setattr(manager_link, "RETRY", 0.001)
     async with running(fleet, (160, 40)) as pilot:
         await press(pilot, key)
         assert "●" in shown(pilot)
@@ -51,7 +51,7 @@ async def test_hosts_are_not_shown_online(
 async def test_running_times_stand_still(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "RETRY", 0.001)
+    monkeypatch.setattr(manager_link, "RETRY", 0.001)
     async with running(fleet, (160, 40)) as pilot:
         await press(pilot, "3")
         pass_minutes(fleet, pilot.app.screen, 1)
@@ -72,7 +72,7 @@ async def test_running_times_stand_still(
 async def test_the_strip_says_so_too(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "RETRY", 0.001)
+    monkeypatch.setattr(manager_link, "RETRY", 0.001)
     async with running(fleet) as pilot:
         strip = pilot.app.screen.query_one(HostStrip)
         assert "●" in strip.render_line(0).text

@@ -13,8 +13,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.operator.api import Operator
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.feed import Feed
-from tui_manager.ui.manager_link import Link
+from tui_manager.ui.manager_link import Feed, Link
 
 
 def of_task(task_id: int) -> Changes:

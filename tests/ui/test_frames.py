@@ -10,9 +10,8 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.status import Stream
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.frame.header_line import HeaderLine
-from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.frame.messages import Facts
+from tui_manager.ui.frame.header import HeaderLine
+from tui_manager.ui.frame.main_screen import Facts, MainScreen
 from tui_manager.ui.output.output_pane import OutputPane
 
 

@@ -16,8 +16,7 @@ from tui_manager.domain.joining import join_line
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms.join_line import JoinLineScreen
-from tui_manager.ui.forms.join_line_text import broken
+from tui_manager.ui.forms.join_line import JoinLineScreen, broken
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.join_token_fields import TokenFields
 

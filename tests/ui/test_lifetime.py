@@ -18,14 +18,14 @@ from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.frame.help_screen import HelpScreen
-from tui_manager.ui.frame.messages import Facts
+from tui_manager.ui.frame.help import HelpScreen
+from tui_manager.ui.frame.main_screen import Facts
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import Link
+from tui_manager.ui.output.output_actions import SaveOutputScreen
 from tui_manager.ui.output.output_pane import Source
-from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 

@@ -14,12 +14,13 @@ from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.window import Window
 from tui_manager.ui.drawing.figures import clock, number, progress
 from tui_manager.ui.drawing.spans import plain, width_of
-from tui_manager.ui.hosts.host_row import WIDE_COLUMNS as HOST_COLUMNS
-from tui_manager.ui.hosts.host_row import host_cell, host_facts
+from tui_manager.ui.hosts.host_facts import host_facts
+from tui_manager.ui.hosts.host_table import WIDE_COLUMNS as HOST_COLUMNS
+from tui_manager.ui.hosts.host_table import host_cell
 from tui_manager.ui.listing.table_layout import GAP, GUTTER, row_spans, share
-from tui_manager.ui.tasks.command_host_row import STEP_COLUMNS, command_host_cell
+from tui_manager.ui.tasks.command_host_table import STEP_COLUMNS, command_host_cell
 from tui_manager.ui.tasks.task_head import task_head
-from tui_manager.ui.tasks.task_row import WIDE_COLUMNS, columns_for, counts_line, task_cell
+from tui_manager.ui.tasks.task_table import WIDE_COLUMNS, columns_for, counts_line, task_cell
 
 _FACTOR = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 

@@ -16,12 +16,13 @@ from tui_manager.domain.window import Page, Window
 from tui_manager.ui import app as app_module
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.frame.header_line import HeaderLine, NoticeLine
-from tui_manager.ui.frame.help_screen import HelpScreen
-from tui_manager.ui.frame.messages import ErrorElsewhere, Facts, TerminalGone
+from tui_manager.ui.frame.header import HeaderLine, NoticeLine
+from tui_manager.ui.frame.help import HelpScreen
+from tui_manager.ui.frame.main_screen import Facts
 from tui_manager.ui.terminal import guarded_app
 from tui_manager.ui.terminal.guarded_app import GuardedApp
 from tui_manager.ui.terminal.rebuilding import LIMIT, WITHIN, Rebuilding
+from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere, TerminalGone
 
 LOG = Path("/var/log/tui-manager.log")
 AFTERWARDS = "The manager stops."

@@ -24,13 +24,13 @@ from tui_manager.ui.drawing.figures import (
 )
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
 from tui_manager.ui.drawing.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
-from tui_manager.ui.frame.header_text import header_line
-from tui_manager.ui.hosts import host_row
-from tui_manager.ui.hosts.host_row import host_cell, host_facts
-from tui_manager.ui.hosts.host_strip_cells import hosts_at, strip_cells
-from tui_manager.ui.listing.empty_text import no_hosts
+from tui_manager.ui.frame.header import header_line
+from tui_manager.ui.hosts import host_table
+from tui_manager.ui.hosts.host_facts import host_facts
+from tui_manager.ui.hosts.host_strip import hosts_at, strip_cells
+from tui_manager.ui.hosts.host_table import host_cell, no_hosts
 from tui_manager.ui.listing.table_layout import Column, filtered_away, share, table_title
-from tui_manager.ui.tasks import command_host_row, task_row
+from tui_manager.ui.tasks import command_host_table, task_table
 from tui_manager.ui.tasks.task_head import task_head
 
 DIAL = "127.0.0.1:7443"
@@ -84,43 +84,43 @@ def test_every_reason_has_words() -> None:
 def test_a_command_that_ended_in_silence_says_how_it_ended_to_the_last_word() -> None:
     detail = "refused by this host's policy (max_timeout): at most 30m, not 1h: ask\x1b[2J ana"
     refused = row(CommandHostStatus.FAILED, Reason.REJECTED, detail=detail)
-    lines = [plain(line) for line in command_host_row.ended_without_output(refused, 30)]
+    lines = [plain(line) for line in command_host_table.ended_without_output(refused, 30)]
     assert lines[0] == "No output."
     assert all(len(line) <= 30 for line in lines)
     assert " ".join(lines[1:]) == row_words(refused)
     assert "ask ana" in " ".join(lines)
     running = row(CommandHostStatus.RUNNING)
-    assert command_host_row.ended_without_output(running, 30) == ()
+    assert command_host_table.ended_without_output(running, 30) == ()
 
 
 def test_output_beyond_the_limit_is_marked() -> None:
     cut = row(CommandHostStatus.COMPLETED, stdout_bytes=16_000_000, truncated_bytes=5)
-    cell = command_host_row.command_host_cell(cut, "bytes", 8, START)
+    cell = command_host_table.command_host_cell(cut, "bytes", 8, START)
     assert plain(cell) == "16 MB✂"
 
 
 def test_every_column_of_every_row_fits_its_width() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("名" * 40, labels={"k": "v" * 100}, cpu=(99.0,) * 30, memory=0.99)
-    for columns in (host_row.COLUMNS, host_row.WIDE_COLUMNS):
+    for columns in (host_table.COLUMNS, host_table.WIDE_COLUMNS):
         for column, width in share(columns, 118):
-            cell = host_row.host_cell(host, column.key, width, START)
+            cell = host_table.host_cell(host, column.key, width, START)
             assert width_of(fit(cell, width, right=column.right)) == width
 
 
 def test_a_host_that_is_offline_says_since_when() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("web01", online=False, ago=timedelta(seconds=42))
-    assert host_row.host_cell(host, "state", 1, START) == (OFFLINE,)
-    assert host_row.host_cell(host, "since", 5, START) == (Span("42s", Role.FAULT),)
-    assert host_row.host_cell(host, "cpu", 5, START) == ()
+    assert host_table.host_cell(host, "state", 1, START) == (OFFLINE,)
+    assert host_table.host_cell(host, "since", 5, START) == (Span("42s", Role.FAULT),)
+    assert host_table.host_cell(host, "cpu", 5, START) == ()
 
 
 async def test_a_task_shows_progress_faults_and_what_is_left() -> None:
     fleet = await seeded_fleet()
     task = fleet.tasks[5].row
     cells = {
-        key: plain(task_row.task_cell(task, key, 10, START))
+        key: plain(task_table.task_cell(task, key, 10, START))
         for key in ("state", "id", "name", "target", "bar", "done", "faults", "time", "left")
     }
     assert cells == {

@@ -14,8 +14,7 @@ from textual.events import Key
 from textual.message import Message
 
 from tests.support.waiting import wait_until
-from tui_manager.ui.frame.messages import ErrorElsewhere, TerminalGone
-from tui_manager.ui.terminal.terminal_driver import TerminalDriver
+from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere, TerminalDriver, TerminalGone
 
 
 class Driver(TerminalDriver):

@@ -22,13 +22,13 @@ from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.frame.help_screen import HelpScreen
+from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.host_table import WideHostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.row_list import HEADER
-from tui_manager.ui.output.save_output import SaveOutputScreen
+from tui_manager.ui.output.output_actions import SaveOutputScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.terminal import typed_ahead
 

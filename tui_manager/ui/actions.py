@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from textual.actions import ActionParseResult
 from textual.binding import Binding, BindingType
 
 from tui_manager.domain.status import Admission
@@ -200,3 +201,18 @@ def place_bindings(place: Place) -> list[BindingType]:
         )
         for action in actions_of(place)
     ]
+
+
+def open_task(task_id: int) -> ActionParseResult:
+    """The screen of a task."""
+    return "app", "open_task", (task_id,)
+
+
+def open_host(host_id: str) -> ActionParseResult:
+    """A host, on the screen of all hosts."""
+    return "app", "open_host", (host_id,)
+
+
+def open_host_output(host_id: str) -> ActionParseResult:
+    """The output of a host, on the dashboard."""
+    return "app", "open_host_output", (host_id,)

@@ -1,4 +1,4 @@
-"""The app: opens the operator, hands facts to the screens, and does what is not one screen's."""
+"""The app: opens the operator, gives facts to the screens, and opens screens and forms."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
 from textual.events import Event, Key
+from textual.message import Message
 from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
@@ -21,25 +22,32 @@ from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.ui.actions import Place
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT
-from tui_manager.ui.feed import Feed, OpenOperator
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.join_line import JoinLineScreen
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.new_task_fields import marked_target
-from tui_manager.ui.frame.help_screen import HelpScreen
-from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
-from tui_manager.ui.frame.messages import ErrorElsewhere, Facts, FactsChanged, Problem
+from tui_manager.ui.forms.questions import GOES_ON, quit_question
+from tui_manager.ui.frame.help import HelpScreen
+from tui_manager.ui.frame.main_screen import EVERYTHING, Facts, MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
-from tui_manager.ui.frame.quitting import GOES_ON, quit_question
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
-from tui_manager.ui.manager_link import Link
+from tui_manager.ui.manager_link import Feed, Link, OpenOperator, Problem
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 from tui_manager.ui.terminal.guarded_app import GuardedApp
 from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
+from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere
 from tui_manager.ui.terminal.typed_ahead import TypedAhead
+
+
+class FactsChanged(Message, bubble=False):
+    """Something may have changed; what, is in the feed."""
+
+    def can_replace(self, message: Message) -> bool:
+        """The feed has folded the older one in."""
+        return isinstance(message, FactsChanged)
 
 
 def local_now() -> datetime:

@@ -13,18 +13,17 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
-from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.actions import Place, open_host, open_task, place_bindings
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.frame.open_actions import open_host, open_task
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.hosts.host_strip import HostStrip
-from tui_manager.ui.hosts.host_table import HostTable
-from tui_manager.ui.listing.empty_text import NOT_STARTED, no_hosts
+from tui_manager.ui.hosts.host_table import HostTable, no_hosts
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_keys import OutputKeys
+from tui_manager.ui.output.output_actions import OutputKeys
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
+from tui_manager.ui.tasks.command_host_table import NOT_STARTED
 from tui_manager.ui.tasks.task_table import TaskTable
 
 

@@ -1,11 +1,16 @@
-"""What the screens share of the manager: the open operator, its newest status, what is wrong."""
+"""What the screens share of the manager: the operator, its status, and the watcher of changes."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+from textual.message import Message
+
 from tui_manager.domain.address import dial_addresses
-from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
@@ -64,3 +69,58 @@ class Link:
     def dial_addresses(self) -> tuple[str, ...]:
         """Where a host may dial in, the likeliest first; none before the manager has answered."""
         return dial_addresses(self.status.address, self.own_addresses) if self.status else ()
+
+
+RETRY = 1.0  # seconds between two tries to reach the manager
+
+OpenOperator = Callable[[], AbstractAsyncContextManager[Operator]]
+
+
+class Feed:
+    """Runs in a task of the app.
+
+    Args:
+        changed: called when there is something to take.
+    """
+
+    def __init__(
+        self, open_operator: OpenOperator, link: Link, changed: Callable[[], None]
+    ) -> None:
+        self._open_operator = open_operator
+        self._link = link
+        self._changed = changed
+        self._pending = Changes()
+
+    def take(self) -> Changes:
+        """What has come since the last call."""
+        pending, self._pending = self._pending, Changes()
+        return pending
+
+    async def run(self) -> None:
+        """Until it is cancelled. Raises ManagerError when the operator cannot be opened at all."""
+        async with self._open_operator() as operator:
+            self._link.connected = operator
+            while True:
+                try:
+                    await self._watch(operator)
+                except ManagerError as error:
+                    self._link.lose(f"{error} Trying again…")
+                    self._tell(Changes(manager=True))
+                await asyncio.sleep(RETRY)
+
+    async def _watch(self, operator: Operator) -> None:
+        async for changes in operator.watch():
+            self._link.find()
+            self._tell(changes)
+
+    def _tell(self, changes: Changes) -> None:
+        self._pending |= changes
+        self._changed()
+
+
+class Problem(Message):
+    """A call to the manager failed; the app says so once."""
+
+    def __init__(self, error: ManagerError) -> None:
+        super().__init__()
+        self.error = error

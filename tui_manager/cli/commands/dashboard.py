@@ -76,7 +76,7 @@ def show(
     Raises ScreenFailedError when the screen has failed too often.
     """
     from tui_manager.ui.app import DashboardApp
-    from tui_manager.ui.frame.quitting import afterwards
+    from tui_manager.ui.forms.questions import afterwards
     from tui_manager.ui.terminal.rebuilding import Rebuilding
 
     def make_app(notice: str) -> DashboardApp:

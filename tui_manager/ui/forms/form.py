@@ -1,4 +1,4 @@
-"""What all forms share: leaving one loses nothing that was typed without a question."""
+"""What all forms share: a form that is left loses nothing that was typed without a question."""
 
 from typing import ClassVar, TypeVar
 
@@ -54,3 +54,15 @@ class Form(ModalScreen[Made | None], ClosableScreen[Made | None]):
             for field in fields
             if isinstance(field, Input | TextArea | Checkbox)
         ]
+
+
+class TickBox(Checkbox):
+    """`[ ] label` or `[x] label`."""
+
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+    BUTTON_INNER = "[ ]"
+
+    def watch_value(self) -> None:
+        """Draws the tick, or none."""
+        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
+        super().watch_value()

@@ -18,8 +18,22 @@ from tui_manager.domain.host import labels_text
 from tui_manager.domain.joining import other_addresses
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.drawing.figures import count_of
-from tui_manager.ui.forms.join_line_text import broken
 from tui_manager.ui.terminal.lifetime import ClosableScreen
+
+_BREAK = "\\"
+
+
+def broken(line: str, width: int) -> tuple[str, ...]:
+    """`line` in pieces of `width` cells that a shell reads as one: whoever copies them from the
+    screen by mouse gets the same command.
+
+    The backslash stands in the last column, so that no blanks are copied behind it.
+    """
+    if len(line) <= width:
+        return (line,)
+    step = max(1, width - len(_BREAK))
+    pieces = [line[at : at + step] for at in range(0, len(line), step)]
+    return (*(piece + _BREAK for piece in pieces[:-1]), pieces[-1])
 
 
 class JoinLineScreen(ModalScreen[None], ClosableScreen[None]):

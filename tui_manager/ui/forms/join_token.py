@@ -12,9 +12,8 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
-from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.join_token_fields import TokenFields
-from tui_manager.ui.forms.tick_box import TickBox
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import reads
 

@@ -20,8 +20,8 @@ from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task_fields import FormFields
+from tui_manager.ui.forms.questions import start_question
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.tasks.task_actions import start_question
 from tui_manager.ui.terminal.lifetime import reads
 
 _HINTS = {

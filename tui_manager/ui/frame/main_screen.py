@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Container
 from textual.events import Resize, ScreenResume
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
@@ -17,15 +18,23 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
-from tui_manager.ui.frame.header_line import HeaderLine, NoticeLine
-from tui_manager.ui.frame.messages import Facts, Problem
+from tui_manager.ui.frame.header import HeaderLine, NoticeLine
 from tui_manager.ui.hosts.host_actions import approve_hosts, turn_away_hosts
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.manager_link import Link
+from tui_manager.ui.manager_link import Link, Problem
 from tui_manager.ui.tasks.task_actions import cancel_tasks, start_tasks
 from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
+
+
+class Facts(Message, bubble=False):
+    """What a screen reads again."""
+
+    def __init__(self, changes: Changes) -> None:
+        super().__init__()
+        self.changes = changes
+
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
 SMALLEST = (60, 16)  # columns and lines below which nothing can be told

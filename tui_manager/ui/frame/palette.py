@@ -14,10 +14,9 @@ from textual.worker import Worker, WorkerCancelled
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import Window
-from tui_manager.ui.actions import Action, actions_of
+from tui_manager.ui.actions import Action, actions_of, open_host, open_task
 from tui_manager.ui.drawing.states import host_glyph, task_glyph
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.frame.open_actions import open_host, open_task
 from tui_manager.ui.terminal.lifetime import ClosableScreen, reads
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.hosts.host_questions import approve_question, turn_away_question
+from tui_manager.ui.forms.questions import approve_question, turn_away_question
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import is_open

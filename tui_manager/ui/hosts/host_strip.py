@@ -1,5 +1,7 @@
-"""The whole fleet in one line. It reads a page of hosts at a time, so that ten thousand hosts cost
-no more a second than a thousand."""
+"""The whole fleet in one line.
+
+It reads a page of hosts at a time: ten thousand hosts cost no more a second than a thousand.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +15,41 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.ui.drawing.span_widgets import RolePainter
 from tui_manager.ui.drawing.spans import Span
-from tui_manager.ui.drawing.states import SHUT_OUT, UNKNOWN, WAITING, host_glyph
-from tui_manager.ui.hosts.host_strip_cells import hosts_at, strip_cells
+from tui_manager.ui.drawing.states import OFFLINE, PARTLY, SHUT_OUT, UNKNOWN, WAITING, host_glyph
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import reads
+
+
+def strip_cells(glyphs: Sequence[Span], width: int) -> tuple[Span, ...]:
+    """At most `width` cells for hosts with these glyphs."""
+    if len(glyphs) <= width:
+        return tuple(glyphs)
+    return tuple(worst(glyphs[first:last]) for first, last in _buckets(len(glyphs), max(width, 0)))
+
+
+def worst(glyphs: Sequence[Span]) -> Span:
+    """What one cell says for several hosts: all alike as they are, some offline as half full."""
+    kinds = set(glyphs)
+    if len(kinds) == 1:
+        return glyphs[0]
+    if OFFLINE in kinds:
+        return PARTLY
+    if WAITING in kinds:
+        return WAITING
+    return max(glyphs, key=glyphs.count)
+
+
+def hosts_at(cell: int, hosts: int, width: int) -> range:
+    """Which hosts, by their place in the list, the cell at `cell` stands for."""
+    if hosts <= width:
+        return range(cell, min(cell + 1, hosts))
+    buckets = list(_buckets(hosts, width))
+    return range(*buckets[cell]) if 0 <= cell < len(buckets) else range(0)
+
+
+def _buckets(hosts: int, width: int) -> list[tuple[int, int]]:
+    return [(hosts * cell // width, hosts * (cell + 1) // width) for cell in range(width)]
+
 
 _NOT_SEEN = (WAITING, SHUT_OUT)  # glyphs that do not say whether the host is online
 

@@ -1,17 +1,146 @@
-"""The hosts of the fleet."""
+"""The hosts of the fleet as a table. What a row shows is a pure function."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from tui_manager.domain.host import Host
+from rich.cells import cell_len
+
+from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.joining import join_parts
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.drawing.spans import Spans
-from tui_manager.ui.hosts.host_row import COLUMNS, WIDE_COLUMNS, host_cell
-from tui_manager.ui.listing.empty_text import no_hosts
+from tui_manager.ui.drawing.figures import number, since, sparkline
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.states import host_glyph
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, Shares, rest_after
+
+HOT = 90.0  # percent from which a figure deserves a look
+
+COLUMNS = (
+    Column("state", "", 1, sort="state"),
+    Column("name", "NAME", 9, grow=1, most=28, sort="name"),
+    Column("labels", "LABELS", 10, grow=4, most=48, rank=3),
+    Column("cpu", "CPU", 4, right=True, sort="cpu"),
+    Column("spark", "", 6, rank=4),
+    Column("memory", "MEM", 4, right=True, rank=1, sort="memory"),
+    Column("running", "RUN", 3, right=True, sort="running"),
+    Column("since", "SINCE", 5, right=True, rank=2, sort="since"),
+)
+WIDE_COLUMNS = (
+    *COLUMNS,
+    Column("load", "LOAD", 6, right=True, rank=5),
+    Column("capacity", "CAP", 4, right=True, rank=8),
+    Column("system", "SYSTEM", 13, rank=7),
+    Column("agent", "AGENT", 7, rank=9),
+    Column("address", "ADDRESS", 20, rank=6),
+)
+
+
+def host_cell(host: Host, key: str, width: int, now: datetime, *, away: bool = False) -> Spans:
+    """The cell of a host in a column; while the manager is `away` its state is not known."""
+    if key == "state":
+        return (host_glyph(host, away=away),)
+    return _CELLS[key](host, width, now)
+
+
+def _rest(host: Host, width: int, now: datetime) -> Spans:
+    """What a host that is not admitted says instead of its figures."""
+    words = f": {safe_line(host.fingerprint)}" if host.fingerprint else ""
+    if host.admission is not Admission.PENDING:
+        return spans(f"{host.admission}{words}", Role.MUTED)
+    odd = (
+        Span(f"  ▲ {safe_line(host.note)}", Role.FAULT)
+        if host.note
+        else Span("  a approves, x rejects", Role.MUTED)
+    )
+    return (Span(f"pending{words}", Role.CAUTION), odd)
+
+
+def _name(host: Host, width: int, now: datetime) -> Spans:
+    return spans(safe_line(host.name), Role.STRONG if host.online else Role.MUTED)
+
+
+def _since(host: Host, width: int, now: datetime) -> Spans:
+    return spans(since(host.since, now), Role.MUTED if host.online else Role.FAULT)
+
+
+def _running(host: Host, width: int, now: datetime) -> Spans:
+    return spans(number(host.running, width), Role.ACTIVE) if host.running else BLANK
+
+
+def _spark(host: Host, width: int, now: datetime) -> Spans:
+    return spans(sparkline(host.cpu_history, width), Role.MUTED) if host.vitals else BLANK
+
+
+def _cpu(host: Host, width: int, now: datetime) -> Spans:
+    return _percent(host.vitals.cpu_percent) if host.vitals else BLANK
+
+
+def _memory(host: Host, width: int, now: datetime) -> Spans:
+    return _percent(host.vitals.memory_percent) if host.vitals else BLANK
+
+
+def _load(host: Host, width: int, now: datetime) -> Spans:
+    if host.vitals is None:
+        return BLANK
+    load = f"{host.vitals.load_1m:.2f}"
+    short = load if len(load) <= width else number(int(host.vitals.load_1m), width)
+    return spans(short, Role.MUTED)
+
+
+def _words(words: Callable[[Host], str]) -> "_Cell":
+    return lambda host, width, now: spans(safe_line(words(host)), Role.MUTED)
+
+
+_Cell = Callable[[Host, int, datetime], Spans]
+_CELLS: Mapping[str, _Cell] = {
+    "name": _name,
+    "labels": lambda host, width, now: spans(safe_line(labels_text(host.labels)), Role.MUTED),
+    "rest": _rest,
+    "cpu": _cpu,
+    "spark": _spark,
+    "memory": _memory,
+    "running": _running,
+    "since": _since,
+    "load": _load,
+    "capacity": lambda host, width, now: spans(number(host.capacity, width), Role.MUTED),
+    "system": _words(lambda host: f"{host.os} {host.arch}"),
+    "agent": _words(lambda host: host.agent_version),
+    "address": _words(lambda host: host.address),
+}
+
+
+def _percent(value: float) -> Spans:
+    return spans(f"{value:.0f}%", Role.CAUTION if value >= HOT else Role.PLAIN)
+
+
+def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans, ...]:
+    """How the first host joins: the line to paste there, with the address to `dial`."""
+    if status is None:
+        return ()
+    lines: list[Spans] = [(Span("No host has joined yet.", Role.STRONG),), ()]
+    parts = join_parts(dial, status.security)
+    if status.security == "insecure":
+        lines.append((Span("Paste this on a host:", Role.MUTED),))
+        return (*lines, *_to_paste(*parts, width, Role.GOOD))
+    lines += [
+        (Span("j", Role.STRONG), Span(" makes a join token: the line to paste on a host.")),
+        (Span("So does: tui-manager token create", Role.MUTED),),
+        (),
+    ]
+    return (*lines, *_to_paste(*parts, width, Role.MUTED))
+
+
+def _to_paste(begin: str, end: str, width: int, role: Role) -> tuple[Spans, ...]:
+    """Broken where a shell lets it be, so that a narrow pane shows all of it."""
+    line = f"{begin} {end}"
+    if cell_len(line) <= width:
+        return ((Span(line, role),),)
+    return ((Span(f"{begin} \\", role),), (Span(f"  {end}", role),))
 
 
 class HostTable(RowTable[Host]):

@@ -1,16 +1,140 @@
-"""The audit: who did what to which, the newest first."""
+"""The audit as a table: who did what to which host or task, the newest first."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import ClassVar
 
+from tui_manager_protos.rules.duration import format_duration
+
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.drawing.spans import Spans
-from tui_manager.ui.listing.empty_text import NO_AUDIT
+from tui_manager.ui.drawing.spans import Role, Span, Spans, spans
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
-from tui_manager.ui.manager.audit_row import COLUMNS, audit_cell
+
+COLUMNS = (
+    Column("when", "WHEN", 11),
+    Column("who", "WHO", 12, grow=1, most=24),
+    Column("what", "WHAT", 24, grow=4, most=70),
+    Column("detail", "DETAIL", 10, grow=3, most=100, rank=1),
+)
+
+_SENTENCES = ("text", "note")  # details that need no name
+_NOTHING = ("", "0", "false")
+_DIGITS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """How an action reads.
+
+    Attributes:
+        text: with `{task}`, `{host}`, `{named}` (` named HOST` or nothing) and names of details.
+        used: the details that the text holds.
+        role: what it means to a reader.
+    """
+
+    text: str
+    used: tuple[str, ...] = ()
+    role: Role = Role.PLAIN
+
+
+_ACTIONS: Mapping[str, _Words] = {
+    "create_task": _Words("made {task} for {target}", ("target",)),
+    "start_task": _Words("started {task} on {names}", ("names",)),
+    "cancel_task": _Words("canceled {task}", role=Role.CAUTION),
+    "create_token": _Words("made a join token"),
+    "revoke_token": _Words("revoked join token {token}", ("token",), Role.CAUTION),
+    "enroll_host": _Words("{host} asked to join"),
+    "admit_host": _Words("admitted {host}", role=Role.GOOD),
+    "reject_host": _Words("rejected {host}", role=Role.CAUTION),
+    "revoke_host": _Words("revoked {host}", role=Role.CAUTION),
+    "refuse_host": _Words("refused an agent{named}", role=Role.FAULT),
+    "violation": _Words("{host} broke the protocol", role=Role.FAULT),
+    "renew_certificate": _Words("renewed the certificate of {host}", role=Role.MUTED),
+    "rename_host": _Words("{host} came with another name", role=Role.CAUTION),
+    "prune_tasks": _Words(
+        "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
+    ),
+    "accept_clock": _Words("accepted the manager's clock", role=Role.CAUTION),
+    "move_host": _Words("{host} came from another machine", role=Role.CAUTION),
+}
+
+
+def audit_cell(entry: AuditEntry, key: str, width: int, now: datetime) -> Spans:
+    """The cell of an entry in a column."""
+    match key:
+        case "when":
+            return spans(_when(entry.at, now), Role.MUTED)
+        case "who":
+            return spans(safe_line(entry.actor))
+        case "what":
+            return (Span(audit_words(entry), _words(entry).role),)
+        case _:
+            return spans(audit_detail(entry), Role.MUTED)
+
+
+def audit_words(entry: AuditEntry) -> str:
+    """What was done to which: `started task 12 on web[01-14]`."""
+    host = _host(entry)
+    facts = {
+        "task": f"task {entry.task_id}",
+        "host": host or "a host",
+        "named": f" named {host}" if host else "",
+        **_used(entry),
+    }
+    return safe_line(_words(entry).text.format_map(facts))
+
+
+def audit_detail(entry: AuditEntry) -> str:
+    """What else was kept: sentences first, then `target role=web, hosts 14`."""
+    said = {*_NOTHING, *_used(entry).values(), *(() if entry.host else (_host(entry),))}
+    kept = {name: value for name, value in entry.detail.items() if value not in said}
+    sentences = [kept.pop(name) for name in _SENTENCES if name in kept]
+    others = ", ".join(_fact(name, value) for name, value in kept.items())
+    return safe_line("  ".join([*sentences, *([others] if others else [])]))
+
+
+def _used(entry: AuditEntry) -> Mapping[str, str]:
+    """The details that the sentence holds; what was not kept once is not known."""
+    target = entry.detail.get("target", "?")
+    return {name: entry.detail.get(name, target) for name in _words(entry).used}
+
+
+def _fact(name: str, value: str) -> str:
+    match name:
+        case "count":  # rows that were left out because there were too many of them
+            return f"{value} more times"
+        case "seconds" if value.isascii() and value.isdigit() and len(value) < _DIGITS_MAX:
+            return f"lasts {format_duration(timedelta(seconds=int(value)))}"
+        case _:
+            return f"{name.replace('_', ' ')} {value}"
+
+
+def _host(entry: AuditEntry) -> str:
+    return entry.host or entry.detail.get("name", "")
+
+
+def _words(entry: AuditEntry) -> _Words:
+    if (known := _ACTIONS.get(entry.action)) is not None:
+        return known
+    # Of a newer manager.
+    which = " {task}" if entry.task_id else " {host}" if entry.host else ""
+    action = entry.action.replace("_", " ").replace("{", "(").replace("}", ")")
+    return _Words(f"{action}{which}")
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """In the operator's own time: the hour of today, else the day too."""
+    local = at.astimezone(now.tzinfo)
+    if local.date() == now.date():
+        return f"{local:%H:%M:%S}"
+    return f"{local:%m-%d %H:%M}" if local.year == now.year else f"{local:%Y-%m-%d}"
+
+
+NO_AUDIT: tuple[Spans, ...] = ((Span("Nothing has been done yet.", Role.MUTED),),)
 
 
 class AuditTable(RowTable[AuditEntry]):

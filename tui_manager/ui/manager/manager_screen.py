@@ -8,14 +8,12 @@ from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.actions import Place, open_host, open_task, place_bindings
 from tui_manager.ui.drawing.span_widgets import FactLines
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.frame.open_actions import open_host, open_task
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.manager.audit_row import audit_detail
-from tui_manager.ui.manager.audit_table import AuditTable
+from tui_manager.ui.manager.audit_table import AuditTable, audit_detail
 from tui_manager.ui.manager.manager_text import attention_lines, figure_lines
 
 _CORNERS = 6  # cells of a frame's line that its subtitle leaves free

@@ -9,7 +9,7 @@ from tui_manager.domain.task import Command, Task, TaskDetail
 from tui_manager.ui.drawing.figures import clock, progress_bar, timeout_text
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spread, width_of
 from tui_manager.ui.drawing.states import command_glyph, task_glyph, task_state
-from tui_manager.ui.tasks.task_row import counts_line, elapsed, remaining
+from tui_manager.ui.tasks.task_table import counts_line, elapsed, remaining
 
 _BAR = 24  # cells
 _NAME_LEAST = 8  # cells of a name

@@ -1,16 +1,149 @@
-"""The tasks, the newest first."""
+"""The tasks as a table, the newest first. What a row shows is a pure function."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import ClassVar
 
-from tui_manager.domain.task import Task
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Counts, Task, estimate_remaining
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.drawing.spans import Spans
-from tui_manager.ui.listing.empty_text import NO_TASKS
+from tui_manager.ui.drawing.figures import clock, count_of, number, progress, progress_bar, since
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
+from tui_manager.ui.drawing.states import glyph_of, task_glyph, task_state
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
-from tui_manager.ui.tasks.task_row import COLUMNS, WIDE_COLUMNS, columns_for, task_cell
+
+ID, DONE = "id", "done"
+_DONE_MOST = 11  # cells: 10000/10000
+COLUMNS = (
+    Column("state", "", 1),
+    Column(ID, "#", 4, right=True),
+    Column("name", "NAME", 12, grow=3, most=40),
+    Column("target", "TARGET", 8, grow=2, most=30, rank=3),
+    Column("bar", "PROGRESS", 8, grow=1, most=20, rank=2),
+    Column(DONE, "DONE", 7, right=True),
+    Column("faults", "", 5, right=True),
+    Column("time", "TIME", 7, right=True, rank=1),
+    Column("left", "LEFT", 6, right=True, rank=4),
+)
+WIDE_COLUMNS = (
+    *COLUMNS,
+    Column("by", "BY", 12, rank=6),
+    Column("created", "AGE", 5, right=True, rank=5),
+)
+
+
+def columns_for(columns: Sequence[Column], tasks: Iterable[Task]) -> tuple[Column, ...]:
+    """The columns as wide as the numbers of these tasks need it."""
+    most = {ID: 0, DONE: 0}
+    for task in tasks:
+        most[ID] = max(most[ID], task.task_id)
+        most[DONE] = max(most[DONE], task.counts.total)
+    needed = {ID: len(str(most[ID])), DONE: min(2 * len(str(most[DONE])) + 1, _DONE_MOST)}
+    return tuple(
+        replace(column, width=max(column.width, needed.get(column.key, 0))) for column in columns
+    )
+
+
+def elapsed(task: Task, now: datetime) -> timedelta | None:
+    """From the start of a task to its end, or to now."""
+    return (task.finished_at or now) - task.started_at if task.started_at else None
+
+
+def remaining(task: Task, now: datetime) -> timedelta | None:
+    """What a running task still takes at its pace."""
+    passed = elapsed(task, now)
+    if passed is None or task.status is not TaskStatus.RUNNING:
+        return None
+    return estimate_remaining(task.counts, passed)
+
+
+def task_cell(task: Task, key: str, width: int, now: datetime) -> Spans:
+    """The cell of a task in a column."""
+    return _CELLS[key](task, width, now)
+
+
+def _name(task: Task, width: int, now: datetime) -> Spans:
+    quiet = task.status is TaskStatus.PENDING
+    return spans(safe_line(task.name), Role.PLAIN if quiet else Role.STRONG)
+
+
+def _bar(task: Task, width: int, now: datetime) -> Spans:
+    if task.started_at is None:
+        return spans(str(task.status), Role.MUTED)
+    if task.canceling:  # until the end of the last command is proven
+        return spans(task_state(task), Role.CAUTION)
+    return progress_bar(task.counts, width, ended=task.status.ended)
+
+
+def _done(task: Task, width: int, now: datetime) -> Spans:
+    counts = task.counts
+    return spans(progress(counts.ended, counts.total, width)) if counts.total else BLANK
+
+
+def _faults(task: Task, width: int, now: datetime) -> Spans:
+    faults = task.counts.faults
+    return spans(f"{number(faults, width - 1)}✘", Role.FAULT) if faults else BLANK
+
+
+def _time(task: Task, width: int, now: datetime) -> Spans:
+    passed = elapsed(task, now)
+    return spans(clock(passed, width)) if passed is not None else BLANK
+
+
+def _left(task: Task, width: int, now: datetime) -> Spans:
+    left = remaining(task, now)
+    return spans(f"~{clock(left, width - 1)}", Role.MUTED) if left is not None else BLANK
+
+
+_CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
+    "state": lambda task, width, now: (task_glyph(task),),
+    ID: lambda task, width, now: spans(str(task.task_id), Role.MUTED),
+    "name": _name,
+    "target": lambda task, width, now: spans(safe_line(task.target), Role.MUTED),
+    "bar": _bar,
+    DONE: _done,
+    "faults": _faults,
+    "time": _time,
+    "left": _left,
+    "by": lambda task, width, now: spans(safe_line(task.created_by), Role.MUTED),
+    "created": lambda task, width, now: spans(since(task.created_at, now), Role.MUTED),
+}
+
+
+_COUNT_ROLES = (
+    ("completed", Role.GOOD),
+    ("failed", Role.FAULT),
+    ("timeout", Role.FAULT),
+    ("skipped", Role.CAUTION),
+    ("canceled", Role.CAUTION),
+    ("running", Role.ACTIVE),
+    ("pending", Role.MUTED),
+)
+
+
+def counts_line(counts: Counts, hosts: int, width: int) -> Spans:
+    """`14 hosts: 9 completed  2 failed  1 running  2 pending`; with glyphs for the words where
+    these do not fit `width` cells."""
+    numbers = counts.as_dict()
+    shown = [(numbers[name], name, role) for name, role in _COUNT_ROLES if numbers[name]]
+    whole = Span(count_of(hosts, "host"))
+    words = (whole, *(Span(f"  {amount:,} {name}", role) for amount, name, role in shown))
+    if width_of(words) <= width:
+        return words
+    return (
+        Span(f"{hosts:,}"),
+        *(Span(f" {number(amount, 4)}{glyph_of(name)}", role) for amount, name, role in shown),
+    )
+
+
+NO_TASKS: tuple[Spans, ...] = (
+    (Span("No task yet.", Role.STRONG),),
+    (),
+    (Span("n", Role.STRONG), Span(" starts a command on hosts that you name.")),
+)
 
 
 class TaskTable(RowTable[Task]):

@@ -7,9 +7,8 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task
-from tui_manager.ui.actions import Place, place_bindings
+from tui_manager.ui.actions import Place, open_task, place_bindings
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.frame.open_actions import open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.tasks.task_table import WideTaskTable
 

@@ -16,8 +16,7 @@ from textual.worker import WorkerFailed
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
-from tui_manager.ui.frame.messages import ErrorElsewhere, TerminalGone
-from tui_manager.ui.terminal.terminal_driver import TerminalDriver
+from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere, TerminalDriver, TerminalGone
 
 HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
 END_SECONDS = 5.0  # that an app gets to end after an error

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.ui.frame.messages import Problem
+from tui_manager.ui.manager_link import Problem
 
 _Node = TypeVar("_Node", bound=Widget)
 _Given = ParamSpec("_Given")

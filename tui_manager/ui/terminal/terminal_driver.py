@@ -1,4 +1,4 @@
-"""The terminal that the dashboard stands on, as Textual drives it, and the end of it."""
+"""The terminal that the dashboard uses, as Textual drives it, and the end of it."""
 
 import codecs
 import select
@@ -12,8 +12,20 @@ from typing import Any
 from textual.app import App
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
-from tui_manager.ui.frame.messages import ErrorElsewhere, TerminalGone
+
+class TerminalGone(Message):
+    """Nobody sees what is drawn any more, and no key will come."""
+
+
+class ErrorElsewhere(Message, bubble=False):
+    """An error outside of the app's own handlers: it ends the app as one of these does."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
 
 _NO_PIXELS = "\x1b[?1016l"  # Textual lets the mouse count pixels, and never ends that
 _LEAVE = (

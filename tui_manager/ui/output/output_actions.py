@@ -1,4 +1,4 @@
-"""Saves the stored output of what is shown to a file on the operator's machine."""
+"""What the keys of an output pane do, on every screen that has one. Saving asks for a file."""
 
 import asyncio
 import re
@@ -14,8 +14,9 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.figures import size
 from tui_manager.ui.forms.form import Form
+from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_pane import Source
+from tui_manager.ui.output.output_pane import OutputPane, Source
 from tui_manager.ui.terminal.lifetime import reads
 
 _OTHER = re.compile("[^A-Za-z0-9._]+")  # what has no place in a file's name
@@ -105,3 +106,25 @@ class SaveOutputScreen(Form[None]):
 
     def _say(self, text: str) -> None:
         self.query_one("#problem", Label).update(text)
+
+
+class OutputKeys(MainScreen):
+    """A screen with one output pane."""
+
+    def action_follow(self) -> None:
+        """Stays at the newest line, or stops there."""
+        pane = self.query_one(OutputPane)
+        pane.follow = not pane.follow
+
+    def action_wrap(self) -> None:
+        """Breaks long lines, or cuts them."""
+        pane = self.query_one(OutputPane)
+        pane.wraps = not pane.wraps
+
+    async def action_save_output(self) -> None:
+        """Asks for a file and writes what is stored of the shown source."""
+        source = self.query_one(OutputPane).source
+        if source is None:
+            self.notify("There is no output to save.", markup=False)
+        else:
+            await self.app.push_screen(SaveOutputScreen(self.link, source))

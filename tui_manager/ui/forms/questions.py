@@ -1,12 +1,14 @@
-"""What is asked before hosts are approved, rejected or revoked."""
+"""What is asked before something that cannot be undone. Pure."""
 
 from collections.abc import Sequence
 
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ODD, Question
+from tui_manager.ui.manager_link import Link
 
 _NAMED = 6  # hosts that have a line of their own
 _NAME_WIDTH = 40  # cells
@@ -87,3 +89,59 @@ def _identity(host: Host) -> str:
     """`db9   lusab-babad-gutih   10.0.0.9:40112`."""
     parts = (host.name, host.fingerprint, host.address)
     return "   ".join(shorten(safe_line(part), _NAME_WIDTH) for part in parts if part)
+
+
+def start_question(title: str, hosts: int, folded: str) -> Question:
+    """What is asked before a task starts on many hosts."""
+    return Question(
+        f"Start {title}",
+        (f"It runs on {count_of(hosts, 'host')}:", folded if len(folded) < 120 else "many names."),
+        f"Start on {count_of(hosts, 'host')}",
+        hosts,
+        destructive=False,
+    )
+
+
+def cancel_question(tasks: Sequence[Task]) -> Question:
+    """What is asked before tasks are cancelled."""
+    hosts = sum(task.host_count for task in tasks)
+    total = sum(task.counts.total for task in tasks)
+    left = sum(task.counts.pending + task.counts.running for task in tasks)
+    what = task_title(tasks[0]) if len(tasks) == 1 else count_of(len(tasks), "task")
+    lines = [
+        f"{left:,} of {count_of(total, 'command')} on {count_of(hosts, 'host')} "
+        f"{'has' if left == 1 else 'have'} not ended.",
+        "They get SIGTERM, then SIGKILL. What has ended stays as it is.",
+    ]
+    if not hosts:
+        lines = ["Not started yet: it will never run."]
+    if len(tasks) > 1:
+        lines += [f"  {task_title(task)}" for task in tasks[:8]]
+    return Question(f"Cancel {what}?", lines, "Cancel the task" + "s" * (len(tasks) > 1), hosts)
+
+
+def task_title(task: Task) -> str:
+    name = safe_line(task.name)
+    return f"#{task.task_id} {name if len(name) <= 40 else name[:39] + '…'}"
+
+
+GOES_ON = "The manager goes on in its own process."
+STOPS = (
+    "The manager stops.",
+    "Running commands keep running on their hosts and are picked up at the next start.",
+)
+
+
+def quit_question(link: Link, leaving: str = "") -> Question | None:
+    """None when nothing runs that would stop; `leaving` says what else ends with the app."""
+    running = link.status.tasks_running if link.status else 0
+    if link.joined or not running or link.trouble:
+        return None
+    what = f"{count_of(running, 'task')} {'is' if running == 1 else 'are'} running."
+    lines = (leaving,) if leaving else STOPS
+    return Question("Quit?", (what, *lines), "Quit")
+
+
+def afterwards(*, joined: bool, leaving: str = "") -> str:
+    """What becomes of the manager when the dashboard ends."""
+    return GOES_ON if joined else leaving or " ".join(STOPS)

@@ -1,12 +1,20 @@
 """The help: every key of the table, and what the glyphs mean."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.events import Resize
+from textual.screen import ModalScreen
 
 from tui_manager.ui.actions import ACTIONS, Group
+from tui_manager.ui.drawing.span_widgets import FactLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.states import LEGEND
+from tui_manager.ui.terminal.lifetime import ClosableScreen
 
 _KEY = 9  # cells
 
@@ -47,3 +55,25 @@ def _legend() -> list[Spans]:
 def _glyph(entry: tuple[Span, str], width: int) -> Iterable[Span]:
     glyph, words = entry
     return (glyph, Span(f" {words:<{width}}" if width else f" {words}"))
+
+
+class HelpScreen(ModalScreen[None], ClosableScreen[None]):
+    """Closes with the key that opened it, or esc."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "close", "Back")]
+
+    def compose(self) -> ComposeResult:
+        """One sheet that scrolls where it does not fit."""
+        with VerticalScroll(id="help", classes="dialog") as sheet:
+            sheet.border_title = "Keys"
+            sheet.border_subtitle = "esc"
+            yield FactLines(id="help-lines")
+
+    def on_resize(self, event: Resize) -> None:
+        """Two columns or one."""
+        lines = help_lines(min(event.size.width - 6, 116))
+        self.query_one(FactLines).set_lines(lines)
+
+    def action_close(self) -> None:
+        """Back to where it was asked for."""
+        self.dismiss()

@@ -1,0 +1,82 @@
+"""What is known of one host, a line each. Pure."""
+
+from datetime import datetime, timedelta
+
+from tui_manager.domain.features import Feature
+from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.drawing.figures import age, precise, since, size
+from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
+from tui_manager.ui.drawing.states import host_glyph, host_state
+
+_NAME = 9  # cells of the name of a fact
+_LIMITS = {
+    Feature.MEMORY_MAX: "memory",
+    Feature.TASKS_MAX: "processes",
+    Feature.CPU_MAX: "CPU time",
+}
+
+
+def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> tuple[Spans, ...]:
+    """What is known of a host, a line each; what is odd about it in as many as it takes."""
+    state = f"{host_state(host)} for {since(host.since, now)}" if host.since else host_state(host)
+    state += f" at {now:%H:%M:%S}, not known since" if away else ""
+    note = wrap(f"▲ {safe_line(host.note)}", width) if host.note else ()
+    words = safe_line(host.fingerprint) or "no certificate"
+    lines: list[Spans] = [
+        (
+            host_glyph(host, away=away),
+            Span(f" {safe_line(host.name)}", Role.STRONG),
+            Span(f"  {state}"),
+        ),
+        *((Span(line, Role.FAULT),) for line in note),
+        _fact("identity", f"{words}, {safe_line(host.host_id)}"),
+        _fact("labels", safe_line(labels_text(host.labels)) or "none"),
+        _fact("address", safe_line(host.address)),
+        *_fact_lines("system", _system(host), width),
+        *(_fact_lines("killing", kept_in, width) if (kept_in := _cgroups(host)) else ()),
+    ]
+    if (vitals := host.vitals) is not None:
+        lines += _fact_lines(
+            "load",
+            f"{vitals.load_1m:.2f} on {vitals.cores} cores, cpu {vitals.cpu_percent:.0f}%, "
+            f"memory {size(vitals.memory_used)} of {size(vitals.memory_total)}",
+            width,
+        )
+        lines += _fact_lines(
+            "commands",
+            f"{vitals.running} running, {vitals.queued} queued, {host.capacity} at a time",
+            width,
+        )
+        for disk in vitals.disks:
+            used = f"{safe_line(disk.mount)}  {size(disk.used)} of {size(disk.total)}"
+            lines += _fact_lines("disk", used, width)
+    return tuple(lines)
+
+
+def _system(host: Host) -> str:
+    text = safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")
+    if (vitals := host.vitals) is None:
+        return text
+    skew = f"{precise(abs(vitals.skew))} {'ahead' if vitals.skew >= timedelta() else 'behind'}"
+    return f"{text}, up {age(vitals.uptime)}, clock {skew}"
+
+
+def _cgroups(host: Host) -> str:
+    """How surely commands are killed there, and what can be limited; empty while it is offline."""
+    if not host.online:
+        return ""
+    if Feature.CGROUP not in host.features:
+        return "the processes of a command are looked for, as it has no cgroup of its own"
+    limits = [name for feature, name in _LIMITS.items() if feature in host.features]
+    return f"each command in a cgroup of its own, which limits {', '.join(limits) or 'nothing'}"
+
+
+def _fact(name: str, value: str) -> Spans:
+    return (Span(f"{name:<{_NAME}}", Role.MUTED), Span(value))
+
+
+def _fact_lines(name: str, value: str, width: int) -> list[Spans]:
+    """A fact in as many lines as it takes: a number that is cut reads as another one."""
+    first, *others = wrap(value, width - _NAME)
+    return [_fact(name, first), *(_fact("", line) for line in others)]
