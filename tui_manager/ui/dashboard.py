@@ -14,20 +14,21 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import Place, open_host, open_task, place_bindings
-from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.pane_tabs import PaneTabs
+from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_strip import HostStrip
 from tui_manager.ui.hosts.host_table import HostTable, no_hosts
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_actions import OutputKeys
+from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.command_host_table import NOT_STARTED
+from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_table import TaskTable
 
 
-class DashboardScreen(OutputKeys, MainScreen):
+class DashboardScreen(OutputActions, HostActions, TaskActions):
     """What most operators look at all day."""
 
     PLACE = Place.DASHBOARD

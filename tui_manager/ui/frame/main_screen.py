@@ -16,15 +16,12 @@ from textual.widgets import Footer, Static
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
-from tui_manager.domain.task import Task
 from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
-from tui_manager.ui.hosts.host_actions import approve_hosts, turn_away_hosts
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link, Problem
-from tui_manager.ui.tasks.task_actions import cancel_tasks, start_tasks
 from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
 
 
@@ -121,9 +118,7 @@ class MainScreen(ClosableScreen[None]):
 
     def label_of(self, action: Action) -> str:
         """What an action would do now."""
-        if not action.host_labels:
-            return action.label
-        return action.label_for(host.admission for host in self.chosen_hosts())
+        return action.label
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -182,26 +177,9 @@ class MainScreen(ClosableScreen[None]):
     def task_created(self, task_id: int) -> None:
         """The form was opened here and has made a task."""
 
-    def chosen_tasks(self) -> list[Task]:
-        """The tasks that `s` and `c` act on."""
-        return []
-
     def marked_hosts(self) -> list[Host]:
         """The hosts that a new task is for."""
         return []
-
-    def chosen_hosts(self) -> list[Host]:
-        """The hosts that `a` and `x` act on."""
-        return []
-
-    def find_hosts(self) -> list[Host]:
-        """The same; where none are chosen, it shows where they could be."""
-        return self.chosen_hosts()
-
-    @property
-    def host_rows(self) -> RowList[Host]:
-        """The list that they are chosen from, on a screen that has one."""
-        raise NotImplementedError
 
     async def find_marks(self) -> bool:
         """Looks up what a key acts on: rows may have left their lists out of sight. False when the
@@ -215,27 +193,7 @@ class MainScreen(ClosableScreen[None]):
             return False
         return is_open(self)
 
-    async def action_start_task(self) -> None:
-        """Starts the chosen tasks."""
-        if await self.find_marks():
-            self._move(start_tasks(self.app, self.link, self.chosen_tasks()))
-
-    async def action_cancel_task(self) -> None:
-        """Cancels the chosen tasks, after asking."""
-        if await self.find_marks():
-            self._move(cancel_tasks(self.app, self.link, self.chosen_tasks()))
-
-    async def action_approve(self) -> None:
-        """Admits the chosen hosts, after asking."""
-        if await self.find_marks():
-            self._move(approve_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
-
-    async def action_reject(self) -> None:
-        """Rejects or revokes the chosen hosts, after asking."""
-        if await self.find_marks():
-            self._move(turn_away_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
-
-    def _move(self, move: Coroutine[Any, Any, None]) -> None:
+    def run_to_end(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs it to its end, whether or not this screen is closed meanwhile. What it acts on is
         what was chosen when the key was pressed."""
-        self.app.run_worker(move, group="moves")
+        self.app.run_worker(work, group="actions")

@@ -1,4 +1,4 @@
-"""Approving, rejecting and revoking hosts from a screen: asks before, says what was done."""
+"""Approving, rejecting and revoking hosts from a screen: the keys, the questions, the answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,49 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
+from tui_manager.ui.actions import Action
 from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.questions import approve_question, turn_away_question
+from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import is_open
 
 _NAMES_WIDTH = 60  # cells
+
+
+class HostActions(MainScreen):
+    """A screen whose keys approve, reject and revoke hosts."""
+
+    def chosen_hosts(self) -> list[Host]:
+        """The hosts that the keys act on."""
+        raise NotImplementedError
+
+    def find_hosts(self) -> list[Host]:
+        """The same; if none are chosen, it shows where they could be."""
+        return self.chosen_hosts()
+
+    @property
+    def host_rows(self) -> RowList[Host]:
+        """The list that they are chosen from."""
+        raise NotImplementedError
+
+    def label_of(self, action: Action) -> str:
+        if not action.host_labels:
+            return super().label_of(action)
+        return action.label_for(host.admission for host in self.chosen_hosts())
+
+    async def action_approve(self) -> None:
+        """Admits the chosen hosts, after asking."""
+        if await self.find_marks():
+            self.run_to_end(approve_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+
+    async def action_reject(self) -> None:
+        """Rejects or revokes the chosen hosts, after asking."""
+        if await self.find_marks():
+            self.run_to_end(turn_away_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
 
 
 async def approve_hosts(

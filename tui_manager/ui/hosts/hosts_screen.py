@@ -9,14 +9,14 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.ui.actions import Place, open_host_output, place_bindings
 from tui_manager.ui.drawing.span_widgets import FactLines
-from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import WideHostTable
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 
 
-class HostsScreen(MainScreen):
+class HostsScreen(HostActions):
     """The fleet."""
 
     PLACE = Place.HOSTS

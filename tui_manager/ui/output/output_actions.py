@@ -108,7 +108,7 @@ class SaveOutputScreen(Form[None]):
         self.query_one("#problem", Label).update(text)
 
 
-class OutputKeys(MainScreen):
+class OutputActions(MainScreen):
     """A screen with one output pane."""
 
     def action_follow(self) -> None:

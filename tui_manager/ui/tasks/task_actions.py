@@ -1,4 +1,4 @@
-"""Starting and cancelling tasks from a screen: what is asked before, what is said after."""
+"""Starting and cancelling tasks from a screen: the keys, the questions, the answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,26 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.questions import cancel_question, start_question, task_title
+from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import Link, Problem
+
+
+class TaskActions(MainScreen):
+    """A screen whose keys start and cancel tasks."""
+
+    def chosen_tasks(self) -> list[Task]:
+        """The tasks that the keys act on."""
+        raise NotImplementedError
+
+    async def action_start_task(self) -> None:
+        """Starts the chosen tasks."""
+        if await self.find_marks():
+            self.run_to_end(start_tasks(self.app, self.link, self.chosen_tasks()))
+
+    async def action_cancel_task(self) -> None:
+        """Cancels the chosen tasks, after asking."""
+        if await self.find_marks():
+            self.run_to_end(cancel_tasks(self.app, self.link, self.chosen_tasks()))
 
 
 async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:

@@ -13,16 +13,17 @@ from tui_manager.ui.drawing.span_widgets import FactLines
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane
-from tui_manager.ui.output.output_actions import OutputKeys
+from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note, ended_without_output
+from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_head import task_head
 from tui_manager.ui.terminal.lifetime import reads
 
 _MARGINS = 4  # cells beside a line of an empty output pane
 
 
-class TaskScreen(OutputKeys):
+class TaskScreen(OutputActions, TaskActions):
     """Faults first."""
 
     PLACE = Place.TASK

@@ -8,12 +8,12 @@ from textual.widget import Widget
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task
 from tui_manager.ui.actions import Place, open_task, place_bindings
-from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_table import WideTaskTable
 
 
-class TasksScreen(MainScreen):
+class TasksScreen(TaskActions):
     """What was ever started, the newest first."""
 
     PLACE = Place.TASKS
