@@ -16,15 +16,12 @@ from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
-from tui_manager.domain.joining import join_line
 from tui_manager.domain.status import Admission
-from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.ui.actions import Place
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.join_line import JoinLineScreen
-from tui_manager.ui.forms.join_token import JoinTokenScreen
+from tui_manager.ui.forms.join_token import ask_for_join_token
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.new_task_fields import marked_target
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
@@ -256,25 +253,7 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
 
     async def action_join_token(self) -> None:
         """The form, and then, once, the line to paste on a host."""
-        if self.link.status is not None and self.link.status.security == "insecure":
-            self.notify("There is no TLS (--insecure): hosts join without a token.", markup=False)
-            return
-        await self.push_screen(JoinTokenScreen(self.link), self._show_join_line)
-
-    async def _show_join_line(self, made: tuple[TokenSpec, NewToken] | None) -> None:
-        if made is not None:
-            spec, token = made
-            dials = self.link.dial_addresses
-            ends = token.expires_at.astimezone(self.link.now().tzinfo)
-            security = self.link.status.security if self.link.status else ""
-            line = join_line(dials[0], security, token.text)
-            await self.push_screen(JoinLineScreen(line, dials, spec, ends, self.copy_secret))
-
-    def copy_secret(self, text: str) -> None:
-        """Gives a text to the terminal's clipboard, and keeps no copy for fields to paste."""
-        kept = self._clipboard
-        self.copy_to_clipboard(text)
-        self._clipboard = kept
+        await ask_for_join_token(self, self.link)
 
     async def action_palette(self) -> None:
         """Commands, hosts and tasks by name."""

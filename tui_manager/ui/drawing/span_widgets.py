@@ -1,12 +1,11 @@
 """Base classes of the widgets that draw spans: styles for roles, fixed lines, scrolling."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual._types import CallbackType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -81,7 +80,7 @@ class InstantScroll(ScrollView):
         attribute: str,
         value: Any,
         *,
-        on_complete: CallbackType | None = None,
+        on_complete: Callable[[], Any] | None = None,
         **options: Any,
     ) -> None:
         """Sets a scroll position; animates any other attribute."""

@@ -10,12 +10,15 @@ from textual.widgets import Button, Input, Label
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError
+from tui_manager.domain.joining import join_line
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, TokenSpec
 from tui_manager.ui.forms.form import Form, TickBox
+from tui_manager.ui.forms.join_line import JoinLineScreen
 from tui_manager.ui.forms.join_token_fields import TokenFields
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.textual_internals import HookedApp
 
 _LASTS = format_duration(TTL_DEFAULT)
 _ASKS = "Each host that joins waits for an operator who approves it."
@@ -122,3 +125,21 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
 
     def _say(self, text: str) -> None:
         self.query_one("#problem", Label).update(text)
+
+
+async def ask_for_join_token(app: HookedApp, link: Link) -> None:
+    """Opens the form, and then, once, shows the line to paste on a host."""
+    if link.status is not None and link.status.security == "insecure":
+        app.notify("There is no TLS (--insecure): hosts join without a token.", markup=False)
+        return
+
+    async def show_line(made: tuple[TokenSpec, NewToken] | None) -> None:
+        if made is not None:
+            spec, token = made
+            dials = link.dial_addresses
+            ends = token.expires_at.astimezone(link.now().tzinfo)
+            security = link.status.security if link.status else ""
+            line = join_line(dials[0], security, token.text)
+            await app.push_screen(JoinLineScreen(line, dials, spec, ends, app.copy_secret))
+
+    await app.push_screen(JoinTokenScreen(link), show_line)

@@ -193,7 +193,7 @@ class MainScreen(ClosableScreen[None]):
             return False
         return is_open(self)
 
-    def run_to_end(self, work: Coroutine[Any, Any, None]) -> None:
+    def run_to_end(self, action: Coroutine[Any, Any, None]) -> None:
         """Runs it to its end, whether or not this screen is closed meanwhile. What it acts on is
         what was chosen when the key was pressed."""
-        self.app.run_worker(work, group="actions")
+        self.app.run_worker(action, group="actions")

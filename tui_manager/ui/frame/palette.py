@@ -1,12 +1,11 @@
 """The palette: the actions of the screen, and hosts and tasks by name."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.actions import ActionParseResult
-from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.widgets import Input
 from textual.worker import Worker, WorkerCancelled
@@ -18,6 +17,7 @@ from tui_manager.ui.actions import Action, actions_of, open_host, open_task
 from tui_manager.ui.drawing.states import host_glyph, task_glyph
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.terminal.lifetime import ClosableScreen, reads
+from tui_manager.ui.terminal.textual_internals import SEARCH_GROUP, HookedPalette
 
 if TYPE_CHECKING:
     from tui_manager.ui.manager_link import Link
@@ -28,7 +28,7 @@ _TEXT_SCORE = 0.1  # of an action whose help only says it
 _NAME_SCORE = 0.2  # of a host or task that is found by a label or target
 
 
-class ManagerPalette(CommandPalette, ClosableScreen[None]):
+class ManagerPalette(HookedPalette, ClosableScreen[None]):
     """Textual's, in which enter means what is typed, not what was found for a part of it."""
 
     @on(Input.Submitted)
@@ -40,15 +40,14 @@ class ManagerPalette(CommandPalette, ClosableScreen[None]):
             if not any(worker.group == _ENTER for worker in working):
                 self._submit_after(working)
 
-    # It looks for its widgets when it starts, and they may be gone by then.
-    _gather_commands = reads(CommandPalette._GATHER_COMMANDS_GROUP, exclusive=True)(
-        inspect.unwrap(CommandPalette._gather_commands)
-    )
+    @reads(SEARCH_GROUP, exclusive=True)
+    async def search(self, text: str) -> None:
+        """It looks for its widgets when it starts, and they may be gone by then."""
+        await self.find_commands(text)
 
-    def _action_command_list(self, action: str) -> None:
-        """A list that is not laid out yet takes no keys: it would look for lines that it lacks."""
-        if self.query_one(CommandList).scrollable_content_region:
-            super()._action_command_list(action)
+    def list_takes_keys(self) -> bool:
+        """Not before it is laid out: it would look for lines that it does not have."""
+        return bool(self.query_one(CommandList).scrollable_content_region)
 
     @reads(_ENTER)
     async def _submit_after(self, searches: Sequence[Worker[Any]]) -> None:

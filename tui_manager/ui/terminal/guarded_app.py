@@ -1,9 +1,4 @@
-"""An app that an error ends in order: logged with its traceback, the terminal as it was before.
-
-Textual leads every error of a handler, a worker, a timer, of composing and of drawing to
-`App._handle_exception`, and prints a traceback on the terminal. All that is used of its private
-parts to change this is in this file.
-"""
+"""An app that an error ends in order: logged with its traceback, the terminal as it was before."""
 
 import asyncio
 import logging
@@ -11,12 +6,12 @@ import signal
 
 from rich.console import RenderableType
 from textual import on
-from textual.app import App
 from textual.worker import WorkerFailed
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere, TerminalDriver, TerminalGone
+from tui_manager.ui.terminal.textual_internals import HookedApp
 
 HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
 END_SECONDS = 5.0  # that an app gets to end after an error
@@ -24,7 +19,7 @@ _TEXT_MAX = 120  # characters of what is said of an error
 log = logging.getLogger(__name__)
 
 
-class GuardedApp(App[None], inherit_bindings=False):
+class GuardedApp(HookedApp, inherit_bindings=False):
     """Ends after the first error, and says how it ended.
 
     Attributes:
@@ -62,8 +57,8 @@ class GuardedApp(App[None], inherit_bindings=False):
             if not running.done():
                 running.cancel()
                 await asyncio.wait((running,), timeout=seconds)
-            if isinstance(self._driver, TerminalDriver):
-                self._driver.leave_terminal()
+            if isinstance(self.driver, TerminalDriver):
+                self.driver.leave_terminal()
         if running.done() and not running.cancelled():
             running.result()
 
@@ -78,20 +73,18 @@ class GuardedApp(App[None], inherit_bindings=False):
     def _raise_here(self, message: ErrorElsewhere) -> None:
         raise message.error
 
-    def _handle_exception(self, error: Exception) -> None:
+    def report_error(self, error: Exception) -> None:
+        """Logs it with its traceback, and keeps the first one in a few words."""
         cause = error.error if isinstance(error, WorkerFailed) else error
         log.error("the screen failed", exc_info=cause)
         self.failure = self.failure or described(cause)
-        super()._handle_exception(error)  # keeps it: a test that drives the app fails with it
-
-    def _fatal_error(self) -> None:
-        self._end_after_error()
 
     def panic(self, *renderables: RenderableType) -> None:
         """Prints nothing on the terminal."""
-        self._end_after_error()
+        self.end_after_error()
 
-    def _end_after_error(self) -> None:
+    def end_after_error(self) -> None:
+        """Ends, and prints nothing."""
         super().exit(return_code=1)
         self._failed.set()
 

@@ -14,22 +14,23 @@ from textual.await_complete import AwaitComplete
 from textual.events import Callback, Compose, ScreenSuspend, Unmount
 from textual.message import Message
 from textual.messages import CloseMessages, Prune
-from textual.screen import Screen, ScreenResultType
+from textual.screen import ScreenResultType
 from textual.widget import Widget
 from textual.worker import Worker
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.ui.manager_link import Problem
+from tui_manager.ui.terminal.textual_internals import HookedScreen, is_closing
 
 _Node = TypeVar("_Node", bound=Widget)
 _Given = ParamSpec("_Given")
 # What Textual needs to close a screen, and to give keys in turn.
-_AT_THE_END = (Callback, CloseMessages, Compose, Prune, ScreenSuspend, Unmount)
+_WHILE_CLOSING = (Callback, CloseMessages, Compose, Prune, ScreenSuspend, Unmount)
 
 
 def is_open(node: Widget) -> bool:
     """Whether a screen or widget has all its widgets, and nothing is closing it."""
-    return node.is_mounted and node.is_attached and not node._pruning
+    return node.is_mounted and node.is_attached and not is_closing(node)
 
 
 def reads(
@@ -91,14 +92,13 @@ class _WhileOpen(Awaitable[None]):
                 error = thrown
 
 
-class ClosableScreen(Screen[ScreenResultType]):
+class ClosableScreen(HookedScreen[ScreenResultType]):
     """Base of all screens."""
 
-    async def _on_message(self, message: Message) -> None:
-        """Calls no handlers once it is being closed: one that is closed while it is composed has
-        only some of its widgets, or none."""
-        if not self._pruning or isinstance(message, _AT_THE_END):
-            await super()._on_message(message)
+    def accepts(self, message: Message) -> bool:
+        """Calls no handlers once it is being closed: a screen that is closed while it is composed
+        has only some of its widgets, or none."""
+        return not is_closing(self) or isinstance(message, _WHILE_CLOSING)
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Closes this screen; one that is closed already closes no other in its place."""

@@ -1,0 +1,279 @@
+"""Each private part of Textual that the screen uses still is there and does what it must.
+
+A test that fails here after an update of Textual says what the part is for and where to look. First
+see whether Textual has a public way by now; the issues that asked for one are named. Then mend the
+adapter, run tests/ui and tests/monkey, and widen or narrow the range in pyproject.toml.
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.command import CommandList, CommandPalette
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+from textual.message_pump import MessagePump
+from textual.widget import Widget
+from textual.widgets import Input, Label
+from textual.worker import Worker
+
+import tui_manager.ui
+from tui_manager.ui.terminal.textual_internals import (
+    SEARCH_GROUP,
+    HookedApp,
+    HookedPalette,
+    HookedScreen,
+    is_closing,
+)
+
+ADAPTERS = {
+    "tui_manager.ui.terminal.textual_internals",
+    "tui_manager.ui.terminal.terminal_driver",
+}
+# What Python and Textual's metaclasses put into every class.
+IN_EVERY_CLASS = set(vars(type("Empty", (Widget,), {}))) | {"_abc_impl"}
+
+
+def modules() -> Iterator[str]:
+    for module in pkgutil.walk_packages(tui_manager.ui.__path__, "tui_manager.ui."):
+        if not module.ispkg:
+            yield module.name
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+@pytest.mark.parametrize("name", modules(), ids=str)
+def test_only_the_adapters_use_private_parts(name: str) -> None:
+    """Else an update could break more than these two files."""
+    if name in ADAPTERS:
+        return
+    module = importlib.import_module(name)
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text())
+    nodes = list(ast.walk(tree))
+    own = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    } | {
+        node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    } | {
+        node.target.id
+        for node in nodes
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }  # fmt: skip
+    used = {node.attr for node in nodes if isinstance(node, ast.Attribute) and private(node.attr)}
+    assert used - own - {"_replace"} == set(), "a named tuple has _replace"  # not Textual's
+    imported = [
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module
+        and node.module.startswith("textual") and "._" in node.module
+    ]  # fmt: skip
+    assert imported == []
+    for owner in vars(module).values():
+        if inspect.isclass(owner) and owner.__module__ == name:
+            assert overridden(owner) == set(), owner
+
+
+def overridden(owner: type) -> set[str]:
+    """Private methods and values of Textual's classes that a class of ours replaces."""
+    of_textual = {
+        name
+        for base in owner.__mro__[1:]
+        if base.__module__.startswith("textual.")
+        for name in vars(base)
+    }
+    ours = {name for name in vars(owner) if private(name)} - IN_EVERY_CLASS
+    return ours & of_textual
+
+
+HINTS: dict[tuple[type, str], str] = {
+    (MessagePump, "_on_message"): (
+        "HookedScreen.accepts: screens that are being closed must not handle messages any more. "
+        "Look for where MessagePump calls its handlers now. Upstream: #6361."
+    ),
+    (App, "_handle_exception"): (
+        "HookedApp.report_error: the traceback goes to the log. Look for what App calls with an "
+        "error that nothing caught. Upstream, a public hook: #2818."
+    ),
+    (App, "_fatal_error"): (
+        "HookedApp.end_after_error: no traceback on the terminal. Look for what prints it."
+    ),
+    (CommandPalette, "_gather_commands"): (
+        "HookedPalette.search: the search must end when the palette is closed. Look for the "
+        "worker that searches. Upstream: #6361."
+    ),
+    (CommandPalette, "_GATHER_COMMANDS_GROUP"): (
+        "HookedPalette.search: Textual cancels the workers of this group when it needs to."
+    ),
+    (CommandPalette, "_action_command_list"): (
+        "HookedPalette.list_takes_keys: a list without a layout fails on keys. Look for how the "
+        "palette hands keys to its list."
+    ),
+    (LinuxDriver, "run_input_thread"): (
+        "TerminalDriver: an error in this thread must end the app. Look for what reads the keys."
+    ),
+}
+
+
+@pytest.mark.parametrize(("owner", "name"), HINTS)
+def test_it_is_still_there(owner: type, name: str) -> None:
+    assert name in vars(owner), HINTS[owner, name]
+
+
+class HandlerError(Exception):
+    """What a handler raises here."""
+
+
+class Hooked(HookedApp):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reported: list[Exception] = []
+        self.ended = 0
+
+    def compose(self) -> ComposeResult:
+        yield Label("text")
+
+    def report_error(self, error: Exception) -> None:
+        self.reported.append(error)
+
+    def end_after_error(self) -> None:
+        self.ended += 1
+        self.exit()
+
+    def fail(self) -> None:
+        raise HandlerError
+
+
+async def test_an_error_is_reported_and_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    app = Hooked()
+
+    async def fail() -> None:
+        async with app.run_test() as pilot:
+            app.call_later(app.fail)
+            await pilot.pause()
+
+    with pytest.raises(HandlerError):
+        await fail()
+    assert [type(error) for error in app.reported] == [HandlerError], HINTS[
+        App, "_handle_exception"
+    ]
+    assert app.ended == 1, HINTS[App, "_fatal_error"]
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+async def test_a_widget_that_is_removed_is_closing() -> None:
+    async with Hooked().run_test() as pilot:
+        label = pilot.app.query_one(Label)
+        assert not is_closing(label)
+        await label.remove()
+        assert is_closing(label), "is_closing: look for what Textual sets when it removes a widget"
+
+
+class Told(Message):
+    pass
+
+
+class Gate(HookedScreen[None]):
+    """Accepts no message `Told` once it is shut."""
+
+    shut = False
+    told = 0
+
+    def accepts(self, message: Message) -> bool:
+        return not (self.shut and isinstance(message, Told))
+
+    def on_told(self) -> None:
+        self.told += 1
+
+
+async def test_a_screen_that_does_not_accept_a_message_does_not_handle_it() -> None:
+    async with Hooked().run_test() as pilot:
+        screen = Gate()
+        await pilot.app.push_screen(screen)
+        screen.post_message(Told())
+        await pilot.pause()
+        screen.shut = True
+        screen.post_message(Told())
+        await pilot.pause()
+        assert screen.told == 1, HINTS[MessagePump, "_on_message"]
+
+
+async def test_a_secret_goes_to_the_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Hooked()
+    async with app.run_test():
+        app.copy_to_clipboard("kept")
+        written: list[str] = []
+        assert app.driver is not None, "HookedApp.driver: look for what holds the driver now"
+        monkeypatch.setattr(app.driver, "write", written.append)
+        app.copy_secret("secret")
+        assert any("\x1b]52;c;" in text for text in written)
+        # Upstream, its documentation: #5378.
+        assert app.clipboard == "kept", "HookedApp.copy_secret: look at App.copy_to_clipboard"
+
+
+class Palette(HookedPalette):
+    """Searches nothing."""
+
+    takes_keys = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.searched: list[str] = []
+
+    def search(self, text: str) -> Worker[None]:
+        self.searched.append(text)
+
+        async def nothing() -> None:
+            return None
+
+        return self.run_worker(nothing(), group=SEARCH_GROUP)
+
+    def list_takes_keys(self) -> bool:
+        return self.takes_keys
+
+
+async def test_a_palette_decides_how_it_searches_and_when_its_list_takes_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Hooked().run_test() as pilot:
+        palette = Palette()
+        await pilot.app.push_screen(palette)
+        palette.query_one(Input).value = "web"
+        await pilot.pause()
+        assert palette.searched[-1:] == ["web"], HINTS[CommandPalette, "_gather_commands"]
+        moved: list[str] = []
+        monkeypatch.setattr(CommandList, "action_cursor_up", lambda self: moved.append("up"))
+        palette.query_one(CommandList).visible = True
+        await pilot.press("up")
+        palette.takes_keys = False
+        await pilot.press("up")
+        assert moved == ["up"], HINTS[CommandPalette, "_action_command_list"]
+
+
+def test_the_commands_are_found_by_a_coroutine() -> None:
+    assert inspect.iscoroutinefunction(HookedPalette.find_commands), HINTS[
+        CommandPalette, "_gather_commands"
+    ]
+
+
+async def test_the_driver_has_what_ours_uses() -> None:
+    """The rest is tested by what it does, in test_terminal_driver.py."""
+    driver: Any = LinuxDriver(App(), size=(80, 24))
+    assert driver._file is not None, "TerminalDriver: look for the file that the driver writes to"
+    assert not driver.exit_event.is_set(), "TerminalDriver: look for what ends the input thread"
+    assert driver.attrs_before is None, "TerminalDriver: look for the terminal's kept attributes"
+    decode = 'getincrementaldecoder("utf-8")().decode'
+    assert decode in inspect.getsource(LinuxDriver.run_input_thread), (
+        "TerminalDriver: Textual decodes keys in another way. If a byte that is not UTF-8 does not "
+        "end the input thread any more, take _lenient_decoder away. Upstream: #6456."
+    )

@@ -1,0 +1,88 @@
+"""The private parts of Textual that the screen uses. `terminal_driver` has those of its driver.
+
+Textual may change a private part in any release. pyproject.toml allows the releases that were
+tested, and tests/ui/test_textual_internals.py says for each part what to do if an update breaks it.
+"""
+
+import inspect
+
+from textual.app import App
+from textual.command import CommandPalette
+from textual.driver import Driver
+from textual.message import Message
+from textual.screen import Screen, ScreenResultType
+from textual.widget import Widget
+from textual.worker import Worker
+
+# Textual's class has a worker under this name; a worker of the same group cancels it.
+SEARCH_GROUP = CommandPalette._GATHER_COMMANDS_GROUP
+
+
+def is_closing(node: Widget) -> bool:
+    """Whether Textual has begun to remove a screen or widget. Its children may be gone already."""
+    return node._pruning
+
+
+class HookedScreen(Screen[ScreenResultType]):
+    """A screen that may leave messages unhandled."""
+
+    def accepts(self, message: Message) -> bool:
+        """Whether the handlers for a message are called."""
+        return True
+
+    async def _on_message(self, message: Message) -> None:
+        if self.accepts(message):
+            await super()._on_message(message)
+
+
+class HookedApp(App[None], inherit_bindings=False):
+    """An app that decides what happens after an error that nothing has caught."""
+
+    def report_error(self, error: Exception) -> None:
+        """An error of a handler, a worker, a timer, of composing or drawing ends the app."""
+        raise NotImplementedError
+
+    def end_after_error(self) -> None:
+        """Ends the app. Textual would print a traceback on the terminal."""
+        raise NotImplementedError
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.report_error(error)
+        super()._handle_exception(error)  # keeps it: a test that drives the app fails with it
+
+    def _fatal_error(self) -> None:
+        self.end_after_error()
+
+    @property
+    def driver(self) -> Driver | None:
+        """What draws on the terminal; None before the app runs."""
+        return self._driver
+
+    def copy_secret(self, text: str) -> None:
+        """Gives a text to the terminal's clipboard. Textual would keep a copy for its fields to
+        paste."""
+        kept = self._clipboard
+        self.copy_to_clipboard(text)
+        self._clipboard = kept
+
+
+class HookedPalette(CommandPalette):
+    """A command palette that decides how it searches, and when its list takes keys."""
+
+    # The coroutine that Textual runs as a worker.
+    find_commands = inspect.unwrap(CommandPalette._gather_commands)
+
+    def search(self, text: str) -> Worker[None]:
+        """Starts a worker that shows what `find_commands` finds."""
+        raise NotImplementedError
+
+    def list_takes_keys(self) -> bool:
+        """Whether keys of the list have an effect now."""
+        return True
+
+    def _gather_commands(self, search_value: str) -> Worker[None]:
+        return self.search(search_value)
+
+    def _action_command_list(self, action: str) -> None:
+        if self.list_takes_keys():
+            super()._action_command_list(action)
