@@ -1,9 +1,10 @@
 """An Operator in memory that records the calls it gets and answers what it is told to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import inspect
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
@@ -14,7 +15,15 @@ from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stre
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.domain.window import Page, Window
-from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
+from tui_manager.operator.api import (
+    Call,
+    ForwardingOperator,
+    Operator,
+    OutputChunk,
+    TargetPreview,
+)
+
+_Reply = TypeVar("_Reply")
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 STATUS = ManagerStatus(
@@ -85,7 +94,7 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
 
 
-class RecordingOperator:
+class RecordingOperator(ForwardingOperator):
     """Answers with `answers[call]`: a value, an error to raise, or something to call and await.
 
     Attributes:
@@ -102,95 +111,17 @@ class RecordingOperator:
         self.watching = 0
         self.watch_moved = asyncio.Event()
 
-    async def _answer(self, name: str, *arguments: Any) -> Any:
-        self.calls.append((name, *arguments))
-        answer = self.answers[name]
+    async def forward(self, call: Call[_Reply]) -> _Reply:
+        method = inspect.signature(getattr(Operator, call.name))
+        given = method.bind(self, *call.arguments, **call.keywords)
+        given.apply_defaults()
+        flags = (name for name, value in given.kwargs.items() if value)
+        self.calls.append((call.name, *given.args[1:], *flags))
+        answer = self.answers[call.name]
         if isinstance(answer, BaseException):
             raise answer
-        return await answer() if callable(answer) else answer
-
-    async def manager_status(self) -> ManagerStatus:
-        return await self._answer("manager_status")  # type: ignore[no-any-return]
-
-    async def accept_clock(self) -> bool:
-        return await self._answer("accept_clock")  # type: ignore[no-any-return]
-
-    async def list_hosts(self, window: Window) -> Page[Host]:
-        return await self._answer("list_hosts", window)  # type: ignore[no-any-return]
-
-    async def approve_hosts(
-        self, names: Sequence[str] = (), *, all_pending: bool = False
-    ) -> Sequence[str]:
-        asked = (*names, *(["all_pending"] if all_pending else []))
-        return await self._answer("approve_hosts", asked)  # type: ignore[no-any-return]
-
-    async def reject_hosts(
-        self, names: Sequence[str] = (), *, all_pending: bool = False
-    ) -> Sequence[str]:
-        asked = (*names, *(["all_pending"] if all_pending else []))
-        return await self._answer("reject_hosts", asked)  # type: ignore[no-any-return]
-
-    async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
-        return await self._answer("revoke_hosts", tuple(names))  # type: ignore[no-any-return]
-
-    async def create_token(self, spec: TokenSpec) -> NewToken:
-        return await self._answer("create_token", spec)  # type: ignore[no-any-return]
-
-    async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
-        return await self._answer("list_tokens", window, everything)  # type: ignore[no-any-return]
-
-    async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
-        return await self._answer("revoke_tokens", tuple(token_ids))  # type: ignore[no-any-return]
-
-    async def list_audit(self, window: Window) -> Page[AuditEntry]:
-        return await self._answer("list_audit", window)  # type: ignore[no-any-return]
-
-    async def list_tasks(self, window: Window) -> Page[Task]:
-        return await self._answer("list_tasks", window)  # type: ignore[no-any-return]
-
-    async def get_task(self, task_id: int) -> TaskDetail:
-        return await self._answer("get_task", task_id)  # type: ignore[no-any-return]
-
-    async def get_task_status(self, task_id: int) -> TaskStatus:
-        return await self._answer("get_task_status", task_id)  # type: ignore[no-any-return]
-
-    async def get_task_progress(self, task_id: int) -> Progress:
-        return await self._answer("get_task_progress", task_id)  # type: ignore[no-any-return]
-
-    async def list_command_hosts(
-        self, task_id: int, window: Window, command: int | None = None
-    ) -> Page[CommandHost]:
-        return await self._answer(  # type: ignore[no-any-return]
-            "list_command_hosts", task_id, window, command
-        )
-
-    async def preview_target(self, target: str) -> TargetPreview:
-        return await self._answer("preview_target", target)  # type: ignore[no-any-return]
-
-    async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
-        return await self._answer(  # type: ignore[no-any-return]
-            "create_task", spec, request_id
-        )
-
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
-        await self._answer("start_task", task_id, request_id)
-
-    async def cancel_task(self, task_id: int) -> None:
-        await self._answer("cancel_task", task_id)
-
-    async def read_output(
-        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
-    ) -> Sequence[OutputChunk]:
-        return await self._answer(  # type: ignore[no-any-return]
-            "read_output", execution_id, stream, offset, limit
-        )
-
-    async def follow_output(
-        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
-    ) -> Sequence[OutputChunk]:
-        return await self._answer(  # type: ignore[no-any-return]
-            "follow_output", task_id, after, host_id, limit
-        )
+        reply: _Reply = await answer() if callable(answer) else answer
+        return reply
 
     async def watch(self) -> AsyncIterator[Changes]:
         self._moved(1)

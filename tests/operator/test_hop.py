@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
@@ -108,22 +109,32 @@ async def test_each_call_runs_on_the_managers_loop(
     assert threads == [manager.thread]
 
 
-async def test_errors_pass(operator: Operator, recording: RecordingOperator) -> None:
-    recording.answers["get_task"] = NotFoundError("There is no task 7.")
-    with pytest.raises(NotFoundError, match="no task 7"):
-        await operator.get_task(7)
+def test_every_call_of_the_protocol_is_forwarded() -> None:
+    """What the tests here call is all that there is to call, and `watch`."""
+    calls = {name for name, member in vars(Operator).items() if inspect.iscoroutinefunction(member)}
+    assert {name for name, _, _ in CALLS} == calls
+    others = {name for name in vars(Operator) if not name.startswith("_")} - calls
+    assert others == {"watch"}
 
 
-async def test_cancelling_a_call_cancels_it_there(
-    operator: Operator, recording: RecordingOperator
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in CALLS}))
+async def test_each_call_is_cancelled_on_the_managers_loop(
+    operator: Operator, recording: RecordingOperator, name: str
 ) -> None:
-    recording.answers["start_task"] = hanging = Hanging()
-    pending = asyncio.create_task(operator.start_task(7))
+    recording.answers[name] = hanging = Hanging()
+    arguments = next(arguments for found, arguments, _ in CALLS if found == name)
+    pending = asyncio.create_task(call(operator, name, arguments))
     await seen(hanging.began)
     pending.cancel()
     await seen(hanging.cancelled)
     with pytest.raises(asyncio.CancelledError):
         await pending
+
+
+async def test_errors_pass(operator: Operator, recording: RecordingOperator) -> None:
+    recording.answers["get_task"] = NotFoundError("There is no task 7.")
+    with pytest.raises(NotFoundError, match="no task 7"):
+        await operator.get_task(7)
 
 
 async def test_a_call_that_fails_while_its_caller_gives_it_up_is_not_logged(
@@ -173,7 +184,7 @@ async def test_a_call_under_way_fails_when_the_manager_ends(
     end: Callable[[ManagerThread], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hop, "_LOOK", 0.01)
+    monkeypatch.setattr(hop, "_CHECK_INTERVAL", 0.01)
     recording.answers["start_task"] = hanging = Hanging()
     pending = asyncio.create_task(operator.start_task(7))
     await seen(hanging.began)
@@ -282,7 +293,7 @@ async def test_watching_ends_with_the_manager(
     end: Callable[[ManagerThread], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hop, "_LOOK", 0.01)
+    monkeypatch.setattr(hop, "_CHECK_INTERVAL", 0.01)
     changes = operator.watch()
     assert await anext(changes) == EVERYTHING
     await asyncio.to_thread(end, manager)

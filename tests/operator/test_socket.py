@@ -91,8 +91,8 @@ async def test_all_that_wait_may_be_approved_or_rejected_at_once(
     await operator.approve_hosts(all_pending=True)
     await operator.reject_hosts(all_pending=True)
     assert recording.calls == [
-        ("approve_hosts", ("all_pending",)),
-        ("reject_hosts", ("all_pending",)),
+        ("approve_hosts", (), "all_pending"),
+        ("reject_hosts", (), "all_pending"),
     ]
 
 

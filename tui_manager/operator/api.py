@@ -4,8 +4,10 @@ Every call may raise a ManagerError whose message is written for the operator: I
 NotFoundError, IllegalMoveError, StorageError, UnreachableError. A call that raised changed nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
@@ -18,6 +20,9 @@ from tui_manager.domain.target import TargetPreview as TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
+
+_Parameters = ParamSpec("_Parameters")
+_Reply = TypeVar("_Reply")
 
 
 class Operator(Protocol):
@@ -149,3 +154,69 @@ class Operator(Protocol):
         """Coalesced changes, at most 10 a second, until the iterator is closed. The first comes at
         once and says to read everything. Raises UnreachableError when the manager ends."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[_Reply]):
+    """One call of an Operator.
+
+    Attributes:
+        name: of the method.
+    """
+
+    name: str
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+
+    def on(self, operator: Operator) -> Coroutine[Any, Any, _Reply]:
+        """The same call on this operator."""
+        method: Callable[..., Coroutine[Any, Any, _Reply]] = getattr(operator, self.name)
+        return method(*self.arguments, **self.keywords)
+
+
+def _forwarded(
+    method: Callable[Concatenate[Any, _Parameters], Coroutine[Any, Any, _Reply]],
+) -> Callable[Concatenate["ForwardingOperator", _Parameters], Coroutine[Any, Any, _Reply]]:
+    """A method with the parameters and the reply of `method`, which gives its call to `forward`."""
+    name = method.__name__
+
+    async def forwarded(
+        self: "ForwardingOperator", /, *arguments: _Parameters.args, **keywords: _Parameters.kwargs
+    ) -> _Reply:
+        call: Call[_Reply] = Call(name, arguments, keywords)
+        return await self.forward(call)
+
+    return forwarded
+
+
+class ForwardingOperator(ABC):
+    """An Operator that passes every call to `forward`; `watch` is left to the subclass.
+
+    Each call of the Protocol has a line here. mypy misses it if it is forgotten.
+    """
+
+    @abstractmethod
+    async def forward(self, call: Call[_Reply]) -> _Reply:
+        """Answers a call."""
+
+    manager_status = _forwarded(Operator.manager_status)
+    accept_clock = _forwarded(Operator.accept_clock)
+    list_hosts = _forwarded(Operator.list_hosts)
+    approve_hosts = _forwarded(Operator.approve_hosts)
+    reject_hosts = _forwarded(Operator.reject_hosts)
+    revoke_hosts = _forwarded(Operator.revoke_hosts)
+    create_token = _forwarded(Operator.create_token)
+    list_tokens = _forwarded(Operator.list_tokens)
+    revoke_tokens = _forwarded(Operator.revoke_tokens)
+    list_audit = _forwarded(Operator.list_audit)
+    list_tasks = _forwarded(Operator.list_tasks)
+    get_task = _forwarded(Operator.get_task)
+    get_task_status = _forwarded(Operator.get_task_status)
+    get_task_progress = _forwarded(Operator.get_task_progress)
+    list_command_hosts = _forwarded(Operator.list_command_hosts)
+    preview_target = _forwarded(Operator.preview_target)
+    create_task = _forwarded(Operator.create_task)
+    start_task = _forwarded(Operator.start_task)
+    cancel_task = _forwarded(Operator.cancel_task)
+    read_output = _forwarded(Operator.read_output)
+    follow_output = _forwarded(Operator.follow_output)
