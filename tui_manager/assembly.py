@@ -1,4 +1,5 @@
-"""The parts of a manager, made from its settings and put together; nothing of them runs yet."""
+"""Makes the parts of a manager from its settings. Nothing of them runs yet; `runtime.py` starts
+them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,25 +10,22 @@ from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.server_names import server_names
-from tui_manager.service.dispatch.dispatch import Dispatch
+from tui_manager.service.core.change_feed import ChangeFeed
+from tui_manager.service.core.clock import Clock, ClockWatch
+from tui_manager.service.core.core import Core, load_core
+from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.dispatch.secrets import Secrets
 from tui_manager.service.enrollment.admission import AdmissionService
-from tui_manager.service.enrollment.enrollment_service import EnrollmentService, TokenDoor
-from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.hosts.silence import Silence
-from tui_manager.service.hosts.violations import Offences
+from tui_manager.service.hosts.silence import SilenceWatch
 from tui_manager.service.limits import Limits
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
-from tui_manager.service.manager.clock_watch import ClockWatch
-from tui_manager.service.manager.pruning import Pruning
-from tui_manager.service.manager.statistics import Statistics
 from tui_manager.service.reports.report_service import ReportService
-from tui_manager.service.tasks.secrets import Secrets
+from tui_manager.service.tasks.pruning import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import Database
-from tui_manager.storage.tables import command_hosts, hosts, manager_row
 from tui_manager.transport.ports.certificates import Certificates, Shown
 from tui_manager.transport.sessions.command_service import Security
 from tui_manager.transport.sessions.sessions import Sessions
@@ -37,39 +35,32 @@ SECURITY = "security"  # the folder of keys and certificates, in the state folde
 
 @dataclass(slots=True)
 class Parts:
-    """All of them.
+    """All parts.
 
     Attributes:
-        secured: None: there is no TLS.
+        tls: None: the manager runs without TLS.
     """
 
-    manager_id: str
-    database: Database
-    directory: Directory
-    feed: ChangeFeed
-    statistics: Statistics
+    core: Core
     sessions: Sessions
-    dispatch: Dispatch
-    silence: Silence
+    dispatch: DispatchLoop
+    silence: SilenceWatch
     pruning: Pruning
-    offences: Offences
     hosts: HostService
-    receiving: ReportService
+    reports: ReportService
     tasks: TaskService
     admissions: AdmissionService
-    clock: Clock
     clock_watch: ClockWatch
-    limits: Limits
-    secured: "Secured | None" = None
+    tls: "TlsParts | None" = None
 
 
 @dataclass(slots=True)
-class Secured:
-    """What there is with TLS alone.
+class TlsParts:
+    """The parts that only a manager with TLS has.
 
     Attributes:
-        enroll_port: what join tokens say of the enrolment port: its number, or None when it is the
-            one after the command port; known once both listen.
+        enroll_port: what join tokens say about the enrolment port: its number; None: the one after
+            the command port. Known once both ports are open.
     """
 
     certificates: Certificates
@@ -78,7 +69,7 @@ class Secured:
     enroll_port: int | None = None
 
     def security(self) -> Security:
-        """What the command port needs of it."""
+        """What the command port needs."""
         return Security(self.enrollment, self.certificates)
 
 
@@ -101,48 +92,28 @@ async def assemble(
 
     Raises:
         StorageError: keys or certificates cannot be read or written.
-        InvalidInputError: certificates that were brought cannot be used.
+        InvalidInputError: the operator's certificates cannot be used.
     """
-    watch = ClockWatch(database, clock, feed)
-    await watch.begin()
-    limits, directory, sessions = _limits(settings), Directory(), Sessions()
-    manager_id = await database.write(lambda tx: manager_row.manager_id(tx, clock.stamp()))
-    with_work = await database.read(command_hosts.hosts_with_work)
-    directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
-    secrets = Secrets(SecretBox(settings.state_dir / SECURITY))
-    dispatch = Dispatch(database, sessions, directory, feed, statistics, clock, limits, secrets)
-    offences = Offences(database, feed, statistics, clock)
-    host_service = HostService(
-        manager_id, database, directory, dispatch, feed, statistics, clock, limits, offences
-    )
-    receiving = ReportService(
-        database, directory, dispatch, feed, statistics, clock, offences, limits
-    )
-    task_service = TaskService(
-        database, sessions, directory, dispatch, receiving, feed, clock, limits, secrets
-    )
+    clock_watch = ClockWatch(database, clock, feed)
+    await clock_watch.begin()
+    core = await load_core(database, _limits(settings), clock, feed, statistics)
+    sessions, secrets = Sessions(), Secrets(SecretBox(settings.state_dir / SECURITY))
+    dispatch = DispatchLoop(core, sessions, secrets)
     _connect_gauges(statistics, sessions, database)
     parts = Parts(
-        manager_id=manager_id,
-        database=database,
-        directory=directory,
-        feed=feed,
-        statistics=statistics,
+        core=core,
         sessions=sessions,
         dispatch=dispatch,
-        silence=Silence(database, directory, feed, clock, limits, watch),
-        pruning=Pruning(database, feed, clock, limits, watch),
-        offences=offences,
-        hosts=host_service,
-        receiving=receiving,
-        tasks=task_service,
-        admissions=AdmissionService(database, directory, dispatch, sessions, feed, clock),
-        clock=clock,
-        clock_watch=watch,
-        limits=limits,
+        silence=SilenceWatch(core, clock_watch),
+        pruning=Pruning(core, clock_watch),
+        hosts=HostService(core, dispatch),
+        reports=ReportService(core, dispatch),
+        tasks=TaskService(core, sessions, dispatch, secrets),
+        admissions=AdmissionService(core, dispatch, sessions),
+        clock_watch=clock_watch,
     )
     if not settings.insecure:
-        parts.secured = await _secure(settings, parts)
+        parts.tls = await _make_tls(settings, parts)
     return parts
 
 
@@ -152,15 +123,16 @@ def _connect_gauges(statistics: Statistics, sessions: Sessions, database: Databa
     gauges.write_queue = lambda: database.waiting
     gauges.send_queue = lambda: sessions.waiting
     gauges.database_bytes = lambda: database.size
-    gauges.log_bytes = lambda: database.log.size
+    gauges.log_bytes = lambda: database.write_ahead_log.size
     gauges.storage_problem = lambda: database.problem
 
 
-async def _secure(settings: Settings, parts: Parts) -> Secured:
-    folder, now = settings.state_dir / SECURITY, parts.clock.now
+async def _make_tls(settings: Settings, parts: Parts) -> TlsParts:
+    core, folder = parts.core, settings.state_dir / SECURITY
+    now = core.clock.now
     authority = Authority(
         folder,
-        parts.manager_id,
+        core.manager_id,
         now,
         certificate=settings.authority_certificate,
         key=settings.authority_key,
@@ -175,18 +147,9 @@ async def _secure(settings: Settings, parts: Parts) -> Secured:
         certificate=settings.server_certificate,
         key=settings.server_key,
     )
-    parts.statistics.gauges.certificate_problem = lambda: server.problem
+    core.statistics.gauges.certificate_problem = lambda: server.problem
     certificates = Certificates(server, EnrollmentIdentity(folder, now))
-    enrollment = EnrollmentService(
-        parts.database,
-        parts.directory,
-        parts.sessions,
-        authority,
-        TokenDoor(certificates.enrollment.pin, lambda: secured.enroll_port),
-        parts.feed,
-        parts.statistics,
-        parts.clock,
-        parts.offences,
-    )
-    secured = Secured(certificates, Shown(certificates), enrollment)
-    return secured
+    port = EnrollmentPort(certificates.enrollment.pin, lambda: tls.enroll_port)
+    enrollment = EnrollmentService(core, parts.sessions, authority, port)
+    tls = TlsParts(certificates, Shown(certificates), enrollment)
+    return tls

@@ -15,9 +15,9 @@ from tui_manager.operator.api import Operator
 from tui_manager.operator.hop import HoppingOperator
 from tui_manager.operator.inprocess import Identity, InProcessOperator
 from tui_manager.operator.socket.server import serve_operator
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
-from tui_manager.service.manager.statistics import Statistics
+from tui_manager.service.core.change_feed import ChangeFeed
+from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.statistics import Statistics
 from tui_manager.settings import Settings, enroll_address
 from tui_manager.storage.engine.database import FILE, open_database
 from tui_manager.transport.ports import listening
@@ -71,7 +71,9 @@ async def run_manager(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(state_dir.hold(settings.state_dir))
         path = settings.state_dir / FILE
-        database = await stack.enter_async_context(open_database(path, statistics.told))
+        database = await stack.enter_async_context(
+            open_database(path, statistics.record_transaction)
+        )
         parts = await assemble(settings, database, feed, statistics, clock)
         await stack.enter_async_context(_background(parts))
         serving = _serve_hosts(settings, parts, patience or Patience())
@@ -79,13 +81,13 @@ async def run_manager(
         stack.callback(parts.dispatch.close)  # before the sessions end
         operator = _operator(settings, parts, address, enrolling)
         await stack.enter_async_context(serve_operator(operator, settings.state_dir))
-        stack.callback(database.stop_waiting)
+        stack.callback(database.stop_retrying)
         stack.callback(feed.close)  # first: a watch that goes on would hold up the rest
-        log.info("manager started", extra={"manager": parts.manager_id, "address": address})
+        log.info("manager started", extra={"manager": parts.core.manager_id, "address": address})
         yield RunningManager(
-            operator, address, parts.manager_id, enrolling, operator.identity.security
+            operator, address, parts.core.manager_id, enrolling, operator.identity.security
         )
-        log.info("manager stops", extra={"manager": parts.manager_id})
+        log.info("manager stops", extra={"manager": parts.core.manager_id})
 
 
 @contextlib.asynccontextmanager
@@ -93,18 +95,18 @@ async def _serve_hosts(
     settings: Settings, parts: Parts, patience: Patience
 ) -> AsyncIterator[tuple[str, str]]:
     """Listens on both ports, and yields their addresses."""
-    room, secured, clock, limits = listening.make_room(), parts.secured, parts.clock, parts.limits
+    room, tls, clock, limits = listening.make_room(), parts.tls, parts.core.clock, parts.core.limits
     reception = Reception(
-        parts.manager_id,
+        parts.core.manager_id,
         parts.hosts,
         parts.sessions,
         clock,
         limits,
         patience,
-        secure=secured is not None,
+        secure=tls is not None,
     )
-    security = secured.security() if secured else None
-    service = CommandService(reception, parts.hosts, parts.receiving, clock, security)
+    security = tls.security() if tls else None
+    service = CommandService(reception, parts.hosts, parts.reports, clock, security)
     serving = serve_agents(
         service,
         parts.hosts,
@@ -113,25 +115,25 @@ async def _serve_hosts(
         clock,
         limits,
         listening.options(patience, room.commands, limits.max_message),
-        secured.shown.commands.credentials if secured else None,
+        tls.shown.commands.credentials if tls else None,
     )
     async with serving as address:
-        if secured is None:
+        if tls is None:
             yield address, ""
             return
         enrolling = serve_enrollment(
             EnrollmentServicer(
-                parts.manager_id, secured.enrollment, secured.certificates, clock.monotonic
+                parts.core.manager_id, tls.enrollment, tls.certificates, clock.monotonic
             ),
             enroll_address(settings),
             listening.options(patience.where_hosts_enrol(), room.enrollment, MESSAGE_MAX),
-            secured.shown.enrollment.credentials,
+            tls.shown.enrollment.credentials,
             patience,
         )
         async with enrolling as enrolling_address:
             port = split_address(enrolling_address)[1]
             is_next = port == split_address(address)[1] + 1
-            secured.enroll_port = None if is_next else port
+            tls.enroll_port = None if is_next else port
             yield address, enrolling_address
 
 
@@ -154,13 +156,13 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
     running = [
         asyncio.create_task(parts.dispatch.run(), name="dispatch"),
         asyncio.create_task(parts.silence.run(), name="silence"),
-        asyncio.create_task(parts.statistics.run(), name="statistics"),
-        asyncio.create_task(parts.offences.audit.run(), name="audit"),
+        asyncio.create_task(parts.core.statistics.run(), name="statistics"),
+        asyncio.create_task(parts.core.violations.audit.run(), name="audit"),
         asyncio.create_task(parts.clock_watch.run(), name="clock"),
         asyncio.create_task(parts.pruning.run(), name="pruning"),
     ]
-    if parts.secured:
-        fresh = parts.secured.shown.keep_fresh()
+    if parts.tls:
+        fresh = parts.tls.shown.keep_fresh()
         running.append(asyncio.create_task(fresh, name="certificates"))
     for task in running:
         task.add_done_callback(ended)
@@ -176,22 +178,22 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
 
 def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) -> InProcessOperator:
     identity = Identity(
-        manager_id=parts.manager_id,
+        manager_id=parts.core.manager_id,
         state_dir=settings.state_dir,
         address=address,
-        security="mTLS" if parts.secured else "insecure",
-        started_at=parts.clock.now(),
+        security="mTLS" if parts.tls else "insecure",
+        started_at=parts.core.clock.now(),
         enroll_address=enrolling,
     )
     return InProcessOperator(
         identity,
         parts.hosts,
         parts.tasks,
-        parts.directory,
-        parts.feed,
-        parts.statistics,
+        parts.core.directory,
+        parts.core.feed,
+        parts.core.statistics,
         clock=parts.clock_watch,
-        tokens=parts.secured.enrollment if parts.secured else None,
+        tokens=parts.tls.enrollment if parts.tls else None,
         admissions=parts.admissions,
         read_audit=parts.tasks.lists.audit,
     )

@@ -7,7 +7,7 @@ from bench.figures import Figure
 from bench.fleet import Fleet
 from bench.floors.echo import HEARTBEAT, Echo
 from bench.weight import CpuMeter, memory_of
-from tui_manager.service.hosts.heartbeats import Heartbeats
+from tui_manager.service.core.heartbeat import FleetHeartbeat
 from tui_manager.service.limits import Limits
 
 
@@ -53,6 +53,6 @@ async def idle(
 def _heartbeat_of(agents: int) -> float:
     """Seconds between two beats of each of so many agents."""
     limits = Limits()
-    heartbeats = Heartbeats(limits.heartbeat, limits.lost_after)
-    heartbeats.count(agents)
-    return heartbeats.now.total_seconds()
+    heartbeats = FleetHeartbeat(limits.heartbeat, limits.lost_after)
+    heartbeats.update(agents)
+    return heartbeats.current.total_seconds()

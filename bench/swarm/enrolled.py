@@ -24,8 +24,8 @@ from tui_manager.security.keys import key_hash, key_pem
 from tui_manager.security.requests import HostKey
 from tui_manager.storage.engine.database import FILE
 from tui_manager.storage.engine.migrations import migrate
-from tui_manager.storage.tables import admissions, manager_row
-from tui_manager.storage.tables.admissions import Enrolling
+from tui_manager.storage.tables import admissions, manager_state
+from tui_manager.storage.tables.admissions import EnrollingHost
 
 NO_TOKEN = 0
 _SECURITY = "security"  # folder of the authority in a state folder
@@ -44,7 +44,7 @@ def enroll(state_dir: Path, names: Sequence[str], file: Path) -> None:
     migrate(connection)
     connection.execute("BEGIN")
     now = time.time_ns() // 1000
-    manager_id = manager_row.manager_id(connection, now)
+    manager_id = manager_state.manager_id(connection, now)
     authority = Authority(state_dir / _SECURITY, manager_id, lambda: datetime.now(UTC))
     with file.open("w") as lines:
         for name in names:
@@ -61,7 +61,7 @@ def _enroll_one(
     hashed = key_hash(key.public_key())
     host = HostKey(key.public_key(), hashed, fingerprint(hashed))
     host_id = str(uuid.uuid4())
-    enrolling = Enrolling(
+    enrolling = EnrollingHost(
         name=name,
         labels={},
         machine_id=name,

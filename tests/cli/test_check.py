@@ -10,7 +10,7 @@ import pytest
 
 from tui_manager.cli.main import main
 from tui_manager.storage.engine.database import FILE, open_database
-from tui_manager.storage.tables import manager_row
+from tui_manager.storage.tables import manager_state
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def state_dir(tmp_path: Path) -> Path:
 
     async def make() -> None:
         async with open_database(tmp_path / FILE) as database:
-            await database.write(lambda tx: manager_row.manager_id(tx, 0))
+            await database.write(lambda tx: manager_state.manager_id(tx, 0))
 
     asyncio.run(make())
     return tmp_path

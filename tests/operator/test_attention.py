@@ -11,7 +11,7 @@ from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.report import Held, HeldState
 from tui_manager.operator.attention import HostCounts, attention
-from tui_manager.service.manager.recent_events import KEPT
+from tui_manager.service.core.violations import RECENT_MAX
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
 
 
 def _attention(parts: Parts) -> tuple[str, ...]:
-    return attention(parts.statistics, HostCounts(0, 0, 0), parts.directory, parts.offences)
+    return attention(parts.statistics, HostCounts(0, 0, 0), parts.directory, parts.violations)
 
 
 async def test_a_certificate_that_ends_is_said_as_long_as_it_does(parts: Parts) -> None:
@@ -37,7 +37,7 @@ async def test_a_host_with_a_certificate_from_the_future_is_named(parts: Parts) 
     counts = HostCounts(0, 0, 0)
 
     def said(now: datetime) -> tuple[str, ...]:
-        return attention(parts.statistics, counts, parts.directory, parts.offences, None, now)
+        return attention(parts.statistics, counts, parts.directory, parts.violations, None, now)
 
     assert said(BEGINS) == ()
     (sentence,) = said(BEGINS - timedelta(seconds=1))
@@ -57,10 +57,10 @@ async def test_a_log_that_is_long_is_said_unless_the_database_fails(parts: Parts
     assert said.startswith(
         "The log of the database has 300 MiB: a program has been reading for long"
     )
-    parts.statistics.told(0.1, "The disk is full.")
+    parts.statistics.record_transaction(0.1, "The disk is full.")
     assert _attention(parts) == ("Results wait for the database: The disk is full.",)
     parts.clock.turn(3)
-    parts.statistics.told(0.1, "")
+    parts.statistics.record_transaction(0.1, "")
     parts.statistics.gauges.log_bytes = lambda: 200 << 20
     assert _attention(parts) == ()
 
@@ -68,32 +68,32 @@ async def test_a_log_that_is_long_is_said_unless_the_database_fails(parts: Parts
 async def test_a_small_write_that_fits_on_a_full_disk_takes_nothing_back(parts: Parts) -> None:
     said = ("Results wait for the database: The disk is full.",)
     for _ in range(3):
-        parts.statistics.told(0.1, "The disk is full.")
-        parts.statistics.settle()
+        parts.statistics.record_transaction(0.1, "The disk is full.")
+        parts.statistics.clear_storage_error()
         assert _attention(parts) == said
         parts.clock.turn(2.9)
-        parts.statistics.told(0.1, "")
+        parts.statistics.record_transaction(0.1, "")
         assert _attention(parts) == said
     parts.clock.turn(0.1)
-    parts.statistics.settle()
+    parts.statistics.clear_storage_error()
     assert _attention(parts) == ()
 
 
 async def test_time_alone_does_not_make_a_database_writable(parts: Parts) -> None:
-    parts.statistics.told(0.1, "The disk is full.")
+    parts.statistics.record_transaction(0.1, "The disk is full.")
     parts.clock.turn(60)
-    parts.statistics.settle()
+    parts.statistics.clear_storage_error()
     assert _attention(parts) == ("Results wait for the database: The disk is full.",)
 
 
 async def test_executions_that_the_database_does_not_know_are_counted(parts: Parts) -> None:
     held = [Held("one", HeldState.RUNNING), Held("two", HeldState.ENDED, has_result=True)]
     host = await parts.connect("web03", held=held)
-    parts.hosts.does_not_know(host.host_id, host.generation, ["two"])
+    parts.hosts.add_unknown(host.host_id, host.generation, ["two"])
     assert _attention(parts) == (
         "web03 holds 2 executions that this database does not know; they are left to finish.",
     )
-    parts.hosts.does_not_know(host.host_id, host.generation - 1, ["of an older session"])
+    parts.hosts.add_unknown(host.host_id, host.generation - 1, ["of an older session"])
     assert "holds 2 executions" in _attention(parts)[0]
     await parts.connect("web03", host_id=host.host_id, held=held[:1])
     assert "web03 holds 1 execution that" in _attention(parts)[0]
@@ -103,7 +103,7 @@ async def test_executions_that_the_database_does_not_know_are_counted(parts: Par
 
 async def test_a_host_that_holds_very_many_is_not_remembered_without_bound(parts: Parts) -> None:
     host = await parts.connect("web03")
-    parts.hosts.does_not_know(host.host_id, host.generation, map(str, range(5000)))
+    parts.hosts.add_unknown(host.host_id, host.generation, map(str, range(5000)))
     assert _attention(parts)[0].startswith("web03 holds 1000 or more executions")
 
 
@@ -141,13 +141,13 @@ async def test_a_refused_identity_is_forgotten_when_the_host_connects(parts: Par
 
 
 async def test_refusals_are_bounded_and_the_newest_come_first(parts: Parts) -> None:
-    for number in range(KEPT + 5):
+    for number in range(RECENT_MAX + 5):
         await parts.connect(f"web{number}")
         await _refused(parts, f"web{number}")
     newest, *_, rest = _attention(parts)
-    assert f"web{KEPT + 4} " in newest
-    assert rest == f"Agents that say they are {KEPT - 5} other hosts were refused too."
-    assert len(parts.offences.refusals.newest()) == KEPT
+    assert f"web{RECENT_MAX + 4} " in newest
+    assert rest == f"Agents that say they are {RECENT_MAX - 5} other hosts were refused too."
+    assert len(parts.violations.recent_refusals.newest_first()) == RECENT_MAX
 
 
 async def test_a_name_that_is_no_name_is_not_shown(parts: Parts) -> None:
@@ -157,10 +157,10 @@ async def test_a_name_that_is_no_name_is_not_shown(parts: Parts) -> None:
 
 async def test_whoever_breaks_the_rules_is_named(parts: Parts) -> None:
     host = await parts.member("web03")
-    parts.hosts.violation(host.host_id, "It sent \x1b[2Jtoo much.")
+    parts.hosts.record_violation(host.host_id, "It sent \x1b[2Jtoo much.")
     assert _attention(parts) == ("web03 broke the rules: It sent too much.",)
-    parts.hosts.violation(host.host_id, "It lied.")
-    parts.hosts.violation("", "No Hello came.")
+    parts.hosts.record_violation(host.host_id, "It lied.")
+    parts.hosts.record_violation("", "No Hello came.")
     assert _attention(parts) == (
         "An unknown agent broke the rules: No Hello came.",
         "web03 broke the rules 2 times, lastly: It lied.",
@@ -172,7 +172,7 @@ async def test_whoever_breaks_the_rules_is_named(parts: Parts) -> None:
 async def test_many_that_break_the_rules_are_folded(parts: Parts) -> None:
     for number in range(8):
         host = await parts.member(f"web{number}")
-        parts.hosts.violation(host.host_id, "It lied.")
+        parts.hosts.record_violation(host.host_id, "It lied.")
     *named, rest = _attention(parts)
     assert len(named) == 5
     assert rest == "3 other hosts broke the rules too; see the audit."

@@ -26,9 +26,9 @@ ANA = "ana@pts/3"
 
 
 def _host(parts: Parts, host_id: str) -> Host:
-    entry = parts.hosts.get(host_id)
+    entry = parts.directory.get(host_id)
     assert entry is not None
-    return entry.host()
+    return entry.to_host()
 
 
 async def _waiting(parts: Parts, name: str, **given: Any) -> OpenedSession:
@@ -224,8 +224,8 @@ async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Pa
     parts.fall_silent()
     write = parts.database.write
 
-    async def put_back_meanwhile(work: Callable[..., Any], *, ahead: bool = False) -> Any:
-        outcome = await write(work, ahead=ahead)
+    async def put_back_meanwhile(work: Callable[..., Any], *, early: bool = False) -> Any:
+        outcome = await write(work, early=early)
         parts.database.write = write  # type: ignore[method-assign]
         await parts.enroll("db01", key="web01")  # its session stays the same
         return outcome

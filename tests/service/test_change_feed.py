@@ -9,7 +9,7 @@ import pytest
 from tests.support.jumping_loop import run_jumping
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.service.manager.change_feed import ChangeFeed
+from tui_manager.service.core.change_feed import ChangeFeed
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
 HOSTS = Changes(hosts=True)
@@ -118,7 +118,7 @@ def test_a_slow_watcher_finds_one_folded_change() -> None:
 
 def test_who_looks_for_itself_finds_what_changed_since() -> None:
     feed = ChangeFeed()
-    folded = feed.folded()
+    folded = feed.subscribe()
     assert folded.take() == EVERYTHING
     assert not folded.take()
     feed.publish(HOSTS)

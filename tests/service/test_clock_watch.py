@@ -311,7 +311,7 @@ async def test_a_run_of_pruning_has_one_row_in_the_audit(
 
 def said(parts: Parts) -> tuple[str, ...]:
     counts = HostCounts(0, 0, 0)
-    return attention(parts.statistics, counts, parts.directory, parts.offences, parts.watch.doubt)
+    return attention(parts.statistics, counts, parts.directory, parts.violations, parts.watch.doubt)
 
 
 async def test_the_operator_is_told(parts: Parts) -> None:

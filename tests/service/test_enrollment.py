@@ -123,7 +123,7 @@ async def test_guesses_share_one_row_of_the_audit(parts: Parts) -> None:
         await _refused(parts, "tm1.pin.guess", f"web{number}", address=f"10.0.0.{number}:1")
     (entry,) = await parts.audited("refuse_host")
     assert (entry.host, entry.detail["reason"], entry.detail["count"]) == ("", "bad_token", "49")
-    assert parts.offences.bad_tokens() == 50
+    assert parts.violations.count_bad_tokens() == 50
 
 
 async def test_a_used_token_is_used(parts: Parts) -> None:

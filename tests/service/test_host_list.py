@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
-from tui_manager.service.hosts.directory import Directory
-from tui_manager.service.hosts.live_session import LiveSession
+from tui_manager.service.core.directory import Directory
+from tui_manager.service.core.heartbeat import SessionHeartbeat
+from tui_manager.service.core.host_entry import LiveSession
 from tui_manager.storage.tables.hosts import HostRow
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
-SESSION = LiveSession(2, "", 0.0, timedelta(seconds=5))
+SESSION = LiveSession(2, "", 0.0, SessionHeartbeat(timedelta(seconds=5)))
 
 
 def row(number: int, name: str, admission: Admission = Admission.ADMITTED) -> HostRow:
@@ -41,7 +42,7 @@ def test_who_waits_stands_first_and_who_was_turned_away_last() -> None:
     directory.put(replace(rows[3], admission=Admission.ADMITTED), NOW, 0.0)
     assert names(directory) == ["web9", "web10", "z", "a", "b"]
     back_to_pending = replace(rows[1], admission=Admission.PENDING)
-    directory.opened(back_to_pending, SESSION, NOW)
+    directory.open_session(back_to_pending, SESSION, NOW)
     assert names(directory)[0] == "web10"
 
 
@@ -59,7 +60,7 @@ def test_what_can_be_meant_and_found_follows_every_change() -> None:
     assert meant() == [("web1", "prod")]
     assert names(directory, Window(sort="name")) == ["web1", "web2"]
     assert names(directory, Window(text="ENV=Prod")) == ["web1"]
-    directory.opened(replace(rows[1], admission=Admission.ADMITTED), SESSION, NOW)
+    directory.open_session(replace(rows[1], admission=Admission.ADMITTED), SESSION, NOW)
     directory.put(replace(rows[0], name="db1"), NOW, 0.0)
     assert meant() == [("db1", ""), ("web2", "")]
     assert names(directory, Window(sort="name", descending=True)) == ["web2", "db1"]

@@ -12,7 +12,7 @@ from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
 from tui_manager.security.peer import PeerCertificate
-from tui_manager.service.manager.log_lines import LINES
+from tui_manager.service.core.limited_audit import LOG_LINES_MAX
 
 
 def _hosts(parts: Parts) -> dict[str, Host]:
@@ -232,7 +232,7 @@ async def test_to_report_for_another_host_is_a_violation(parts: Parts) -> None:
     (entry,) = await parts.audited("violation")
     assert (entry.actor, entry.host_id) == ("host web02", other)
     assert execution_id in entry.detail["text"]
-    assert await parts.tasks.handle_command_result(other, result(execution_id)) is None
+    assert outcome.acknowledged == []
 
 
 async def test_to_report_what_nobody_knows_is_none(parts: Parts) -> None:
@@ -277,5 +277,8 @@ async def test_executions_that_nobody_knows_do_not_fill_the_log(
     await parts.dial(host.host_id, "web01", held=held)
     await parts.report(host.host_id, *(result(f"ended-{number}") for number in range(1000)))
     told = [record for record in caplog.records if "unknown execution" in record.getMessage()]
-    assert len(told) == 2 * (LINES + 1)
-    assert [vars(record)["executions"] for record in told[LINES :: LINES + 1]] == [990, 990]
+    assert len(told) == 2 * (LOG_LINES_MAX + 1)
+    assert [vars(record)["executions"] for record in told[LOG_LINES_MAX :: LOG_LINES_MAX + 1]] == [
+        990,
+        990,
+    ]

@@ -83,7 +83,7 @@ async def test_a_copy_of_a_host_that_is_connected_cannot_rename_it(parts: Parts)
         assert error.refusal is Refusal.DUPLICATE_IDENTITY
         assert "Another agent is connected as web01" in str(error)
     assert await used(parts.database, token) == 0
-    assert "db01" in [noted.name for noted in parts.offences.refusals.newest()]
+    assert "db01" in [noted.name for noted in parts.violations.recent_refusals.newest_first()]
     parts.fall_silent()
     again = await parts.enroll("web01", token=token)
     assert again.host_id == host.host_id

@@ -13,8 +13,8 @@ from tui_manager.storage.views import command_host_list, scanning
 
 @pytest.fixture
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "LOOKS", 2)
-    monkeypatch.setattr(command_host_list, "LOOKS", 2)
+    monkeypatch.setattr(scanning, "ROWS_A_STEP", 2)
+    monkeypatch.setattr(command_host_list, "ROWS_A_STEP", 2)
 
 
 def _found(page: Page[Task]) -> tuple[list[int], int, int, bool]:
@@ -82,9 +82,9 @@ async def test_scans_that_nobody_asks_for_are_forgotten(parts: Parts) -> None:
     kept = parts.tasks.lists._scans
     for number in range(20):
         await parts.tasks.list_tasks(Window(text=f"job {number}"))
-    assert len(kept) == lists._KEPT
+    assert len(kept) == lists._SCANS_MAX
     assert ("tasks", "job 19", False) in kept
-    parts.clock.turn(lists._KEPT_FOR + 1)
+    parts.clock.turn(lists._UNUSED_MAX + 1)
     await parts.tasks.list_tasks(Window(text="another"))
     assert list(kept) == [("tasks", "another", False)]
 

@@ -41,9 +41,9 @@ async def test_both_streams_together_are_held_to_the_limit(parts: Parts) -> None
         Output(execution_id, Stream.STDOUT, 0, b"123456"),
         Output(execution_id, Stream.STDERR, 0, b"1234"),
     )
-    assert within.excess == set()
+    assert within.over_limit == set()
     beyond = await parts.report(host_id, Output(execution_id, Stream.STDOUT, 6, b"78"))
-    assert (beyond.excess, beyond.holes) == ({execution_id}, set())
+    assert (beyond.over_limit, beyond.holes) == ({execution_id}, set())
     assert await _sizes(parts, execution_id, task_id) == (6, 4, 2)
     assert parts.statistics.counters.violations == 1
 
@@ -55,7 +55,7 @@ async def test_what_fits_of_a_piece_is_kept(parts: Parts) -> None:
         Output(execution_id, Stream.STDOUT, 0, b"123456789abc"),
         Output(execution_id, Stream.STDOUT, 12, b"def"),
     )
-    assert outcome.excess == {execution_id}
+    assert outcome.over_limit == {execution_id}
     assert outcome.acknowledged[0].offsets[Stream.STDOUT] == LIMIT
     assert await _sizes(parts, execution_id, task_id) == (10, 0, 5)
     (chunk,) = await parts.tasks.read_output(execution_id, Stream.STDOUT, 0, 100)
@@ -80,7 +80,7 @@ async def test_totals_beyond_it_do_not_keep_the_result_open(parts: Parts) -> Non
     host_id, execution_id, task_id = await _running(parts)
     await parts.report(host_id, Output(execution_id, Stream.STDOUT, 0, b"123456789abc"))
     outcome = await parts.report(host_id, result(execution_id, totals=totals(12)))
-    assert outcome.excess == {execution_id}
+    assert outcome.over_limit == {execution_id}
     assert outcome.acknowledged[0].result
     assert await _sizes(parts, execution_id, task_id) == (10, 0, 2)
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.COMPLETED
@@ -91,5 +91,5 @@ async def test_the_limit_is_the_one_that_it_was_sent_with(tmp_path: Path) -> Non
         host_id, execution_id, task_id = await _running(parts)
     async with manager_parts(tmp_path, output_limit=4) as parts:
         honest = await parts.report(host_id, Output(execution_id, Stream.STDOUT, 0, b"123456789a"))
-        assert honest.excess == set()
+        assert honest.over_limit == set()
         assert await _sizes(parts, execution_id, task_id) == (10, 0, 0)

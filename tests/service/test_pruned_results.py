@@ -17,7 +17,7 @@ async def test_a_result_of_what_is_gone_is_kept_by_nobody(parts: Parts) -> None:
         held = (Held(gone, HeldState.ENDED, has_result=True),)
         back = await parts.connect("web01", host_id=host.host_id, held=held)
         assert [resume.action for resume in back.resumes] == [ResumeAction.STORED]
-        entry = parts.hosts.get(host.host_id)
+        entry = parts.directory.get(host.host_id)
         assert entry
         assert entry.session
         assert entry.session.unknown == set()

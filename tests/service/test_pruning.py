@@ -17,7 +17,7 @@ from tui_manager.domain.report import Output, Started
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Stream
 from tui_manager.domain.window import Window
-from tui_manager.service.manager import pruning as service
+from tui_manager.service.tasks import pruning as service
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.maintenance.check import contradictions
@@ -214,7 +214,7 @@ async def test_a_key_that_was_turned_away_stays_out_for_good(parts: Parts, how: 
     await parts.pruning.look()
     with pytest.raises(RefusedError):
         await parts.enroll("web01", auto_approve=True)
-    entry = parts.hosts.get(enrolled.host_id)
+    entry = parts.directory.get(enrolled.host_id)
     assert entry
     assert entry.row.admission in (Admission.REVOKED, Admission.REJECTED)
 

@@ -107,8 +107,8 @@ async def test_a_result_implies_the_start(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
-    acknowledged = await parts.tasks.handle_command_result(host.host_id, result(run.execution_id))
-    assert acknowledged is not None
+    outcome = await parts.report(host.host_id, result(run.execution_id))
+    (acknowledged,) = outcome.acknowledged
     assert acknowledged.result
     row = await parts.row(run.execution_id, task_id)
     assert row.started_at == parts.clock.instant - timedelta(seconds=1)
@@ -173,7 +173,7 @@ async def test_the_number_of_running_commands_of_a_host_does_not_wait_for_its_vi
     parts: Parts,
 ) -> None:
     host = await parts.connect("web01")
-    parts.hosts.beat(host.host_id, host.generation, Vitals(running=0))
+    parts.hosts.record_vitals(host.host_id, host.generation, Vitals(running=0))
     await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
@@ -186,15 +186,15 @@ async def test_vitals_that_come_with_a_start_or_an_end_do_not_count_it_twice(par
     host = await parts.connect("web01")
     await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
-    parts.hosts.beat(host.host_id, host.generation, Vitals(running=1))
+    parts.hosts.record_vitals(host.host_id, host.generation, Vitals(running=1))
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
     assert await running(parts) == 1
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
     assert await running(parts) == 1
-    parts.hosts.beat(host.host_id, host.generation, Vitals(running=0))
+    parts.hosts.record_vitals(host.host_id, host.generation, Vitals(running=0))
     await parts.report(host.host_id, result(run.execution_id))
     assert await running(parts) == 0
-    parts.hosts.beat(host.host_id, host.generation, Vitals(running=1))
+    parts.hosts.record_vitals(host.host_id, host.generation, Vitals(running=1))
     assert await running(parts) == 0
 
 
@@ -206,7 +206,7 @@ async def test_a_host_that_returns_says_which_commands_run_there(parts: Parts) -
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     held = (Held(run.execution_id, HeldState.RUNNING), Held("unknown", HeldState.RUNNING))
     back = await parts.connect("web01", host_id=host.host_id, held=held)
-    parts.hosts.beat(back.host_id, back.generation, Vitals(running=2))
+    parts.hosts.record_vitals(back.host_id, back.generation, Vitals(running=2))
     assert await running(parts) == 1
     await parts.report(back.host_id, result(run.execution_id))
     assert await running(parts) == 0

@@ -92,7 +92,7 @@ async def _resume(parts: Parts, host_id: str, execution_id: str) -> None:
 
 
 async def _lose(parts: Parts, host_id: str, _execution_id: str) -> None:
-    entry = parts.hosts.get(host_id)
+    entry = parts.directory.get(host_id)
     if entry and entry.session:
         await parts.hosts.close_session(host_id, entry.session.generation, "test")
     parts.clock.turn(1000)
@@ -136,9 +136,9 @@ async def _renew(parts: Parts, _host_id: str, _execution_id: str) -> None:
 
 
 async def _violate(parts: Parts, host_id: str, _execution_id: str) -> None:
-    parts.hosts.violation(host_id, "It did what it must not.")
-    parts.hosts.violation("", "Somebody did.")
-    await parts.offences.audit.write_due()
+    parts.hosts.record_violation(host_id, "It did what it must not.")
+    parts.hosts.record_violation("", "Somebody did.")
+    await parts.violations.audit.write_due()
 
 
 ACTS = [
@@ -210,6 +210,6 @@ async def test_reports_wait_while_the_disk_is_full(
     outcome = await reporting
     assert outcome.acknowledged[0].result
     parts.clock.turn(3)
-    parts.statistics.settle()
+    parts.statistics.clear_storage_error()
     assert parts.statistics.storage_error == ""
     assert (await parts.rows(task_id))[0].status == "completed"

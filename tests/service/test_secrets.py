@@ -96,7 +96,7 @@ async def test_every_host_gets_it_also_the_one_that_never_got_it(parts: Parts) -
     ((first, run),) = await parts.send()
     assert (first, run.environment) == (opened[0].host_id, {"TOKEN": VALUE})
     parts.dispatcher.broken.clear()
-    parts.dispatch.kick([opened[1].host_id])
+    parts.dispatch.wake([opened[1].host_id])
     ((second, run),) = await parts.send()
     assert (second, run.environment) == (opened[1].host_id, {"TOKEN": VALUE})
 

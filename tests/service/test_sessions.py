@@ -232,7 +232,9 @@ async def test_a_copied_identity_is_refused_while_the_first_lives(parts: Parts) 
 async def test_vitals_show_while_a_host_is_online(parts: Parts) -> None:
     host = await parts.connect("web01", labels={"role": "web"})
     for percent in (10.0, 20.0):
-        parts.hosts.beat(host.host_id, host.generation, Vitals(cpu_percent=percent, queued=2))
+        parts.hosts.record_vitals(
+            host.host_id, host.generation, Vitals(cpu_percent=percent, queued=2)
+        )
     (shown,) = parts.hosts.list_hosts(Window(text="role=w")).rows
     assert (shown.cpu_history, shown.labels) == ((10.0, 20.0), {"role": "web"})
     assert shown.vitals == Vitals(cpu_percent=20.0, queued=2)
@@ -265,7 +267,7 @@ async def test_a_manager_that_stood_still_counts_silence_anew(parts: Parts) -> N
     host, execution_id, task_id = await _sent(parts)
     await _away(parts, host, 299)
     parts.clock.turn(100)
-    parts.silence.excuse(100)
+    parts.silence.extend_timers(100)
     await parts.silence.look()
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.PENDING
     parts.clock.turn(2)
@@ -311,7 +313,7 @@ async def _let_go_of_what_runs(parts: Parts) -> tuple[OpenedSession, str, int]:
     host, execution_id, task_id = await _sent(parts, "first", "second")
     await parts.report(host.host_id, Started(execution_id, timedelta(0)))
     back = await _back(parts, host)
-    assert (back.resumes, back.asked) == ((), (execution_id,))
+    assert (back.resumes, back.missing) == ((), (execution_id,))
     return back, execution_id, task_id
 
 
@@ -337,5 +339,5 @@ async def test_a_manager_that_stood_still_takes_nobody_for_silent(parts: Parts) 
     await parts.connect("web01")
     parts.clock.turn(60)
     assert len(parts.hosts.silent_sessions()) == 1
-    parts.silence.excuse(60)
+    parts.silence.extend_timers(60)
     assert parts.hosts.silent_sessions() == []

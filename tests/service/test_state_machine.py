@@ -109,7 +109,7 @@ class TaskMachine(RuleBasedStateMachine):
 
     def _say_never(self, opened: OpenedSession) -> None:
         """The journal has never heard of what its agent is asked for."""
-        for execution_id in opened.asked:
+        for execution_id in opened.missing:
             before = self._rows[execution_id]
             assert before.started_at is None or before.status is CommandHostStatus.RUNNING
             never = Result(execution_id, CommandHostStatus.CANCELED, Reason.CANCELED)
@@ -119,7 +119,7 @@ class TaskMachine(RuleBasedStateMachine):
                 assert (row.reason, row.late) == (Reason.UNDELIVERABLE, True)
 
     def _admission(self, host_id: str) -> Admission:
-        entry = self.parts.hosts.get(host_id)
+        entry = self.parts.directory.get(host_id)
         assert entry is not None
         return entry.row.admission
 

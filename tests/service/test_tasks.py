@@ -139,7 +139,7 @@ async def test_a_command_goes_to_no_other_session_than_it_was_claimed_for(parts:
     task_id = await parts.tasks.create_task(spec("web01"))
     await parts.tasks.start_task(task_id)
     again = parts.connect("web01", host_id=host.host_id, journal_id="another")
-    await asyncio.gather(again, parts.dispatch.send_some())
+    await asyncio.gather(again, parts.dispatch.send_next())
     assert parts.dispatcher.sent == []
     parts.hosts.session_ready(host.host_id)
     ((_, run),) = await parts.send()
@@ -153,7 +153,7 @@ async def test_what_is_canceled_before_a_newer_session_could_get_it_is_canceled(
     task_id = await parts.tasks.create_task(spec("web01"))
     await parts.tasks.start_task(task_id)
     again = parts.connect("web01", host_id=host.host_id)
-    await asyncio.gather(again, parts.dispatch.send_some(), parts.tasks.cancel_task(task_id))
+    await asyncio.gather(again, parts.dispatch.send_next(), parts.tasks.cancel_task(task_id))
     assert await parts.send() == []
     assert [row.reason for row in await parts.rows(task_id)] == [Reason.CANCELED]
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
@@ -381,7 +381,7 @@ async def test_a_manager_that_stops_leaves_what_it_did_not_send_to_the_next(part
     task_id = await parts.tasks.create_task(spec("web01", "first", "second"))
     await parts.tasks.start_task(task_id)
     parts.dispatch.close()
-    await parts.dispatch.send_some()
+    await parts.dispatch.send_next()
     assert parts.dispatcher.sent == []
     states = [(row.status, row.sent_at) for row in await parts.rows(task_id)]
     assert states == [(CommandHostStatus.PENDING, None)] * 2

@@ -12,7 +12,8 @@ from tui_manager.domain.errors import RefusedError
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import CommandHostStatus, Stream, TaskStatus
 from tui_manager.service.reports import apply_reports, report_service
-from tui_manager.service.reports.apply_reports import Applied, Received
+from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport
+from tui_manager.service.reports.report_outcome import ReportOutcome
 from tui_manager.storage.engine.connection import Transaction
 
 NAMES = [f"web{number:02}" for number in range(1, 9)]
@@ -40,11 +41,11 @@ async def test_the_next_commands_go_out_with_the_results_of_the_last(parts: Part
 async def test_a_transaction_ends_with_enough_bytes_of_output(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_service, "_BYTES_TOGETHER", 1000)
+    monkeypatch.setattr(report_service, "_BYTES_A_TRANSACTION", 1000)
     _, sent = await _sent(parts, "first")
     apply, together = apply_reports.apply, list[int]()
 
-    def counting(tx: Transaction, received: Sequence[Received]) -> Applied:
+    def counting(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports:
         together.append(len(received))
         return apply(tx, received)
 
@@ -65,7 +66,7 @@ async def test_what_comes_until_a_transaction_begins_is_stored_in_it(
     _, sent = await _sent(parts, "first")
     groups, apply, go_on = list[int](), apply_reports.apply, threading.Event()
 
-    def count(tx: Transaction, received: list[apply_reports.Received]) -> apply_reports.Applied:
+    def count(tx: Transaction, received: list[ReceivedReport]) -> AppliedReports:
         groups.append(len(received))
         return apply(tx, received)
 
@@ -113,7 +114,7 @@ async def test_a_report_that_cannot_be_stored_fails_alone(
     poisoned = sent[next(iter(sent))]
     apply = apply_reports.apply
 
-    def fail(tx: Transaction, received: list[apply_reports.Received]) -> apply_reports.Applied:
+    def fail(tx: Transaction, received: list[ReceivedReport]) -> AppliedReports:
         applied = apply(tx, received)
         if any(poisoned in item.report.execution_ids for item in received):
             raise ValueError("poisoned")
@@ -153,7 +154,7 @@ async def test_a_caller_who_is_cancelled_learns_of_it_once_its_report_is_stored(
     assert row.status is CommandHostStatus.COMPLETED
 
 
-@pytest.mark.parametrize("at", ["_tell", "_note"])
+@pytest.mark.parametrize("at", ["_answer", "_publish"])
 async def test_a_caller_who_is_cancelled_while_it_is_told_is_not_left_waiting(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
@@ -178,7 +179,7 @@ async def test_a_host_that_reports_twice_is_stored_also_when_the_first_cannot_be
     host, execution_id = next(iter(sent.items()))
     apply, tries = apply_reports.apply, iter(range(9))
 
-    def fail_once(tx: Transaction, received: list[apply_reports.Received]) -> apply_reports.Applied:
+    def fail_once(tx: Transaction, received: list[ReceivedReport]) -> AppliedReports:
         if next(tries) == 0:
             raise ValueError("poisoned")
         return apply(tx, received)
@@ -187,7 +188,7 @@ async def test_a_host_that_reports_twice_is_stored_also_when_the_first_cannot_be
     reporting = (parts.report(host, result(execution_id)) for _ in range(2))
     first, second = await asyncio.gather(*reporting, return_exceptions=True)
     assert isinstance(first, ValueError)
-    assert isinstance(second, apply_reports.Outcome)
+    assert isinstance(second, ReportOutcome)
 
 
 async def test_what_was_taken_to_be_sent_is_sent_whatever_else_fails(
@@ -203,4 +204,4 @@ async def test_what_was_taken_to_be_sent_is_sent_whatever_else_fails(
     await parts.report(host, result(execution_id))
     await parts.database.read(lambda tx: None)
     assert (host, "second") in {(host, run.text) for host, run in parts.dispatcher.sent}
-    assert "not told of" in caplog.text
+    assert "an error after reports were stored" in caplog.text

@@ -23,9 +23,9 @@ ANA = "ana@pts/3"
 
 
 def _host(parts: Parts, host_id: str) -> Host:
-    entry = parts.hosts.get(host_id)
+    entry = parts.directory.get(host_id)
     assert entry is not None
-    return entry.host()
+    return entry.to_host()
 
 
 async def test_a_revoked_host_is_cut_off_and_never_comes_back(parts: Parts) -> None:

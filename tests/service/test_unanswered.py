@@ -9,8 +9,8 @@ from tests.support.manager_parts import Parts, manager_parts, result
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.report import Held, HeldState, Result, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.hosts.host_service import OpenedSession
-from tui_manager.service.manager.clock_watch import ClockWatch
 from tui_manager.storage.maintenance.check import contradictions
 
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -93,7 +93,7 @@ async def test_another_journal_is_never_sent_it_again(parts: Parts) -> None:
 async def test_another_journal_proves_nothing_of_what_was_lost(parts: Parts) -> None:
     host, _, task_id = await _sent(parts, Offline.FAIL)
     await _later(parts, LOST_AFTER)
-    assert (await _back(parts, host, journal_id="another")).asked == ()
+    assert (await _back(parts, host, journal_id="another")).missing == ()
     assert await _states(parts, task_id) == [LOST]
 
 
@@ -153,7 +153,7 @@ async def test_back_without_it_past_the_timeout_it_is_undeliverable(
     host, execution_id, task_id = await _sent(parts, offline, "first", "second")
     await _later(parts, 1800)
     assert await _states(parts, task_id) == [LOST, SKIPPED]
-    assert (await _back(parts, host)).asked == (execution_id,)
+    assert (await _back(parts, host)).missing == (execution_id,)
     assert await _states(parts, task_id) == [LOST, SKIPPED]  # until the journal has said so
     await parts.report(host.host_id, _never(execution_id))
     assert await _states(parts, task_id) == [LATE_UNDELIVERABLE, SKIPPED]
@@ -162,7 +162,7 @@ async def test_back_without_it_past_the_timeout_it_is_undeliverable(
     outcome = await parts.report(host.host_id, _never(execution_id))
     assert outcome.conflicts == []
     assert outcome.acknowledged[0].result
-    assert (await _back(parts, host)).asked == ()
+    assert (await _back(parts, host)).missing == ()
     assert await parts.send() == []
 
 
@@ -182,7 +182,7 @@ async def test_an_answer_that_is_lost_on_its_way_comes_with_the_next_session(par
     asked = await _back(parts, host)
     await parts.hosts.close_session(host.host_id, asked.generation, "test")
     back = await _back(parts, host, Held(execution_id, HeldState.ENDED, has_result=True))
-    assert back.asked == ()
+    assert back.missing == ()
     await parts.report(host.host_id, _never(execution_id))
     assert await _states(parts, task_id) == [LATE_UNDELIVERABLE]
 
@@ -191,7 +191,7 @@ async def test_a_journal_that_has_let_go_of_it_says_how_it_ended(parts: Parts) -
     """The database was put back from a backup that is older than the result."""
     host, execution_id, task_id = await _sent(parts, Offline.FAIL)
     await _later(parts, LOST_AFTER)
-    assert (await _back(parts, host)).asked == (execution_id,)
+    assert (await _back(parts, host)).missing == (execution_id,)
     await parts.report(host.host_id, result(execution_id))
     assert await _states(parts, task_id) == [LATE_COMPLETED]
 
@@ -201,7 +201,7 @@ async def test_what_began_is_not_asked_for_as_if_it_might_not_have(parts: Parts)
     await parts.report(host.host_id, Started(execution_id, timedelta(0)))
     await _later(parts, LOST_AFTER)
     assert await _states(parts, task_id) == [LOST]
-    assert (await _back(parts, host)).asked == ()
+    assert (await _back(parts, host)).missing == ()
 
 
 async def test_a_cancel_of_what_may_have_begun_is_unconfirmed_once_it_is_silent(
@@ -214,7 +214,7 @@ async def test_a_cancel_of_what_may_have_begun_is_unconfirmed_once_it_is_silent(
     await parts.silence.look()
     assert await _states(parts, task_id) == [UNCONFIRMED]
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
-    assert (await _back(parts, host)).asked == (execution_id,)
+    assert (await _back(parts, host)).missing == (execution_id,)
     await parts.report(host.host_id, _never(execution_id))
     assert await _states(parts, task_id) == [LATE_UNDELIVERABLE]
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
@@ -268,11 +268,11 @@ async def test_what_was_claimed_for_a_session_is_not_handed_over_after_a_newer_h
     parts.dispatcher.rooms[host.host_id] = 0
     task_id = await parts.started("web01", offline=Offline.WAIT)
     del parts.dispatcher.rooms[host.host_id]
-    place = parts.dispatch.place(host.host_id)
+    place = parts.dispatch.ready_session(host.host_id)
     assert place
     claims = await parts.database.write(lambda tx: parts.dispatch.claim(tx, [place]))
     await parts.connect(host.name, host_id=host.host_id)
-    await parts.dispatch.hand_over(claims)
+    await parts.dispatch.send_claimed(claims)
     assert parts.dispatcher.sent == []
     ((_, run),) = await parts.send()
     await parts.report(host.host_id, result(run.execution_id))

@@ -12,6 +12,7 @@ from tui_manager.domain.window import Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.tables import audit, hosts
+from tui_manager.storage.views import audit_list
 
 
 @pytest.fixture
@@ -34,9 +35,9 @@ async def _window(database: Database, **given: object) -> Page[AuditEntry]:
     window = Window(**given)  # type: ignore[arg-type]
 
     def read(tx: Transaction) -> Page[AuditEntry]:
-        if audit.needs_scan(window):
-            return audit.scanned(tx, audit.scan(window), window)
-        return audit.window(tx, window)
+        if audit_list.needs_scan(window):
+            return audit_list.scanned(tx, audit_list.scan(window), window)
+        return audit_list.window(tx, window)
 
     return await database.read(read)
 
@@ -122,7 +123,7 @@ async def test_windows_are_found_by_id_and_read_no_more_rows_than_they_show(
 ) -> None:
     def plan(tx: Transaction, name: str) -> str:
         values = {"offset": 0, "limit": 100, "task_id": 1}
-        steps = tx.execute(f"EXPLAIN QUERY PLAN {audit._SQL[name]}", values)
+        steps = tx.execute(f"EXPLAIN QUERY PLAN {audit_list._SQL[name]}", values)
         return "\n".join(row["detail"] for row in steps)
 
     for name in ("count", "window"):

@@ -19,7 +19,7 @@ from tui_manager.storage.engine.migrations import migrations
 from tui_manager.storage.maintenance import backup
 from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import check_database
-from tui_manager.storage.tables import manager_row
+from tui_manager.storage.tables import manager_state
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def source(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir()
     async with open_database(folder / FILE) as database:
-        await database.write(lambda tx: manager_row.manager_id(tx, 0))
+        await database.write(lambda tx: manager_state.manager_id(tx, 0))
     return folder / FILE
 
 
@@ -66,9 +66,9 @@ async def test_a_copy_is_one_private_file_that_a_manager_opens(
     assert copy.stat().st_mode & 0o777 == 0o600
     assert list(copy.parent.iterdir()) == [copy]
     async with open_database(copy) as database:
-        found = await database.write(lambda tx: manager_row.manager_id(tx, 1))
+        found = await database.write(lambda tx: manager_state.manager_id(tx, 1))
     async with open_database(source) as database:
-        assert found == await database.write(lambda tx: manager_row.manager_id(tx, 2))
+        assert found == await database.write(lambda tx: manager_state.manager_id(tx, 2))
 
 
 def test_nothing_is_overwritten_unless_it_is_said(source: Path, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_text_is_looked_for_a_few_rows_at_a_time(
     command: int | None,
     faults_only: bool,
 ) -> None:
-    monkeypatch.setattr(command_host_list, "LOOKS", looks)
+    monkeypatch.setattr(command_host_list, "ROWS_A_STEP", looks)
     window = Window(text=text, sort=sort, faults_only=faults_only, limit=1000)
     expected = _expected(tx, window, command)
     scan = CommandHostScan(TASK, window, command)
@@ -138,6 +138,6 @@ def test_a_text_is_looked_for_a_few_rows_at_a_time(
 
 def test_a_scan_begins_anew_when_its_task_changes() -> None:
     scan = CommandHostScan(TASK, Window(text="x"), None)
-    assert scan.survives(Changes(tasks=frozenset({OTHER}), hosts=True, manager=True))
-    assert not scan.survives(Changes(tasks=frozenset({TASK})))
-    assert not scan.survives(Changes(all_tasks=True))
+    assert scan.accept_changes(Changes(tasks=frozenset({OTHER}), hosts=True, manager=True))
+    assert not scan.accept_changes(Changes(tasks=frozenset({TASK})))
+    assert not scan.accept_changes(Changes(all_tasks=True))

@@ -141,13 +141,13 @@ async def test_what_is_handed_over_ahead_begins_without_a_word_of_the_loop(tmp_p
 
     async with open_database(tmp_path / "manager.db") as database:
         before = asyncio.ensure_future(database.write(lambda tx: go_on.wait()))
-        ahead = asyncio.ensure_future(database.write(gather, ahead=True))
+        early = asyncio.ensure_future(database.write(gather, early=True))
         for _ in range(10):  # the loop has time to hand both over
             await database.read(_notes)
         assert not began.is_set()
         go_on.set()
         assert began.wait(10)  # while this stands on the loop
-        await asyncio.gather(before, ahead)
+        await asyncio.gather(before, early)
 
 
 async def test_what_waits_for_the_one_before_is_written_when_the_manager_ends(
@@ -221,7 +221,7 @@ async def test_who_stops_does_not_wait_for_the_lock_of_another_program(tmp_path:
             locking.execute("BEGIN IMMEDIATE")
             waiting = asyncio.ensure_future(database.write(_note("never")))
             await asyncio.sleep(0)
-            database.stop_waiting()
+            database.stop_retrying()
             with pytest.raises(StorageError, match="locked by another program"):
                 await waiting
         await database.write(_note("later"))

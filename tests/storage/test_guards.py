@@ -21,9 +21,9 @@ from tui_manager.domain.transitions import (
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.tables import admissions, command_hosts, hosts, tasks
-from tui_manager.storage.tables.command_hosts import Finish, Place, Start
+from tui_manager.storage.tables.command_hosts import CommandOnHost, Finish, Start, StoredExecution
 from tui_manager.storage.views import claiming
-from tui_manager.storage.views.claiming import Ask, Terms
+from tui_manager.storage.views.claiming import Recipient, RunSettings
 
 # A status with a reason that it may have, and whether the row was sent.
 STATES = [
@@ -60,8 +60,24 @@ _REASON_OF_RESULT = {
 
 def _finish(status: Status) -> Callable[[Transaction], object]:
     result = Result("e", status, _REASON_OF_RESULT[status], duration=timedelta(seconds=1))
-    stored = dict.fromkeys(Stream, 0)
-    return lambda tx: command_hosts.finish(tx, [Finish(1, result, stored, 0, NOW)])
+    execution = StoredExecution(
+        row_id=1,
+        execution_id="e",
+        host=1,
+        task_id=1,
+        position=0,
+        status=status,
+        reason=Reason.NONE,
+        stored=dict.fromkeys(Stream, 0),
+        totals=None,
+        exit_code=None,
+        signal=None,
+        output_limit=None,
+        canceled=False,
+        task_canceled=False,
+        not_held=False,
+    )
+    return lambda tx: command_hosts.finish(tx, [Finish(execution, result, NOW)])
 
 
 GUARDS: dict[Operation, Callable[[Transaction], object]] = {
@@ -70,11 +86,11 @@ GUARDS: dict[Operation, Callable[[Transaction], object]] = {
     Operation.CANCEL_UNSENT: lambda tx: command_hosts.cancel_unsent(tx, 1, NOW),
     Operation.GIVE_UP_SENDING: lambda tx: command_hosts.give_up_sending(tx, 1, "", NOW),
     Operation.REFUSE_SENDING: lambda tx: command_hosts.refuse_sending(tx, 1, "", NOW),
-    Operation.LOSE_AGENT: lambda tx: command_hosts.lose(tx, 1, NOW, for_good=False),
-    Operation.LOSE_CANCELED: lambda tx: command_hosts.lose(tx, 1, NOW, for_good=False),
+    Operation.LOSE_AGENT: lambda tx: command_hosts.lose_agent(tx, 1, NOW, for_good=False),
+    Operation.LOSE_CANCELED: lambda tx: command_hosts.lose_agent(tx, 1, NOW, for_good=False),
     Operation.LOSE_STATE: lambda tx: command_hosts.lose_state(tx, 1, NOW),
     Operation.SKIP: lambda tx: command_hosts.skip(
-        tx, [Place(1, 1, -1, NOW)], Reason.EARLIER_FAILED
+        tx, [CommandOnHost(1, 1, -1, NOW)], Reason.EARLIER_FAILED
     ),
 }
 _SENT = (Operation.LOSE_AGENT, Operation.LOSE_CANCELED)
@@ -209,7 +225,7 @@ async def test_nothing_is_claimed_for_a_host_that_is_not_admitted(
     tmp_path: Path, admission: Admission
 ) -> None:
     def claim(tx: Transaction) -> int:
-        ask, terms = Ask(1, 9, 9, "journal"), Terms(NOW, timedelta(0), 1)
+        ask, terms = Recipient(1, 9, 9, "journal"), RunSettings(NOW, timedelta(0), 1)
         return len(claiming.claim(tx, [ask], terms))
 
     def work(tx: Transaction) -> tuple[int, int]:

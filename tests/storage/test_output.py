@@ -85,7 +85,7 @@ def _store(tx: Transaction, pieces: list[Piece]) -> list[OutputChunk]:
         offset = ends.get((row, stream), 0)
         ends[row, stream] = offset + size
         data = bytes([65 + len(stored) % 26]) * size
-        piece = output.Piece(task, row, Output(f"e{row}", stream, offset, data))
+        piece = output.OutputPiece(task, row, Output(f"e{row}", stream, offset, data))
         output.insert(tx, [piece])
         position: int = tx.execute("SELECT max(id) FROM output_chunks").fetchone()[0]
         stored.append(
@@ -137,7 +137,7 @@ def test_a_stream_is_read_from_any_offset(pieces: list[Piece], data: st.DataObje
 def test_many_small_pieces_come_in_more_than_one_answer(
     host_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "PIECES", 3)
+    monkeypatch.setattr(output, "PIECES_MAX", 3)
     with _database() as tx:
         stored = _store(tx, [(1, 0, 1, Stream.STDOUT, 1)] * 8)
         found: list[OutputChunk] = []

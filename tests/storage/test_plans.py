@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from tui_manager.storage.engine.migrations import migrate
-from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.statements import load_queries
 
 FILES = sorted(
     path.name
@@ -18,7 +18,7 @@ FILES = sorted(
 GROWING = ("tasks", "commands", "command_hosts", "output_chunks", "audit")
 # What walks along a list on purpose: through a window, or through rows of which there are few.
 WALKS = {
-    ("clock.sql", "move_deadlines_of_sent"),
+    ("manager_state.sql", "move_deadlines_of_sent"),
     ("command_hosts.sql", "hosts_with_work"),
     ("pruning.sql", "all_marked"),
     ("pruning.sql", "marked"),
@@ -35,12 +35,12 @@ BY_KEY = "INTEGER PRIMARY KEY (rowid=?)"
 BY_EXECUTION = "(execution_id=?)"
 # What every result, every command sent and every cancel asks, and how it must be found.
 CONSTANT = {
-    ("clock.sql", "move_deadlines"): "command_hosts_undelivered",
-    ("clock.sql", "move_deadlines_of_sent"): "command_hosts_unanswered",
-    ("command_hosts.sql", "known"): BY_EXECUTION,
+    ("manager_state.sql", "move_deadlines"): "command_hosts_undelivered",
+    ("manager_state.sql", "move_deadlines_of_sent"): "command_hosts_unanswered",
+    ("command_hosts.sql", "stored_executions"): BY_EXECUTION,
     ("command_hosts.sql", "start"): BY_KEY,
     ("command_hosts.sql", "finish"): BY_KEY,
-    ("command_hosts.sql", "stored"): BY_KEY,
+    ("command_hosts.sql", "set_output_sizes"): BY_KEY,
     ("command_hosts.sql", "make_ready"): UNENDED,
     ("command_hosts.sql", "skip"): UNENDED,
     ("command_hosts.sql", "lose_agent"): UNDER_WAY,
@@ -73,7 +73,7 @@ def database() -> Iterator[sqlite3.Connection]:
 
 
 def _plan(database: sqlite3.Connection, file: str, query: str) -> list[str]:
-    sql = load(file)[query]
+    sql = load_queries(file)[query]
     values = dict.fromkeys(re.findall(r":(\w+)", sql), 1)
     return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
@@ -91,7 +91,7 @@ def test_no_query_reads_a_whole_table_that_grows(database: sqlite3.Connection) -
     found = {
         (file, query)
         for file in FILES
-        for query in load(file)
+        for query in load_queries(file)
         if any(scan.search(step) for step in _plan(database, file, query))
     }
     assert found == WALKS

@@ -13,7 +13,7 @@ from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.views import scanning
 from tui_manager.storage.views.scanning import NewestFirst
 
-LOOKS = 4
+ROWS_A_STEP = 4
 NO_TX: Transaction = None  # type: ignore[assignment]
 
 
@@ -48,14 +48,14 @@ class Rows:
 
 @pytest.fixture(autouse=True)
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "LOOKS", LOOKS)
+    monkeypatch.setattr(scanning, "ROWS_A_STEP", ROWS_A_STEP)
 
 
 def ask(scan: NewestFirst, rows: Rows) -> None:
     """One question, which looks at no more rows than it may: new ones, and older ones."""
     before = rows.looked_at
-    scan.go_on(NO_TX)
-    assert rows.looked_at - before <= 2 * LOOKS
+    scan.advance(NO_TX)
+    assert rows.looked_at - before <= 2 * ROWS_A_STEP
 
 
 def finish(scan: NewestFirst, rows: Rows) -> None:
@@ -95,15 +95,15 @@ def test_rows_that_change_are_judged_anew_unless_they_were_not_looked_at() -> No
     scan = NewestFirst(rows, changes=True)
     ask(scan, rows)  # 10 to 7
     rows.passes |= {9: False, 7: True, 1: True}
-    assert scan.survives(Changes(tasks=frozenset({9, 7, 1, 77})))
+    assert scan.accept_changes(Changes(tasks=frozenset({9, 7, 1, 77})))
     ask(scan, rows)  # 6 to 3
     assert scan.found.tolist() == [10, 7]
     finish(scan, rows)
 
 
 def test_too_many_changes_are_another_list_where_rows_change() -> None:
-    assert not NewestFirst(Rows(), changes=True).survives(Changes(all_tasks=True))
-    assert NewestFirst(Rows(), changes=False).survives(Changes(all_tasks=True))
+    assert not NewestFirst(Rows(), changes=True).accept_changes(Changes(all_tasks=True))
+    assert NewestFirst(Rows(), changes=False).accept_changes(Changes(all_tasks=True))
 
 
 ACTS = st.lists(
@@ -127,7 +127,7 @@ def test_whatever_happens_in_the_end_all_are_found(
             rows.passes[rows.newest(NO_TX) + number] = passes
         elif act == "change" and number in rows.passes:
             rows.passes[number] = passes
-            assert scan.survives(Changes(tasks=frozenset({number})))
+            assert scan.accept_changes(Changes(tasks=frozenset({number})))
         elif act == "ask":
             ask(scan, rows)
             assert scan.found.tolist() == [row for row in rows.expected() if row in scan.found]

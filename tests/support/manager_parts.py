@@ -26,25 +26,27 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import Window
 from tui_manager.security.secret_box import SecretBox
-from tui_manager.service.dispatch.dispatch import Dispatch
+from tui_manager.service.core.change_feed import ChangeFeed
+from tui_manager.service.core.clock import Clock, ClockWatch
+from tui_manager.service.core.core import Core, load_core
+from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.dispatch.secrets import Secrets
 from tui_manager.service.enrollment.admission import AdmissionService
-from tui_manager.service.enrollment.enrollment_service import Enrolled, EnrollmentService, TokenDoor
-from tui_manager.service.hosts.directory import Directory
+from tui_manager.service.enrollment.enrollment_service import (
+    Enrolled,
+    EnrollmentPort,
+    EnrollmentService,
+)
 from tui_manager.service.hosts.host_service import HostService, OpenedSession
-from tui_manager.service.hosts.silence import Silence
-from tui_manager.service.hosts.violations import Offences
+from tui_manager.service.hosts.silence import SilenceWatch
 from tui_manager.service.limits import Limits
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
-from tui_manager.service.manager.clock_watch import ClockWatch
-from tui_manager.service.manager.pruning import Pruning
-from tui_manager.service.manager.statistics import Statistics
 from tui_manager.service.reports.report_service import ReportService
-from tui_manager.service.tasks.secrets import Secrets
+from tui_manager.service.tasks.pruning import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import FILE, Database, open_database
-from tui_manager.storage.tables import audit, hosts, manager_row
+from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.storage.views import audit_list
 
 _IDS = ("journal_id", "machine_id", "instance_id")
 MANAGER_ID = "00000000-0000-4000-8000-000000000001"
@@ -96,26 +98,26 @@ class RecordingDispatcher:
 class Parts:
     """What a test works with."""
 
-    database: Database
-    directory: Directory
+    core: Core
     dispatcher: RecordingDispatcher
-    dispatch: Dispatch
-    silence: Silence
+    dispatch: DispatchLoop
+    silence: SilenceWatch
     watch: ClockWatch
     pruning: Pruning
     hosts: HostService
-    receiving: ReportService
+    reports: ReportService
     tasks: TaskService
     admission: AdmissionService
     enrollment: EnrollmentService
-    offences: Offences
     door: RecordingDoor
     authority: NotingAuthority
-    statistics: Statistics
-    feed: ChangeFeed
     clock: TurnedClock
-    limits: Limits
     seen: int = 0  # of what the dispatcher was given
+
+    def __post_init__(self) -> None:
+        self.database, self.directory = self.core.database, self.core.directory
+        self.statistics, self.feed = self.core.statistics, self.core.feed
+        self.violations, self.limits = self.core.violations, self.core.limits
 
     async def connect(self, name: str, **given: Any) -> OpenedSession:
         """A host dials in without TLS."""
@@ -147,14 +149,14 @@ class Parts:
 
     async def audited(self, *actions: str) -> list[AuditEntry]:
         """The audit, the oldest first: all of it, or only these actions."""
-        await self.offences.audit.write_due()
-        page = await self.database.read(lambda tx: audit.window(tx, Window(limit=1000)))
+        await self.violations.audit.write_due()
+        page = await self.database.read(lambda tx: audit_list.window(tx, Window(limit=1000)))
         return [entry for entry in page.rows[::-1] if not actions or entry.action in actions]
 
     async def send(self) -> list[tuple[str, Run]]:
         """Lets the dispatch hand out everything that may go, and returns what was handed out since
         the last time."""
-        while await self.dispatch.send_some():
+        while await self.dispatch.send_next():
             pass
         before, self.seen = self.seen, len(self.dispatcher.sent)
         return self.dispatcher.sent[before:]
@@ -177,7 +179,7 @@ class Parts:
 
     async def report(self, host_id: str, *items: Started | Output | Result) -> Any:
         """An agent reports."""
-        return await self.receiving.handle_report(
+        return await self.reports.handle_report(
             host_id,
             ExecutionReport(
                 started=tuple(item for item in items if isinstance(item, Started)),
@@ -185,6 +187,12 @@ class Parts:
                 results=tuple(item for item in items if isinstance(item, Result)),
             ),
         )
+
+
+def _store_manager_id(tx: Transaction) -> None:
+    """Every manager of the tests has the same id, also when it is started again."""
+    tx.execute("DELETE FROM manager")
+    tx.execute("INSERT INTO manager (manager_id, created_at) VALUES (?, 0)", (MANAGER_ID,))
 
 
 def greeting(name: str, **given: Any) -> Greeting:
@@ -246,58 +254,34 @@ async def manager_parts(
 ) -> AsyncIterator[Parts]:
     """The services on a database in `folder`."""
     turned = turned or TurnedClock()
-    clock, feed, directory = turned.clock(), ChangeFeed(), Directory()
-    statistics = Statistics(feed, clock)
+    clock, feed = turned.clock(), ChangeFeed()
+    statistics, dispatcher = Statistics(feed, clock), RecordingDispatcher()
     given = Limits(**{"free_disk": 0, **limits})
-    dispatcher = RecordingDispatcher()
-    async with open_database(folder / FILE, statistics.told) as database:
-        await database.write(lambda tx: manager_row.manager_id(tx, clock.stamp()))
+    async with open_database(folder / FILE, statistics.record_transaction) as database:
         watch = ClockWatch(database, clock, feed)
         await watch.begin()
-        directory.load(await database.read(hosts.all_hosts), clock.monotonic())
+        await database.write(_store_manager_id)
+        core = await load_core(database, given, clock, feed, statistics)
         secrets = Secrets(SecretBox(folder / "security"))
-        dispatch = Dispatch(
-            database, dispatcher, directory, feed, statistics, clock, given, secrets
-        )
-        offences = Offences(database, feed, statistics, clock)
-        receiving = ReportService(
-            database, directory, dispatch, feed, statistics, clock, offences, given
-        )
+        dispatch = DispatchLoop(core, dispatcher, secrets)
         door, authority = RecordingDoor(), NotingAuthority()
         yield Parts(
-            database=database,
-            directory=directory,
+            core=core,
             dispatcher=dispatcher,
             dispatch=dispatch,
-            silence=Silence(database, directory, feed, clock, given, watch),
+            silence=SilenceWatch(core, watch),
             watch=watch,
-            pruning=Pruning(database, feed, clock, given, watch),
-            hosts=HostService(
-                MANAGER_ID, database, directory, dispatch, feed, statistics, clock, given, offences
-            ),
-            receiving=receiving,
-            tasks=TaskService(
-                database, dispatcher, directory, dispatch, receiving, feed, clock, given, secrets
-            ),
-            admission=AdmissionService(database, directory, dispatch, door, feed, clock),
+            pruning=Pruning(core, watch),
+            hosts=HostService(core, dispatch),
+            reports=ReportService(core, dispatch),
+            tasks=TaskService(core, dispatcher, dispatch, secrets),
+            admission=AdmissionService(core, dispatch, door),
             enrollment=EnrollmentService(
-                database,
-                directory,
-                door,
-                authority,
-                TokenDoor("pin", lambda: None),
-                feed,
-                statistics,
-                clock,
-                offences,
+                core, door, authority, EnrollmentPort("pin", lambda: None)
             ),
-            offences=offences,
             door=door,
             authority=authority,
-            statistics=statistics,
-            feed=feed,
             clock=turned,
-            limits=given,
         )
 
 

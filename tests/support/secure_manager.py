@@ -19,7 +19,7 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import Window
 from tui_manager.runtime import RunningManager, run_manager
-from tui_manager.service.manager.clock import Clock
+from tui_manager.service.core.clock import Clock
 from tui_manager.settings import Settings
 from tui_manager.transport.ports.listening import Patience
 

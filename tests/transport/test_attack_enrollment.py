@@ -127,7 +127,7 @@ async def test_a_crowd_that_one_token_lets_in_is_bounded(
     secure: SecureManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than an operator can look through do not wait, whatever the token allows."""
-    monkeypatch.setattr(enroll_host, "WAITING_MAX", 3)
+    monkeypatch.setattr(enroll_host, "PENDING_MAX", 3)
     token = await secure.token(uses=100)
     for number in range(3):
         await enroll(secure.running, token, f"web{number}")

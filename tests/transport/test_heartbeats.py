@@ -9,7 +9,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.agent_stream import dial
 from tui_manager.runtime import RunningManager, run_manager
-from tui_manager.service.hosts import heartbeats
+from tui_manager.service.core import heartbeat
 from tui_manager.settings import Settings
 
 MINUTE = timedelta(minutes=1)
@@ -18,8 +18,8 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 async def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningManager]:
     """One that can bear a beat a minute."""
-    monkeypatch.setattr(heartbeats, "BEATS_A_SECOND", 1 / 60)
-    monkeypatch.setattr(heartbeats, "_LONGEST", 10 * MINUTE)
+    monkeypatch.setattr(heartbeat, "BEATS_A_SECOND", 1 / 60)
+    monkeypatch.setattr(heartbeat, "_LONGEST", 10 * MINUTE)
     settings = Settings(
         state_dir=tmp_path / "state",
         listen="127.0.0.1:0",

@@ -8,10 +8,10 @@ from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.health import ClockDoubt
 from tui_manager.domain.status import Admission
-from tui_manager.service.hosts.directory import Directory
-from tui_manager.service.hosts.live_session import UNKNOWN_MAX
-from tui_manager.service.hosts.violations import TOKENS_MAX, Offences
-from tui_manager.service.manager.statistics import Statistics
+from tui_manager.service.core.directory import Directory
+from tui_manager.service.core.host_entry import UNKNOWN_MAX
+from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.core.violations import BAD_TOKENS_MAX, Violations
 
 _NAMED = 5  # hosts or refusals that have a sentence of their own
 _LONG_LOG = 256 << 20  # bytes of the database's log: it is short unless somebody reads for long
@@ -31,7 +31,7 @@ def attention(
     statistics: Statistics,
     hosts: HostCounts,
     directory: Directory,
-    offences: Offences,
+    violations: Violations,
     clock: ClockDoubt | None = None,
     now: datetime | None = None,
 ) -> tuple[str, ...]:
@@ -46,11 +46,11 @@ def attention(
         *_clock(clock),
         *_authority(statistics),
         *(_out_of_date(directory, now) if now else ()),
-        *_broken(offences),
+        *_broken(violations),
         *_hosts(hosts),
         *_odd(directory),
-        *_refused(offences),
-        *_bad_tokens(offences),
+        *_refused(violations),
+        *_bad_tokens(violations),
         *_unknown_executions(directory),
         *_conflicts(statistics),
     )
@@ -92,12 +92,12 @@ def _authority(statistics: Statistics) -> Iterator[str]:
 def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:
     """Hosts whose certificate TLS refuses, without a word to this manager."""
     away = [
-        (entry.row.name, *entry.issued)
+        (entry.row.name, *entry.certificate)
         for entry in directory
         if entry.away
         and entry.row.admission in (Admission.PENDING, Admission.ADMITTED)
-        and entry.issued
-        and not entry.issued[0] <= now < entry.issued[1]
+        and entry.certificate
+        and not entry.certificate[0] <= now < entry.certificate[1]
     ]
     for name, begins, ends in sorted(away)[:_NAMED]:
         if now < begins:
@@ -112,8 +112,8 @@ def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:
         yield f"{len(away) - _NAMED} other hosts are offline with such certificates too."
 
 
-def _broken(offences: Offences) -> Iterator[str]:
-    recent = offences.violations.newest()
+def _broken(violations: Violations) -> Iterator[str]:
+    recent = violations.recent_violations.newest_first()
     for noted in recent[:_NAMED]:
         who = noted.name or "An unknown agent"
         times = "" if noted.times == 1 else f" {noted.times} times, lastly"
@@ -145,18 +145,18 @@ def _hosts(hosts: HostCounts) -> Iterator[str]:
         yield f"{hosts.offline} hosts are offline."
 
 
-def _refused(offences: Offences) -> Iterator[str]:
-    recent = offences.refusals.newest()
+def _refused(violations: Violations) -> Iterator[str]:
+    recent = violations.recent_refusals.newest_first()
     for noted in recent[:_NAMED]:
         yield f"An agent that says it is {noted.name} was refused: {noted.text}"
     if len(recent) > _NAMED:
         yield f"Agents that say they are {len(recent) - _NAMED} other hosts were refused too."
 
 
-def _bad_tokens(offences: Offences) -> Iterator[str]:
-    count = offences.bad_tokens()
+def _bad_tokens(violations: Violations) -> Iterator[str]:
+    count = violations.count_bad_tokens()
     if count >= _BAD_TOKENS:
-        most = " or more" if count == TOKENS_MAX else ""
+        most = " or more" if count == BAD_TOKENS_MAX else ""
         yield f"{count}{most} wrong join tokens were shown in the last hour; see the audit."
 
 

@@ -22,11 +22,11 @@ from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
-from tui_manager.service.hosts.directory import HOST_COLUMNS, Directory
+from tui_manager.service.core.change_feed import ChangeFeed
+from tui_manager.service.core.clock import ClockWatch
+from tui_manager.service.core.directory import HOST_COLUMNS, Directory
+from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock_watch import ClockWatch
-from tui_manager.service.manager.statistics import Statistics
 from tui_manager.service.tasks.task_service import TaskService
 
 
@@ -110,7 +110,7 @@ class InProcessOperator:
                 self.statistics,
                 HostCounts(total - online, pending, recovering),
                 self.directory,
-                self.hosts.offences,
+                self.hosts.violations,
                 doubt,
                 self.clock.now(),
             ),
@@ -126,7 +126,7 @@ class InProcessOperator:
 
     def _recovering(self) -> int:
         """Hosts that had work when the manager started, and have not come back yet."""
-        return sum(entry.recovering and not entry.judged for entry in self.directory)
+        return sum(entry.recovering and not entry.declared_lost for entry in self.directory)
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         """See Operator."""

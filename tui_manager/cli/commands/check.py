@@ -10,7 +10,7 @@ from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import FILE
 from tui_manager.storage.engine.migrations import check_version
 from tui_manager.storage.engine.read_only import read_only
-from tui_manager.storage.maintenance.check import Checked, check_database
+from tui_manager.storage.maintenance.check import CheckResult, check_database
 
 CLEAN, FOUND = 0, 1
 _SHOWN = 100  # lines of one kind of finding
@@ -46,7 +46,7 @@ def _check_ours(path: Path) -> None:
         raise InvalidInputError("file", str(error)) from error
 
 
-def _shape(path: Path, checked: Checked) -> dict[str, object]:
+def _shape(path: Path, checked: CheckResult) -> dict[str, object]:
     return {
         "database": str(path),
         "tasks": checked.tasks,
@@ -56,7 +56,7 @@ def _shape(path: Path, checked: Checked) -> dict[str, object]:
     }
 
 
-def _print(checked: Checked) -> None:
+def _print(checked: CheckResult) -> None:
     counts: dict[str, int] = {}
     for finding in checked.findings:
         counts[finding.check] = counts.get(finding.check, 0) + 1

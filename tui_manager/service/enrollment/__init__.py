@@ -1,1 +1,4 @@
-"""Who belongs to the fleet: join tokens, enrolment, approval, revocation."""
+"""Who belongs to the fleet: join tokens, enrolment, approval, rejection, revocation.
+
+Who is connected is in `hosts/`.
+"""

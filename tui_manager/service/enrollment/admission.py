@@ -1,4 +1,4 @@
-"""AdmissionService: an operator says who belongs, and who does no longer."""
+"""AdmissionService: an operator approves, rejects and revokes hosts."""
 
 import logging
 from collections import Counter
@@ -14,15 +14,11 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import Admission
-from tui_manager.service.dispatch.dispatch import Dispatch
+from tui_manager.service.core import task_status
+from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionDoor
-from tui_manager.service.hosts.directory import Directory
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
-from tui_manager.service.manager.run_to_completion import whole
-from tui_manager.service.tasks import task_status
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import Database
 from tui_manager.storage.tables import admissions, audit, hosts
 from tui_manager.storage.tables.hosts import HostRow
 from tui_manager.storage.views import sending
@@ -31,8 +27,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Done:
-    """What one act did: the hosts as they are now, and the tasks that went on without them."""
+class _Change:
+    """What one act changed: the hosts as they are now, and the tasks of commands that failed."""
 
     rows: list[HostRow] = field(default_factory=list)
     tasks: set[int] = field(default_factory=set)
@@ -44,30 +40,19 @@ class _Done:
 class AdmissionService:
     """Approves, rejects and revokes hosts: all that are named, or none."""
 
-    def __init__(
-        self,
-        database: Database,
-        directory: Directory,
-        dispatch: Dispatch,
-        sessions: SessionDoor,
-        feed: ChangeFeed,
-        clock: Clock,
-    ) -> None:
-        self._database = database
-        self._directory = directory
+    def __init__(self, core: Core, dispatch: DispatchLoop, sessions: SessionDoor) -> None:
+        self._core = core
         self._dispatch = dispatch
         self._sessions = sessions
-        self._feed = feed
-        self._clock = clock
 
     async def approve(self, names: Sequence[str], all_pending: bool, actor: str) -> tuple[str, ...]:
-        """pending → admitted: these may be given work.
+        """pending → admitted: these hosts may run commands.
 
         Args:
-            names: names or host_ids of hosts that are pending, or NAME/HOST_ID: the host of this id
-                as long as it has the name under which it was looked at.
-            all_pending: instead of these all about which nothing is odd: a host with a note, or one
-                whose name another host has, is approved by name alone.
+            names: names or host_ids of pending hosts, or NAME/HOST_ID: the host with this id, if it
+                still has the name that the operator saw.
+            all_pending: instead of names: all pending hosts, but skips hosts that have a note or
+                share their name with another host. Those must be named.
             actor: who asked, `user@terminal`.
 
         Returns:
@@ -76,42 +61,42 @@ class AdmissionService:
         Raises:
             NotFoundError: there is no host of such a name.
             IllegalMoveError: one is not pending, or its name is that of another host.
-            InvalidInputError: nobody is named.
+            InvalidInputError: no host is named.
         """
-        return await whole(self._approve(names, all_pending, actor))
+        return await run_to_completion(self._approve(names, all_pending, actor))
 
     async def _approve(
         self, names: Sequence[str], all_pending: bool, actor: str
     ) -> tuple[str, ...]:
-        def work(tx: Transaction) -> _Done:
-            now = self._clock.stamp()
-            done = _Done()
-            meant = _pending(tx, names, all_pending, "approved")
+        def work(tx: Transaction) -> _Change:
+            now = self._core.clock.stamp()
+            change = _Change()
+            selected = _pending(tx, names, all_pending, "approved")
             if all_pending:
-                meant = _not_odd(tx, meant)
-            _check_distinct(meant)
-            for host in meant:
+                selected = _without_flagged(tx, selected)
+            _check_distinct(selected)
+            for host in selected:
                 _check_name_is_free(tx, host)
                 row = admissions.admit(tx, host.host_id)
                 assert row is not None
                 _record(tx, now, actor, "admit_host", row, {"note": host.note} if host.note else {})
-                done.rows.append(row)
-            return done
+                change.rows.append(row)
+            return change
 
-        done = await self._database.write(work)
-        self._show(done, "hosts approved", actor)
-        for row in done.rows:
+        change = await self._core.database.write(work)
+        self._publish(change, "hosts approved", actor)
+        for row in change.rows:
             self._sessions.tell_admission(row.host_id, row.admission)
-        self._dispatch.kick(row.host_id for row in done.rows)
-        return done.names()
+        self._dispatch.wake(row.host_id for row in change.rows)
+        return change.names()
 
     async def reject(self, names: Sequence[str], all_pending: bool, actor: str) -> tuple[str, ...]:
-        """pending → rejected: these are not let in, and their keys never will be. What they had
-        been given before they had to wait is given up.
+        """pending → rejected: these hosts and their keys are refused for ever. Commands that they
+        were sent, when they were admitted, fail.
 
-        Args and errors are those of `approve`, but that `all_pending` means all of them.
+        Args and errors are those of `approve`; here `all_pending` means every pending host.
         """
-        return await whole(
+        return await run_to_completion(
             self._turn_away(
                 lambda tx: _pending(tx, names, all_pending, "rejected"),
                 admissions.reject,
@@ -121,10 +106,11 @@ class AdmissionService:
         )
 
     async def revoke(self, names: Sequence[str], actor: str) -> tuple[str, ...]:
-        """admitted → revoked: these are thrown out at once, and their keys never get in again.
+        """admitted → revoked: the sessions of these hosts end at once, and their keys are refused
+        for ever.
 
         Args:
-            names: names or host_ids of hosts that are admitted.
+            names: names or host_ids of admitted hosts.
             actor: who asked, `user@terminal`.
 
         Returns:
@@ -133,7 +119,7 @@ class AdmissionService:
         Raises:
             NotFoundError, IllegalMoveError, InvalidInputError: as `approve`.
         """
-        return await whole(
+        return await run_to_completion(
             self._turn_away(
                 lambda tx: _named(tx, names, Admission.ADMITTED, "revoked"),
                 admissions.revoke,
@@ -144,40 +130,40 @@ class AdmissionService:
 
     async def _turn_away(
         self,
-        whom: Callable[[Transaction], list[HostRow]],
-        guard: Callable[[Transaction, str], HostRow | None],
+        select: Callable[[Transaction], list[HostRow]],
+        update: Callable[[Transaction, str], HostRow | None],
         action: str,
         actor: str,
     ) -> tuple[str, ...]:
-        def work(tx: Transaction) -> _Done:
-            now = self._clock.stamp()
-            done = _Done()
-            for host in whom(tx):
-                row = guard(tx, host.host_id)
+        def work(tx: Transaction) -> _Change:
+            now = self._core.clock.stamp()
+            change = _Change()
+            for host in select(tx):
+                row = update(tx, host.host_id)
                 assert row is not None
-                waiting = sending.unsent_of_turned_away(tx, row.row_id)
+                unsent = sending.unsent_of_turned_away(tx, row.row_id)
                 why = f"The host was {row.admission} before it was sent."
-                lost = task_status.give_up(tx, row.row_id, waiting, why, now, for_good=True)
-                _record(tx, now, actor, action, row, {"tasks": len(lost)})
-                done.rows.append(row)
-                done.tasks |= lost
-            for task_id in done.tasks:
-                task_status.settle(tx, task_id, now)
-            return done
+                failed = task_status.fail_host(tx, row.row_id, unsent, why, now, for_good=True)
+                _record(tx, now, actor, action, row, {"tasks": len(failed)})
+                change.rows.append(row)
+                change.tasks |= failed
+            for task_id in change.tasks:
+                task_status.update_task_status(tx, task_id, now)
+            return change
 
-        done = await self._database.write(work)
-        self._show(done, "hosts turned away", actor)
-        for row in done.rows:
+        change = await self._core.database.write(work)
+        self._publish(change, "hosts turned away", actor)
+        for row in change.rows:
             refusal = Refusal(row.admission.value)
             why = f"An operator has {row.admission} this host ({row.name})."
             self._sessions.turn_away(row.host_id, refusal, why)
-        return done.names()
+        return change.names()
 
-    def _show(self, done: _Done, what: str, actor: str) -> None:
-        for row in done.rows:
-            self._directory.put(row, self._clock.now(), self._clock.monotonic())
-        log.info(what, extra={"hosts": fold_names(done.names()), "actor": actor})
-        self._feed.publish(Changes(hosts=True, tasks=frozenset(done.tasks), manager=True))
+    def _publish(self, change: _Change, what: str, actor: str) -> None:
+        for row in change.rows:
+            self._core.directory.put(row, self._core.clock.now(), self._core.clock.monotonic())
+        log.info(what, extra={"hosts": fold_names(change.names()), "actor": actor})
+        self._core.feed.publish(Changes(hosts=True, tasks=frozenset(change.tasks), manager=True))
 
 
 def _pending(tx: Transaction, names: Sequence[str], all_pending: bool, verb: str) -> list[HostRow]:
@@ -188,12 +174,12 @@ def _pending(tx: Transaction, names: Sequence[str], all_pending: bool, verb: str
     return _named(tx, names, Admission.PENDING, verb)
 
 
-def _not_odd(tx: Transaction, waiting: Sequence[HostRow]) -> list[HostRow]:
-    """Those that an operator may let in without a second look."""
-    names = Counter(host.name for host in waiting)
+def _without_flagged(tx: Transaction, pending: Sequence[HostRow]) -> list[HostRow]:
+    """Skips hosts that are flagged for review: with a note, or with the name of another host."""
+    names = Counter(host.name for host in pending)
     return [
         host
-        for host in waiting
+        for host in pending
         if not host.note and names[host.name] == 1 and _admitted(tx, host.name) is None
     ]
 
@@ -205,7 +191,7 @@ def _admitted(tx: Transaction, name: str) -> HostRow | None:
 
 
 def _named(tx: Transaction, names: Iterable[str], admission: Admission, verb: str) -> list[HostRow]:
-    """The hosts that are meant: of a name those that stand so, each once."""
+    """The hosts that are named, each once: of those with a name, the ones with this admission."""
     found: dict[str, HostRow] = {}
     for word in names:
         name, slash, host_id = word.partition("/")
@@ -217,22 +203,22 @@ def _named(tx: Transaction, names: Iterable[str], admission: Admission, verb: st
                 f"The host that was {name[:80]} calls itself {known[0].name} by now. "
                 "Look at it again."
             )
-        meant = [host for host in known if host.admission is admission]
-        if not meant:
+        selected = [host for host in known if host.admission is admission]
+        if not selected:
             states = " and ".join(sorted({host.admission for host in known}))
             raise IllegalMoveError(
                 f"{known[0].name} cannot be {verb}: it is {states}, not {admission}."
             )
-        found.update((host.host_id, host) for host in meant)
+        found.update((host.host_id, host) for host in selected)
     if not found:
         raise InvalidInputError("names", f"Name the hosts that are to be {verb}.")
     return list(found.values())
 
 
-def _check_distinct(meant: Sequence[HostRow]) -> None:
-    """Raises IllegalMoveError when two of them have one name: only one can be let in with it."""
+def _check_distinct(selected: Sequence[HostRow]) -> None:
+    """Raises IllegalMoveError if two of them have one name: only one can be admitted with it."""
     by_name: dict[str, HostRow] = {}
-    for host in meant:
+    for host in selected:
         other = by_name.setdefault(host.name, host)
         if other is not host:
             raise IllegalMoveError(
@@ -243,7 +229,7 @@ def _check_distinct(meant: Sequence[HostRow]) -> None:
 
 
 def _check_name_is_free(tx: Transaction, host: HostRow) -> None:
-    """Raises IllegalMoveError when another admitted host has the name."""
+    """Raises IllegalMoveError if another admitted host has the name."""
     owner = _admitted(tx, host.name)
     if owner is None:
         return

@@ -1,25 +1,24 @@
-"""The transaction that takes in a host with a join token."""
+"""The transaction that enrols a host with a join token."""
 
 import uuid
 from collections.abc import Mapping
 
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.service.enrollment import host_notes
-from tui_manager.service.hosts.changed_host import note_changes
+from tui_manager.service.hosts import host_notes
 from tui_manager.service.hosts.identification import refuse_name, refuse_turned_away
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import to_datetime
+from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.tables import admissions, audit, hosts, tokens
-from tui_manager.storage.tables.admissions import Enrolling
+from tui_manager.storage.tables.admissions import EnrollingHost
 from tui_manager.storage.tables.hosts import HostRow
 from tui_manager.storage.tables.tokens import TokenRow
 
-WAITING_MAX = 1000  # hosts that came with one token and wait to be approved
-_MAKE_ANOTHER = "Make another on the manager: tui-manager token create."
+PENDING_MAX = 1000  # hosts that enrolled with one token and wait for approval
+_CREATE_ANOTHER = "Make another on the manager: tui-manager token create."
 
 
-def good_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
-    """The token of which `secret` is the hash, used up or not.
+def check_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
+    """The token with this hashed secret, used up or not.
 
     Args:
         now: microseconds since 1970 UTC.
@@ -29,46 +28,48 @@ def good_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
     """
     token = tokens.by_secret(tx, secret)
     if token is None:
-        raise _bad("This manager does not know the join token.")
+        raise _bad_token("This manager does not know the join token.")
     if token.revoked_at is not None:
-        raise _bad(f"The join token was revoked, on {_day(token.revoked_at)}.")
+        raise _bad_token(f"The join token was revoked, on {_day(token.revoked_at)}.")
     if token.expires_at <= now:
-        raise _bad(f"The join token has expired, on {_day(token.expires_at)}.")
+        raise _bad_token(f"The join token has expired, on {_day(token.expires_at)}.")
     return token
 
 
-def take_in(tx: Transaction, host: Enrolling, secret: bytes, now: int) -> tuple[HostRow, bool]:
-    """Registers a key that was never seen before; a known key is the same host again. Either uses
-    the token, but for a host that has come with it before.
+def enroll_host(
+    tx: Transaction, host: EnrollingHost, secret: bytes, now: int
+) -> tuple[HostRow, bool]:
+    """Registers a host with a new key; a known key is the same host again. Both use the token once,
+    unless the host has enrolled with the same token before.
 
     Returns:
-        The host, and whether it was known and has to be approved anew.
+        The host, and whether it was known and has to be approved again.
 
     Raises:
-        RefusedError: the token or the name is no good, or the host of this key was turned away.
+        RefusedError: the token or the name is not valid, or the host of this key was turned away.
     """
-    token = good_token(tx, secret, now)
+    token = check_token(tx, secret, now)
     known = hosts.by_key(tx, host.key_hash)
     refuse_name(tx, host.name, known)
     if known is None:
-        return _newcomer(tx, host, token, now), False
+        return _enroll_new(tx, host, token, now), False
     refuse_turned_away(known)
     if known.token_id != token.token_id and not tokens.use(tx, token.token_id, now):
         raise _used_up(token)
-    anew = note_changes(tx, known, host.name, host.machine_id, now)
+    pending_again = host_notes.record_changes(tx, known, host.name, host.machine_id, now)
     row = admissions.enroll_again(tx, known, host, token.token_id)
     _record(tx, row, token, now, {"again": "true"})
-    return row, anew
+    return row, pending_again
 
 
-def _newcomer(tx: Transaction, host: Enrolling, token: TokenRow, now: int) -> HostRow:
-    """Admits the host at once if the token says so and nothing is odd about it."""
+def _enroll_new(tx: Transaction, host: EnrollingHost, token: TokenRow, now: int) -> HostRow:
+    """Admits the host at once if the token says so and there is no note about it."""
     if not tokens.use(tx, token.token_id, now):
         raise _used_up(token)
     host_id = str(uuid.uuid4())
-    note = host_notes.of_others(tx, host_id, host.name, host.machine_id)
+    note = host_notes.describe_duplicates(tx, host_id, host.name, host.machine_id)
     if note or not token.auto_approve:
-        _refuse_crowd(tx, token)
+        _check_pending_limit(tx, token)
     row = admissions.enroll(tx, host_id, host, token.token_id, token.labels, note, now)
     _record(tx, row, token, now, {"note": note} if note else {})
     if note or not token.auto_approve:
@@ -80,13 +81,13 @@ def _newcomer(tx: Transaction, host: Enrolling, token: TokenRow, now: int) -> Ho
     return admitted
 
 
-def _refuse_crowd(tx: Transaction, token: TokenRow) -> None:
-    """Raises RefusedError when as many hosts of this token wait as an operator can look through:
-    whoever has the token could bring as many more as it has uses."""
-    if token.used >= WAITING_MAX and admissions.waiting(tx, token.token_id) >= WAITING_MAX:
+def _check_pending_limit(tx: Transaction, token: TokenRow) -> None:
+    """Raises RefusedError if more hosts of this token wait for approval than an operator can look
+    through. Whoever has the token could enrol as many as it has uses."""
+    if token.used >= PENDING_MAX and admissions.count_pending(tx, token.token_id) >= PENDING_MAX:
         raise RefusedError(
             Refusal.OVERLOADED,
-            f"{WAITING_MAX:,} hosts wait that came with this join token; an operator must approve "
+            f"{PENDING_MAX:,} hosts wait that came with this join token; an operator must approve "
             "or reject some before others may come.",
         )
 
@@ -95,13 +96,13 @@ def _day(stamp: int) -> str:
     return f"{to_datetime(stamp):%Y-%m-%d at %H:%M} UTC"
 
 
-def _bad(why: str) -> RefusedError:
-    return RefusedError(Refusal.BAD_TOKEN, f"{why} {_MAKE_ANOTHER}")
+def _bad_token(why: str) -> RefusedError:
+    return RefusedError(Refusal.BAD_TOKEN, f"{why} {_CREATE_ANOTHER}")
 
 
 def _used_up(token: TokenRow) -> RefusedError:
     times = "once" if token.uses == 1 else f"{token.uses} times"
-    return _bad(f"The join token was used {times}, and may not be used again.")
+    return _bad_token(f"The join token was used {times}, and may not be used again.")
 
 
 def _record(

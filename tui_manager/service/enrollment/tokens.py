@@ -1,17 +1,17 @@
-"""What operators do with join tokens; inside a transaction."""
+"""What operators do with join tokens, inside a transaction."""
 
 from collections.abc import Sequence
 
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.token import Token, TokenSpec, TokenState
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import from_timedelta, to_datetime
+from tui_manager.storage.engine.statements import from_timedelta, to_datetime
 from tui_manager.storage.tables import audit, tokens
 from tui_manager.storage.tables.tokens import TokenRow
 
 
-def make(tx: Transaction, secret_hash: bytes, spec: TokenSpec, actor: str, now: int) -> TokenRow:
-    """Adds a token that hosts may enrol with from now on."""
+def create(tx: Transaction, secret_hash: bytes, spec: TokenSpec, actor: str, now: int) -> TokenRow:
+    """Adds a token with which hosts may enrol from now on."""
     token = tokens.insert(tx, secret_hash, spec, actor, now)
     audit.record(
         tx,
@@ -28,7 +28,7 @@ def make(tx: Transaction, secret_hash: bytes, spec: TokenSpec, actor: str, now: 
 
 
 def revoke(tx: Transaction, token_ids: Sequence[int], actor: str, now: int) -> list[TokenRow]:
-    """Takes tokens back: nobody enrols with them any more.
+    """Revokes tokens: no host enrols with them any more.
 
     Raises:
         NotFoundError: there is no such token.
@@ -52,8 +52,8 @@ def _revoke(tx: Transaction, token_id: int, actor: str, now: int) -> TokenRow:
     return revoked
 
 
-def shown(token: TokenRow, now: int) -> Token:
-    """What an operator sees of it.
+def to_token(token: TokenRow, now: int) -> Token:
+    """The token as operators see it.
 
     Args:
         now: microseconds since 1970 UTC.

@@ -1,4 +1,4 @@
-"""Who is connected, how the hosts are, and what follows when one is silent.
+"""Who is connected: sessions open and close, agents are identified, silent ones are found.
 
-Who belongs to the fleet is in `enrollment/`.
+Who belongs to the fleet is in `enrollment/`. The hosts in memory are in `core/directory.py`.
 """

@@ -1,6 +1,6 @@
-"""Who dials in: what an agent says of itself against its certificate and what is stored.
+"""Which host dials in: what the agent says is compared with its certificate and the database.
 
-With TLS the certificate alone decides. Without it, on loopback only, the agent is believed, unless
+With TLS the certificate alone decides. Without TLS, on loopback only, the agent is believed, unless
 it says that it is a host that has enrolled.
 """
 
@@ -12,20 +12,20 @@ from tui_manager.domain.host import check_labels, check_name
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission
 from tui_manager.security.peer import PeerCertificate
-from tui_manager.service.hosts.directory import Directory
-from tui_manager.service.manager.clock import Clock
+from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.directory import Directory
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.tables.hosts import HostRow
 
-_ID = 36  # characters of a host_id
+_HOST_ID_LENGTH = 36
 
 
 class ImpostorError(RefusedError):
-    """An agent is turned away, and has broken the rules with what it showed.
+    """An agent is refused because it pretends to be another host, which is a violation.
 
     Attributes:
-        host_id: the host that its certificate speaks of.
+        host_id: of its certificate, or the one that it names.
     """
 
     def __init__(self, message: str, host_id: str) -> None:
@@ -35,7 +35,7 @@ class ImpostorError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """Tells hosts apart.
+    """Finds out which host an agent is.
 
     Attributes:
         manager_id: of this manager.
@@ -46,11 +46,10 @@ class Identification:
     clock: Clock
 
     def check(self, greeting: Greeting, identity: PeerCertificate | None) -> Greeting:
-        """What can be said without the database. Returns what the agent says, with the host_id of
-        its certificate.
+        """Checks what needs no database. Returns the greeting with the host_id of the certificate.
 
         Raises:
-            RefusedError: it stands against the agent.
+            RefusedError: the agent may not come in.
         """
         if greeting.manager_id and greeting.manager_id != self.manager_id:
             raise RefusedError(
@@ -59,19 +58,20 @@ class Identification:
                 f"{self.manager_id}. Give the agent another --state-dir to serve this one too.",
             )
         if identity:
-            greeting = _speaks_for_itself(greeting, identity)
+            greeting = _with_host_id(greeting, identity)
         refuse_labels(greeting.labels)
         if greeting.host_id:
             self._refuse_duplicate(greeting.host_id, greeting)
         return greeting
 
-    def who(
+    def identify(
         self, tx: Transaction, greeting: Greeting, identity: PeerCertificate | None
     ) -> HostRow | None:
-        """The host that speaks; None for one that was never seen, which only insecure ones can be.
+        """The host of an agent; None: a new one, which is possible without TLS only.
 
         Raises:
-            RefusedError: it was turned away, or is not who it says it is, or has another's name.
+            RefusedError: it was turned away, is not the host that it says it is, or has the name of
+                another host.
         """
         if identity:
             known: HostRow | None = _certified(tx, identity)
@@ -84,8 +84,8 @@ class Identification:
         return known
 
     def _believed(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
-        """Without TLS: the host that this agent says it is; one that never heard its first Welcome
-        is known by the journal that nobody else has."""
+        """Without TLS: the host that this agent says it is. An agent that missed its first Welcome
+        does not know its host_id, and is found by its journal."""
         if greeting.host_id:
             known = hosts.by_host_id(tx, greeting.host_id)
             if known and known.key_hash is not None:
@@ -102,7 +102,8 @@ class Identification:
         return None
 
     def _refuse_duplicate(self, host_id: str, greeting: Greeting) -> None:
-        """A copied state folder makes two agents with one identity: the living one stays."""
+        """Raises RefusedError if another live agent has this identity, as with a copied state
+        folder: the connected agent stays."""
         entry = self.directory.get(host_id)
         if entry is None or entry.session is None:
             return
@@ -118,8 +119,8 @@ class Identification:
     def _refuse_taken_name(
         self, tx: Transaction, greeting: Greeting, known: HostRow | None, *, secure: bool
     ) -> None:
-        """A new name is nobody else's. With TLS several may wait under one, and who was let in with
-        a name is not stopped by one that waits."""
+        """Raises RefusedError if a new name is that of another host. With TLS, several pending
+        hosts may have one name, and an admitted host keeps its name whatever a pending one has."""
         if secure and known and known.name == greeting.name:
             return
         for owner in hosts.by_name(tx, greeting.name):
@@ -144,17 +145,17 @@ def refuse_labels(labels: Mapping[str, str]) -> None:
 
 
 def refuse_name(tx: Transaction, name: str, known: HostRow | None) -> None:
-    """Raises RefusedError unless a host can be called so. A known host keeps the name that it has,
-    which an earlier manager may have let in.
+    """Raises RefusedError unless a host may have this name. A known host keeps the name that it
+    has, which an earlier version of the manager may have accepted.
 
-    The id of another host is no name either: an operator who names it would mean that one.
+    The id of another host is no name: an operator who types it means that host.
     """
     if known is None or known.name != name:
         try:
             check_name(name)
         except InvalidInputError as error:
             raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
-    other = hosts.by_host_id(tx, name) if len(name) == _ID else None
+    other = hosts.by_host_id(tx, name) if len(name) == _HOST_ID_LENGTH else None
     if other and (known is None or other.host_id != known.host_id):
         raise RefusedError(
             Refusal.INVALID_HELLO,
@@ -163,14 +164,14 @@ def refuse_name(tx: Transaction, name: str, known: HostRow | None) -> None:
 
 
 def refuse_turned_away(host: HostRow) -> None:
-    """Raises RefusedError when this host was rejected or revoked."""
+    """Raises RefusedError if this host was rejected or revoked."""
     if host.admission in (Admission.REVOKED, Admission.REJECTED):
         raise RefusedError(
             Refusal(host.admission.value), f"The host {host.name} was {host.admission}."
         )
 
 
-def _speaks_for_itself(greeting: Greeting, identity: PeerCertificate) -> Greeting:
+def _with_host_id(greeting: Greeting, identity: PeerCertificate) -> Greeting:
     if greeting.host_id not in ("", identity.host_id):
         raise ImpostorError(
             f"The agent says that it is host {greeting.host_id[:36]}, and its certificate is that "
@@ -181,7 +182,7 @@ def _speaks_for_itself(greeting: Greeting, identity: PeerCertificate) -> Greetin
 
 
 def _certified(tx: Transaction, identity: PeerCertificate) -> HostRow:
-    """With TLS: the host that the certificate names, if it still has that key."""
+    """With TLS: the host that the certificate names. Raises RefusedError if it has another key."""
     known = hosts.by_host_id(tx, identity.host_id)
     if known is None:
         raise RefusedError(

@@ -1,1 +1,4 @@
-"""What agents report of executions, and what that changes in the database."""
+"""What agents report of executions, and what that changes in the database.
+
+`apply_reports.py` has `handle_command_result`. What is sent to agents is in `dispatch/`.
+"""

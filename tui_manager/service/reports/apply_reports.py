@@ -1,38 +1,45 @@
-"""What reports of agents change, inside one transaction. A report never raises: what repeats, or is
-older than what is known, changes nothing and is acknowledged.
+"""Stores what agents report, inside one transaction. A report never raises: what repeats, or is
+older than what is stored, changes nothing and is acknowledged.
 
-What is stored of all that a transaction's reports speak of is read at once, the moves are decided
-here by the table of transitions, and `report_changes` writes them at once; its statements have the
-same guards.
+What is stored of all executions of these reports is read at once. Then each report is compared with
+it by the table of transitions. At the end `report_changes` writes all changes; its statements have
+the same guards.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.execution_id import made_before
-from tui_manager.domain.report import Acknowledged, ExecutionReport, Output, Result, Started
-from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.report import (
+    Acknowledged,
+    ExecutionReport,
+    Output,
+    Result,
+    Started,
+    StreamTotal,
+)
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
-from tui_manager.service.reports import output_limit
+from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.reports.report_changes import ReportChanges
-from tui_manager.service.tasks import task_status
+from tui_manager.service.reports.report_outcome import ReportOutcome
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import from_timedelta
+from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.tables import command_hosts, hosts
-from tui_manager.storage.tables.command_hosts import Known
+from tui_manager.storage.tables.command_hosts import StoredExecution
 
 _NEVER_ARRIVED = "It never reached its host, whose agent came back without it."
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What a host reports of its executions.
+class ReceivedReport:
+    """A report of a host.
 
     Attributes:
-        host: the row id of the host that speaks; it can only speak of its own executions.
+        host: the row id of the host; it can only report its own executions.
         at: when the report was received, microseconds since 1970 UTC.
-        kept_since: executions that were made before that may have been pruned.
+        kept_since: executions that were made before may have been pruned.
     """
 
     host: int
@@ -42,137 +49,101 @@ class Received:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What a report changed.
-
-    Attributes:
-        refused: the host was turned away meanwhile; nothing it says counts any more.
-        output: tasks for which output was stored.
-        room: commands of the host have ended: there is room for what waits.
-        results: accepted, with the task each belongs to.
-        late: how many of these replaced a guess.
-        conflicts: second, different results; the first stays.
-        unknown: executions that the database does not know.
-        foreign: executions of another host, of which this one must not speak.
-        holes: executions whose output began behind what is stored.
-        excess: executions with more output than their limit, which was counted and not stored.
-    """
-
-    refused: RefusedError | None = None
-    acknowledged: list[Acknowledged] = field(default_factory=list)
-    output: set[int] = field(default_factory=set)
-    output_bytes: int = 0
-    room: bool = False
-    started: list[tuple[int, str]] = field(default_factory=list)
-    results: list[tuple[int, Result]] = field(default_factory=list)
-    late: int = 0
-    conflicts: list[tuple[int, Result]] = field(default_factory=list)
-    unknown: set[str] = field(default_factory=set)
-    foreign: set[str] = field(default_factory=set)
-    holes: set[str] = field(default_factory=set)
-    excess: set[str] = field(default_factory=set)
-
-    def violations(self) -> list[str]:
-        """What of the report breaks the rules of the wire, a sentence each; they end a session."""
-        return [
-            sentence.format(sorted(executions)[0])
-            for executions, sentence in (
-                (self.foreign, "It reported execution {}, which is another host's."),
-                (self.excess, "More output of {} came than its limit allows."),
-                (self.holes, "Output of {} begins behind what is stored."),
-            )
-            if executions
-        ]
-
-
-@dataclass(slots=True)
-class Applied:
+class AppliedReports:
     """What the reports of one transaction changed.
 
     Attributes:
         outcomes: of each report, in order.
-        tasks: whose command hosts moved, with the new status of those that moved themselves.
+        tasks: whose command hosts changed, with the new status of those that changed themselves.
     """
 
-    outcomes: list[Outcome]
+    outcomes: list[ReportOutcome]
     tasks: dict[int, TaskStatus | None]
 
 
-def apply(tx: Transaction, received: Sequence[Received]) -> Applied:
-    """Stores what hosts report, one report a host."""
+def apply(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports:
+    """Stores what hosts report, at most one report of each host."""
     turned_away = hosts.turned_away(tx, {item.host for item in received})
-    spoken_of = dict.fromkeys(
+    execution_ids = dict.fromkeys(
         execution_id for item in received for execution_id in item.report.execution_ids
     )
-    known, changes = command_hosts.known(tx, spoken_of), ReportChanges()
+    executions = command_hosts.stored_executions(tx, execution_ids)
+    changes = ReportChanges()
     outcomes = []
     for item in received:
         if admission := turned_away.get(item.host):
             refused = RefusedError(Refusal(admission.value), f"This host was {admission}.")
-            outcomes.append(Outcome(refused=refused))
+            outcomes.append(ReportOutcome(refused=refused))
         else:
-            outcomes.append(_Work(item, known, changes).run())
+            outcomes.append(_ReportHandler(item, executions, changes).handle_report())
     changes.write(tx)
     now = max((item.at for item in received), default=0)
-    tasks = {task_id: task_status.settle(tx, task_id, now) for task_id in changes.tasks}
-    return Applied(outcomes, tasks)
+    tasks = {task_id: update_task_status(tx, task_id, now) for task_id in changes.tasks}
+    return AppliedReports(outcomes, tasks)
 
 
-class _Work:
-    """Decides what one report changes, and brings what is known up to that."""
+class _ReportHandler:
+    """Compares one report with what is stored, and adds to the changes."""
 
     def __init__(
-        self, received: Received, known: Mapping[str, Known], changes: ReportChanges
+        self,
+        received: ReceivedReport,
+        executions: Mapping[str, StoredExecution],
+        changes: ReportChanges,
     ) -> None:
         self._host = received.host
         self._report = received.report
         self._now = received.at
         self._kept_since = received.kept_since
-        self._known = known
+        self._executions = executions
         self._changes = changes
-        self._spoken_of: dict[str, Known] = {}
-        self._too_old: dict[str, None] = {}
-        self._outcome = Outcome()
+        self._reported: dict[str, StoredExecution] = {}
+        self._pruned: dict[str, dict[Stream, int]] = {}  # ends of their output
+        self._outcome = ReportOutcome()
 
-    def run(self) -> Outcome:
+    def handle_report(self) -> ReportOutcome:
+        """Handles all that the report says."""
         ended = {result.execution_id for result in self._report.results}
         for started in self._report.started:
             if started.execution_id not in ended:  # a result implies the start
-                self._start(started)
+                self._handle_started(started)
         for piece in self._report.output:
-            self._store(piece)
+            self._handle_output(piece)
         for result in self._report.results:
-            self._end(result)
+            self.handle_command_result(result)
         self._acknowledge(ended)
         return self._outcome
 
-    def _find(self, execution_id: str) -> Known | None:
-        known = self._known.get(execution_id)
-        if known is not None and known.host == self._host:
-            self._spoken_of[execution_id] = known
-            return known
-        if known is None and made_before(execution_id, self._kept_since):
-            self._too_old[execution_id] = None
-            return None
-        (self._outcome.unknown if known is None else self._outcome.foreign).add(execution_id)
+    def _find(self, execution_id: str) -> StoredExecution | None:
+        execution = self._executions.get(execution_id)
+        if execution is not None and execution.host == self._host:
+            self._reported[execution_id] = execution
+            return execution
+        if execution is not None:
+            self._outcome.foreign.add(execution_id)
+        elif made_before(execution_id, self._kept_since):
+            self._pruned.setdefault(execution_id, {})
+        else:
+            self._outcome.unknown.add(execution_id)
         return None
 
-    def _start(self, started: Started) -> None:
-        known = self._find(started.execution_id)
-        if known is None or not move(Operation.START, known.status, known.reason):
+    def _handle_started(self, started: Started) -> None:
+        execution = self._find(started.execution_id)
+        if execution is None or not move(Operation.START, execution.status, execution.reason):
             return
-        if known.task_canceled and (known.status, known.reason) == LOST:
-            return  # nothing of it opens again; its result replaces the guess
-        self._changes.start(known, self._now - from_timedelta(started.age))
-        known.status, known.reason = CommandHostStatus.RUNNING, Reason.NONE
-        self._outcome.started.append((known.task_id, known.execution_id))
+        if execution.task_canceled and (execution.status, execution.reason) == LOST:
+            return  # a canceled task does not open again; the result will replace the guess
+        self._changes.start(execution, self._now - from_timedelta(started.age))
+        self._outcome.started.append((execution.task_id, execution.execution_id))
 
-    def _store(self, piece: Output) -> None:
-        known = self._find(piece.execution_id)
-        if known is None:
+    def _handle_output(self, piece: Output) -> None:
+        execution = self._find(piece.execution_id)
+        if execution is None:
+            if piece.execution_id in self._pruned:
+                self._pruned[piece.execution_id][piece.stream] = piece.end
             return
-        stored = known.stored[piece.stream]
-        if piece.offset > stored and piece.execution_id not in self._outcome.excess:
+        stored = execution.stored[piece.stream]
+        if piece.offset > stored and piece.execution_id not in self._outcome.over_limit:
             self._outcome.holes.add(piece.execution_id)
             return
         if piece.end <= stored:
@@ -181,92 +152,105 @@ class _Work:
             piece = replace(piece, offset=stored, gap=piece.end - stored)
         elif piece.offset < stored:
             piece = replace(piece, offset=stored, data=piece.data[stored - piece.offset :])
-        allowed, past = output_limit.cut(known, piece)
-        if past:
-            self._changes.past_limit(known, past)
-            self._outcome.excess.add(known.execution_id)
+        allowed, over_limit = _limit_output(execution, piece)
+        if over_limit:
+            self._changes.count_over_limit(execution, over_limit)
+            self._outcome.over_limit.add(execution.execution_id)
         if allowed:
-            self._insert(known, allowed)
+            self._changes.add_output(execution, allowed)
+            self._outcome.output.add(execution.task_id)
+            self._outcome.output_bytes += len(allowed.data)
 
-    def _insert(self, known: Known, piece: Output) -> None:
-        self._changes.insert(known, piece)
-        known.stored[piece.stream] = piece.end
-        self._outcome.output.add(known.task_id)
-        self._outcome.output_bytes += len(piece.data)
-
-    def _end(self, result: Result) -> None:
-        known = self._find(result.execution_id)
-        if known is None:
+    def handle_command_result(self, result: Result) -> None:
+        """Stores how a command ended on its host: the command host, the command's and the task's
+        counters and status change in this transaction. A second, different result for an ended
+        execution changes nothing and is a conflict."""
+        execution = self._find(result.execution_id)
+        if execution is None:
             return
-        if _journal_is_lost(known, result):
-            self._lose_state(known)
+        if _journal_is_lost(execution, result):
+            self._changes.lose_state(execution, self._now)
             return
-        if _never_arrived(known, result):
+        if _never_arrived(execution, result):
             result = replace(
                 result,
                 status=CommandHostStatus.FAILED,
                 reason=Reason.UNDELIVERABLE,
                 detail=_NEVER_ARRIVED,
             )
-        result, beyond = output_limit.believable(known, result)
-        if beyond:
-            self._outcome.excess.add(result.execution_id)
-        if not move(OPERATION_OF_RESULT[result.status], known.status, known.reason):
-            if (known.status, known.exit_code, known.signal) != (
-                result.status,
-                result.exit_code,
-                result.signal,
-            ):
-                self._outcome.conflicts.append((known.task_id, result))
+        result, over_limit = _limit_totals(execution, result)
+        if over_limit:
+            self._outcome.over_limit.add(result.execution_id)
+        operation = OPERATION_OF_RESULT[result.status]
+        if not move(operation, execution.status, execution.reason):
+            if _differs(execution, result):
+                self._outcome.conflicts.append((execution.task_id, result))
             return
-        before = known.status
-        self._changes.end(known, result, self._now, late=before.ended)
-        _become(known, result)
-        self._outcome.results.append((known.task_id, result))
-        self._outcome.late += before.ended  # it corrects, and dispatches nothing
-        self._outcome.room = True
-
-    def _lose_state(self, known: Known) -> None:
-        self._changes.lose_state(known, self._now)
-        known.status, known.reason = CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST
+        self._outcome.late += execution.status.ended
+        self._changes.end(execution, result, self._now)
+        self._outcome.results.append((execution.task_id, result))
+        self._outcome.has_room = True
 
     def _acknowledge(self, ended: set[str]) -> None:
-        for execution_id, known in self._spoken_of.items():
-            settled = known.totals is None and execution_id in ended and known.status.ended
-            self._outcome.acknowledged.append(
-                Acknowledged(execution_id, dict(known.stored), known.whole or settled)
+        acknowledged = self._outcome.acknowledged
+        for execution_id, execution in self._reported.items():
+            ended_without_totals = (
+                execution.totals is None and execution_id in ended and execution.status.ended
             )
-        for execution_id in self._too_old:  # nobody keeps it any more, the agent neither
-            ends = {
-                piece.stream: piece.end
-                for piece in self._report.output
-                if piece.execution_id == execution_id
-            }
-            result = execution_id in ended
-            self._outcome.acknowledged.append(Acknowledged(execution_id, ends, result))
+            result = execution.complete or ended_without_totals
+            acknowledged.append(Acknowledged(execution_id, dict(execution.stored), result))
+        for execution_id, ends in self._pruned.items():  # the agent need not keep it either
+            acknowledged.append(Acknowledged(execution_id, ends, execution_id in ended))
 
 
-def _become(known: Known, result: Result) -> None:
-    """What is known once the result is stored."""
-    known.status, known.reason = result.status, result.reason
-    known.exit_code, known.signal = result.exit_code, result.signal
-    totals = result.totals
-    known.totals = {
-        stream: totals[stream].stored if stream in totals else 0 for stream in known.stored
-    }
+def _differs(execution: StoredExecution, result: Result) -> bool:
+    stored = (execution.status, execution.exit_code, execution.signal)
+    return stored != (result.status, result.exit_code, result.signal)
 
 
-def _journal_is_lost(known: Known, result: Result) -> bool:
+def _journal_is_lost(execution: StoredExecution, result: Result) -> bool:
     """Whether a journal that was asked for a command that ran has never heard of it."""
-    running = known.status is CommandHostStatus.RUNNING
-    return _never_began(result) and running and not known.canceled
+    running = execution.status is CommandHostStatus.RUNNING
+    return _never_began(result) and running and not execution.canceled
 
 
-def _never_arrived(known: Known, result: Result) -> bool:
-    """Whether a journal was asked for a command that had been given up, and has never heard of it.
-    The operator's cancel did not end it then, which would be another result."""
-    return _never_began(result) and known.not_held and known.status.ended
+def _never_arrived(execution: StoredExecution, result: Result) -> bool:
+    """Whether a journal that was asked for a command that had failed by a guess has never heard of
+    it. A cancel of the operator did not end it, then: that is another result."""
+    return _never_began(result) and execution.not_held and execution.status.ended
 
 
 def _never_began(result: Result) -> bool:
     return result.status is CommandHostStatus.CANCELED and result.duration is None
+
+
+def _limit_output(execution: StoredExecution, piece: Output) -> tuple[Output | None, int]:
+    """The part of a piece that the output limit allows, and the number of the other bytes. The
+    piece begins where its stream ends."""
+    size = piece.end - piece.offset
+    if execution.output_limit is None:
+        return piece, 0
+    room = max(0, execution.output_limit - sum(execution.stored.values()))
+    if size <= room:
+        return piece, 0
+    if not room:
+        return None, size
+    gap = room if piece.gap else 0
+    return replace(piece, data=piece.data[:room], gap=gap), size - room
+
+
+def _limit_totals(execution: StoredExecution, result: Result) -> tuple[Result, bool]:
+    """The result with totals that the output limit allows, and whether its own were over it.
+
+    An agent would send for ever towards totals that cannot be reached, so they become what is
+    stored already.
+    """
+    limit, totals = execution.output_limit, result.totals
+    if limit is None or sum(total.stored for total in totals.values()) <= limit:
+        return result, False
+    kept = {stream: min(total.stored, execution.stored[stream]) for stream, total in totals.items()}
+    limited = {
+        stream: StreamTotal(kept[stream], total.dropped + total.stored - kept[stream])
+        for stream, total in totals.items()
+    }
+    return replace(result, totals=limited), True

@@ -1,4 +1,4 @@
-"""What operators do with tasks: create, start, cancel, look.
+"""What operators do with tasks: create, start, cancel, list; and when old tasks are removed.
 
 What agents report is in `reports/`; how commands reach agents is in `dispatch/`.
 """

@@ -1,4 +1,5 @@
-"""Windows onto tasks, command hosts and the audit; those with a filter go on where they were."""
+"""Windows onto tasks, command hosts and the audit. A filtered list continues where its last window
+ended."""
 
 import asyncio
 from collections.abc import Callable, Hashable
@@ -8,36 +9,34 @@ from typing import Any, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.window import Page, Window
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
+from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import Database
-from tui_manager.storage.tables import audit, tasks
-from tui_manager.storage.views import command_host_list, task_list
+from tui_manager.storage.tables import tasks
+from tui_manager.storage.views import audit_list, command_host_list, task_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
 from tui_manager.storage.views.scanning import Scan
 
 S = TypeVar("S", bound=Scan[Any])
 Row = TypeVar("Row")
-_KEPT = 8  # scans, of at most 8 MB for each million rows that pass
-_KEPT_FOR = 60.0  # seconds without a question
+_SCANS_MAX = 8  # cached; each has at most 8 MB for a million rows that pass
+_UNUSED_MAX = 60.0  # seconds after which an unused scan is dropped
 
 
 @dataclass(slots=True)
-class _Kept:
+class _CachedScan:
     scan: Any
-    asked_at: float
+    used_at: float
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Lists:
-    """Long lists by windows, each at a bounded cost."""
+    """Windows onto long lists, each at a bounded cost."""
 
-    def __init__(self, database: Database, feed: ChangeFeed, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        self._changes = feed.folded()
-        self._scans: dict[Hashable, _Kept] = {}
+    def __init__(self, core: Core) -> None:
+        self._database = core.database
+        self._clock = core.clock
+        self._changes = core.feed.subscribe()
+        self._scans: dict[Hashable, _CachedScan] = {}
 
     async def tasks(self, window: Window) -> Page[Task]:
         """Tasks, the newest first. `text` is looked for in name, target, status and id."""
@@ -53,8 +52,8 @@ class Lists:
     async def command_hosts(
         self, task_id: int, window: Window, command: int | None
     ) -> Page[CommandHost]:
-        """Command hosts of a task in the order of attention, or of hosts; of all its commands, or
-        of one. `text` is looked for in host name, status and reason.
+        """Command hosts of a task, of all commands or of one, in the order of attention or of
+        hosts. `text` is looked for in host name, status and reason.
 
         Raises:
             NotFoundError: there is no such task.
@@ -74,30 +73,30 @@ class Lists:
         return await self._scanned(key, lambda: CommandHostScan(task_id, window, command), scanned)
 
     async def audit(self, window: Window) -> Page[AuditEntry]:
-        """Who did what to which, the newest first."""
-        if not audit.needs_scan(window):
-            return await self._database.read(lambda tx: audit.window(tx, window))
+        """Who did what to whom, the newest first."""
+        if not audit_list.needs_scan(window):
+            return await self._database.read(lambda tx: audit_list.window(tx, window))
         return await self._scanned(
             ("audit", window.text, window.faults_only),
-            lambda: audit.scan(window),
-            lambda tx, scan: audit.scanned(tx, scan, window),
+            lambda: audit_list.scan(window),
+            lambda tx, scan: audit_list.scanned(tx, scan, window),
         )
 
     async def _scanned(
         self, key: Hashable, begin: Callable[[], S], read: Callable[[Transaction, S], Page[Row]]
     ) -> Page[Row]:
-        self._forget()
+        self._drop_scans()
         now = self._clock.monotonic()
-        kept = self._scans.pop(key, None) or _Kept(begin(), now)
-        self._scans[key], kept.asked_at = kept, now  # behind the others
-        while len(self._scans) > _KEPT:
+        kept = self._scans.pop(key, None) or _CachedScan(begin(), now)
+        self._scans[key], kept.used_at = kept, now  # as the newest
+        while len(self._scans) > _SCANS_MAX:
             del self._scans[next(iter(self._scans))]
         async with kept.one_at_a_time:
             return await self._database.read(lambda tx: read(tx, kept.scan))
 
-    def _forget(self) -> None:
-        """Scans that what changed has made useless, and those that nobody asks for any more."""
-        changes, oldest = self._changes.take(), self._clock.monotonic() - _KEPT_FOR
+    def _drop_scans(self) -> None:
+        """Drops scans that a change has made useless, and scans that nobody uses any more."""
+        changes, oldest = self._changes.take(), self._clock.monotonic() - _UNUSED_MAX
         for key, kept in list(self._scans.items()):
-            if not kept.scan.survives(changes) or kept.asked_at < oldest:
+            if not kept.scan.accept_changes(changes) or kept.used_at < oldest:
                 del self._scans[key]

@@ -1,4 +1,4 @@
-"""The transaction that starts a task: resolves its target, freezes it, makes its command hosts."""
+"""The transaction that starts a task: it resolves the target, and adds the command hosts."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import TargetHost, named_hosts, resolve_target
 from tui_manager.domain.task import Task
-from tui_manager.service.tasks import task_status
+from tui_manager.service.core.task_status import update_task_status
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import from_timedelta
+from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.tables import audit, command_hosts, hosts, tasks
 from tui_manager.storage.tables.command_hosts import NewRow
 
-_NAMES = 1000  # characters of the hosts' names in the audit
+_NAMES_MAX = 1000  # characters of the hosts' names in the audit
 
 
 @dataclass(frozen=True, slots=True)
 class StartedTask:
-    """What a start did: the hosts that have something to be sent, and how many are offline."""
+    """The result of a start: hosts that are online, and how many are offline."""
 
     host_ids: tuple[str, ...]
     offline: int
@@ -38,20 +38,20 @@ def start(
 
     Args:
         groups: host groups that the target may name.
-        online: row ids of the hosts that are connected; the others have failed at once, unless the
-            task waits for them.
+        online: row ids of the hosts that are connected. Commands on other hosts fail at once,
+            unless the task waits for offline hosts.
         actor: who asked, `user@terminal`.
         now: microseconds since 1970 UTC.
 
     Raises:
         NotFoundError: there is no such task.
         IllegalMoveError: it was started already.
-        InvalidInputError: its target means nothing now.
+        InvalidInputError: its target matches no host now.
     """
     task = tasks.get(tx, task_id)
     targets: list[TargetHost] = []
     row_ids: dict[str, int] = {}
-    if not (task.status.ended or task.started_at):  # or the guard of the start says what is wrong
+    if not (task.status.ended or task.started_at):  # else tasks.start raises
         named = named_hosts(task.target, groups)
         targetable, row_ids = hosts.targetable(tx, named)
         targets = resolve_target(task.target, targetable, groups)
@@ -64,7 +64,7 @@ def start(
             )
         ]
         command_hosts.insert(tx, task_id, command_id, position, rows)
-    task_status.settle(tx, task_id, now)
+    update_task_status(tx, task_id, now)
     audit.record(
         tx,
         now,
@@ -73,15 +73,15 @@ def start(
         task_id=task_id,
         target=task.target,
         hosts=len(targets),
-        names=_folded(targets),
+        names=_fold(targets),
     )
     reachable = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
     return StartedTask(reachable, len(targets) - len(reachable))
 
 
-def _folded(targets: Sequence[TargetHost]) -> str:
+def _fold(targets: Sequence[TargetHost]) -> str:
     names = fold_names(target.name for target in targets)
-    return names if len(names) <= _NAMES else f"{names[: _NAMES - 1]}…"
+    return names if len(names) <= _NAMES_MAX else f"{names[: _NAMES_MAX - 1]}…"
 
 
 def _row(

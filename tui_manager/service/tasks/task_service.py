@@ -1,4 +1,7 @@
-"""TaskService: create, start, cancel, tell the progress. Reports of agents are in `reports/`."""
+"""TaskService: create, start and cancel tasks, get their status and progress.
+
+Results of commands are handled in `reports/`.
+"""
 
 import asyncio
 import logging
@@ -9,77 +12,59 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.output import OutputChunk
-from tui_manager.domain.report import Acknowledged, ExecutionReport, Result
 from tui_manager.domain.request_id import check_request_id
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target, resolve_target
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, estimate_remaining
 from tui_manager.domain.window import Page, Window
-from tui_manager.service.dispatch.dispatch import Dispatch
+from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.service.core.task_status import update_task_status
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.dispatch.secrets import Secrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
-from tui_manager.service.hosts.directory import Directory
-from tui_manager.service.limits import Limits
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
-from tui_manager.service.manager.run_to_completion import whole
-from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.tasks import start_task
 from tui_manager.service.tasks.lists import Lists
-from tui_manager.service.tasks.secrets import Secrets
-from tui_manager.service.tasks.task_status import settle
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import Database
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
 from tui_manager.storage.tables.hosts import HostRow
 
 log = logging.getLogger(__name__)
-_CANCELS_AT_ONCE = 500  # then the loop turns to others
+_CANCELS_A_TURN = 500  # then the loop does other work
 
 
 class TaskService:
-    """What operators do with tasks, and what agents report of them."""
+    """What operators do with tasks."""
 
     def __init__(
-        self,
-        database: Database,
-        dispatcher: TaskDispatcher,
-        directory: Directory,
-        dispatch: Dispatch,
-        receiving: ReportService,
-        feed: ChangeFeed,
-        clock: Clock,
-        limits: Limits,
-        secrets: Secrets,
+        self, core: Core, dispatcher: TaskDispatcher, dispatch: DispatchLoop, secrets: Secrets
     ) -> None:
-        self._database = database
+        self._core = core
+        self._database = core.database
+        self._limits = core.limits
         self._dispatcher = dispatcher
-        self._directory = directory
         self._dispatch = dispatch
-        self._receiving = receiving
-        self._feed = feed
-        self._clock = clock
-        self._limits = limits
-        self.lists = Lists(database, feed, clock)
         self._secrets = secrets
+        self.lists = Lists(core)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
-        """Stores a pending task and returns its task_id; the same request id returns the same task.
+        """Stores a pending task and returns its task_id. The same request id returns the same task.
 
         Raises:
-            InvalidInputError: a field of it is out of bounds, or the target's notation is wrong.
-            IllegalMoveError: the request id is that of another task.
+            InvalidInputError: a field is out of bounds, or the notation of the target is wrong.
+            IllegalMoveError: the request id was used for another task.
         """
         request_id = check_request_id(request_id)
         spec.check()
         check_target(spec.target, self._limits.groups)
-        return await whole(self._create(spec, request_id))
+        return await run_to_completion(self._create(spec, request_id))
 
     async def _create(self, spec: TaskSpec, request_id: str) -> int:
         def work(tx: Transaction) -> tuple[int, bool]:
-            if request_id and (made := tasks.made_by(tx, request_id, spec)):
-                return made, False
-            now = self._clock.stamp()
+            existing = tasks.created_by_request(tx, request_id, spec) if request_id else None
+            if existing:
+                return existing, False
+            now = self._core.clock.stamp()
             task_id = tasks.insert(tx, spec, now, request_id)
             self._secrets.store(tx, task_id, spec)
             audit.record(
@@ -90,31 +75,31 @@ class TaskService:
         task_id, new = await self._database.write(work)
         if new:
             log.info("task created", extra={"task": task_id, "target": spec.target})
-            self._feed.publish(Changes(tasks=frozenset({task_id})))
+            self._core.feed.publish(Changes(tasks=frozenset({task_id})))
         return task_id
 
     async def start_task(self, task_id: int, actor: str = "", request_id: str = "") -> None:
-        """pending → running: resolves and freezes the target, and hands the commands out. The
-        request id that started it already changes nothing.
+        """pending → running: resolves and freezes the target, and lets the commands be sent. If the
+        same request id has started the task already, nothing changes.
 
         Raises:
             NotFoundError, IllegalMoveError: there is no such task, or it was started already.
-            InvalidInputError: its target means nothing now.
+            InvalidInputError: its target matches no host now.
             StorageError: the database cannot be written, or too little disk is free.
         """
         request_id = check_request_id(request_id)
-        await whole(self._start(task_id, actor, request_id))
+        await run_to_completion(self._start(task_id, actor, request_id))
 
     async def _start(self, task_id: int, actor: str, request_id: str) -> None:
-        online = self._directory.online_rows()
+        online = self._core.directory.online_rows()
 
         def work(tx: Transaction) -> start_task.StartedTask | None:
             if request_id and tasks.was_started_by(tx, task_id, request_id):
                 return None
             self._check_free_disk()
-            now = self._clock.stamp()
+            now = self._core.clock.stamp()
             started = start_task.start(tx, task_id, self._limits.groups, online, actor, now)
-            tasks.remember_start(tx, task_id, request_id)
+            tasks.set_start_request(tx, task_id, request_id)
             return started
 
         started = await self._database.write(work)
@@ -124,8 +109,8 @@ class TaskService:
             "task started",
             extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
         )
-        self._dispatch.kick(started.host_ids)
-        self._feed.publish(Changes(tasks=frozenset({task_id})))
+        self._dispatch.wake(started.host_ids)
+        self._core.feed.publish(Changes(tasks=frozenset({task_id})))
 
     def _check_free_disk(self) -> None:
         folder = self._database.path.parent
@@ -142,32 +127,31 @@ class TaskService:
             )
 
     async def cancel_task(self, task_id: int, actor: str = "") -> None:
-        """Ends what was not sent at once, and tells the agents to end the rest.
-
-        Cancelling a task that is being cancelled tells the agents once more.
+        """Ends commands that were not sent at once, and tells the agents to end the others.
+        Cancelling the same task again tells the agents again.
 
         Raises:
             NotFoundError, IllegalMoveError: there is no such task, or it has ended.
         """
-        await whole(self._cancel(task_id, actor))
+        await run_to_completion(self._cancel(task_id, actor))
 
     async def _cancel(self, task_id: int, actor: str) -> None:
         def work(tx: Transaction) -> list[tuple[int, str]]:
-            now = self._clock.stamp()
+            now = self._core.clock.stamp()
             tasks.cancel(tx, task_id, now)
             command_hosts.cancel_unsent(tx, task_id, now)
             sent = command_hosts.request_cancel(tx, task_id, now)
-            settle(tx, task_id, now)
+            update_task_status(tx, task_id, now)
             audit.record(tx, now, actor, "cancel_task", task_id=task_id, told=len(sent))
             return sent
 
         sent = await self._database.write(work)
         log.info("task canceled", extra={"task": task_id, "told": len(sent)})
         for number, (host, execution_id) in enumerate(sent, start=1):
-            await self._send_cancel(task_id, self._directory.of_row(host).row, execution_id)
-            if number % _CANCELS_AT_ONCE == 0:
+            await self._send_cancel(task_id, self._core.directory.by_row_id(host).row, execution_id)
+            if number % _CANCELS_A_TURN == 0:
                 await asyncio.sleep(0)
-        self._feed.publish(Changes(tasks=frozenset({task_id})))
+        self._core.feed.publish(Changes(tasks=frozenset({task_id})))
 
     async def _send_cancel(self, task_id: int, host: HostRow, execution_id: str) -> None:
         ids = {"task": task_id, "host": host.name, "execution": execution_id}
@@ -177,16 +161,6 @@ class TaskService:
             log.info("cancel waits for the agent", extra=ids)
         else:
             log.info("cancel sent", extra=ids)
-
-    async def handle_command_result(self, host_id: str, result: Result) -> Acknowledged | None:
-        """Stores one result: command host, command, progress and task in one transaction.
-
-        Returns:
-            What to tell the agent; None for an execution that is not this host's.
-        """
-        report = ExecutionReport(results=(result,))
-        outcome = await self._receiving.handle_report(host_id, report)
-        return next(iter(outcome.acknowledged), None)
 
     async def get_task(self, task_id: int) -> TaskDetail:
         """A task with its commands. Raises NotFoundError."""
@@ -198,7 +172,7 @@ class TaskService:
         return await self._database.read(work)
 
     async def get_task_status(self, task_id: int) -> TaskStatus:
-        """Only where a task stands. Raises NotFoundError."""
+        """Only the status of a task. Raises NotFoundError."""
         return (await self._database.read(lambda tx: tasks.get(tx, task_id))).status
 
     async def get_task_progress(self, task_id: int) -> Progress:
@@ -207,7 +181,7 @@ class TaskService:
         task, counts = detail.task, detail.task.counts
         elapsed = None
         if task.started_at:
-            elapsed = (task.finished_at or self._clock.now()) - task.started_at
+            elapsed = (task.finished_at or self._core.clock.now()) - task.started_at
         running = task.status is TaskStatus.RUNNING
         return Progress(
             task_id=task_id,
@@ -224,7 +198,7 @@ class TaskService:
         return await self.lists.tasks(window)
 
     async def count_running(self) -> int:
-        """Tasks that run."""
+        """How many tasks are running."""
         return await self._database.read(tasks.count_running)
 
     async def list_command_hosts(
@@ -234,12 +208,12 @@ class TaskService:
         return await self.lists.command_hosts(task_id, window, command)
 
     async def preview_target(self, target: str) -> TargetPreview:
-        """What a target means now. Raises InvalidInputError."""
-        found = resolve_target(target, self._directory.targets(), self._limits.groups)
+        """Which hosts a target matches now. Raises InvalidInputError."""
+        found = resolve_target(target, self._core.directory.targets(), self._limits.groups)
         offline = [
             host.name
             for host in found
-            if not ((entry := self._directory.get(host.host_id)) and entry.online)
+            if not ((entry := self._core.directory.get(host.host_id)) and entry.online)
         ]
         names = tuple(host.name for host in found)
         return TargetPreview(names, tuple(offline), fold_names(names))
@@ -247,7 +221,7 @@ class TaskService:
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int, limit: int
     ) -> Sequence[OutputChunk]:
-        """Stored output of one stream from `offset` on, at most about `limit` bytes."""
+        """Stored output of one stream from `offset` on, about `limit` bytes at most."""
         return await self._database.read(
             lambda tx: output.read(tx, execution_id, stream, offset, limit)
         )
@@ -255,7 +229,7 @@ class TaskService:
     async def follow_output(
         self, task_id: int, after: int, host_id: str, limit: int
     ) -> Sequence[OutputChunk]:
-        """Output of a task in the order of storing, behind position `after`."""
+        """Output of a task that was stored after position `after`, in the order of storing."""
         return await self._database.read(
             lambda tx: output.follow(tx, task_id, after, host_id, limit)
         )

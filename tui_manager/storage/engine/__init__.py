@@ -1,1 +1,4 @@
-"""The database file: connections, the writer, migrations, named queries. It knows no table."""
+"""The database file: connections, the writer, the write-ahead log, migrations, named queries.
+
+Nothing here knows a table.
+"""

@@ -1,46 +1,20 @@
-"""A connection that runs whole functions in its own thread, and how one is opened."""
+"""How a connection is opened, and what its errors mean to an operator."""
 
-import asyncio
 import sqlite3
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
 from urllib.parse import quote
 
-import aiosqlite
-
 from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.aiosqlite_adapter import StorageConnection
 
-T = TypeVar("T")
 Transaction = sqlite3.Connection
 OLDEST_SQLITE = (3, 37)  # STRICT tables
-BUSY = 10_000  # milliseconds to wait for another process's lock
-
-
-class StorageConnection(aiosqlite.Connection):
-    """An aiosqlite connection for work of many statements.
-
-    A hop between threads costs more than a short statement, so a unit of work is a plain function
-    that runs whole in the connection's thread.
-    """
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self
-        except BaseException:
-            await asyncio.to_thread(self._thread.join)  # it speaks to this loop once more
-            raise
-        return self
-
-    async def run(self, work: Callable[[Transaction], T]) -> T:
-        """Calls `work` with the connection in its thread and returns what it returned."""
-        result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
-        return result
+LOCK_TIMEOUT = 10_000  # milliseconds to wait for another process's lock
 
 
 def open_connection(path: Path, *, read_only: bool) -> StorageConnection:
-    """A connection to the database, to be awaited; the writer's creates the file."""
+    """A connection to the database, to be awaited. One that writes creates the file."""
     return StorageConnection(partial(_connect, path, read_only), iter_chunk_size=64)
 
 
@@ -52,7 +26,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         f"file:{quote(bytes(path))}?mode={mode}",
         uri=True,
         isolation_level=None,
-        timeout=BUSY / 1000,
+        timeout=LOCK_TIMEOUT / 1000,
         cached_statements=256,
         check_same_thread=False,
     )
@@ -62,11 +36,11 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -32768")
         if not read_only:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")  # secrets: what is erased is gone
-            # A unit of work can be undone alone: each page that it changes is kept as it was, which
-            # else is a file of SQLite's and most of what is written.
+            connection.execute("PRAGMA secure_delete = ON")  # erased secrets are overwritten
+            # A unit of work can be undone alone, so SQLite keeps a copy of each page that it
+            # changes. In a file, these copies would be most of what is written.
             connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("PRAGMA wal_autocheckpoint = 0")  # see log.py
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # see write_ahead_log.py
     except sqlite3.Error:
         connection.close()
         raise
@@ -74,8 +48,8 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
 
 
 def _close_to_others(path: Path) -> None:
-    """Makes the file, or takes others the right to read it: a backup that was put back may be open.
-    SQLite gives the files that it makes beside it the same mode."""
+    """Creates the file, or takes from other users the right to read it: a restored backup may be
+    readable by all. SQLite gives the files that it creates beside it the same mode."""
     path.touch(mode=0o600)
     for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
         if file.exists() and file.stat().st_mode & 0o077:
@@ -83,14 +57,14 @@ def _close_to_others(path: Path) -> None:
 
 
 def is_storage_failure(error: Exception) -> bool:
-    """Whether it is the database's state that stands against a statement, not the statement."""
+    """Whether the state of the database prevented a statement; False: the statement is wrong."""
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(
         error,
         sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError,
     )
 
 
-def explain(error: Exception, path: Path) -> StorageError:
+def to_storage_error(error: Exception, path: Path) -> StorageError:
     """What an error of SQLite or of the file system means to an operator."""
     text = str(error)
     if isinstance(error, OSError):

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.aiosqlite_adapter import StorageConnection
 from tui_manager.storage.engine.connection import (
-    StorageConnection,
     Transaction,
-    explain,
     is_storage_failure,
     open_connection,
+    to_storage_error,
 )
-from tui_manager.storage.engine.database_file import Place
+from tui_manager.storage.engine.database_file import DatabaseFiles
 from tui_manager.storage.engine.migrations import check_sqlite, check_version, migrate
-from tui_manager.storage.engine.write_ahead_log import Log
-from tui_manager.storage.engine.writer import LOCKED, Writer
+from tui_manager.storage.engine.write_ahead_log import WriteAheadLog
+from tui_manager.storage.engine.writer import LOCK_WAIT, Writer
 
 T = TypeVar("T")
 FILE = "manager.db"
@@ -32,15 +32,15 @@ class Database:
         self,
         path: Path,
         writer: Writer,
-        log: Log,
+        write_ahead_log: WriteAheadLog,
         readers: "asyncio.Queue[StorageConnection]",
-        place: Place,
+        files: DatabaseFiles,
     ) -> None:
         self.path = path
-        self.log = log
+        self.write_ahead_log = write_ahead_log
         self._writer = writer
         self._readers = readers
-        self._place = place
+        self._files = files
         self._size = 0
 
     @property
@@ -50,23 +50,23 @@ class Database:
 
     @property
     def size(self) -> int:
-        """Bytes of the file and of its log; while they are out of reach, what they were."""
+        """Bytes of the file and of its log; of a file that cannot be found, its last size."""
         with contextlib.suppress(OSError):
             self._size = self.path.stat().st_size
-        return self._size + self.log.size
+        return self._size + self.write_ahead_log.size
 
     @property
     def problem(self) -> str:
-        """Why nothing may be written now; empty: it may. See `Place`."""
-        return self._place.problem
+        """Why nothing may be written now; empty: it may. See `DatabaseFiles`."""
+        return self._files.problem
 
-    async def write(self, work: Callable[[Transaction], T], *, ahead: bool = False) -> T:
-        """Runs `work` in a transaction, whole or not at all; see `Writer.write`."""
-        return await self._writer.write(work, ahead=ahead)
+    async def write(self, work: Callable[[Transaction], T], *, early: bool = False) -> T:
+        """Runs `work` in a transaction; see `Writer.write`."""
+        return await self._writer.write(work, early=early)
 
-    def stop_waiting(self) -> None:
-        """See `Writer.stop_waiting`."""
-        self._writer.stop_waiting()
+    def stop_retrying(self) -> None:
+        """See `Writer.stop_retrying`."""
+        self._writer.stop_retrying()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` on one consistent state of the database.
@@ -80,7 +80,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             if not is_storage_failure(error):
                 raise
-            raise explain(error, self.path) from error
+            raise to_storage_error(error, self.path) from error
         finally:
             self._readers.put_nowait(reader)
 
@@ -95,14 +95,14 @@ def _read_consistently(tx: Transaction, work: Callable[[Transaction], T]) -> T:
 
 @contextlib.asynccontextmanager
 async def open_database(
-    path: Path, told: Callable[[float, str], None] = lambda _seconds, _error: None
+    path: Path, on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None
 ) -> AsyncIterator[Database]:
-    """Opens the database at `path`, makes it when it is not there, migrates it when it is older.
+    """Opens the database at `path`. Creates it if it is missing, migrates it if it is older.
 
     Args:
         path: of the file; its folder exists.
-        told: called for each transaction with its seconds, queueing included, and with why the
-            database could not be written, empty when it could.
+        on_transaction: called for each transaction with its seconds, from the queue on, and with
+            the reason why the database could not be written; empty: it could.
 
     Raises:
         StorageError: it cannot be opened, is damaged, or is from a newer program.
@@ -114,35 +114,36 @@ async def open_database(
             await writing.run(lambda tx: check_version(tx, path))
             await writing.run(_use_wal)
             await writing.run(migrate)
-            await writing.run(lambda tx: tx.execute(f"PRAGMA busy_timeout = {LOCKED}").close())
-            carrying = await stack.enter_async_context(open_connection(path, read_only=False))
+            await writing.run(lambda tx: tx.execute(f"PRAGMA busy_timeout = {LOCK_WAIT}").close())
+            checkpointing = await stack.enter_async_context(open_connection(path, read_only=False))
             readers: asyncio.Queue[StorageConnection] = asyncio.Queue()
             for _ in range(_READERS):
                 reading = open_connection(path, read_only=True)
                 readers.put_nowait(await stack.enter_async_context(reading))
                 await reading.run(_open_log)
-            await carrying.run(_open_log)
-            place = Place(path)
-            log = Log(path, writing, carrying)
-            await writing.run(log.watch_secrets)
+            await checkpointing.run(_open_log)
+            database_files = DatabaseFiles(path)
+            write_ahead_log = WriteAheadLog(path, writing, checkpointing)
+            await writing.run(write_ahead_log.watch_secrets)
         except (sqlite3.Error, OSError) as error:
-            raise explain(error, path) from error
-        writer = Writer(writing, path, log, told, place.check)
-        shortening = asyncio.create_task(log.run(), name="log")
+            raise to_storage_error(error, path) from error
+        check = database_files.check
+        writer = Writer(writing, path, write_ahead_log, on_transaction, check)
+        checkpoints = asyncio.create_task(write_ahead_log.run(), name="checkpoints")
         running = asyncio.create_task(writer.run(), name="writer")
         try:
-            yield Database(path, writer, log, readers, place)
+            yield Database(path, writer, write_ahead_log, readers, database_files)
         finally:
             running.cancel()
             await asyncio.wait([running])
             await writer.drain()
-            shortening.cancel()
-            await asyncio.wait([shortening])
+            checkpoints.cancel()
+            await asyncio.wait([checkpoints])
 
 
 def _open_log(tx: Transaction) -> None:
-    """SQLite opens the log, and makes it, with the first read: not later, when another folder may
-    lie there."""
+    """SQLite opens the log, or creates it, at the first read. That must be now: later, another
+    folder may be at its path."""
     tx.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 

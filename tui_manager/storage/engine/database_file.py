@@ -1,8 +1,8 @@
-"""Whether the open database still lies where its path says.
+"""Whether the files of the open database are still at their paths.
 
-An open file can be written after its folder was moved away, deleted or covered by a mount. What is
-committed then may be gone with the next start, and agents have forgotten it: nothing is written
-until the files are back in their place.
+An open file can be written after its folder was moved, deleted or covered by a mount. What is
+committed then may be lost at the next start, and the agents have deleted their copy. So nothing is
+written until the files are back.
 """
 
 import os
@@ -11,20 +11,23 @@ from pathlib import Path
 from tui_manager.domain.errors import StorageError
 
 
-class Place:
-    """The files of an open database: its own and the one of its log."""
+class DatabaseFiles:
+    """The files of an open database: the database and its write-ahead log."""
 
     def __init__(self, path: Path) -> None:
         """
         Args:
-            path: of the database, which is open and has a log. Raises OSError.
+            path: of the database, which is open and has a log.
+
+        Raises:
+            OSError: a file cannot be found.
         """
         paths = (path, path.with_name(f"{path.name}-wal"))
         self._files = {each: _identity(each) for each in paths}
 
     @property
     def problem(self) -> str:
-        """Why nothing may be written now, a sentence for the operator; empty: it may."""
+        """Why nothing may be written now, as a sentence for the operator; empty: it may."""
         for path, identity in self._files.items():
             try:
                 found = _identity(path)
@@ -41,7 +44,7 @@ class Place:
         return ""
 
     def check(self) -> None:
-        """Raises StorageError while something is out of place."""
+        """Raises StorageError while a file is missing or is another one."""
         if problem := self.problem:
             raise StorageError(problem)
 

@@ -1,4 +1,4 @@
-"""Reads a database that a manager may be using, without leaving a trace."""
+"""Reads a database that a manager may be using, without writing any file."""
 
 import sqlite3
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.storage.engine.connection import Transaction, explain
+from tui_manager.storage.engine.connection import Transaction, to_storage_error
 
 T = TypeVar("T")
-_BUSY = 10.0  # seconds to wait for another process's lock
+_LOCK_TIMEOUT = 10.0  # seconds to wait for another process's lock
 
 
 def read_only(path: Path, work: Callable[[Transaction], T]) -> T:
     """Runs `work` on one consistent state of the database at `path` and returns what it returned.
 
-    Where no program has the database open, SQLite would leave files of its own beside it unless it
-    is told that nothing changes; should a program open it meanwhile, `work` runs once more.
+    If no program has the database open, SQLite would create files beside it, unless it is told that
+    nothing changes. If a program opens it meanwhile, `work` runs a second time.
 
     Raises:
         NotFoundError: there is no such file.
@@ -34,7 +34,7 @@ def read_only(path: Path, work: Callable[[Transaction], T]) -> T:
 
 
 def _in_use(path: Path) -> bool:
-    """Whether a program has it open, or left it without closing it."""
+    """Whether a program has it open, or has ended without closing it."""
     return any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
 
 
@@ -45,11 +45,11 @@ def _run(path: Path, options: str, work: Callable[[Transaction], T]) -> T:
                 f"file:{quote(bytes(path))}?{options}",
                 uri=True,
                 isolation_level=None,
-                timeout=_BUSY,
+                timeout=_LOCK_TIMEOUT,
             )
         ) as connection:
             connection.row_factory = sqlite3.Row
             connection.execute("BEGIN")
             return work(connection)
     except sqlite3.Error as error:
-        raise explain(error, path) from error
+        raise to_storage_error(error, path) from error

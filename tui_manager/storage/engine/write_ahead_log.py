@@ -1,12 +1,12 @@
-"""The log of the database, SQLite's WAL: what is committed lies there until it is carried over into
-the file.
+"""SQLite's write-ahead log: commits are written to it, and a checkpoint copies them to the
+database.
 
-SQLite itself carries over within a commit, and lets the log grow for as long as somebody reads an
-old state. Here a connection of its own carries over beside the writer, and between two transactions
-the log begins anew. A reader who stays, a backup or a check, holds that up: the log grows then, and
-past `MOST` the writer waits for the reader.
+SQLite makes checkpoints within commits, and the log grows as long as a reader uses an old state.
+Here a connection of its own makes the checkpoints, beside the writer. Between two transactions the
+log is restarted: the next one is written over its beginning. A reader that stays, such as a backup
+or a check, prevents that. The log grows then, and above `SIZE_MAX` the writer waits for the reader.
 
-A value that was erased in the database still stands in the log. So the log is emptied soon after a
+A value that was erased in the database is still in the log. So the log is truncated soon after a
 secret was erased, and after each start.
 """
 
@@ -17,48 +17,51 @@ import sqlite3
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.storage.engine.connection import StorageConnection, Transaction, explain
+from tui_manager.storage.engine.aiosqlite_adapter import StorageConnection
+from tui_manager.storage.engine.connection import Transaction, to_storage_error
 
 log = logging.getLogger(__name__)
-LENGTH = 4_000  # pages of 4 KiB of a log that begins anew
-BRIEF = 1_000  # pages that the writer itself may carry over then, while all others wait
-KEPT = 64 << 20  # bytes of the log's file that stay to be written over
-MOST = 1 << 30  # bytes of it, and one transaction; then the writer waits for who reads
-_REST = 0.25  # seconds between two looks: single commits hardly meet one
-_REST_OF_MUCH = 0.05  # where `_MUCH` comes: commits wait for the disk while that is synced
-_MUCH = 250  # pages within a rest
-_RETRY = 1.0  # seconds until it is tried again when it could not be carried over
+RESTART_PAGES = 4_000  # of 4 KiB: a log of this length is restarted
+LAST_PAGES = 1_000  # that the writer itself may copy at a restart, while all others wait
+FILE_BYTES = 64 << 20  # a longer file of the log is truncated at a restart
+SIZE_MAX = 1 << 30  # bytes of the file, without the last transaction; then the writer waits
+_PAUSE = 0.25  # seconds between two checkpoints: single commits hardly meet one
+_BUSY_PAUSE = 0.05  # the same after `_BUSY_PAGES`: commits wait for the disk while those are synced
+_BUSY_PAGES = 250  # copied by one checkpoint
+_RETRY = 1.0  # seconds until the next attempt after an error
 _WAIT_FOR_READERS = 50  # milliseconds, between two transactions
 
 
 class FullLogError(StorageError):
-    """Nothing is written, because somebody reads for too long."""
+    """Nothing is written, because a program has been reading for too long."""
 
 
-class Log:
+class WriteAheadLog:
     """Keeps the log short."""
 
-    def __init__(self, path: Path, writing: StorageConnection, carrying: StorageConnection) -> None:
+    def __init__(
+        self, path: Path, writer: StorageConnection, checkpointer: StorageConnection
+    ) -> None:
         """
         Args:
             path: of the database.
-            writing: the connection of the writer; it carries nothing over by itself.
-            carrying: one that does nothing else.
+            writer: the connection of the writer, which makes no checkpoints by itself.
+            checkpointer: a connection for checkpoints only.
         """
         self._path = path
         self._file = path.with_name(f"{path.name}-wal")
-        self._writing = writing
-        self._carrying = carrying
+        self._writer = writer
+        self._checkpointer = checkpointer
         self._written = asyncio.Event()
-        self._looked = asyncio.Event()
-        self._length = self._carried = 0  # pages of the log, and those that are in the file
-        self._erased = True  # a secret, since the log was emptied; set in the writer's thread
+        self._checked = asyncio.Event()
+        self._length = self._copied = 0  # pages of the log, and those that are in the database
+        self._erased = True  # a secret, since the log was truncated; set in the writer's thread
         self._written.set()  # an earlier manager may have left a log
-        self._much = False
+        self._busy = False
 
     @property
     def size(self) -> int:
-        """Bytes of its file; 0 while that is out of reach."""
+        """Bytes of its file; 0: it cannot be found."""
         try:
             return self._file.stat().st_size
         except OSError:
@@ -78,21 +81,21 @@ class Log:
         self._erased = True
 
     def written(self) -> None:
-        """There is something to carry over."""
+        """A transaction was committed."""
         self._written.set()
 
     async def wait_for_room(self, seconds: float) -> None:
-        """Waits while it is longer than `MOST`.
+        """Waits while the log is longer than `SIZE_MAX`.
 
         Raises:
-            FullLogError: it still is after so many seconds.
+            FullLogError: it is still longer after so many seconds.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.size > MOST:
-                    self._looked.clear()
+                while self.size > SIZE_MAX:
+                    self._checked.clear()
                     self._written.set()
-                    await self._looked.wait()
+                    await self._checked.wait()
                 return
         raise FullLogError(
             f"The log of {self._path} has {self.size >> 20:,} MiB: a program has been reading the "
@@ -100,43 +103,50 @@ class Log:
         )
 
     async def run(self) -> None:
-        """Carries over until cancelled."""
+        """Makes checkpoints until cancelled."""
         while True:
             await self._written.wait()
-            await asyncio.sleep(_REST_OF_MUCH if self._much else _REST)
+            await asyncio.sleep(_BUSY_PAUSE if self._busy else _PAUSE)
             self._written.clear()
             try:
-                if not await self.carry_over():
-                    self._written.set()  # the reader may have gone at the next look
+                if not await self.checkpoint():
+                    self._written.set()  # the reader may have ended by then
             except (sqlite3.Error, OSError) as error:
-                log.error("the log stays long", extra={"error": str(explain(error, self._path))})
+                log.error(
+                    "the write-ahead log stays long",
+                    extra={"error": str(to_storage_error(error, self._path))},
+                )
                 await asyncio.sleep(_RETRY)
                 self._written.set()
-            self._looked.set()
+            self._checked.set()
 
-    async def carry_over(self) -> bool:
-        """Carries over what is committed, and lets a log of `LENGTH`, or with an erased secret in
-        it, begin anew; False when somebody reads a state that is too old for that."""
-        moved = await self._look()
-        self._much = bool(moved and moved > _MUCH)
-        while moved is not None and (self._erased or self._length >= LENGTH or self.size > KEPT):
-            # What was written meanwhile is less with each round, unless the disk is the bottleneck.
-            before, moved = moved, await self._look() if moved > BRIEF else moved
-            if moved is not None and (moved <= BRIEF or moved >= before):
-                return await self._writing.run(self._begin_anew)
-        return moved is not None
+    async def checkpoint(self) -> bool:
+        """Copies what is committed, and restarts a log of `RESTART_PAGES` or with an erased secret;
+        False: a reader uses a state that is too old for that."""
+        copied = await self._copy()
+        self._busy = bool(copied and copied > _BUSY_PAGES)
+        while copied is not None and self._is_due():
+            # Fewer pages are new with each round, unless the disk is the bottleneck.
+            before, copied = copied, await self._copy() if copied > LAST_PAGES else copied
+            if copied is not None and (copied <= LAST_PAGES or copied >= before):
+                return await self._writer.run(self._restart)
+        return copied is not None
 
-    async def _look(self) -> int | None:
-        """How many pages were carried over now; None: not all, because of a reader."""
-        before = self._carried
-        self._length, self._carried = await self._carrying.run(_carry_over)
-        moved = self._carried - (before if before <= self._carried else 0)  # 0: it began anew
-        return moved if self._carried == self._length else None
+    def _is_due(self) -> bool:
+        """Whether the log should be restarted."""
+        return self._erased or self._length >= RESTART_PAGES or self.size > FILE_BYTES
 
-    def _begin_anew(self, tx: Transaction) -> bool:
-        """The next transaction is written over the beginning. Nothing is kept of a file that grew
-        too long, or in which an erased secret stands."""
-        how = "TRUNCATE" if self._erased or self.size > KEPT else "RESTART"
+    async def _copy(self) -> int | None:
+        """How many pages were copied now; None: not all could be, because of a reader."""
+        before = self._copied
+        self._length, self._copied = await self._checkpointer.run(_checkpoint)
+        copied = self._copied - (before if before <= self._copied else 0)  # 0: it was restarted
+        return copied if self._copied == self._length else None
+
+    def _restart(self, tx: Transaction) -> bool:
+        """Lets the next transaction be written over the beginning of the log. A file that is too
+        long, or contains an erased secret, is truncated."""
+        how = "TRUNCATE" if self._erased or self.size > FILE_BYTES else "RESTART"
         (usual,) = tx.execute("PRAGMA busy_timeout").fetchone()
         tx.execute(f"PRAGMA busy_timeout = {_WAIT_FOR_READERS}").close()
         try:
@@ -148,7 +158,7 @@ class Log:
         return not busy
 
 
-def _carry_over(tx: Transaction) -> tuple[int, int]:
-    """Waits for nobody; how many pages the log had, and how many of them are in the file now."""
-    _, length, carried = tx.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return length, carried
+def _checkpoint(tx: Transaction) -> tuple[int, int]:
+    """Waits for nobody. Returns the pages of the log, and how many of them are in the database."""
+    _, length, copied = tx.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return length, copied

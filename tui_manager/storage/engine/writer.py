@@ -1,5 +1,5 @@
-"""The one writer: group commit. What waits is written in one transaction, and every caller is told
-when its own part is durable, or why it is not."""
+"""The one writer, with group commit: the units of work that wait are written in one transaction,
+and each caller learns when its own unit is durable, or why it is not."""
 
 import asyncio
 import logging
@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.storage.engine.aiosqlite_adapter import StorageConnection
 from tui_manager.storage.engine.connection import (
-    BUSY,
-    StorageConnection,
+    LOCK_TIMEOUT,
     Transaction,
-    explain,
     is_storage_failure,
+    to_storage_error,
 )
-from tui_manager.storage.engine.write_ahead_log import FullLogError, Log
+from tui_manager.storage.engine.write_ahead_log import FullLogError, WriteAheadLog
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 BATCH = 500  # units of work in one transaction
-QUEUE = 10_000  # units that may wait; beyond, callers wait for their place
-_AHEAD = 1  # transactions that run while another is handed over
-LOCKED = 500  # milliseconds that SQLite waits for a lock; who stops does not wait longer
+QUEUE = 10_000  # units that may wait; if it is full, callers wait for a place
+_RUNNING_MAX = 1  # transactions that may still run when an early one is handed over
+LOCK_WAIT = 500  # milliseconds that SQLite waits for a lock at one attempt
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class _Unit:
     work: Callable[[Transaction], Any]
     done: "asyncio.Future[Any]"
     queued_at: float
-    ahead: bool
+    early: bool
 
 
 class Writer:
@@ -43,69 +43,69 @@ class Writer:
         self,
         connection: StorageConnection,
         path: Path,
-        written: Log,
-        told: Callable[[float, str], None] = lambda _seconds, _error: None,
+        write_ahead_log: WriteAheadLog,
+        on_transaction: Callable[[float, str], None] = lambda _seconds, _error: None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
-            written: what each transaction makes longer, and somebody else shorter.
-            told: called for each transaction with its seconds, queueing included, and with why the
-                database could not be written, empty when it could.
+            write_ahead_log: is told of each transaction, and may make the next one wait.
+            on_transaction: called for each transaction with its seconds, from the queue on, and
+                with the reason why the database could not be written; empty: it could.
             check: called before each transaction, in the connection's thread. Raises StorageError
-                when nothing may be written now.
+                if nothing may be written now.
         """
         self._connection = connection
         self._path = path
-        self._log = written
-        self._told = told
+        self._write_ahead_log = write_ahead_log
+        self._on_transaction = on_transaction
         self._check = check
         self._queue: asyncio.Queue[_Unit] = asyncio.Queue(QUEUE)
-        self._stops = False
+        self._stopping = False
 
     @property
     def waiting(self) -> int:
         """Units of work that are not yet in a transaction."""
         return self._queue.qsize()
 
-    async def write(self, work: Callable[[Transaction], T], *, ahead: bool = False) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, early: bool = False) -> T:
         """Runs `work` whole or not at all, and returns what it returned once that is durable.
 
         Args:
-            ahead: of a work that gathers, when it begins, what has come until then: it is handed to
-                the connection's thread while the transaction before it still runs, so that the
-                thread goes on without a word of the loop.
+            early: the unit is handed to the connection's thread while the transaction before it
+                still runs, so that the thread never waits for the loop. For work that gathers its
+                input only when it begins.
 
         Raises:
             StorageError: the database cannot be written now; nothing of `work` was kept.
             Exception: what `work` raised; nothing of it was kept.
         """
-        unit = _Unit(work, asyncio.get_running_loop().create_future(), time.monotonic(), ahead)
+        unit = _Unit(work, asyncio.get_running_loop().create_future(), time.monotonic(), early)
         await self._queue.put(unit)
         result: T = await unit.done
         return result
 
     async def run(self) -> None:
-        """Writes until cancelled; what is being written then is still brought to its end."""
+        """Writes until cancelled. A transaction that runs then is still finished."""
         begun: set[asyncio.Task[None]] = set()
         try:
             while True:
                 first = await self._queue.get()
                 try:
-                    begun = await _until(begun, _AHEAD if first.ahead else 0)
-                finally:  # it has left the queue, and is written also when this is cancelled
-                    begun.add(asyncio.create_task(self._write([first, *self._more()])))
+                    begun = await _wait_for_all_but(begun, _RUNNING_MAX if first.early else 0)
+                finally:  # it has left the queue, so it is written also if this is cancelled
+                    begun.add(asyncio.create_task(self._write([first, *self._take_more()])))
         finally:
-            self.stop_waiting()
-            await _until(begun, 0)
+            self.stop_retrying()
+            await _wait_for_all_but(begun, 0)
 
-    def _more(self) -> list[_Unit]:
-        """What waits beside the first of a transaction."""
+    def _take_more(self) -> list[_Unit]:
+        """The units that are written together with the first."""
         return [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), BATCH - 1))]
 
-    def stop_waiting(self) -> None:
-        """From now on what finds the database locked fails soon: the manager stops."""
-        self._stops = True
+    def stop_retrying(self) -> None:
+        """From now on a unit fails soon if the database is locked: the manager stops."""
+        self._stopping = True
 
     async def drain(self) -> None:
         """Writes what still waits after `run` has ended."""
@@ -122,26 +122,26 @@ class Writer:
         except Exception as raised:
             if not isinstance(raised, sqlite3.Error | StorageError):
                 log.exception("a transaction failed", extra={"units": len(units)})
-            said = isinstance(raised, StorageError)
-            error = str(raised if said else explain(raised, self._path))
+            known = isinstance(raised, StorageError)
+            error = str(raised if known else to_storage_error(raised, self._path))
             outcomes = [_Raised(StorageError(error)) for _ in units]
-        self._told(time.monotonic() - units[0].queued_at, error)
+        self._on_transaction(time.monotonic() - units[0].queued_at, error)
         for unit, outcome in zip(units, outcomes, strict=True):
-            self._tell(unit, outcome)
+            _set_outcome(unit, outcome, self._path)
 
     async def _run(self, works: list[Callable[[Transaction], Any]]) -> list[Any]:
-        """Begins again and again for `BUSY` while another program holds the lock, or reads for so
-        long that the log is full, once when this one stops."""
-        give_up_at = time.monotonic() + BUSY / 1000
+        """Retries for `LOCK_TIMEOUT` while another program holds the lock, or has been reading for
+        so long that the log is full; tries once if the manager stops."""
+        give_up_at = time.monotonic() + LOCK_TIMEOUT / 1000
         while True:
             try:
-                await self._log.wait_for_room(LOCKED / 1000)
+                await self._write_ahead_log.wait_for_room(LOCK_WAIT / 1000)
                 outcomes = await self._connection.run(lambda tx: self._transact(tx, works))
-            except (_LockedError, FullLogError) as hindered:
-                if self._stops or time.monotonic() >= give_up_at:
-                    raise getattr(hindered, "error", hindered) from None
+            except (_LockedError, FullLogError) as obstacle:
+                if self._stopping or time.monotonic() >= give_up_at:
+                    raise getattr(obstacle, "error", obstacle) from None
             else:
-                self._log.written()
+                self._write_ahead_log.written()
                 return outcomes
 
     def _transact(self, tx: Transaction, works: list[Callable[[Transaction], Any]]) -> list[Any]:
@@ -149,21 +149,11 @@ class Writer:
         return _run_together(tx, works)
 
     def _storage_error(self, outcomes: list[Any]) -> str:
-        """Why a part of a transaction could not be written; empty when all could."""
+        """Why a unit of a transaction could not be written; empty: all could."""
         for outcome in outcomes:
             if isinstance(outcome, _Raised) and is_storage_failure(outcome.error):
-                return str(explain(outcome.error, self._path))
+                return str(to_storage_error(outcome.error, self._path))
         return ""
-
-    def _tell(self, unit: _Unit, outcome: Any) -> None:
-        if unit.done.done():  # the caller was cancelled; its work is done all the same
-            return
-        if not isinstance(outcome, _Raised):
-            unit.done.set_result(outcome)
-        elif is_storage_failure(outcome.error):
-            unit.done.set_exception(explain(outcome.error, self._path))
-        else:
-            unit.done.set_exception(outcome.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +169,20 @@ class _LockedError(Exception):
         self.error = error
 
 
-async def _until(begun: set[asyncio.Task[None]], few: int) -> set[asyncio.Task[None]]:
-    """Waits until at most `few` of the transactions still run, and returns those."""
-    while len(begun) > few:
+def _set_outcome(unit: _Unit, outcome: Any, path: Path) -> None:
+    if unit.done.done():  # the caller was cancelled; its unit was written all the same
+        return
+    if not isinstance(outcome, _Raised):
+        unit.done.set_result(outcome)
+    elif is_storage_failure(outcome.error):
+        unit.done.set_exception(to_storage_error(outcome.error, path))
+    else:
+        unit.done.set_exception(outcome.error)
+
+
+async def _wait_for_all_but(begun: set[asyncio.Task[None]], count: int) -> set[asyncio.Task[None]]:
+    """Waits until at most `count` of the transactions still run, and returns those."""
+    while len(begun) > count:
         done, begun = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
         for one in done:
             one.result()
@@ -189,7 +190,7 @@ async def _until(begun: set[asyncio.Task[None]], few: int) -> set[asyncio.Task[N
 
 
 def _run_together(tx: Transaction, works: list[Callable[[Transaction], Any]]) -> list[Any]:
-    """Runs all in one transaction; one that raises is undone alone and its outcome is the error."""
+    """Runs all in one transaction. A unit that raises is undone alone; its outcome is the error."""
     try:
         tx.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
@@ -208,7 +209,8 @@ def _run_together(tx: Transaction, works: list[Callable[[Transaction], Any]]) ->
 
 
 def _run_alone(tx: Transaction, work: Callable[[Transaction], Any]) -> list[Any]:
-    """The one of a transaction: what it has changed need not be kept apart to be undone."""
+    """Runs the only unit of a transaction: if it raises, the transaction is undone, not a
+    savepoint."""
     try:
         return [work(tx)]
     except Exception as error:
@@ -223,7 +225,7 @@ def _run_one(tx: Transaction, work: Callable[[Transaction], Any]) -> Any:
         outcome = work(tx)
     except Exception as error:
         if is_storage_failure(error) and not tx.in_transaction:
-            raise  # SQLite itself undid the whole (a full disk, say)
+            raise  # SQLite itself has undone the transaction, on a full disk for example
         tx.execute("ROLLBACK TO unit")
         outcome = _Raised(error)
     tx.execute("RELEASE unit")

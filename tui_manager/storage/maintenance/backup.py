@@ -1,4 +1,4 @@
-"""Copies a database that a manager may be using, whole and at one moment, into a single file."""
+"""Backup: copies a database that a manager may be using, as of one moment, into a single file."""
 
 import contextlib
 import errno
@@ -24,7 +24,7 @@ _KINDS = {
 
 
 def back_up(source: Path, target: Path, *, overwrite: bool = False) -> int:
-    """Copies `source` to `target` (mode 0600), durably; half a copy never has that name.
+    """Copies `source` to `target` (mode 0600), durably. `target` is never an incomplete copy.
 
     Args:
         overwrite: whether a regular file may be replaced; nothing else ever is.
@@ -49,7 +49,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False) -> int:
             if overwrite:
                 partial.rename(file)
             else:
-                _name(partial, file)
+                _rename_to_new(partial, file)
             _sync(file.parent)
         return file.stat().st_size
     except OSError as error:
@@ -57,7 +57,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False) -> int:
 
 
 def _file_of(target: Path) -> Path:
-    """The path of the file that `target` leads to: its last part is no symbolic link."""
+    """The file to which `target` leads, without symbolic links."""
     try:
         found = target.stat()
     except FileNotFoundError:
@@ -81,7 +81,8 @@ def _check_kind(target: Path, found: os.stat_result) -> None:
 
 
 def _check_target(source: Path, target: Path, overwrite: bool) -> None:
-    """Looks at what lies at `target` itself: since it was looked at, it may have become a link."""
+    """Raises InvalidInputError unless a copy may have the name `target`, which may have become a
+    link since it was resolved."""
     with contextlib.suppress(FileNotFoundError):
         found = target.lstat()
         _check_kind(target, found)
@@ -100,8 +101,8 @@ def _there_already(target: Path) -> InvalidInputError:
     )
 
 
-def _name(partial: Path, target: Path) -> None:
-    """Gives the copy its name, unless something has that name now."""
+def _rename_to_new(partial: Path, target: Path) -> None:
+    """Gives the copy its name, unless a file has that name now."""
     try:
         target.hardlink_to(partial)
     except FileExistsError:
@@ -137,8 +138,8 @@ def _copy(tx: Transaction, partial: Path) -> None:
 
 
 def _erase_secrets(copy: Transaction) -> None:
-    """A copy leaves the state folder, where the key to them lies: not even what is sealed goes with
-    it. Nothing of it is left in the file, nor in a journal beside it."""
+    """A copy leaves the state folder, in which the key of the secrets is, so it has no secrets, not
+    even sealed. Nothing of them stays in the file or in a journal beside it."""
     if copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'secrets'").fetchone():
         copy.execute("PRAGMA journal_mode = MEMORY")
         copy.execute("PRAGMA secure_delete = ON")

@@ -1,6 +1,6 @@
-"""Looks for what must not be in a database: damage, counters that lie, rows that contradict.
+"""Checks a database for damage, wrong counters, and rows that contradict each other.
 
-What each query of `sql/check.sql` finds is said here in one sentence with its ids.
+Each query of `sql/check.sql` finds rows; here is a sentence for each, with the ids.
 """
 
 import json
@@ -13,11 +13,11 @@ from tui_manager.domain.task import Counts
 from tui_manager.domain.transitions import legal_states
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.migrations import migrations
-from tui_manager.storage.engine.queries import load
 from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.maintenance.pruning import marked
 
-_SQL = load("check.sql")
+_SQL = load_queries("check.sql")
 _COUNTERS = [item.name for item in fields(Counts)]
 _OF = "execution {execution_id} of task {task_id}"
 
@@ -59,25 +59,25 @@ _SENTENCES: Mapping[str, str] = {
     "have not ended.",
 }
 
-# The schema from which on there is what a query looks at; all others look at the first.
+# The first schema that has the tables and columns of a query; all others need the schema 1.
 _SINCE = dict.fromkeys(
     ("secret_not_erased", "token_uses", "bound_labels", "turned_away_with_work"), 4
 )
-_PROBLEMS = (100, 50, 20, 5, 1)  # that an integrity check ends with
-_PRUNED_SINCE = 7  # the schema from which on tasks may be gone, with something of them left
+_PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
+_PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that must not be: the name of the check, and a sentence with ids."""
+    """A fault: the name of the query, and a sentence with ids."""
 
     check: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What was looked at, and what was found; the sizes are 0 when they could not be read."""
+class CheckResult:
+    """What was checked, and what was found; the sizes are 0 if they could not be read."""
 
     tasks: int
     command_hosts: int
@@ -85,8 +85,8 @@ class Checked:
     findings: tuple[Finding, ...]
 
 
-def check_database(path: Path) -> Checked:
-    """Looks at everything in the database at `path`, which a manager may be using.
+def check_database(path: Path) -> CheckResult:
+    """Checks all of the database at `path`, which a manager may be using.
 
     Raises:
         NotFoundError: there is no such file.
@@ -95,20 +95,22 @@ def check_database(path: Path) -> Checked:
     return read_only(path, _check)
 
 
-def _check(tx: Transaction) -> Checked:
+def _check(tx: Transaction) -> CheckResult:
     findings = list(_damage(tx)) or list(_schema(tx))
-    if findings:  # nothing that is asked of such a database has a meaning
-        return Checked(0, 0, 0, tuple(findings))
+    if findings:  # the queries mean nothing in such a database
+        return CheckResult(0, 0, 0, tuple(findings))
     findings += contradictions(tx)
     sizes = tx.execute(_SQL["sizes"]).fetchone()
-    return Checked(sizes["tasks"], sizes["command_hosts"], sizes["output_bytes"], tuple(findings))
+    return CheckResult(
+        sizes["tasks"], sizes["command_hosts"], sizes["output_bytes"], tuple(findings)
+    )
 
 
 def _damage(tx: Transaction) -> Iterator[Finding]:
-    """What SQLite itself finds."""
+    """What SQLite's own checks find."""
     try:
         for text in _integrity(tx):
-            for line in text.splitlines():  # a row may tell of many pages
+            for line in text.splitlines():  # a row may describe many pages
                 if line != "ok" and not line.startswith("***"):
                     yield Finding("integrity", f"SQLite: {line}.")
         for table, row, parent, _ in tx.execute("PRAGMA foreign_key_check").fetchall():
@@ -119,22 +121,23 @@ def _damage(tx: Transaction) -> Iterator[Finding]:
 
 
 def _integrity(tx: Transaction) -> list[str]:
-    """The rows of the check. Where SQLite breaks it off with an error, sqlite3 loses what came
-    before; a check that ends with fewer problems does not come so far.
+    """The rows of SQLite's integrity check. If it stops with an error, sqlite3 loses the rows
+    before it; a check that ends after fewer problems does not come so far.
 
-    Raises sqlite3.DatabaseError when not even the first problem can be had.
+    Raises:
+        sqlite3.DatabaseError: not even the first problem can be read.
     """
-    for most in _PROBLEMS:
+    for limit in _PROBLEMS:
         try:
-            return [text for (text,) in tx.execute(f"PRAGMA integrity_check({most})").fetchall()]
+            return [text for (text,) in tx.execute(f"PRAGMA integrity_check({limit})").fetchall()]
         except sqlite3.DatabaseError:
-            if most == _PROBLEMS[-1]:
+            if limit == _PROBLEMS[-1]:
                 raise
     return []
 
 
 def _schema(tx: Transaction) -> Iterator[Finding]:
-    """Its version is one of ours, and nobody has changed tables, indexes or triggers."""
+    """Whether the schema is one of this program's, with unchanged tables, indexes and triggers."""
     known = migrations()
     version = tx.execute("PRAGMA user_version").fetchone()[0]
     if not 0 < version <= len(known):
@@ -161,17 +164,17 @@ def contradictions(tx: Transaction) -> list[Finding]:
     """What the queries of `sql/check.sql` find in a database of one of this program's schemas."""
     version = tx.execute("PRAGMA user_version").fetchone()[0]
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
-    gone = marked(tx) if version >= _PRUNED_SINCE else set()
-    return [finding for name in asked for finding in _found(tx, name, gone)]
+    pruned = marked(tx) if version >= _PRUNED_SINCE else set()
+    return [finding for name in asked for finding in _found(tx, name, pruned)]
 
 
-def _found(tx: Transaction, name: str, gone: Set[int]) -> Iterator[Finding]:
-    """Of tasks that are `gone` some is left, which nothing is said about."""
+def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:
+    """Tasks that are `pruned` still have some of their rows, which are not checked."""
     legal = json.dumps(sorted(legal_states()))
     values = {"legal": legal} if ":legal" in _SQL[name] else {}
     for row in tx.execute(_SQL[name], values):
         facts = {key: row[key] for key in row.keys()}  # noqa: SIM118
-        if facts.get("task_id") in gone:
+        if facts.get("task_id") in pruned:
             continue
         if "counted" in facts:
             facts["difference"] = _difference(json.loads(row["stored"]), json.loads(row["counted"]))

@@ -1,7 +1,7 @@
 """Removes what is too old: ended tasks with all that belongs to them, and join tokens.
 
-The audit stays. Rows of hosts stay too: a key that was turned away is known by its row alone, and
-must be turned away for ever; there are no more of them than join tokens allowed.
+The audit stays. Rows of hosts stay too: a key that was turned away must be refused for ever, and is
+known by its row only. There are no more of these rows than join tokens allowed.
 """
 
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.statements import load_queries
 
-_SQL = load("pruning.sql")
+_SQL = load_queries("pruning.sql")
 TASKS = 500  # that one transaction marks, at most
 ROWS = 200  # that one transaction removes, at most
 BYTES = 4 << 20  # of output in them
 
 
 def mark(tx: Transaction, before: int, now: int) -> int:
-    """Lets tasks that ended before an instant be gone, the oldest first; returns how many.
+    """Marks tasks that ended before an instant as pruned, the oldest first; returns how many.
 
     Args:
         before, now: microseconds since 1970 UTC.
@@ -28,62 +28,62 @@ def mark(tx: Transaction, before: int, now: int) -> int:
 
 
 def count_old(tx: Transaction, before: int) -> int:
-    """How many tasks `mark` would let be gone, in as many transactions as it takes."""
+    """How many tasks `mark` would mark, in as many transactions as it takes."""
     count: int = tx.execute(_SQL["count_old"], {"before": before}).fetchone()[0]
     return count
 
 
 def marked(tx: Transaction) -> set[int]:
-    """Tasks that are gone and have left something."""
+    """Marked tasks, which still have rows."""
     return {row[0] for row in tx.execute(_SQL["all_marked"])}
 
 
 def clear(tx: Transaction) -> bool:
-    """Removes some of what marked tasks have left; False when nothing is left of any."""
-    room = _Room(ROWS, BYTES)
+    """Removes some rows of marked tasks; False: no marked task is left."""
+    budget = _Budget(ROWS, BYTES)
     with _not_overwritten(tx):
-        while room.some:
+        while budget.left:
             row = tx.execute(_SQL["marked"]).fetchone()
             if row is None:
                 return False
-            _clear_task(tx, row["id"], room)
+            _clear_task(tx, row["id"], budget)
     return True
 
 
 @dataclass(slots=True)
-class _Room:
-    """What a transaction may still remove."""
+class _Budget:
+    """How much a transaction may still remove."""
 
     rows: int
     bytes: int
 
     @property
-    def some(self) -> bool:
+    def left(self) -> bool:
         return self.rows > 0 and self.bytes > 0
 
 
-def _clear_task(tx: Transaction, task_id: int, room: _Room) -> None:
-    """Removes what of a task there is room for; what others refer to comes last."""
-    if _remove_pieces(tx, task_id, room):
+def _clear_task(tx: Transaction, task_id: int, budget: _Budget) -> None:
+    """Removes as many rows of a task as the budget allows; the rows that others refer to last."""
+    if _remove_pieces(tx, task_id, budget):
         return
     for query in ("remove_command_hosts", "remove_commands"):
-        values = {"task_id": task_id, "rows": room.rows}
+        values = {"task_id": task_id, "rows": budget.rows}
         removed = tx.execute(_SQL[query], values).rowcount
-        room.rows -= removed
-        if not room.some:
+        budget.rows -= removed
+        if not budget.left:
             return
     tx.execute(_SQL["remove_task"], {"task_id": task_id})
-    room.rows -= 1
+    budget.rows -= 1
 
 
-def _remove_pieces(tx: Transaction, task_id: int, room: _Room) -> bool:
-    """Removes output; False when there is none."""
+def _remove_pieces(tx: Transaction, task_id: int, budget: _Budget) -> bool:
+    """Removes output; False: there is none."""
     last = None
-    for row in tx.execute(_SQL["pieces"], {"task_id": task_id, "rows": room.rows}).fetchall():
+    for row in tx.execute(_SQL["pieces"], {"task_id": task_id, "rows": budget.rows}).fetchall():
         last = row["id"]
-        room.rows -= 1
-        room.bytes -= row["size"]
-        if not room.some:
+        budget.rows -= 1
+        budget.bytes -= row["size"]
+        if not budget.left:
             break
     if last is None:
         return False
@@ -93,8 +93,8 @@ def _remove_pieces(tx: Transaction, task_id: int, room: _Room) -> bool:
 
 @contextmanager
 def _not_overwritten(tx: Transaction) -> Iterator[None]:
-    """What is removed need not be overwritten: secrets were erased when their task ended, and to
-    write zeros over output would cost as much as to store it."""
+    """Removed rows are not overwritten with zeros. Secrets were erased when their task ended, and
+    overwriting output would cost as much as storing it."""
     tx.execute("PRAGMA secure_delete = FAST").close()
     try:
         yield
@@ -103,5 +103,5 @@ def _not_overwritten(tx: Transaction) -> Iterator[None]:
 
 
 def remove_tokens(tx: Transaction, before: int) -> int:
-    """Removes join tokens that ended before an instant and that no host speaks of; how many."""
+    """Removes join tokens that ended before an instant and that no host has used; how many."""
     return tx.execute(_SQL["remove_tokens"], {"before": before, "rows": ROWS}).rowcount

@@ -3,15 +3,15 @@
 SELECT * FROM hosts WHERE name = :name ORDER BY id;
 
 -- name: in_admission
--- Every host that stands so.
+-- Every host with this admission.
 SELECT * FROM hosts WHERE admission = :admission ORDER BY id;
 
--- name: waiting
--- How many wait that came with a join token.
-SELECT count(*) AS waiting FROM hosts WHERE token_id = :token_id AND admission = 'pending';
+-- name: count_pending
+-- How many hosts of a join token wait for approval.
+SELECT count(*) AS pending FROM hosts WHERE token_id = :token_id AND admission = 'pending';
 
 -- name: enroll
--- A key that was never seen before.
+-- A host with a new key.
 INSERT INTO hosts (host_id, name, labels, bound_labels, admission, machine_id, hostname, os, arch,
     agent_version, address, key_hash, fingerprint, note, token_id, first_seen, since)
 VALUES (:host_id, :name, :labels, :bound_labels, :admission, :machine_id, :hostname, :os, :arch,
@@ -19,7 +19,7 @@ VALUES (:host_id, :name, :labels, :bound_labels, :admission, :machine_id, :hostn
 RETURNING *;
 
 -- name: enroll_again
--- A known key: what its agent says of itself, which keeps no empty machine id.
+-- A known key: what its agent says of itself. An empty machine id changes nothing.
 UPDATE hosts SET name = :name, labels = :labels, hostname = :hostname, os = :os, arch = :arch,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), agent_version = :agent_version,
     address = :address, token_id = :token_id
@@ -27,21 +27,21 @@ WHERE host_id = :host_id
 RETURNING *;
 
 -- name: admit
--- Guard of ADMIT: an operator, or the token, says that it belongs.
+-- Guard of ADMIT: an operator or its token approves it.
 UPDATE hosts SET admission = 'admitted', note = '' WHERE host_id = :host_id
     AND admission IN ('pending') RETURNING *;
 
 -- name: reject
--- Guard of REJECT: it is not let in.
+-- Guard of REJECT: an operator rejects it.
 UPDATE hosts SET admission = 'rejected' WHERE host_id = :host_id
     AND admission IN ('pending') RETURNING *;
 
 -- name: revoke
--- Guard of REVOKE: it belonged, and is thrown out for good.
+-- Guard of REVOKE: it was admitted, and is refused for ever.
 UPDATE hosts SET admission = 'revoked' WHERE host_id = :host_id
     AND admission IN ('admitted') RETURNING *;
 
 -- name: put_back
--- Guard of PUT_BACK: it says something else of itself than when it was approved.
+-- Guard of PUT_BACK: its name or machine is another than when it was approved.
 UPDATE hosts SET admission = 'pending', note = :note WHERE host_id = :host_id
     AND admission IN ('pending', 'admitted') RETURNING *;

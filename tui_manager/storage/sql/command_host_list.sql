@@ -1,6 +1,6 @@
 -- name: by_attention
--- Of those of a command that stand alike, some in the order of hosts. What is left out is counted on
--- the index alone.
+-- Command hosts of a command with the same attention, in the order of hosts. Skipped rows are counted
+-- on the index alone.
 SELECT ch.*, h.host_id, h.name AS host_name
 FROM (SELECT id FROM command_hosts
       WHERE task_id = :task_id AND attention = :attention AND position = :position
@@ -8,16 +8,16 @@ FROM (SELECT id FROM command_hosts
 JOIN command_hosts AS ch ON ch.id = found.id JOIN hosts AS h ON h.id = ch.host
 ORDER BY ch.id;
 
--- name: by_place
--- The same of all of a command.
+-- name: by_host
+-- The same of all command hosts of a command.
 SELECT ch.*, h.host_id, h.name AS host_name
 FROM (SELECT id FROM command_hosts WHERE task_id = :task_id AND position = :position
       ORDER BY id LIMIT :limit OFFSET :offset) AS found
 JOIN command_hosts AS ch ON ch.id = found.id JOIN hosts AS h ON h.id = ch.host
 ORDER BY ch.id;
 
--- name: faults_by_place
--- The same of those of a command that need attention.
+-- name: faults_by_host
+-- The same of the command hosts that need attention.
 SELECT ch.*, h.host_id, h.name AS host_name
 FROM (SELECT id FROM command_hosts
       WHERE task_id = :task_id AND attention IN (0, 1, 2) AND position = :position
@@ -26,21 +26,21 @@ JOIN command_hosts AS ch ON ch.id = found.id JOIN hosts AS h ON h.id = ch.host
 ORDER BY ch.id;
 
 -- name: last_by_attention
--- The last of so many behind a place in the order of attention; none when there are not so many.
+-- The last of so many rows after a position in the order of attention; none if there are fewer.
 SELECT attention, position, id FROM command_hosts
 WHERE task_id = :task_id AND (attention, position, id) > (:attention, :position, :id)
   AND attention < :end
-ORDER BY attention, position, id LIMIT 1 OFFSET :looks - 1;
+ORDER BY attention, position, id LIMIT 1 OFFSET :count - 1;
 
--- name: last_by_place
+-- name: last_by_host
 -- The same in the order of commands and hosts.
 SELECT 0 AS attention, position, id FROM command_hosts
 WHERE task_id = :task_id AND (position, id) > (:position, :id)
-ORDER BY position, id LIMIT 1 OFFSET :looks - 1;
+ORDER BY position, id LIMIT 1 OFFSET :count - 1;
 
 -- name: passing_by_attention
--- Those between two places in the order of attention that contain a text. `statuses` are the numbers
--- of those that do. The index has all that is looked at.
+-- The rows between two positions in the order of attention that contain a text. `statuses` are the
+-- numbers of the statuses that contain it. The index has all columns that are read.
 SELECT id FROM command_hosts
 WHERE task_id = :task_id AND (attention, position, id) > (:attention, :position, :id)
   AND (attention, position, id) <= (:last_attention, :last_position, :last_id)
@@ -49,7 +49,7 @@ WHERE task_id = :task_id AND (attention, position, id) > (:attention, :position,
        OR host IN (SELECT id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
 ORDER BY attention, position, id;
 
--- name: passing_by_place
+-- name: passing_by_host
 -- The same in the order of commands and hosts.
 SELECT id FROM command_hosts
 WHERE task_id = :task_id AND (position, id) > (:position, :id)
@@ -59,7 +59,7 @@ WHERE task_id = :task_id AND (position, id) > (:position, :id)
        OR host IN (SELECT id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
 ORDER BY position, id;
 
--- name: these
+-- name: by_ids
 -- Rows by their ids, a JSON array, in its order.
 SELECT ch.*, h.host_id, h.name AS host_name FROM json_each(:ids) AS wanted
 JOIN command_hosts AS ch ON ch.id = wanted.value JOIN hosts AS h ON h.id = ch.host

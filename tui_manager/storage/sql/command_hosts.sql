@@ -1,12 +1,12 @@
--- SQLite uses an index of a part of the rows only where a statement repeats the condition of the
--- index word by word, which is why some conditions here stand twice. `attention` is 3 for running and
--- 4 for pending.
+-- SQLite uses an index of a part of the rows only if a statement repeats the condition of the index
+-- word by word. That is why some conditions here stand twice. `attention` is 3 for running and 4 for
+-- pending.
 --
--- What many rows share is done by one statement: `:rows` is a JSON array of arrays, and what is read
--- for a report comes as one too (`storage/rows.py` says why).
+-- One statement changes many rows: `:rows` is a JSON array of arrays. What is read for a report is
+-- one too (`storage/engine/statements.py` says why).
 
 -- name: insert
--- One command on its hosts, in their order, when its task starts.
+-- One command on its hosts, in the order of hosts, when its task starts.
 INSERT INTO command_hosts (task_id, command_id, position, execution_id, host, status, reason, ready,
                            finished_at, deliver_before)
 SELECT :task_id, :command_id, :position,
@@ -15,55 +15,55 @@ SELECT :task_id, :command_id, :position,
        json_extract(value, '$[6]')
 FROM json_each(:rows);
 
--- name: known
--- What reports speak of, whosever it is.
+-- name: stored_executions
+-- The executions that reports name, of any host.
 SELECT json_group_array(json_array(
     ch.id, ch.execution_id, ch.host, ch.task_id, ch.position, ch.status, ch.reason,
     ch.stdout_bytes, ch.stderr_bytes, ch.stdout_total, ch.stderr_total, ch.exit_code, ch.signal,
     ch.output_limit, ch.cancel_requested_at IS NOT NULL, t.status = 'canceled', ch.not_held))
-FROM json_each(:execution_ids) AS told
-CROSS JOIN command_hosts AS ch ON ch.execution_id = told.value
+FROM json_each(:execution_ids) AS wanted
+CROSS JOIN command_hosts AS ch ON ch.execution_id = wanted.value
 CROSS JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
 
 -- name: start
--- Guard of START: the agent says that it runs. A canceled task stays canceled, and so what was lost
--- of it opens nothing again: the agent is told to end it, and its result replaces the guess.
+-- Guard of START: the agent says that it runs. A canceled task stays canceled, so a lost execution of
+-- it does not run again: the agent is told to end it, and its result replaces the guess.
 UPDATE command_hosts SET status = 'running', reason = '', finished_at = NULL,
-    started_at = coalesce(started_at, json_extract(told.value, '$[1]'))
-FROM json_each(:rows) AS told
-WHERE command_hosts.id = json_extract(told.value, '$[0]')
+    started_at = coalesce(started_at, json_extract(change.value, '$[1]'))
+FROM json_each(:rows) AS change
+WHERE command_hosts.id = json_extract(change.value, '$[0]')
   AND (status = 'pending' OR (status = 'failed' AND reason = 'agent_lost'
     AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND status = 'canceled')));
 
 -- name: finish
--- Guard of COMPLETE, FAIL, TIME_OUT and CONFIRM_CANCEL: a result, which replaces a guess; and how
--- far the output is stored with it.
+-- Guard of COMPLETE, FAIL, TIME_OUT and CONFIRM_CANCEL: a result, which may replace a guess, and how
+-- much output is stored with it.
 UPDATE command_hosts SET
     late = late OR status IN ('failed', 'canceled'),
-    status = json_extract(told.value, '$[1]'), reason = json_extract(told.value, '$[2]'),
-    detail = json_extract(told.value, '$[3]'), exit_code = json_extract(told.value, '$[4]'),
-    signal = json_extract(told.value, '$[5]'),
-    started_at = coalesce(json_extract(told.value, '$[6]'), started_at),
-    finished_at = json_extract(told.value, '$[7]'),
-    stdout_bytes = json_extract(told.value, '$[8]'), stderr_bytes = json_extract(told.value, '$[9]'),
-    stdout_total = json_extract(told.value, '$[10]'),
-    stderr_total = json_extract(told.value, '$[11]'),
-    truncated_bytes = max(truncated_bytes, json_extract(told.value, '$[12]')),
-    cpu = json_extract(told.value, '$[13]'), memory_peak = json_extract(told.value, '$[14]'),
-    kill_incomplete = json_extract(told.value, '$[15]')
-FROM json_each(:rows) AS told
-WHERE command_hosts.id = json_extract(told.value, '$[0]') AND (status IN ('pending', 'running')
+    status = json_extract(change.value, '$[1]'), reason = json_extract(change.value, '$[2]'),
+    detail = json_extract(change.value, '$[3]'), exit_code = json_extract(change.value, '$[4]'),
+    signal = json_extract(change.value, '$[5]'),
+    started_at = coalesce(json_extract(change.value, '$[6]'), started_at),
+    finished_at = json_extract(change.value, '$[7]'),
+    stdout_bytes = json_extract(change.value, '$[8]'), stderr_bytes = json_extract(change.value, '$[9]'),
+    stdout_total = json_extract(change.value, '$[10]'),
+    stderr_total = json_extract(change.value, '$[11]'),
+    truncated_bytes = max(truncated_bytes, json_extract(change.value, '$[12]')),
+    cpu = json_extract(change.value, '$[13]'), memory_peak = json_extract(change.value, '$[14]'),
+    kill_incomplete = json_extract(change.value, '$[15]')
+FROM json_each(:rows) AS change
+WHERE command_hosts.id = json_extract(change.value, '$[0]') AND (status IN ('pending', 'running')
     OR (status = 'failed' AND reason = 'agent_lost')
     OR (status = 'canceled' AND reason = 'cancel_unconfirmed'));
 
 -- name: cancel_unsent
--- Guard of CANCEL_UNSENT: what was never sent ends at once.
+-- Guard of CANCEL_UNSENT: rows that were never sent end at once.
 UPDATE command_hosts SET status = 'canceled', reason = 'canceled', ready = 0,
     cancel_requested_at = :now, finished_at = :now
 WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND sent_at IS NULL;
 
 -- name: request_cancel
--- What was sent is asked to end; its status changes when the agent proves it.
+-- Rows that were sent are to end. Their status changes when the agent proves it.
 UPDATE command_hosts SET cancel_requested_at = coalesce(cancel_requested_at, :now)
 WHERE task_id = :task_id AND attention IN (3, 4) AND status IN ('pending', 'running')
 RETURNING host, execution_id;
@@ -81,8 +81,8 @@ UPDATE command_hosts SET status = 'failed', reason = 'rejected', detail = :detai
 WHERE id = :id AND status = 'pending';
 
 -- name: lose_agent
--- Guard of LOSE_AGENT: what was sent to a host that is away for too long. With a delivery timeout,
--- what has not begun is given up once that has passed, or `:for_good`.
+-- Guard of LOSE_AGENT: rows that were sent to a host that is away for too long. A row with a delivery
+-- timeout that has not begun fails after that, or `:for_good`.
 UPDATE command_hosts SET status = 'failed', reason = 'agent_lost', finished_at = :now
 WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL
   AND cancel_requested_at IS NULL
@@ -90,7 +90,7 @@ WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL
 RETURNING task_id, position;
 
 -- name: lose_canceled
--- Guard of LOSE_CANCELED: the same where the operator had cancelled.
+-- Guard of LOSE_CANCELED: the same, if the operator had cancelled the row.
 UPDATE command_hosts SET status = 'canceled', reason = 'cancel_unconfirmed', finished_at = :now
 WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL
   AND cancel_requested_at IS NOT NULL
@@ -102,34 +102,34 @@ UPDATE command_hosts SET status = 'failed', reason = 'agent_state_lost', finishe
 WHERE id = :id AND status IN ('pending', 'running');
 
 -- name: skip
--- Guard of SKIP: the commands behind ones that did not complete on their hosts.
-UPDATE command_hosts SET status = 'skipped', reason = :reason, ready = 0, finished_at = told.now
+-- Guard of SKIP: the commands after one that did not complete on its host.
+UPDATE command_hosts SET status = 'skipped', reason = :reason, ready = 0, finished_at = change.now
 FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS host,
              json_extract(value, '$[2]') AS position, json_extract(value, '$[3]') AS now
-      FROM json_each(:rows)) AS told
-WHERE command_hosts.host = told.host AND command_hosts.task_id = told.task_id
-  AND command_hosts.position > told.position
+      FROM json_each(:rows)) AS change
+WHERE command_hosts.host = change.host AND command_hosts.task_id = change.task_id
+  AND command_hosts.position > change.position
   AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL;
 
 -- name: make_ready
--- The next commands on some hosts: the ones before have completed.
+-- The next commands on some hosts, because the ones before have completed.
 UPDATE command_hosts SET ready = 1, deliver_before = (
-    SELECT told.now + delivery_timeout FROM tasks WHERE id = told.task_id AND offline = 'wait')
+    SELECT change.now + delivery_timeout FROM tasks WHERE id = change.task_id AND offline = 'wait')
 FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS host,
              json_extract(value, '$[2]') AS position, json_extract(value, '$[3]') AS now
-      FROM json_each(:rows)) AS told
-WHERE command_hosts.host = told.host AND command_hosts.task_id = told.task_id
-  AND command_hosts.position = told.position
+      FROM json_each(:rows)) AS change
+WHERE command_hosts.host = change.host AND command_hosts.task_id = change.task_id
+  AND command_hosts.position = change.position
   AND status IN ('pending', 'running') AND status = 'pending';
 
--- name: stored
--- How far the output of executions is stored, and what came past their limit.
+-- name: set_output_sizes
+-- How much output of executions is stored, and how much came over their limit.
 UPDATE command_hosts SET
-    stdout_bytes = json_extract(told.value, '$[1]'), stderr_bytes = json_extract(told.value, '$[2]'),
-    truncated_bytes = max(truncated_bytes, json_extract(told.value, '$[3]'))
-FROM json_each(:rows) AS told WHERE command_hosts.id = json_extract(told.value, '$[0]');
+    stdout_bytes = json_extract(change.value, '$[1]'), stderr_bytes = json_extract(change.value, '$[2]'),
+    truncated_bytes = max(truncated_bytes, json_extract(change.value, '$[3]'))
+FROM json_each(:rows) AS change WHERE command_hosts.id = json_extract(change.value, '$[0]');
 
 -- name: hosts_with_work
--- Hosts that have something sent or waiting: who must be watched for silence.
+-- Hosts with commands that were sent or wait: their silence matters.
 SELECT DISTINCT h.host_id FROM command_hosts AS ch JOIN hosts AS h ON h.id = ch.host
 WHERE ch.status IN ('pending', 'running');

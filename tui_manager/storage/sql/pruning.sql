@@ -1,6 +1,6 @@
 -- name: mark
--- The oldest of those that ended before an instant are gone from now on; but not what ended while the
--- clock was so far behind that it is younger.
+-- Marks the oldest tasks that ended before an instant, but not those that ended while the clock was so
+-- far behind that they are younger.
 UPDATE tasks SET pruned_at = :now WHERE id IN (
     SELECT id FROM tasks
     WHERE finished_at < :before AND status IN ('completed', 'failed', 'canceled')
@@ -11,7 +11,7 @@ UPDATE tasks SET pruned_at = :now WHERE id IN (
     ORDER BY finished_at LIMIT :tasks);
 
 -- name: count_old
--- How many `mark` has before it.
+-- How many tasks `mark` has still to mark.
 SELECT count(*) FROM tasks
 WHERE finished_at < :before AND status IN ('completed', 'failed', 'canceled')
   AND pruned_at IS NULL
@@ -20,15 +20,15 @@ WHERE finished_at < :before AND status IN ('completed', 'failed', 'canceled')
     WHERE finished_at BETWEEN began AND ended AND finished_at + behind >= :before);
 
 -- name: marked
--- A task that has left something.
+-- A marked task.
 SELECT id FROM tasks WHERE pruned_at IS NOT NULL ORDER BY id LIMIT 1;
 
 -- name: all_marked
--- All of them.
+-- All marked tasks.
 SELECT id FROM tasks WHERE pruned_at IS NOT NULL;
 
 -- name: pieces
--- The oldest output of a task, and how much it is.
+-- The oldest output of a task, and its sizes.
 SELECT id, length(data) AS size FROM output_chunks WHERE task_id = :task_id
 ORDER BY id LIMIT :rows;
 
@@ -37,22 +37,22 @@ ORDER BY id LIMIT :rows;
 DELETE FROM output_chunks WHERE task_id = :task_id AND id <= :last;
 
 -- name: remove_command_hosts
--- Some of what a task did, once its output is away.
+-- Some command hosts of a task whose output is removed.
 DELETE FROM command_hosts WHERE id IN (
     SELECT id FROM command_hosts WHERE task_id = :task_id ORDER BY position, id LIMIT :rows);
 
 -- name: remove_commands
--- The commands of a task and their secrets, once nothing is left of what it did.
+-- The commands of a task and their secrets, after its command hosts.
 DELETE FROM commands WHERE id IN (
     SELECT id FROM commands WHERE task_id = :task_id ORDER BY position LIMIT :rows);
 
 -- name: remove_task
--- The task itself; its number is never said again.
+-- The task itself; its number is never used again.
 DELETE FROM tasks WHERE id = :task_id AND pruned_at IS NOT NULL;
 
 -- name: remove_tokens
--- Join tokens that ended before an instant and that no host speaks of. The newest stays: its number
--- must not be another token's.
+-- Join tokens that ended before an instant and that no host has used. The newest stays, so that its
+-- number is not given to another token.
 DELETE FROM tokens WHERE id IN (
     SELECT id FROM tokens
     WHERE expires_at < :before AND id < (SELECT max(id) FROM tokens)

@@ -1,56 +1,56 @@
 -- name: unsent_of_host
--- What waits for a host that is away for too long, and has no delivery timeout of its own.
+-- Unsent commands of a host that is away for too long, without a delivery timeout.
 SELECT id, task_id, host, position FROM command_hosts
 WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL
   AND deliver_before IS NULL;
 
 -- name: unsent_of_turned_away
--- What waits for a host that will never be sent anything again.
+-- Unsent commands of a host that will never be sent a command again.
 SELECT id, task_id, host, position FROM command_hosts
 WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL;
 
 -- name: undelivered
--- What was not sent within its delivery timeout, whatever became of its host.
+-- Commands that were not sent within their delivery timeout.
 SELECT id, task_id, host, position FROM command_hosts
 WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now;
 
 -- name: hosts_to_give_up
--- Hosts that have not answered for what they were sent, when that was to begin by now or to be ended.
+-- Hosts with a sent command that has not begun, and is past its delivery timeout or was cancelled.
 SELECT DISTINCT host FROM command_hosts
 WHERE status = 'pending' AND sent_at IS NOT NULL AND deliver_before IS NOT NULL
   AND (deliver_before <= :now OR cancel_requested_at IS NOT NULL);
 
 -- name: mark_sent
 -- Committed before the command is handed to a session.
-UPDATE command_hosts SET sent_at = json_extract(told.value, '$[1]'),
-    sent_journal_id = json_extract(told.value, '$[2]'),
-    output_limit = json_extract(told.value, '$[3]')
-FROM json_each(:rows) AS told WHERE command_hosts.id = json_extract(told.value, '$[0]');
+UPDATE command_hosts SET sent_at = json_extract(change.value, '$[1]'),
+    sent_journal_id = json_extract(change.value, '$[2]'),
+    output_limit = json_extract(change.value, '$[3]')
+FROM json_each(:rows) AS change WHERE command_hosts.id = json_extract(change.value, '$[0]');
 
 -- name: mark_unsent
--- The journal that it was sent to has never seen it: it is sent again.
+-- The journal to which it was sent has never seen it: it is sent again.
 UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND status = 'pending';
 
 -- name: sent_unended
--- What a returning agent must answer for.
+-- Commands of which a returning agent must say what became.
 SELECT id, execution_id, task_id, position, status, sent_journal_id, cancel_requested_at
 FROM command_hosts
 WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL;
 
 -- name: guessed
--- What was sent to this journal and given up by a guess, as far as it is known not to have begun.
+-- Commands that were sent to this journal, never reported as begun, and ended by a guess.
 SELECT ch.id, ch.execution_id FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
 WHERE ch.host = :host AND ch.reason IN ('agent_lost', 'cancel_unconfirmed')
   AND ch.started_at IS NULL AND ch.sent_journal_id = :journal_id AND t.pruned_at IS NULL
 ORDER BY ch.id LIMIT :limit;
 
 -- name: mark_not_held
--- The journal that it was sent to does not hold it: its agent is asked how it ended.
+-- The journal to which they were sent does not hold them: the agent is asked how they ended.
 UPDATE command_hosts SET not_held = 1
 WHERE id IN (SELECT value FROM json_each(:row_ids));
 
 -- name: held
--- What the manager knows of an execution that a returning agent holds.
+-- What is stored of an execution that a returning agent holds.
 SELECT ch.id, ch.task_id, ch.status, ch.reason, ch.stdout_bytes, ch.stderr_bytes,
        ch.stdout_total, ch.stderr_total,
        ch.sent_at IS NULL AND ch.status = 'pending' AS unsent, ch.cancel_requested_at IS NOT NULL

@@ -1,25 +1,25 @@
--- Tasks that are gone and have left something are not listed.
+-- Tasks that are pruned, but not yet cleared away, are not listed.
 
 -- name: count
--- All tasks. SQLite adds up what stands in each page of the smallest index; few are gone.
+-- All tasks but the pruned. SQLite counts them page by page on the smallest index.
 SELECT (SELECT count(*) FROM tasks) - (SELECT count(*) FROM tasks WHERE pruned_at IS NOT NULL)
     AS total;
 
 -- name: window
--- A window of the list, the newest first. What is left out is counted on the index alone.
+-- A window of the list, the newest first. Skipped rows are counted on the index alone.
 SELECT t.* FROM (
     SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
     ORDER BY id DESC LIMIT :limit OFFSET :offset) AS found
 JOIN tasks AS t ON t.id = found.id ORDER BY t.id DESC;
 
 -- name: window_from_the_end
--- The same from the oldest on, which is nearer in the second half.
+-- The same from the oldest task on, which is nearer in the second half of the list.
 SELECT t.* FROM (
     SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
     ORDER BY id LIMIT :limit OFFSET :offset) AS found
 JOIN tasks AS t ON t.id = found.id ORDER BY t.id;
 
--- name: these
+-- name: by_ids
 -- Rows by their ids, a JSON array, the newest first.
 SELECT t.* FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.value
 WHERE t.pruned_at IS NULL ORDER BY wanted.key;
@@ -29,12 +29,12 @@ WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 SELECT coalesce(max(id), 0) AS id FROM tasks;
 
 -- name: last
--- The last of so many from a row downwards; none when there are not so many.
+-- The last of so many tasks from a row downwards; none if there are fewer.
 SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL AND id <= :high
-ORDER BY id DESC LIMIT 1 OFFSET :looks - 1;
+ORDER BY id DESC LIMIT 1 OFFSET :count - 1;
 
 -- name: passing
--- Of those from a row down to another the ones that contain the text.
+-- The tasks from a row down to another that contain the text.
 SELECT id FROM tasks NOT INDEXED
 WHERE id BETWEEN :low AND :high AND pruned_at IS NULL
   AND (name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
@@ -45,10 +45,10 @@ ORDER BY id DESC;
 -- The last of so many that need attention, from a row downwards.
 SELECT id FROM tasks INDEXED BY tasks_with_faults
 WHERE failed + timeout + skipped > 0 AND pruned_at IS NULL AND id <= :high
-ORDER BY id DESC LIMIT 1 OFFSET :looks - 1;
+ORDER BY id DESC LIMIT 1 OFFSET :count - 1;
 
 -- name: passing_faults
--- Of those that need attention, from a row down to another, the ones that contain the text.
+-- The tasks that need attention, from a row down to another, that contain the text.
 SELECT id FROM tasks INDEXED BY tasks_with_faults
 WHERE failed + timeout + skipped > 0 AND pruned_at IS NULL AND id BETWEEN :low AND :high
   AND (:pattern = '' OR name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'

@@ -13,7 +13,7 @@ SELECT id, target FROM tasks WHERE request_id = :request_id;
 -- The client's request that has started a task.
 SELECT start_request_id FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
 
--- name: remember_start
+-- name: set_start_request
 -- A repeat of that request is to find that the task is started.
 UPDATE tasks SET start_request_id = :request_id WHERE id = :task_id;
 

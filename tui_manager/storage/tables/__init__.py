@@ -1,1 +1,4 @@
-"""The rows of each table. Each legal move of a row is one guarded statement."""
+"""The rows of each table, and each legal change of a status as one statement with a guard.
+
+Queries over several tables are in `views/`.
+"""

@@ -1,20 +1,20 @@
-"""Rows of `hosts` as far as they belong: enrolled, approved, put back, thrown out. Each legal move
-is one guarded statement."""
+"""The table `hosts`: enrolment and admission. Each legal change of an admission is one statement
+with a guard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.queries import load
-from tui_manager.storage.tables.hosts import HostRow, by_host_id, host_row, packed
+from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.tables.hosts import HostRow, by_host_id, host_row, pack_labels
 
-_SQL = load("admissions.sql")
+_SQL = load_queries("admissions.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolling:
-    """What an agent that enrols says of itself, and the key that it has proved to hold."""
+class EnrollingHost:
+    """What an agent says of itself when it enrols, and the key that it has proved to have."""
 
     name: str
     labels: Mapping[str, str]
@@ -28,26 +28,26 @@ class Enrolling:
     fingerprint: str
 
     def values(self, bound: Mapping[str, str]) -> dict[str, object]:
-        """As the table holds it; the bound labels win."""
-        fields = {name: getattr(self, name) for name in Enrolling.__dataclass_fields__}
-        return {**fields, "labels": packed(self.labels, bound)}
+        """The columns; bound labels replace the agent's."""
+        fields = {name: getattr(self, name) for name in EnrollingHost.__dataclass_fields__}
+        return {**fields, "labels": pack_labels(self.labels, bound)}
 
 
 def enroll(
     tx: Transaction,
     host_id: str,
-    host: Enrolling,
+    host: EnrollingHost,
     token_id: int,
     bound: Mapping[str, str],
     note: str,
     now: int,
 ) -> HostRow:
-    """Adds a pending host with a key that was never seen before.
+    """Adds a pending host with a new key.
 
     Args:
-        token_id: of the join token that it came with.
+        token_id: of its join token.
         bound: labels of that token.
-        note: what is odd about it; empty for nothing.
+        note: what an operator should know before it is approved; empty: nothing.
         now: microseconds since 1970 UTC.
     """
     values = {
@@ -55,16 +55,16 @@ def enroll(
         "host_id": host_id,
         "admission": Admission.PENDING,
         "token_id": token_id,
-        "bound_labels": packed({}, bound),
+        "bound_labels": pack_labels({}, bound),
         "note": note,
         "now": now,
     }
     return host_row(tx.execute(_SQL["enroll"], values).fetchall()[0])
 
 
-def enroll_again(tx: Transaction, known: HostRow, host: Enrolling, token_id: int) -> HostRow:
-    """Stores what the agent of a known key says of itself now, and the join token that it came
-    with; the labels of its first one stay."""
+def enroll_again(tx: Transaction, known: HostRow, host: EnrollingHost, token_id: int) -> HostRow:
+    """Stores what the agent with a known key says of itself now, and its join token. The bound
+    labels of its first token stay."""
     bound = known.bound_labels
     values = {**host.values(bound), "host_id": known.host_id, "token_id": token_id}
     return host_row(tx.execute(_SQL["enroll_again"], values).fetchall()[0])
@@ -79,37 +79,37 @@ def find(tx: Transaction, name: str) -> list[HostRow]:
 
 
 def pending(tx: Transaction) -> list[HostRow]:
-    """Everybody who waits to be approved."""
+    """All hosts that wait for approval."""
     values = {"admission": Admission.PENDING}
     return [host_row(row) for row in tx.execute(_SQL["in_admission"], values)]
 
 
-def waiting(tx: Transaction, token_id: int) -> int:
-    """How many wait to be approved that came with this join token."""
-    count: int = tx.execute(_SQL["waiting"], {"token_id": token_id}).fetchone()["waiting"]
+def count_pending(tx: Transaction, token_id: int) -> int:
+    """How many hosts that enrolled with this join token wait for approval."""
+    count: int = tx.execute(_SQL["count_pending"], {"token_id": token_id}).fetchone()["pending"]
     return count
 
 
 def admit(tx: Transaction, host_id: str) -> HostRow | None:
-    """ADMIT; None when that is not a move from where the host stands."""
-    return _moved(tx, "admit", {"host_id": host_id})
+    """ADMIT; None: not legal in the present admission."""
+    return _update(tx, "admit", {"host_id": host_id})
 
 
 def reject(tx: Transaction, host_id: str) -> HostRow | None:
-    """REJECT; None when that is not a move from where the host stands."""
-    return _moved(tx, "reject", {"host_id": host_id})
+    """REJECT; None: not legal in the present admission."""
+    return _update(tx, "reject", {"host_id": host_id})
 
 
 def revoke(tx: Transaction, host_id: str) -> HostRow | None:
-    """REVOKE; None when that is not a move from where the host stands."""
-    return _moved(tx, "revoke", {"host_id": host_id})
+    """REVOKE; None: not legal in the present admission."""
+    return _update(tx, "revoke", {"host_id": host_id})
 
 
 def put_back(tx: Transaction, host_id: str, note: str) -> HostRow | None:
-    """PUT_BACK, with what is odd; None when that is not a move from where the host stands."""
-    return _moved(tx, "put_back", {"host_id": host_id, "note": note})
+    """PUT_BACK, with a note; None: not legal in the present admission."""
+    return _update(tx, "put_back", {"host_id": host_id, "note": note})
 
 
-def _moved(tx: Transaction, query: str, values: Mapping[str, str]) -> HostRow | None:
+def _update(tx: Transaction, query: str, values: Mapping[str, str]) -> HostRow | None:
     rows = tx.execute(_SQL[query], values).fetchall()
     return host_row(rows[0]) if rows else None

@@ -1,31 +1,37 @@
-"""Rows of `command_hosts`: each legal move is one guarded statement."""
+"""The table `command_hosts`: each legal change of a status is one statement with a guard."""
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tui_manager.domain.report import Result
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import from_timedelta
-from tui_manager.storage.engine.queries import load
-from tui_manager.storage.engine.rows import fetch, packed
+from tui_manager.storage.engine.statements import (
+    fetch_packed,
+    from_timedelta,
+    load_queries,
+    pack_rows,
+)
 
-_SQL = load("command_hosts.sql")
+_SQL = load_queries("command_hosts.sql")
 
 
 @dataclass(slots=True)
-class Known:
-    """What is stored of an execution that a report speaks of.
+class StoredExecution:
+    """What is stored of an execution. A report changes it before the changes are written.
 
     Attributes:
-        host: the row id of the host that it belongs to.
+        host: the row id of its host.
+        stored: bytes of each stream.
+        totals: bytes of each stream on the host; None: there is no result yet.
         output_limit: bytes, both streams together; None: not known.
-        canceled: whether an operator has asked for its end.
-        task_canceled: whether its task has ended as canceled.
+        canceled: an operator has asked for its end.
+        task_canceled: its task has ended as canceled.
         not_held: its agent came back with the same journal and without it.
+        over_limit: bytes that came over its limit in this transaction, and were not stored.
     """
 
     row_id: int
@@ -43,38 +49,40 @@ class Known:
     canceled: bool
     task_canceled: bool
     not_held: bool
+    over_limit: int = 0
 
     @property
-    def whole(self) -> bool:
-        """Whether the result is known and the output has reached its totals."""
+    def complete(self) -> bool:
+        """Whether the result is stored, and the output up to its totals."""
         return self.totals is not None and all(
             self.stored[stream] >= total for stream, total in self.totals.items()
         )
 
 
 def stored_bytes(row: sqlite3.Row) -> dict[Stream, int]:
-    """How far the output of each stream is stored."""
+    """Stored bytes of each stream."""
     return {Stream.STDOUT: row["stdout_bytes"], Stream.STDERR: row["stderr_bytes"]}
 
 
 def total_bytes(row: sqlite3.Row) -> dict[Stream, int] | None:
-    """How long each stream is on the host; None as long as there is no result."""
+    """Bytes of each stream on the host; None: there is no result yet."""
     if row["stdout_total"] is None:
         return None
     return {Stream.STDOUT: row["stdout_total"], Stream.STDERR: row["stderr_total"]}
 
 
-def known(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, Known]:
-    """What is stored of these executions, whosever they are; those that are not are left out."""
+def stored_executions(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, StoredExecution]:
+    """What is stored of these executions, of any host; unknown ones are left out."""
     values = {"execution_ids": json.dumps(list(execution_ids))}
-    return {known.execution_id: known for known in map(_known, fetch(tx, _SQL["known"], values))}
+    rows = fetch_packed(tx, _SQL["stored_executions"], values)
+    return {found.execution_id: found for found in map(_stored_execution, rows)}
 
 
-def _known(row: list[Any]) -> Known:
+def _stored_execution(row: list[Any]) -> StoredExecution:
     row_id, execution_id, host, task_id, position, status, reason, *rest = row
     stdout, stderr, stdout_total, stderr_total, *rest = rest
     exit_code, signal, output_limit, canceled, task_canceled, not_held = rest
-    return Known(
+    return StoredExecution(
         row_id=row_id,
         execution_id=execution_id,
         host=host,
@@ -98,7 +106,7 @@ def _known(row: list[Any]) -> Known:
 
 
 class NewRow(NamedTuple):
-    """One command on one host of a task that starts; instants in microseconds."""
+    """A new row, when its task starts; instants in microseconds."""
 
     execution_id: str
     host: int
@@ -112,52 +120,44 @@ class NewRow(NamedTuple):
 def insert(
     tx: Transaction, task_id: int, command_id: int, position: int, rows: Iterable[NewRow]
 ) -> None:
-    """Adds the command hosts of a command, whose task starts; `position` is its place in that."""
+    """Adds the rows of a command, when its task starts; `position` is its number in the task."""
     values = {"task_id": task_id, "command_id": command_id, "position": position}
-    tx.execute(_SQL["insert"], {**values, "rows": packed(rows)})
+    tx.execute(_SQL["insert"], {**values, "rows": pack_rows(rows)})
 
 
 class Start(NamedTuple):
-    """START of a row. `at` in microseconds."""
+    """A row that starts; `at` in microseconds."""
 
     row_id: int
     at: int
 
 
 def start(tx: Transaction, starts: Iterable[Start]) -> int:
-    """START; how many of the rows moved."""
-    return tx.execute(_SQL["start"], {"rows": packed(starts)}).rowcount
+    """START; returns how many rows have changed."""
+    return tx.execute(_SQL["start"], {"rows": pack_rows(starts)}).rowcount
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A result of a row.
+    """A row that ends with a result, reported at `now` in microseconds."""
 
-    Attributes:
-        stored: how far the output of each stream is stored by now.
-        past_limit: bytes of output that came past its limit.
-        now: when it was reported, microseconds.
-    """
-
-    row_id: int
+    execution: StoredExecution
     result: Result
-    stored: Mapping[Stream, int]
-    past_limit: int
     now: int
 
 
 def finish(tx: Transaction, finishes: Iterable[Finish]) -> int:
-    """Results; how many of the rows moved."""
-    return tx.execute(_SQL["finish"], {"rows": packed(map(_finish, finishes))}).rowcount
+    """COMPLETE, FAIL, TIME_OUT, CONFIRM_CANCEL; returns how many rows have changed."""
+    return tx.execute(_SQL["finish"], {"rows": pack_rows(map(_finish, finishes))}).rowcount
 
 
 def _finish(finish: Finish) -> tuple[object, ...]:
-    result, stored = finish.result, finish.stored
+    execution, result = finish.execution, finish.result
     finished_at = finish.now - from_timedelta(result.age)
     ran, totals = result.duration, result.totals
     dropped = sum(total.dropped for total in totals.values())
     return (
-        finish.row_id,
+        execution.row_id,
         result.status,
         result.reason,
         result.detail,
@@ -165,56 +165,56 @@ def _finish(finish: Finish) -> tuple[object, ...]:
         result.signal,
         None if ran is None else finished_at - from_timedelta(ran),
         finished_at,
-        stored[Stream.STDOUT],
-        stored[Stream.STDERR],
+        execution.stored[Stream.STDOUT],
+        execution.stored[Stream.STDERR],
         totals[Stream.STDOUT].stored if Stream.STDOUT in totals else 0,
         totals[Stream.STDERR].stored if Stream.STDERR in totals else 0,
-        max(dropped, finish.past_limit),
+        max(dropped, execution.over_limit),
         from_timedelta(result.cpu),
         result.memory_peak,
         result.kill_incomplete,
     )
 
 
-def set_stored(tx: Transaction, grown: Iterable[tuple[Known, int]]) -> None:
-    """Stores how far the output of executions is stored, and how much came past their limit."""
+def set_output_sizes(tx: Transaction, executions: Iterable[StoredExecution]) -> None:
+    """Sets how much output of executions is stored, and how much came over their limit."""
     rows = (
-        (item.row_id, item.stored[Stream.STDOUT], item.stored[Stream.STDERR], truncated)
-        for item, truncated in grown
+        (item.row_id, item.stored[Stream.STDOUT], item.stored[Stream.STDERR], item.over_limit)
+        for item in executions
     )
-    tx.execute(_SQL["stored"], {"rows": packed(rows)})
+    tx.execute(_SQL["set_output_sizes"], {"rows": pack_rows(rows)})
 
 
 def cancel_unsent(tx: Transaction, task_id: int, now: int) -> int:
-    """CANCEL_UNSENT for a whole task; how many rows moved."""
+    """CANCEL_UNSENT for a whole task; returns how many rows have changed."""
     return tx.execute(_SQL["cancel_unsent"], {"task_id": task_id, "now": now}).rowcount
 
 
 def request_cancel(tx: Transaction, task_id: int, now: int) -> list[tuple[int, str]]:
-    """Marks what was sent and has not ended; (host row id, execution_id) of each."""
+    """Marks the rows that were sent and have not ended; (host row id, execution_id) of each."""
     values = {"task_id": task_id, "now": now}
     rows = tx.execute(_SQL["request_cancel"], values).fetchall()
     return [(row["host"], row["execution_id"]) for row in rows]
 
 
 def give_up_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:
-    """GIVE_UP_SENDING; False when that is not a move from where the row stands."""
+    """GIVE_UP_SENDING; False: not legal in the present status."""
     values = {"id": row_id, "detail": detail, "now": now}
     return bool(tx.execute(_SQL["give_up_sending"], values).rowcount)
 
 
 def refuse_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:
-    """REFUSE_SENDING; False when that is not a move from where the row stands."""
+    """REFUSE_SENDING; False: not legal in the present status."""
     values = {"id": row_id, "detail": detail, "now": now}
     return bool(tx.execute(_SQL["refuse_sending"], values).rowcount)
 
 
-def lose(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[tuple[int, int]]:
-    """LOSE_AGENT and LOSE_CANCELED for what was sent to a host; (task_id, position) of each.
+def lose_agent(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[tuple[int, int]]:
+    """LOSE_AGENT and LOSE_CANCELED for rows that were sent to a host; (task_id, position) of each.
 
     Args:
-        for_good: the host never comes back. Otherwise what has not begun is left alone until its
-            delivery timeout, if it has one and nobody has cancelled it.
+        for_good: the host never comes back. Otherwise a row that has not begun is left alone until
+            its delivery timeout, if it has one and nobody has cancelled it.
     """
     values = {"host": host, "now": now}
     rows = tx.execute(_SQL["lose_agent"], {**values, "for_good": for_good}).fetchall()
@@ -223,12 +223,12 @@ def lose(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[tuple[
 
 
 def lose_state(tx: Transaction, row_id: int, now: int) -> bool:
-    """LOSE_STATE; False when that is not a move from where the row stands."""
+    """LOSE_STATE; False: not legal in the present status."""
     return bool(tx.execute(_SQL["lose_state"], {"id": row_id, "now": now}).rowcount)
 
 
-class Place(NamedTuple):
-    """A command of a task on a host. `now` in microseconds."""
+class CommandOnHost(NamedTuple):
+    """One command of a task on one host, and the time of a change in microseconds."""
 
     task_id: int
     host: int
@@ -236,16 +236,16 @@ class Place(NamedTuple):
     now: int
 
 
-def skip(tx: Transaction, behind: Iterable[Place], reason: Reason) -> None:
-    """SKIP for the commands of a task behind each place on its host."""
-    tx.execute(_SQL["skip"], {"rows": packed(behind), "reason": reason})
+def skip(tx: Transaction, ended: Iterable[CommandOnHost], reason: Reason) -> None:
+    """SKIP for the commands that follow each of these on its host."""
+    tx.execute(_SQL["skip"], {"rows": pack_rows(ended), "reason": reason})
 
 
-def make_ready(tx: Transaction, places: Iterable[Place]) -> None:
-    """Lets the command at each place be sent, if the task has one there."""
-    tx.execute(_SQL["make_ready"], {"rows": packed(places)})
+def make_ready(tx: Transaction, commands: Iterable[CommandOnHost]) -> None:
+    """Lets each of these be sent. A task may have no command at that position."""
+    tx.execute(_SQL["make_ready"], {"rows": pack_rows(commands)})
 
 
 def hosts_with_work(tx: Transaction) -> list[str]:
-    """host_id of each host that has something sent or waiting."""
+    """host_id of each host with commands that were sent or wait, and have not ended."""
     return [row["host_id"] for row in tx.execute(_SQL["hosts_with_work"])]

@@ -1,4 +1,4 @@
-"""Rows of `hosts`."""
+"""The table `hosts`: what agents say of themselves, and their sessions."""
 
 import json
 import sqlite3
@@ -10,10 +10,9 @@ from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target import TargetHost
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import to_datetime
-from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.statements import load_queries, to_datetime
 
-_SQL = load("hosts.sql")
+_SQL = load_queries("hosts.sql")
 _DECODER = json.JSONDecoder()
 
 
@@ -23,11 +22,11 @@ class HostRow:
 
     Attributes:
         row_id: what `command_hosts.host` holds.
-        labels: the agent's and the bound ones.
+        labels: of the agent and of its join token.
         key_hash: SHA-256 of its key; None: it is known without TLS.
         fingerprint: of its key, in words.
-        bound_labels: of the token that it enrolled with; an agent cannot change these.
-        note: what is odd about it and should be known before it is approved.
+        bound_labels: of its join token; an agent cannot change them.
+        note: what an operator should know before it is approved.
         token_id: of the join token that it enrolled with.
     """
 
@@ -52,19 +51,19 @@ class HostRow:
     token_id: int | None
 
 
-def _unpacked(labels: str) -> Mapping[str, str]:
-    """Labels out of the table; those of every host at a start, so nothing is done twice."""
+def _unpack_labels(labels: str) -> Mapping[str, str]:
+    """Labels from their column. At a start those of every host are read, so this is fast."""
     found: Mapping[str, str] = _DECODER.raw_decode(labels)[0] if labels != "{}" else {}
     return found
 
 
 def host_row(row: sqlite3.Row) -> HostRow:
-    """What a row of the table holds."""
+    """The host of a row."""
     return HostRow(
         row_id=row["id"],
         host_id=row["host_id"],
         name=row["name"],
-        labels=_unpacked(row["labels"]),
+        labels=_unpack_labels(row["labels"]),
         admission=Admission(row["admission"]),
         generation=row["generation"],
         journal_id=row["journal_id"],
@@ -77,7 +76,7 @@ def host_row(row: sqlite3.Row) -> HostRow:
         machine_id=row["machine_id"],
         key_hash=row["key_hash"],
         fingerprint=row["fingerprint"],
-        bound_labels=_unpacked(row["bound_labels"]),
+        bound_labels=_unpack_labels(row["bound_labels"]),
         note=row["note"],
         token_id=row["token_id"],
     )
@@ -95,45 +94,45 @@ def by_host_id(tx: Transaction, host_id: str) -> HostRow | None:
 
 
 def by_key(tx: Transaction, key_hash: bytes) -> HostRow | None:
-    """Whoever has enrolled with this key, turned away or not."""
+    """The host that has enrolled with this key, turned away or not."""
     row = tx.execute(_SQL["by_key"], {"key_hash": key_hash}).fetchone()
     return row and host_row(row)
 
 
 def by_name(tx: Transaction, name: str) -> list[HostRow]:
-    """Whoever has this name and has not been turned away: one who is admitted, who stands first,
-    and any number who are pending."""
+    """The hosts with this name that were not turned away: the admitted one first, then any number
+    of pending ones."""
     return [host_row(row) for row in tx.execute(_SQL["by_name"], {"name": name})]
 
 
 def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:
-    """Whoever says that it is this machine and has not been turned away; nobody has no id."""
+    """The hosts with this machine id that were not turned away; none for an empty id."""
     if not machine_id:
         return []
     return [host_row(row) for row in tx.execute(_SQL["by_machine"], {"machine_id": machine_id})]
 
 
 def turned_away(tx: Transaction, row_ids: Iterable[int]) -> dict[int, Admission]:
-    """Those of these hosts that have been rejected or revoked, by their row ids."""
+    """The admission of those of these hosts that were rejected or revoked, by their row ids."""
     rows = tx.execute(_SQL["turned_away"], {"row_ids": json.dumps(list(row_ids))})
     return {row["id"]: Admission(row["admission"]) for row in rows}
 
 
 def insert(tx: Transaction, host_id: str, name: str, admission: Admission, now: int) -> None:
-    """Adds a host that was never seen before."""
+    """Adds a new host."""
     values = {"host_id": host_id, "name": name, "admission": admission, "now": now}
     tx.execute(_SQL["insert"], values)
 
 
-def packed(labels: Mapping[str, str], bound: Mapping[str, str]) -> str:
-    """Labels as the table holds them; the bound ones win."""
+def pack_labels(labels: Mapping[str, str], bound: Mapping[str, str]) -> str:
+    """Labels for their column; bound labels replace the agent's."""
     return json.dumps(dict(sorted({**labels, **bound}.items())))
 
 
 def open_session(
     tx: Transaction, host_id: str, greeting: Greeting, now: int, bound: Mapping[str, str]
 ) -> HostRow:
-    """Stores what an agent said of itself, with the generation of its new session.
+    """Stores what an agent says of itself, and the generation of its new session.
 
     Args:
         bound: labels that it cannot change.
@@ -141,7 +140,7 @@ def open_session(
     values = {
         "host_id": host_id,
         "name": greeting.name,
-        "labels": packed(greeting.labels, bound),
+        "labels": pack_labels(greeting.labels, bound),
         "journal_id": greeting.journal_id,
         "machine_id": greeting.machine_id,
         "boot_id": greeting.boot_id,
@@ -157,7 +156,7 @@ def open_session(
 
 
 def close_session(tx: Transaction, host_id: str, generation: int, now: int) -> None:
-    """Stores since when a host is offline."""
+    """Stores the time since which a host is offline."""
     values = {"host_id": host_id, "generation": generation, "now": now}
     tx.execute(_SQL["close_session"], values)
 
@@ -168,11 +167,11 @@ def targetable(
     """Hosts that a target may resolve to, and their row ids by host_id.
 
     Args:
-        names: that are asked for; None asks for all hosts.
+        names: only hosts with these names; None: all hosts.
     """
     if names is None:
         rows = tx.execute(_SQL["targetable"]).fetchall()
     else:
         rows = tx.execute(_SQL["targetable_named"], {"names": json.dumps(list(names))}).fetchall()
-    hosts = [TargetHost(row["host_id"], row["name"], _unpacked(row["labels"])) for row in rows]
+    hosts = [TargetHost(row["host_id"], row["name"], _unpack_labels(row["labels"])) for row in rows]
     return hosts, {row["host_id"]: row["id"] for row in rows}

@@ -1,12 +1,13 @@
-"""Rows of `secrets`: sealed before they come here, erased by a trigger when their task ends."""
+"""The table `secrets`: values are sealed before they come here, and a trigger erases them when
+their task ends."""
 
 import json
 from collections.abc import Iterable, Mapping
 
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.statements import load_queries
 
-_SQL = load("secrets.sql")
+_SQL = load_queries("secrets.sql")
 
 
 def insert(tx: Transaction, command_id: int, sealed: Mapping[str, bytes]) -> None:
@@ -21,7 +22,7 @@ def insert(tx: Transaction, command_id: int, sealed: Mapping[str, bytes]) -> Non
 
 
 def names(tx: Transaction, task_id: int) -> dict[int, list[str]]:
-    """Names of the secrets of a task by the row id of the command that has them."""
+    """Names of the secrets of a task, by the row id of their command."""
     found: dict[int, list[str]] = {}
     for row in tx.execute(_SQL["of_task"], {"task_id": task_id}):
         found.setdefault(row["command_id"], []).append(row["name"])
@@ -29,8 +30,8 @@ def names(tx: Transaction, task_id: int) -> dict[int, list[str]]:
 
 
 def sealed(tx: Transaction, command_ids: Iterable[int]) -> dict[int, dict[str, bytes | None]]:
-    """The sealed values of commands by their names; None for what is erased. Commands without
-    secrets are left out."""
+    """The sealed values of commands, by name; None: erased. Commands without secrets are left
+    out."""
     values = {"command_ids": json.dumps(list(command_ids))}
     found: dict[int, dict[str, bytes | None]] = {}
     for row in tx.execute(_SQL["of_commands"], values):
@@ -39,5 +40,5 @@ def sealed(tx: Transaction, command_ids: Iterable[int]) -> dict[int, dict[str, b
 
 
 def erase_all(tx: Transaction) -> None:
-    """Forgets every value. For a copy of the database, not for the database itself."""
+    """Erases every value. For a copy of the database, not for the database itself."""
     tx.execute(_SQL["erase"])

@@ -1,4 +1,4 @@
-"""Rows of `tasks` and `commands`."""
+"""The tables `tasks` and `commands`."""
 
 import json
 import sqlite3
@@ -12,11 +12,10 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, command_status
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import from_timedelta, to_datetime
-from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
 from tui_manager.storage.tables import secrets
 
-_SQL = load("tasks.sql")
+_SQL = load_queries("tasks.sql")
 
 
 def _counts(row: sqlite3.Row) -> Counts:
@@ -33,7 +32,7 @@ def _counts(row: sqlite3.Row) -> Counts:
 
 
 def task_of(row: sqlite3.Row) -> Task:
-    """What a row of `tasks` holds."""
+    """The task of a row."""
     created_at = to_datetime(row["created_at"])
     assert created_at is not None
     return Task(
@@ -55,7 +54,7 @@ def task_of(row: sqlite3.Row) -> Task:
 
 
 def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
-    """What the operator gave, from a row of `commands`; of secrets the names."""
+    """The operator's command of a row of `commands`; of secrets only the names."""
     return CommandSpec(
         text=row["text"],
         timeout=timedelta(microseconds=row["timeout_after"]),
@@ -69,7 +68,7 @@ def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
 
 
 def insert(tx: Transaction, spec: TaskSpec, now: int, request_id: str = "") -> int:
-    """Adds a pending task with its commands, but for their secrets, and returns its task_id."""
+    """Adds a pending task with its commands, without their secrets; returns its task_id."""
     values = {
         "name": spec.shown_name,
         "description": spec.description,
@@ -103,11 +102,11 @@ def insert(tx: Transaction, spec: TaskSpec, now: int, request_id: str = "") -> i
     return task_id
 
 
-def made_by(tx: Transaction, request_id: str, spec: TaskSpec) -> int | None:
-    """The task that a request made from `spec`.
+def created_by_request(tx: Transaction, request_id: str, spec: TaskSpec) -> int | None:
+    """The task that a request created from `spec`; None: it created none.
 
     Raises:
-        IllegalMoveError: it made a task with another target or other commands.
+        IllegalMoveError: it created a task with another target or other commands.
     """
     row = tx.execute(_SQL["of_request"], {"request_id": request_id}).fetchone()
     if row is None:
@@ -124,15 +123,15 @@ def made_by(tx: Transaction, request_id: str, spec: TaskSpec) -> int | None:
 
 
 def was_started_by(tx: Transaction, task_id: int, request_id: str) -> bool:
-    """Whether it was this request that started the task."""
+    """Whether this request started the task."""
     row = tx.execute(_SQL["started_by"], {"task_id": task_id}).fetchone()
     return row is not None and row["start_request_id"] == request_id
 
 
-def remember_start(tx: Transaction, task_id: int, request_id: str) -> None:
-    """Stores the request that has started the task; empty: it had no id."""
+def set_start_request(tx: Transaction, task_id: int, request_id: str) -> None:
+    """Stores the request that started the task; empty: it had no id."""
     if request_id:
-        tx.execute(_SQL["remember_start"], {"task_id": task_id, "request_id": request_id})
+        tx.execute(_SQL["set_start_request"], {"task_id": task_id, "request_id": request_id})
 
 
 def get(tx: Transaction, task_id: int) -> Task:
@@ -175,7 +174,7 @@ def start(tx: Transaction, task_id: int, host_count: int, now: int) -> None:
 
 
 def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
-    """Stores the wish, ends a pending task, and returns the status after it.
+    """Stores the request to cancel, ends a pending task, and returns the new status.
 
     Raises:
         IllegalMoveError: the task has ended.
@@ -188,22 +187,22 @@ def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
 
 
 def end(tx: Transaction, task_id: int, status: TaskStatus, now: int) -> bool:
-    """running → `status`; False when it was not running."""
+    """running → `status`; False: it was not running."""
     values = {"task_id": task_id, "status": status, "now": now}
     return bool(tx.execute(_SQL["end"], values).rowcount)
 
 
 def reopen(tx: Transaction, task_id: int) -> bool:
-    """failed → running; False when it had not failed."""
+    """failed → running; False: it had not failed."""
     return bool(tx.execute(_SQL["reopen"], {"task_id": task_id}).rowcount)
 
 
 def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
-    """completed ↔ failed; False when nothing had to change."""
+    """completed ↔ failed; False: nothing had to change."""
     return bool(tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount)
 
 
 def count_running(tx: Transaction) -> int:
-    """Tasks that run."""
+    """How many tasks are running."""
     count: int = tx.execute(_SQL["count_running"]).fetchone()["running"]
     return count

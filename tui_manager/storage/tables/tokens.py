@@ -1,4 +1,4 @@
-"""Rows of `tokens`: what a join token allows, and how often it has."""
+"""The table `tokens`: what each join token allows, and how often it was used."""
 
 import json
 import sqlite3
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from tui_manager.domain.token import TokenSpec
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import from_timedelta
-from tui_manager.storage.engine.queries import load
-from tui_manager.storage.views.filtering import like
+from tui_manager.storage.engine.statements import from_timedelta, like_pattern, load_queries
 
-_SQL = load("tokens.sql")
+_SQL = load_queries("tokens.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +18,8 @@ class TokenRow:
     """What is stored of a join token.
 
     Attributes:
-        created_at, expires_at, revoked_at: microseconds since 1970 UTC; None: it was not.
-        uses, used: hosts that may enrol with it, and that have.
+        created_at, expires_at, revoked_at: microseconds since 1970 UTC; None: not revoked.
+        uses, used: how many hosts may enrol with it, and how many have.
         labels: bound to these hosts.
     """
 
@@ -39,7 +37,7 @@ class TokenRow:
 def insert(
     tx: Transaction, secret_hash: bytes, spec: TokenSpec, created_by: str, now: int
 ) -> TokenRow:
-    """Adds a token that hosts may enrol with from now on.
+    """Adds a token with which hosts may enrol from now on.
 
     Args:
         secret_hash: SHA-256 of its secret.
@@ -59,28 +57,28 @@ def insert(
 
 
 def by_secret(tx: Transaction, secret_hash: bytes) -> TokenRow | None:
-    """The token with this secret, used up and expired ones too."""
+    """The token with this hashed secret, also if it is used up, revoked or expired."""
     row = tx.execute(_SQL["by_secret"], {"secret_hash": secret_hash}).fetchone()
     return row and _token(row)
 
 
 def by_id(tx: Transaction, token_id: int) -> TokenRow | None:
-    """The token with this number, whatever became of it."""
+    """The token with this number, also if it is used up, revoked or expired."""
     row = tx.execute(_SQL["by_id"], {"id": token_id}).fetchone()
     return row and _token(row)
 
 
 def window(tx: Transaction, window: Window, now: int, *, everything: bool) -> Page[TokenRow]:
-    """Tokens, the newest first; `text` is looked for in who made them.
+    """Tokens, the newest first; `text` is looked for in the name of who created them.
 
     Args:
         now: microseconds since 1970 UTC.
-        everything: also those that nobody can enrol with any more.
+        everything: also tokens with which no host can enrol any more.
     """
     values = {
         "limit": min(window.limit, LIMIT_MAX),
         "offset": window.offset,
-        "pattern": like(window.text),
+        "pattern": like_pattern(window.text),
         "everything": everything,
         "now": now,
     }
@@ -91,13 +89,13 @@ def window(tx: Transaction, window: Window, now: int, *, everything: bool) -> Pa
 
 
 def revoke(tx: Transaction, token_id: int, now: int) -> TokenRow | None:
-    """Takes it back; None when it is no good any more, or there is none."""
+    """Revokes it; None: it has expired, was revoked, or there is none."""
     row = tx.execute(_SQL["revoke"], {"id": token_id, "now": now}).fetchone()
     return row and _token(row)
 
 
 def use(tx: Transaction, token_id: int, now: int) -> bool:
-    """Counts one host more; False when no more may enrol with it."""
+    """Counts one more host; False: no more hosts may enrol with it."""
     return bool(tx.execute(_SQL["use"], {"id": token_id, "now": now}).rowcount)
 
 
@@ -116,7 +114,7 @@ def _token(row: sqlite3.Row) -> TokenRow:
 
 
 def _matching(tx: Transaction, values: Mapping[str, object], rows: list[sqlite3.Row]) -> int:
-    """How many rows pass the filter of a window, also of one that lies behind the last row."""
+    """How many rows pass the filter of a window, also if the window begins after the last row."""
     if not rows and values["offset"]:
         rows = tx.execute(_SQL["window"], {**values, "offset": 0, "limit": 1}).fetchall()
     count: int = rows[0]["matching"] if rows else 0

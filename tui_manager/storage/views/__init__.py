@@ -1,1 +1,4 @@
-"""Windows onto long lists, and the claims of what may be sent."""
+"""Queries over several tables: windows onto long lists, what may be sent, what agents must answer.
+
+Changes of a status are in `tables/`.
+"""

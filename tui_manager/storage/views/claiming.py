@@ -1,4 +1,4 @@
-"""Takes what may be sent to hosts, for many hosts at once, and marks it as sent."""
+"""Claims commands for many hosts at once: chooses what may be sent and marks it as sent."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,36 +9,36 @@ from typing import NamedTuple
 from tui_manager.domain.report import Run
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.queries import load
-from tui_manager.storage.engine.rows import fetch
+from tui_manager.storage.engine.statements import fetch_packed, load_queries
 from tui_manager.storage.tables import secrets
 from tui_manager.storage.tables.tasks import spec_of
 from tui_manager.storage.views import sending
-from tui_manager.storage.views.sending import Sending
+from tui_manager.storage.views.sending import NewlySent
 
-_SQL = load("claiming.sql")
+_SQL = load_queries("claiming.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What a host may be sent now.
+class Recipient:
+    """A host that takes commands now.
 
     Attributes:
         host: its row id.
         room: commands that its session takes.
-        most: commands that may be under way.
-        journal_id: to which journal they are sent.
+        limit: commands that may be under way.
+        journal_id: of the journal to which they are sent.
     """
 
     host: int
     room: int
-    most: int
+    limit: int
     journal_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds for all that is sent; `now` in microseconds since 1970 UTC, bytes of output."""
+class RunSettings:
+    """The same for all commands of a claim; `now` in microseconds since 1970 UTC, bytes of
+    output."""
 
     now: int
     kill_grace: timedelta
@@ -46,13 +46,13 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedCommand:
     """A command host that has just been marked as sent.
 
     Attributes:
         host: the row id of its host.
         run: without its secrets.
-        secrets: sealed; None for one that is erased.
+        secrets: sealed, by name; None: erased.
     """
 
     row_id: int
@@ -64,16 +64,18 @@ class Claimed:
     secrets: Mapping[str, bytes | None]
 
 
-def claim(tx: Transaction, asks: Iterable[Ask], terms: Terms) -> list[Claimed]:
-    """Marks commands that may be sent to these hosts as sent, each host's in order."""
-    asked = {ask.host: ask for ask in asks}
-    rows = _fitting(tx, _waiting(tx, asked, terms.now), asked)
+def claim(
+    tx: Transaction, recipients: Iterable[Recipient], settings: RunSettings
+) -> list[ClaimedCommand]:
+    """Marks the commands that may be sent to these hosts as sent, in the order of each host."""
+    by_host = {recipient.host: recipient for recipient in recipients}
+    rows = _fitting(tx, _unsent(tx, by_host, settings.now), by_host)
     if not rows:
         return []
     sending.mark_all_sent(
         tx,
         [
-            Sending(row.row_id, terms.now, asked[row.host].journal_id, terms.output_limit)
+            NewlySent(row.row_id, settings.now, by_host[row.host].journal_id, settings.output_limit)
             for row in rows
         ],
     )
@@ -83,20 +85,20 @@ def claim(tx: Transaction, asks: Iterable[Ask], terms: Terms) -> list[Claimed]:
     with_secrets = [command["id"] for command in commands if command["has_secrets"]]
     sealed = secrets.sealed(tx, with_secrets) if with_secrets else {}
     return [
-        Claimed(
+        ClaimedCommand(
             row_id=row.row_id,
             host=row.host,
             task_id=row.task_id,
             command_id=row.command_id,
             position=row.position,
-            run=_run(row, specs[row.command_id], terms),
+            run=_run(row, specs[row.command_id], settings),
             secrets=sealed.get(row.command_id, {}),
         )
         for row in rows
     ]
 
 
-class _Waiting(NamedTuple):
+class _Unsent(NamedTuple):
     row_id: int
     host: int
     execution_id: str
@@ -106,42 +108,45 @@ class _Waiting(NamedTuple):
     deliver_before: int | None
 
 
-def _waiting(tx: Transaction, asked: Mapping[int, Ask], now: int) -> list[_Waiting]:
-    room = max((ask.room for ask in asked.values()), default=0)
-    values = {"hosts": json.dumps(list(asked)), "room": max(0, room), "now": now}
-    return sorted(_Waiting(*row) for row in fetch(tx, _SQL["to_send"], values))
+def _unsent(tx: Transaction, by_host: Mapping[int, Recipient], now: int) -> list[_Unsent]:
+    room = max((recipient.room for recipient in by_host.values()), default=0)
+    values = {"hosts": json.dumps(list(by_host)), "room": max(0, room), "now": now}
+    return sorted(_Unsent(*row) for row in fetch_packed(tx, _SQL["to_send"], values))
 
 
 def _fitting(
-    tx: Transaction, waiting: Sequence[_Waiting], asked: Mapping[int, Ask]
-) -> list[_Waiting]:
-    """The first of what waits, up to the room of each host and to what it may have under way."""
-    if not waiting:
+    tx: Transaction, unsent: Sequence[_Unsent], by_host: Mapping[int, Recipient]
+) -> list[_Unsent]:
+    """The first commands of each host, up to its room and to what it may have under way."""
+    if not unsent:
         return []
-    hosts = {row.host for row in waiting}
-    spare = min(asked[host].most - asked[host].room for host in hosts)
+    hosts = {row.host for row in unsent}
+    spare = min(by_host[host].limit - by_host[host].room for host in hosts)
     values = {"hosts": json.dumps(list(hosts)), "spare": spare}
     busy = {row["host"]: row["commands"] for row in tx.execute(_SQL["under_way"], values)}
-    left = {host: min(ask.room, ask.most - busy.get(host, 0)) for host, ask in asked.items()}
+    left = {
+        host: min(recipient.room, recipient.limit - busy.get(host, 0))
+        for host, recipient in by_host.items()
+    }
     fitting = []
-    for row in waiting:
+    for row in unsent:
         if left[row.host] > 0:
             left[row.host] -= 1
             fitting.append(row)
     return fitting
 
 
-def _run(row: _Waiting, spec: CommandSpec, terms: Terms) -> Run:
-    before = row.deliver_before
+def _run(row: _Unsent, spec: CommandSpec, settings: RunSettings) -> Run:
+    deadline = row.deliver_before
     return Run(
         execution_id=row.execution_id,
         text=spec.text,
         cwd=spec.cwd,
         environment={**spec.environment, **spec.parameters},
         timeout=spec.timeout,
-        kill_grace=terms.kill_grace,
-        output_limit=terms.output_limit,
-        start_before=None if before is None else timedelta(microseconds=before - terms.now),
+        kill_grace=settings.kill_grace,
+        output_limit=settings.output_limit,
+        start_before=None if deadline is None else timedelta(microseconds=deadline - settings.now),
         user=spec.run_as_user,
         limits=spec.limits,
     )

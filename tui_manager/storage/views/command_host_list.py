@@ -1,7 +1,8 @@
 """Windows onto the command hosts of a task.
 
-A list is a row of groups, whose sizes the counters of the commands know: where a window lies is
-reckoned, and only within one group, which has at most as many rows as there are hosts, counted.
+A list consists of groups. The counters of the commands say how large each group is, so the position
+of a window is calculated. Rows are counted only within one group, which has at most one for each
+host.
 """
 
 import json
@@ -15,21 +16,19 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.instants import to_datetime
-from tui_manager.storage.engine.queries import load
-from tui_manager.storage.views.filtering import like
-from tui_manager.storage.views.scanning import LOOKS, Look, Scan, ids_of
+from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
+from tui_manager.storage.views.scanning import ROWS_A_STEP, Scan, ScanStep, ids_of
 
-_SQL = load("command_host_list.sql")
-_COMMANDS = load("tasks.sql")["commands"]
-# In the order of attention; the number of each is what the column `attention` says.
+_SQL = load_queries("command_host_list.sql")
+_COMMANDS = load_queries("tasks.sql")["commands"]
+# In the order of attention; the column `attention` has the number of each.
 _ATTENTION = ("failed", "timeout", "skipped", "running", "pending", "canceled", "completed")
 _FAULTS = 3  # the first of them
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Rows of one command in the order of hosts: those that stand alike, all, or its faults.
+    """Rows of one command in the order of hosts: those of one status, all, or the faults.
 
     Attributes:
         query: the name of the query for them.
@@ -48,7 +47,7 @@ def _by_attention(commands: Sequence[sqlite3.Row], *, faults_only: bool) -> Iter
 
 
 def _by_host(commands: Sequence[sqlite3.Row], *, faults_only: bool) -> Iterator[_Group]:
-    query = "faults_by_place" if faults_only else "by_place"
+    query = "faults_by_host" if faults_only else "by_host"
     counters = _ATTENTION[:_FAULTS] if faults_only else ("total",)
     for row in commands:
         yield _Group(row["position"], None, sum(row[counter] for counter in counters), query)
@@ -89,55 +88,55 @@ def window(
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A row's place: in the order of attention, or, with attention 0, of commands and hosts."""
+class _Position:
+    """A row's position in the order of attention, or, with attention 0, of commands and hosts."""
 
     attention: int
     position: int
     id: int
 
 
-_BEFORE_ALL, _BEHIND_ALL = _Place(0, -1, 0), _Place(len(_ATTENTION), sys.maxsize, 0)
+_BEFORE_ALL, _AFTER_ALL = _Position(0, -1, 0), _Position(len(_ATTENTION), sys.maxsize, 0)
 
 
-class CommandHostScan(Scan[_Place]):
-    """Those of a task, in the order of a window, that contain its text."""
+class CommandHostScan(Scan[_Position]):
+    """The command hosts of a task that contain the text of a window, in its order."""
 
     def __init__(self, task_id: int, window: Window, command: int | None) -> None:
         super().__init__(_BEFORE_ALL)
         self._task_id = task_id
-        self._order = "by_place" if window.sort == "host" else "by_attention"
+        self._order = "by_host" if window.sort == "host" else "by_attention"
         self._values = {
             "task_id": task_id,
             "command": command,
             "end": _FAULTS if window.faults_only else len(_ATTENTION),
-            "pattern": like(window.text),
+            "pattern": like_pattern(window.text),
             "statuses": json.dumps(
                 [n for n, status in enumerate(_ATTENTION) if window.text.casefold() in status]
             ),
         }
 
-    def survives(self, changes: Changes) -> bool:
-        """Rows that change may stand elsewhere."""
+    def accept_changes(self, changes: Changes) -> bool:
+        """A changed row may have another position, so the scan begins anew."""
         return not changes.all_tasks and self._task_id not in changes.tasks
 
-    def look(self, tx: Transaction, place: _Place) -> Look[_Place]:
-        """Looks at rows behind a place."""
-        values = {**self._values, **asdict(place)}
+    def step(self, tx: Transaction, position: _Position) -> ScanStep[_Position]:
+        """Looks at the rows after a position."""
+        values = {**self._values, **asdict(position)}
         query = _SQL[f"last_{self._order}"]
-        row = tx.execute(query, {**values, "looks": LOOKS}).fetchone()
-        last = _Place(*row) if row else _BEHIND_ALL
+        row = tx.execute(query, {**values, "count": ROWS_A_STEP}).fetchone()
+        last = _Position(*row) if row else _AFTER_ALL
         values |= {f"last_{name}": value for name, value in asdict(last).items()}
         passed = ids_of(tx, _SQL[f"passing_{self._order}"], values)
-        return Look(passed, last if row else None)
+        return ScanStep(passed, last if row else None)
 
 
 def scanned(
     tx: Transaction, scan: CommandHostScan, window: Window, total: int
 ) -> Page[CommandHost]:
-    """A window onto what a scan has found, once it has looked a little further."""
-    scan.go_on(tx)
-    rows = tx.execute(_SQL["these"], {"ids": scan.ids(window)})
+    """The window onto what a scan has found, after it has looked a step further."""
+    scan.advance(tx)
+    rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})
     found = [_command_host(row) for row in rows]
     return Page(found, len(scan.found), total, scan.partial)
 

@@ -1,4 +1,4 @@
-"""Rows of `command_hosts` on their way to agents: what may be sent, what was, what came of it."""
+"""Command hosts on their way to agents: unsent, sent and not ended, held by an agent."""
 
 import json
 import sqlite3
@@ -8,16 +8,15 @@ from typing import NamedTuple
 
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.queries import load
-from tui_manager.storage.engine.rows import packed
+from tui_manager.storage.engine.statements import load_queries, pack_rows
 from tui_manager.storage.tables.command_hosts import stored_bytes, total_bytes
 
-_SQL = load("sending.sql")
-GUESSED_MAX = 1000  # of a host, looked at when its agent comes back
+_SQL = load_queries("sending.sql")
+GUESSED_MAX = 1000  # of a host, read when its agent comes back
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnsentCommand:
     """A command host that has not been sent."""
 
     row_id: int
@@ -26,34 +25,34 @@ class Waiting:
     position: int
 
 
-def _waiting(rows: Iterable[sqlite3.Row]) -> list[Waiting]:
-    return [Waiting(row["id"], row["task_id"], row["host"], row["position"]) for row in rows]
+def _unsent(rows: Iterable[sqlite3.Row]) -> list[UnsentCommand]:
+    return [UnsentCommand(row["id"], row["task_id"], row["host"], row["position"]) for row in rows]
 
 
-def unsent_of_host(tx: Transaction, host: int) -> list[Waiting]:
-    """What waits to be sent to a host without a delivery timeout of its own."""
-    return _waiting(tx.execute(_SQL["unsent_of_host"], {"host": host}))
+def unsent_of_host(tx: Transaction, host: int) -> list[UnsentCommand]:
+    """Unsent commands of a host that have no delivery timeout."""
+    return _unsent(tx.execute(_SQL["unsent_of_host"], {"host": host}))
 
 
-def unsent_of_turned_away(tx: Transaction, host: int) -> list[Waiting]:
-    """What waits to be sent to a host, whatever its delivery timeout."""
-    return _waiting(tx.execute(_SQL["unsent_of_turned_away"], {"host": host}))
+def unsent_of_turned_away(tx: Transaction, host: int) -> list[UnsentCommand]:
+    """Unsent commands of a host, with a delivery timeout or without."""
+    return _unsent(tx.execute(_SQL["unsent_of_turned_away"], {"host": host}))
 
 
-def undelivered(tx: Transaction, now: int) -> list[Waiting]:
-    """What has waited past its delivery timeout."""
-    return _waiting(tx.execute(_SQL["undelivered"], {"now": now}))
+def undelivered(tx: Transaction, now: int) -> list[UnsentCommand]:
+    """Unsent commands past their delivery timeout."""
+    return _unsent(tx.execute(_SQL["undelivered"], {"now": now}))
 
 
 def hosts_to_give_up(tx: Transaction, now: int) -> set[int]:
-    """Row ids of hosts that have not answered for a command that was sent to them, and whose
-    delivery timeout has passed or which was cancelled."""
+    """Row ids of hosts with a command that was sent, has not begun, and either is past its delivery
+    timeout or was cancelled."""
     return {row["host"] for row in tx.execute(_SQL["hosts_to_give_up"], {"now": now})}
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Something that was sent and has not ended: a returning agent must answer for it."""
+class SentCommand:
+    """A command that was sent and has not ended; a returning agent must say what became of it."""
 
     row_id: int
     execution_id: str
@@ -64,10 +63,10 @@ class Sent:
     canceled: bool
 
 
-def sent_unended(tx: Transaction, host: int) -> list[Sent]:
-    """What was sent to a host and has not ended."""
+def sent_unended(tx: Transaction, host: int) -> list[SentCommand]:
+    """Commands that were sent to a host and have not ended."""
     return [
-        Sent(
+        SentCommand(
             row_id=row["id"],
             execution_id=row["execution_id"],
             task_id=row["task_id"],
@@ -81,19 +80,19 @@ def sent_unended(tx: Transaction, host: int) -> list[Sent]:
 
 
 def guessed(tx: Transaction, host: int, journal_id: str) -> dict[str, int]:
-    """What was sent to this journal of a host and given up by a guess, as far as it is known not to
-    have begun: row ids by execution_id, at most GUESSED_MAX, the oldest first."""
+    """Commands that were sent to this journal of a host, never reported as begun, and ended by a
+    guess of the manager: row ids by execution_id, at most GUESSED_MAX, the oldest first."""
     values = {"host": host, "journal_id": journal_id, "limit": GUESSED_MAX}
     return {row["execution_id"]: row["id"] for row in tx.execute(_SQL["guessed"], values)}
 
 
 def mark_not_held(tx: Transaction, row_ids: Iterable[int]) -> None:
-    """The journal that these were sent to does not hold them."""
+    """The journal to which these were sent does not hold them."""
     tx.execute(_SQL["mark_not_held"], {"row_ids": json.dumps(list(row_ids))})
 
 
-class Sending(NamedTuple):
-    """A command host that is sent to a journal now; `now` in microseconds since 1970 UTC."""
+class NewlySent(NamedTuple):
+    """A command that is sent to a journal at `now`, in microseconds since 1970 UTC."""
 
     row_id: int
     now: int
@@ -101,29 +100,30 @@ class Sending(NamedTuple):
     output_limit: int | None
 
 
-def mark_all_sent(tx: Transaction, sendings: Iterable[Sending]) -> None:
+def mark_all_sent(tx: Transaction, sent: Iterable[NewlySent]) -> None:
     """See `mark_sent`."""
-    tx.execute(_SQL["mark_sent"], {"rows": packed(sendings)})
+    tx.execute(_SQL["mark_sent"], {"rows": pack_rows(sent)})
 
 
 def mark_sent(
     tx: Transaction, row_id: int, journal_id: str, now: int, output_limit: int | None
 ) -> None:
-    """The command is sent to a journal now, or is held by it and so was sent there."""
-    mark_all_sent(tx, [Sending(row_id, now, journal_id, output_limit)])
+    """The command is sent to a journal now, or was sent there, because the journal holds it."""
+    mark_all_sent(tx, [NewlySent(row_id, now, journal_id, output_limit)])
 
 
 def mark_unsent(tx: Transaction, row_id: int) -> bool:
-    """Lets a command that never arrived be sent again; False unless it is pending."""
+    """Lets a command that never arrived be sent again; False: it is not pending."""
     return bool(tx.execute(_SQL["mark_unsent"], {"id": row_id}).rowcount)
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """What the manager knows of an execution that a returning agent holds.
+class HeldExecution:
+    """What is stored of an execution that a returning agent holds.
 
     Attributes:
-        unsent: as far as the database knows, which is older than the agent's journal.
+        complete: the result is stored, and the output up to its totals.
+        unsent: the database says that it was not sent: it is older than the agent's journal.
     """
 
     row_id: int
@@ -131,24 +131,24 @@ class Remembered:
     status: CommandHostStatus
     reason: Reason
     stored: dict[Stream, int]
-    whole: bool
+    complete: bool
     canceled: bool
     unsent: bool
 
 
-def held(tx: Transaction, host: int, execution_id: str) -> Remembered | None:
-    """What is stored of an execution of this host; None for an unknown one."""
+def held(tx: Transaction, host: int, execution_id: str) -> HeldExecution | None:
+    """What is stored of an execution of this host; None: it is unknown."""
     row = tx.execute(_SQL["held"], {"execution_id": execution_id, "host": host}).fetchone()
     if row is None:
         return None
     stored, totals = stored_bytes(row), total_bytes(row)
-    return Remembered(
+    return HeldExecution(
         row_id=row["id"],
         task_id=row["task_id"],
         status=CommandHostStatus(row["status"]),
         reason=Reason(row["reason"]),
         stored=stored,
-        whole=totals is not None and all(stored[key] >= totals[key] for key in totals),
+        complete=totals is not None and all(stored[key] >= totals[key] for key in totals),
         canceled=bool(row["canceled"]),
         unsent=bool(row["unsent"]),
     )

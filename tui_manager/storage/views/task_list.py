@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from tui_manager.domain.task import Task
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.queries import load
+from tui_manager.storage.engine.statements import like_pattern, load_queries
 from tui_manager.storage.tables.tasks import task_of
-from tui_manager.storage.views.filtering import like
 from tui_manager.storage.views.scanning import NewestFirst, ids_of
 
-_SQL = load("task_list.sql")
+_SQL = load_queries("task_list.sql")
 
 
 def _total(tx: Transaction) -> int:
@@ -24,9 +23,9 @@ def window(tx: Transaction, window: Window) -> Page[Task]:
     """Tasks, for a window without a filter."""
     total = _total(tx)
     limit = max(0, min(window.limit, LIMIT_MAX, total - window.offset))
-    behind = total - window.offset - limit
-    if behind < window.offset:
-        values = {"limit": limit, "offset": behind}
+    after = total - window.offset - limit
+    if after < window.offset:
+        values = {"limit": limit, "offset": after}
         rows = tx.execute(_SQL["window_from_the_end"], values).fetchall()[::-1]
     else:
         rows = tx.execute(_SQL["window"], {"limit": limit, "offset": window.offset}).fetchall()
@@ -35,35 +34,35 @@ def window(tx: Transaction, window: Window) -> Page[Task]:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """What a text is looked for in, and what needs attention; implements `scanning.ById`."""
+    """A text and whether only faults are wanted; implements `scanning.FilteredRows`."""
 
     text: str
     faults_only: bool
 
     def newest(self, tx: Transaction) -> int:
-        """See ById."""
+        """See FilteredRows."""
         newest: int = tx.execute(_SQL["newest"]).fetchone()["id"]
         return newest
 
-    def last(self, tx: Transaction, high: int, looks: int) -> int | None:
-        """See ById."""
+    def last(self, tx: Transaction, high: int, count: int) -> int | None:
+        """See FilteredRows."""
         query = _SQL["last_fault" if self.faults_only else "last"]
-        row = tx.execute(query, {"high": high, "looks": looks}).fetchone()
+        row = tx.execute(query, {"high": high, "count": count}).fetchone()
         return row and int(row["id"])
 
     def passing(self, tx: Transaction, high: int, low: int) -> list[int]:
-        """See ById."""
+        """See FilteredRows."""
         query = _SQL["passing_faults" if self.faults_only else "passing"]
         values = {"high": high, "low": low, **self._values()}
         return ids_of(tx, query, values)
 
     def passing_of(self, tx: Transaction, ids: Collection[int]) -> list[int]:
-        """See ById."""
+        """See FilteredRows."""
         values = {"ids": json.dumps([*ids]), "faults_only": self.faults_only, **self._values()}
         return ids_of(tx, _SQL["passing_of"], values)
 
     def _values(self) -> dict[str, str]:
-        return {"pattern": like(self.text), "exact": self.text.lstrip("#")}
+        return {"pattern": like_pattern(self.text), "exact": self.text.lstrip("#")}
 
 
 def scan(window: Window) -> NewestFirst:
@@ -72,7 +71,7 @@ def scan(window: Window) -> NewestFirst:
 
 
 def scanned(tx: Transaction, scan: NewestFirst, window: Window) -> Page[Task]:
-    """A window onto what a scan has found, once it has looked a little further."""
-    scan.go_on(tx)
-    rows = tx.execute(_SQL["these"], {"ids": scan.ids(window)})
+    """The window onto what a scan has found, after it has looked a step further."""
+    scan.advance(tx)
+    rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})
     return Page([task_of(row) for row in rows], len(scan.found), _total(tx), scan.partial)

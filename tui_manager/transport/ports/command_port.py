@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import grpc.aio
 from tui_manager_protos.v1.agent_pb2_grpc import add_CommandServiceServicer_to_server
 
+from tui_manager.service.core.clock import Clock
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.limits import Limits
-from tui_manager.service.manager.clock import Clock
 from tui_manager.transport.ports import listening
 from tui_manager.transport.sessions.command_service import STOP_WITHIN, CommandService
 from tui_manager.transport.sessions.reception import certificate_ended

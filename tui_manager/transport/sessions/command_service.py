@@ -10,9 +10,9 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
 
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
+from tui_manager.service.core.clock import Clock
 from tui_manager.service.enrollment.enrollment_service import EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.manager.clock import Clock
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import ViolationError
@@ -55,14 +55,14 @@ class CommandService(pb_grpc.CommandServiceServicer):
         self,
         reception: Reception,
         hosts: HostService,
-        receiving: ReportService,
+        reports: ReportService,
         clock: Clock,
         security: Security | None,
     ) -> None:
         """`security`: None: there is no TLS."""
         self._reception = reception
         self._hosts = hosts
-        self._receiving = receiving
+        self._reports = reports
         self._clock = clock
         self._security = security
 
@@ -117,7 +117,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
                 await self._take(session, message)
         except RefusedError as error:
             if isinstance(error, ViolationError):
-                self._hosts.violation(session.host_id, str(error))
+                self._hosts.record_violation(session.host_id, str(error))
             broken = error.refusal is Refusal.PROTOCOL_ERROR
             if broken:
                 self._reception.punish(session.host_id)
@@ -132,15 +132,15 @@ class CommandService(pb_grpc.CommandServiceServicer):
         report = message.report
         if report.HasField("vitals"):
             vitals = convert.to_vitals(report.vitals, self._clock.now())
-            if heartbeat := self._hosts.beat(session.host_id, session.generation, vitals):
+            if heartbeat := self._hosts.record_vitals(session.host_id, session.generation, vitals):
                 session.beat_every(heartbeat)
         if not (report.started or report.output or report.results):
             return
         with self._hosts.busy_with(session.host_id, session.generation):
             said = convert.to_report(report)
-            outcome = await self._receiving.handle_report(session.host_id, said)
+            outcome = await self._reports.handle_report(session.host_id, said)
         session.acknowledge(outcome.acknowledged)
-        self._hosts.does_not_know(session.host_id, session.generation, outcome.unknown)
+        self._hosts.add_unknown(session.host_id, session.generation, outcome.unknown)
         session.does_not_know(outcome.unknown)
         for what in outcome.violations():  # written down when they were found
             raise RefusedError(Refusal.PROTOCOL_ERROR, what)

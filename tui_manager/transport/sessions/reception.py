@@ -13,9 +13,9 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.domain.report import Greeting
 from tui_manager.security.peer import PeerCertificate, read_peer
+from tui_manager.service.core.clock import Clock
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.limits import Limits
-from tui_manager.service.manager.clock import Clock
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import ID_MAX, UNKNOWN, Guard, ViolationError
 from tui_manager.transport.ports.arrivals import Arrivals
@@ -62,7 +62,7 @@ class Reception:
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
-        self._shared = limits.shared_by(hosts.known)
+        self._shared = limits.shared_by(hosts.count)
         self._patience = patience
         self._secure = secure
         self._arrivals = Arrivals(clock.monotonic)
@@ -157,7 +157,7 @@ class Reception:
         except RefusedError as error:
             host_id = certificate.host_id if certificate else ""
             name = message.hello.name or message.hello.hostname
-            self._hosts.offences.refused(name, address, error, host_id)
+            self._hosts.violations.record_refusal(name, address, error, host_id)
             raise
         return convert.to_greeting(message.hello, address, self._clock.now())
 
@@ -165,7 +165,7 @@ class Reception:
         """Whether a host says something else of itself than before, which may not be too often: it
         would fill the audit."""
         host_id = certificate.host_id if certificate else greeting.host_id
-        if not self._hosts.says_otherwise(host_id, greeting.name, greeting.machine_id):
+        if not self._hosts.has_changed(host_id, greeting.name, greeting.machine_id):
             return False
         if wait := self._arrivals.wait_otherwise(host_id):
             why = "This host comes with another name, or from another machine, too often."
@@ -176,7 +176,7 @@ class Reception:
         self, error: ViolationError, address: str, certificate: PeerCertificate | None
     ) -> None:
         if certificate:
-            self._hosts.violation(certificate.host_id, str(error))
+            self._hosts.record_violation(certificate.host_id, str(error))
             self.punish(certificate.host_id)
         else:
             told = {"address": address, "error": str(error)}
@@ -206,7 +206,7 @@ class Reception:
 
     def _share(self) -> None:
         """When there are more hosts, those that are here may have less under way from now on."""
-        shared = self._limits.shared_by(self._hosts.known)
+        shared = self._limits.shared_by(self._hosts.count)
         if shared.output_window != self._shared.output_window:
             self._shared = shared
             for session in self._sessions:

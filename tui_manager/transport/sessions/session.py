@@ -81,7 +81,7 @@ class Session:
         self.control(convert.from_opened(manager_id, opened, self._settings()))
         for resume in opened.resumes:
             self.control(convert.from_resume(resume))
-        for execution_id in opened.asked:
+        for execution_id in opened.missing:
             self.control(convert.from_question(execution_id))
 
     def admit(self, admission: Admission) -> None:

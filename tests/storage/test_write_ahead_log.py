@@ -14,7 +14,7 @@ from tui_manager.storage.engine import write_ahead_log as module
 from tui_manager.storage.engine import writer
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import FILE, Database, open_database
-from tui_manager.storage.engine.write_ahead_log import FullLogError, Log
+from tui_manager.storage.engine.write_ahead_log import FullLogError, WriteAheadLog
 
 PAGE = 4096
 MIB = 1 << 20
@@ -44,7 +44,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         reader.close()
 
 
-async def _short(log: Log, size: int) -> None:
+async def _short(log: WriteAheadLog, size: int) -> None:
     async def look() -> int:
         return log.size
 
@@ -54,7 +54,12 @@ async def _short(log: Log, size: int) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything at a thousandth of its size."""
-    for name, value in (("LENGTH", 40), ("BRIEF", 10), ("KEPT", 64 * PAGE), ("MOST", MIB)):
+    for name, value in (
+        ("RESTART_PAGES", 40),
+        ("LAST_PAGES", 10),
+        ("FILE_BYTES", 64 * PAGE),
+        ("SIZE_MAX", MIB),
+    ):
         monkeypatch.setattr(module, name, value)
 
 
@@ -80,7 +85,7 @@ async def test_the_log_stays_short_while_much_is_written_and_read(tmp_path: Path
             await asyncio.gather(*(database.write(_note(10_000)) for _ in range(10)))
         done.set()
         await asyncio.gather(*reading)
-        await _short(database.log, module.KEPT)
+        await _short(database.write_ahead_log, module.FILE_BYTES)
         assert (tmp_path / FILE).stat().st_size > 2_000_000
         assert await database.read(_size) == 2_000_000
 
@@ -94,9 +99,9 @@ async def test_after_a_long_reader_the_log_becomes_short_though_nothing_is_writt
         with _reading(tmp_path / FILE) as reader:
             for _ in range(6):
                 await database.write(_note(100_000))
-            assert database.log.size > 6 * 100_000
+            assert database.write_ahead_log.size > 6 * 100_000
             assert reader.execute("SELECT count(*) FROM audit").fetchone() == (1,)
-        await _short(database.log, module.KEPT)
+        await _short(database.write_ahead_log, module.FILE_BYTES)
         assert await database.read(_size) == 6 * 100_000 + 1
 
 
@@ -104,18 +109,18 @@ async def test_after_a_long_reader_the_log_becomes_short_though_nothing_is_writt
 async def test_past_its_most_the_writer_waits_for_who_reads(tmp_path: Path) -> None:
     async with open_database(tmp_path / FILE) as database:
         with _reading(tmp_path / FILE):
-            while database.log.size <= module.MOST:
+            while database.write_ahead_log.size <= module.SIZE_MAX:
                 await database.write(_note(200_000))
-            full = database.log.size
+            full = database.write_ahead_log.size
             waiting = [asyncio.create_task(database.write(_note(200_000))) for _ in range(5)]
             with pytest.raises(FullLogError):
-                await database.log.wait_for_room(0.1)
-            assert database.log.size == full
+                await database.write_ahead_log.wait_for_room(0.1)
+            assert database.write_ahead_log.size == full
             assert not any(task.done() for task in waiting)
             before = await database.read(_size)
         await asyncio.gather(*waiting)
         assert await database.read(_size) == before + 5 * 200_000
-        await _short(database.log, module.MOST)
+        await _short(database.write_ahead_log, module.SIZE_MAX)
 
 
 @pytest.mark.usefixtures("small")
@@ -123,18 +128,18 @@ async def test_who_waits_too_long_is_told_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = list[str]()
-    monkeypatch.setattr(writer, "BUSY", 0)
-    monkeypatch.setattr(writer, "LOCKED", 10)
+    monkeypatch.setattr(writer, "LOCK_TIMEOUT", 0)
+    monkeypatch.setattr(writer, "LOCK_WAIT", 10)
     async with open_database(
         tmp_path / FILE, lambda _seconds, error: told.append(error)
     ) as database:
         with _reading(tmp_path / FILE):
-            while database.log.size <= module.MOST:
+            while database.write_ahead_log.size <= module.SIZE_MAX:
                 await database.write(_note(200_000))
             with pytest.raises(StorageError, match=r"1 MiB: a program has been reading .*backup"):
                 await database.write(_note(1))
             assert "backup" in told[-1]
-        await _short(database.log, module.MOST)
+        await _short(database.write_ahead_log, module.SIZE_MAX)
         await database.write(_note(1))
         assert told[-1] == ""
 
@@ -143,7 +148,7 @@ async def test_a_log_that_cannot_be_carried_over_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_RETRY", 0.0)
-    carry, failures = module._carry_over, 0
+    carry, failures = module._checkpoint, 0
 
     def failing_first(tx: Transaction) -> tuple[int, int]:
         nonlocal failures
@@ -152,7 +157,7 @@ async def test_a_log_that_cannot_be_carried_over_is_tried_again(
             raise sqlite3.OperationalError("database or disk is full")
         return carry(tx)
 
-    monkeypatch.setattr(module, "_carry_over", failing_first)
+    monkeypatch.setattr(module, "_checkpoint", failing_first)
     async with open_database(tmp_path / FILE) as database:
         await database.write(_note(100_000))
 

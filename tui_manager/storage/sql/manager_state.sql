@@ -1,23 +1,31 @@
--- name: stored
--- The row, if there is one.
+-- name: manager_id
+-- The id, if there is one.
+SELECT manager_id FROM manager;
+
+-- name: insert_manager
+-- The id, at the first start.
+INSERT INTO manager (manager_id, created_at) VALUES (:manager_id, :now);
+
+-- name: stored_clock
+-- The stored time, if there is one.
 SELECT trusted_at, shown_at, since, waited FROM clock;
 
--- name: store
--- Replaces the row.
+-- name: store_clock
+-- Replaces the stored time.
 INSERT OR REPLACE INTO clock (id, trusted_at, shown_at, since, waited)
 VALUES (1, :trusted_at, :shown_at, :since, :waited);
 
 -- name: move_errors
--- The clock has jumped: what was written before is further behind by as much.
+-- The clock has jumped: the times of all earlier rows are wrong by as much more.
 UPDATE clock_errors SET behind = behind + :by;
 
 -- name: add_error
--- What was written since the jump before.
+-- The times of rows that were written since the jump before.
 INSERT INTO clock_errors (began, ended, behind, at_start) VALUES (:began, :ended, :by, :at_start);
 
--- name: remove_mended
--- A clock that is back shows what it showed then.
-DELETE FROM clock_errors WHERE abs(behind) <= :jump;
+-- name: remove_small_errors
+-- A clock that was put right again shows what it showed then.
+DELETE FROM clock_errors WHERE abs(behind) <= :smallest;
 
 -- name: move_deadlines
 -- A delivery timeout is a duration: its end moves with the clock.
@@ -25,14 +33,14 @@ UPDATE command_hosts SET deliver_before = deliver_before + :by
 WHERE status = 'pending' AND sent_at IS NULL AND deliver_before IS NOT NULL;
 
 -- name: move_deadlines_of_sent
--- The same for what was sent and has not begun.
+-- The same for commands that were sent and have not begun.
 UPDATE command_hosts SET deliver_before = deliver_before + :by
 WHERE status = 'pending' AND sent_at IS NOT NULL AND deliver_before IS NOT NULL;
 
--- name: forget_start
+-- name: forget_jumps_at_start
 -- The operator says that the manager was off for so long.
 DELETE FROM clock_errors WHERE at_start = 1;
 
--- name: remove_old
--- Errors of which nothing is left that could be pruned too early.
+-- name: remove_old_errors
+-- Errors that can no longer make the pruning remove something too early.
 DELETE FROM clock_errors WHERE max(ended, ended + behind) < :before;

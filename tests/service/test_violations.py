@@ -11,18 +11,18 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.window import Window
-from tui_manager.service.manager.limited_audit import KEPT, OTHERS
-from tui_manager.storage.tables import audit
+from tui_manager.service.core.limited_audit import OTHERS, SOURCES_MAX
+from tui_manager.storage.views import audit_list
 
 
 async def _rows(parts: Parts) -> list[AuditEntry]:
     """What is in the audit; nothing is written for it."""
-    return list((await parts.database.read(lambda tx: audit.window(tx, Window()))).rows)
+    return list((await parts.database.read(lambda tx: audit_list.window(tx, Window()))).rows)
 
 
 @contextlib.asynccontextmanager
 async def _running(parts: Parts) -> AsyncIterator[None]:
-    running = asyncio.create_task(parts.offences.audit.run())
+    running = asyncio.create_task(parts.violations.audit.run())
     try:
         yield
     finally:
@@ -34,7 +34,7 @@ async def _running(parts: Parts) -> AsyncIterator[None]:
 def _offend(parts: Parts, times: int) -> None:
     for number in range(times):
         error = RefusedError(Refusal.NAME_TAKEN, f"Time {number}.")
-        parts.offences.refused("web01", "10.0.0.1:1", error)
+        parts.violations.record_refusal("web01", "10.0.0.1:1", error)
 
 
 async def test_the_first_is_written_at_once_and_the_rest_at_the_end(parts: Parts) -> None:
@@ -85,7 +85,7 @@ async def test_violations_have_a_row_a_minute_at_most(parts: Parts) -> None:
     host = await parts.member("web01")
     for _ in range(3):
         for _ in range(10):
-            parts.hosts.violation(host.host_id, "It did what it must not.")
+            parts.hosts.record_violation(host.host_id, "It did what it must not.")
             assert len(await _violations(parts)) == 1
         parts.clock.turn(5)
     assert parts.statistics.counters.violations == 30
@@ -95,7 +95,7 @@ async def test_violations_have_a_row_a_minute_at_most(parts: Parts) -> None:
     assert second.detail["count"] == "28"  # with the row itself and the first: 30
     parts.clock.turn(60)
     assert len(await _violations(parts)) == 2
-    parts.hosts.violation(host.host_id, "It did what it must not.")
+    parts.hosts.record_violation(host.host_id, "It did what it must not.")
     assert len(await _violations(parts)) == 2  # it goes on, and is written down less often
     parts.clock.turn(60)
     assert len(await _violations(parts)) == 3
@@ -104,19 +104,19 @@ async def test_violations_have_a_row_a_minute_at_most(parts: Parts) -> None:
 async def test_each_host_has_its_own_row(parts: Parts) -> None:
     hosts = [await parts.member(f"web0{number}") for number in range(3)]
     for host in hosts:
-        parts.hosts.violation(host.host_id, "It did what it must not.")
+        parts.hosts.record_violation(host.host_id, "It did what it must not.")
     assert {entry.host for entry in await _violations(parts)} == {"web00", "web01", "web02"}
-    parts.hosts.violation("", "Nobody knows who it was.")
+    parts.hosts.record_violation("", "Nobody knows who it was.")
     assert len(await _violations(parts)) == 4
 
 
 async def test_refusals_under_ever_new_names_are_bounded(parts: Parts) -> None:
     await parts.member("web01")
-    for number in range(KEPT + 100):
+    for number in range(SOURCES_MAX + 100):
         error = RefusedError(Refusal.NAME_TAKEN, f"The name {number} is taken.")
-        parts.offences.refused(f"\x1b[31mname{number}", "10.0.0.1:1", error)
+        parts.violations.record_refusal(f"\x1b[31mname{number}", "10.0.0.1:1", error)
     refusals = await parts.audited("refuse_host")
-    assert len(refusals) == KEPT + 1
+    assert len(refusals) == SOURCES_MAX + 1
     assert (refusals[-1].host, refusals[-1].detail["count"]) == (OTHERS, "99")
     assert all(entry.host.isprintable() for entry in refusals)
 

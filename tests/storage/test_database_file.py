@@ -8,7 +8,7 @@ import pytest
 from tui_manager.domain.errors import StorageError
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import FILE, Database, open_database
-from tui_manager.storage.tables import manager_row
+from tui_manager.storage.tables import manager_state
 
 
 def rename(tx: Transaction) -> None:
@@ -26,7 +26,7 @@ async def test_nothing_is_written_until_it_is_back(tmp_path: Path, what: str) ->
     place = folder if what == "folder" else folder / what
     errors: list[str] = []
     async with open_database(folder / FILE, lambda _, error: errors.append(error)) as database:
-        await database.write(lambda tx: manager_row.manager_id(tx, 0))
+        await database.write(lambda tx: manager_state.manager_id(tx, 0))
         before, size = await name(database), database.size
         assert database.problem == ""
         place.rename(tmp_path / "away")

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.manager_parts import Parts
 from tui_manager.domain.host import Vitals
-from tui_manager.service.hosts import heartbeats
-from tui_manager.service.hosts.heartbeats import BEATS_A_SECOND, Heartbeats
+from tui_manager.service.core import heartbeat
+from tui_manager.service.core.heartbeat import BEATS_A_SECOND, FleetHeartbeat
 from tui_manager.service.hosts.host_service import OpenedSession
 
 FIVE, LOST_AFTER = timedelta(seconds=5), timedelta(minutes=5)
@@ -15,20 +15,20 @@ EVERY = 5 * BEATS_A_SECOND  # agents that fit into one step
 
 
 @pytest.fixture
-def told() -> Heartbeats:
-    return Heartbeats(FIVE, LOST_AFTER)
+def told() -> FleetHeartbeat:
+    return FleetHeartbeat(FIVE, LOST_AFTER)
 
 
 @pytest.fixture
 def one_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every further agent makes the heartbeat longer."""
-    monkeypatch.setattr(heartbeats, "BEATS_A_SECOND", 0.2)
+    monkeypatch.setattr(heartbeat, "BEATS_A_SECOND", 0.2)
 
 
 def beat(parts: Parts, host: OpenedSession) -> timedelta | None:
     """An agent reports vitals; what it is told then."""
     parts.hosts.heard(host.host_id, host.generation)
-    return parts.hosts.beat(host.host_id, host.generation, Vitals())
+    return parts.hosts.record_vitals(host.host_id, host.generation, Vitals())
 
 
 async def close(parts: Parts, *hosts: OpenedSession) -> None:
@@ -40,35 +40,35 @@ async def close(parts: Parts, *hosts: OpenedSession) -> None:
     ("sessions", "seconds"),
     [(0, 5), (EVERY, 5), (EVERY + 1, 10), (10_000, 20), (20_000, 40), (100_000, 60)],
 )
-def test_more_agents_beat_less_often(told: Heartbeats, sessions: int, seconds: int) -> None:
-    told.count(sessions)
-    assert told.now == timedelta(seconds=seconds)
+def test_more_agents_beat_less_often(told: FleetHeartbeat, sessions: int, seconds: int) -> None:
+    told.update(sessions)
+    assert told.current == timedelta(seconds=seconds)
 
 
-def test_all_agents_together_beat_no_more_often_than_is_cheap(told: Heartbeats) -> None:
+def test_all_agents_together_beat_no_more_often_than_is_cheap(told: FleetHeartbeat) -> None:
     for sessions in (*range(0, 12 * EVERY, 97), *range(12 * EVERY, 0, -97)):
-        told.count(sessions)
-        assert sessions / told.now.total_seconds() <= BEATS_A_SECOND
+        told.update(sessions)
+        assert sessions / told.current.total_seconds() <= BEATS_A_SECOND
 
 
-def test_who_comes_and_goes_changes_nothing_for_the_others(told: Heartbeats) -> None:
+def test_who_comes_and_goes_changes_nothing_for_the_others(told: FleetHeartbeat) -> None:
     changes = []
     for sessions in (EVERY, EVERY + 1, EVERY - 1, EVERY + 1, EVERY * 9 // 10, EVERY + 1):
-        before = told.now
-        told.count(sessions)
-        changes.append(told.now != before)
+        before = told.current
+        told.update(sessions)
+        changes.append(told.current != before)
     assert changes == [False, True, False, False, False, False]
-    told.count(EVERY // 2)
-    assert told.now == FIVE
+    told.update(EVERY // 2)
+    assert told.current == FIVE
 
 
 @pytest.mark.parametrize(("lost_after", "seconds"), [(60, 20), (12, 5), (5.5, 5)])
 def test_nobody_beats_so_slowly_that_it_is_missed_too_late(
     lost_after: float, seconds: float
 ) -> None:
-    told = Heartbeats(FIVE, timedelta(seconds=lost_after))
-    told.count(100_000)
-    assert told.now == timedelta(seconds=seconds)
+    told = FleetHeartbeat(FIVE, timedelta(seconds=lost_after))
+    told.update(100_000)
+    assert told.current == timedelta(seconds=seconds)
 
 
 @pytest.mark.usefixtures("one_a_step")

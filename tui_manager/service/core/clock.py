@@ -1,33 +1,58 @@
-"""Whether the wall clock may decide what cannot be undone.
+"""The clocks of the manager, and whether the wall clock may decide what cannot be undone.
 
-The wall clock is compared with the boot-time clock, which nobody sets and which goes on while the
-machine sleeps, and at the start with the time that was stored last.
+ClockWatch compares the wall clock with the boot-time clock, which nobody sets and which goes on
+while the machine sleeps, and at a start with the time that was stored last.
 """
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.health import ClockDoubt
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
+from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database
-from tui_manager.storage.tables import audit
-from tui_manager.storage.tables import clock as stored_clock
-from tui_manager.storage.tables.clock import ClockRow, Jump
+from tui_manager.storage.engine.statements import from_datetime
+from tui_manager.storage.tables import audit, manager_state
+from tui_manager.storage.tables.manager_state import ClockJump, ClockRow
 
 log = logging.getLogger(__name__)
-_SECOND = 1_000_000  # microseconds, in which this file counts
-JUMP = 60 * _SECOND  # by which the clock moves against the boot-time clock, at least
-FAR = 24 * 3600 * _SECOND  # from the stored time, at a start
-WAIT = 24 * 3600.0  # seconds of running after which a clock is believed
-_DRIFT = 0.001  # of the time that goes by: more than a clock is slewed by, and less than a jump
+_SECOND = 1_000_000  # microseconds; ClockWatch counts in microseconds
+JUMP_MIN = 60 * _SECOND  # against the boot-time clock
+START_GAP_MAX = 24 * 3600 * _SECOND  # from the stored time, at a start
+TRUST_AFTER = 24 * 3600.0  # seconds of running after which any clock is trusted
+_DRIFT = 0.001  # of the time that goes by: more than slewing changes a clock, less than a jump
 _LOOK_EVERY = 1.0  # seconds
 _STORE_EVERY = 60.0  # seconds
-_STALE = 120 * _SECOND  # by which the stored time may be too early
+_STORED_AGE_MAX = 120 * _SECOND  # how old the stored time may be when the manager ends
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS: goes on in sleep too
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _boottime() -> float:
+    return time.clock_gettime(_BOOTTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Three clocks: `now` for what is stored and shown, `monotonic` (seconds) for durations,
+    `boottime` (seconds), which goes on while the machine sleeps, to check `now`."""
+
+    now: Callable[[], datetime] = _now
+    monotonic: Callable[[], float] = time.monotonic
+    boottime: Callable[[], float] = _boottime
+
+    def stamp(self) -> int:
+        """Now, in microseconds since 1970 UTC, as the database stores it."""
+        return from_datetime(self.now())
 
 
 class ClockWatch:
@@ -37,43 +62,44 @@ class ClockWatch:
         self._database = database
         self._clock = clock
         self._feed = feed
-        self.settled = asyncio.Event()  # set when a wait has ended; who waits for it clears it
+        self.trusted_again = asyncio.Event()  # whoever waits for it clears it
         self._looked_at = self._boot()
-        self._offset = clock.stamp() - self._looked_at  # of the wall clock to the boot-time clock
-        self._line = self._offset  # what it should be, from all that was seen in this run
-        self._stored_line: int | None = None  # what it should be, if it began far from the stored
+        self._offset = clock.stamp() - self._looked_at  # wall clock minus boot-time clock
+        self._trusted = self._offset  # what the offset should be, by what was seen in this run
+        # What the offset should be by the stored time, if the manager started far from that.
+        self._trusted_at_start: int | None = None
         self._since = clock.stamp()
         self._waits_from = clock.monotonic()
         self._was_waiting = False
-        self._jumps: list[Jump] = []  # that are not stored yet
+        self._jumps: list[ClockJump] = []  # not stored yet
 
     async def begin(self) -> None:
         """Compares the clock with the stored time. Raises StorageError."""
-        row = await self._database.read(stored_clock.stored)
+        row = await self._database.read(manager_state.stored_clock)
         if row is not None:
             self._compare(row)
         await self._store()
-        self._tell_change()
+        self._publish_change()
 
     def _compare(self, row: ClockRow) -> None:
         now, boot = self._clock.stamp(), self._boot()
-        as_trusted = abs(now - row.trusted_at) <= FAR
-        as_shown = abs(now - row.shown_at) <= FAR
+        as_trusted = abs(now - row.trusted_at) <= START_GAP_MAX
+        as_shown = abs(now - row.shown_at) <= START_GAP_MAX
         if not as_trusted:
-            self._stored_line = row.trusted_at - boot
+            self._trusted_at_start = row.trusted_at - boot
         if as_shown:
             self._since = row.since
             self._waits_from = self._clock.monotonic() - row.waited / _SECOND
             return
         by = (row.trusted_at if as_trusted else now) - row.shown_at
-        self._jumps.append(Jump(row.since, row.shown_at + _STALE, by, not as_trusted))
+        self._jumps.append(ClockJump(row.since, row.shown_at + _STORED_AGE_MAX, by, not as_trusted))
 
     def now(self) -> datetime:
         """What the wall clock shows."""
         return self._clock.now()
 
     def may_act(self) -> bool:
-        """Whether what is due by the wall clock may be done now: it has not jumped in this run."""
+        """Whether the wall clock has not jumped in this run: what is due by it may be done."""
         self._look()
         return not self._has_jumped()
 
@@ -83,7 +109,7 @@ class ClockWatch:
         return not self._waits()
 
     async def look(self) -> None:
-        """Looks at the clock; jumps are stored, and deadlines moved, when this returns.
+        """Looks at the clock. When this returns, jumps are stored and deadlines are moved.
 
         Raises:
             StorageError: the database cannot be written now.
@@ -94,11 +120,11 @@ class ClockWatch:
 
     @property
     def doubt(self) -> ClockDoubt | None:
-        """What is wrong with the clock; None when it is believed."""
+        """What is wrong with the clock; None if it is trusted."""
         if not self._waits():
             return None
-        trusted = self._line if self._stored_line is None else self._stored_line
-        left = WAIT - (self._clock.monotonic() - self._waits_from)
+        trusted = self._trusted if self._trusted_at_start is None else self._trusted_at_start
+        left = TRUST_AFTER - (self._clock.monotonic() - self._waits_from)
         return ClockDoubt(
             ahead=timedelta(microseconds=self._offset - trusted),
             jumped=self._has_jumped(),
@@ -120,7 +146,7 @@ class ClockWatch:
                 stored_at = self._clock.monotonic()
 
     async def accept(self, actor: str) -> bool:
-        """Believes the clock as it is, on an operator's word; False when it was believed anyway.
+        """Trusts the clock as it is, as an operator says; False if it was trusted already.
 
         Raises:
             StorageError: the database cannot be written now.
@@ -133,14 +159,14 @@ class ClockWatch:
         row = ClockRow(now, now, self._since)
 
         def work(tx: Transaction) -> None:
-            stored_clock.store(tx, row)
-            stored_clock.forget_start(tx)
+            manager_state.store_clock(tx, row)
+            manager_state.forget_jumps_at_start(tx)
             ahead = round(doubt.ahead.total_seconds())
             audit.record(tx, now, actor, "accept_clock", seconds_ahead=ahead)
 
         await self._database.write(work)
         log.warning("the clock was accepted", extra={"actor": actor})
-        self._believe()
+        self._trust()
         return True
 
     def _look(self) -> None:
@@ -148,34 +174,37 @@ class ClockWatch:
         now, elapsed = self._clock.stamp(), boot - self._looked_at
         offset = now - boot
         moved = offset - self._offset
-        if abs(moved) > JUMP:
+        if abs(moved) > JUMP_MIN:
             before = now - moved  # what the clock would show without the jump
-            self._jumps.append(Jump(self._since, before, moved))
+            self._jumps.append(ClockJump(self._since, before, moved))
             self._since = now - elapsed
             self._waits_from = self._clock.monotonic()
             log.warning("the clock has jumped", extra={"seconds": round(moved / _SECOND)})
         self._offset, self._looked_at = offset, boot
-        if self._stored_line is not None and abs(offset - self._stored_line) <= FAR:
-            self._stored_line, self._line = None, offset
+        if (
+            self._trusted_at_start is not None
+            and abs(offset - self._trusted_at_start) <= START_GAP_MAX
+        ):
+            self._trusted_at_start, self._trusted = None, offset
         elif not self._has_jumped():
             drift = round(_DRIFT * elapsed)
-            self._line += max(-drift, min(drift, offset - self._line))
-        if self._waits() and self._clock.monotonic() - self._waits_from >= WAIT:
-            log.warning("the clock is believed after 24 hours of running")
-            self._believe()
-        self._tell_change()
+            self._trusted += max(-drift, min(drift, offset - self._trusted))
+        if self._waits() and self._clock.monotonic() - self._waits_from >= TRUST_AFTER:
+            log.warning("the clock is trusted after 24 hours of running")
+            self._trust()
+        self._publish_change()
 
     def _has_jumped(self) -> bool:
-        return abs(self._offset - self._line) > JUMP
+        return abs(self._offset - self._trusted) > JUMP_MIN
 
     def _waits(self) -> bool:
-        return self._stored_line is not None or self._has_jumped()
+        return self._trusted_at_start is not None or self._has_jumped()
 
-    def _believe(self) -> None:
-        self._stored_line, self._line = None, self._offset
-        self._tell_change()
+    def _trust(self) -> None:
+        self._trusted_at_start, self._trusted = None, self._offset
+        self._publish_change()
 
-    def _tell_change(self) -> None:
+    def _publish_change(self) -> None:
         waiting = self._waits()
         if waiting == self._was_waiting:
             return
@@ -183,21 +212,21 @@ class ClockWatch:
         if waiting:
             log.warning("no history is removed while the clock is in doubt")
         else:
-            log.info("the clock is believed")
-            self.settled.set()
+            log.info("the clock is trusted")
+            self.trusted_again.set()
         self._feed.publish(Changes(manager=True))
 
     async def _store(self) -> None:
         self._look()
         now, jumps = self._clock.stamp(), tuple(self._jumps)
-        trusted = self._line if self._stored_line is None else self._stored_line
+        trusted = self._trusted if self._trusted_at_start is None else self._trusted_at_start
         waited = self._clock.monotonic() - self._waits_from if self._waits() else 0.0
         row = ClockRow(trusted + self._boot(), now, self._since, round(waited * _SECOND))
 
         def work(tx: Transaction) -> None:
             for jump in jumps:
-                stored_clock.note_jump(tx, jump, JUMP)
-            stored_clock.store(tx, row)
+                manager_state.record_jump(tx, jump, JUMP_MIN)
+            manager_state.store_clock(tx, row)
 
         await self._database.write(work)
         del self._jumps[: len(jumps)]

@@ -1,4 +1,4 @@
-"""Secrets of commands: sealed on their way into the database, opened on their way to an agent."""
+"""Secrets of commands: sealed before they are stored, opened before they are sent to an agent."""
 
 from dataclasses import replace
 
@@ -7,15 +7,16 @@ from tui_manager.domain.spec import TaskSpec
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import secrets, tasks
-from tui_manager.storage.views.claiming import Claimed
+from tui_manager.storage.views.claiming import ClaimedCommand
 
 
 class LostSecretError(Exception):
-    """A command cannot be sent, because a secret of it is gone; the text is for the operator."""
+    """A command cannot be sent, because one of its secrets is lost. The text is for the
+    operator."""
 
 
 class Secrets:
-    """What stands between commands and the database; its values never enter that unsealed."""
+    """Seals and opens secrets. No value enters the database unsealed."""
 
     def __init__(self, box: SecretBox) -> None:
         self._box = box
@@ -31,7 +32,7 @@ class Secrets:
                 }
                 secrets.insert(tx, command_id, sealed)
 
-    def unseal(self, command: Claimed) -> Claimed:
+    def unseal(self, command: ClaimedCommand) -> ClaimedCommand:
         """The command with its secrets among its variables. Raises LostSecretError."""
         opened = {}
         for name, value in command.secrets.items():
@@ -52,5 +53,5 @@ class Secrets:
 
 
 def _context(command_id: int, name: str) -> str:
-    """Binds a sealed value to its place: moved to another row it does not open."""
+    """Binds a sealed value to its row: it cannot be opened in another one."""
     return f"{command_id}/{name}"

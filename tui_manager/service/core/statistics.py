@@ -1,4 +1,4 @@
-"""What the manager counts of itself: a line in the log every minute, figures for the dashboard."""
+"""What the manager counts: figures for the dashboard, and a line in the log every minute."""
 
 import asyncio
 import logging
@@ -11,18 +11,18 @@ import psutil
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health
-from tui_manager.service.manager.change_feed import ChangeFeed
-from tui_manager.service.manager.clock import Clock
+from tui_manager.service.core.change_feed import ChangeFeed
+from tui_manager.service.core.clock import Clock
 
 log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two sets of figures
 _LOG_EVERY = 60  # ticks
-_WRITABLE_AFTER = 3.0  # seconds; what failed is tried again before, and a small write may fit then
+_ERROR_LASTS = 3.0  # seconds: a small write may succeed on a full disk, and the next one fails
 
 
 @dataclass(slots=True)
 class Counters:
-    """Counted since the start; rates are made of differences."""
+    """Counted since the start. A rate is the difference of two counts."""
 
     sent: int = 0
     results: int = 0
@@ -37,8 +37,8 @@ class Counters:
 
 @dataclass(slots=True)
 class Gauges:
-    """Where current depths and sizes are read from, and what is wrong with the place of the
-    database and with certificates that the operator brings; empty: nothing."""
+    """Where current figures are read from: lengths of queues, sizes, and sentences about what is
+    wrong with the files of the database or with the operator's certificates; empty: nothing."""
 
     sessions: Callable[[], int] = lambda: 0
     write_queue: Callable[[], int] = lambda: 0
@@ -54,9 +54,9 @@ class Statistics:
     """Counts, and makes figures of the counts once a second.
 
     Attributes:
-        storage_error: why the database cannot be written now; empty once it has been written again
-            and nothing failed for `_WRITABLE_AFTER`.
-        authority_error: why no certificates can be issued now; empty when they can.
+        storage_error: why the database cannot be written now. It is emptied once a write has
+            succeeded and nothing has failed for `_ERROR_LASTS`.
+        authority_error: why no certificates can be issued now; empty: they can.
     """
 
     feed: ChangeFeed
@@ -69,38 +69,38 @@ class Statistics:
     _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
     _failed_at: float = 0.0
     _written_since: bool = False
-    _out_of_place: bool = False
+    _had_problem: bool = False
 
-    def told(self, seconds: float, error: str) -> None:
-        """Takes the time of one transaction, and why it failed; empty when it did not."""
+    def record_transaction(self, seconds: float, error: str) -> None:
+        """Takes the time of one transaction, and why it failed; empty: it did not."""
         self._commits.append(seconds)
         self._written_since = not error
         if error:
-            self._fail(error)
+            self._set_storage_error(error)
         else:
-            self.settle()
+            self.clear_storage_error()
 
-    def look(self) -> None:
-        """Finds that the database is out of its place, or back, also when nothing is written."""
+    def check_storage(self) -> None:
+        """Finds that the files of the database are missing or back, also if nothing is written."""
         problem = self.gauges.storage_problem()
         if problem:
-            self._fail(problem)
-        elif self._out_of_place:
+            self._set_storage_error(problem)
+        elif self._had_problem:
             self._written_since = True
-        self._out_of_place = bool(problem)
-        self.settle()
+        self._had_problem = bool(problem)
+        self.clear_storage_error()
 
-    def _fail(self, error: str) -> None:
+    def _set_storage_error(self, error: str) -> None:
         self._failed_at = self.clock.monotonic()
         if error != self.storage_error:
             self.storage_error = error
             log.error("the database cannot be written", extra={"error": error})
             self.feed.publish(Changes(manager=True))
 
-    def settle(self) -> None:
-        """Takes the error back once that is true."""
-        steady = self.clock.monotonic() - self._failed_at >= _WRITABLE_AFTER
-        if self.storage_error and self._written_since and steady:
+    def clear_storage_error(self) -> None:
+        """Empties the error if the database can be written again."""
+        lasted = self.clock.monotonic() - self._failed_at >= _ERROR_LASTS
+        if self.storage_error and self._written_since and lasted:
             self.storage_error = ""
             log.info("the database can be written again")
             self.feed.publish(Changes(manager=True))
@@ -114,7 +114,7 @@ class Statistics:
         while True:
             before = (self.clock.monotonic(), self.counters.results, self.counters.output_bytes)
             await asyncio.sleep(_TICK)
-            self.look()
+            self.check_storage()
             self._measure(process, *before)
             self.feed.publish_figures(Changes(manager=True))
             ticks += 1

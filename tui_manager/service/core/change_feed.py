@@ -1,0 +1,95 @@
+"""Tells watchers what has changed: merged, and at most ten times a second for each of them.
+
+A watcher on the other side of a socket or a thread needs no pace of its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import UnreachableError
+from tui_manager.domain.pace import Pace
+
+_FIGURES_DELAY = 0.5  # seconds in which figures are gathered
+_EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+
+
+class Subscription:
+    """The changes that one watcher has not taken yet. At first, everything has changed."""
+
+    def __init__(self) -> None:
+        self._pending = _EVERYTHING
+        self.changed = asyncio.Event()
+        self.changed.set()
+
+    def add(self, changes: Changes) -> None:
+        """Merges these into what is pending."""
+        self._pending |= changes
+        self.changed.set()
+
+    def take(self) -> Changes:
+        """What has changed since the last call."""
+        changes, self._pending = self._pending, Changes()
+        self.changed.clear()
+        return changes
+
+
+class ChangeFeed:
+    """Publishers never wait. A slow watcher finds its changes merged."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+        self._figures = Changes()
+        self._figures_due: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Ends every watch: the manager stops."""
+        self._closed = True
+        if self._figures_due:
+            self._figures_due.cancel()
+        for subscription in self._subscriptions:
+            subscription.changed.set()
+
+    def publish(self, changes: Changes) -> None:
+        """Adds to what every watcher will be told."""
+        if changes:
+            for subscription in self._subscriptions:
+                subscription.add(changes)
+
+    def publish_figures(self, changes: Changes) -> None:
+        """Adds what changes all the time; watchers are told of it twice a second."""
+        self._figures |= changes
+        if changes and not self._figures_due and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._figures_due = loop.call_later(_FIGURES_DELAY, self._publish_gathered)
+
+    def _publish_gathered(self) -> None:
+        figures, self._figures, self._figures_due = self._figures, Changes(), None
+        self.publish(figures)
+
+    def subscribe(self) -> Subscription:
+        """For a part of the manager that looks, now and then, at what has changed."""
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def watch(self) -> AsyncIterator[Changes]:
+        """Changes as they come. The first say that everything has changed.
+
+        Raises:
+            UnreachableError: the manager stops.
+        """
+        subscription, pace = self.subscribe(), Pace()
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await subscription.changed.wait()
+                if self._closed:
+                    raise UnreachableError("The manager has stopped.")
+                changes, now = subscription.take(), loop.time()
+                next_at = now + pace.told(now)
+                yield changes
+                await asyncio.sleep(next_at - loop.time())
+        finally:
+            self._subscriptions.discard(subscription)

@@ -1,0 +1,74 @@
+"""Core, what every service is made with; and how a service runs an act to its end."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tui_manager.service.core.change_feed import ChangeFeed
+from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.directory import Directory
+from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.core.violations import Violations
+from tui_manager.service.limits import Limits
+from tui_manager.storage.engine.database import Database
+from tui_manager.storage.tables import command_hosts, hosts, manager_state
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What most services need. There is one in a manager.
+
+    A part belongs here if several rooms use it and if it knows no service. What a service needs of
+    another service is an argument of its own.
+
+    Attributes:
+        manager_id: of this manager.
+        directory: all hosts and their sessions, in memory.
+        feed: tells watchers what has changed.
+        violations: records what agents do against the rules.
+    """
+
+    manager_id: str
+    database: Database
+    limits: Limits
+    clock: Clock
+    directory: Directory
+    feed: ChangeFeed
+    statistics: Statistics
+    violations: Violations
+
+
+async def load_core(
+    database: Database, limits: Limits, clock: Clock, feed: ChangeFeed, statistics: Statistics
+) -> Core:
+    """Makes Core, with all stored hosts in its directory."""
+    manager_id = await database.write(lambda tx: manager_state.manager_id(tx, clock.stamp()))
+    directory = Directory()
+    with_work = await database.read(command_hosts.hosts_with_work)
+    directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
+    return Core(
+        manager_id=manager_id,
+        database=database,
+        limits=limits,
+        clock=clock,
+        directory=directory,
+        feed=feed,
+        statistics=statistics,
+        violations=Violations(database, feed, statistics, clock),
+    )
+
+
+async def run_to_completion(act: Coroutine[Any, Any, T]) -> T:
+    """Runs `act` to its end, also if its caller is cancelled meanwhile. The caller is cancelled
+    after that: what follows a commit is never left out."""
+    acting = asyncio.ensure_future(act)
+    try:
+        return await asyncio.shield(acting)
+    except asyncio.CancelledError:
+        await asyncio.wait([acting])
+        if not acting.cancelled():
+            acting.exception()  # read, so that asyncio does not log it: the caller has gone
+        raise

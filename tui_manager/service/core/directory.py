@@ -1,0 +1,221 @@
+"""All hosts in memory: what is stored of each, who is connected, and the newest vitals."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tui_manager.domain.host import Host
+from tui_manager.domain.status import Admission
+from tui_manager.domain.target import TargetHost, natural_key
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.service.core.host_entry import HostEntry, LiveSession
+from tui_manager.storage.tables.hosts import HostRow
+
+
+def _state_key(entry: HostEntry) -> tuple[bool, str]:
+    return (entry.online, entry.row.admission)
+
+
+_ADMISSION_ORDER = {Admission.PENDING: 0, Admission.ADMITTED: 1}
+
+
+def _admission_key(entry: HostEntry) -> int:
+    """Hosts that wait for an operator come first, hosts that were turned away come last."""
+    return _ADMISSION_ORDER.get(entry.row.admission, len(_ADMISSION_ORDER))
+
+
+def _name_key(entry: HostEntry) -> str:
+    entry.sort_key = entry.sort_key or natural_key(entry.row.name)
+    return entry.sort_key
+
+
+_ORDERS: dict[str, Callable[[HostEntry], Any]] = {
+    "state": _state_key,
+    "cpu": lambda entry: entry.vitals.cpu_percent if entry.vitals else -1.0,
+    "memory": lambda entry: entry.vitals.memory_percent if entry.vitals else -1.0,
+    "running": lambda entry: entry.vitals.running if entry.vitals else -1,
+    "since": lambda entry: entry.since.timestamp() if entry.since else 0.0,
+}
+
+HOST_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
+
+
+class Directory:
+    """All hosts by host_id. Changed only on the manager's loop, after the database has changed."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, HostEntry] = {}
+        self._by_row_id: dict[int, HostEntry] = {}
+        self._by_admission: list[HostEntry] | None = None  # then by name
+        self._by_name: list[HostEntry] | None = None
+        self._targets: list[TargetHost] | None = None
+        self._online: set[int] = set()  # row ids
+
+    @property
+    def online(self) -> int:
+        """How many hosts are connected."""
+        return len(self._online)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[HostEntry]:
+        return iter(self._entries.values())
+
+    def load(
+        self, rows: Iterable[HostRow], monotonic: float, with_work: Collection[str] = ()
+    ) -> None:
+        """Adds the stored hosts, all offline since `monotonic` (seconds), and sorts them.
+
+        Args:
+            with_work: host_ids of hosts with commands that were sent or wait.
+        """
+        for row in rows:
+            recovering = row.host_id in with_work
+            self._add(HostEntry(row, monotonic, since=row.since, recovering=recovering))
+        self._sorted_by_name()  # now, as the first time takes longest
+
+    def _add(self, entry: HostEntry) -> None:
+        self._entries[entry.row.host_id] = entry
+        self._by_row_id[entry.row.row_id] = entry
+        self._by_admission = self._by_name = self._targets = None
+
+    def get(self, host_id: str) -> HostEntry | None:
+        """One host."""
+        return self._entries.get(host_id)
+
+    def by_row_id(self, row_id: int) -> HostEntry:
+        """The host with this row in the database."""
+        return self._by_row_id[row_id]
+
+    def open_session(self, row: HostRow, session: LiveSession, now: datetime) -> None:
+        """A session has begun; `row` is what is stored of its host now."""
+        entry = self._entries.get(row.host_id)
+        if entry is None:
+            entry = HostEntry(row, silent_since=session.heard_at)
+            self._add(entry)
+        self._replace_row(entry, row)
+        if entry.session is None:
+            entry.since = now
+        entry.session = session
+        self._online.add(row.row_id)
+        entry.declared_lost = entry.recovering = False
+
+    def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
+        """`row` is what is stored of a host now. A new host is offline.
+
+        Args:
+            monotonic: seconds.
+        """
+        entry = self._entries.get(row.host_id)
+        if entry is None:
+            self._add(HostEntry(row, monotonic, since=now))
+            return
+        self._replace_row(entry, row)
+
+    def _replace_row(self, entry: HostEntry, row: HostRow) -> None:
+        """Takes the new row, after which the host may have another place in the lists."""
+        before, entry.row = entry.row, row
+        if before.name != row.name:
+            entry.sort_key = ""
+        if (before.name, before.admission) != (row.name, row.admission):
+            self._by_admission = self._by_name = self._targets = None
+        if before.labels != row.labels:
+            self._targets = None
+        entry.search_text = None
+
+    def close_session(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
+        """A session has ended; False if a newer one has already replaced it. The host is silent
+        since it was heard last, which may be some heartbeats ago."""
+        entry = self._entries.get(host_id)
+        session = entry.session_of(generation) if entry else None
+        if entry is None or session is None:
+            return False
+        entry.silent_since = monotonic if session.busy else session.heard_at
+        entry.session, entry.vitals, entry.since, entry.declared_lost = None, None, now, False
+        self._online.discard(entry.row.row_id)
+        entry.cpu.clear()
+        return True
+
+    def update_running(self, host_id: str, started: Iterable[str], ended: Iterable[str]) -> bool:
+        """Executions have started and ended on a host. Returns whether their number has changed.
+
+        The number in the vitals is not used: vitals may arrive before or after the reports of the
+        same starts and ends.
+        """
+        entry = self._entries.get(host_id)
+        if entry is None or entry.session is None:
+            return False
+        running = entry.session.running
+        before = len(running)
+        running.update(started)
+        running.difference_update(ended)
+        if entry.vitals and len(running) != entry.vitals.running:
+            entry.vitals = replace(entry.vitals, running=len(running))
+        return len(running) != before
+
+    def targets(self) -> list[TargetHost]:
+        """What a target may resolve to now, in natural order."""
+        if self._targets is None:
+            rows = (entry.row for entry in self._sorted_by_name())
+            self._targets = [
+                TargetHost(row.host_id, row.name, row.labels)
+                for row in rows
+                if row.admission is Admission.ADMITTED
+            ]
+        return self._targets
+
+    def online_rows(self) -> frozenset[int]:
+        """Row ids of the hosts that are connected now."""
+        return frozenset(self._online)
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many hosts there are, are online, wait for admission; without the hosts that were
+        turned away."""
+        total = online = pending = 0
+        for entry in self._entries.values():
+            admission = entry.row.admission
+            if admission is Admission.ADMITTED or admission is Admission.PENDING:
+                total += 1
+                online += entry.session is not None
+                pending += admission is Admission.PENDING
+        return total, online, pending
+
+    def window(self, window: Window) -> Page[Host]:
+        """A window of the list. Unless it names a column, hosts that wait for approval come first,
+        and hosts that were turned away last; each group is ordered by name."""
+        entries = self._ordered(window)
+        text = window.text.casefold()
+        if text or window.faults_only:
+            entries = [entry for entry in entries if _passes(entry, text, window.faults_only)]
+        shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
+        return Page([entry.to_host() for entry in shown], len(entries), len(self._entries))
+
+    def _sorted_by_name(self) -> list[HostEntry]:
+        if self._by_name is None:
+            self._by_name = sorted(self._entries.values(), key=_name_key)
+        return self._by_name
+
+    def _ordered(self, window: Window) -> list[HostEntry]:
+        """The hosts in the order of a window. Orders that rarely change are kept."""
+        if self._by_admission is None:
+            self._by_admission = sorted(self._sorted_by_name(), key=_admission_key)
+        if order := _ORDERS.get(window.sort):
+            return sorted(self._by_admission, key=order, reverse=window.descending)
+        kept = self._sorted_by_name() if window.sort == "name" else self._by_admission
+        return kept[::-1] if window.descending else kept
+
+
+def _passes(entry: HostEntry, text: str, faults_only: bool) -> bool:
+    if faults_only and entry.online and entry.row.admission is Admission.ADMITTED:
+        return False
+    row = entry.row
+    if entry.search_text is None:
+        labels = (f"{key}={value}" for key, value in row.labels.items())
+        entry.search_text = "\n".join((row.name, *labels, row.fingerprint)).casefold()
+    return (
+        text in entry.search_text
+        or text == row.admission
+        or text == ("online" if entry.online else "offline")
+    )

@@ -1,0 +1,119 @@
+"""One host in memory, and its session."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tui_manager.domain.features import Feature
+from tui_manager.domain.host import Host, Vitals
+from tui_manager.service.core.heartbeat import SessionHeartbeat
+from tui_manager.storage.tables.hosts import HostRow
+
+UNKNOWN_MAX = 1000  # executions of one session
+_CPU_READINGS = 30
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """The newest session of a host.
+
+    Attributes:
+        instance_id: new with each start of the agent.
+        heard_at: when something came last; monotonic seconds.
+        busy: what it said last is still being stored.
+        unknown: executions that the agent holds and the database does not know; at most
+            `UNKNOWN_MAX` are remembered.
+        running: executions that run on its host, by what its agent has said.
+        features: what its agent can do.
+    """
+
+    generation: int
+    instance_id: str
+    heard_at: float
+    heartbeat: SessionHeartbeat
+    busy: bool = False
+    unknown: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
+    features: frozenset[Feature] = frozenset()
+
+    def is_alive(self, monotonic: float) -> bool:
+        """Whether its agent is surely there."""
+        return self.busy or self.heartbeat.is_alive(self.heard_at, monotonic)
+
+    def is_silent(self, monotonic: float) -> bool:
+        """Whether its agent is surely gone."""
+        return not self.busy and self.heartbeat.is_silent(self.heard_at, monotonic)
+
+    def add_unknown(self, execution_ids: Iterable[str]) -> None:
+        """Remembers executions that the database does not know."""
+        room = UNKNOWN_MAX - len(self.unknown)
+        self.unknown.update(itertools.islice(execution_ids, room))
+
+
+@dataclass(slots=True)
+class HostEntry:
+    """One host.
+
+    Attributes:
+        row: what is stored of it.
+        silent_since: when it was heard last, or when the manager started; monotonic seconds.
+        since: when it came online, or went offline.
+        declared_lost: this silence has already turned its work into failure.
+        recovering: it had work when the manager started, and has not come back yet.
+        opening: sessions that are being opened; the database may already hold them.
+        search_text: the lines that a filter searches; None: to be made from the row.
+        sort_key: orders by name; empty: to be made from the name.
+        certificate: begin and end of the newest one that this manager issued since it started.
+    """
+
+    row: HostRow
+    silent_since: float
+    session: LiveSession | None = None
+    vitals: Vitals | None = None
+    cpu: deque[float] = field(default_factory=lambda: deque(maxlen=_CPU_READINGS))
+    since: datetime | None = None
+    declared_lost: bool = False
+    recovering: bool = False
+    opening: int = 0
+    search_text: str | None = None
+    sort_key: str = ""
+    certificate: tuple[datetime, datetime] | None = None
+
+    @property
+    def online(self) -> bool:
+        """Whether an agent is connected."""
+        return self.session is not None
+
+    @property
+    def away(self) -> bool:
+        """Whether no agent is connected, and no session is being opened."""
+        return not (self.online or self.opening)
+
+    def session_of(self, generation: int) -> LiveSession | None:
+        """Its session, if it is still the one of this generation."""
+        session = self.session
+        return session if session and session.generation == generation else None
+
+    def to_host(self) -> Host:
+        """The host as lists show it."""
+        row = self.row
+        return Host(
+            host_id=row.host_id,
+            name=row.name,
+            labels=row.labels,
+            admission=row.admission,
+            online=self.online,
+            since=self.since,
+            address=row.address,
+            os=row.os,
+            arch=row.arch,
+            agent_version=row.agent_version,
+            capacity=row.capacity,
+            vitals=self.vitals if self.online else None,
+            cpu_history=tuple(self.cpu),
+            fingerprint=row.fingerprint,
+            note=row.note,
+            features=frozenset(self.session.features) if self.session else frozenset(),
+        )

@@ -1,0 +1,106 @@
+"""The transaction that claims commands for sessions: it marks them as sent, before they are."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tui_manager.domain import features
+from tui_manager.domain.features import Feature
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.service.core import task_status
+from tui_manager.service.dispatch.secrets import LostSecretError, Secrets
+from tui_manager.service.limits import Limits
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import command_hosts
+from tui_manager.storage.views import claiming, sending
+from tui_manager.storage.views.claiming import ClaimedCommand, Recipient, RunSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySession:
+    """A session that takes commands.
+
+    Attributes:
+        row_id: of its host.
+        room: commands that it takes now.
+        limit: commands that its host may have under way.
+        features: what its agent can do.
+    """
+
+    host_id: str
+    name: str
+    row_id: int
+    journal_id: str
+    generation: int
+    room: int
+    limit: int
+    features: frozenset[Feature]
+
+
+@dataclass(slots=True)
+class Claims:
+    """The result of a claim.
+
+    Attributes:
+        commands: to be sent.
+        failed_tasks: tasks of commands that can never be sent, and so have failed.
+        hosts_with_room: hosts of these commands, which have room for the next ones.
+    """
+
+    commands: list[tuple[ReadySession, ClaimedCommand]] = field(default_factory=list)
+    failed_tasks: set[int] = field(default_factory=set)
+    hosts_with_room: set[str] = field(default_factory=set)
+
+
+def claim(
+    tx: Transaction, sessions: Iterable[ReadySession], limits: Limits, secrets: Secrets, now: int
+) -> Claims:
+    """Marks the commands that may be sent on these sessions as sent. A command that its agent
+    cannot run, or whose secret is lost, fails.
+
+    Args:
+        now: microseconds since 1970 UTC.
+    """
+    claims = Claims()
+    by_row = {session.row_id: session for session in sessions}
+    recipients = [
+        Recipient(session.row_id, session.room, session.limit, session.journal_id)
+        for session in by_row.values()
+    ]
+    settings = RunSettings(now, limits.kill_grace, limits.output_limit)
+    for command in claiming.claim(tx, recipients, settings):
+        session = by_row[command.host]
+        if why := features.refusal(command.run, session.features):
+            _fail(tx, claims, session, command, why, now, refused=True)
+            continue
+        try:
+            claims.commands.append((session, secrets.unseal(command)))
+        except LostSecretError as error:
+            _fail(tx, claims, session, command, str(error), now, refused=False)
+    for task_id in claims.failed_tasks:
+        task_status.update_task_status(tx, task_id, now)
+    return claims
+
+
+def _fail(
+    tx: Transaction,
+    claims: Claims,
+    session: ReadySession,
+    command: ClaimedCommand,
+    why: str,
+    now: int,
+    *,
+    refused: bool,
+) -> None:
+    """Ends a claimed command that will not be sent; `refused`: because of its agent."""
+    ids = {"task": command.task_id, "host": session.name, "execution": command.run.execution_id}
+    log.error("command cannot be sent", extra={**ids, "error": why})
+    claims.failed_tasks.add(command.task_id)
+    claims.hosts_with_room.add(session.host_id)
+    sending.mark_unsent(tx, command.row_id)
+    end = command_hosts.refuse_sending if refused else command_hosts.give_up_sending
+    end(tx, command.row_id, why, now)
+    failed = CommandHostStatus.FAILED
+    task_status.advance(tx, command.task_id, session.row_id, command.position, failed, now)

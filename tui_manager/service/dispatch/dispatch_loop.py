@@ -1,0 +1,179 @@
+"""DispatchLoop: claims what may be sent, commits that, and hands it to the dispatcher."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.domain.status import Admission
+from tui_manager.service.core import task_status
+from tui_manager.service.core.core import Core
+from tui_manager.service.dispatch import claims
+from tui_manager.service.dispatch.claims import Claims, ReadySession
+from tui_manager.service.dispatch.secrets import Secrets
+from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import command_hosts, tasks
+from tui_manager.storage.views import sending
+from tui_manager.storage.views.claiming import ClaimedCommand
+
+log = logging.getLogger(__name__)
+_HOSTS_A_TRANSACTION = 500
+_QUEUED_MAX = 64  # commands that a host may hold beyond its capacity; more wait in the database
+_RETRY = 1.0  # seconds until the next attempt if the database cannot be written
+
+
+@dataclass(frozen=True, slots=True)
+class _NotSent:
+    """A command that was claimed and did not leave the manager.
+
+    Attributes:
+        retry: its host can be tried at once: a newer session has replaced the one of the claim, or
+            two claims at the same time have filled the session, which may have room again.
+    """
+
+    host_id: str
+    command: ClaimedCommand
+    retry: bool
+
+
+class DispatchLoop:
+    """Whatever makes a command sendable calls `wake`; one loop sends."""
+
+    def __init__(self, core: Core, dispatcher: TaskDispatcher, secrets: Secrets) -> None:
+        self._core = core
+        self._dispatcher = dispatcher
+        self._secrets = secrets
+        self._hosts: dict[str, None] = {}  # to be looked at, in order
+        self._woken = asyncio.Event()
+        self._closed = False
+
+    def close(self) -> None:
+        """Sends nothing any more: the manager stops, and the next one sends what is left."""
+        self._closed = True
+
+    def wake(self, host_ids: Iterable[str]) -> None:
+        """Looks soon for commands that these hosts may be sent."""
+        self._hosts.update(dict.fromkeys(host_ids))
+        if self._hosts:
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        while True:
+            await self._woken.wait()
+            try:
+                await self.send_next()
+            except StorageError as error:
+                log.error("sending waits for the database", extra={"error": str(error)})
+                await asyncio.sleep(_RETRY)
+
+    async def send_next(self) -> bool:
+        """Sends what the next hosts may be sent; False if no host is left to look at.
+
+        Raises:
+            StorageError: the database cannot be written now; the hosts will be looked at again.
+        """
+        hosts = list(self._hosts)[:_HOSTS_A_TRANSACTION]
+        for host_id in hosts:
+            del self._hosts[host_id]
+        if not self._hosts:
+            self._woken.clear()
+        try:
+            await self._send(hosts)
+        except StorageError:
+            self.wake(hosts)
+            raise
+        return bool(self._hosts)
+
+    async def _send(self, host_ids: list[str]) -> None:
+        sessions = [session for host_id in host_ids if (session := self.ready_session(host_id))]
+        if sessions:
+            claimed = await self._core.database.write(lambda tx: self.claim(tx, sessions))
+            await self.send_claimed(claimed)
+
+    def ready_session(self, host_id: str) -> ReadySession | None:
+        """The session of a host, if something may be sent on it."""
+        entry = self._core.directory.get(host_id)
+        if entry is None or entry.session is None:
+            return None
+        room = self._dispatcher.room(host_id)
+        row = entry.row
+        if not room or row.admission is not Admission.ADMITTED:
+            return None
+        return ReadySession(
+            host_id=host_id,
+            name=row.name,
+            row_id=row.row_id,
+            journal_id=row.journal_id,
+            generation=row.generation,
+            room=room,
+            limit=row.capacity + _QUEUED_MAX,
+            features=entry.session.features,
+        )
+
+    def claim(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Claims:
+        """See `claims.claim`."""
+        now = self._core.clock.stamp()
+        return claims.claim(tx, sessions, self._core.limits, self._secrets, now)
+
+    async def send_claimed(self, claimed: Claims) -> None:
+        """Gives claimed commands to their sessions. The claim must be committed.
+
+        Raises:
+            StorageError: commands that no session took are still marked as sent.
+        """
+        not_sent = [
+            item
+            for session, command in claimed.commands
+            if (item := await self._send_one(session, command))
+        ]
+        if claimed.failed_tasks:
+            self._core.feed.publish(Changes(tasks=frozenset(claimed.failed_tasks)))
+            self.wake(claimed.hosts_with_room)
+        if not_sent:
+            await self._mark_unsent(not_sent)
+
+    async def _send_one(self, session: ReadySession, command: ClaimedCommand) -> _NotSent | None:
+        """None: the session for which the command was claimed has it now."""
+        ids = {"task": command.task_id, "host": session.name, "execution": command.run.execution_id}
+        entry = self._core.directory.get(session.host_id)
+        replaced = bool(entry and entry.session and entry.row.generation != session.generation)
+        admitted = bool(entry and entry.row.admission is Admission.ADMITTED)
+        try:
+            if self._closed or replaced:  # a newer session may be of another journal
+                raise AgentUnavailableError("The session for which it was claimed has ended.")
+            if not admitted:
+                raise AgentUnavailableError("The host is not admitted any more.")
+            await self._dispatcher.send_command_to_agent(session.host_id, command.run)
+        except AgentUnavailableError as error:
+            log.warning("command not sent", extra={**ids, "error": str(error)})
+            full = not self._dispatcher.room(session.host_id)
+            return _NotSent(session.host_id, command, retry=replaced or full)
+        self._core.statistics.counters.sent += 1
+        log.info("command sent", extra=ids)
+        return None
+
+    async def _mark_unsent(self, not_sent: list[_NotSent]) -> None:
+        """Commands that never left the manager wait for the next session of their host, or until
+        its silence is judged. If the database fails now, the next Hello does the same, because it
+        does not name them."""
+
+        def work(tx: Transaction) -> set[int]:
+            now = self._core.clock.stamp()
+            canceled = set()
+            for item in not_sent:
+                task_id = item.command.task_id
+                sending.mark_unsent(tx, item.command.row_id)
+                if tasks.get(tx, task_id).cancel_requested_at is not None:
+                    command_hosts.cancel_unsent(tx, task_id, now)
+                    canceled.add(task_id)
+            for task_id in canceled:
+                task_status.update_task_status(tx, task_id, now)
+            return canceled
+
+        canceled = await self._core.database.write(work)
+        self.wake(item.host_id for item in not_sent if item.retry)
+        self._core.feed.publish(Changes(tasks=frozenset(canceled)))

@@ -1,0 +1,105 @@
+"""Windows onto the audit, the newest entry first."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
+from tui_manager.storage.tables.audit import pack_detail
+from tui_manager.storage.views.scanning import NewestFirst, ids_of
+
+_SQL = load_queries("audit_list.sql")
+_TASK = re.compile(r"#(\d{1,18})")
+_HOST = "host"  # the key of the detail that keeps the host's name of that time
+
+
+def needs_scan(window: Window) -> bool:
+    """Whether no index serves the filter of a window, so that it has to be read with `scan`."""
+    return bool(window.text or window.faults_only) and not _TASK.fullmatch(window.text)
+
+
+def window(tx: Transaction, window: Window) -> Page[AuditEntry]:
+    """All entries, or with `#12` as the text those of task 12."""
+    values: dict[str, int] = {"limit": min(window.limit, LIMIT_MAX), "offset": window.offset}
+    total = matching = _total(tx)
+    query = "window"
+    if task := _TASK.fullmatch(window.text):
+        query, values["task_id"] = "of_task", int(task[1])
+        matching = tx.execute(_SQL["count_of_task"], values).fetchone()["total"]
+    rows = tx.execute(_SQL[query], values)
+    return Page([_entry(row) for row in rows], matching, total)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """A text and whether only faults are wanted; implements `scanning.FilteredRows`."""
+
+    text: str
+    faults_only: bool
+
+    def newest(self, tx: Transaction) -> int:
+        """See FilteredRows."""
+        newest: int = tx.execute(_SQL["newest"]).fetchone()["id"]
+        return newest
+
+    def last(self, tx: Transaction, high: int, count: int) -> int | None:
+        """See FilteredRows."""
+        query = _SQL["last_fault" if self.faults_only else "last"]
+        row = tx.execute(query, {"high": high, "count": count}).fetchone()
+        return row and int(row["id"])
+
+    def passing(self, tx: Transaction, high: int, low: int) -> list[int]:
+        """See FilteredRows."""
+        query = _SQL["passing_faults" if self.faults_only else "passing"]
+        values = {
+            "high": high,
+            "low": low,
+            "text": self.text,
+            "pattern": like_pattern(self.text),
+            "detail_pattern": like_pattern(pack_detail(self.text)[1:-1]),
+        }
+        return ids_of(tx, query, values)
+
+    def passing_of(self, tx: Transaction, ids: Collection[int]) -> list[int]:
+        """See FilteredRows. Entries never change."""
+        return [*ids]
+
+
+def scan(window: Window) -> NewestFirst:
+    """The entries that pass the filter of a window. Its text is looked for in actor, action, host
+    and detail. `faults_only` keeps refusals and violations."""
+    return NewestFirst(AuditFilter(window.text, window.faults_only), changes=False)
+
+
+def scanned(tx: Transaction, scan: NewestFirst, window: Window) -> Page[AuditEntry]:
+    """The window onto what a scan has found, after it has looked a step further."""
+    scan.advance(tx)
+    rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})
+    return Page([_entry(row) for row in rows], len(scan.found), _total(tx), scan.partial)
+
+
+def _total(tx: Transaction) -> int:
+    total: int = tx.execute(_SQL["count"]).fetchone()["total"]
+    return total
+
+
+def _entry(row: sqlite3.Row) -> AuditEntry:
+    at = to_datetime(row["at"])
+    assert at is not None
+    detail = {key: str(value) for key, value in json.loads(row["detail"]).items()}
+    host = detail.pop(_HOST, "") or row["host_name"] or ""
+    return AuditEntry(
+        audit_id=row["id"],
+        at=at,
+        actor=row["actor"],
+        action=row["action"],
+        task_id=row["task_id"] or 0,
+        host_id=row["host_id"] or "",
+        host=host,
+        detail=detail,
+    )
