@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tests.faults.checker import check
@@ -9,6 +10,7 @@ from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.relay import Relay
 from tests.faults.scenarios.running import all_ended, scenario, stored
+from tui_manager.domain.delivery import Offline
 
 
 async def _shuffled(seed: str, twice: float, swapped: float) -> Relay:
@@ -18,16 +20,18 @@ async def _shuffled(seed: str, twice: float, swapped: float) -> Relay:
         relay = Relay(dice, lambda: fleet.proxy.target, twice, swapped)
         await relay.start()
         fleet.dial = relay.address
+        # Messages out of order end streams: a host may be offline for a moment when a task starts.
+        run = partial(fleet.run, "@all", offline=Offline.WAIT)
         try:
             await fleet.start("h1", "h2")
-            first = await fleet.run("@all", command(60), command(20, code=3))
-            second = await fleet.run("@all", command(60))
-            third = await fleet.run("@all", command(400))
-            short = [await fleet.run("@all", command(5)) for _ in range(4)]
+            first = await run(command(60), command(20, code=3))
+            second = await run(command(60))
+            third = await run(command(400))
+            short = [await run(command(5)) for _ in range(4)]
             await stored(fleet, 20_000)
             await fleet.cancel(third)
             await all_ended(fleet, first, second, third, *short)
-            last = await fleet.run("@all", command(400))  # while old messages come again
+            last = await run(command(400))  # while old messages come again
             await all_ended(fleet, last)
             fleet.note(f"{dict(relay.done)}")
             check(fleet)
