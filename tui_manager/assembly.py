@@ -14,15 +14,15 @@ from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core
 from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
-from tui_manager.service.dispatch.secrets import Secrets
-from tui_manager.service.enrollment.admission import AdmissionService
+from tui_manager.service.enrollment.admission_service import AdmissionService
 from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.silence import SilenceWatch
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
-from tui_manager.service.tasks.pruning import Pruning
+from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import Database
@@ -97,7 +97,7 @@ async def assemble(
     clock_watch = ClockWatch(database, clock, feed)
     await clock_watch.begin()
     core = await load_core(database, _limits(settings), clock, feed, statistics)
-    sessions, secrets = Sessions(), Secrets(SecretBox(settings.state_dir / SECURITY))
+    sessions, secrets = Sessions(), CommandSecrets(SecretBox(settings.state_dir / SECURITY))
     dispatch = DispatchLoop(core, sessions, secrets)
     _connect_gauges(statistics, sessions, database)
     parts = Parts(

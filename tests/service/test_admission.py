@@ -50,7 +50,7 @@ async def _stays(parts: Parts, act: Awaitable[object], error: type[Exception], s
         await act
     assert parts.hosts.list_hosts(Window()).rows == before
     assert await parts.audited() == audit
-    assert parts.door.turned_away == []
+    assert parts.sessions.turned_away == []
     assert await _stored(parts) == {host.host_id: host.admission for host in before}
 
 
@@ -61,7 +61,7 @@ async def test_an_approved_host_is_told_and_given_work(parts: Parts) -> None:
     assert await parts.admission.approve(["web01"], False, ANA) == ("web01",)
     assert _host(parts, host.host_id).admission is Admission.ADMITTED
     assert parts.directory.counts() == (1, 1, 0)
-    assert parts.door.told == [(host.host_id, Admission.ADMITTED)]
+    assert parts.sessions.told == [(host.host_id, Admission.ADMITTED)]
     await parts.started("web01")
     assert [to for to, _ in parts.dispatcher.sent] == [host.host_id]
     (entry,) = await parts.audited("admit_host")
@@ -188,7 +188,7 @@ async def test_what_is_no_move_raises_and_changes_nothing(
     if state is Admission.REJECTED:
         await parts.admission.reject(["web01"], False, ANA)
     assert _host(parts, host.host_id).admission is state
-    parts.door.turned_away.clear()
+    parts.sessions.turned_away.clear()
     acts: dict[str, Callable[[str], Awaitable[object]]] = {
         "approve": lambda name: parts.admission.approve([name], False, ANA),
         "reject": lambda name: parts.admission.reject([name], False, ANA),
@@ -244,7 +244,7 @@ async def test_who_dials_in_while_it_is_approved_is_told(parts: Parts) -> None:
         parts.dial(enrolled.host_id, "web01"), parts.admission.approve(["web01"], False, ANA)
     )
     assert opened.admission is Admission.PENDING
-    assert parts.door.told == [(enrolled.host_id, Admission.ADMITTED)]
+    assert parts.sessions.told == [(enrolled.host_id, Admission.ADMITTED)]
     assert _host(parts, enrolled.host_id).admission is Admission.ADMITTED
     await parts.started("web01")
     assert len(parts.dispatcher.sent) == 1

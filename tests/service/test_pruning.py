@@ -17,7 +17,7 @@ from tui_manager.domain.report import Output, Started
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Stream
 from tui_manager.domain.window import Window
-from tui_manager.service.tasks import pruning as service
+from tui_manager.service.tasks import prune_history as service
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.maintenance.check import contradictions

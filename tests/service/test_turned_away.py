@@ -31,7 +31,7 @@ def _host(parts: Parts, host_id: str) -> Host:
 async def test_a_revoked_host_is_cut_off_and_never_comes_back(parts: Parts) -> None:
     host = await parts.member("web01")
     assert await parts.admission.revoke(["web01"], ANA) == ("web01",)
-    ((host_id, refusal, why),) = parts.door.turned_away
+    ((host_id, refusal, why),) = parts.sessions.turned_away
     assert (host_id, refusal) == (host.host_id, Refusal.REVOKED)
     assert "revoked" in why
     assert parts.directory.counts() == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Hosts with keys, an authority that only notes what it issues, and a door that records."""
+"""Hosts with keys, an authority that only notes what it issues, and sessions that record."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,8 +24,8 @@ ENDS = BEGINS + timedelta(days=31)
 
 
 @dataclass
-class RecordingDoor:
-    """A SessionDoor that keeps what it was told."""
+class RecordingSessions:
+    """A SessionControl that keeps what it was told."""
 
     told: list[tuple[str, Admission]] = field(default_factory=list)
     turned_away: list[tuple[str, Refusal, str]] = field(default_factory=list)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.support.enrolled_hosts import NotingAuthority, RecordingDoor, enrollment, peer
+from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import (
@@ -30,9 +30,9 @@ from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core
 from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
-from tui_manager.service.dispatch.secrets import Secrets
-from tui_manager.service.enrollment.admission import AdmissionService
+from tui_manager.service.enrollment.admission_service import AdmissionService
 from tui_manager.service.enrollment.enrollment_service import (
     Enrolled,
     EnrollmentPort,
@@ -42,7 +42,7 @@ from tui_manager.service.hosts.host_service import HostService, OpenedSession
 from tui_manager.service.hosts.silence import SilenceWatch
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
-from tui_manager.service.tasks.pruning import Pruning
+from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import FILE, open_database
@@ -109,7 +109,7 @@ class Parts:
     tasks: TaskService
     admission: AdmissionService
     enrollment: EnrollmentService
-    door: RecordingDoor
+    sessions: RecordingSessions
     authority: NotingAuthority
     clock: TurnedClock
     seen: int = 0  # of what the dispatcher was given
@@ -262,9 +262,9 @@ async def manager_parts(
         await watch.begin()
         await database.write(_store_manager_id)
         core = await load_core(database, given, clock, feed, statistics)
-        secrets = Secrets(SecretBox(folder / "security"))
+        secrets = CommandSecrets(SecretBox(folder / "security"))
         dispatch = DispatchLoop(core, dispatcher, secrets)
-        door, authority = RecordingDoor(), NotingAuthority()
+        sessions, authority = RecordingSessions(), NotingAuthority()
         yield Parts(
             core=core,
             dispatcher=dispatcher,
@@ -275,11 +275,11 @@ async def manager_parts(
             hosts=HostService(core, dispatch),
             reports=ReportService(core, dispatch),
             tasks=TaskService(core, dispatcher, dispatch, secrets),
-            admission=AdmissionService(core, dispatch, door),
+            admission=AdmissionService(core, dispatch, sessions),
             enrollment=EnrollmentService(
-                core, door, authority, EnrollmentPort("pin", lambda: None)
+                core, sessions, authority, EnrollmentPort("pin", lambda: None)
             ),
-            door=door,
+            sessions=sessions,
             authority=authority,
             clock=turned,
         )

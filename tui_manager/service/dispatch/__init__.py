@@ -1,4 +1,4 @@
-"""Which commands are sent to which hosts, and when. `TaskDispatcher` is the door to the agents.
+"""Which commands are sent to which hosts, and when. `TaskDispatcher` hands them to the agents.
 
 What agents answer is in `reports/`.
 """

@@ -8,7 +8,7 @@ from tui_manager.domain import features
 from tui_manager.domain.features import Feature
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.service.core import task_status
-from tui_manager.service.dispatch.secrets import LostSecretError, Secrets
+from tui_manager.service.dispatch.command_secrets import CommandSecrets, LostSecretError
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts
@@ -55,7 +55,11 @@ class Claims:
 
 
 def claim(
-    tx: Transaction, sessions: Iterable[ReadySession], limits: Limits, secrets: Secrets, now: int
+    tx: Transaction,
+    sessions: Iterable[ReadySession],
+    limits: Limits,
+    secrets: CommandSecrets,
+    now: int,
 ) -> Claims:
     """Marks the commands that may be sent on these sessions as sent. A command that its agent
     cannot run, or whose secret is lost, fails.

@@ -12,7 +12,7 @@ from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch import claims
 from tui_manager.service.dispatch.claims import Claims, ReadySession
-from tui_manager.service.dispatch.secrets import Secrets
+from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts, tasks
@@ -42,7 +42,7 @@ class _NotSent:
 class DispatchLoop:
     """Whatever makes a command sendable calls `wake`; one loop sends."""
 
-    def __init__(self, core: Core, dispatcher: TaskDispatcher, secrets: Secrets) -> None:
+    def __init__(self, core: Core, dispatcher: TaskDispatcher, secrets: CommandSecrets) -> None:
         self._core = core
         self._dispatcher = dispatcher
         self._secrets = secrets

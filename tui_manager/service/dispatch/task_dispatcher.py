@@ -1,4 +1,4 @@
-"""The door to the agents: what the services ask of whoever holds the sessions."""
+"""How the services reach agents. The transport implements both Protocols with its sessions."""
 
 from typing import Protocol
 
@@ -11,14 +11,14 @@ class TaskDispatcher(Protocol):
     """Hands commands and cancels to the sessions of agents."""
 
     def room(self, host_id: str) -> int:
-        """How many more commands the session of this host takes now; 0 when it has none."""
+        """How many more commands the session of this host takes now; 0: it has no session."""
         ...
 
     async def send_command_to_agent(self, host_id: str, run: Run) -> None:
         """Hands one command to the host's session, which sends it in order.
 
         Raises:
-            AgentUnavailableError: the host has no session, or its queue is full; the command has
+            AgentUnavailableError: the host has no session, or its queue is full. The command has
                 not left the manager.
         """
         ...
@@ -27,20 +27,20 @@ class TaskDispatcher(Protocol):
         """Tells the host's agent to end an execution.
 
         Raises:
-            AgentUnavailableError: the host has no session; the next one learns of the cancel when
+            AgentUnavailableError: the host has no session. The next one is told of the cancel when
                 it resumes.
         """
         ...
 
 
-class SessionDoor(Protocol):
-    """Tells the session of a host what became of its admission. A host without a session is told
-    nothing: its next Hello is answered by what is stored."""
+class SessionControl(Protocol):
+    """Brings a decision about the admission of a host to its session. A host without a session
+    learns of it from the answer to its next Hello."""
 
     def tell_admission(self, host_id: str, admission: Admission) -> None:
-        """Sends the host's agent where it stands now."""
+        """Sends the admission to the agent of the host."""
         ...
 
     def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
-        """Ends the host's session at once; `why` is a sentence for the host's owner."""
+        """Ends the session of the host at once; `why` is a sentence for the owner of the host."""
         ...

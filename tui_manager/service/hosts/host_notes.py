@@ -77,22 +77,23 @@ def record_changes(tx: Transaction, known: HostRow, name: str, machine_id: str, 
                 True  # a pending host may change as often as it likes, and must not fill the audit
             )
     more = {"admission": "pending"} if enrolled else {}
-    for action, before, after in (
-        ("rename_host", known.name, name),
-        ("move_host", known.machine_id, machine_id),
-    ):
-        if before != after and (action == "rename_host" or has_moved(known, machine_id)):
-            audit.record(
-                tx,
-                now,
-                f"host {known.name}",
-                action,
-                host_id=known.host_id,
-                host=name,
-                before=before,
-                after=after,
-                more=more,
-            )
+    changed = []
+    if known.name != name:
+        changed.append(("rename_host", known.name, name))
+    if has_moved(known, machine_id):
+        changed.append(("move_host", known.machine_id, machine_id))
+    for action, before, after in changed:
+        audit.record(
+            tx,
+            now,
+            f"host {known.name}",
+            action,
+            host_id=known.host_id,
+            host=name,
+            before=before,
+            after=after,
+            more=more,
+        )
     return enrolled
 
 

@@ -74,16 +74,16 @@ class Identification:
                 another host.
         """
         if identity:
-            known: HostRow | None = _certified(tx, identity)
+            known: HostRow | None = _find_by_certificate(tx, identity)
         else:
-            known = self._believed(tx, greeting)
+            known = self._find_without_tls(tx, greeting)
         refuse_name(tx, greeting.name, known)
         if known:
             refuse_turned_away(known)
         self._refuse_taken_name(tx, greeting, known, secure=identity is not None)
         return known
 
-    def _believed(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
+    def _find_without_tls(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
         """Without TLS: the host that this agent says it is. An agent that missed its first Welcome
         does not know its host_id, and is found by its journal."""
         if greeting.host_id:
@@ -181,7 +181,7 @@ def _with_host_id(greeting: Greeting, identity: PeerCertificate) -> Greeting:
     return replace(greeting, host_id=identity.host_id)
 
 
-def _certified(tx: Transaction, identity: PeerCertificate) -> HostRow:
+def _find_by_certificate(tx: Transaction, identity: PeerCertificate) -> HostRow:
     """With TLS: the host that the certificate names. Raises RefusedError if it has another key."""
     known = hosts.by_host_id(tx, identity.host_id)
     if known is None:

@@ -16,7 +16,7 @@ from tui_manager.storage.views import audit_list, command_host_list, task_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
 from tui_manager.storage.views.scanning import Scan
 
-S = TypeVar("S", bound=Scan[Any])
+AnyScan = TypeVar("AnyScan", bound=Scan[Any])
 Row = TypeVar("Row")
 _SCANS_MAX = 8  # cached; each has at most 8 MB for a million rows that pass
 _UNUSED_MAX = 60.0  # seconds after which an unused scan is dropped
@@ -83,20 +83,23 @@ class Lists:
         )
 
     async def _scanned(
-        self, key: Hashable, begin: Callable[[], S], read: Callable[[Transaction, S], Page[Row]]
+        self,
+        key: Hashable,
+        begin: Callable[[], AnyScan],
+        read: Callable[[Transaction, AnyScan], Page[Row]],
     ) -> Page[Row]:
         self._drop_scans()
         now = self._clock.monotonic()
-        kept = self._scans.pop(key, None) or _CachedScan(begin(), now)
-        self._scans[key], kept.used_at = kept, now  # as the newest
+        cached = self._scans.pop(key, None) or _CachedScan(begin(), now)
+        self._scans[key], cached.used_at = cached, now  # as the newest
         while len(self._scans) > _SCANS_MAX:
             del self._scans[next(iter(self._scans))]
-        async with kept.one_at_a_time:
-            return await self._database.read(lambda tx: read(tx, kept.scan))
+        async with cached.one_at_a_time:
+            return await self._database.read(lambda tx: read(tx, cached.scan))
 
     def _drop_scans(self) -> None:
         """Drops scans that a change has made useless, and scans that nobody uses any more."""
         changes, oldest = self._changes.take(), self._clock.monotonic() - _UNUSED_MAX
-        for key, kept in list(self._scans.items()):
-            if not kept.scan.accept_changes(changes) or kept.used_at < oldest:
+        for key, cached in list(self._scans.items()):
+            if not cached.scan.accept_changes(changes) or cached.used_at < oldest:
                 del self._scans[key]

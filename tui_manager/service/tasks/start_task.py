@@ -49,12 +49,7 @@ def start(
         InvalidInputError: its target matches no host now.
     """
     task = tasks.get(tx, task_id)
-    targets: list[TargetHost] = []
-    row_ids: dict[str, int] = {}
-    if not (task.status.ended or task.started_at):  # else tasks.start raises
-        named = named_hosts(task.target, groups)
-        targetable, row_ids = hosts.targetable(tx, named)
-        targets = resolve_target(task.target, targetable, groups)
+    targets, row_ids = _resolve(tx, task, groups)
     tasks.start(tx, task_id, len(targets), now)
     for position, command_id in enumerate(tasks.command_ids(tx, task_id)):
         rows = [
@@ -77,6 +72,16 @@ def start(
     )
     reachable = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
     return StartedTask(reachable, len(targets) - len(reachable))
+
+
+def _resolve(
+    tx: Transaction, task: Task, groups: Mapping[str, str]
+) -> tuple[list[TargetHost], dict[str, int]]:
+    """The hosts of a task's target, and their row ids; none of a task that cannot be started."""
+    if task.status.ended or task.started_at:
+        return [], {}
+    targetable, row_ids = hosts.targetable(tx, named_hosts(task.target, groups))
+    return resolve_target(task.target, targetable, groups), row_ids
 
 
 def _fold(targets: Sequence[TargetHost]) -> str:

@@ -20,8 +20,8 @@ from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, est
 from tui_manager.domain.window import Page, Window
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.core.task_status import update_task_status
+from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
-from tui_manager.service.dispatch.secrets import Secrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.service.tasks import start_task
 from tui_manager.service.tasks.lists import Lists
@@ -37,7 +37,11 @@ class TaskService:
     """What operators do with tasks."""
 
     def __init__(
-        self, core: Core, dispatcher: TaskDispatcher, dispatch: DispatchLoop, secrets: Secrets
+        self,
+        core: Core,
+        dispatcher: TaskDispatcher,
+        dispatch: DispatchLoop,
+        secrets: CommandSecrets,
     ) -> None:
         self._core = core
         self._database = core.database

@@ -111,10 +111,7 @@ async def open_database(
     async with contextlib.AsyncExitStack() as stack:
         try:
             writing = await stack.enter_async_context(open_connection(path, read_only=False))
-            await writing.run(lambda tx: check_version(tx, path))
-            await writing.run(_use_wal)
-            await writing.run(migrate)
-            await writing.run(lambda tx: tx.execute(f"PRAGMA busy_timeout = {LOCK_WAIT}").close())
+            await writing.run(lambda tx: _prepare(tx, path))
             checkpointing = await stack.enter_async_context(open_connection(path, read_only=False))
             readers: asyncio.Queue[StorageConnection] = asyncio.Queue()
             for _ in range(_READERS):
@@ -127,8 +124,7 @@ async def open_database(
             await writing.run(write_ahead_log.watch_secrets)
         except (sqlite3.Error, OSError) as error:
             raise to_storage_error(error, path) from error
-        check = database_files.check
-        writer = Writer(writing, path, write_ahead_log, on_transaction, check)
+        writer = Writer(writing, path, write_ahead_log, on_transaction, database_files.check)
         checkpoints = asyncio.create_task(write_ahead_log.run(), name="checkpoints")
         running = asyncio.create_task(writer.run(), name="writer")
         try:
@@ -141,13 +137,17 @@ async def open_database(
             await asyncio.wait([checkpoints])
 
 
+def _prepare(tx: Transaction, path: Path) -> None:
+    """Brings the file to the present schema, on the writer's connection."""
+    check_version(tx, path)
+    mode = tx.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise StorageError("The database's file system does not support SQLite's WAL mode.")
+    migrate(tx)
+    tx.execute(f"PRAGMA busy_timeout = {LOCK_WAIT}").close()
+
+
 def _open_log(tx: Transaction) -> None:
     """SQLite opens the log, or creates it, at the first read. That must be now: later, another
     folder may be at its path."""
     tx.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-
-
-def _use_wal(tx: Transaction) -> None:
-    mode = tx.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise StorageError("The database's file system does not support SQLite's WAL mode.")

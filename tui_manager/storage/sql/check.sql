@@ -1,5 +1,5 @@
 -- name: sizes
--- What was looked at.
+-- How much was checked.
 SELECT (SELECT count(*) FROM tasks) AS tasks, count(*) AS command_hosts,
     coalesce(sum(stdout_bytes + stderr_bytes), 0) AS output_bytes
 FROM command_hosts;
@@ -32,7 +32,7 @@ FROM commands AS k LEFT JOIN (
 WHERE stored <> coalesce(c.counted, '[0,0,0,0,0,0,0,0]') ORDER BY k.id;
 
 -- name: status_and_reason
--- Pairs that no move leads to; `legal` is a JSON array of pairs.
+-- Pairs that no transition leads to; `legal` is a JSON array of pairs.
 SELECT ch.task_id, ch.execution_id, ch.status, ch.reason FROM command_hosts AS ch
 WHERE (ch.status, ch.reason) NOT IN (
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:legal))
@@ -44,23 +44,23 @@ SELECT task_id, execution_id, status FROM command_hosts
 WHERE status NOT IN ('pending', 'running') AND finished_at IS NULL ORDER BY id;
 
 -- name: unended_with_time
--- Those that have not ended have none.
+-- Command hosts that have not ended have none.
 SELECT task_id, execution_id, status FROM command_hosts
 WHERE status IN ('pending', 'running') AND finished_at IS NOT NULL ORDER BY id;
 
 -- name: running_unsent
--- What runs was sent, and started at some time.
+-- Running command hosts were sent and have started.
 SELECT task_id, execution_id FROM command_hosts
 WHERE status = 'running' AND (sent_at IS NULL OR started_at IS NULL) ORDER BY id;
 
 -- name: wrong_command
--- A command host stands in the task, and at the place, of its command.
+-- A command host has the task and the position of its command.
 SELECT ch.task_id, ch.execution_id, k.task_id AS of_task, k.position AS of_position
 FROM command_hosts AS ch JOIN commands AS k ON k.id = ch.command_id
 WHERE ch.task_id <> k.task_id OR ch.position <> k.position ORDER BY ch.id;
 
 -- name: twice_on_a_host
--- A command stands once on each host.
+-- A command has one command host on each host.
 SELECT task_id, position, host, count(*) AS times FROM command_hosts
 GROUP BY command_id, host HAVING times > 1;
 
@@ -96,14 +96,14 @@ WHERE t.status = 'running' AND NOT EXISTS (
     SELECT 1 FROM command_hosts AS ch WHERE ch.task_id = t.id AND ch.status IN ('pending', 'running'));
 
 -- name: task_status
--- completed means that all did; failed that some did not, or none was cancelled.
+-- completed: all command hosts have completed; failed: some have not, or none was cancelled.
 SELECT t.id AS task_id, t.status, count(*) AS total, sum(ch.status = 'completed') AS completed
 FROM tasks AS t JOIN command_hosts AS ch ON ch.task_id = t.id
 WHERE t.status IN ('completed', 'failed')
 GROUP BY t.id HAVING (t.status = 'completed') <> (completed = total);
 
 -- name: task_times
--- Times and status of a task belong together.
+-- The times of a task agree with its status.
 SELECT id AS task_id, status FROM tasks
 WHERE (finished_at IS NULL) <> (status IN ('pending', 'running'))
     OR (started_at IS NULL AND status NOT IN ('pending', 'canceled'))
@@ -111,7 +111,7 @@ WHERE (finished_at IS NULL) <> (status IN ('pending', 'running'))
     OR (cancel_requested_at IS NULL AND status = 'canceled') ORDER BY id;
 
 -- name: output_hole
--- Each piece of output begins where the one before it ends; what is gone is a counted gap.
+-- Each piece of output begins where the one before it ends; lost output is a counted gap.
 SELECT ch.task_id, ch.execution_id, o.stream, o.begins, o.before AS expected FROM (
     SELECT command_host_id, stream, "offset" AS begins,
         lag("offset" + gap + length(data), 1, 0)
@@ -120,7 +120,7 @@ SELECT ch.task_id, ch.execution_id, o.stream, o.begins, o.before AS expected FRO
 WHERE o.begins <> o.before;
 
 -- name: output_size
--- What is stored of each stream against the counts of its command host.
+-- Stored bytes of each stream against the counts of its command host.
 SELECT ch.task_id, ch.execution_id, ch.stdout_bytes, coalesce(o.stdout, 0) AS stdout,
     ch.stderr_bytes, coalesce(o.stderr, 0) AS stderr
 FROM command_hosts AS ch LEFT JOIN (
@@ -131,27 +131,27 @@ WHERE ch.stdout_bytes <> coalesce(o.stdout, 0) OR ch.stderr_bytes <> coalesce(o.
 ORDER BY ch.id;
 
 -- name: output_piece
--- A piece holds data or a gap, and stands in the task of its command host.
+-- A piece has data or a gap, and the task of its command host.
 SELECT o.id AS piece, ch.task_id, ch.execution_id
 FROM output_chunks AS o JOIN command_hosts AS ch ON ch.id = o.command_host_id
 WHERE o.task_id <> ch.task_id OR o.gap < 0 OR (o.gap > 0) = (length(o.data) > 0) ORDER BY o.id;
 
 -- name: secret_not_erased
--- Secrets end with their task.
+-- Secrets are erased when their task ends.
 SELECT k.task_id, k.position, s.name AS secret, t.status
 FROM secrets AS s JOIN commands AS k ON k.id = s.command_id JOIN tasks AS t ON t.id = k.task_id
 WHERE s.value IS NOT NULL AND t.status IN ('completed', 'failed', 'canceled')
 ORDER BY k.id, s.name;
 
 -- name: token_uses
--- No join token was used more often than it may, or has let in more hosts than it counts. Fewer
--- there may be: a host is counted with the token that it came with last.
+-- No join token was used more often than allowed, or has more hosts than it counts. It may have fewer:
+-- a host has the token with which it enrolled last.
 SELECT t.id AS token, t.uses, t.used, count(h.id) AS enrolled
 FROM tokens AS t LEFT JOIN hosts AS h ON h.token_id = t.id
 GROUP BY t.id HAVING t.used > t.uses OR t.used < enrolled;
 
 -- name: bound_labels
--- Labels of a join token are the host's, whatever its agent says.
+-- A host has the labels of its join token, whatever its agent says.
 SELECT h.name AS host, b.key AS label, b.value AS bound
 FROM hosts AS h, json_each(h.bound_labels) AS b
 WHERE NOT EXISTS (
@@ -159,7 +159,7 @@ WHERE NOT EXISTS (
 ORDER BY h.id, b.key;
 
 -- name: turned_away_with_work
--- Whoever was turned away has nothing to do.
+-- A host that was turned away has no command that has not ended.
 SELECT h.name AS host, h.admission, count(*) AS unended
 FROM hosts AS h JOIN command_hosts AS ch ON ch.host = h.id
 WHERE h.admission IN ('rejected', 'revoked') AND ch.status IN ('pending', 'running')

@@ -1,12 +1,13 @@
 -- name: under_way
--- How much of some hosts was sent and has not ended, of those that have more of it than `:spare`.
+-- How many commands of some hosts were sent and have not ended, if there are more than `:spare`.
 SELECT host, count(*) AS commands FROM command_hosts
 WHERE host IN (SELECT value FROM json_each(:hosts))
   AND status IN ('pending', 'running') AND sent_at IS NOT NULL
 GROUP BY host HAVING count(*) > :spare;
 
 -- name: to_send
--- What may be sent to some hosts now, each one's in order; nothing to one that is not admitted.
+-- Commands that may be sent to some hosts now, in the order of each host. A host that is not admitted
+-- is sent nothing.
 SELECT json_group_array(json_array(
     ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before))
 FROM json_each(:hosts) AS asked
@@ -19,7 +20,7 @@ CROSS JOIN command_hosts AS ch ON ch.id IN (
     ORDER BY waiting.id LIMIT :room);
 
 -- name: commands
--- What is to be run.
+-- The texts and limits of commands.
 SELECT id, text, timeout_after, parameters, environment, cwd, run_as_user,
        memory_max, tasks_max, cpu_max,
        EXISTS (SELECT 1 FROM secrets WHERE command_id = commands.id) AS has_secrets

@@ -7,26 +7,26 @@ SELECT * FROM hosts;
 SELECT * FROM hosts WHERE host_id = :host_id;
 
 -- name: by_key
--- Whoever has enrolled with this key, turned away or not.
+-- The host that has enrolled with this key, turned away or not.
 SELECT * FROM hosts WHERE key_hash = :key_hash;
 
 -- name: by_name
--- Whoever has this name and has not been turned away, the admitted one first.
+-- The hosts with this name that were not turned away, the admitted one first.
 SELECT * FROM hosts WHERE name = :name AND admission IN ('pending', 'admitted')
 ORDER BY admission, id;
 
 -- name: by_machine
--- Whoever says that it is this machine and has not been turned away, admitted ones first.
+-- The hosts with this machine id that were not turned away, admitted ones first.
 SELECT * FROM hosts WHERE machine_id = :machine_id AND admission IN ('pending', 'admitted')
 ORDER BY admission, id;
 
 -- name: insert
--- A host that was never seen before.
+-- A new host.
 INSERT INTO hosts (host_id, name, admission, first_seen, since)
 VALUES (:host_id, :name, :admission, :now, :now);
 
 -- name: open_session
--- An agent has dialed in; the generation counts its sessions. An empty machine id tells nothing.
+-- An agent has dialed in; the generation counts its sessions. An empty machine id changes nothing.
 UPDATE hosts SET
     generation = generation + 1, name = :name, labels = :labels, journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
@@ -36,19 +36,19 @@ WHERE host_id = :host_id
 RETURNING *;
 
 -- name: close_session
--- The newest session has ended; the end of an older one never comes here.
+-- A session has ended; if a newer one has begun, nothing changes.
 UPDATE hosts SET since = :now WHERE host_id = :host_id AND generation = :generation;
 
 -- name: turned_away
--- Which of some hosts have been turned away.
+-- Those of some hosts that were turned away.
 SELECT id, admission FROM hosts
 WHERE id IN (SELECT value FROM json_each(:row_ids)) AND admission IN ('rejected', 'revoked');
 
 -- name: targetable
--- What a target may resolve to.
+-- All hosts to which a target may resolve.
 SELECT id, host_id, name, labels FROM hosts WHERE admission = 'admitted';
 
 -- name: targetable_named
--- The same of some names.
+-- The same, but only hosts with some names.
 SELECT id, host_id, name, labels FROM hosts
 WHERE admission = 'admitted' AND name IN (SELECT value FROM json_each(:names));

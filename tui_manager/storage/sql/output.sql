@@ -1,5 +1,5 @@
 -- name: insert
--- Bytes of streams, or gaps, at their places; `:data` is all of the bytes, one after another.
+-- Bytes of streams, or gaps, with their offsets; `:data` has all the bytes, one piece after another.
 INSERT INTO output_chunks (task_id, command_host_id, stream, "offset", gap, data)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]'),
@@ -7,7 +7,7 @@ SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(va
 FROM json_each(:rows);
 
 -- name: begin
--- Where the piece of one stream begins that holds an offset, or the last before it.
+-- The offset of the piece of one stream that contains an offset, or of the last piece before it.
 SELECT ch.id, coalesce(
     (SELECT max(o."offset") FROM output_chunks AS o
      WHERE o.command_host_id = ch.id AND o.stream = :stream AND o."offset" <= :offset), 0) AS begins
@@ -30,11 +30,11 @@ WHERE o.task_id = :task_id AND o.id > :after
 ORDER BY o.id LIMIT :pieces;
 
 -- name: newest_of_task
--- The piece before the newest ones of a task.
+-- The piece before the newest pieces of a task.
 SELECT id FROM output_chunks WHERE task_id = :task_id ORDER BY id DESC LIMIT 1 OFFSET :count;
 
 -- name: command_hosts_of
--- What a task does on one host, in its order.
+-- The command hosts of a task on one host, in order.
 SELECT ch.id FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
 WHERE k.task_id = :task_id AND ch.host = (SELECT id FROM hosts WHERE host_id = :host_id)
 ORDER BY k.position;
@@ -45,7 +45,7 @@ SELECT id FROM output_chunks WHERE command_host_id = :command_host_id AND stream
 ORDER BY "offset" DESC LIMIT :count;
 
 -- name: first_at
--- The first piece of one stream that begins at an offset or behind it.
+-- The first piece of one stream that begins at an offset or after it.
 SELECT id, "offset" FROM output_chunks
 WHERE command_host_id = :command_host_id AND stream = :stream AND "offset" >= :offset
 ORDER BY "offset" LIMIT 1;

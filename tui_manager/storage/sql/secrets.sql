@@ -8,10 +8,10 @@ SELECT s.command_id, s.name FROM secrets AS s JOIN commands AS k ON k.id = s.com
 WHERE k.task_id = :task_id ORDER BY s.command_id, s.name;
 
 -- name: of_commands
--- What commands that are sent take along; NULL: erased, because their task has ended.
+-- Secrets of commands that are sent; NULL: erased, because their task has ended.
 SELECT command_id, name, value FROM secrets
 WHERE command_id IN (SELECT value FROM json_each(:command_ids)) ORDER BY command_id, name;
 
 -- name: erase
--- All values, of a copy that is to leave the state folder.
+-- Erases all values, in a copy that leaves the state folder.
 UPDATE secrets SET value = NULL WHERE value IS NOT NULL;

@@ -6,15 +6,15 @@ VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_tim
 RETURNING id;
 
 -- name: of_request
--- The task that a client's request has made, also when it is gone by now.
+-- The task that a request has created, also if it is pruned.
 SELECT id, target FROM tasks WHERE request_id = :request_id;
 
 -- name: started_by
--- The client's request that has started a task.
+-- The request that has started a task.
 SELECT start_request_id FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
 
 -- name: set_start_request
--- A repeat of that request is to find that the task is started.
+-- So that a repeat of that request changes nothing.
 UPDATE tasks SET start_request_id = :request_id WHERE id = :task_id;
 
 -- name: insert_command
@@ -25,7 +25,7 @@ VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :
         :memory_max, :tasks_max, :cpu_max);
 
 -- name: get
--- One task that is not gone.
+-- One task that is not pruned.
 SELECT * FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
 
 -- name: commands
@@ -51,7 +51,7 @@ RETURNING status;
 UPDATE tasks SET status = :status, finished_at = :now WHERE id = :task_id AND status = 'running';
 
 -- name: reopen
--- failed → running: an agent that was called lost still runs a command of it.
+-- failed → running: an agent that was declared lost still runs a command of it.
 UPDATE tasks SET status = 'running', finished_at = NULL
 WHERE id = :task_id AND status = 'failed';
 

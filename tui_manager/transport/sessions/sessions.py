@@ -1,4 +1,4 @@
-"""All live sessions. They are the services' TaskDispatcher and SessionDoor."""
+"""All live sessions. They are the services' TaskDispatcher and SessionControl."""
 
 import asyncio
 from collections.abc import Iterator
@@ -73,12 +73,12 @@ class Sessions:
             return
 
     def tell_admission(self, host_id: str, admission: Admission) -> None:
-        """See SessionDoor."""
+        """See SessionControl."""
         if session := self._sessions.get(host_id):
             session.admit(admission)
 
     def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
-        """See SessionDoor."""
+        """See SessionControl."""
         if session := self._sessions.get(host_id):
             session.end(from_refusal(RefusedError(refusal, why), RETRY_LATE))
 

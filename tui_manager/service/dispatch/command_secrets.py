@@ -15,7 +15,7 @@ class LostSecretError(Exception):
     operator."""
 
 
-class Secrets:
+class CommandSecrets:
     """Seals and opens secrets. No value enters the database unsealed."""
 
     def __init__(self, box: SecretBox) -> None:

@@ -99,7 +99,7 @@ async def test_a_known_key_with_another_name_waits_anew_and_its_session_is_told(
     assert again.admission is Admission.PENDING
     (shown,) = _hosts(parts)
     assert "was called web01 and calls itself db01" in shown.note
-    assert parts.door.told == [(host.host_id, Admission.PENDING)]
+    assert parts.sessions.told == [(host.host_id, Admission.PENDING)]
     (entry,) = await parts.audited("rename_host")
     assert (entry.detail["before"], entry.detail["after"]) == ("web01", "db01")
 

@@ -17,7 +17,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
-from tui_manager.service.dispatch.task_dispatcher import SessionDoor
+from tui_manager.service.dispatch.task_dispatcher import SessionControl
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import admissions, audit, hosts
 from tui_manager.storage.tables.hosts import HostRow
@@ -40,7 +40,7 @@ class _Change:
 class AdmissionService:
     """Approves, rejects and revokes hosts: all that are named, or none."""
 
-    def __init__(self, core: Core, dispatch: DispatchLoop, sessions: SessionDoor) -> None:
+    def __init__(self, core: Core, dispatch: DispatchLoop, sessions: SessionControl) -> None:
         self._core = core
         self._dispatch = dispatch
         self._sessions = sessions
@@ -91,8 +91,8 @@ class AdmissionService:
         return change.names()
 
     async def reject(self, names: Sequence[str], all_pending: bool, actor: str) -> tuple[str, ...]:
-        """pending → rejected: these hosts and their keys are refused for ever. Commands that they
-        were sent, when they were admitted, fail.
+        """pending → rejected: these hosts and their keys are refused for ever. Commands
+        from the time when they were admitted fail.
 
         Args and errors are those of `approve`; here `all_pending` means every pending host.
         """
