@@ -6,6 +6,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
@@ -111,6 +112,19 @@ async def test_the_help_lists_every_action(fleet: FakeOperator, running: Running
             assert action.shown in text
         await press(pilot, "question_mark")
         assert isinstance(pilot.app.screen, DashboardScreen)
+
+
+async def test_a_key_of_the_footer_gets_its_style_once(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[FooterKey] = []
+    monkeypatch.setattr(FooterKey, "update_node_styles", lambda key, **_: again.append(key))
+    async with running(fleet) as pilot:
+        await press(pilot, "2")
+        keys = list(pilot.app.screen.query(FooterKey))
+        assert keys
+        assert all(key.has_class("-compact") for key in keys)
+        assert again == []
 
 
 async def test_a_filter_narrows_and_says_so(fleet: FakeOperator, running: Running) -> None:

@@ -11,13 +11,14 @@ from textual.containers import Container
 from textual.events import Resize, ScreenResume
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
+from tui_manager.ui.frame.key_footer import KeyFooter
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
@@ -54,7 +55,7 @@ class MainScreen(ClosableScreen[None]):
         with Container(id="body"):
             yield from self.body()
         yield FilterBar()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
         yield Static(id="too-small", markup=False)
 
     def body(self) -> Iterable[Widget]:
