@@ -1,6 +1,7 @@
 """The app over a fake operator, with a fixed clock."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
@@ -19,29 +20,38 @@ from tui_manager.ui.terminal import typed_ahead
 
 A_DAY = 86_400.0  # seconds
 ROUNDS = 200_000  # of the loop; a key takes some hundreds
+SOON = 0.05  # seconds; Textual draws 60 times a second
 Running = Callable[..., AbstractAsyncContextManager["Pilot[None]"]]
 
 
 async def loop_at_rest(*_: float) -> None:
-    """Returns when the loop has nothing left to run before time passes or something comes from
+    """Returns when the loop has nothing left to run, now or `SOON`, unless something comes from
     outside. The operator is fake and lies in memory, so that all effects of a key have come by
-    then. An app that never rests fails the test."""
+    then, also those that Textual leaves to a short timer: another size, and what is drawn. An app
+    that never rests fails the test."""
     loop: Any = asyncio.get_running_loop()
     quiet = 0
     for _round in range(ROUNDS):
         await asyncio.sleep(0)
         quiet = 0 if loop._ready else quiet + 1
         if quiet == 2:  # the loop has looked for due timers and input in between
-            return
+            timers = (timer.when() for timer in loop._scheduled if not timer.cancelled())
+            due = min(timers, default=math.inf) - loop.time()
+            if due > SOON:
+                return
+            await asyncio.sleep(due)
+            quiet = 0
     raise AssertionError(f"the app has not come to rest in {ROUNDS} rounds of its loop")
 
 
 @pytest.fixture(autouse=True)
 def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pilot's pauses end when the app is at rest. Textual's own end when the process has used
-    little CPU for 20 ms, which says little on a busy machine."""
+    little CPU for 20 ms, which says little on a busy machine, and when each widget has answered a
+    message, which it has done at rest."""
     for module in (textual.app, textual.pilot):
         monkeypatch.setattr(module, "wait_for_idle", loop_at_rest)
+    monkeypatch.setattr(Pilot, "_wait_for_screen", loop_at_rest)
 
 
 @pytest.fixture(autouse=True)
