@@ -32,10 +32,11 @@ demo: setup
 test: setup
 	$(PYTEST)
 
-# The tests of the rooms that differ from main, or of ROOM, e.g. `make test-fast ROOM=ui`.
+# The tests of the rooms that differ from main, or of ROOM, e.g. `make test-fast ROOM=ui`, without
+# those that take long.
 test-fast: setup
 	@tests=$$($(BIN)/python tools/tests_of_change.py $(ROOM)) && \
-	if test -n "$$tests"; then $(PYTEST) $$tests; else echo "Nothing differs from main."; fi
+	if test -n "$$tests"; then $(PYTEST) -m "not long" $$tests; else echo "Nothing differs from main."; fi
 
 # The long run of tests/faults, as random as SEED; ends with the table of the README.
 faults: setup

@@ -1,6 +1,7 @@
 """Prints the test folders that a change needs: those of the rooms that differ from main.
 
-With the name of a room, e.g. `ui`, it prints the folders of that room.
+With the name of a room, e.g. `ui`, it prints the folders of that room. Each test of `ui` starts the
+whole app, and so a change there needs the files of tests/ui that name a changed module only.
 """
 
 import subprocess
@@ -17,7 +18,7 @@ TESTS = {
     "service": ("service", "transport"),
     "transport": ("transport",),
     "operator": ("operator", "cli"),
-    "ui": ("ui", "monkey"),
+    "ui": ("ui",),
     "cli": ("cli",),
     "agent": ("agent",),
     "protos": ("rules", "transport", "operator"),
@@ -26,23 +27,45 @@ TESTS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the folders on one line."""
+    """Prints the folders and files on one line."""
     unknown = [room for room in arguments if room not in TESTS]
     if unknown:
         print(f"There is no room {unknown[0]}; there are: {', '.join(TESTS)}.", file=sys.stderr)
         return 2
+    names = [] if arguments else changed_names()
     folders = {"unit"} if arguments else set()
-    for room in arguments or changed_rooms():
+    for room in arguments or {room for name in names for room in rooms_of(Path(name).parts)}:
         folders.update(TESTS.get(room, (room,)))
-    print(*(f"tests/{name}" for name in sorted(folders) if (ROOT / "tests" / name).is_dir()))
+    found = [f"tests/{name}" for name in sorted(folders) if (ROOT / "tests" / name).is_dir()]
+    if "tests/ui" in found and (files := ui_tests(names)):
+        found = [name for name in found if name != "tests/ui"] + files
+    print(*found)
     return 0
 
 
-def changed_rooms() -> set[str]:
-    """The rooms of all files that differ from main or that git does not know."""
+def changed_names() -> list[str]:
+    """All files that differ from main or that git does not know."""
     base = git("merge-base", "HEAD", "main")
-    names = [*git("diff", "--name-only", *base), *git("ls-files", "--others", "--exclude-standard")]
-    return {room for name in names for room in rooms_of(Path(name).parts)}
+    return [*git("diff", "--name-only", *base), *git("ls-files", "--others", "--exclude-standard")]
+
+
+def ui_tests(names: list[str]) -> list[str]:
+    """The files of tests/ui that changed or name a changed module of the screen; none: all are
+    needed, as what changed is no module, or is not named by any."""
+    own = [name for name in names if name.startswith(("tui_manager/ui/", "tests/ui/"))]
+    texts = {path: path.read_text() for path in sorted((ROOT / "tests" / "ui").glob("test_*.py"))}
+    found: set[str] = set()
+    for name in own:
+        module = name.removesuffix(".py").replace("/", ".")
+        named = {
+            str(path.relative_to(ROOT))
+            for path, text in texts.items()
+            if path == ROOT / name or f"from {module} import" in text
+        }
+        if not named and (ROOT / name).exists():
+            return []
+        found |= named
+    return sorted(found)
 
 
 def rooms_of(parts: tuple[str, ...]) -> list[str]:

@@ -10,6 +10,7 @@ from tests.monkey.shorten import chosen, numbers, shorten
 SEEDS = (2, 3, 4, 9, 17, 18, 19)  # these found the most faults in earlier versions
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_that_a_monkey_does_kills_the_screen_or_makes_it_lie(seed: int) -> None:
     size = SIZES[seed % len(SIZES)]

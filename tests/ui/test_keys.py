@@ -60,6 +60,7 @@ WAY = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("place", "size"),
     [(place, SMALL) for place in Place] + [(Place.DASHBOARD, LARGE), (Place.TASK, LARGE)],
