@@ -73,18 +73,6 @@ class TlsParts:
         return Security(self.enrollment, self.certificates)
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        lost_after=settings.lost_after,
-        heartbeat=settings.heartbeat,
-        kill_grace=settings.kill_grace,
-        output_limit=settings.output_limit,
-        free_disk=settings.free_disk,
-        history_days=settings.history_days,
-        groups=settings.groups,
-    )
-
-
 async def assemble(
     settings: Settings, database: Database, feed: ChangeFeed, statistics: Statistics, clock: Clock
 ) -> Parts:

@@ -1,41 +1,34 @@
-"""Every setting of the manager, with its default and bounds. Where values come from is
+"""Every setting of the manager, with its default. Those that the services obey are in
+`service/limits.py`. Reading them from the command line, the environment and the file is the task of
 `cli/config.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 from platformdirs import user_log_path, user_state_path
 
 from tui_manager.domain.address import PORT_MAX, is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.spec import KILL_GRACE, OUTPUT_LIMIT
+from tui_manager.service.limits import SettableLimits
 
 APP = "tui-manager"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What an operator can set.
+class Settings(SettableLimits):
+    """What an operator can set: the limits of the services, and what follows.
 
     Attributes:
         state_dir: holds the database and the operator's socket.
-        log_dir: where the rotating log file lies.
-        listen: where agents dial in, HOST:PORT; port 0 takes a free one.
-        enroll_listen: where hosts enrol, HOST:PORT; empty: the port after that of `listen`.
-        insecure: no TLS, and hosts admitted as they come; on loopback only.
-        lost_after: silence of an agent that turns its work into failure.
-        heartbeat: an agent reports at least this often; with thousands of them less often.
-        kill_grace: between SIGTERM and SIGKILL.
-        output_limit: bytes kept of one command on one host, both streams together.
-        free_disk: bytes that must be free in the state folder for a task to start.
-        history_days: days after its end at which a task is removed with its output; 0: never.
-        authority_certificate, authority_key: PEM files of an authority that the operator brings;
-            both or none.
-        server_certificate, server_key: the same for what the command port shows.
+        log_dir: holds the rotating log file.
+        listen: address for agents, HOST:PORT; port 0 takes a free one.
+        enroll_listen: address for enrolment, HOST:PORT; empty: the port after that of `listen`.
+        insecure: no TLS, and every host that connects is admitted; on loopback only.
+        authority_certificate, authority_key: PEM files of the operator's own certificate
+            authority; both or none.
+        server_certificate, server_key: the same for the certificate of the command port.
         server_names: more addresses and DNS names by which hosts dial the manager.
-        groups: host groups, name → target.
     """
 
     state_dir: Path = field(default_factory=lambda: user_state_path(APP))
@@ -43,37 +36,11 @@ class Settings:
     listen: str = "127.0.0.1:7443"
     enroll_listen: str = ""
     insecure: bool = False
-    lost_after: timedelta = timedelta(minutes=5)
-    heartbeat: timedelta = timedelta(seconds=5)
-    kill_grace: timedelta = KILL_GRACE
-    output_limit: int = OUTPUT_LIMIT
-    free_disk: int = 256 * 1024 * 1024
-    history_days: int = 30
     authority_certificate: Path | None = None
     authority_key: Path | None = None
     server_certificate: Path | None = None
     server_key: Path | None = None
     server_names: Sequence[str] = ()
-    groups: Mapping[str, str] = field(default_factory=dict)
-
-
-# The least and the most that a duration may be.
-DURATIONS: Mapping[str, tuple[timedelta, timedelta]] = {
-    "lost_after": (timedelta(seconds=1), timedelta(days=7)),
-    "heartbeat": (timedelta(milliseconds=100), timedelta(minutes=10)),
-    "kill_grace": (timedelta(0), timedelta(hours=1)),
-}
-
-# The same for sizes, in bytes.
-SIZES: Mapping[str, tuple[int, int]] = {
-    "output_limit": (1024, 16 << 30),
-    "free_disk": (0, 1 << 50),
-}
-
-# The same for plain numbers.
-NUMBERS: Mapping[str, tuple[int, int]] = {
-    "history_days": (0, 36_500),
-}
 
 
 def _same_port(one: str, other: str) -> bool:

@@ -17,14 +17,16 @@ from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.notation import RESERVED_GROUPS
 from tui_manager.server_names import is_server_name
-from tui_manager.settings import APP, DURATIONS, NUMBERS, SIZES, Settings
+from tui_manager.service.limits import BOUNDS, Bounds, SettableLimits
+from tui_manager.settings import APP, Settings
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_STATE_DIR": "state_dir",
     "TUI_MANAGER_LISTEN": "listen",
     "TUI_MANAGER_ENROLL_LISTEN": "enroll_listen",
 }
-NAMES = tuple(item.name for item in fields(Settings))
+_LIMITS = {item.name for item in fields(SettableLimits)}
+NAMES = tuple(sorted((item.name for item in fields(Settings)), key=_LIMITS.__contains__))
 _GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -100,7 +102,7 @@ def show_value(name: str, value: object) -> object:
         return dict(value)
     if isinstance(value, tuple):
         return list(value)
-    if name in SIZES and isinstance(value, int):
+    if name in BOUNDS and BOUNDS[name].size and isinstance(value, int):
         return format_size(value)
     return value
 
@@ -135,12 +137,8 @@ def _read(name: str, value: object, source: str) -> object:
         InvalidInputError: naming source, setting, value and what is allowed.
     """
     try:
-        if name in DURATIONS:
-            return _duration(value, *DURATIONS[name])
-        if name in SIZES:
-            return _size(value, *SIZES[name])
-        if name in NUMBERS:
-            return _number(value, *NUMBERS[name])
+        if bounds := BOUNDS.get(name):
+            return _limit(value, bounds)
         if name == "groups":
             return _groups(value)
         if name == "insecure":
@@ -150,6 +148,13 @@ def _read(name: str, value: object, source: str) -> object:
         return _address(value) if name.endswith("listen") else _path(value)
     except ValueError as error:
         raise InvalidInputError(name, f"{source}: {name} = {value!r}: {error}.") from error
+
+
+def _limit(value: object, bounds: Bounds) -> object:
+    if isinstance(bounds.low, timedelta):
+        return _duration(value, bounds.low, bounds.high)
+    read = _size if bounds.size else _number
+    return read(value, bounds.low, bounds.high)
 
 
 def _duration(value: object, low: timedelta, high: timedelta) -> timedelta:

@@ -11,8 +11,6 @@ from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 
 TIMEOUT_DEFAULT = timedelta(hours=1)
 TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))
-KILL_GRACE = timedelta(seconds=10)
-OUTPUT_LIMIT = 16 * 1024 * 1024  # bytes a command host, both streams together
 
 NAME_LENGTH = 200  # characters of a task's name
 DESCRIPTION_LENGTH = 4000  # characters
