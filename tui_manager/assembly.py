@@ -84,7 +84,7 @@ async def assemble(
     """
     clock_watch = ClockWatch(database, clock, feed)
     await clock_watch.begin()
-    core = await load_core(database, _limits(settings), clock, feed, statistics)
+    core = await load_core(database, Limits.of(settings), clock, feed, statistics)
     sessions, secrets = Sessions(), CommandSecrets(SecretBox(settings.state_dir / SECURITY))
     dispatch = DispatchLoop(core, sessions, secrets)
     _connect_gauges(statistics, sessions, database)

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from tui_manager.cli.commands.run import task_spec
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
+from tui_manager.cli.options.run import task_spec
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 

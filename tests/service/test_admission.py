@@ -214,7 +214,7 @@ async def test_a_host_that_waits_is_sent_nothing_and_may_report(parts: Parts) ->
     with pytest.raises(InvalidInputError):
         await parts.started("db01")
     await parts.admission.approve(["db01"], False, ANA)
-    assert [sent.text for _, sent in await parts.send()] == ["second"]
+    assert [sent.command.text for _, sent in await parts.send()] == ["second"]
 
 
 async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Parts) -> None:

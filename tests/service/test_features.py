@@ -9,9 +9,8 @@ from tests.support.manager_parts import Parts, spec
 from tests.support.manager_parts import result as ended
 from tui_manager.domain import features
 from tui_manager.domain.features import Feature
-from tui_manager.domain.report import Run
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.window import Window
 from tui_manager.transport.messages.convert import from_run
@@ -37,7 +36,7 @@ async def test_an_agent_that_can_gets_the_limits(parts: Parts) -> None:
     await parts.connect("web01", features=ALL)
     await start(parts, limited("@all"))
     ((_, run),) = await parts.send()
-    assert run.limits == LIMITS
+    assert run.command.limits == LIMITS
     message = from_run(run).run_command
     assert (message.memory_max, message.tasks_max, message.cpu_max) == (512 << 20, 100, 50)
 
@@ -52,7 +51,7 @@ async def test_limits_outlive_a_restart_of_the_manager(parts: Parts) -> None:
     again = await parts.connect("web01", features=ALL)  # its journal never saw the command
     parts.hosts.session_ready(again.host_id)
     ((_, run),) = await parts.send()
-    assert run.limits == LIMITS
+    assert run.command.limits == LIMITS
 
 
 @pytest.mark.parametrize("offered", [(), ("cgroup",), ("cgroup", "tasks-max", "cpu-max")])
@@ -71,7 +70,7 @@ async def test_an_agent_that_cannot_is_sent_nothing(parts: Parts, offered: tuple
     assert (await parts.tasks.get_task(task_id)).task.status is TaskStatus.FAILED
     await start(parts, spec("@all", "unlimited"))
     ((sent_to, run),) = await parts.send()
-    assert (sent_to, run.text) == (host.host_id, "unlimited")
+    assert (sent_to, run.command.text) == (host.host_id, "unlimited")
 
 
 async def test_what_the_hosts_can_decides_for_each(parts: Parts) -> None:
@@ -102,15 +101,15 @@ async def test_the_newest_session_says_what_a_host_can(parts: Parts) -> None:
 
 def test_each_feature_is_needed_by_what_uses_it() -> None:
     """`cgroup` is for people: no command needs it."""
-    run = Run("id", "true", "", {}, *[None] * 3)  # type: ignore[arg-type]
+    spec = CommandSpec("true")
     needed = set()
     for name in ("memory_max", "tasks_max", "cpu_max"):
-        using = replace(run, limits=ResourceLimits(**{name: 1 << 20}))
+        using = replace(spec, limits=ResourceLimits(**{name: 1 << 20}))
         (missing,) = [one for one in Feature if features.refusal(using, set(Feature) - {one})]
         needed.add(missing)
         assert missing in features.refusal(using, ())
     assert needed == set(Feature) - {Feature.CGROUP}
-    assert features.refusal(run, ()) == ""
+    assert features.refusal(spec, ()) == ""
 
 
 def test_a_word_that_the_manager_does_not_know_means_nothing() -> None:

@@ -33,7 +33,8 @@ async def test_the_next_commands_go_out_with_the_results_of_the_last(parts: Part
     outcomes = await asyncio.gather(*(parts.report(host, result(sent[host])) for host in sent))
     assert all(outcome.acknowledged[0].result for outcome in outcomes)
     handed_over = parts.dispatcher.sent[len(NAMES) :]
-    assert {(host, run.text) for host, run in handed_over} == {(host, "second") for host in sent}
+    texts = {(host, run.command.text) for host, run in handed_over}
+    assert texts == {(host, "second") for host in sent}
     assert await parts.database.read(counters_differ) == []
     assert (await parts.tasks.get_task_status(task_id)) is TaskStatus.RUNNING
 
@@ -203,5 +204,5 @@ async def test_what_was_taken_to_be_sent_is_sent_whatever_else_fails(
     monkeypatch.setattr(report_service, "_log_tasks", fail)
     await parts.report(host, result(execution_id))
     await parts.database.read(lambda tx: None)
-    assert (host, "second") in {(host, run.text) for host, run in parts.dispatcher.sent}
+    assert (host, "second") in {(host, run.command.text) for host, run in parts.dispatcher.sent}
     assert "an error after reports were stored" in caplog.text

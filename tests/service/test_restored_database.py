@@ -56,5 +56,5 @@ async def test_its_result_is_taken(tmp_path: Path) -> None:
         await parts.hosts.open_session(greeting("web01", host_id=host_id, held=held), None)
         await parts.report(host_id, result(execution_id))
         assert await _look(parts, task_id) == (CommandHostStatus.COMPLETED, Reason.NONE)
-        assert [run.text for _, run in await parts.send()] == ["second"]
+        assert [run.command.text for _, run in await parts.send()] == ["second"]
         assert await parts.tasks.get_task_status(task_id) is TaskStatus.RUNNING

@@ -187,7 +187,7 @@ async def test_what_waits_behind_it_is_sent(parts: Parts) -> None:
     await parts.tasks.start_task(with_secret)
     await parts.tasks.start_task(without)
     ((_, run),) = await parts.send()
-    assert run.text == "behind"
+    assert run.command.text == "behind"
 
 
 async def test_with_another_key_a_command_is_undeliverable(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ async def test_a_task_runs_from_pending_to_completed(parts: Parts) -> None:
     await parts.tasks.start_task(task_id)
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.RUNNING
     ((sent_to, run),) = await parts.send()
-    assert (sent_to, run.text) == (host.host_id, "uptime")
+    assert (sent_to, run.command.text) == (host.host_id, "uptime")
     await parts.report(host.host_id, Started(run.execution_id, timedelta(0)))
     (row,) = await parts.rows(task_id)
     assert row.status is CommandHostStatus.RUNNING
@@ -52,7 +52,7 @@ async def test_a_command_keeps_its_user_on_its_way(parts: Parts) -> None:
     assert (await parts.tasks.get_task(task_id)).commands[0].spec == command
     await parts.tasks.start_task(task_id)
     ((_, run),) = await parts.send()
-    assert run.user == "deploy"
+    assert run.command.run_as_user == "deploy"
     assert from_run(run).run_command.run_as_user == "deploy"
 
 
@@ -90,7 +90,7 @@ async def test_a_host_that_is_offline_at_the_start_fails_alone(parts: Parts) -> 
         ("web01", 1, CommandHostStatus.PENDING, Reason.NONE),
         ("web02", 1, CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED),
     ]
-    assert [run.text for _, run in parts.dispatcher.sent] == ["first"]
+    assert [run.command.text for _, run in parts.dispatcher.sent] == ["first"]
 
 
 async def test_a_task_whose_hosts_are_all_offline_has_failed_at_once(parts: Parts) -> None:
@@ -168,7 +168,7 @@ async def test_the_next_command_goes_when_the_one_before_completed_on_that_host(
     await parts.report(one.host_id, result(runs[one.host_id].execution_id))
     await parts.report(two.host_id, failed(runs[two.host_id].execution_id, 7))
     ((sent_to, run),) = await parts.send()
-    assert (sent_to, run.text) == (one.host_id, "second")
+    assert (sent_to, run.command.text) == (one.host_id, "second")
     rows = await parts.rows(task_id)
     assert (rows[3].status, rows[3].reason) == (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)
     await parts.report(one.host_id, result(run.execution_id))
@@ -186,10 +186,10 @@ async def test_a_full_session_leaves_work_unsent_for_later(parts: Parts) -> None
     tasks = [await parts.tasks.create_task(spec("web01", f"c{n}")) for n in range(3)]
     for task_id in tasks:
         await parts.tasks.start_task(task_id)
-    assert [run.text for _, run in await parts.send()] == ["c0", "c1"]
+    assert [run.command.text for _, run in await parts.send()] == ["c0", "c1"]
     assert (await parts.rows(tasks[2]))[0].sent_at is None
     parts.hosts.session_ready(host.host_id)
-    assert [run.text for _, run in await parts.send()] == ["c2"]
+    assert [run.command.text for _, run in await parts.send()] == ["c2"]
 
 
 async def test_a_host_holds_no_more_than_its_capacity_and_a_few_ahead(parts: Parts) -> None:
@@ -201,7 +201,7 @@ async def test_a_host_holds_no_more_than_its_capacity_and_a_few_ahead(parts: Par
     first, *rest = await parts.send()
     assert len(rest) == 64
     await parts.report(host.host_id, result(first[1].execution_id))
-    assert [run.text for _, run in await parts.send()] == ["c65"]
+    assert [run.command.text for _, run in await parts.send()] == ["c65"]
 
 
 async def test_cancel_of_a_pending_task_ends_it(parts: Parts) -> None:
@@ -327,7 +327,7 @@ async def test_parameters_and_environment_reach_the_command_as_variables(parts: 
     await parts.tasks.start_task(task_id)
     ((_, run),) = await parts.send()
     assert run.environment == {"A": "'; rm -rf /", "B": "2"}
-    assert (run.text, run.cwd, run.timeout) == ("echo $A", "/tmp", timedelta(hours=1))
+    assert run.command == command
     (shown,) = (await parts.tasks.get_task(task_id)).commands
     assert shown.spec == command
 

@@ -8,6 +8,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import Acknowledged, Run
+from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
@@ -24,7 +25,7 @@ def _session(on_room: Callable[[str], None] = lambda _: None) -> Session:
 
 def _run(number: int) -> Run:
     second = timedelta(seconds=1)
-    return Run(f"e{number}", "true", "", {}, second, second, 1, None)
+    return Run(f"e{number}", CommandSpec("true", second), {}, second, 1)
 
 
 async def test_what_waits_on_a_session_is_bounded() -> None:

@@ -71,7 +71,7 @@ def _completed(execution_id: str, stored: int = 0) -> pb.Result:
 async def test_agents_are_told_when_they_must_share_with_more(
     manager: RunningManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "_UNDER_WAY", 1 << 20)
+    monkeypatch.setattr(limits, "_FLEET_WINDOW", 1 << 20)
     async with dial(manager.address) as first, dial(manager.address) as second:
         assert (await first.hello("web01")).welcome.settings.output_window == 1 << 20
         assert (await second.hello("web02")).welcome.settings.output_window == 1 << 19

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from tui_manager.domain.report import Run
+from tui_manager.domain.spec import CommandSpec
 
 
 class Feature(StrEnum):
@@ -22,15 +22,15 @@ class Feature(StrEnum):
 
 class _Need(NamedTuple):
     feature: Feature
-    uses: Callable[[Run], bool]
+    uses: Callable[[CommandSpec], bool]
     action: str  # what an agent without the feature cannot do
 
 
 # Each option of a command that not every agent can do has its row here.
 _NEEDS = (
-    _Need(Feature.MEMORY_MAX, lambda run: bool(run.limits.memory_max), "limit memory"),
-    _Need(Feature.TASKS_MAX, lambda run: bool(run.limits.tasks_max), "limit processes"),
-    _Need(Feature.CPU_MAX, lambda run: bool(run.limits.cpu_max), "limit CPU time"),
+    _Need(Feature.MEMORY_MAX, lambda spec: bool(spec.limits.memory_max), "limit memory"),
+    _Need(Feature.TASKS_MAX, lambda spec: bool(spec.limits.tasks_max), "limit processes"),
+    _Need(Feature.CPU_MAX, lambda spec: bool(spec.limits.cpu_max), "limit CPU time"),
 )
 _WORDS = {feature.value: feature for feature in Feature}
 
@@ -40,9 +40,9 @@ def known(words: Iterable[str]) -> frozenset[Feature]:
     return frozenset(_WORDS[word] for word in words if word in _WORDS)
 
 
-def refusal(run: Run, features: Collection[Feature]) -> str:
+def refusal(spec: CommandSpec, features: Collection[Feature]) -> str:
     """Why an agent with these features cannot be sent a command, as a sentence; empty if it can."""
-    missing = [need for need in _NEEDS if need.feature not in features and need.uses(run)]
+    missing = [need for need in _NEEDS if need.feature not in features and need.uses(spec)]
     if not missing:
         return ""
     actions = " or ".join(need.action for need in missing)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
+from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 
 
@@ -141,22 +141,18 @@ class Run:
     """One command for one host, ready to be sent.
 
     Attributes:
-        start_before: from now until the host must have begun it; None for no limit.
-        user: a user of the host; empty for the agent's own.
-        limits: of its processes together.
-        secrets: names of those in `environment` that must be shown nowhere.
+        command: as the operator gave it; the values of its secrets are in `environment`.
+        environment: all variables that the command gets.
+        start_before: from now until the host must have started it; None: no limit.
+        secrets: names of the variables in `environment` whose values are shown nowhere.
     """
 
     execution_id: str
-    text: str
-    cwd: str
+    command: CommandSpec
     environment: Mapping[str, str] = field(repr=False)
-    timeout: timedelta
     kill_grace: timedelta
     output_limit: int
     start_before: timedelta | None = None
-    user: str = ""
-    limits: ResourceLimits = NO_LIMITS
     secrets: tuple[str, ...] = ()
 
 

@@ -51,6 +51,13 @@ class CommandSpec:
     limits: ResourceLimits = NO_LIMITS
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def option_texts(self) -> tuple[str, ...]:
+        """How it runs, without its variables and its timeout: `as deploy`, `memory 512 MiB`."""
+        user = (f"as {self.run_as_user}",) if self.run_as_user else ()
+        folder = (f"in {self.cwd}",) if self.cwd else ()
+        return (*user, *self.limits.words, *folder)
+
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
         if not self.text.strip():

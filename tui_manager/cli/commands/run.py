@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -12,32 +12,22 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.commands.run_output import Collector, Gathered, LiveLines, Whole
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.run import RUN_FORM
+from tui_manager.cli.options.run import task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
-from tui_manager.cli.options.values import (
-    parse_pairs,
-    read_count,
-    read_duration,
-    read_percent,
-    read_size,
-)
 from tui_manager.cli.printing.printing import note, write
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.storage_trouble import StorageTrouble
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.reading import connect, output_behind, watching
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import (
     IllegalMoveError,
-    InvalidInputError,
     ManagerError,
     NoAnswerError,
     StorageError,
     UnreachableError,
 )
-from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
@@ -48,60 +38,12 @@ COMPLETED, NOT_COMPLETED, INTERRUPTED = 0, 1, 130
 
 def run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Runs the command, and returns the exit status."""
-    spec = task_spec(options)
+    spec = replace(task_spec(options), created_by=this_actor())
     spec.check()
-    if options.secret:  # asked for when all else is right
-        spec = _with_secrets(spec, read_secrets(options.secret))
+    if options.secret:  # the last check, so that nobody types a secret in vain
+        spec = with_secrets(spec, read_secrets(options.secret))
         spec.check()
     return asyncio.run(_run(settings, spec, options.mode))
-
-
-def task_spec(options: argparse.Namespace) -> TaskSpec:
-    """The task that the options describe."""
-    if not options.command_words:
-        raise InvalidInputError(
-            "command",
-            f"There is no command; put it behind `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
-        )
-    command = CommandSpec(
-        text=" ".join(options.command_words),
-        timeout=read_duration("timeout", options.timeout),
-        parameters=parse_pairs("param", options.param),
-        environment=parse_pairs("env", options.env),
-        cwd=options.cwd,
-        run_as_user=options.user or "",
-        limits=_limits(options),
-    )
-    return TaskSpec(
-        target=options.target,
-        commands=(command,),
-        name=options.name,
-        description=options.description,
-        created_by=this_actor(),
-        offline=options.offline,
-        delivery_timeout=_delivery_timeout(options),
-    )
-
-
-def _limits(options: argparse.Namespace) -> ResourceLimits:
-    memory, tasks, cpu = options.memory_max, options.tasks_max, options.cpu_max
-    return ResourceLimits(
-        memory_max=0 if memory is None else read_size("memory-max", memory),
-        tasks_max=0 if tasks is None else read_count("tasks-max", tasks),
-        cpu_max=0 if cpu is None else read_percent("cpu-max", cpu),
-    )
-
-
-def _with_secrets(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
-    return replace(spec, commands=tuple(replace(one, secrets=secrets) for one in spec.commands))
-
-
-def _delivery_timeout(options: argparse.Namespace) -> timedelta:
-    if options.delivery_timeout is None:
-        return DELIVERY_TIMEOUT
-    if options.offline is not Offline.WAIT:
-        raise InvalidInputError("delivery-timeout", "--delivery-timeout needs --offline wait.")
-    return read_duration("delivery-timeout", options.delivery_timeout)
 
 
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:

@@ -118,11 +118,7 @@ def _offline(task: Task) -> str:
 def _command(command: Command) -> str:
     spec = command.spec
     parts = [" ⏎ ".join(spec.text.splitlines()), f"timeout {format_duration(spec.timeout)}"]
-    if spec.run_as_user:
-        parts.append(f"as {spec.run_as_user}")
-    parts += spec.limits.words
-    if spec.cwd:
-        parts.append(f"in {spec.cwd}")
+    parts += spec.option_texts
     shown = {**spec.parameters, **spec.environment, **dict.fromkeys(spec.secrets, HIDDEN)}
     parts += [f"{name}={value}" for name, value in shown.items()]
     return "  ".join(parts)

@@ -1,12 +1,24 @@
-"""The options of `run`."""
+"""The options of `run`, and the task that they describe."""
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.options.values import (
+    parse_pairs,
+    read_count,
+    read_duration,
+    read_percent,
+    read_size,
+)
 from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
-from tui_manager.domain.spec import TIMEOUT_DEFAULT
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 
 RUN_FORM = "run TARGET [options] -- COMMAND"
 _TARGET_HELP = (
@@ -49,8 +61,8 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "--user",
         metavar="NAME",
         type=_user,
-        help="user of the host to run as (default the agent's own); another one takes an agent of "
-        "root, and the word of its policy",
+        help="user of the host to run as (default the agent's own); another user needs an agent "
+        "that runs as root and a policy that allows it",
     )
     run.add_argument(
         "--cwd", metavar="DIR", default="", help="folder to run in (default the user's home)"
@@ -116,3 +128,51 @@ def _user(text: str) -> str:
             "it names nobody; leave --user out for the agent's own user"
         )
     return text
+
+
+def task_spec(options: argparse.Namespace) -> TaskSpec:
+    """The task that the options describe."""
+    if not options.command_words:
+        raise InvalidInputError(
+            "command",
+            f"There is no command; put it behind `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
+        )
+    command = CommandSpec(
+        text=" ".join(options.command_words),
+        timeout=read_duration("timeout", options.timeout),
+        parameters=parse_pairs("param", options.param),
+        environment=parse_pairs("env", options.env),
+        cwd=options.cwd,
+        run_as_user=options.user or "",
+        limits=_limits(options),
+    )
+    return TaskSpec(
+        target=options.target,
+        commands=(command,),
+        name=options.name,
+        description=options.description,
+        offline=options.offline,
+        delivery_timeout=_delivery_timeout(options),
+    )
+
+
+def _limits(options: argparse.Namespace) -> ResourceLimits:
+    memory, tasks, cpu = options.memory_max, options.tasks_max, options.cpu_max
+    return ResourceLimits(
+        memory_max=0 if memory is None else read_size("memory-max", memory),
+        tasks_max=0 if tasks is None else read_count("tasks-max", tasks),
+        cpu_max=0 if cpu is None else read_percent("cpu-max", cpu),
+    )
+
+
+def with_secrets(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
+    """The same task, whose commands get these secrets too."""
+    return replace(spec, commands=tuple(replace(one, secrets=secrets) for one in spec.commands))
+
+
+def _delivery_timeout(options: argparse.Namespace) -> timedelta:
+    if options.delivery_timeout is None:
+        return DELIVERY_TIMEOUT
+    if options.offline is not Offline.WAIT:
+        raise InvalidInputError("delivery-timeout", "--delivery-timeout needs --offline wait.")
+    return read_duration("delivery-timeout", options.delivery_timeout)

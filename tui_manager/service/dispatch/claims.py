@@ -76,7 +76,7 @@ def claim(
     settings = RunSettings(now, limits.kill_grace, limits.output_limit)
     for command in claiming.claim(tx, recipients, settings):
         session = by_row[command.host]
-        if why := features.refusal(command.run, session.features):
+        if why := features.refusal(command.run.command, session.features):
             _fail(tx, claims, session, command, why, now, refused=True)
             continue
         try:

@@ -21,8 +21,6 @@ CROSS JOIN command_hosts AS ch ON ch.id IN (
 
 -- name: commands
 -- The texts and limits of commands.
-SELECT id, text, timeout_after, parameters, environment, cwd, run_as_user,
-       memory_max, tasks_max, cpu_max,
-       EXISTS (SELECT 1 FROM secrets WHERE command_id = commands.id) AS has_secrets
+SELECT *, EXISTS (SELECT 1 FROM secrets WHERE command_id = commands.id) AS has_secrets
 FROM commands
 WHERE id IN (SELECT value FROM json_each(:command_ids));

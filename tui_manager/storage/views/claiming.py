@@ -140,13 +140,9 @@ def _run(row: _Unsent, spec: CommandSpec, settings: RunSettings) -> Run:
     deadline = row.deliver_before
     return Run(
         execution_id=row.execution_id,
-        text=spec.text,
-        cwd=spec.cwd,
+        command=spec,
         environment={**spec.environment, **spec.parameters},
-        timeout=spec.timeout,
         kill_grace=settings.kill_grace,
         output_limit=settings.output_limit,
         start_before=None if deadline is None else timedelta(microseconds=deadline - settings.now),
-        user=spec.run_as_user,
-        limits=spec.limits,
     )

@@ -238,21 +238,21 @@ def from_unknown(execution_id: str) -> pb.ManagerMessage:
 def from_run(run: Run) -> pb.ManagerMessage:
     """One command."""
     message = pb.ManagerMessage()  # filled in place, as every command and result passes here
-    command = message.run_command
-    command.execution_id = run.execution_id
-    command.command = run.text
-    command.cwd = run.cwd
-    command.environment.update(run.environment)
-    command.secret_names.extend(run.secrets)
-    command.run_as_user = run.user
-    command.memory_max = run.limits.memory_max
-    command.tasks_max = run.limits.tasks_max
-    command.cpu_max = run.limits.cpu_max
-    _fill(command.timeout, run.timeout)
-    _fill(command.kill_grace, run.kill_grace)
-    command.output_limit = run.output_limit
+    to, spec = message.run_command, run.command
+    to.execution_id = run.execution_id
+    to.command = spec.text
+    to.cwd = spec.cwd
+    to.environment.update(run.environment)
+    to.secret_names.extend(run.secrets)
+    to.run_as_user = spec.run_as_user
+    to.memory_max = spec.limits.memory_max
+    to.tasks_max = spec.limits.tasks_max
+    to.cpu_max = spec.limits.cpu_max
+    _fill(to.timeout, spec.timeout)
+    _fill(to.kill_grace, run.kill_grace)
+    to.output_limit = run.output_limit
     if run.start_before is not None:
-        _fill(command.start_before, run.start_before)
+        _fill(to.start_before, run.start_before)
     return message
 
 

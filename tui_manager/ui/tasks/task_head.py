@@ -76,9 +76,8 @@ def _commands(commands: tuple[Command, ...], width: int) -> tuple[Spans, ...]:
 def _command(command: Command, width: int, *before: Span) -> Spans:
     """A long text yields to how it runs: as whom, with which secrets, how long."""
     spec = command.spec
-    user = f"   as {safe_line(spec.run_as_user)}" if spec.run_as_user else ""
-    secrets = "".join(f"   {safe_line(name)}={HIDDEN}" for name in spec.secrets)
-    limits = "".join(f"   {words}" for words in spec.limits.words)
-    how = Span(f"{user}{secrets}{limits}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
+    secrets = (f"{name}={HIDDEN}" for name in spec.secrets)
+    options = "".join(f"   {safe_line(text)}" for text in (*spec.option_texts, *secrets))
+    how = Span(f"{options}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
     room = max(_TEXT_LEAST, width - width_of((*before, how)))
     return (*before, Span(shorten(safe_line(spec.text.strip()), room)), how)
