@@ -5,11 +5,11 @@ import asyncio
 from dataclasses import dataclass
 
 from tui_manager.domain.address import split_address
+from tui_manager.own_addresses import server_names
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.security.server_identity import ServerIdentity
-from tui_manager.server_names import server_names
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core
@@ -26,8 +26,8 @@ from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import Database
-from tui_manager.transport.ports.certificates import Certificates, Shown
-from tui_manager.transport.sessions.command_service import Security
+from tui_manager.transport.ports.certificates import AllPortCredentials, Certificates
+from tui_manager.transport.sessions.command_port import Security
 from tui_manager.transport.sessions.sessions import Sessions
 
 SECURITY = "security"  # the folder of keys and certificates, in the state folder
@@ -64,7 +64,7 @@ class TlsParts:
     """
 
     certificates: Certificates
-    shown: Shown
+    shown: AllPortCredentials
     enrollment: EnrollmentService
     enroll_port: int | None = None
 
@@ -139,5 +139,5 @@ async def _make_tls(settings: Settings, parts: Parts) -> TlsParts:
     certificates = Certificates(server, EnrollmentIdentity(folder, now))
     port = EnrollmentPort(certificates.enrollment.pin, lambda: tls.enroll_port)
     enrollment = EnrollmentService(core, parts.sessions, authority, port)
-    tls = TlsParts(certificates, Shown(certificates), enrollment)
+    tls = TlsParts(certificates, AllPortCredentials(certificates), enrollment)
     return tls

@@ -21,15 +21,14 @@ from tui_manager.service.core.statistics import Statistics
 from tui_manager.settings import Settings, enroll_address
 from tui_manager.storage.engine.database import FILE, open_database
 from tui_manager.transport.ports import listening
-from tui_manager.transport.ports.command_port import serve_agents
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
     EnrollmentServicer,
     serve_enrollment,
 )
-from tui_manager.transport.ports.listening import Patience
-from tui_manager.transport.sessions.command_service import CommandService
-from tui_manager.transport.sessions.reception import Reception
+from tui_manager.transport.ports.listening import Timeouts
+from tui_manager.transport.sessions.command_port import CommandService, serve_agents
+from tui_manager.transport.sessions.handshake import Handshake
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class RunningManager:
 
 @contextlib.asynccontextmanager
 async def run_manager(
-    settings: Settings, clock: Clock | None = None, patience: Patience | None = None
+    settings: Settings, clock: Clock | None = None, timeouts: Timeouts | None = None
 ) -> AsyncIterator[RunningManager]:
     """Runs a manager on this event loop until the block is left.
 
@@ -76,7 +75,7 @@ async def run_manager(
         )
         parts = await assemble(settings, database, feed, statistics, clock)
         await stack.enter_async_context(_background(parts))
-        serving = _serve_hosts(settings, parts, patience or Patience())
+        serving = _serve_hosts(settings, parts, timeouts or Timeouts())
         address, enrolling = await stack.enter_async_context(serving)
         stack.callback(parts.dispatch.close)  # before the sessions end
         operator = _operator(settings, parts, address, enrolling)
@@ -92,21 +91,26 @@ async def run_manager(
 
 @contextlib.asynccontextmanager
 async def _serve_hosts(
-    settings: Settings, parts: Parts, patience: Patience
+    settings: Settings, parts: Parts, timeouts: Timeouts
 ) -> AsyncIterator[tuple[str, str]]:
     """Listens on both ports, and yields their addresses."""
-    room, tls, clock, limits = listening.make_room(), parts.tls, parts.core.clock, parts.core.limits
-    reception = Reception(
+    room, tls, clock, limits = (
+        listening.share_open_files(),
+        parts.tls,
+        parts.core.clock,
+        parts.core.limits,
+    )
+    handshake = Handshake(
         parts.core.manager_id,
         parts.hosts,
         parts.sessions,
         clock,
         limits,
-        patience,
+        timeouts,
         secure=tls is not None,
     )
     security = tls.security() if tls else None
-    service = CommandService(reception, parts.hosts, parts.reports, clock, security)
+    service = CommandService(handshake, parts.hosts, parts.reports, clock, security)
     serving = serve_agents(
         service,
         parts.hosts,
@@ -114,7 +118,7 @@ async def _serve_hosts(
         settings.listen,
         clock,
         limits,
-        listening.options(patience, room.commands, limits.max_message),
+        listening.options(timeouts, room.commands, limits.max_message),
         tls.shown.commands.credentials if tls else None,
     )
     async with serving as address:
@@ -126,9 +130,9 @@ async def _serve_hosts(
                 parts.core.manager_id, tls.enrollment, tls.certificates, clock.monotonic
             ),
             enroll_address(settings),
-            listening.options(patience.where_hosts_enrol(), room.enrollment, MESSAGE_MAX),
+            listening.options(timeouts.for_enrollment(), room.enrollment, MESSAGE_MAX),
             tls.shown.enrollment.credentials,
-            patience,
+            timeouts,
         )
         async with enrolling as enrolling_address:
             port = split_address(enrolling_address)[1]
@@ -162,7 +166,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.pruning.run(), name="pruning"),
     ]
     if parts.tls:
-        fresh = parts.tls.shown.keep_fresh()
+        fresh = parts.tls.shown.renew_forever()
         running.append(asyncio.create_task(fresh, name="certificates"))
     for task in running:
         task.add_done_callback(ended)

@@ -1,4 +1,4 @@
-"""The manager's state folder: made private, and held by one manager at a time."""
+"""The manager's state folder: makes it private, and locks it for one manager."""
 
 import fcntl
 import os
@@ -10,24 +10,25 @@ from pathlib import Path
 from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
-from tui_manager.security.private_files import FOREIGN, make_folder
+from tui_manager.security.private_files import OTHER_USERS, make_folder
 
 _LOCK = "manager.lock"
 
 
 @contextmanager
 def hold(state_dir: Path) -> Iterator[None]:
-    """Makes the folder when it is not there, closes it to other users (mode 0700), and locks it.
+    """Makes the folder if it is missing, makes it private (mode 0700), and locks it.
 
     Raises:
-        AlreadyRunningError: another manager holds it.
-        StorageError: it cannot be made or written, is another user's, or anybody can write there.
+        AlreadyRunningError: another manager has locked it.
+        StorageError: it cannot be made or written, belongs to another user, or everybody can write
+            there.
     """
     try:
         state_dir = _trusted(state_dir)
         make_folder(state_dir)
-        _trusted(state_dir)  # also what was missing before, and is there now
-        _close(state_dir)
+        _trusted(state_dir)  # again, because parts of it may have been made
+        _make_private(state_dir)
         descriptor = os.open(state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(
@@ -45,7 +46,7 @@ def hold(state_dir: Path) -> Iterator[None]:
 
 
 def _trusted(state_dir: Path) -> Path:
-    """The folder's path without links. Whoever can change it can be the manager."""
+    """The folder's path without links. A user who can change it could take the manager's place."""
     try:
         return trusted_path(state_dir)
     except UntrustedPathError as error:
@@ -55,10 +56,10 @@ def _trusted(state_dir: Path) -> Path:
         ) from None
 
 
-def _close(state_dir: Path) -> None:
-    """Takes group and others their rights. A folder where anybody may write, such as /tmp, is not
-    the manager's alone: what lies there may be anybody's, and closing it would harm others. Nor is
-    one of another user, who could replace what lies there: root can use it, and must not."""
+def _make_private(state_dir: Path) -> None:
+    """Removes the rights of group and others. Two kinds of folders are refused: one that everybody
+    may write, such as /tmp, because others use it too; and one of another user, who could replace
+    what is in it, even if the manager runs as root."""
     found = state_dir.stat()
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid != os.geteuid():
@@ -69,10 +70,10 @@ def _close(state_dir: Path) -> None:
         )
     if mode & stat.S_IWOTH:
         raise StorageError(
-            f"Anybody can write in the state folder {state_dir} (mode {mode:04o}). If it is meant "
-            f"for the manager alone: chmod 700 {state_dir}. If not, name another with --state-dir."
+            f"Everybody can write in the state folder {state_dir} (mode {mode:04o}). If only the "
+            f"manager uses it: chmod 700 {state_dir}. If not, name another with --state-dir."
         )
-    if mode & FOREIGN:
+    if mode & OTHER_USERS:
         state_dir.chmod(0o700)
 
 

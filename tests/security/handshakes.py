@@ -33,7 +33,7 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(credentials: grpc.ServerCredentials) -> AsyncIterator[Door]:
+async def listening_port(credentials: grpc.ServerCredentials) -> AsyncIterator[Door]:
     """Listens with these credentials."""
     door, server = Door(), grpc.aio.server()
     handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(door.knock)
@@ -72,7 +72,7 @@ def client(
     return grpc.ssl_channel_credentials(roots, key_pem(key) if key else None, certificate)
 
 
-async def knocks(address: str, credentials: grpc.ChannelCredentials, name: str = "") -> bool:
+async def connects(address: str, credentials: grpc.ChannelCredentials, name: str = "") -> bool:
     """Whether a client gets in; `name` is what it looks for in the server's certificate."""
     options = [("grpc.ssl_target_name_override", name)] if name else []
     async with grpc.aio.secure_channel(address, credentials, options=options) as channel:

@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.security.made import TestClock, request
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.authority import Authority
-from tui_manager.security.lifetimes import is_due
+from tui_manager.security.certificates import is_due
 from tui_manager.security.requests import HostKey, read_request
 
 MANAGER, HOST = str(uuid4()), str(uuid4())
@@ -147,7 +147,7 @@ def test_a_renewed_certificate_that_cannot_be_written_is_used(
     file.unlink()
     file.mkdir()  # no file can take its place
     assert authority.renew_if_due()
-    assert "could not be kept" in caplog.text
+    assert "could not be written" in caplog.text
     assert authority.issue_host(host_key(), HOST).ends > clock.now()
 
 
@@ -177,7 +177,7 @@ def test_a_lost_key_is_not_replaced_in_silence(
     authority: Authority, tmp_path: Path, clock: TestClock
 ) -> None:
     (tmp_path / "security" / "authority.key").unlink()
-    with pytest.raises(StorageError, match=r"authority\.key, is gone.*backup.*enrol every host"):
+    with pytest.raises(StorageError, match=r"authority\.key, is missing.*backup.*enrol every host"):
         Authority(tmp_path / "security", MANAGER, clock.now)
     (tmp_path / "security" / "authority.pem").unlink()
     fresh = Authority(tmp_path / "security", MANAGER, clock.now)

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.security.handshakes import client, command_port, knocks, open_door, pem
+from tests.security.handshakes import client, command_port, connects, listening_port, pem
 from tests.security.made import TestClock, request
 from tui_manager.security.authority import Authority
 from tui_manager.security.certificates import to_pem
@@ -60,11 +60,11 @@ def key() -> PrivateKey:
 
 async def test_a_host_gets_in_and_is_known(manager: Manager, key: PrivateKey) -> None:
     host_id = str(uuid4())
-    async with open_door(command_port(manager.server)) as door:
+    async with listening_port(command_port(manager.server)) as door:
         credentials = client(manager.roots(), key, manager.host(key, host_id))
-        assert await knocks(door.address, credentials, manager.server.server_name)
-        assert await knocks(door.address, credentials), "its address is in the certificate too"
-        assert not await knocks(door.address, credentials, "another.tui-manager.internal")
+        assert await connects(door.address, credentials, manager.server.server_name)
+        assert await connects(door.address, credentials), "its address is in the certificate too"
+        assert not await connects(door.address, credentials, "another.tui-manager.internal")
     assert {peer.host_id for peer in door.seen} == {host_id}
     assert {peer.key_hash for peer in door.seen} == {key_hash(key.public_key())}
 
@@ -85,20 +85,20 @@ async def test_nobody_else_gets_in(manager: Manager, key: PrivateKey, tmp_path: 
         "a server's": client(roots, own_server, manager.server.chain_pem),
         "the enrolment port's": client(roots, enrollment_key, enrollment.certificate_pem),
     }
-    async with open_door(command_port(manager.server)) as door:
+    async with listening_port(command_port(manager.server)) as door:
         for who, credentials in strangers.items():
-            assert not await knocks(door.address, credentials, name), who
+            assert not await connects(door.address, credentials, name), who
         assert door.seen == []
-        assert await knocks(door.address, client(roots, key, manager.host(key)), name)
+        assert await connects(door.address, client(roots, key, manager.host(key)), name)
 
 
 async def test_a_host_is_not_believed_as_the_server(manager: Manager, key: PrivateKey) -> None:
     true = [(manager.server.key_pem, manager.server.chain_pem)]
     false = [(key_pem(key), manager.host(key))]
     for shows, believed in ((true, True), (false, False)):
-        async with open_door(grpc.ssl_server_credentials(shows)) as door:
+        async with listening_port(grpc.ssl_server_credentials(shows)) as door:
             asked = client(manager.roots())
-            assert await knocks(door.address, asked, manager.server.server_name) is believed
+            assert await connects(door.address, asked, manager.server.server_name) is believed
 
 
 async def test_renewed_certificates_are_shown_without_a_restart(
@@ -106,17 +106,17 @@ async def test_renewed_certificates_are_shown_without_a_restart(
 ) -> None:
     manager = make_manager(tmp_path, days_ago=9 * 365)
     old_roots, name = manager.roots(), manager.server.server_name
-    async with open_door(command_port(manager.server)) as door:
-        before = await asyncio.to_thread(_shown, door.port)
+    async with listening_port(command_port(manager.server)) as door:
+        before = await asyncio.to_thread(_credentials, door.port)
         manager.clock.at = TestClock().at
-        assert not await knocks(door.address, client(old_roots, key, manager.host(key)), name)
+        assert not await connects(door.address, client(old_roots, key, manager.host(key)), name)
         assert manager.server.renew_if_due()
         assert not manager.server.renew_if_due()
-        assert await asyncio.to_thread(_shown, door.port) != before
+        assert await asyncio.to_thread(_credentials, door.port) != before
         certificate = manager.host(key)
         assert manager.roots() != old_roots
-        assert await knocks(door.address, client(manager.roots(), key, certificate), name)
-        assert await knocks(door.address, client(old_roots, key, certificate), name), (
+        assert await connects(door.address, client(manager.roots(), key, certificate), name)
+        assert await connects(door.address, client(old_roots, key, certificate), name), (
             "who knows the authority by its old certificate knows it by its key"
         )
 
@@ -129,25 +129,25 @@ async def test_a_certificate_outlives_the_renewal_of_its_authority(
     certificate, before = manager.host(key), manager.authority.roots_pem
     manager.server.renew_if_due()
     assert manager.authority.roots_pem != before
-    async with open_door(command_port(manager.server)) as door:
+    async with listening_port(command_port(manager.server)) as door:
         credentials = client(manager.roots(), key, certificate)
-        assert await knocks(door.address, credentials, manager.server.server_name)
+        assert await connects(door.address, credentials, manager.server.server_name)
 
 
 async def test_the_enrolment_port_is_known_by_its_pin(tmp_path: Path) -> None:
     clock = TestClock()
     identity, other = (EnrollmentIdentity(tmp_path / name, clock.now) for name in ("a", "b"))
     shows = grpc.ssl_server_credentials([(identity.key_pem, identity.certificate_pem)])
-    async with open_door(shows) as door:
-        leaf = x509.load_der_x509_certificate(await asyncio.to_thread(_shown, door.port))
+    async with listening_port(shows) as door:
+        leaf = x509.load_der_x509_certificate(await asyncio.to_thread(_credentials, door.port))
         spki = leaf.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         assert pin(hashlib.sha256(spki).digest()) == identity.pin != other.pin
-        assert await knocks(door.address, client(to_pem(leaf)), ENROLLMENT_NAME)
-        assert not await knocks(door.address, client(other.certificate_pem), ENROLLMENT_NAME)
+        assert await connects(door.address, client(to_pem(leaf)), ENROLLMENT_NAME)
+        assert not await connects(door.address, client(other.certificate_pem), ENROLLMENT_NAME)
 
 
-def _shown(port: int) -> bytes:
+def _credentials(port: int) -> bytes:
     """The certificate that a server shows to whoever asks."""
     return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port), timeout=20))

@@ -21,7 +21,7 @@ from tui_manager.domain.window import Window
 from tui_manager.runtime import RunningManager, run_manager
 from tui_manager.service.core.clock import Clock
 from tui_manager.settings import Settings
-from tui_manager.transport.ports.listening import Patience
+from tui_manager.transport.ports.listening import Timeouts
 
 
 @dataclass
@@ -62,11 +62,11 @@ class SecureManager:
     async def audit(self, action: str) -> list[AuditEntry]:
         """The rows of one action, once there is one."""
 
-        async def look() -> list[AuditEntry]:
+        async def renew_if_due() -> list[AuditEntry]:
             page = await self.running.operator.list_audit(Window(limit=1000))
             return [entry for entry in page.rows if entry.action == action]
 
-        return await wait_until(look, bool)
+        return await wait_until(renew_if_due, bool)
 
     async def start(self, target: str = "@all", text: str = "true") -> int:
         """Starts a task of one command."""
@@ -97,11 +97,11 @@ def completed(execution_id: str, **given: Any) -> pb.Result:
 
 @contextlib.asynccontextmanager
 async def secure_manager(
-    folder: Path, patience: Patience | None = None, **settings: Any
+    folder: Path, timeouts: Timeouts | None = None, **settings: Any
 ) -> AsyncIterator[SecureManager]:
     """Runs a manager with its state in `folder`/state."""
     moved = MovedClock()
     given = {"heartbeat": timedelta(seconds=1), "listen": "127.0.0.1:0", **settings}
     all_settings = Settings(state_dir=folder / "state", free_disk=0, **given)
-    async with run_manager(all_settings, Clock(now=moved.now), patience) as running:
+    async with run_manager(all_settings, Clock(now=moved.now), timeouts) as running:
         yield SecureManager(running, folder / "state", moved)

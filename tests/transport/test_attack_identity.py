@@ -24,7 +24,7 @@ from tui_manager.runtime import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.keys import key_pem
 from tui_manager.settings import Settings
-from tui_manager.transport.ports.arrivals import OTHERWISE
+from tui_manager.transport.messages.rate_limits import IDENTITY_CHANGES
 
 CONNECT = "/tui_manager.v1.CommandService/ConnectForCommands"
 
@@ -71,7 +71,7 @@ async def test_a_certificate_ends_also_where_tls_does_not_look(
     """As when a TLS session is resumed, or the certificate ends between handshake and Hello."""
     host = await secure.host("web01")
     secure.moved.ahead = timedelta(days=31)
-    assert "has ended" in (await _answer(host, secure.address)).detail
+    assert "expired" in (await _answer(host, secure.address)).detail
     assert [seen.online for seen in await secure.hosts()] == [False]
 
 
@@ -209,7 +209,7 @@ async def test_a_host_that_is_always_called_otherwise_is_slowed_down(
         async with host.dial(secure.address) as agent:
             answer = await agent.hello(f"web{times}", instance_id="the same")
         times += 1
-    assert times == OTHERWISE.at_once + 1
+    assert times == IDENTITY_CHANGES.burst + 1
     assert answer.disconnect.retry_after.ToNanoseconds() > 0
     async with host.dial(secure.address) as agent:
         same = await agent.hello(f"web{times - 2}", instance_id="the same")

@@ -18,8 +18,8 @@ from tests.support.secure_agent import SecureHost
 from tests.support.secure_manager import SecureManager, secure_manager
 from tests.support.waiting import wait_until
 from tui_manager.transport.messages.guard import ITEMS_MAX
-from tui_manager.transport.ports.arrivals import A_HOST
-from tui_manager.transport.ports.listening import Patience
+from tui_manager.transport.messages.rate_limits import CONNECTIONS_OF_A_HOST
+from tui_manager.transport.ports.listening import Timeouts
 
 CONNECT = "/tui_manager.v1.CommandService/ConnectForCommands"
 ENROLL = "/tui_manager.v1.EnrollmentService/Enroll"
@@ -29,8 +29,8 @@ MIB = 1 << 20
 @pytest.fixture
 async def hasty(tmp_path: Path) -> AsyncIterator[SecureManager]:
     """A manager that does not wait long."""
-    patience = Patience(handshake=0.4, hello=0.4, idle=0.4, enrollment=0.6)
-    async with secure_manager(tmp_path, patience) as running:
+    timeouts = Timeouts(handshake=0.4, hello=0.4, idle=0.4, enrollment=0.6)
+    async with secure_manager(tmp_path, timeouts) as running:
         yield running
 
 
@@ -151,7 +151,7 @@ async def test_a_host_that_dials_again_and_again_is_slowed_down_alone(
             last = (await stream.read_until("disconnect")).disconnect
             reasons.append(last.reason)
     assert last.retry_after.ToNanoseconds() > 0
-    assert len(reasons) <= A_HOST.at_once
+    assert len(reasons) <= CONNECTIONS_OF_A_HOST.burst
     async with other.dial(secure.address) as agent:
         await agent.hello("web01")
         await secure.works("web01", agent)

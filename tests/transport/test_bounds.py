@@ -124,10 +124,10 @@ async def test_vitals_are_made_sane(manager: RunningManager) -> None:
             )
         )
 
-        async def look() -> Host:
+        async def renew_if_due() -> Host:
             return await _host(manager)
 
-        host = await wait_until(look, lambda host: host.vitals)
+        host = await wait_until(renew_if_due, lambda host: host.vitals)
     vitals = host.vitals
     assert vitals
     assert (vitals.cpu_percent, vitals.load_1m, vitals.memory_percent) == (0.0, 0.0, 100.0)

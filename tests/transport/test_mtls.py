@@ -25,7 +25,7 @@ from tui_manager.security.peer import read_peer
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
 from tui_manager.transport.ports import listening
-from tui_manager.transport.ports.certificates import Certificates, Shown
+from tui_manager.transport.ports.certificates import AllPortCredentials, Certificates
 
 
 async def test_a_host_enrols_is_approved_and_works(secure: SecureManager) -> None:
@@ -65,7 +65,7 @@ async def test_a_certificate_is_renewed_on_the_stream_and_then_ends_with_its_ses
         assert peer.ends > read_peer(host.chain).ends + timedelta(days=19)
         secure.moved.ahead = timedelta(days=31)
         last = (await agent.read_until("disconnect")).disconnect
-        assert "has ended" in last.detail
+        assert "expired" in last.detail
         assert await agent.ended()
 
 
@@ -113,9 +113,9 @@ async def test_the_ports_show_good_certificates_when_the_clock_has_been_put_righ
     authority = Authority(tmp_path, "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
     enrollment = EnrollmentIdentity(tmp_path, moved.now)
-    shown = Shown(Certificates(server, enrollment))
+    shown = AllPortCredentials(Certificates(server, enrollment))
     for moved.ahead in (ahead, timedelta()):
-        shown.look()
+        shown.renew_if_due()
     for pem in (server.chain_pem, server.roots_pem, enrollment.certificate_pem):
         certificate = x509.load_pem_x509_certificate(pem)
         assert certificate.not_valid_before_utc < moved.now() < certificate.not_valid_after_utc
@@ -162,15 +162,15 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
     moved = MovedClock()
     authority = Authority(tmp_path, "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
-    shown = Shown(Certificates(server, EnrollmentIdentity(tmp_path, moved.now)))
-    grpc_server = grpc.aio.server(options=listening.options(listening.Patience(), 10, 1000))
+    shown = AllPortCredentials(Certificates(server, EnrollmentIdentity(tmp_path, moved.now)))
+    grpc_server = grpc.aio.server(options=listening.options(listening.Timeouts(), 10, 1000))
     address = listening.listen(grpc_server, "127.0.0.1:0", getattr(shown, port).credentials)
     await grpc_server.start()
     first = await _shown_at(address)
-    shown.look()
+    shown.renew_if_due()
     assert (await _shown_at(address)) == first
     moved.ahead = timedelta(days=due)
-    shown.look()
+    shown.renew_if_due()
     second = await _shown_at(address)
     await grpc_server.stop(0)
     assert second.serial_number != first.serial_number

@@ -23,7 +23,7 @@ from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, Enrollment
 from tui_manager.transport.ports import listening
 from tui_manager.transport.ports.certificates import enrollment_credentials
 from tui_manager.transport.ports.enrollment_port import MESSAGE_MAX, serve_enrollment
-from tui_manager.transport.ports.listening import Patience
+from tui_manager.transport.ports.listening import Timeouts
 
 ENROLL = "/tui_manager.v1.EnrollmentService/Enroll"
 CALLED = raw_http2.PREFACE + frame(raw_http2.SETTINGS) + raw_http2.call(ENROLL)
@@ -60,14 +60,14 @@ class _Port:
 
 @contextlib.asynccontextmanager
 async def _serve(
-    folder: Path, patience: Patience | None = None, connections: int = 100
+    folder: Path, timeouts: Timeouts | None = None, connections: int = 100
 ) -> AsyncIterator[_Port]:
-    patience = patience or Patience()
+    timeouts = timeouts or Timeouts()
     identity = EnrollmentIdentity(folder, lambda: datetime.now(UTC))
     servicer = _Answers()
-    options = listening.options(patience, connections, MESSAGE_MAX)
+    options = listening.options(timeouts, connections, MESSAGE_MAX)
     credentials = enrollment_credentials(identity).credentials
-    async with serve_enrollment(servicer, "127.0.0.1:0", options, credentials, patience) as address:
+    async with serve_enrollment(servicer, "127.0.0.1:0", options, credentials, timeouts) as address:
         yield _Port(address, servicer, identity.certificate_pem)
 
 
@@ -92,22 +92,22 @@ def _frames_after(address: str, *sent: bytes, tls: bool = True) -> list[tuple[in
 async def test_a_connection_that_never_gets_going_is_closed(
     tmp_path: Path, sent: bytes, tls: bool
 ) -> None:
-    async with _serve(tmp_path, Patience(handshake=0.3)) as port:
+    async with _serve(tmp_path, Timeouts(handshake=0.3)) as port:
         await asyncio.to_thread(_frames_after, port.address, sent, tls=tls)
 
 
 def test_no_manager_gives_up_on_a_handshake_before_its_agent_does() -> None:
     dial = dict(link._OPTIONS)["grpc.min_reconnect_backoff_ms"]
-    assert dial <= 1000 * Patience().handshake
+    assert dial <= 1000 * Timeouts().handshake
 
 
 def test_where_hosts_enrol_nobody_keeps_a_place_for_as_long_as_a_crowd_may() -> None:
-    patience = Patience().where_hosts_enrol()
-    assert max(patience.handshake, patience.idle) < min(Patience().handshake, Patience().idle)
+    timeouts = Timeouts().for_enrollment()
+    assert max(timeouts.handshake, timeouts.idle) < min(Timeouts().handshake, Timeouts().idle)
 
 
 async def test_a_connection_without_a_call_is_closed(tmp_path: Path) -> None:
-    async with _serve(tmp_path, Patience(idle=0.3)) as port:
+    async with _serve(tmp_path, Timeouts(idle=0.3)) as port:
         said = await asyncio.to_thread(
             _frames_after, port.address, raw_http2.PREFACE + frame(raw_http2.SETTINGS)
         )
@@ -117,7 +117,7 @@ async def test_a_connection_without_a_call_is_closed(tmp_path: Path) -> None:
 async def test_a_request_that_never_comes_whole_is_given_up(tmp_path: Path) -> None:
     slow = raw_http2.PREFACE + frame(raw_http2.SETTINGS) + raw_http2.call(ENROLL)
     half = frame(raw_http2.DATA, 0, 1, b"\0\0\0\x10\0half of it")
-    async with _serve(tmp_path, Patience(enrollment=0.5)) as port:
+    async with _serve(tmp_path, Timeouts(enrollment=0.5)) as port:
         said = await asyncio.to_thread(_frames_after, port.address, slow, half)
     assert any(b"max connection age" in payload or b"max_age" in payload for *_, payload in said)
 
@@ -125,7 +125,7 @@ async def test_a_request_that_never_comes_whole_is_given_up(tmp_path: Path) -> N
 async def test_more_connections_than_there_is_room_for_are_closed(
     tmp_path: Path,
 ) -> None:
-    async with _serve(tmp_path, Patience(handshake=600), connections=5) as port:
+    async with _serve(tmp_path, Timeouts(handshake=600), connections=5) as port:
         with contextlib.ExitStack() as stack:
             for _ in range(5):
                 stack.enter_context(RawConnection(port.address))
@@ -170,7 +170,7 @@ async def test_nothing_is_unpacked(tmp_path: Path) -> None:
 
 
 async def test_a_flood_of_pings_ends_the_connection(tmp_path: Path) -> None:
-    async with _serve(tmp_path, Patience(idle=600, enrollment=600)) as port:
+    async with _serve(tmp_path, Timeouts(idle=600, enrollment=600)) as port:
         await asyncio.to_thread(_frames_after, port.address, CALLED, *[PING] * 20)
 
 
@@ -183,12 +183,12 @@ async def test_pings_that_come_no_more_often_than_they_may_are_answered(tmp_path
             for _ in range(10):
                 time.sleep(0.05)  # not for something to happen: this is what is tested
                 connection.send(PING)
-            answered = 0
-            while answered < 10 and not connection.closed:
-                answered += sum(kind == raw_http2.PING for kind, *_ in connection.receive())
-            return answered
+            request_received = 0
+            while request_received < 10 and not connection.closed:
+                request_received += sum(kind == raw_http2.PING for kind, *_ in connection.receive())
+            return request_received
 
-    async with _serve(tmp_path, Patience(enrollment=600, ping=0.01)) as port:
+    async with _serve(tmp_path, Timeouts(enrollment=600, ping=0.01)) as port:
         assert await asyncio.to_thread(ping) >= 10
 
 
@@ -200,7 +200,7 @@ async def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
 
 
 def test_connections_leave_files_for_the_rest() -> None:
-    room = listening.make_room()
+    room = listening.share_open_files()
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert room.commands > 0
     assert room.enrollment > 0

@@ -14,8 +14,7 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import Guard
-from tui_manager.transport.sessions.batches import in_batches
-from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session
+from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session, in_batches
 
 
 def _session(on_room: Callable[[str], None] = lambda _: None) -> Session:
@@ -113,7 +112,7 @@ async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
     limits = Limits().shared_by(hosts)
     session = Session(opened, limits, Guard(Limits(), lambda: 0.0), lambda _: None)
     session.welcome("m", opened)
-    session.tell_settings()
+    session.send_settings()
     welcome, settings = await session.next_messages()
     for told in (welcome.welcome.settings, settings.settings):
         assert told.output_window == window

@@ -17,7 +17,7 @@ STORE = ("sqlite3", "aiosqlite")
         ("tui_manager.domain.target", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs")),
         ("tui_manager.storage.engine.database", (*SCREEN, *WIRE, "psutil")),
         ("tui_manager.service.tasks.task_service", (*SCREEN, *WIRE)),
-        ("tui_manager.transport.sessions.command_service", SCREEN),
+        ("tui_manager.transport.sessions.command_port", SCREEN),
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.hop", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),

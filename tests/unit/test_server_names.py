@@ -7,8 +7,8 @@ from collections import namedtuple
 import psutil
 import pytest
 
-from tui_manager import server_names as module
-from tui_manager.server_names import is_server_name, server_names
+from tui_manager import own_addresses as module
+from tui_manager.own_addresses import is_server_name, server_names
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_resolver_that_is_silent_holds_nothing_up(monkeypatch: pytest.MonkeyPa
         return ""
 
     monkeypatch.setattr(socket, "getfqdn", never)
-    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.01)
+    monkeypatch.setattr(module, "_DNS_TIMEOUT", 0.01)
     try:
         assert "192.0.2.7" in server_names("0.0.0.0")
     finally:

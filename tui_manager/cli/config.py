@@ -16,7 +16,7 @@ from tui_manager.cli.options.values import SIZE_FORMS, file_path, format_size, p
 from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.notation import RESERVED_GROUPS
-from tui_manager.server_names import is_server_name
+from tui_manager.own_addresses import is_server_name
 from tui_manager.service.limits import BOUNDS, Bounds, SettableLimits
 from tui_manager.settings import APP, Settings
 

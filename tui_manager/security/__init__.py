@@ -1,1 +1,3 @@
-"""Who may be the manager and who may be a host: keys, certificates, tokens, sealed secrets."""
+"""The certificate authority, certificates, keys and sealed secrets. Which host gets a certificate
+is decided in `service.enrollment`; the rules of both sides (fingerprint, join token) are in
+`tui_manager_protos.rules`."""

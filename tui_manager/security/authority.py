@@ -1,5 +1,4 @@
-"""The manager's certificate authority: it vouches for hosts to the manager, and for the manager to
-hosts."""
+"""The manager's certificate authority: it signs the certificates of hosts and of the manager."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,8 +11,11 @@ from cryptography import x509
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.security.certificates import (
+    AUTHORITY_LIFETIME,
     FOR_CLIENTS,
     FOR_SERVERS,
+    HOST_LIFETIME,
+    SERVER_LIFETIME,
     Issuer,
     PublicKey,
     SigningKey,
@@ -26,11 +28,14 @@ from tui_manager.security.certificates import (
     to_pem,
 )
 from tui_manager.security.keys import PrivateKey, load_or_make_key
-from tui_manager.security.lifetimes import AUTHORITY_LIFETIME, HOST_LIFETIME, SERVER_LIFETIME
 from tui_manager.security.own_certificate import OwnCertificate
 from tui_manager.security.peer import HOST_URI
 from tui_manager.security.requests import HostKey
-from tui_manager.security.supplied_certificate import Brought, BroughtFiles, may_serve
+from tui_manager.security.supplied_certificate import (
+    SuppliedCertificate,
+    SuppliedFiles,
+    allows_purpose,
+)
 
 log = logging.getLogger(__name__)
 _KEY, _CERTIFICATE = "authority.key", "authority.pem"
@@ -38,10 +43,10 @@ _KEY, _CERTIFICATE = "authority.key", "authority.pem"
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A certificate as it goes out.
+    """A certificate that was issued.
 
     Attributes:
-        chain_der: the certificate first, then whatever leads to the authority.
+        chain_der: the certificate first, then the certificates up to the authority.
     """
 
     chain_der: tuple[bytes, ...]
@@ -50,15 +55,15 @@ class IssuedCertificate:
 
 
 class Authority:
-    """An authority made in `folder`, or the one that the operator brings.
+    """An authority that is made in `folder`, or the operator's own.
 
     Args:
-        manager_id: whose it is; a server's certificate carries it as a name.
-        certificate, key: of the one that is brought; both or none.
+        manager_id: is a name in the certificate of the server.
+        certificate, key: of the operator's own authority; both or none.
 
     Raises:
         StorageError: the files in the folder cannot be read or written, or the key is gone.
-        InvalidInputError: what was brought cannot be used.
+        InvalidInputError: the operator's files cannot be used.
     """
 
     def __init__(
@@ -72,50 +77,50 @@ class Authority:
     ) -> None:
         self._now = now
         self.server_name = f"{manager_id}.tui-manager.internal"
-        self._refusal = ""
+        self._error = ""
         self._own: OwnCertificate | None = None
-        self._files: BroughtFiles | None = None
+        self._files: SuppliedFiles | None = None
         self._key: SigningKey
         if certificate and key:
-            self._files = BroughtFiles("authority", certificate, key, now, _check)
-            brought = self._files.read()
-            self._key, self._certificate = brought.key, brought.own
+            self._files = SuppliedFiles("authority", certificate, key, now, _check)
+            supplied = self._files.read()
+            self._key, self._certificate = supplied.key, supplied.own
         else:
             self._key, self._own = _own_authority(folder, manager_id, now)
             self._certificate = self._own.certificate
 
     @property
     def certificate(self) -> x509.Certificate:
-        """The authority's own."""
+        """The certificate of the authority itself."""
         return self._certificate
 
     @property
     def problem(self) -> str:
-        """What is wrong with the files that were brought, a sentence for the operator; empty:
-        nothing."""
-        return self._refusal or (self._files.ending(self._certificate) if self._files else "")
+        """What is wrong with the operator's files, as a sentence; empty: nothing."""
+        return self._error or (self._files.expiry_warning(self._certificate) if self._files else "")
 
     @property
     def roots_pem(self) -> bytes:
-        """What client certificates are checked against. Of an authority that is brought that is the
-        one that signs for us, never who stands above it and signs for others too."""
+        """The certificate by which client certificates are verified. Of the operator's own
+        authority it is the one that signs our hosts, never one above it that signs for others
+        too."""
         return to_pem(self._certificate)
 
     def issue_host(self, key: HostKey, host_id: str) -> IssuedCertificate:
-        """A certificate for a host, good for nothing but to be the client `host_id`.
+        """A certificate for a host, valid only as the client `host_id`.
 
         Raises:
-            StorageError: the authority's own certificate has ended.
+            StorageError: the certificate of the authority has expired.
         """
         names = [x509.UniformResourceIdentifier(f"{HOST_URI}{host_id}")]
         return self._issue(key.public_key, host_id, names, FOR_CLIENTS, HOST_LIFETIME)
 
     def issue_server(self, public_key: PublicKey, names: Sequence[str]) -> IssuedCertificate:
-        """A certificate for the manager, good for nothing but to be the server of these addresses
-        and DNS names, and of `server_name`, which is the one that agents look at.
+        """A certificate for the manager, valid only as a server with these addresses and DNS names,
+        and with `server_name`, which agents verify.
 
         Raises:
-            StorageError: the authority's own certificate has ended.
+            StorageError: the certificate of the authority has expired.
         """
         distinct = dict.fromkeys((self.server_name, *names))
         return self._issue(
@@ -127,20 +132,20 @@ class Authority:
         )
 
     def renew_if_due(self) -> bool:
-        """Renews the certificate with the same key at two thirds of its time, or takes up files
-        that were changed; True when there is another certificate now. Files that cannot be used are
-        logged and stand in `problem`, and what was known before stays in use.
+        """Renews the certificate with the same key if it is due, or reads the operator's files if
+        they have changed. Returns whether the certificate is another one now. Files that cannot be
+        used are logged and named in `problem`; the last good certificate stays in use.
         """
         before = self._certificate
         if self._own and self._own.renew_if_due():
             self._certificate = self._own.certificate
         if self._files and self._files.changed():
-            self._refusal = ""
+            self._error = ""
             try:
-                brought = self._files.read()
-                self._key, self._certificate = brought.key, brought.own
+                supplied = self._files.read()
+                self._key, self._certificate = supplied.key, supplied.own
             except InvalidInputError as error:
-                self._refusal = str(error)
+                self._error = str(error)
                 log.error("the authority's files cannot be used", extra={"why": error})
         return before != self._certificate
 
@@ -155,8 +160,8 @@ class Authority:
         now, last = self._now(), self._certificate.not_valid_after_utc
         if now >= last:
             raise StorageError(
-                f"The authority's certificate has ended, on {last:%Y-%m-%d %H:%M} UTC; nothing can "
-                "be issued until there is a new one in the file of authority_certificate."
+                f"The authority's certificate expired on {last:%Y-%m-%d %H:%M} UTC; nothing can be "
+                "issued until there is a new one in the file of authority_certificate."
             )
         made = leaf_certificate(
             Issuer(self._certificate.subject, self._key, self._key_id()),
@@ -184,7 +189,7 @@ def _own_authority(
 ) -> tuple[PrivateKey, OwnCertificate]:
     if (folder / _CERTIFICATE).exists() and not (folder / _KEY).exists():
         raise StorageError(
-            f"The key of the authority, {folder / _KEY}, is gone, and every host trusts it. Put it "
+            f"The key of the authority, {folder / _KEY}, is missing. Every host trusts it. Put it "
             f"back from a backup; or delete {folder / _CERTIFICATE} too, and enrol every host "
             "again."
         )
@@ -199,16 +204,16 @@ def _own_authority(
 
 
 def general_name(name: str) -> x509.GeneralName:
-    """An address or a DNS name as certificates hold it."""
+    """An address or a DNS name in the form of certificates."""
     try:
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)
 
 
-def _check(files: BroughtFiles, brought: Brought) -> None:
-    """Raises InvalidInputError unless gRPC will believe what the certificate's key signs."""
-    extensions = brought.own.extensions
+def _check(files: SuppliedFiles, supplied: SuppliedCertificate) -> None:
+    """Raises InvalidInputError unless gRPC will accept what the key of the certificate signs."""
+    extensions = supplied.own.extensions
     try:
         is_authority = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
@@ -220,5 +225,5 @@ def _check(files: BroughtFiles, brought: Brought) -> None:
     if not (is_authority and signs):
         raise files.refuse("is not the certificate of an authority: it may not sign others")
     for purpose, whom in ((FOR_CLIENTS, "clients"), (FOR_SERVERS, "servers")):
-        if not may_serve(brought.own, purpose):
+        if not allows_purpose(supplied.own, purpose):
             raise files.refuse(f"may not sign certificates for {whom}")

@@ -1,4 +1,5 @@
-"""Makes certificates, and compares them with keys. Who gets one is not decided here."""
+"""Makes certificates, compares them with keys, says how long they last. Who gets one is decided
+elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from tui_manager.security.lifetimes import BACKDATED
-
 # Kinds of keys that gRPC can use; of these the manager itself makes only P-256.
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
-# What is raised when bytes are no certificate or request, or an odd one.
+# What `cryptography` raises for bytes that are no certificate or request, or an unusual one.
 UNREADABLE = (
     ValueError,
     TypeError,
@@ -27,13 +26,20 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 
+AUTHORITY_LIFETIME = timedelta(days=3650)
+ENROLLMENT_LIFETIME = timedelta(days=3650)
+SERVER_LIFETIME = timedelta(days=90)
+HOST_LIFETIME = timedelta(days=30)
+# A certificate begins this long ago, so that a host whose clock is behind can use it at once.
+BACKDATED = timedelta(days=1)
+
 FOR_SERVERS = ExtendedKeyUsageOID.SERVER_AUTH
 FOR_CLIENTS = ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Whoever signs: name and key of an authority."""
+    """Name and key of the authority that signs."""
 
     subject: x509.Name
     key: SigningKey
@@ -50,7 +56,7 @@ def authority_certificate(
 ) -> x509.Certificate:
     """A self-signed certificate that can sign others, but no further authorities."""
     return (
-        _dated(subject, subject, key.public_key(), now, now + lifetime)
+        _certificate_builder(subject, subject, key.public_key(), now, now + lifetime)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(key_id(key.public_key()), critical=False)
@@ -69,7 +75,7 @@ def leaf_certificate(
 ) -> x509.Certificate:
     """A certificate that signs nothing, for one purpose: FOR_SERVERS or FOR_CLIENTS."""
     return (
-        _dated(subject, issuer.subject, public_key, now, ends)
+        _certificate_builder(subject, issuer.subject, public_key, now, ends)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -100,7 +106,18 @@ def to_der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-def _dated(
+def renewal_time(begins: datetime, ends: datetime) -> datetime:
+    """When a certificate should be renewed: after two thirds of its time."""
+    return begins + (ends - begins) * 2 / 3
+
+
+def is_due(begins: datetime, ends: datetime, now: datetime) -> bool:
+    """Whether a certificate should be renewed: it is time, or it has not begun, as can happen after
+    a clock was corrected."""
+    return now < begins or now >= renewal_time(begins, ends)
+
+
+def _certificate_builder(
     subject: x509.Name, issuer: x509.Name, public_key: PublicKey, now: datetime, ends: datetime
 ) -> x509.CertificateBuilder:
     return (

@@ -1,5 +1,5 @@
-"""What the enrolment port shows of itself. A host that has nothing but a join token knows it by the
-hash of its key, so the key stays the same as long as the state folder."""
+"""The key and the certificate of the enrolment port. A host with a join token verifies the port by
+the hash of its key, so the key stays the same as long as the state folder exists."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.security.certificates import (
+    ENROLLMENT_LIFETIME,
     FOR_SERVERS,
     Issuer,
     common_name,
@@ -17,7 +18,6 @@ from tui_manager.security.certificates import (
     to_pem,
 )
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem, load_or_make_key, pin
-from tui_manager.security.lifetimes import ENROLLMENT_LIFETIME
 from tui_manager.security.own_certificate import OwnCertificate
 
 ENROLLMENT_NAME = "enroll.tui-manager.internal"
@@ -47,7 +47,7 @@ class EnrollmentIdentity:
 
     @property
     def certificate_pem(self) -> bytes:
-        """The certificate; it is its own root."""
+        """The self-signed certificate."""
         return to_pem(self._certificate.certificate)
 
     @property
@@ -56,7 +56,7 @@ class EnrollmentIdentity:
         return pin(key_hash(self._key.public_key()))
 
     def renew_if_due(self) -> bool:
-        """Renews the certificate with the same key at two thirds of its time; True if so."""
+        """Renews the certificate with the same key if it is due; True if so."""
         return self._certificate.renew_if_due()
 
 

@@ -1,5 +1,5 @@
-"""A certificate that the manager makes for itself and keeps in a file. The key is what counts: the
-certificate is made again whenever it is due, gone, damaged or says something else."""
+"""A certificate that the manager makes for itself and keeps in a file. Only the key must be kept:
+the certificate is made again when it is due, missing, damaged, or no longer matches."""
 
 import logging
 from collections.abc import Callable
@@ -9,8 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.security.certificates import UNREADABLE, to_pem
-from tui_manager.security.lifetimes import is_due
+from tui_manager.security.certificates import UNREADABLE, is_due, to_pem
 from tui_manager.security.private_files import read_file, write_private
 
 log = logging.getLogger(__name__)
@@ -20,8 +19,8 @@ class OwnCertificate:
     """The certificate in `path`.
 
     Args:
-        make: makes a new one, for now.
-        fits: whether an old one says what a new one would.
+        make: makes a new certificate that begins now.
+        matches: whether a certificate has the content that a new one would have.
     """
 
     def __init__(
@@ -29,9 +28,9 @@ class OwnCertificate:
         path: Path,
         now: Callable[[], datetime],
         make: Callable[[], x509.Certificate],
-        fits: Callable[[x509.Certificate], bool],
+        matches: Callable[[x509.Certificate], bool],
     ) -> None:
-        self._path, self._now, self._make, self._fits = path, now, make, fits
+        self._path, self._now, self._make, self._matches = path, now, make, matches
         found = self._read()
         self.certificate = found or make()
         if found is None:
@@ -39,15 +38,15 @@ class OwnCertificate:
         self.renew_if_due()
 
     def renew_if_due(self) -> bool:
-        """Makes a new certificate if it is time; True if so. One that cannot be written is used all
-        the same, until the program ends: a full disk must not shut the hosts out."""
+        """Makes a new certificate if it is time; True if so. If it cannot be written it is used
+        nevertheless until the program ends, so that hosts can connect while the disk is full."""
         old, now = self.certificate, self._now()
-        fits, begun = self._fits(old), now >= old.not_valid_before_utc
-        if fits and not is_due(old.not_valid_before_utc, old.not_valid_after_utc, now):
+        matches, begun = self._matches(old), now >= old.not_valid_before_utc
+        if matches and not is_due(old.not_valid_before_utc, old.not_valid_after_utc, now):
             return False
         made = self._make()
-        if fits and begun and made.not_valid_after_utc <= old.not_valid_after_utc:
-            return False  # the authority ends as well: another one would not last longer
+        if matches and begun and made.not_valid_after_utc <= old.not_valid_after_utc:
+            return False  # the authority expires too: a new one would not last longer
         self.certificate = made
         log.info(
             "certificate renewed",
@@ -56,7 +55,7 @@ class OwnCertificate:
         try:
             write_private(self._path, to_pem(self.certificate))
         except StorageError as error:
-            log.warning("a renewed certificate could not be kept", extra={"why": error})
+            log.warning("a renewed certificate could not be written", extra={"why": error})
         return True
 
     def _read(self) -> x509.Certificate | None:
@@ -65,7 +64,7 @@ class OwnCertificate:
             return None
         try:
             certificate = x509.load_pem_x509_certificate(found[0])
-            return certificate if self._fits(certificate) else None
+            return certificate if self._matches(certificate) else None
         except UNREADABLE:
-            log.warning("a damaged certificate is made again", extra={"file": self._path})
+            log.warning("a damaged certificate is replaced", extra={"file": self._path})
             return None

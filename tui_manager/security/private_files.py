@@ -1,4 +1,4 @@
-"""Files of the state folder that their owner alone can read: written whole or not at all."""
+"""Files of the state folder that only their owner can read, written atomically."""
 
 import os
 import stat
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
 
-FOREIGN = 0o077  # the bits of a mode that let other users in
-_SIZE_MAX = 1 << 20  # bytes; no key and no certificate comes near it
+OTHER_USERS = 0o077  # the bits of a mode that give rights to other users
+_SIZE_MAX = 1 << 20  # bytes; keys and certificates are much smaller
 
 
 def private_folder(folder: Path) -> None:
@@ -19,7 +19,7 @@ def private_folder(folder: Path) -> None:
     try:
         make_folder(folder)
         found = folder.stat()
-        if found.st_uid == os.geteuid() and found.st_mode & FOREIGN:
+        if found.st_uid == os.geteuid() and found.st_mode & OTHER_USERS:
             folder.chmod(0o700)
     except OSError as error:
         raise StorageError(
@@ -62,14 +62,14 @@ def read_private(path: Path) -> bytes | None:
     """What a secret file holds; None when there is none.
 
     Raises:
-        StorageError: it cannot be read, or other users can read it too: then it may be no secret
-            any more, and whether it still is, is not for a program to decide.
+        StorageError: it cannot be read, or other users can read it. Then it may be known to
+            others, and the operator must decide what to do.
     """
     found = read_file(path)
     if found is None:
         return None
     data, mode = found
-    if mode & FOREIGN:
+    if mode & OTHER_USERS:
         raise StorageError(
             f"Other users can get at {path} (mode {mode:04o}), so it may be a secret no more. If "
             f"nobody has read it: chmod 600 {path}. If somebody may have, SECURITY.md says what to "

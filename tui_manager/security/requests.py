@@ -1,4 +1,4 @@
-"""Certificate requests: what a stranger sends, read with suspicion."""
+"""Reads and checks certificate requests, which unknown hosts send."""
 
 from dataclasses import dataclass
 
@@ -23,10 +23,10 @@ _SIGNATURES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class HostKey:
-    """A key that a host has proved to hold.
+    """A key; its host has proved that it holds the private key.
 
     Attributes:
-        key_hash: SHA-256 of the DER SubjectPublicKeyInfo; how the database knows the host.
+        key_hash: SHA-256 of the DER SubjectPublicKeyInfo; identifies the host in the database.
         fingerprint: in words.
     """
 
@@ -36,8 +36,8 @@ class HostKey:
 
 
 def read_request(csr_der: bytes) -> HostKey:
-    """The key of a PKCS #10 request, which it has signed itself. Subject and extensions are not
-    looked at: what a certificate says is the manager's to decide.
+    """The key of a PKCS #10 request, which must be signed with this key. Subject and extensions are
+    ignored, because the manager decides what a certificate says.
 
     Raises:
         InvalidInputError: too large, damaged, of another kind than ECDSA P-256, or not signed by

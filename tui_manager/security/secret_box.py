@@ -1,5 +1,5 @@
-"""Secrets of commands, sealed before they enter the database: a copy of the database alone, without
-the key of the state folder, tells nothing of them."""
+"""Encrypts the secrets of commands before they are stored. They cannot be read from a copy of the
+database without the key in the state folder."""
 
 import os
 from pathlib import Path
@@ -26,13 +26,13 @@ class SecretBox:
         self._cipher = AESGCM(_load_or_make(folder / _FILE))
 
     def seal(self, value: str, context: str) -> bytes:
-        """`value`, readable only with the key, and only for the same `context`: a sealed value that
-        somebody moves to another row does not open there."""
+        """Encrypts `value` for one `context`. In another row, which has another context, it cannot
+        be decrypted."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, value.encode(), context.encode())
 
     def unseal(self, sealed: bytes, context: str) -> str:
-        """What was sealed.
+        """Decrypts a sealed value.
 
         Raises:
             StorageError: with another key or for another context, or damaged since.

@@ -1,4 +1,4 @@
-"""What the command port shows of itself, and what it sends hosts so that they know it again."""
+"""The key and the certificate of the command port, and what hosts need to verify it."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -24,40 +24,45 @@ from tui_manager.security.certificates import (
 )
 from tui_manager.security.keys import load_or_make_key
 from tui_manager.security.own_certificate import OwnCertificate
-from tui_manager.security.supplied_certificate import Brought, BroughtFiles, may_serve
+from tui_manager.security.supplied_certificate import (
+    SuppliedCertificate,
+    SuppliedFiles,
+    allows_purpose,
+)
 
 log = logging.getLogger(__name__)
 _KEY, _CERTIFICATE = "server.key", "server.pem"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """All that belongs together, replaced as one.
+class _Credentials:
+    """A key, its certificates and its roots; always replaced together.
 
     Attributes:
         chain: the server's certificate first.
-        authorities: one of them has signed it.
+        authorities: one of them has signed the certificate.
+        client_roots: by which client certificates are verified.
     """
 
     key: SigningKey
     chain: Sequence[x509.Certificate]
     authorities: Sequence[x509.Certificate]
-    clients: bytes
+    client_roots: bytes
 
 
 class ServerIdentity:
-    """A certificate of `authority`, kept in `folder`, or the one that the operator brings.
+    """A certificate of `authority`, kept in `folder`, or the operator's own.
 
-    Everything is to be read on the thread that calls `renew_if_due`.
+    Use it only in the thread that calls `renew_if_due`.
 
     Args:
         names: addresses and DNS names for a certificate of the authority.
-        certificate, key: of the one that is brought; both or none. The file of the certificate
-            holds those of its authorities too, in order.
+        certificate, key: the operator's own; both or none. The file of the certificate contains
+            the certificates of its authorities too, in order.
 
     Raises:
         StorageError: the files in the folder cannot be read or written.
-        InvalidInputError: what was brought cannot be used.
+        InvalidInputError: the operator's files cannot be used.
     """
 
     def __init__(
@@ -71,12 +76,12 @@ class ServerIdentity:
         key: Path | None = None,
     ) -> None:
         self._authority = authority
-        self._refusal = ""
-        self._files: BroughtFiles | None = None
+        self._error = ""
+        self._files: SuppliedFiles | None = None
         self._own: OwnCertificate | None = None
         if certificate and key:
-            self._files = BroughtFiles("server", certificate, key, now, _check)
-            self._shown = self._of_brought(self._files.read())
+            self._files = SuppliedFiles("server", certificate, key, now, _check)
+            self._credentials = self._from_supplied(self._files.read())
         else:
             own_key = load_or_make_key(folder / _KEY)
             self._own = OwnCertificate(
@@ -85,12 +90,12 @@ class ServerIdentity:
                 lambda: _issue(authority, own_key.public_key(), names),
                 lambda found: is_of_key(found, own_key) and _is_for(found, authority, names),
             )
-            self._shown = self._of_own(own_key, self._own)
+            self._credentials = self._from_own(own_key, self._own)
 
     @property
     def key_pem(self) -> bytes:
         """The private key, PEM."""
-        return self._shown.key.private_bytes(
+        return self._credentials.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
@@ -98,66 +103,67 @@ class ServerIdentity:
 
     @property
     def chain_pem(self) -> bytes:
-        """The certificate, and what leads to the authority."""
-        return to_pem(*self._shown.chain)
+        """The certificate, and the certificates up to the authority."""
+        return to_pem(*self._credentials.chain)
 
     @property
     def roots_pem(self) -> bytes:
-        """What client certificates are checked against."""
-        return self._shown.clients
+        """The certificates by which client certificates are verified."""
+        return self._credentials.client_roots
 
     @property
     def problem(self) -> str:
-        """What is wrong with files that were brought, the authority's too, a sentence for the
-        operator; empty: nothing."""
-        own = self._refusal or (self._files.ending(self._shown.chain[0]) if self._files else "")
-        return own or self._authority.problem
+        """What is wrong with the operator's files, also the authority's, as a sentence; empty:
+        nothing."""
+        if self._error or not self._files:
+            return self._error or self._authority.problem
+        warning = self._files.expiry_warning(self._credentials.chain[0])
+        return warning or self._authority.problem
 
     @property
     def server_name(self) -> str:
-        """The name that agents look for in the certificate; empty: the host that they dial."""
+        """The name that agents verify in the certificate; empty: the host to which they connect."""
         return "" if self._files else self._authority.server_name
 
     @property
     def authorities_der(self) -> tuple[bytes, ...]:
-        """What agents check the certificate against."""
-        return tuple(to_der(each) for each in self._shown.authorities)
+        """The certificates by which agents verify the certificate."""
+        return tuple(to_der(each) for each in self._credentials.authorities)
 
     def renew_if_due(self) -> bool:
-        """Renews what is due, the authority's certificate too, and takes up files that were
-        changed; True when the port has something else to show, or to check clients against. Files
-        that cannot be used are logged and stand in `problem`, and what was known before stays in
-        use.
+        """Renews the certificates that are due, also the authority's, and reads the operator's
+        files if they have changed. Returns whether the credentials of the port have changed. Files
+        that cannot be used are logged and named in `problem`; the last good ones stay in use.
 
         Raises:
-            StorageError: nothing can be issued, because the authority's certificate has ended.
+            StorageError: nothing can be issued, because the authority's certificate has expired.
         """
-        before = self._shown
+        before = self._credentials
         self._authority.renew_if_due()
         if self._own:
             self._own.renew_if_due()
-            self._shown = self._of_own(before.key, self._own)
+            self._credentials = self._from_own(before.key, self._own)
         elif self._files:
-            self._shown = self._of_brought(self._read_again(self._files, before))
-        return self._shown != before
+            self._credentials = self._from_supplied(self._read_again(self._files, before))
+        return self._credentials != before
 
-    def _of_own(self, key: SigningKey, own: OwnCertificate) -> _Shown:
+    def _from_own(self, key: SigningKey, own: OwnCertificate) -> _Credentials:
         authorities = (self._authority.certificate,)
-        return _Shown(key, (own.certificate,), authorities, self._authority.roots_pem)
+        return _Credentials(key, (own.certificate,), authorities, self._authority.roots_pem)
 
-    def _of_brought(self, brought: Brought) -> _Shown:
-        chain = tuple(brought.certificates)
-        return _Shown(brought.key, chain, chain[1:], self._authority.roots_pem)
+    def _from_supplied(self, supplied: SuppliedCertificate) -> _Credentials:
+        chain = tuple(supplied.certificates)
+        return _Credentials(supplied.key, chain, chain[1:], self._authority.roots_pem)
 
-    def _read_again(self, files: BroughtFiles, before: _Shown) -> Brought:
+    def _read_again(self, files: SuppliedFiles, before: _Credentials) -> SuppliedCertificate:
         if files.changed():
-            self._refusal = ""
+            self._error = ""
             try:
                 return files.read()
             except InvalidInputError as error:
-                self._refusal = str(error)
+                self._error = str(error)
                 log.error("the server's files cannot be used", extra={"why": error})
-        return Brought(before.key, before.chain)
+        return SuppliedCertificate(before.key, before.chain)
 
 
 def _issue(authority: Authority, public_key: PublicKey, names: Sequence[str]) -> x509.Certificate:
@@ -166,7 +172,7 @@ def _issue(authority: Authority, public_key: PublicKey, names: Sequence[str]) ->
 
 
 def _is_for(found: x509.Certificate, authority: Authority, names: Sequence[str]) -> bool:
-    """Whether a certificate is of this authority, as it is now, and for these names."""
+    """Whether the current authority has signed a certificate, for these names."""
     try:
         found.verify_directly_issued_by(authority.certificate)
         has = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -175,20 +181,20 @@ def _is_for(found: x509.Certificate, authority: Authority, names: Sequence[str])
     return set(has) == {general_name(name) for name in (authority.server_name, *names)}
 
 
-def _check(files: BroughtFiles, brought: Brought) -> None:
-    """Raises InvalidInputError unless agents can know the server by the certificate."""
-    if not may_serve(brought.own, FOR_SERVERS):
-        raise files.refuse("is not made out for a server")
+def _check(files: SuppliedFiles, supplied: SuppliedCertificate) -> None:
+    """Raises InvalidInputError unless agents can verify the server by the certificate."""
+    if not allows_purpose(supplied.own, FOR_SERVERS):
+        raise files.refuse("is not a certificate for servers")
     try:
-        brought.own.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        supplied.own.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
-        raise files.refuse("names no server: it has no subject alternative name") from None
-    if len(brought.certificates) < 2:
+        raise files.refuse("has no subject alternative name") from None
+    if len(supplied.certificates) < 2:
         raise files.refuse(
-            "holds no certificate but the server's; add those of its authorities behind it, because"
-            " the hosts check it against them"
+            "contains only the server's certificate; add those of its authorities, by which the "
+            "hosts verify it"
         )
-    for signed, signer in pairwise(brought.certificates):
+    for signed, signer in pairwise(supplied.certificates):
         try:
             signed.verify_directly_issued_by(signer)
         except (ValueError, TypeError, InvalidSignature):

@@ -1,4 +1,4 @@
-"""Certificates and keys that the operator brings and renews with tools of their own."""
+"""Certificates and keys that the operator supplies and renews with other tools."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from tui_manager.security.private_files import read_file
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _RSA_BITS = 2048
-_ENDS_SOON = timedelta(days=14)
-# A group may read a key that is brought (Debian's ssl-cert); nobody else, and nobody may change it.
-_TOO_OPEN = 0o037
+_WARN_BEFORE = timedelta(days=14)
+# A group may read a supplied key (Debian's ssl-cert). Nobody else may read it, and nobody write it.
+_FORBIDDEN_MODE = 0o037
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
-    """A key and its certificates, the key's own first."""
+class SuppliedCertificate:
+    """A key and its certificates; the first is the certificate of the key."""
 
     key: SigningKey
     certificates: Sequence[x509.Certificate]
@@ -35,12 +35,12 @@ class Brought:
         return self.certificates[0]
 
 
-class BroughtFiles:
+class SuppliedFiles:
     """The files that two settings name.
 
     Args:
         what: "authority" or "server", as the settings begin.
-        check: what else must be true; raises what `refuse` makes.
+        check: further checks; raises what `refuse` returns.
     """
 
     def __init__(
@@ -49,40 +49,40 @@ class BroughtFiles:
         certificate: Path,
         key: Path,
         now: Callable[[], datetime],
-        check: Callable[["BroughtFiles", Brought], None],
+        check: Callable[["SuppliedFiles", SuppliedCertificate], None],
     ) -> None:
         self._what, self._certificate, self._key = what, certificate, key
         self._now, self._check = now, check
         self._seen: object = None
 
-    def read(self) -> Brought:
-        """What is in the files now.
+    def read(self) -> SuppliedCertificate:
+        """Reads and checks the files.
 
         Raises:
             InvalidInputError: naming the setting, the file, and what is wrong with it.
         """
         self._seen = self._state()
-        brought = Brought(self._read_key(), self._read_certificates())
+        supplied = SuppliedCertificate(self._read_key(), self._read_certificates())
         try:
-            if not is_of_key(brought.own, brought.key):
-                raise self.refuse(f"is not made out for the key in {self._key}")
-            self._check_dates(brought.own)
-            self._check(self, brought)
+            if not is_of_key(supplied.own, supplied.key):
+                raise self.refuse(f"does not belong to the key in {self._key}")
+            self._check_dates(supplied.own)
+            self._check(self, supplied)
         except UNREADABLE as error:
-            raise self.refuse("holds a certificate that cannot be understood") from error
-        return brought
+            raise self.refuse("holds a certificate that cannot be read") from error
+        return supplied
 
     def changed(self) -> bool:
-        """Whether the files are others than at the last `read`."""
+        """Whether the files have changed since the last `read`."""
         return self._state() != self._seen
 
-    def ending(self, certificate: x509.Certificate) -> str:
-        """A sentence for the operator when the certificate in use ends soon, or has ended."""
+    def expiry_warning(self, certificate: x509.Certificate) -> str:
+        """A sentence for the operator if the certificate in use expires soon or has expired."""
         ends = certificate.not_valid_after_utc
-        if ends - self._now() > _ENDS_SOON:
+        if ends - self._now() > _WARN_BEFORE:
             return ""
-        verb = "has ended" if self._now() >= ends else "ends"
-        why = f"{verb} on {ends:%Y-%m-%d %H:%M} UTC; put a renewed one in its place"
+        verb = "expired" if self._now() >= ends else "expires"
+        why = f"{verb} on {ends:%Y-%m-%d %H:%M} UTC; replace it with a renewed one"
         return str(self.refuse(why))
 
     def refuse(self, why: str) -> InvalidInputError:
@@ -106,17 +106,15 @@ class BroughtFiles:
 
     def _read_key(self) -> SigningKey:
         data, mode = _content(self._key, self._refuse_key)
-        if mode & _TOO_OPEN:
+        if mode & _FORBIDDEN_MODE:
             raise self._refuse_key(
-                f"is open to other users (mode {mode:04o}); its owner and a group may read it, "
-                "nobody else: chmod 640, or 600"
+                f"can be used by other users (mode {mode:04o}); only its owner and a group may "
+                "read it: chmod 640, or 600"
             )
         try:
             key = serialization.load_pem_private_key(data, password=None)
         except TypeError as error:
-            raise self._refuse_key("is locked with a passphrase; the manager needs it open") from (
-                error
-            )
+            raise self._refuse_key("needs a passphrase; store it without one") from (error)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise self._refuse_key("holds no PEM private key that can be read") from error
         if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _RSA_BITS:
@@ -138,13 +136,13 @@ class BroughtFiles:
     def _check_dates(self, certificate: x509.Certificate) -> None:
         begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         if self._now() >= ends:
-            raise self.refuse(f"has ended, on {ends:%Y-%m-%d %H:%M} UTC")
+            raise self.refuse(f"expired on {ends:%Y-%m-%d %H:%M} UTC")
         if self._now() < begins:
-            raise self.refuse(f"does not begin before {begins:%Y-%m-%d %H:%M} UTC")
+            raise self.refuse(f"is not valid before {begins:%Y-%m-%d %H:%M} UTC")
 
 
-def may_serve(certificate: x509.Certificate, purpose: ObjectIdentifier) -> bool:
-    """Whether a certificate, or what it signs, may be used for this; those that do not say, may."""
+def allows_purpose(certificate: x509.Certificate, purpose: ObjectIdentifier) -> bool:
+    """Whether a certificate, or what it signs, may be used for this; True if it does not say."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
@@ -160,5 +158,5 @@ def _content(path: Path, refuse: Callable[[str], InvalidInputError]) -> tuple[by
         why = cause.strerror if isinstance(cause, OSError) else "it is too large"
         raise refuse(f"cannot be read: {why}") from error
     if found is None:
-        raise refuse("is not there")
+        raise refuse("does not exist")
     return found

@@ -1,1 +1,2 @@
-"""gRPC towards the agents: servers, sessions, and the conversion of their messages."""
+"""gRPC towards the agents: `ports`, `sessions` on them, and `messages`. The service judges what an
+agent says. The gRPC service of the operator is in `operator`."""

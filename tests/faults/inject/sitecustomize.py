@@ -140,7 +140,7 @@ def _containment(module: Any) -> None:
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.storage.engine.connection": _connection,
-    "tui_manager.transport.sessions.command_service": _server,
+    "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,
     "tui_manager_agent.executions.containment": _containment,
     "tui_manager_agent.link.link": _link,

@@ -22,7 +22,7 @@ from tui_manager.domain.errors import (
     ManagerError,
     UnreachableError,
 )
-from tui_manager.garbage import short_collections
+from tui_manager.garbage_collection import short_collections
 from tui_manager.logs import log_nowhere, log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings, check_security

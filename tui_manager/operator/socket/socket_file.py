@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError, UnreachableError
-from tui_manager.security.private_files import FOREIGN, private_folder, write_private
+from tui_manager.security.private_files import OTHER_USERS, private_folder, write_private
 
 _NAME = "operator.sock"
 _POINTER = "operator.path"
@@ -116,7 +116,7 @@ def _distrust(path: Path, users: set[int]) -> str | None:
         return f"it belongs to another user (number {found.st_uid})"
     if not stat.S_ISDIR(folder.st_mode) or folder.st_uid not in {found.st_uid, 0}:
         return f"its folder belongs to another user (number {folder.st_uid})"
-    if folder.st_mode & FOREIGN:
+    if folder.st_mode & OTHER_USERS:
         return f"others can use its folder (mode {stat.S_IMODE(folder.st_mode):04o})"
     return None
 

@@ -1,1 +1,2 @@
-"""The messages of agents: what may be said, and the same in the words of the domain."""
+"""Messages of agents: conversion between wire and domain, checks, bounds and rate limits. Nothing
+here knows a stream."""

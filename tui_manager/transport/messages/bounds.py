@@ -1,4 +1,4 @@
-"""What an agent says, made sane: texts that are too long are cut, numbers clamped."""
+"""Brings values of an agent into their bounds: cuts long texts, clamps numbers and times."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 DETAIL = 4000  # characters of a result's detail
-NAME = 128  # of what an agent says of its system
+NAME = 128  # characters of what an agent says of its system
 _CUT = "…"
 _LONGEST = timedelta(days=3652)  # ten years
 _LONGEST_SECONDS = _LONGEST.total_seconds()
@@ -16,14 +16,14 @@ _NUMBER = 1 << 60  # far below what an INTEGER of the database holds
 
 
 def cut(text: str, length: int = NAME) -> str:
-    """`text`, or its beginning with a mark, within `length` characters; without NUL, at which C
-    ends a text."""
+    """`text`, or its beginning with a mark, in at most `length` characters. NUL is replaced: C
+    ends a text there."""
     text = text.replace("\0", "\ufffd")
     return text if len(text) <= length else text[: length - 1] + _CUT
 
 
 def duration(message: Duration) -> timedelta:
-    """From nothing to ten years."""
+    """Clamped from 0 to ten years."""
     seconds, nanos = message.seconds, message.nanos
     if seconds + nanos / 1e9 <= 0:
         return _NONE
@@ -33,7 +33,7 @@ def duration(message: Duration) -> timedelta:
 
 
 def skew(clock: Timestamp, now: datetime) -> timedelta:
-    """How far a clock is ahead of `now`, up to ten years either way."""
+    """How far a clock is ahead of `now`; at most ten years ahead or behind."""
     seconds = clock.seconds - now.timestamp()
     if abs(seconds) >= _LONGEST.total_seconds():
         return _LONGEST if seconds > 0 else -_LONGEST
@@ -46,6 +46,6 @@ def number(value: int) -> int:
     return min(value, _NUMBER)
 
 
-def finite(value: float, most: float) -> float:
-    """From 0 to `most`; what is no number is 0."""
-    return min(max(value, 0.0), most) if math.isfinite(value) else 0.0
+def finite(value: float, limit: float) -> float:
+    """Clamped from 0 to `limit`; NaN and infinity become 0."""
+    return min(max(value, 0.0), limit) if math.isfinite(value) else 0.0

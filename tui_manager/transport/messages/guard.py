@@ -1,13 +1,13 @@
-"""What may be said to the manager: every message passes here before anything is done with it.
+"""Checks every message of an agent before anything else is done with it.
 
     order    Hello comes first and once; then reports; a certificate request when one was asked for
-    sizes    of ids, items of a message, bytes of one Output; the whole message is gRPC's to bound
+    sizes    of ids, items of a message, bytes of one Output; gRPC limits the whole message
     values   enums that this protocol has
-    rates    of messages and their items, of vitals, of executions that nobody knows
+    rates    of messages and their items, of vitals, of executions that are not known
 
-An honest agent meets none of these bounds. What breaks one is a violation, and the session ends.
-What is only odd, an absurd time, a long detail, is made sane in `bounds`. Whether a host may speak
-of an execution at all is known where the report is stored.
+A correct agent stays within these bounds. A message beyond them is a violation, and the session
+ends. Values that are only unusual, such as a long detail, are clamped in `bounds`. Whether an
+execution belongs to the host is checked where the report is stored.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,18 +20,18 @@ from tui_manager_protos.v1 import enrollment_pb2
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
-from tui_manager.transport.ports.token_buckets import Bucket, Rate
+from tui_manager.transport.messages.rate_limits import Rate, TokenBucket
 
 PROTOCOL_VERSION = 1
 ID_MAX = 128  # characters
 ITEMS_MAX = 20_000  # of one report; an honest one has at most 6,000 (768 KiB, 128 bytes each)
 HELD_MAX = 50_000  # executions in Hello
 
-# An agent reports at most every 3 ms. What piles up in the connection while the manager stands
-# still comes at once afterwards, so that what may come at once is that of a minute.
-WORK = Rate(a_second=5_000, at_once=100_000)  # messages and their items
-UNKNOWN = Rate(a_second=10, at_once=1_000)  # executions that the database knows otherwise, or not
-_VITALS_A_HEARTBEAT = 4  # of the shortest that agents are ever told
+# An agent reports at most every 3 ms. If the manager is stalled, messages queue in the connection
+# and arrive at once afterwards. Therefore the burst is that of a minute.
+WORK = Rate(per_second=5_000, burst=100_000)  # messages and their items
+UNKNOWN = Rate(per_second=10, burst=1_000)  # executions that are not known, or have another result
+_VITALS_A_HEARTBEAT = 4  # of the shortest heartbeat that the manager sets
 _VITALS_AT_ONCE = 1_000
 
 Kind = Literal["hello", "report", "certificate_request"]
@@ -39,42 +39,42 @@ _IDS = ("journal_id", "machine_id", "boot_id", "instance_id", "host_id", "manage
 
 
 class ViolationError(RefusedError):
-    """What no honest agent says; nobody has written it down yet."""
+    """A violation of the protocol that is not yet recorded."""
 
     def __init__(self, what: str) -> None:
         super().__init__(Refusal.PROTOCOL_ERROR, what)
 
 
 class Guard:
-    """The bounds of one stream, and how much of them is used up."""
+    """The bounds of one stream, and how much of its rates is used."""
 
     __slots__ = ("_greeted", "_renewal_expected", "_unknown", "_vitals", "_window", "_work")
 
     def __init__(
-        self, limits: Limits, monotonic: Callable[[], float], unknown: Bucket | None = None
+        self, limits: Limits, monotonic: Callable[[], float], unknown: TokenBucket | None = None
     ) -> None:
         """
         Args:
-            monotonic: tells seconds.
-            unknown: of `UNKNOWN`, for all streams of one host; None: of this stream alone.
+            monotonic: returns seconds.
+            unknown: bucket for all streams of one host; None: this stream gets its own.
         """
         vitals = Rate(_VITALS_A_HEARTBEAT / limits.heartbeat.total_seconds(), _VITALS_AT_ONCE)
         self._window = limits.output_window
-        self._work = Bucket(WORK, monotonic)
-        self._vitals = Bucket(vitals, monotonic)
-        self._unknown = unknown or Bucket(UNKNOWN, monotonic)
+        self._work = TokenBucket(WORK, monotonic)
+        self._vitals = TokenBucket(vitals, monotonic)
+        self._unknown = unknown or TokenBucket(UNKNOWN, monotonic)
         self._greeted = False
         self._renewal_expected = False
 
     def check(self, message: pb.AgentMessage) -> Kind:
-        """What kind of message it is.
+        """Checks a message and returns its kind.
 
         Raises:
-            RefusedError: it may not be said, now or ever.
+            RefusedError: the message is not allowed.
         """
         kind = message.WhichOneof("message")
         if kind is None:
-            raise ViolationError("A message of a kind came that this protocol does not have.")
+            raise ViolationError("The kind of a message is unknown to this protocol.")
         if not self._greeted:
             if kind != "hello":
                 raise ViolationError("The first message must be Hello.")
@@ -85,20 +85,19 @@ class Guard:
         elif kind == "certificate_request":
             self._check_certificate_request()
         else:
-            raise ViolationError("Hello came twice.")
+            raise ViolationError("Hello was sent twice.")
         return kind
 
     def expect_certificate_request(self) -> None:
-        """The agent has been asked for one."""
+        """The agent was asked for a request, so one is allowed."""
         self._renewal_expected = True
 
     def check_unknown(self, executions: int) -> None:
-        """A report spoke of so many executions that the database does not know, or knows to have
-        ended otherwise, as it may be after it was restored. Raises ViolationError when it goes on
-        and on."""
+        """Counts executions of a report that are not in the database or have another result there,
+        as can happen after a backup was restored. Raises ViolationError if there are too many."""
         if not self._unknown.take(executions):
             raise ViolationError(
-                "Reports of too many executions came that nobody knows, or that ended otherwise."
+                "Too many executions were reported that are not known, or that have another result."
             )
 
     def _check_report(self, report: pb.Report) -> None:
@@ -107,11 +106,11 @@ class Guard:
             raise ViolationError(f"A report has {items:,} items; {ITEMS_MAX:,} are allowed.")
         if not self._work.take(1 + items):
             raise ViolationError(
-                f"More came than {WORK.a_second:,.0f} reports and items of reports a second."
+                f"More than {WORK.per_second:,.0f} reports and items of reports a second were sent."
             )
         if report.HasField("vitals") and not self._vitals.take():
             raise ViolationError(
-                f"Vitals came more often than {_VITALS_A_HEARTBEAT} times a heartbeat."
+                f"Vitals were sent more often than {_VITALS_A_HEARTBEAT} times a heartbeat."
             )
         if not items:
             return
@@ -134,7 +133,7 @@ class Guard:
 
     def _check_certificate_request(self) -> None:
         if not self._renewal_expected:
-            raise ViolationError("A certificate request came that was not asked for.")
+            raise ViolationError("A certificate request was sent that the manager did not ask for.")
         self._renewal_expected = False
 
 
@@ -156,8 +155,8 @@ def check_hello(hello: pb.Hello) -> None:
 
 
 def check_enrollment(request: enrollment_pb2.EnrollRequest) -> None:
-    """Raises RefusedError for a request that is out of bounds; its certificate request is read
-    elsewhere."""
+    """Raises RefusedError for an enrolment that is out of bounds. `security.requests` checks its
+    certificate request."""
     _check_version(request.protocol_version)
     _check_id("The secret", request.secret)
     _check_id("The machine_id", request.machine_id)
@@ -174,8 +173,7 @@ def _check_version(version: int) -> None:
 
 
 def _check_labels(message: pb.Hello | enrollment_pb2.EnrollRequest) -> None:
-    """Only their number, before anything is made of them: what names and labels may hold is the
-    service's to say."""
+    """Checks only the number of labels, before they are read. The service checks what they hold."""
     if len(message.labels) > LABELS_LIMIT:
         raise _invalid(f"A host has at most {LABELS_LIMIT} labels, not {len(message.labels):,}.")
 

@@ -1,1 +1,2 @@
-"""The two ports for agents: how they listen, how many they let in, what certificates they show."""
+"""What both ports have in common (listening, certificates), and the enrolment port. The command
+port is in `sessions`, because its streams are sessions."""

@@ -1,4 +1,4 @@
-"""What the ports show of the manager, kept fresh while they listen, and how it is told to hosts."""
+"""The certificates of both ports: renewed while the ports listen, and described to hosts."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.server_identity import ServerIdentity
 
 log = logging.getLogger(__name__)
-LOOK_EVERY = 60.0  # seconds between two looks at what is due, or was changed by hand
+CHECK_INTERVAL = 60.0  # seconds between two checks for certificates that are due or were replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Certificates:
     enrollment: EnrollmentIdentity
 
     def issued(self, certificate: IssuedCertificate) -> pb.CertificateIssued:
-        """What a host is sent: its own certificate, and how it knows the manager again."""
+        """A host's certificate, and what the host needs to verify the manager."""
         return pb.CertificateIssued(
             certificates_der=certificate.chain_der,
             authorities_der=self.server.authorities_der,
@@ -34,41 +34,41 @@ class Certificates:
         )
 
 
-class Shown:
-    """The credentials of both ports, kept fresh while they listen.
+class AllPortCredentials:
+    """The credentials of both ports, renewed while the ports listen.
 
     Attributes:
-        commands: of the command port, which demands a certificate of who dials.
-        enrollment: of the enrolment port, which demands none.
+        commands: of the command port, which requires a client certificate.
+        enrollment: of the enrolment port, which does not.
     """
 
     def __init__(self, certificates: Certificates) -> None:
         self._certificates = certificates
         self.commands = PortCredentials(
-            lambda: _of_commands(certificates.server), demand_certificate=True
+            lambda: _command_port_configuration(certificates.server), demand_certificate=True
         )
         self.enrollment = enrollment_credentials(certificates.enrollment)
 
-    async def keep_fresh(self, every: float = LOOK_EVERY) -> None:
-        """Renews certificates when they are due, for ever; `every` is in seconds."""
+    async def renew_forever(self, every: float = CHECK_INTERVAL) -> None:
+        """Checks every `every` seconds whether a certificate is due, without end."""
         while True:
             await asyncio.sleep(every)
-            self.look()
+            self.renew_if_due()
 
-    def look(self) -> None:
-        """Renews what is due now; the next handshake shows it."""
+    def renew_if_due(self) -> None:
+        """Renews the certificates that are due. The next TLS handshake uses them."""
         try:
             if self._certificates.enrollment.renew_if_due():
                 self.enrollment.replace()
             if self._certificates.server.renew_if_due():
                 self.commands.replace()
-        except StorageError as error:  # what is in use lasts for a while yet
+        except StorageError as error:  # the certificate in use is still valid for a while
             log.error("certificates could not be renewed", extra={"error": str(error)})
 
 
 class PortCredentials:
-    """What one port shows. gRPC asks for news with every handshake, on threads of its own;
-    certificates are only ever replaced on the manager's loop."""
+    """The credentials of one port. gRPC asks for a replacement at every handshake, in its own
+    threads. Certificates are replaced on the manager's loop only."""
 
     def __init__(
         self,
@@ -77,26 +77,27 @@ class PortCredentials:
         demand_certificate: bool,
     ) -> None:
         self._configure = configure
-        self._news: deque[grpc.ServerCertificateConfiguration] = deque(maxlen=1)
+        self._replacement: deque[grpc.ServerCertificateConfiguration] = deque(maxlen=1)
         self.credentials = grpc.dynamic_ssl_server_credentials(
             configure(),
-            self._take_news,  # type: ignore[arg-type]  # None: nothing new
+            self._take_replacement,  # type: ignore[arg-type]  # None: no replacement
             require_client_authentication=demand_certificate,
         )
 
     def replace(self) -> None:
-        """The next handshake shows what there is now."""
-        self._news.append(self._configure())
+        """Makes the next handshake use the current certificate."""
+        self._replacement.append(self._configure())
 
-    def _take_news(self) -> grpc.ServerCertificateConfiguration | None:
+    def _take_replacement(self) -> grpc.ServerCertificateConfiguration | None:
         try:
-            return self._news.pop()
+            return self._replacement.pop()
         except IndexError:
             return None
 
 
 def enrollment_credentials(identity: EnrollmentIdentity) -> PortCredentials:
-    """Of the enrolment port: whoever has a token knows its key, and needs no certificate."""
+    """Of the enrolment port. A client with a token knows the key of the port and needs no
+    certificate."""
 
     def configure() -> grpc.ServerCertificateConfiguration:
         pair = (identity.key_pem, identity.certificate_pem)
@@ -105,6 +106,6 @@ def enrollment_credentials(identity: EnrollmentIdentity) -> PortCredentials:
     return PortCredentials(configure, demand_certificate=False)
 
 
-def _of_commands(server: ServerIdentity) -> grpc.ServerCertificateConfiguration:
+def _command_port_configuration(server: ServerIdentity) -> grpc.ServerCertificateConfiguration:
     pair = (server.key_pem, server.chain_pem)
     return grpc.ssl_server_certificate_configuration([pair], root_certificates=server.roots_pem)

@@ -15,23 +15,22 @@ from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, 
 from tui_manager.security.requests import read_request
 from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest, EnrollmentService
 from tui_manager.transport.messages import bounds, convert, guard
+from tui_manager.transport.messages.rate_limits import Rate, TokenBucket, TokenBuckets
 from tui_manager.transport.ports import listening
 from tui_manager.transport.ports.certificates import Certificates
-from tui_manager.transport.ports.token_buckets import Bucket, Buckets, Rate
 
 log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[pb.EnrollRequest, pb.EnrollResponse]
 
 MESSAGE_MAX = 64 * 1024  # bytes; a request with all its labels has 15 KiB
-# A fleet may enrol from behind one address with one token; a wrong secret costs as much as ten
-# right ones, and guessing 192 bits is hopeless at any rate. This keeps the manager free for others.
-_AN_ADDRESS = Rate(a_second=10, at_once=200)
-_ALL = Rate(a_second=50, at_once=500)
-_WRONG = 10
-_A_KEY = Rate(
-    a_second=1 / 60, at_once=10
-)  # certificates of one host, each of which is in the audit
-_STOP_WITHIN = 1.0  # seconds for calls to end by themselves
+# A fleet may enrol from one address with one token. A wrong secret costs as much as ten right ones.
+# Nobody can guess 192 bits; these rates protect the manager from load.
+_RATE_OF_AN_ADDRESS = Rate(per_second=10, burst=200)
+_RATE_OF_ALL = Rate(per_second=50, burst=500)
+_WRONG_SECRET_COST = 10
+# Certificates of one host. Each is written into the audit.
+_RATE_OF_A_KEY = Rate(per_second=1 / 60, burst=10)
+_STOP_TIMEOUT = 1.0  # seconds for calls to end by themselves
 
 _CODE = {
     Refusal.BAD_TOKEN: grpc.StatusCode.UNAUTHENTICATED,
@@ -44,7 +43,7 @@ _CODE = {
 
 
 class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
-    """Converts, calls the service, converts back; not too often."""
+    """Converts the request, calls the service, converts the answer. Limits the rate of calls."""
 
     def __init__(
         self,
@@ -53,13 +52,13 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         certificates: Certificates,
         monotonic: Callable[[], float],
     ) -> None:
-        """`monotonic` tells seconds."""
+        """`monotonic` returns seconds."""
         self._manager_id = manager_id
         self._enrollment = enrollment
         self._certificates = certificates
-        self._all = Bucket(_ALL, monotonic)
-        self._addresses = Buckets(_AN_ADDRESS, monotonic)
-        self._keys = Buckets(_A_KEY, monotonic)
+        self._all = TokenBucket(_RATE_OF_ALL, monotonic)
+        self._addresses = TokenBuckets(_RATE_OF_AN_ADDRESS, monotonic)
+        self._keys = TokenBuckets(_RATE_OF_A_KEY, monotonic)
 
     async def Enroll(self, request: pb.EnrollRequest, context: Context) -> pb.EnrollResponse:
         """See enrollment.proto."""
@@ -75,12 +74,12 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
             guard.check_enrollment(request)
             asked = _to_request(request, address)
             key = self._keys.of(asked.key.key_hash.hex())
-            _check_patience(key)
+            _check_rate(key)
             enrolled = await self._enrollment.enroll(asked)
             key.drain(1)
         except RefusedError as error:
             if error.refusal is Refusal.BAD_TOKEN:
-                bucket.drain(_WRONG)
+                bucket.drain(_WRONG_SECRET_COST)
             code = _CODE.get(error.refusal, grpc.StatusCode.INVALID_ARGUMENT)
             await _abort(context, code, str(error))
         except InvalidInputError as error:
@@ -96,10 +95,10 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         )
 
 
-def _check_patience(key: Bucket) -> None:
+def _check_rate(key: TokenBucket) -> None:
     if wait := key.wait():
         raise RefusedError(
-            Refusal.OVERLOADED, f"This host enrols too often; it may again in {wait:.0f} s."
+            Refusal.OVERLOADED, f"This host enrols too often; try again in {wait:.0f} s."
         )
 
 
@@ -119,7 +118,7 @@ def _to_request(request: pb.EnrollRequest, address: str) -> EnrollmentRequest:
 
 
 def _network(address: str) -> str:
-    """Whom to count an `ip:port` for: the address; of IPv6 the /64, which is one customer's."""
+    """The network for which an `ip:port` is counted: the address, or for IPv6 its /64."""
     host = address.rpartition(":")[0].strip("[]")
     try:
         ip = ip_address(host)
@@ -139,7 +138,7 @@ async def serve_enrollment(
     address: str,
     options: listening.Options,
     credentials: grpc.ServerCredentials,
-    patience: listening.Patience,
+    timeouts: listening.Timeouts,
 ) -> AsyncIterator[str]:
     """Listens for hosts that enrol, and yields the address with the real port.
 
@@ -147,8 +146,8 @@ async def serve_enrollment(
         InvalidInputError: the address cannot be listened on.
     """
     # Not even an open call holds a connection for longer.
-    age = ("grpc.max_connection_age_ms", round(patience.enrollment * 1000))
-    grace = ("grpc.max_connection_age_grace_ms", round(patience.enrollment * 100))
+    age = ("grpc.max_connection_age_ms", round(timeouts.enrollment * 1000))
+    grace = ("grpc.max_connection_age_grace_ms", round(timeouts.enrollment * 100))
     server = grpc.aio.server(options=[*options, age, grace])
     pb_grpc.add_EnrollmentServiceServicer_to_server(servicer, server)
     real = listening.listen(server, address, credentials, "enroll-listen")
@@ -156,4 +155,4 @@ async def serve_enrollment(
     try:
         yield real
     finally:
-        await server.stop(_STOP_WITHIN)
+        await server.stop(_STOP_TIMEOUT)

@@ -1,7 +1,7 @@
-"""What holds for every port of the manager: how patient it is, how many it lets in, how it listens.
+"""What both ports have in common: timeouts, limits of connections, gRPC's options, listening.
 
-What an attacker without a certificate can reach is gRPC's own code alone, so that these options are
-the defence there; tests/transport/test_ports.py shows each of them at work.
+An attacker without a certificate reaches gRPC's own code only, so these options are the defence.
+tests/transport/test_ports.py tests each of them.
 """
 
 import resource
@@ -16,27 +16,27 @@ from tui_manager.domain.errors import InvalidInputError
 
 Options = list[tuple[str, Any]]
 
-_FILES_WANTED = 65_536  # open files, where the system lets a program raise its limit
-_FILES_KEPT = 512  # for the database, logs, the operator's socket, whatever else
-_ENROLLING_MAX = 256  # connections
-_ENROLLING_WITHIN = 10.0  # seconds for a handshake, and for a connection without a call
-_AHEAD = 256 * 1024  # bytes of one stream that have come and are not read yet
+_FILES_WANTED = 65_536  # open files, if the system lets a program raise its limit
+_FILES_RESERVED = 512  # for the database, logs, the operator's socket and so on
+_ENROLLMENT_CONNECTIONS = 256  # connections
+_ENROLLMENT_TIMEOUT = 10.0  # seconds for a handshake, and for a connection without a call
+_UNREAD_LIMIT = 256 * 1024  # received bytes of one stream that are not yet read
 _METADATA_SOFT, _METADATA_HARD = 4096, 8192  # bytes of a call's headers; an agent's have about 200
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds that a port waits for the other side.
+class Timeouts:
+    """How long a port waits for the client, in seconds.
 
     Attributes:
-        handshake: for TLS and the first words of HTTP/2, together. When ten thousand agents come
-            back at once this takes most of them more than ten seconds, and who is cut off begins
-            again; agents wait as long as this (agent/tui_manager_agent/link/link.py).
-        hello: for Hello, once there is a stream; it may lie there while the manager hears others.
+        handshake: for TLS and the first frames of HTTP/2 together. If ten thousand agents come back
+            at once, most need more than ten seconds, and an agent that is disconnected must begin
+            again. Agents wait as long (agent/tui_manager_agent/link/link.py).
+        hello: for the first message of a stream; the manager may be busy with other streams.
         idle: for a connection without a stream.
-        enrollment: for the whole of an enrolment.
-        ping: from one ping to the next, to which nothing else was said; three that come too soon
-            end a connection. Agents ping after 30 s (agent/tui_manager_agent/link/link.py).
+        enrollment: for a whole enrolment.
+        ping: least time between two pings without other messages; the third ping that comes sooner
+            ends the connection. Agents ping after 30 s (agent/tui_manager_agent/link/link.py).
     """
 
     handshake: float = 30.0
@@ -45,63 +45,64 @@ class Patience:
     enrollment: float = 20.0
     ping: float = 10.0
 
-    def where_hosts_enrol(self) -> "Patience":
-        """There no crowd comes back, and whoever holds one of its few places keeps others out."""
+    def for_enrollment(self) -> "Timeouts":
+        """The timeouts of the enrolment port. It has few connections, so an unused one must end
+        soon; no fleet comes back there."""
         return replace(
             self,
-            handshake=min(self.handshake, _ENROLLING_WITHIN),
-            idle=min(self.idle, _ENROLLING_WITHIN),
+            handshake=min(self.handshake, _ENROLLMENT_TIMEOUT),
+            idle=min(self.idle, _ENROLLMENT_TIMEOUT),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Connections that the ports take at once; the files of the process are shared among them."""
+class ConnectionLimits:
+    """How many connections each port accepts. Each connection needs an open file."""
 
     commands: int
     enrollment: int
 
 
-def make_room() -> Room:
-    """Raises the limit of open files as far as is useful and allowed, and shares it out."""
+def share_open_files() -> ConnectionLimits:
+    """Raises the limit of open files as far as is useful and allowed, and divides them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(_FILES_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
     files = _FILES_WANTED if soft == resource.RLIM_INFINITY else soft
-    enrolling = min(_ENROLLING_MAX, files // 8)
-    return Room(files - enrolling - min(_FILES_KEPT, files // 8), enrolling)
+    enrolling = min(_ENROLLMENT_CONNECTIONS, files // 8)
+    return ConnectionLimits(files - enrolling - min(_FILES_RESERVED, files // 8), enrolling)
 
 
-def options(patience: Patience, connections: int, message: int) -> Options:
-    """What both ports want of gRPC.
+def options(timeouts: Timeouts, connections: int, message: int) -> Options:
+    """gRPC's options of a port.
 
     Args:
-        connections: that are let in; more are closed as they come.
-        message: bytes of the largest.
+        connections: limit; a connection beyond it is closed at once.
+        message: bytes of the largest message.
     """
     return [
         ("grpc.so_reuseport", 0),  # a port in use is an error, not shared
-        ("grpc.server_handshake_timeout_ms", _milliseconds(patience.handshake)),
-        ("grpc.max_connection_idle_ms", _milliseconds(patience.idle)),
+        ("grpc.server_handshake_timeout_ms", _milliseconds(timeouts.handshake)),
+        ("grpc.max_connection_idle_ms", _milliseconds(timeouts.idle)),
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.max_concurrent_streams", 2),  # of a connection; an agent has one
-        # A fleet that comes back waits here for its turn. Of more than 1,000 that wait gRPC would
-        # drop streams at random, and agents dial again; connections are bounded above.
+        # The streams of a fleet that comes back wait here. With its default limit of 1,000, gRPC
+        # would drop streams at random, and agents would connect again.
         ("grpc.server.max_pending_requests", connections),
         ("grpc.server.max_pending_requests_hard_limit", connections),
         ("grpc.max_metadata_size", _METADATA_SOFT),
         ("grpc.absolute_max_metadata_size", _METADATA_HARD),
         ("grpc.max_receive_message_length", message),
         ("grpc.max_send_message_length", message),
-        # gRPC would measure how much is under way with pings of its own, in both directions; what
-        # an agent may send ahead of the manager is this instead.
+        # Without the probe gRPC does not measure the bandwidth with pings; an agent may send this
+        # many bytes before the manager reads them.
         ("grpc.http2.bdp_probe", 0),
-        ("grpc.http2.lookahead_bytes", _AHEAD),
-        # Nobody here compresses, and what is not unpacked cannot swell.
+        ("grpc.http2.lookahead_bytes", _UNREAD_LIMIT),
+        # No compression: agents do not use it, and a small message cannot expand to a large one.
         ("grpc.compression_enabled_algorithms_bitset", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(patience.ping)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(timeouts.ping)),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     ]

@@ -1,1 +1,2 @@
-"""The streams of the agents, from the first message to the end. They implement TaskDispatcher."""
+"""The command port and the live streams of agents: handshake, queues, renewal of certificates. What
+a message may hold is in `messages`; what becomes of a report is in the service."""

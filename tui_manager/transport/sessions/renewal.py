@@ -1,24 +1,24 @@
-"""When the agent of a session is asked for a certificate request, by the manager's clock alone."""
+"""Decides when an agent is asked to renew its certificate, by the manager's clock only."""
 
 from datetime import datetime
 
 from tui_manager.security.authority import IssuedCertificate
-from tui_manager.security.lifetimes import due_at
+from tui_manager.security.certificates import renewal_time
 from tui_manager.security.peer import PeerCertificate
 from tui_manager.transport.messages.guard import Guard
 
-ASK_AGAIN = 3600.0  # seconds until an agent is asked once more
-_JUMP = 60.0  # seconds by which the clock has moved by itself, after which agents are asked anew
+ASK_AGAIN = 3600.0  # seconds until an agent is asked again
+_JUMP = 60.0  # seconds; a clock that was set by more makes the manager ask again
 
 
 class Renewal:
-    """The newest certificate of a session's host: the one with which it came, or one that was
-    issued in the session. If the clock was wrong then and has been put right, the newest one is out
-    of date at once, and the agent is asked again.
+    """The newest certificate of a session's host: the one of the TLS handshake, or one that was
+    issued in the session. If the clock was wrong at that time and was then corrected, the newest
+    certificate may be not yet valid or due, and the agent is asked again.
 
     Attributes:
-        certificate: the one with which the session came, and with which it ends.
-        wanted: an agent has been asked and not answered yet; what its Settings say.
+        certificate: of the TLS handshake; the session ends when it expires.
+        wanted: the agent was asked and has not answered; its Settings say so.
     """
 
     def __init__(self, certificate: PeerCertificate, guard: Guard) -> None:
@@ -26,20 +26,20 @@ class Renewal:
         self.wanted = False
         self._guard = guard
         self._begins = certificate.begins
-        self._due_at = due_at(certificate.begins, certificate.ends)
+        self._due_at = renewal_time(certificate.begins, certificate.ends)
         self._asked: tuple[datetime, float] | None = None
 
-    def rests(self, now: datetime) -> bool:
-        """Whether there is nothing to do about the certificate."""
+    def nothing_to_do(self, now: datetime) -> bool:
+        """Whether the certificate is valid and not due."""
         return self._begins <= now < self._due_at and now < self.certificate.ends
 
     def ended(self, now: datetime) -> bool:
-        """Whether the certificate is over, and the session with it."""
+        """Whether the certificate of the session has expired."""
         return now >= self.certificate.ends
 
     def ask_if_due(self, now: datetime, monotonic: float) -> bool:
-        """Lets the agent send a request if it is time; True if so, and it has to be told."""
-        if self.rests(now) or not self._may_ask(now, monotonic):
+        """Allows a certificate request if it is time. Returns whether Settings must be sent."""
+        if self.nothing_to_do(now) or not self._may_ask(now, monotonic):
             return False
         self._asked = (now, monotonic)
         self.wanted = True
@@ -47,8 +47,8 @@ class Renewal:
         return True
 
     def _may_ask(self, now: datetime, monotonic: float) -> bool:
-        """Not too often. An agent that was asked before the clock has moved may be asked anew, but
-        not while its answer is under way."""
+        """Whether the last request is long ago. After a change of the clock the agent may be asked
+        again sooner, but not before it has answered."""
         if self._asked is None:
             return True
         asked_at, asked_at_monotonic = self._asked
@@ -56,11 +56,11 @@ class Renewal:
         moved = abs((now - asked_at).total_seconds() - passed) > _JUMP
         return passed >= ASK_AGAIN or (moved and not self.wanted)
 
-    def answered(self) -> None:
-        """A request has come; what becomes of it is told by `served`, or it came to nothing."""
+    def request_received(self) -> None:
+        """The agent has sent a request. `certificate_issued` follows if it succeeds."""
         self.wanted = False
 
-    def served(self, issued: IssuedCertificate) -> None:
-        """A newer certificate is on its way to the agent, which shows it when it dials next."""
+    def certificate_issued(self, issued: IssuedCertificate) -> None:
+        """A newer certificate was sent to the agent, which uses it for its next connection."""
         self._begins = issued.begins
-        self._due_at = due_at(issued.begins, issued.ends)
+        self._due_at = renewal_time(issued.begins, issued.ends)

@@ -1,8 +1,8 @@
-"""One live stream of one agent, and what waits to be sent on it."""
+"""One live stream of one agent, and the queues of messages for it."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from tui_manager_protos.v1 import agent_pb2 as pb
@@ -16,13 +16,15 @@ from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import Guard
 from tui_manager.transport.sessions.renewal import Renewal
 
-RUNS_MAX = 64  # commands that wait on a session; beyond, they stay unsent in the database
+RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
+_BATCH_SIZE = 256 * 1024  # bytes of messages that are sent as one; a larger one is sent alone
 UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a session
 
 
 class Session:
-    """The outbox of a stream. Commands and answers are bounded; acknowledgements fold into one
-    message; cancels are bounded by what was sent, Settings by what an operator does."""
+    """The queues of messages for one stream. Commands and answers have limits. Acknowledgements
+    are merged into one message. There are no more cancels than sent commands, and Settings change
+    only with the operator's acts and the size of the fleet."""
 
     def __init__(
         self,
@@ -34,10 +36,10 @@ class Session:
     ) -> None:
         """
         Args:
-            on_room: is told the host_id when a full session takes commands again.
-            renewal: of the certificate with which the host came; None: without TLS.
+            on_room: called with the host_id when a full session accepts commands again.
+            renewal: of the certificate of the TLS handshake; None: without TLS.
 
-        `on_end` is called once, when the session ends.
+        `on_end` is called once when the session ends.
         """
         self.host_id = opened.host_id
         self.generation = opened.generation
@@ -48,28 +50,28 @@ class Session:
         self._heartbeat = opened.heartbeat
         self._limits = limits
         self._on_room = on_room
-        self._control: deque[pb.ManagerMessage] = deque()
+        self._control_messages: deque[pb.ManagerMessage] = deque()
         self._acknowledged: dict[str, Acknowledged] = {}
         self._cancels: dict[str, None] = {}
         self._unknown: dict[str, None] = {}
         self._runs: deque[Run] = deque()
         self._was_full = False
-        self._last: pb.ManagerMessage | None = None
+        self._last_message: pb.ManagerMessage | None = None
         self._ended = False
-        self._some = asyncio.Event()
+        self._pending = asyncio.Event()
 
     @property
     def room(self) -> int:
-        """How many more commands it takes."""
+        """How many more commands it accepts."""
         return 0 if self._ended else RUNS_MAX - len(self._runs)
 
     @property
     def waiting(self) -> int:
-        """Messages that wait."""
-        if not self._some.is_set():
+        """Messages that wait to be sent."""
+        if not self._pending.is_set():
             return 0
         return (
-            len(self._control)
+            len(self._control_messages)
             + bool(self._acknowledged)
             + len(self._cancels)
             + len(self._unknown)
@@ -77,92 +79,92 @@ class Session:
         )
 
     def welcome(self, manager_id: str, opened: OpenedSession) -> None:
-        """Says what a session begins with."""
-        self.control(convert.from_opened(manager_id, opened, self._settings()))
+        """Sends the first messages of a session."""
+        self.send_control(convert.from_opened(manager_id, opened, self._settings()))
         for resume in opened.resumes:
-            self.control(convert.from_resume(resume))
+            self.send_control(convert.from_resume(resume))
         for execution_id in opened.missing:
-            self.control(convert.from_question(execution_id))
+            self.send_control(convert.from_question(execution_id))
 
-    def admit(self, admission: Admission) -> None:
-        """Tells the agent how it stands with its host."""
+    def set_admission(self, admission: Admission) -> None:
+        """Sends the admission of its host to the agent."""
         self._admission = admission
-        self.tell_settings()
+        self.send_settings()
 
-    def beat_every(self, heartbeat: timedelta) -> None:
-        """Tells the agent another heartbeat."""
+    def set_heartbeat(self, heartbeat: timedelta) -> None:
+        """Sends another heartbeat to the agent."""
         self._heartbeat = heartbeat
-        self.tell_settings()
+        self.send_settings()
 
-    def keep_to(self, limits: Limits) -> None:
-        """Tells the agent of other limits."""
+    def set_limits(self, limits: Limits) -> None:
+        """Sends other limits to the agent."""
         self._limits = limits
-        self.tell_settings()
+        self.send_settings()
 
-    def tell_settings(self) -> None:
-        """Tells the agent what holds now."""
-        self.control(pb.ManagerMessage(settings=self._settings()))
+    def send_settings(self) -> None:
+        """Sends the current settings to the agent."""
+        self.send_control(pb.ManagerMessage(settings=self._settings()))
 
     def _settings(self) -> pb.Settings:
         renew = self.renewal is not None and self.renewal.wanted
         return convert.from_limits(self._limits, self._heartbeat, self._admission, renew=renew)
 
-    def control(self, message: pb.ManagerMessage) -> None:
-        """Adds a message that goes before all others."""
-        self._control.append(message)
-        self._some.set()
+    def send_control(self, message: pb.ManagerMessage) -> None:
+        """Adds a message that is sent before commands and answers."""
+        self._control_messages.append(message)
+        self._pending.set()
 
     def run(self, run: Run) -> None:
-        """Adds a command. Raises AgentUnavailableError when there is no room."""
+        """Adds a command. Raises AgentUnavailableError if there is no room."""
         if not self.room:
             raise AgentUnavailableError("The session has ended, or its queue is full.")
         self._runs.append(run)
         self._was_full = not self.room
-        self._some.set()
+        self._pending.set()
 
     def cancel(self, execution_id: str) -> None:
         """Adds a cancel."""
         if self._ended:
             raise AgentUnavailableError("The session has ended.")
         self._cancels[execution_id] = None
-        self._some.set()
+        self._pending.set()
 
     def acknowledge(self, executions: list[Acknowledged]) -> None:
-        """Adds acknowledgements; a newer one of an execution replaces the older."""
+        """Adds acknowledgements; a newer one of an execution replaces the older one."""
         if executions:
             self._acknowledged.update({item.execution_id: item for item in executions})
-            self._some.set()
+            self._pending.set()
 
     def does_not_know(self, execution_ids: Iterable[str]) -> None:
-        """Tells the agent that these executions are not in the database; it is told again of what
-        does not fit now, when it reports that again."""
+        """Tells the agent that these executions are not in the database. Those that do not fit now
+        are told when the agent reports them again."""
         for execution_id in execution_ids:
             if len(self._unknown) < UNKNOWN_MAX:
                 self._unknown[execution_id] = None
-        self._some.set()
+        self._pending.set()
 
     def end(self, last: pb.ManagerMessage | None = None) -> None:
-        """Ends the stream: nothing more is sent but `last`, and nothing more is taken in."""
+        """Ends the stream: only `last` is still sent, and nothing more is read."""
         if not self._ended:
-            self._ended, self._last = True, last
-            self._some.set()
+            self._ended, self._last_message = True, last
+            self._pending.set()
             self.on_end()
 
     async def next_messages(self) -> list[pb.ManagerMessage]:
-        """What is to be sent now, in order; empty: the stream ends."""
+        """Waits for messages and returns them in order; empty: the stream ends."""
         while True:
             if self._ended:
-                messages, self._last = [self._last] if self._last else [], None
-                return messages
+                last, self._last_message = self._last_message, None
+                return [last] if last else []
             messages = self._take()
             if messages:
                 return messages
-            self._some.clear()
-            await self._some.wait()
+            self._pending.clear()
+            await self._pending.wait()
 
     def _take(self) -> list[pb.ManagerMessage]:
-        messages = list(self._control)
-        self._control.clear()
+        messages = list(self._control_messages)
+        self._control_messages.clear()
         if self._acknowledged:
             messages.append(convert.from_acknowledged(self._acknowledged.values()))
             self._acknowledged.clear()
@@ -176,3 +178,31 @@ class Session:
             self._was_full = False
             self._on_room(self.host_id)
         return messages
+
+
+def in_batches(messages: Sequence[pb.ManagerMessage]) -> Iterator[pb.ManagerMessage]:
+    """Packs messages into few, in the same order, because each write of gRPC has a cost. Welcome is
+    not packed."""
+    batch: list[pb.ManagerMessage] = []
+    size = 0
+    for message in messages:
+        welcome = message.HasField("welcome")
+        bytes_more = message.ByteSize() if len(messages) > 1 else 0
+        if batch and (welcome or size + bytes_more > _BATCH_SIZE):
+            yield _batch(batch)
+            batch, size = [], 0
+        if welcome:
+            yield message
+        else:
+            batch.append(message)
+            size += bytes_more
+    if batch:
+        yield _batch(batch)
+
+
+def _batch(messages: Sequence[pb.ManagerMessage]) -> pb.ManagerMessage:
+    if len(messages) == 1:
+        return messages[0]
+    together = pb.ManagerMessage()
+    together.batch.messages.extend(messages)
+    return together

@@ -1,4 +1,4 @@
-"""All live sessions. They are the services' TaskDispatcher and SessionControl."""
+"""All live sessions. They implement the services' TaskDispatcher and SessionControl."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from tui_manager.domain.status import Admission
 from tui_manager.transport.messages.convert import RETRY_LATE, disconnect, from_refusal
 from tui_manager.transport.sessions.session import Session
 
-_RETURN_AFTER = timedelta(seconds=1)  # an agent that is told to come back waits at least so long
+_RETURN_AFTER = timedelta(seconds=1)  # least time after which an agent may connect again
 
 
 class Sessions:
-    """The newest session of each host, by identity: an old one that ends removes only itself."""
+    """The newest session of each host. An older session that ends removes only itself."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
@@ -35,7 +35,7 @@ class Sessions:
         return sum(session.waiting for session in self)
 
     def add(self, session: Session) -> None:
-        """Makes a session the one of its host, and ends the one that it replaces."""
+        """Registers a session for its host, and ends the session that it replaces."""
         old = self._sessions.get(session.host_id)
         self._sessions[session.host_id] = session
         self._empty.clear()
@@ -44,7 +44,7 @@ class Sessions:
             old.end(disconnect(reason, "A newer session took its place.", _RETURN_AFTER))
 
     def remove(self, session: Session) -> None:
-        """Forgets a session that has ended, unless a newer one has its place."""
+        """Removes a session that has ended, unless a newer one has replaced it."""
         session.end()
         if self._sessions.get(session.host_id) is session:
             del self._sessions[session.host_id]
@@ -52,7 +52,7 @@ class Sessions:
                 self._empty.set()
 
     def end(self, host_id: str, generation: int) -> None:
-        """Ends a session from which nothing came for too long."""
+        """Ends a session that has been silent for too long."""
         session = self._sessions.get(host_id)
         if session and session.generation == generation:
             session.end()
@@ -75,7 +75,7 @@ class Sessions:
     def tell_admission(self, host_id: str, admission: Admission) -> None:
         """See SessionControl."""
         if session := self._sessions.get(host_id):
-            session.admit(admission)
+            session.set_admission(admission)
 
     def turn_away(self, host_id: str, refusal: Refusal, why: str) -> None:
         """See SessionControl."""

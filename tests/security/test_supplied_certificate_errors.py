@@ -25,9 +25,9 @@ def test_a_key_that_others_can_get_at_is_not_used(
 ) -> None:
     of_authority.key.chmod(mode)
     of_server.key.chmod(mode)
-    with pytest.raises(InvalidInputError, match=rf"open to other users \(mode {mode:04o}\)"):
+    with pytest.raises(InvalidInputError, match=rf"be used by other users \(mode {mode:04o}\)"):
         authority_of(of_authority, clock, tmp_path)
-    with pytest.raises(InvalidInputError, match="open to other users") as error:
+    with pytest.raises(InvalidInputError, match="be used by other users") as error:
         server_of(of_server, clock, tmp_path)
     assert error.value.field == "server_key"
 
@@ -35,13 +35,13 @@ def test_a_key_that_others_can_get_at_is_not_used(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "is not there"),
+        (None, "does not exist"),
         (b"junk", "no PEM private key"),
-        (to_pem(new_key(), b"open sesame"), "locked with a passphrase"),
+        (to_pem(new_key(), b"open sesame"), "needs a passphrase"),
         (to_pem(ed25519.Ed25519PrivateKey.generate()), "TLS cannot use here"),
         (to_pem(ec.generate_private_key(ec.SECP256K1())), "TLS cannot use here"),
         (to_pem(rsa.generate_private_key(65537, 1024)), "TLS cannot use here"),
-        (to_pem(new_key()), "not made out for the key"),
+        (to_pem(new_key()), "does not belong to the key"),
     ],
 )
 def test_keys_that_cannot_be_used(
@@ -64,7 +64,7 @@ def test_certificates_that_cannot_be_read(
     of_server.certificate.unlink()
     if content is not None:
         of_server.certificate.write_bytes(content)
-    with pytest.raises(InvalidInputError, match=r"not there|no PEM|too large") as error:
+    with pytest.raises(InvalidInputError, match=r"not exist|no PEM|too large") as error:
         server_of(of_server, clock, tmp_path)
     assert error.value.field == "server_certificate"
     assert str(of_server.certificate) in str(error.value)
@@ -85,10 +85,10 @@ def test_authorities_that_cannot_vouch(
         "not the certificate of an authority": pki.make("sub", public_key, pki.root_key, "root"),
         "may not sign certificates for clients": pki.sub_authority(usage=[SERVER]),
         "may not sign certificates for servers": pki.sub_authority(usage=[CLIENT]),
-        "has ended, on 20": pki.make(
+        "expired on 20": pki.make(
             "sub", public_key, pki.root_key, authority=True, begins=-9, ends=-1
         ),
-        "does not begin before 20": pki.make(
+        "is not valid before 20": pki.make(
             "sub", public_key, pki.root_key, authority=True, begins=1
         ),
     }
@@ -110,12 +110,12 @@ def test_servers_that_hosts_could_not_know(
     good, public_key = pki.server(server_key), server_key.public_key()
     for_clients = pki.make("s", public_key, pki.key, "sub", names=["a"], usage=[CLIENT])
     bad = {
-        "holds no certificate but the server's": (good,),
+        "contains only the server's certificate": (good,),
         "each certificate must be signed by the next": (good, pki.root),
         "'CN=root' is not signed by 'CN=sub'": (good, pki.authority, pki.root, pki.authority),
-        "not made out for a server": (for_clients, pki.authority),
+        "not a certificate for servers": (for_clients, pki.authority),
         "no subject alternative name": (pki.server(server_key, names=()), pki.authority),
-        "has ended, on 20": (pki.server(server_key, begins=-9, ends=-1), pki.authority),
+        "expired on 20": (pki.server(server_key, begins=-9, ends=-1), pki.authority),
     }
     for words, certificates in bad.items():
         of_server.write_certificates(*certificates)

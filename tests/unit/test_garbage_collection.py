@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui_manager.garbage import short_collections
+from tui_manager.garbage_collection import short_collections
 
 
 class Knot:
@@ -43,7 +43,7 @@ def test_what_survives_a_short_one_is_not() -> None:
 
 
 def test_a_cycle_that_ends_after_it_was_set_aside_goes_when_everything_is_looked_at() -> None:
-    with short_collections(long=0, every=2):
+    with short_collections(long=0, freezes=2):
         knot = Knot()
         alive = weakref.ref(knot)
         gc.collect()
@@ -55,7 +55,7 @@ def test_a_cycle_that_ends_after_it_was_set_aside_goes_when_everything_is_looked
 
 
 def test_everything_is_not_looked_at_again_at_once() -> None:
-    with short_collections(long=0, every=1, clock=lambda: 0.0):
+    with short_collections(long=0, freezes=1, clock=lambda: 0.0):
         gc.collect()
         gc.collect()  # looks at everything, and the clock stands
         knot = Knot()

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.security.handshakes import client, command_port, knocks, open_door, pem
+from tests.security.handshakes import client, command_port, connects, listening_port, pem
 from tests.security.made import SigningKey, TestClock, name, request
 from tests.security.pki import (
     CLIENT,
@@ -46,9 +46,9 @@ async def test_an_authority_that_is_brought_vouches_for_hosts(
         .sign(pki.root_key, hashes.SHA256())
         .public_bytes(serialization.Encoding.PEM)
     )
-    async with open_door(command_port(server)) as door:
-        assert await knocks(door.address, client(roots, key, pem(issued)), server.server_name)
-        assert not await knocks(door.address, client(roots, key, beside), server.server_name), (
+    async with listening_port(command_port(server)) as door:
+        assert await connects(door.address, client(roots, key, pem(issued)), server.server_name)
+        assert not await connects(door.address, client(roots, key, beside), server.server_name), (
             "who stands above the authority does not vouch for hosts"
         )
 
@@ -67,11 +67,11 @@ async def test_a_server_that_is_brought_is_known_by_the_host_dialed(
     assert not (tmp_path / "security" / "server.key").exists()
     key = new_key()
     certificate = pem(own.issue_host(read_request(request(key)), str(uuid4())))
-    async with open_door(command_port(server)) as door:
+    async with listening_port(command_port(server)) as door:
         for authority in (pki.authority, pki.root):
             roots = authority.public_bytes(serialization.Encoding.PEM)
-            assert await knocks(f"localhost:{door.port}", client(roots, key, certificate))
-            assert not await knocks(f"127.0.0.1:{door.port}", client(roots, key, certificate))
+            assert await connects(f"localhost:{door.port}", client(roots, key, certificate))
+            assert not await connects(f"127.0.0.1:{door.port}", client(roots, key, certificate))
 
 
 def test_rsa_and_larger_curves_can_be_brought(pki: Pki, clock: TestClock, tmp_path: Path) -> None:
@@ -109,9 +109,9 @@ def test_nothing_is_issued_past_the_end_of_the_authority(
     clock.pass_days(9.9)
     assert not server.renew_if_due(), "another one would end at the same time"
     clock.pass_days(0.1)
-    with pytest.raises(StorageError, match="authority's certificate has ended"):
+    with pytest.raises(StorageError, match="authority's certificate expired"):
         authority.issue_host(key, str(uuid4()))
-    with pytest.raises(StorageError, match="authority's certificate has ended"):
+    with pytest.raises(StorageError, match="authority's certificate expired"):
         server.renew_if_due()
 
 
@@ -125,10 +125,10 @@ def test_the_operator_is_told_in_time_what_ends(
     assert not server.renew_if_due()
     assert (server.problem, authority.problem) == ("", "")
     clock.pass_days(2)
-    assert f"server_certificate: {of_server.certificate} ends on 20" in server.problem
-    assert f"authority_certificate: {of_authority.certificate} ends on 20" in authority.problem
+    assert f"server_certificate: {of_server.certificate} expires on 20" in server.problem
+    assert f"authority_certificate: {of_authority.certificate} expires on 20" in authority.problem
     clock.pass_days(13)
-    assert "has ended on 20" in server.problem
+    assert "expired on 20" in server.problem
     key, fresh = new_key(), Pki(clock)
     of_server.write(key, fresh.server(key), fresh.authority)
     server.renew_if_due()
@@ -171,7 +171,7 @@ def test_a_new_certificate_of_the_server_is_taken_up(
     assert not server.renew_if_due(), "half of the pair is new"
     assert server.chain_pem == before
     assert "server_certificate: " in server.problem
-    assert "not made out for the key" in server.problem
+    assert "does not belong to the key" in server.problem
     of_server.write(key, fresh, pki.authority, pki.root)
     assert server.renew_if_due()
     assert server.problem == ""
@@ -195,6 +195,6 @@ def test_bad_files_are_said_once_and_what_was_known_stays(
     for _ in range(3):
         assert not server.renew_if_due()
     assert before == (server.chain_pem, server.key_pem, server.roots_pem, server.authorities_der)
-    assert f"server_certificate: {of_server.certificate} is not there." == server.problem
+    assert f"server_certificate: {of_server.certificate} does not exist." == server.problem
     assert "authority_key" in authority.problem
     assert len(caplog.records) == 2

@@ -1,4 +1,4 @@
-"""From a stream that has just been opened to a session: who dials, and whether it may come in."""
+"""From a new stream to a session: which host has connected, and whether it is accepted."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,8 @@ from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import ID_MAX, UNKNOWN, Guard, ViolationError
-from tui_manager.transport.ports.arrivals import Arrivals
-from tui_manager.transport.ports.listening import Patience, address_of
-from tui_manager.transport.ports.token_buckets import Buckets
+from tui_manager.transport.messages.rate_limits import ConnectionRates, TokenBuckets
+from tui_manager.transport.ports.listening import Timeouts, address_of
 from tui_manager.transport.sessions.renewal import Renewal
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions
@@ -31,19 +30,20 @@ Context = grpc.aio.ServicerContext[pb.AgentMessage, pb.ManagerMessage]
 RETRY_SOON = timedelta(seconds=1)
 
 
-class TurnedBackError(Exception):
-    """A stream ends before it has become a session; `last` is what its agent is told."""
+class HandshakeRefusedError(Exception):
+    """The stream is refused before there is a session; `last` is the message to its agent."""
 
     def __init__(self, last: pb.ManagerMessage) -> None:
         super().__init__(last.disconnect.detail)
         self.last = last
 
 
-class Reception:
-    """Hears Hello and opens sessions.
+class Handshake:
+    """Reads Hello and opens sessions.
 
     Args:
-        secure: whether every stream has come with a certificate; without, agents are believed.
+        secure: every stream has a client certificate. Without TLS the manager believes what Hello
+            says.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Reception:
         sessions: Sessions,
         clock: Clock,
         limits: Limits,
-        patience: Patience,
+        timeouts: Timeouts,
         *,
         secure: bool,
     ) -> None:
@@ -62,84 +62,84 @@ class Reception:
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
-        self._shared = limits.shared_by(hosts.count)
-        self._patience = patience
+        self._shared_limits = limits.shared_by(hosts.count)
+        self._timeouts = timeouts
         self._secure = secure
-        self._arrivals = Arrivals(clock.monotonic)
-        self._unknown = Buckets(UNKNOWN, clock.monotonic)
+        self._connection_rates = ConnectionRates(clock.monotonic)
+        self._unknown = TokenBuckets(UNKNOWN, clock.monotonic)
 
     async def welcome(self, context: Context) -> Session | None:
-        """The session of a stream; None when its agent left before it said anything.
+        """The session of a stream; None if its agent left before it sent Hello.
 
         Raises:
-            TurnedBackError: it may not come in, or not now.
+            TurnedBackError: the host is not accepted, or not now.
         """
         try:
             return await self._welcome(context)
         except RefusedError as error:
-            mendable = error.refusal in (Refusal.DUPLICATE_IDENTITY, Refusal.PROTOCOL_ERROR)
-            retry_after = self._limits.heartbeat if mendable else convert.RETRY_LATE
-            raise TurnedBackError(convert.from_refusal(error, retry_after)) from error
+            transient = error.refusal in (Refusal.DUPLICATE_IDENTITY, Refusal.PROTOCOL_ERROR)
+            retry_after = self._limits.heartbeat if transient else convert.RETRY_LATE
+            raise HandshakeRefusedError(convert.from_refusal(error, retry_after)) from error
         except StorageError as error:
-            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, str(error), RETRY_SOON)
+            _refuse(pb.DISCONNECT_REASON_OVERLOADED, str(error), RETRY_SOON)
 
-    def punish(self, host_id: str) -> None:
-        """A session of this host has ended because it broke the rules."""
-        self._arrivals.punish(host_id)
+    def slow_down(self, host_id: str) -> None:
+        """Lets a host connect less often, because it has violated the protocol."""
+        self._connection_rates.slow_down(host_id)
 
-    async def leave(self, session: Session, why: str) -> None:
-        """A session has ended."""
+    async def close_session(self, session: Session, why: str) -> None:
+        """Removes a session that has ended; `why` is for the log."""
         self._sessions.remove(session)
         await self._hosts.close_session(session.host_id, session.generation, why)
 
     async def _welcome(self, context: Context) -> Session | None:
         certificate = self._certificate(context) if self._secure else None
-        hello = await self._hear(context, certificate)
+        hello = await self._read_hello(context, certificate)
         if hello is None:
             return None
-        # Only now: an agent whose stream ends before it has spoken does not hear why.
+        # Only now: an agent does not read the reason if its stream ends before it has sent Hello.
         if certificate and self._clock.now() >= certificate.ends:
-            raise TurnedBackError(certificate_ended(certificate))
+            raise HandshakeRefusedError(certificate_expired(certificate))
         unknown = self._unknown.of(certificate.host_id) if certificate else None
         guard = Guard(self._limits, self._clock.monotonic, unknown)
         greeting = self._check(hello, address_of(context), guard, certificate)
-        otherwise = self._says_otherwise(greeting, certificate)
+        otherwise = self._identity_changed(greeting, certificate)
         opening = asyncio.ensure_future(self._open(greeting, guard, certificate, otherwise))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             with contextlib.suppress(RefusedError, StorageError):
-                await self.leave(await opening, "cancelled")
+                await self.close_session(await opening, "cancelled")
             raise
 
     def _certificate(self, context: Context) -> PeerCertificate:
-        """Who speaks, by the certificate that TLS has checked. Whether it has ended meanwhile is
-        not looked at here; TLS does not do so when it is resumed."""
+        """The certificate of the client, which TLS has verified. TLS does not verify again that it
+        has not expired when a TLS session is resumed; nor is that checked here."""
         shown = context.auth_context().get("x509_pem_cert", ())
         try:
             return read_peer(next(iter(shown), b""))
         except InvalidInputError as error:
             raise RefusedError(Refusal.INVALID_HELLO, str(error)) from error
 
-    async def _hear(
+    async def _read_hello(
         self, context: Context, certificate: PeerCertificate | None
     ) -> pb.AgentMessage | None:
-        """What an agent says first, if it does not say it too often."""
+        """The first message, if the host does not connect too often."""
         try:
-            async with asyncio.timeout(self._patience.hello):
+            async with asyncio.timeout(self._timeouts.hello):
                 message = await read(context)
         except TimeoutError:
             raise RefusedError(Refusal.PROTOCOL_ERROR, "No Hello came in time.") from None
         except ViolationError as error:
-            self._violated(error, address_of(context), certificate)
+            self._report_violation(error, address_of(context), certificate)
             raise
         if message is None:
             return None
         hello = message.hello
         host = certificate.host_id if certificate else hello.host_id or hello.name or hello.hostname
-        if wait := self._arrivals.wait(host[:ID_MAX], len(hello.executions)):
-            why = "This host dials in too often."
-            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
+        if wait := self._connection_rates.wait(host[:ID_MAX], len(hello.executions)):
+            why = "This host connects too often."
+            _refuse(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
         return message
 
     def _check(
@@ -152,7 +152,7 @@ class Reception:
         try:
             guard.check(message)
         except ViolationError as error:
-            self._violated(error, address, certificate)
+            self._report_violation(error, address, certificate)
             raise
         except RefusedError as error:
             host_id = certificate.host_id if certificate else ""
@@ -161,26 +161,26 @@ class Reception:
             raise
         return convert.to_greeting(message.hello, address, self._clock.now())
 
-    def _says_otherwise(self, greeting: Greeting, certificate: PeerCertificate | None) -> bool:
-        """Whether a host says something else of itself than before, which may not be too often: it
-        would fill the audit."""
+    def _identity_changed(self, greeting: Greeting, certificate: PeerCertificate | None) -> bool:
+        """Whether the host comes with another name or machine than before. This is refused if it
+        happens too often, because each change is written into the audit."""
         host_id = certificate.host_id if certificate else greeting.host_id
         if not self._hosts.has_changed(host_id, greeting.name, greeting.machine_id):
             return False
-        if wait := self._arrivals.wait_otherwise(host_id):
-            why = "This host comes with another name, or from another machine, too often."
-            _turn_back(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
+        if wait := self._connection_rates.identity_change_delay(host_id):
+            why = "This host changes its name or its machine too often."
+            _refuse(pb.DISCONNECT_REASON_OVERLOADED, why, timedelta(seconds=wait))
         return True
 
-    def _violated(
+    def _report_violation(
         self, error: ViolationError, address: str, certificate: PeerCertificate | None
     ) -> None:
         if certificate:
             self._hosts.record_violation(certificate.host_id, str(error))
-            self.punish(certificate.host_id)
+            self.slow_down(certificate.host_id)
         else:
             told = {"address": address, "error": str(error)}
-            log.warning("a stream of nobody broke the rules", extra=told)
+            log.warning("a stream without a known host violated the protocol", extra=told)
 
     async def _open(
         self,
@@ -189,41 +189,42 @@ class Reception:
         certificate: PeerCertificate | None,
         otherwise: bool,
     ) -> Session:
-        """Opens a session whole, also when the agent hangs up meanwhile. Between the commit that
-        answers for what the agent holds and the session that takes cancels nothing comes in."""
+        """Opens a session. Runs to completion also if the agent disconnects meanwhile. Nothing is
+        awaited between the commit, which answers for the executions that the agent holds, and the
+        registration of the session, which then receives cancels."""
         opened = await self._hosts.open_session(greeting, certificate)
         if otherwise:
-            self._arrivals.came_otherwise(opened.host_id)
+            self._connection_rates.count_identity_change(opened.host_id)
         renewal = Renewal(certificate, guard) if certificate else None
         if renewal:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
-        self._share()
-        session = Session(opened, self._shared, guard, self._hosts.session_ready, renewal)
+        self._share_limits()
+        session = Session(opened, self._shared_limits, guard, self._hosts.session_ready, renewal)
         session.welcome(self._manager_id, opened)
         self._sessions.add(session)
         self._hosts.session_ready(session.host_id)
         return session
 
-    def _share(self) -> None:
-        """When there are more hosts, those that are here may have less under way from now on."""
+    def _share_limits(self) -> None:
+        """Lowers the limits of all sessions if there are more hosts now."""
         shared = self._limits.shared_by(self._hosts.count)
-        if shared.output_window != self._shared.output_window:
-            self._shared = shared
+        if shared.output_window != self._shared_limits.output_window:
+            self._shared_limits = shared
             for session in self._sessions:
-                session.keep_to(shared)
+                session.set_limits(shared)
 
 
-def certificate_ended(certificate: PeerCertificate) -> pb.ManagerMessage:
-    """The last word to an agent whose certificate has ended."""
+def certificate_expired(certificate: PeerCertificate) -> pb.ManagerMessage:
+    """The last message to an agent whose certificate has expired."""
     why = (
-        f"The certificate of this host has ended, on {certificate.ends:%Y-%m-%d %H:%M} UTC. A "
-        "renewed one is taken at once; without one the host must enrol again with a join token."
+        f"The certificate of this host expired on {certificate.ends:%Y-%m-%d %H:%M} UTC. A renewed "
+        "certificate is accepted at once; without one the host must enrol again with a join token."
     )
     return convert.disconnect(pb.DISCONNECT_REASON_UNSPECIFIED, why, RETRY_SOON)
 
 
 async def read(context: Context) -> pb.AgentMessage | None:
-    """The next message of a stream; None at its end. Raises ViolationError for one that is none."""
+    """The next message; None at the end of the stream. Raises ViolationError if it is not one."""
     try:
         message = await context.read()
     except DecodeError as error:
@@ -231,7 +232,5 @@ async def read(context: Context) -> pb.AgentMessage | None:
     return message if isinstance(message, pb.AgentMessage) else None
 
 
-def _turn_back(
-    reason: "pb.DisconnectReason.ValueType", why: str, retry_after: timedelta
-) -> NoReturn:
-    raise TurnedBackError(convert.disconnect(reason, why, retry_after))
+def _refuse(reason: "pb.DisconnectReason.ValueType", why: str, retry_after: timedelta) -> NoReturn:
+    raise HandshakeRefusedError(convert.disconnect(reason, why, retry_after))

@@ -4,8 +4,13 @@ import pytest
 
 from tests.support.manager_parts import TurnedClock
 from tui_manager.transport.messages.guard import HELD_MAX
-from tui_manager.transport.ports.arrivals import A_HOST, Arrivals
-from tui_manager.transport.ports.token_buckets import Bucket, Buckets, Rate
+from tui_manager.transport.messages.rate_limits import (
+    CONNECTIONS_OF_A_HOST,
+    ConnectionRates,
+    Rate,
+    TokenBucket,
+    TokenBuckets,
+)
 
 
 @pytest.fixture
@@ -14,7 +19,7 @@ def clock() -> TurnedClock:
 
 
 def test_a_bucket_gives_a_burst_and_then_what_flows_in(clock: TurnedClock) -> None:
-    bucket = Bucket(Rate(a_second=2, at_once=5), lambda: clock.seconds)
+    bucket = TokenBucket(Rate(per_second=2, burst=5), lambda: clock.seconds)
     assert [bucket.take() for _ in range(6)] == [True] * 5 + [False]
     assert bucket.wait() == 0.5
     clock.turn(0.5)
@@ -26,13 +31,13 @@ def test_a_bucket_gives_a_burst_and_then_what_flows_in(clock: TurnedClock) -> No
 
 
 def test_what_is_drained_has_to_flow_in_again(clock: TurnedClock) -> None:
-    bucket = Bucket(Rate(a_second=1, at_once=5), lambda: clock.seconds)
+    bucket = TokenBucket(Rate(per_second=1, burst=5), lambda: clock.seconds)
     bucket.drain(100)
     assert bucket.wait(5) == 5.0
 
 
 def test_a_crowd_of_keys_does_not_cost_memory_without_end(clock: TurnedClock) -> None:
-    buckets = Buckets(Rate(a_second=1, at_once=1), lambda: clock.seconds)
+    buckets = TokenBuckets(Rate(per_second=1, burst=1), lambda: clock.seconds)
     assert buckets.of("first").take()
     for number in range(20_000):
         buckets.of(str(number)).take()
@@ -41,17 +46,17 @@ def test_a_crowd_of_keys_does_not_cost_memory_without_end(clock: TurnedClock) ->
 
 
 def test_one_host_is_slowed_down_and_a_fleet_is_not(clock: TurnedClock) -> None:
-    arrivals = Arrivals(lambda: clock.seconds)
+    arrivals = ConnectionRates(lambda: clock.seconds)
     dials = [arrivals.wait("hostile") for _ in range(1000)]
-    assert dials.count(0.0) == A_HOST.at_once
-    assert dials[-1] == 1 / A_HOST.a_second
+    assert dials.count(0.0) == CONNECTIONS_OF_A_HOST.burst
+    assert dials[-1] == 1 / CONNECTIONS_OF_A_HOST.per_second
     assert [arrivals.wait(f"host{number}") for number in range(5000)] == [0.0] * 5000
     clock.turn(dials[-1])
     assert arrivals.wait("hostile") == 0.0
 
 
 def test_a_hello_costs_as_much_as_it_makes_the_manager_do(clock: TurnedClock) -> None:
-    arrivals = Arrivals(lambda: clock.seconds)
+    arrivals = ConnectionRates(lambda: clock.seconds)
     assert arrivals.wait("busy", HELD_MAX) == 0.0
     assert arrivals.wait("other", HELD_MAX) == 0.0
     pause = arrivals.wait("busy", HELD_MAX)
@@ -62,9 +67,9 @@ def test_a_hello_costs_as_much_as_it_makes_the_manager_do(clock: TurnedClock) ->
 
 
 def test_whoever_breaks_the_rules_comes_back_more_slowly(clock: TurnedClock) -> None:
-    arrivals = Arrivals(lambda: clock.seconds)
+    arrivals = ConnectionRates(lambda: clock.seconds)
     let_in = 0
     while arrivals.wait("hostile") == 0.0:
-        arrivals.punish("hostile")
+        arrivals.slow_down("hostile")
         let_in += 1
-    assert let_in < A_HOST.at_once / 5
+    assert let_in < CONNECTIONS_OF_A_HOST.burst / 5

@@ -1,4 +1,5 @@
-"""The servicer of the command port, on which agents hold their streams."""
+"""The command port: its servicer reads and writes the streams of agents; `serve_agents` listens and
+ends sessions that are silent or whose certificate has expired."""
 
 import asyncio
 import contextlib
@@ -6,35 +7,40 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import grpc.aio
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import agent_pb2_grpc as pb_grpc
+from tui_manager_protos.v1.agent_pb2_grpc import add_CommandServiceServicer_to_server
 
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.enrollment.enrollment_service import EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
+from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import ViolationError
+from tui_manager.transport.ports import listening
 from tui_manager.transport.ports.certificates import Certificates
-from tui_manager.transport.sessions.batches import in_batches
-from tui_manager.transport.sessions.reception import (
+from tui_manager.transport.sessions.handshake import (
     RETRY_SOON,
     Context,
-    Reception,
-    TurnedBackError,
+    Handshake,
+    HandshakeRefusedError,
+    certificate_expired,
     read,
 )
-from tui_manager.transport.sessions.session import Session
+from tui_manager.transport.sessions.session import Session, in_batches
+from tui_manager.transport.sessions.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
-STOP_WITHIN = 2.0  # seconds for a stream to end by itself
+STOP_TIMEOUT = 2.0  # seconds for a stream to end by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """What a command port with TLS needs beyond the rest."""
+    """What the command port needs with TLS only."""
 
     enrollment: EnrollmentService
     certificates: Certificates
@@ -42,25 +48,25 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Why an agent is not listened to any more, and what it is told of that."""
+    """Why a stream ended, and the last message to the agent."""
 
     why: str
     last: pb.ManagerMessage | None = None
 
 
 class CommandService(pb_grpc.CommandServiceServicer):
-    """Moves the reports of agents to the services, and what waits for an agent back."""
+    """Gives the reports of agents to the services, and sends what waits for an agent."""
 
     def __init__(
         self,
-        reception: Reception,
+        handshake: Handshake,
         hosts: HostService,
         reports: ReportService,
         clock: Clock,
         security: Security | None,
     ) -> None:
         """`security`: None: there is no TLS."""
-        self._reception = reception
+        self._handshake = handshake
         self._hosts = hosts
         self._reports = reports
         self._clock = clock
@@ -71,24 +77,25 @@ class CommandService(pb_grpc.CommandServiceServicer):
     ) -> None:
         """One stream, from Hello to its end."""
         try:
-            session = await self._reception.welcome(context)
-        except TurnedBackError as error:
-            with contextlib.suppress(TimeoutError):  # whoever does not listen need not be told
-                async with asyncio.timeout(STOP_WITHIN):
+            session = await self._handshake.welcome(context)
+        except HandshakeRefusedError as error:
+            with contextlib.suppress(TimeoutError):  # the agent does not read
+                async with asyncio.timeout(STOP_TIMEOUT):
                     await context.write(error.last)
             return
         if session is None:
             return
         why = "cancelled"
         try:
-            why = await self._converse(session, context)
+            why = await self._run_session(session, context)
         finally:
-            await asyncio.shield(asyncio.ensure_future(self._reception.leave(session, why)))
+            await asyncio.shield(asyncio.ensure_future(self._handshake.close_session(session, why)))
 
-    async def _converse(self, session: Session, context: Context) -> str:
-        """Reads and writes until one of both ends; returns why it did. Once the manager ends the
-        session nothing more is read, and an agent that does not listen is not waited for long."""
-        reading = asyncio.create_task(self._listen(session, context))
+    async def _run_session(self, session: Session, context: Context) -> str:
+        """Reads and writes until one of the two ends, and returns why it ended. After the manager
+        has ended the session nothing more is read. The manager does not wait long for an agent that
+        does not read."""
+        reading = asyncio.create_task(self._read_messages(session, context))
         writing = asyncio.create_task(self._write(session, context))
         session.on_end = reading.cancel
         try:
@@ -98,7 +105,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
             failure = _failure(reading)
             end = _End(failure) if failure or reading.cancelled() else reading.result()
             session.end(end.last)
-            await asyncio.wait({writing}, timeout=STOP_WITHIN)  # the Disconnect goes out
+            await asyncio.wait({writing}, timeout=STOP_TIMEOUT)  # sends Disconnect
             return end.why or "ended by the manager"
         finally:
             for task in (reading, writing):
@@ -110,7 +117,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
             for message in in_batches(messages):
                 await context.write(message)
 
-    async def _listen(self, session: Session, context: Context) -> _End:
+    async def _read_messages(self, session: Session, context: Context) -> _End:
         try:
             while message := await read(context):
                 self._hosts.heard(session.host_id, session.generation)
@@ -120,7 +127,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
                 self._hosts.record_violation(session.host_id, str(error))
             broken = error.refusal is Refusal.PROTOCOL_ERROR
             if broken:
-                self._reception.punish(session.host_id)
+                self._handshake.slow_down(session.host_id)
             retry_after = RETRY_SOON if broken else convert.RETRY_LATE
             return _End(f"{error.refusal}: {error}", convert.from_refusal(error, retry_after))
         return _End("ended by the agent")
@@ -133,7 +140,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         if report.HasField("vitals"):
             vitals = convert.to_vitals(report.vitals, self._clock.now())
             if heartbeat := self._hosts.record_vitals(session.host_id, session.generation, vitals):
-                session.beat_every(heartbeat)
+                session.set_heartbeat(heartbeat)
         if not (report.started or report.output or report.results):
             return
         with self._hosts.busy_with(session.host_id, session.generation):
@@ -142,27 +149,90 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.acknowledge(outcome.acknowledged)
         self._hosts.add_unknown(session.host_id, session.generation, outcome.unknown)
         session.does_not_know(outcome.unknown)
-        for what in outcome.violations():  # written down when they were found
+        for what in outcome.violations():  # they were recorded when they were found
             raise RefusedError(Refusal.PROTOCOL_ERROR, what)
         session.guard.check_unknown(len(outcome.unknown) + len(outcome.conflicts))
 
     async def _renew(self, session: Session, csr_der: bytes) -> None:
-        assert self._security is not None  # the guard lets nobody ask who was not asked to
+        assert self._security is not None  # the guard refuses a request that was not asked for
         assert session.renewal is not None
-        session.renewal.answered()
+        session.renewal.request_received()
         try:
             issued = await self._security.enrollment.renew_certificate(session.host_id, csr_der)
         except StorageError as error:  # the agent is asked again later
             told = {"host_id": session.host_id, "error": str(error)}
             log.error("certificate not renewed", extra=told)
-            session.tell_settings()  # so that its next wish is a new one
+            session.send_settings()  # so that the next request counts as a new one
             return
-        session.renewal.served(issued)
+        session.renewal.certificate_issued(issued)
         issue = self._security.certificates.issued(issued)
-        session.control(pb.ManagerMessage(certificate_issued=issue))
+        session.send_control(pb.ManagerMessage(certificate_issued=issue))
 
 
 def _failure(task: "asyncio.Task[_End] | asyncio.Task[None]") -> str:
-    """Why a task has failed; empty when it has not."""
+    """Why a task has failed; empty if it has not."""
     error = None if task.cancelled() else task.exception()
     return f"{type(error).__name__}: {error}" if error else ""
+
+
+_RENEWALS_A_CHECK = 50  # so that a fleet that enrolled at once does not renew at once
+
+
+@contextlib.asynccontextmanager
+async def serve_agents(
+    service: CommandService,
+    hosts: HostService,
+    sessions: Sessions,
+    address: str,
+    clock: Clock,
+    limits: Limits,
+    options: listening.Options,
+    credentials: grpc.ServerCredentials | None,
+) -> AsyncIterator[str]:
+    """Listens for agents, and yields the address with the real port.
+
+    Args:
+        address: HOST:PORT; port 0 takes a free one.
+        credentials: None: without TLS.
+
+    Raises:
+        InvalidInputError: the address cannot be listened on.
+    """
+    server = grpc.aio.server(options=options)
+    add_CommandServiceServicer_to_server(service, server)
+    real = listening.listen(server, address, credentials)
+    await server.start()
+    watching = asyncio.create_task(_watch(hosts, sessions, clock, limits))
+    try:
+        yield real
+    finally:
+        watching.cancel()
+        await sessions.end_all(STOP_TIMEOUT)
+        await server.stop(STOP_TIMEOUT)
+        await asyncio.wait([watching])
+
+
+async def _watch(hosts: HostService, sessions: Sessions, clock: Clock, limits: Limits) -> None:
+    heartbeat = limits.heartbeat.total_seconds()
+    while True:
+        began = clock.monotonic()
+        await asyncio.sleep(heartbeat / 2)
+        _check_certificates(sessions, clock)
+        if clock.monotonic() - began > heartbeat:
+            continue  # this process was stalled, and reads only now what agents sent meanwhile
+        for host_id, generation in hosts.silent_sessions():
+            sessions.end(host_id, generation)
+
+
+def _check_certificates(sessions: Sessions, clock: Clock) -> None:
+    """Ends sessions with an expired certificate, and asks agents to renew what is due."""
+    now, monotonic, asked = clock.now(), clock.monotonic(), 0
+    for session in list(sessions):
+        renewal = session.renewal
+        if renewal is None or renewal.nothing_to_do(now):
+            continue
+        if renewal.ended(now):
+            session.end(certificate_expired(renewal.certificate))
+        elif asked < _RENEWALS_A_CHECK and renewal.ask_if_due(now, monotonic):
+            session.send_settings()
+            asked += 1
