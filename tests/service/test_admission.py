@@ -54,7 +54,7 @@ async def _stays(parts: Parts, act: Awaitable[object], error: type[Exception], s
     assert await _stored(parts) == {host.host_id: host.admission for host in before}
 
 
-async def test_an_approved_host_is_told_and_given_work(parts: Parts) -> None:
+async def test_an_approved_host_is_told_and_sent_commands(parts: Parts) -> None:
     host = await _waiting(parts, "web01")
     with pytest.raises(InvalidInputError, match="web01"):
         await parts.started("web01")
@@ -69,7 +69,7 @@ async def test_an_approved_host_is_told_and_given_work(parts: Parts) -> None:
     assert entry.detail["key"] == host_key("web01").fingerprint
 
 
-async def test_all_who_wait_are_approved_and_nobody_else(parts: Parts) -> None:
+async def test_all_pending_approves_pending_hosts_only(parts: Parts) -> None:
     for name in ("web01", "web02", "web03"):
         await _waiting(parts, name)
     await parts.admission.reject(["web03"], False, ANA)
@@ -78,7 +78,7 @@ async def test_all_who_wait_are_approved_and_nobody_else(parts: Parts) -> None:
     assert await parts.admission.approve([], True, ANA) == ()
 
 
-async def test_all_at_once_are_those_about_which_nothing_is_odd(parts: Parts) -> None:
+async def test_all_pending_skips_hosts_that_are_flagged_for_review(parts: Parts) -> None:
     """A stranger neither comes in with the crowd nor keeps it out."""
     await parts.member("web01")
     await _waiting(parts, "web01", key="takes the name of a member", machine_id="1")
@@ -108,7 +108,7 @@ async def test_all_or_none_are_approved(parts: Parts) -> None:
     await _stays(parts, parts.admission.revoke([], ANA), InvalidInputError, "Name the hosts")
 
 
-async def test_a_name_is_one_admitted_hosts(parts: Parts) -> None:
+async def test_a_name_belongs_to_one_admitted_host(parts: Parts) -> None:
     owner = await parts.member("web01")
     other = await _waiting(parts, "web01", key="other", machine_id="other")
     say = "Revoke that one first, or start this agent with another --name"
@@ -123,7 +123,7 @@ async def test_a_name_is_one_admitted_hosts(parts: Parts) -> None:
     assert "The name web01 is also that of web01" in entry.detail["note"]
 
 
-async def test_of_two_that_wait_under_a_name_one_is_named_by_its_id(parts: Parts) -> None:
+async def test_one_of_two_pending_hosts_with_one_name_is_named_by_its_id(parts: Parts) -> None:
     one = await _waiting(parts, "web01", key="one", machine_id="")
     two = await _waiting(parts, "web01", key="two", machine_id="")
     act = parts.admission.approve(["web01"], False, ANA)
@@ -135,7 +135,7 @@ async def test_of_two_that_wait_under_a_name_one_is_named_by_its_id(parts: Parts
     assert _host(parts, two.host_id).admission is Admission.ADMITTED
 
 
-async def test_who_has_another_name_than_was_looked_at_is_not_approved(parts: Parts) -> None:
+async def test_a_host_with_another_name_than_the_operator_saw_is_not_approved(parts: Parts) -> None:
     host = await _waiting(parts, "test-vm")
     await parts.dial(host.host_id, "prod-db-07", key="test-vm", instance_id="instance-test-vm")
     seen = [f"test-vm/{host.host_id}"]
@@ -152,7 +152,7 @@ async def test_all_of_a_name_are_rejected_at_once(parts: Parts) -> None:
     assert parts.directory.counts() == (0, 0, 0)
 
 
-async def test_an_id_is_meant_before_a_name(parts: Parts) -> None:
+async def test_an_id_has_precedence_over_a_name(parts: Parts) -> None:
     """No host may be called so now; one of an older manager may be."""
     meant = await _waiting(parts, "web01")
     with pytest.raises(RefusedError, match="is the id of another host"):
@@ -177,7 +177,7 @@ MOVES_FROM = {
     ("state", "verb"),
     [(state, verb) for state in Admission for verb in MOVES_FROM if state is not MOVES_FROM[verb]],
 )
-async def test_what_is_no_move_raises_and_changes_nothing(
+async def test_an_illegal_admission_raises_and_changes_nothing(
     parts: Parts, state: Admission, verb: str
 ) -> None:
     host = await _waiting(parts, "web01")
@@ -199,7 +199,7 @@ async def test_what_is_no_move_raises_and_changes_nothing(
         await _stays(parts, acts[verb](name), IllegalMoveError, say)
 
 
-async def test_a_host_that_waits_is_sent_nothing_and_may_report(parts: Parts) -> None:
+async def test_a_pending_host_is_sent_nothing_and_may_report(parts: Parts) -> None:
     host = await parts.member("web01")
     task_id = await parts.started("web01", "first", "second")
     ((_, run),) = parts.dispatcher.sent
@@ -217,7 +217,7 @@ async def test_a_host_that_waits_is_sent_nothing_and_may_report(parts: Parts) ->
     assert [sent.command.text for _, sent in await parts.send()] == ["second"]
 
 
-async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Parts) -> None:
+async def test_a_claim_is_not_sent_once_the_host_is_pending_again(parts: Parts) -> None:
     host = await parts.member("web01")
     task_id = await parts.tasks.create_task(spec("web01", offline=Offline.WAIT))
     await parts.tasks.start_task(task_id)
@@ -238,7 +238,7 @@ async def test_what_was_claimed_when_the_host_was_put_back_is_not_sent(parts: Pa
     assert len(await parts.send()) == 1
 
 
-async def test_who_dials_in_while_it_is_approved_is_told(parts: Parts) -> None:
+async def test_a_host_that_dials_while_it_is_approved_is_told(parts: Parts) -> None:
     enrolled = await parts.enroll("web01")
     opened, _ = await asyncio.gather(
         parts.dial(enrolled.host_id, "web01"), parts.admission.approve(["web01"], False, ANA)

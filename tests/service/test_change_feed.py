@@ -43,7 +43,7 @@ def told_of(publish: Callable[[ChangeFeed], Awaitable[None]]) -> Told:
     return run_jumping(go())
 
 
-def test_a_command_on_a_quiet_fleet_is_told_without_waiting() -> None:
+def test_the_changes_of_one_command_are_told_at_once() -> None:
     async def publish(feed: ChangeFeed) -> None:
         await asyncio.sleep(5)
         feed.publish(of_task(1))
@@ -60,7 +60,7 @@ def test_a_command_on_a_quiet_fleet_is_told_without_waiting() -> None:
     ]
 
 
-def test_what_changes_all_the_time_is_told_ten_times_a_second() -> None:
+def test_changes_are_published_ten_times_a_second_at_most() -> None:
     async def publish(feed: ChangeFeed) -> None:
         for number in range(3000):
             feed.publish(of_task(number % 100))
@@ -91,7 +91,7 @@ def test_figures_are_gathered_for_half_a_second() -> None:
     assert told_of(publish) == [(0.0, EVERYTHING), (5.5, HOSTS)]
 
 
-def test_figures_are_told_twice_a_second_whatever_else_is() -> None:
+def test_figures_are_published_twice_a_second() -> None:
     async def publish(feed: ChangeFeed) -> None:
         for number in range(2000):
             feed.publish(of_task(number % 100))
@@ -103,7 +103,7 @@ def test_figures_are_told_twice_a_second_whatever_else_is() -> None:
     assert len(told) > 18
 
 
-def test_a_slow_watcher_finds_one_folded_change() -> None:
+def test_a_slow_watcher_gets_merged_changes() -> None:
     async def go() -> None:
         feed = ChangeFeed()
         async with aclosing(feed.watch()) as watching:  # type: ignore[type-var]
@@ -116,7 +116,7 @@ def test_a_slow_watcher_finds_one_folded_change() -> None:
     run_jumping(go())
 
 
-def test_who_looks_for_itself_finds_what_changed_since() -> None:
+def test_a_subscription_returns_the_changes_since_the_last_look() -> None:
     feed = ChangeFeed()
     folded = feed.subscribe()
     assert folded.take() == EVERYTHING

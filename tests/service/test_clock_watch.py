@@ -45,7 +45,7 @@ async def history(parts: Parts) -> int:
     return task_id
 
 
-async def test_a_clock_that_goes_right_lets_history_go(parts: Parts) -> None:
+async def test_pruning_runs_while_the_clock_is_right(parts: Parts) -> None:
     await history(parts)
     parts.clock.turn(31 * DAY)
     assert parts.watch.may_act()
@@ -54,7 +54,9 @@ async def test_a_clock_that_goes_right_lets_history_go(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("seconds", [40 * DAY, -40 * DAY, 61.0, -61.0])
-async def test_after_a_jump_all_waits_until_the_clock_is_back(parts: Parts, seconds: float) -> None:
+async def test_after_a_jump_pruning_and_schedules_wait_until_the_clock_is_back(
+    parts: Parts, seconds: float
+) -> None:
     task_id = await history(parts)
     parts.clock.turn(29 * DAY)
     await parts.watch.look()
@@ -77,7 +79,7 @@ async def test_after_a_jump_all_waits_until_the_clock_is_back(parts: Parts, seco
 
 
 @pytest.mark.parametrize("seconds", [59.0, -59.0])
-async def test_a_step_of_less_than_a_minute_is_none(parts: Parts, seconds: float) -> None:
+async def test_a_step_of_less_than_a_minute_is_no_jump(parts: Parts, seconds: float) -> None:
     jump(parts.clock, seconds)
     assert parts.watch.may_act()
     assert await parts.watch.may_prune()
@@ -90,7 +92,7 @@ async def test_a_clock_that_is_slewed_does_not_jump(parts: Parts) -> None:
         assert parts.watch.may_act()
 
 
-async def test_small_steps_add_up(parts: Parts) -> None:
+async def test_small_clock_steps_add_up(parts: Parts) -> None:
     for _ in range(4):
         parts.clock.turn(1)
         jump(parts.clock, 20)
@@ -106,9 +108,7 @@ async def test_a_machine_that_has_slept_has_not_jumped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [40 * DAY, -40 * DAY])
-async def test_after_24_hours_of_running_the_clock_is_believed(
-    parts: Parts, seconds: float
-) -> None:
+async def test_after_24_hours_of_running_the_clock_is_trusted(parts: Parts, seconds: float) -> None:
     jump(parts.clock, seconds)
     await run_for(parts, 24 * HOUR - 60)
     assert not parts.watch.may_act()
@@ -117,7 +117,7 @@ async def test_after_24_hours_of_running_the_clock_is_believed(
     assert await parts.watch.may_prune()
 
 
-async def test_another_jump_begins_the_24_hours_anew(parts: Parts) -> None:
+async def test_another_jump_restarts_the_24_hours(parts: Parts) -> None:
     jump(parts.clock, 40 * DAY)
     await run_for(parts, 20 * HOUR)
     jump(parts.clock, 40 * DAY)
@@ -135,7 +135,7 @@ async def test_accepting_ends_the_wait_and_is_in_the_audit(parts: Parts) -> None
     assert (row.actor, row.detail) == ("ana@pts/3", {"seconds_ahead": str(40 * DAY)})
 
 
-async def test_pruning_goes_on_as_soon_as_the_clock_is_accepted(tmp_path: Path) -> None:
+async def test_pruning_continues_as_soon_as_the_clock_is_accepted(tmp_path: Path) -> None:
     turned = TurnedClock()
     async with manager_parts(tmp_path, turned) as parts:
         await history(parts)
@@ -153,7 +153,7 @@ async def test_pruning_goes_on_as_soon_as_the_clock_is_accepted(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("seconds", [40 * DAY, -2 * DAY])
-async def test_a_start_far_from_the_stored_time_lets_pruning_alone_wait(
+async def test_only_pruning_waits_after_a_start_far_from_the_stored_time(
     tmp_path: Path, seconds: float
 ) -> None:
     turned = TurnedClock()
@@ -177,7 +177,7 @@ async def test_a_start_far_from_the_stored_time_lets_pruning_alone_wait(
         assert await parts.watch.may_prune()
 
 
-async def test_another_start_far_from_the_stored_time_begins_the_24_hours_anew(
+async def test_another_start_far_from_the_stored_time_restarts_the_24_hours(
     tmp_path: Path,
 ) -> None:
     """This clock may be wrong by years, however long the one before it was waited for."""
@@ -207,7 +207,9 @@ async def test_a_clock_that_jumped_stays_in_doubt_over_a_restart(tmp_path: Path)
         assert await parts.watch.may_prune()
 
 
-async def test_a_start_within_a_day_of_the_stored_time_is_believed(tmp_path: Path) -> None:
+async def test_the_clock_is_trusted_at_a_start_within_a_day_of_the_stored_time(
+    tmp_path: Path,
+) -> None:
     turned = TurnedClock()
     async with manager_parts(tmp_path, turned) as parts:
         await run_for(parts, 60)
@@ -216,7 +218,7 @@ async def test_a_start_within_a_day_of_the_stored_time_is_believed(tmp_path: Pat
         assert await parts.watch.may_prune()
 
 
-async def test_a_clock_that_is_back_near_the_stored_time_is_believed(tmp_path: Path) -> None:
+async def test_a_clock_that_is_back_near_the_stored_time_is_trusted(tmp_path: Path) -> None:
     turned = TurnedClock()
     async with manager_parts(tmp_path, turned) as parts:
         await run_for(parts, 60)
@@ -228,7 +230,7 @@ async def test_a_clock_that_is_back_near_the_stored_time_is_believed(tmp_path: P
         assert parts.watch.may_act()
 
 
-async def test_what_ran_while_the_clock_was_behind_is_kept(parts: Parts) -> None:
+async def test_tasks_that_ran_while_the_clock_was_behind_are_kept(parts: Parts) -> None:
     before = await history(parts)
     jump(parts.clock, -YEAR)
     await parts.watch.look()
@@ -246,7 +248,7 @@ async def test_what_ran_while_the_clock_was_behind_is_kept(parts: Parts) -> None
     assert await listed(parts) == []
 
 
-async def test_what_ran_before_a_clock_was_put_right_is_kept(parts: Parts) -> None:
+async def test_tasks_that_ran_before_the_clock_was_corrected_are_kept(parts: Parts) -> None:
     """From the first start the clock was behind; the operator says that it is right now."""
     task_id = await history(parts)
     parts.clock.turn(60)
@@ -259,7 +261,9 @@ async def test_what_ran_before_a_clock_was_put_right_is_kept(parts: Parts) -> No
     assert await listed(parts) == []
 
 
-async def test_what_ran_while_the_clock_was_behind_is_kept_over_restarts(tmp_path: Path) -> None:
+async def test_tasks_that_ran_while_the_clock_was_behind_are_kept_over_restarts(
+    tmp_path: Path,
+) -> None:
     turned = TurnedClock()
     async with manager_parts(tmp_path, turned) as parts:
         jump(turned, -YEAR)
@@ -295,7 +299,7 @@ async def test_a_delivery_timeout_is_a_duration(parts: Parts) -> None:
     assert (await parts.rows(task_id))[0].status is CommandHostStatus.FAILED
 
 
-async def test_a_run_of_pruning_has_one_row_in_the_audit(
+async def test_one_look_of_pruning_has_one_row_in_the_audit(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui_manager.storage.maintenance.pruning.TASKS", 2)
@@ -314,7 +318,7 @@ def said(parts: Parts) -> tuple[str, ...]:
     return attention(parts.statistics, counts, parts.directory, parts.violations, parts.watch.doubt)
 
 
-async def test_the_operator_is_told(parts: Parts) -> None:
+async def test_the_operator_sees_the_doubt(parts: Parts) -> None:
     jump(parts.clock, 40 * DAY)
     await parts.watch.look()
     (sentence,) = said(parts)
@@ -328,7 +332,7 @@ async def test_the_operator_is_told(parts: Parts) -> None:
     assert said(parts) == ()
 
 
-async def test_a_start_far_from_the_stored_time_is_told(tmp_path: Path) -> None:
+async def test_a_start_far_from_the_stored_time_is_reported(tmp_path: Path) -> None:
     turned = TurnedClock()
     async with manager_parts(tmp_path, turned) as parts:
         await run_for(parts, 60)

@@ -27,7 +27,7 @@ async def _refused(parts: Parts, token: str, name: str, **given: Any) -> Refused
     return caught.value
 
 
-async def test_an_answer_that_was_lost_is_given_again_and_uses_nothing_up(parts: Parts) -> None:
+async def test_a_repeated_enrolment_uses_no_more_of_the_token(parts: Parts) -> None:
     token = await parts.token()
     first, second = await asyncio.gather(
         parts.enroll("web01", token=token), parts.enroll("web01", token=token)
@@ -38,7 +38,7 @@ async def test_an_answer_that_was_lost_is_given_again_and_uses_nothing_up(parts:
     assert len(_hosts(parts)) == 1
 
 
-async def test_a_known_key_is_that_host_with_any_good_token(parts: Parts) -> None:
+async def test_a_known_key_is_the_same_host_with_any_valid_token(parts: Parts) -> None:
     enrolled = await parts.enroll("web01", auto_approve=True)
     token = await parts.token(labels={"role": "db"})
     again = await parts.enroll("web01", token=token)
@@ -46,7 +46,7 @@ async def test_a_known_key_is_that_host_with_any_good_token(parts: Parts) -> Non
     assert _hosts(parts)[0].labels == {}
 
 
-async def test_a_token_is_used_by_a_known_key_as_by_any_other_and_once(parts: Parts) -> None:
+async def test_a_known_key_uses_another_token_once(parts: Parts) -> None:
     first, second = await parts.token(), await parts.token()
     await parts.enroll("web01", token=first)
     for _ in range(2):
@@ -60,7 +60,7 @@ async def test_a_token_is_used_by_a_known_key_as_by_any_other_and_once(parts: Pa
     assert await parts.database.read(contradictions) == []
 
 
-async def test_a_token_that_another_host_has_used_up_is_no_good_to_a_known_key(
+async def test_a_used_up_token_is_refused_to_a_known_key(
     parts: Parts,
 ) -> None:
     await parts.enroll("web01")
@@ -69,7 +69,7 @@ async def test_a_token_that_another_host_has_used_up_is_no_good_to_a_known_key(
     assert (await _refused(parts, token, "web01")).refusal is Refusal.BAD_TOKEN
 
 
-async def test_a_known_key_that_waits_is_not_let_in_by_a_token(parts: Parts) -> None:
+async def test_a_pending_host_is_not_admitted_by_another_token(parts: Parts) -> None:
     await parts.enroll("web01")
     again = await parts.enroll("web01", auto_approve=True)
     assert again.admission is Admission.PENDING
@@ -89,7 +89,7 @@ async def test_a_copy_of_a_host_that_is_connected_cannot_rename_it(parts: Parts)
     assert again.host_id == host.host_id
 
 
-async def test_a_known_key_with_another_name_waits_anew_and_its_session_is_told(
+async def test_a_known_key_with_another_name_is_pending_again_and_its_session_is_told(
     parts: Parts,
 ) -> None:
     host = await parts.member("web01")
@@ -105,7 +105,7 @@ async def test_a_known_key_with_another_name_waits_anew_and_its_session_is_told(
 
 
 @pytest.mark.parametrize("refusal", [Refusal.REVOKED, Refusal.REJECTED])
-async def test_a_key_that_was_turned_away_never_comes_back(parts: Parts, refusal: Refusal) -> None:
+async def test_a_revoked_key_cannot_enrol_again(parts: Parts, refusal: Refusal) -> None:
     await parts.enroll("web01", auto_approve=refusal is Refusal.REVOKED)
     if refusal is Refusal.REVOKED:
         await parts.admission.revoke(["web01"], "ana")
@@ -133,7 +133,7 @@ async def test_a_certificate_is_renewed_for_the_same_key_only(parts: Parts) -> N
     assert parts.statistics.counters.violations == 3
 
 
-async def test_who_waits_may_renew_and_who_was_turned_away_may_not(parts: Parts) -> None:
+async def test_a_pending_host_may_renew_and_a_rejected_one_may_not(parts: Parts) -> None:
     waiting = await parts.enroll("web01")
     await parts.enrollment.renew_certificate(waiting.host_id, csr("web01"))
     await parts.admission.reject(["web01"], False, "ana")

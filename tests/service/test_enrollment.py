@@ -69,7 +69,7 @@ async def test_a_token_out_of_bounds_is_refused(
     assert await parts.audited() == []
 
 
-async def test_an_enrolled_host_waits_until_somebody_approves_it(parts: Parts) -> None:
+async def test_an_enrolled_host_is_pending_until_it_is_approved(parts: Parts) -> None:
     enrolled = await parts.enroll("web01")
     assert (enrolled.name, enrolled.admission) == ("web01", Admission.PENDING)
     (host,) = _hosts(parts)
@@ -95,7 +95,7 @@ async def test_auto_approve_admits_at_once(parts: Parts) -> None:
     assert entry.detail["by"].endswith("of ana@pts/3")
 
 
-async def test_labels_of_the_token_win_for_good(parts: Parts) -> None:
+async def test_labels_of_the_token_replace_the_agents_for_ever(parts: Parts) -> None:
     token = await parts.token(labels={"role": "web"}, auto_approve=True)
     given = {"role": "db", "rack": "7"}
     enrolled = await parts.enroll("web01", token=token, labels=given)
@@ -105,7 +105,7 @@ async def test_labels_of_the_token_win_for_good(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 32, "'; DROP TABLE tokens; --", "\x00"])
-async def test_a_guessed_token_costs_nothing_but_a_counter(
+async def test_a_guessed_token_writes_nothing(
     parts: Parts, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await parts.token()
@@ -126,7 +126,7 @@ async def test_guesses_share_one_row_of_the_audit(parts: Parts) -> None:
     assert parts.violations.count_bad_tokens() == 50
 
 
-async def test_a_used_token_is_used(parts: Parts) -> None:
+async def test_a_used_up_token_is_refused(parts: Parts) -> None:
     token = await parts.token()
     await parts.enroll("web01", token=token)
     error = await _refused(parts, token, "web02")
@@ -135,7 +135,7 @@ async def test_a_used_token_is_used(parts: Parts) -> None:
     assert await used(parts.database, token) == 1
 
 
-async def test_an_expired_token_is_no_good_even_to_the_host_that_used_it(parts: Parts) -> None:
+async def test_an_expired_token_is_refused_even_to_the_host_that_used_it(parts: Parts) -> None:
     spent, unused = await parts.token(), await parts.token()
     await parts.enroll("web01", token=spent)
     parts.clock.turn(899)
@@ -148,7 +148,7 @@ async def test_an_expired_token_is_no_good_even_to_the_host_that_used_it(parts: 
     assert await used(parts.database, unused) == 0
 
 
-async def test_of_two_that_want_the_last_use_one_gets_it(parts: Parts) -> None:
+async def test_the_last_use_of_a_token_goes_to_one_host(parts: Parts) -> None:
     token = await parts.token(uses=3)
     names = [f"web{number}" for number in range(10)]
     outcomes = await asyncio.gather(
@@ -161,7 +161,7 @@ async def test_of_two_that_want_the_last_use_one_gets_it(parts: Parts) -> None:
     assert len(parts.authority.issued) == 3
 
 
-async def test_a_taken_name_waits_even_with_auto_approve_and_takes_nothing_over(
+async def test_a_host_with_a_taken_name_is_pending_even_with_auto_approve(
     parts: Parts,
 ) -> None:
     owner = await parts.member("web01")
@@ -178,7 +178,7 @@ async def test_a_taken_name_waits_even_with_auto_approve_and_takes_nothing_over(
     assert shown[owner.host_id].note == ""
 
 
-async def test_a_known_machine_waits_too(parts: Parts) -> None:
+async def test_a_host_on_a_known_machine_is_pending(parts: Parts) -> None:
     await parts.member("web01")
     clone = await parts.enroll("web02", machine_id="machine-web01", auto_approve=True)
     assert clone.admission is Admission.PENDING
@@ -186,7 +186,7 @@ async def test_a_known_machine_waits_too(parts: Parts) -> None:
     assert "The machine machine-web01 is also that of web01" in note
 
 
-async def test_several_may_wait_under_one_name(parts: Parts) -> None:
+async def test_several_pending_hosts_may_have_one_name(parts: Parts) -> None:
     for number in range(6):
         waiting = await parts.enroll("web01", key=f"key{number}", machine_id="", auto_approve=True)
         # The first comes alone, and is admitted.
@@ -196,13 +196,13 @@ async def test_several_may_wait_under_one_name(parts: Parts) -> None:
     assert newest.endswith("2 more.")
 
 
-async def test_no_machine_id_is_nobody_elses(parts: Parts) -> None:
+async def test_two_hosts_without_a_machine_id_are_no_duplicates(parts: Parts) -> None:
     for name in ("web01", "web02"):
         enrolled = await parts.enroll(name, machine_id="", auto_approve=True)
         assert enrolled.admission is Admission.ADMITTED
 
 
-async def test_whoever_was_turned_away_speaks_against_nobody(parts: Parts) -> None:
+async def test_a_turned_away_host_is_no_duplicate(parts: Parts) -> None:
     await parts.enroll("web01", auto_approve=True)
     await parts.admission.revoke(["web01"], "ana")
     other = await parts.enroll(
@@ -227,7 +227,7 @@ async def test_whoever_was_turned_away_speaks_against_nobody(parts: Parts) -> No
         {"name": "web01", "labels": {f"k{number}": "" for number in range(10_000)}},
     ],
 )
-async def test_bad_words_are_refused_and_use_nothing_up(
+async def test_invalid_names_and_labels_are_refused_and_use_no_token(
     parts: Parts, given: dict[str, Any]
 ) -> None:
     token = await parts.token()
@@ -239,7 +239,7 @@ async def test_bad_words_are_refused_and_use_nothing_up(
     assert entry.host.isprintable()
 
 
-async def test_an_authority_that_cannot_issue_is_said_and_the_host_comes_again(
+async def test_an_authority_that_cannot_issue_is_reported_and_the_host_retries(
     parts: Parts,
 ) -> None:
     token = await parts.token()
@@ -253,6 +253,6 @@ async def test_an_authority_that_cannot_issue_is_said_and_the_host_comes_again(
     assert parts.statistics.authority_error == ""
 
 
-async def test_a_secret_is_not_shown_by_what_carries_it(parts: Parts) -> None:
+async def test_a_secret_is_not_in_any_repr(parts: Parts) -> None:
     token = await parts.token()
     assert secret_of(token) not in repr(enrollment(token, "web01"))

@@ -32,7 +32,7 @@ async def start(parts: Parts, task: TaskSpec) -> int:
     return task_id
 
 
-async def test_an_agent_that_can_gets_the_limits(parts: Parts) -> None:
+async def test_an_agent_with_the_feature_gets_the_limits(parts: Parts) -> None:
     await parts.connect("web01", features=ALL)
     await start(parts, limited("@all"))
     ((_, run),) = await parts.send()
@@ -41,7 +41,7 @@ async def test_an_agent_that_can_gets_the_limits(parts: Parts) -> None:
     assert (message.memory_max, message.tasks_max, message.cpu_max) == (512 << 20, 100, 50)
 
 
-async def test_limits_outlive_a_restart_of_the_manager(parts: Parts) -> None:
+async def test_a_command_that_is_sent_again_has_its_limits(parts: Parts) -> None:
     """What is sent comes from the database: also when it is sent again."""
     await parts.connect("web01", features=ALL)
     task_id = await start(parts, limited("@all"))
@@ -55,7 +55,9 @@ async def test_limits_outlive_a_restart_of_the_manager(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("offered", [(), ("cgroup",), ("cgroup", "tasks-max", "cpu-max")])
-async def test_an_agent_that_cannot_is_sent_nothing(parts: Parts, offered: tuple[str, ...]) -> None:
+async def test_an_agent_without_the_feature_is_sent_nothing(
+    parts: Parts, offered: tuple[str, ...]
+) -> None:
     """An old agent says nothing of features, and would run the command without its limits."""
     host = await parts.connect("web01", features=offered)
     task_id = await start(parts, limited("@all", "first", "second"))
@@ -73,7 +75,7 @@ async def test_an_agent_that_cannot_is_sent_nothing(parts: Parts, offered: tuple
     assert (sent_to, run.command.text) == (host.host_id, "unlimited")
 
 
-async def test_what_the_hosts_can_decides_for_each(parts: Parts) -> None:
+async def test_the_features_of_each_host_decide(parts: Parts) -> None:
     able = await parts.connect("web01", features=ALL)
     await parts.connect("web02")
     task_id = await start(parts, limited("@all"))
@@ -112,5 +114,5 @@ def test_each_feature_is_needed_by_what_uses_it() -> None:
     assert features.refusal(spec, ()) == ""
 
 
-def test_a_word_that_the_manager_does_not_know_means_nothing() -> None:
+def test_an_unknown_feature_is_ignored() -> None:
     assert features.known(["cpu-max", "x" * 1000, "", "CPU_MAX"]) == {Feature.CPU_MAX}

@@ -22,7 +22,7 @@ def _found(page: Page[Task]) -> tuple[list[int], int, int, bool]:
 
 
 @pytest.mark.usefixtures("few_looks")
-async def test_who_asks_again_is_shown_more(parts: Parts) -> None:
+async def test_repeated_questions_find_more_rows(parts: Parts) -> None:
     for word in ("apple", "pear", "plum", "apple", "apple"):
         await parts.tasks.create_task(spec("@all", word))
     window = Window(text="appl")
@@ -55,7 +55,7 @@ async def test_a_task_that_fails_comes_into_the_list_of_faults(parts: Parts) -> 
 
 
 @pytest.mark.usefixtures("few_looks")
-async def test_command_hosts_that_move_are_listed_anew(parts: Parts) -> None:
+async def test_changed_command_hosts_are_listed_again(parts: Parts) -> None:
     hosts = [await parts.connect(f"web{n:02}") for n in range(1, 4)]
     task_id = await parts.started("@all")
     runs = {host_id: run.execution_id for host_id, run in parts.dispatcher.sent}
@@ -78,7 +78,7 @@ async def test_the_command_hosts_of_no_task_are_not_found(parts: Parts) -> None:
             await parts.tasks.list_command_hosts(7, Window(text=text))
 
 
-async def test_scans_that_nobody_asks_for_are_forgotten(parts: Parts) -> None:
+async def test_unused_scans_are_dropped(parts: Parts) -> None:
     kept = parts.tasks.lists._scans
     for number in range(20):
         await parts.tasks.list_tasks(Window(text=f"job {number}"))
@@ -90,7 +90,7 @@ async def test_scans_that_nobody_asks_for_are_forgotten(parts: Parts) -> None:
 
 
 @pytest.mark.usefixtures("few_looks")
-async def test_the_audit_is_looked_through_in_the_same_way(parts: Parts) -> None:
+async def test_the_audit_is_scanned_in_the_same_way(parts: Parts) -> None:
     for _ in range(3):
         await parts.tasks.create_task(spec("@all"))
     window = Window(text="create")

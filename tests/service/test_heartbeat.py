@@ -45,13 +45,13 @@ def test_more_agents_beat_less_often(told: FleetHeartbeat, sessions: int, second
     assert told.current == timedelta(seconds=seconds)
 
 
-def test_all_agents_together_beat_no_more_often_than_is_cheap(told: FleetHeartbeat) -> None:
+def test_all_agents_together_keep_to_the_highest_rate_of_heartbeats(told: FleetHeartbeat) -> None:
     for sessions in (*range(0, 12 * EVERY, 97), *range(12 * EVERY, 0, -97)):
         told.update(sessions)
         assert sessions / told.current.total_seconds() <= BEATS_A_SECOND
 
 
-def test_who_comes_and_goes_changes_nothing_for_the_others(told: FleetHeartbeat) -> None:
+def test_a_few_agents_more_or_less_keep_the_heartbeat(told: FleetHeartbeat) -> None:
     changes = []
     for sessions in (EVERY, EVERY + 1, EVERY - 1, EVERY + 1, EVERY * 9 // 10, EVERY + 1):
         before = told.current
@@ -63,16 +63,14 @@ def test_who_comes_and_goes_changes_nothing_for_the_others(told: FleetHeartbeat)
 
 
 @pytest.mark.parametrize(("lost_after", "seconds"), [(60, 20), (12, 5), (5.5, 5)])
-def test_nobody_beats_so_slowly_that_it_is_missed_too_late(
-    lost_after: float, seconds: float
-) -> None:
+def test_no_heartbeat_is_longer_than_lost_after_allows(lost_after: float, seconds: float) -> None:
     told = FleetHeartbeat(FIVE, timedelta(seconds=lost_after))
     told.update(100_000)
     assert told.current == timedelta(seconds=seconds)
 
 
 @pytest.mark.usefixtures("one_a_step")
-async def test_an_agent_is_told_with_its_own_beat_and_once(parts: Parts) -> None:
+async def test_an_agent_is_told_a_new_heartbeat_once_when_it_beats(parts: Parts) -> None:
     first, second = await parts.connect("web01"), await parts.connect("web02")
     assert (first.heartbeat, beat(parts, second)) == (FIVE, 2 * FIVE)
     assert [beat(parts, first), beat(parts, first)] == [2 * FIVE, None]
@@ -80,7 +78,7 @@ async def test_an_agent_is_told_with_its_own_beat_and_once(parts: Parts) -> None
 
 
 @pytest.mark.usefixtures("one_a_step")
-async def test_a_session_is_judged_by_what_it_was_told(parts: Parts) -> None:
+async def test_a_session_is_judged_by_the_heartbeat_that_it_was_told(parts: Parts) -> None:
     first, second = await parts.connect("web01"), await parts.connect("web02")
     beat(parts, first)
     parts.clock.turn(16)
@@ -103,7 +101,7 @@ async def test_a_shorter_heartbeat_counts_once_a_longer_one_has_passed(parts: Pa
     assert len(parts.hosts.silent_sessions()) == 1
 
 
-async def test_a_host_is_silent_since_it_was_heard_not_since_that_was_noticed(parts: Parts) -> None:
+async def test_a_host_is_silent_since_it_was_heard_last(parts: Parts) -> None:
     host = await parts.connect("web01")
     beat(parts, host)
     entry = parts.directory.get(host.host_id)

@@ -25,7 +25,7 @@ def names(directory: Directory, window: Window | None = None) -> list[str]:
     return [host.name for host in directory.window(window or Window()).rows]
 
 
-def test_who_waits_stands_first_and_who_was_turned_away_last() -> None:
+def test_pending_hosts_are_listed_first_and_turned_away_ones_last() -> None:
     directory = Directory()
     rows = [
         row(1, "a", Admission.REVOKED),
@@ -46,7 +46,7 @@ def test_who_waits_stands_first_and_who_was_turned_away_last() -> None:
     assert names(directory)[0] == "web10"
 
 
-def test_what_can_be_meant_and_found_follows_every_change() -> None:
+def test_targets_and_searches_follow_every_change_of_a_host() -> None:
     directory = Directory()
     rows = [row(1, "web1"), row(2, "web2", Admission.PENDING)]
     directory.load(rows, 0.0)

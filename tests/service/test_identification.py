@@ -40,7 +40,7 @@ async def test_the_certificate_says_which_host_speaks(parts: Parts) -> None:
     assert parts.statistics.counters.violations == 0
 
 
-async def test_who_waits_is_welcomed_as_pending(parts: Parts) -> None:
+async def test_a_pending_host_is_welcomed_as_pending(parts: Parts) -> None:
     enrolled = await parts.enroll("web01")
     opened = await parts.dial(enrolled.host_id, "web01")
     assert opened.admission is Admission.PENDING
@@ -80,7 +80,7 @@ async def test_a_certificate_that_the_database_does_not_know_is_refused(parts: P
     assert parts.statistics.counters.violations == 0  # a restored database
 
 
-async def test_without_tls_nobody_is_an_enrolled_host(parts: Parts) -> None:
+async def test_an_enrolled_host_is_refused_without_tls(parts: Parts) -> None:
     host = await parts.member("web01")
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     error = await _refused(parts, "web01", None, host_id=host.host_id)
@@ -92,7 +92,7 @@ async def test_without_tls_nobody_is_an_enrolled_host(parts: Parts) -> None:
     assert error.refusal is Refusal.NAME_TAKEN
 
 
-async def test_a_known_host_keeps_a_name_that_is_given_to_nobody_any_more(parts: Parts) -> None:
+async def test_a_known_host_keeps_a_name_that_is_not_allowed_any_more(parts: Parts) -> None:
     host = await parts.member("web01")
     await parts.database.write(lambda tx: tx.execute("UPDATE hosts SET name = '-old'"))
     opened = await parts.dial(host.host_id, "-old", key="web01")
@@ -106,7 +106,7 @@ async def test_a_known_host_keeps_a_name_that_is_given_to_nobody_any_more(parts:
     assert "the first is a letter or a digit. Start this agent with another --name." in str(error)
 
 
-async def test_another_name_has_to_be_approved_anew(parts: Parts) -> None:
+async def test_another_name_has_to_be_approved_again(parts: Parts) -> None:
     host = await parts.member("web01")
     opened = await parts.dial(host.host_id, "db01", key="web01")
     assert (opened.host_id, opened.admission) == (host.host_id, Admission.PENDING)
@@ -124,7 +124,7 @@ async def test_another_name_has_to_be_approved_anew(parts: Parts) -> None:
     assert _hosts(parts)[host.host_id].note == ""
 
 
-async def test_another_machine_has_to_be_approved_anew(parts: Parts) -> None:
+async def test_another_machine_has_to_be_approved_again(parts: Parts) -> None:
     host = await parts.member("web01")
     opened = await parts.dial(host.host_id, "web01", machine_id="stolen to")
     assert opened.admission is Admission.PENDING
@@ -136,7 +136,7 @@ async def test_another_machine_has_to_be_approved_anew(parts: Parts) -> None:
     assert await parts.audited("rename_host") == []
 
 
-async def test_to_hide_its_machine_gains_nothing(parts: Parts) -> None:
+async def test_a_missing_machine_id_changes_nothing(parts: Parts) -> None:
     host = await parts.member("web01")
     opened = await parts.dial(host.host_id, "web01", machine_id="")
     assert opened.admission is Admission.ADMITTED  # it says nothing else than before
@@ -144,7 +144,7 @@ async def test_to_hide_its_machine_gains_nothing(parts: Parts) -> None:
     assert opened.admission is Admission.PENDING
 
 
-async def test_to_enrol_again_without_its_machine_gains_nothing(parts: Parts) -> None:
+async def test_enrolling_again_without_a_machine_id_changes_nothing(parts: Parts) -> None:
     host = await parts.member("web01")
     parts.fall_silent()
     again = await parts.enroll("web01", machine_id="")
@@ -153,7 +153,7 @@ async def test_to_enrol_again_without_its_machine_gains_nothing(parts: Parts) ->
     assert opened.admission is Admission.PENDING
 
 
-async def test_a_machine_that_was_not_known_is_learnt(parts: Parts) -> None:
+async def test_a_machine_id_that_was_missing_is_stored(parts: Parts) -> None:
     enrolled = await parts.enroll("web01", auto_approve=True, machine_id="")
     opened = await parts.dial(enrolled.host_id, "web01", machine_id="first")
     assert opened.admission is Admission.ADMITTED
@@ -161,7 +161,7 @@ async def test_a_machine_that_was_not_known_is_learnt(parts: Parts) -> None:
     assert opened.admission is Admission.PENDING
 
 
-async def test_a_note_does_not_hide_the_one_before(parts: Parts) -> None:
+async def test_a_new_note_keeps_the_one_before(parts: Parts) -> None:
     host = await parts.member("web01")
     await parts.dial(host.host_id, "web01", machine_id="stolen to")
     for number in range(100):
@@ -183,7 +183,7 @@ async def test_a_name_that_is_taken_is_refused(parts: Parts) -> None:
     assert opened.admission is Admission.PENDING
 
 
-async def test_whoever_waits_under_a_name_keeps_nobody_out(parts: Parts) -> None:
+async def test_a_pending_host_does_not_block_its_name(parts: Parts) -> None:
     thief = await parts.enroll("db01", key="thief")
     host = await parts.member("web01")
     opened = await parts.dial(host.host_id, "db01", key="web01")
@@ -196,13 +196,13 @@ async def test_whoever_waits_under_a_name_keeps_nobody_out(parts: Parts) -> None
     assert _hosts(parts)[host.host_id].admission is Admission.ADMITTED
 
 
-async def test_a_copy_is_refused_while_the_first_lives(parts: Parts) -> None:
+async def test_a_copy_that_enrols_is_refused_while_the_first_agent_is_alive(parts: Parts) -> None:
     host = await parts.member("web01")
     error = await _refused(parts, "web01", peer(host.host_id, "web01"), instance_id="copy")
     assert error.refusal is Refusal.DUPLICATE_IDENTITY
 
 
-async def test_insecure_hosts_are_admitted_and_renamed_as_they_come(parts: Parts) -> None:
+async def test_insecure_hosts_are_admitted_and_renamed_at_once(parts: Parts) -> None:
     host = await parts.connect("web01")
     opened = await parts.connect(
         "db01", host_id=host.host_id, instance_id="instance-web01", machine_id="another"
@@ -222,7 +222,7 @@ async def _held_by_another(parts: Parts) -> tuple[str, str, str]:
     return owner.host_id, other.host_id, run.execution_id
 
 
-async def test_to_report_for_another_host_is_a_violation(parts: Parts) -> None:
+async def test_reporting_the_execution_of_another_host_is_a_violation(parts: Parts) -> None:
     _, other, execution_id = await _held_by_another(parts)
     outcome = await parts.report(other, result(execution_id))
     assert outcome.violations() == [
@@ -235,7 +235,7 @@ async def test_to_report_for_another_host_is_a_violation(parts: Parts) -> None:
     assert outcome.acknowledged == []
 
 
-async def test_to_report_what_nobody_knows_is_none(parts: Parts) -> None:
+async def test_reporting_an_unknown_execution_is_no_violation(parts: Parts) -> None:
     _, other, _ = await _held_by_another(parts)
     outcome = await parts.report(other, result("of a restored database"))
     assert (outcome.unknown, outcome.violations()) == ({"of a restored database"}, [])
@@ -243,7 +243,7 @@ async def test_to_report_what_nobody_knows_is_none(parts: Parts) -> None:
     assert await parts.audited("violation") == []
 
 
-async def test_a_host_that_enrolled_anew_may_hold_what_it_ran_before(parts: Parts) -> None:
+async def test_a_host_that_enrolled_again_may_hold_earlier_executions(parts: Parts) -> None:
     """Its journal is that of the host it was; it is told to leave that alone."""
     _, other, execution_id = await _held_by_another(parts)
     held = Held(execution_id, HeldState.RUNNING)
@@ -268,7 +268,7 @@ async def test_a_host_that_changes_with_every_dial_does_not_fill_the_audit(parts
     assert len(_hosts(parts)[host.host_id].note) < 1500
 
 
-async def test_executions_that_nobody_knows_do_not_fill_the_log(
+async def test_unknown_executions_do_not_fill_the_log(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     host = await parts.member("web01")

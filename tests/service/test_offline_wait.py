@@ -60,7 +60,9 @@ async def test_a_host_that_comes_back_in_time_gets_its_command(parts: Parts) -> 
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
 
 
-async def test_past_the_timeout_it_has_failed_once_and_the_rest_is_skipped(parts: Parts) -> None:
+async def test_after_the_delivery_timeout_a_command_fails_and_the_rest_is_skipped(
+    parts: Parts,
+) -> None:
     host = await _gone(parts)
     task_id = await _waiting(parts, "web01", "first", "second")
     await _later(parts, 1800)
@@ -73,7 +75,7 @@ async def test_past_the_timeout_it_has_failed_once_and_the_rest_is_skipped(parts
     assert [row.finished_at for row in await parts.rows(task_id)] == ended
 
 
-async def test_a_host_back_too_late_gets_nothing_even_before_anyone_looked(parts: Parts) -> None:
+async def test_a_host_that_is_back_too_late_is_sent_nothing(parts: Parts) -> None:
     host = await _gone(parts)
     task_id = await _waiting(parts)
     parts.clock.turn(1800)
@@ -83,7 +85,7 @@ async def test_a_host_back_too_late_gets_nothing_even_before_anyone_looked(parts
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 
-async def test_a_host_that_is_there_is_sent_the_limit_too(parts: Parts) -> None:
+async def test_a_connected_host_is_sent_the_delivery_timeout(parts: Parts) -> None:
     await parts.connect("web01")
     await _waiting(parts)
     ((_, run),) = parts.dispatcher.sent
@@ -97,7 +99,7 @@ async def test_a_task_that_does_not_wait_sends_no_limit(parts: Parts) -> None:
     assert run.start_before is None
 
 
-async def test_the_time_counts_anew_for_each_command(parts: Parts) -> None:
+async def test_each_command_has_its_own_delivery_timeout(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await _waiting(parts, "web01", "first", "second")
     ((_, run),) = parts.dispatcher.sent
@@ -112,7 +114,7 @@ async def test_the_time_counts_anew_for_each_command(parts: Parts) -> None:
     assert (await _states(parts, task_id))[1] == UNDELIVERABLE
 
 
-async def test_what_cannot_be_handed_over_waits_for_the_next_session(parts: Parts) -> None:
+async def test_a_command_that_no_session_takes_waits_for_the_next_one(parts: Parts) -> None:
     host = await parts.connect("web01")
     parts.dispatcher.broken.add(host.host_id)
     task_id = await _waiting(parts)
@@ -140,7 +142,9 @@ async def test_a_cancel_while_it_is_handed_over_ends_it(parts: Parts) -> None:
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
-async def test_a_full_session_past_the_timeout_is_undeliverable_too(parts: Parts) -> None:
+async def test_a_command_for_a_full_session_is_undeliverable_after_its_timeout(
+    parts: Parts,
+) -> None:
     host = await parts.connect("web01")
     parts.dispatcher.rooms[host.host_id] = 0
     task_id = await _waiting(parts)
@@ -148,7 +152,7 @@ async def test_a_full_session_past_the_timeout_is_undeliverable_too(parts: Parts
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 
-async def test_what_runs_is_judged_by_lost_after(parts: Parts) -> None:
+async def test_running_commands_fail_after_lost_after(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await _waiting(parts)
     ((_, run),) = parts.dispatcher.sent
@@ -158,14 +162,14 @@ async def test_what_runs_is_judged_by_lost_after(parts: Parts) -> None:
     assert await _states(parts, task_id) == [LOST]
 
 
-async def test_waiting_work_is_cancelled_at_once(parts: Parts) -> None:
+async def test_waiting_commands_are_cancelled_at_once(parts: Parts) -> None:
     await _gone(parts)
     task_id = await _waiting(parts)
     await parts.tasks.cancel_task(task_id)
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
-async def test_only_the_host_that_is_away_keeps_the_task_open(parts: Parts) -> None:
+async def test_a_task_waits_only_for_the_host_that_is_away(parts: Parts) -> None:
     await _gone(parts, "web01")
     there = await parts.connect("web02")
     task_id = await _waiting(parts, "web[01-02]")
@@ -175,7 +179,9 @@ async def test_only_the_host_that_is_away_keeps_the_task_open(parts: Parts) -> N
 
 
 @pytest.mark.parametrize("back", [True, False])
-async def test_the_wait_goes_on_after_a_restart_of_the_manager(tmp_path: Path, back: bool) -> None:
+async def test_the_wait_continues_after_a_restart_of_the_manager(
+    tmp_path: Path, back: bool
+) -> None:
     async with manager_parts(tmp_path) as parts:
         host = await _gone(parts)
         task_id = await _waiting(parts, "web01", "first", "second")

@@ -34,7 +34,7 @@ async def _sizes(parts: Parts, execution_id: str, task_id: int) -> tuple[int, in
     return row.stdout_bytes, row.stderr_bytes, row.truncated_bytes
 
 
-async def test_both_streams_together_are_held_to_the_limit(parts: Parts) -> None:
+async def test_the_limit_is_for_both_streams_together(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     within = await parts.report(
         host_id,
@@ -48,7 +48,7 @@ async def test_both_streams_together_are_held_to_the_limit(parts: Parts) -> None
     assert parts.statistics.counters.violations == 1
 
 
-async def test_what_fits_of_a_piece_is_kept(parts: Parts) -> None:
+async def test_the_part_of_a_piece_within_the_limit_is_stored(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     outcome = await parts.report(
         host_id,
@@ -62,7 +62,7 @@ async def test_what_fits_of_a_piece_is_kept(parts: Parts) -> None:
     assert chunk.data == b"123456789a"
 
 
-async def test_repeats_of_it_are_not_counted_again(parts: Parts) -> None:
+async def test_repeated_output_over_the_limit_is_counted_once(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     for _ in range(3):
         await parts.report(host_id, Output(execution_id, Stream.STDOUT, 0, b"123456789abc"))
@@ -70,13 +70,13 @@ async def test_repeats_of_it_are_not_counted_again(parts: Parts) -> None:
     assert await _sizes(parts, execution_id, task_id) == (10, 0, 2)
 
 
-async def test_a_gap_is_held_to_it_too(parts: Parts) -> None:
+async def test_a_gap_is_limited_too(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     await parts.report(host_id, Output(execution_id, Stream.STDOUT, 0, b"", gap=1 << 60))
     assert await _sizes(parts, execution_id, task_id) == (10, 0, (1 << 60) - 10)
 
 
-async def test_totals_beyond_it_do_not_keep_the_result_open(parts: Parts) -> None:
+async def test_totals_over_the_limit_do_not_keep_the_result_open(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     await parts.report(host_id, Output(execution_id, Stream.STDOUT, 0, b"123456789abc"))
     outcome = await parts.report(host_id, result(execution_id, totals=totals(12)))
@@ -86,7 +86,7 @@ async def test_totals_beyond_it_do_not_keep_the_result_open(parts: Parts) -> Non
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.COMPLETED
 
 
-async def test_the_limit_is_the_one_that_it_was_sent_with(tmp_path: Path) -> None:
+async def test_the_limit_is_the_one_that_the_command_was_sent_with(tmp_path: Path) -> None:
     async with manager_parts(tmp_path, output_limit=LIMIT) as parts:
         host_id, execution_id, task_id = await _running(parts)
     async with manager_parts(tmp_path, output_limit=4) as parts:

@@ -8,7 +8,7 @@ from tui_manager.domain.report import Held, HeldState, Output, ResumeAction
 from tui_manager.domain.status import Stream
 
 
-async def test_a_result_of_what_is_gone_is_kept_by_nobody(parts: Parts) -> None:
+async def test_the_result_of_a_pruned_execution_is_acknowledged(parts: Parts) -> None:
     host = await parts.connect("web01")
     _, (gone,) = await ended(parts, host.host_id)
     parts.clock.turn(31 * DAY)
@@ -24,7 +24,7 @@ async def test_a_result_of_what_is_gone_is_kept_by_nobody(parts: Parts) -> None:
         await parts.pruning.look()
 
 
-async def test_an_agent_that_reports_of_what_is_gone_is_let_go(parts: Parts) -> None:
+async def test_reports_of_pruned_executions_are_acknowledged(parts: Parts) -> None:
     host = await parts.connect("web01")
     _, (gone,) = await ended(parts, host.host_id)
     parts.clock.turn(31 * DAY)
@@ -48,7 +48,7 @@ async def test_an_agent_that_reports_of_what_is_gone_is_let_go(parts: Parts) -> 
     assert await left_over(parts) == dict.fromkeys(TABLES, 0)
 
 
-async def test_what_still_runs_is_left_to_finish(parts: Parts) -> None:
+async def test_a_running_command_is_left_to_finish(parts: Parts) -> None:
     host = await parts.connect("web01")
     _, (gone,) = await ended(parts, host.host_id)
     parts.clock.turn(31 * DAY)
@@ -58,7 +58,7 @@ async def test_what_still_runs_is_left_to_finish(parts: Parts) -> None:
     assert [resume.action for resume in back.resumes] == [ResumeAction.UNKNOWN]
 
 
-async def test_what_another_database_knows_is_not_taken_for_old(tmp_path: Path) -> None:
+async def test_an_unknown_execution_counts_as_pruned_only_if_it_is_old(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     async with manager_parts(tmp_path / "other") as parts:
         host = await parts.connect("web01")
@@ -78,7 +78,7 @@ async def test_what_another_database_knows_is_not_taken_for_old(tmp_path: Path) 
             assert (outcome.unknown == {foreign}) is (action is ResumeAction.UNKNOWN)
 
 
-async def test_an_agent_that_was_lost_opens_nothing_again_that_is_gone(parts: Parts) -> None:
+async def test_a_lost_agent_does_not_reopen_a_pruned_task(parts: Parts) -> None:
     host = await parts.connect("web01")
     await parts.started("@all")
     ((_, run),) = parts.dispatcher.sent

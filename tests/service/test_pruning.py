@@ -23,7 +23,7 @@ from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.maintenance.check import contradictions
 
 
-async def test_what_ended_too_long_ago_is_gone_and_the_rest_stays(parts: Parts) -> None:
+async def test_old_tasks_are_pruned_and_others_stay(parts: Parts) -> None:
     host = await parts.connect("web01")
     old, _ = await ended(parts, host.host_id, "first", "second")
     waiting = await parts.tasks.create_task(spec("@all"))
@@ -63,7 +63,7 @@ async def test_with_0_days_all_is_kept(tmp_path: Path) -> None:
         assert await parts.audited("prune_tasks") == []
 
 
-async def test_the_number_of_a_task_is_never_said_again(parts: Parts) -> None:
+async def test_the_number_of_a_pruned_task_is_never_used_again(parts: Parts) -> None:
     host = await parts.connect("web01")
     for _ in range(3):
         newest, _ = await ended(parts, host.host_id)
@@ -73,7 +73,7 @@ async def test_the_number_of_a_task_is_never_said_again(parts: Parts) -> None:
     assert await parts.tasks.create_task(spec("@all")) == newest + 1
 
 
-async def test_secrets_go_with_their_command(parts: Parts) -> None:
+async def test_secrets_are_pruned_with_their_command(parts: Parts) -> None:
     host = await parts.connect("web01")
     secret = CommandSpec("true", secrets={"KEY": "hidden"})
     task_id = await parts.tasks.create_task(TaskSpec("@all", (secret,)))
@@ -86,7 +86,7 @@ async def test_secrets_go_with_their_command(parts: Parts) -> None:
     assert await left_over(parts) == dict.fromkeys(TABLES, 0)
 
 
-async def test_each_step_is_small_and_leaves_nothing_to_be_seen(
+async def test_each_pruning_step_is_small_and_invisible(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pruning, "ROWS", 3)
@@ -137,7 +137,7 @@ async def test_a_step_ends_when_it_has_removed_enough_bytes(
     assert not await parts.pruning.clear()
 
 
-async def test_what_a_manager_leaves_the_next_one_clears_away(tmp_path: Path) -> None:
+async def test_the_next_manager_continues_an_interrupted_pruning(tmp_path: Path) -> None:
     async with manager_parts(tmp_path) as parts:
         host = await parts.connect("web01")
         await ended(parts, host.host_id)
@@ -183,7 +183,7 @@ async def test_a_failure_in_the_middle_leaves_everything_as_it_was(
     assert await left_over(parts, (*TABLES, "tokens")) == {**dict.fromkeys(TABLES, 0), "tokens": 1}
 
 
-async def test_tokens_that_ended_go_unless_a_host_came_with_them(parts: Parts) -> None:
+async def test_expired_tokens_are_pruned_unless_a_host_has_used_them(parts: Parts) -> None:
     await parts.token()
     await parts.enroll("web01", auto_approve=True)
     await parts.token()
@@ -204,7 +204,7 @@ async def test_tokens_that_ended_go_unless_a_host_came_with_them(parts: Parts) -
 
 
 @pytest.mark.parametrize("how", ["revoke", "reject"])
-async def test_a_key_that_was_turned_away_stays_out_for_good(parts: Parts, how: str) -> None:
+async def test_a_rejected_key_is_refused_for_ever(parts: Parts, how: str) -> None:
     enrolled = await parts.enroll("web01", auto_approve=how == "revoke")
     if how == "revoke":
         await parts.admission.revoke(["web01"], "ana")
@@ -243,7 +243,7 @@ async def test_freed_pages_are_used_again(parts: Parts) -> None:
     assert await parts.database.read(pages) <= full + 10
 
 
-async def test_it_looks_again_and_again_also_when_the_database_fails(
+async def test_pruning_looks_again_after_the_database_fails(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_FIRST_LOOK", "_LOOK_EVERY", "_RETRY"):

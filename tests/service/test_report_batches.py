@@ -28,7 +28,7 @@ async def _sent(parts: Parts, *texts: str) -> tuple[int, dict[str, str]]:
     return task_id, {host_id: run.execution_id for host_id, run in await parts.send()}
 
 
-async def test_the_next_commands_go_out_with_the_results_of_the_last(parts: Parts) -> None:
+async def test_the_next_commands_are_claimed_with_the_results_of_the_last(parts: Parts) -> None:
     task_id, sent = await _sent(parts, "first", "second")
     outcomes = await asyncio.gather(*(parts.report(host, result(sent[host])) for host in sent))
     assert all(outcome.acknowledged[0].result for outcome in outcomes)
@@ -61,7 +61,7 @@ async def test_a_transaction_ends_with_enough_bytes_of_output(
     assert together == [3, 3, 2, 8]
 
 
-async def test_what_comes_until_a_transaction_begins_is_stored_in_it(
+async def test_reports_that_arrive_before_a_transaction_begins_are_stored_in_it(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, sent = await _sent(parts, "first")
@@ -132,7 +132,7 @@ async def test_a_report_that_cannot_be_stored_fails_alone(
     assert await parts.database.read(counters_differ) == []
 
 
-async def test_who_was_turned_away_is_refused_alone(parts: Parts) -> None:
+async def test_only_the_report_of_a_turned_away_host_is_refused(parts: Parts) -> None:
     _, sent = await _sent(parts, "first")
     await parts.admission.revoke(["web03"], "ana@pts/3")
     told = await asyncio.gather(
@@ -141,7 +141,7 @@ async def test_who_was_turned_away_is_refused_alone(parts: Parts) -> None:
     assert [type(one) for one in told if isinstance(one, Exception)] == [RefusedError]
 
 
-async def test_a_caller_who_is_cancelled_learns_of_it_once_its_report_is_stored(
+async def test_a_cancelled_caller_is_cancelled_after_its_report_is_stored(
     parts: Parts,
 ) -> None:
     task_id, sent = await _sent(parts, "first")
@@ -156,7 +156,7 @@ async def test_a_caller_who_is_cancelled_learns_of_it_once_its_report_is_stored(
 
 
 @pytest.mark.parametrize("at", ["_answer", "_publish"])
-async def test_a_caller_who_is_cancelled_while_it_is_told_is_not_left_waiting(
+async def test_a_caller_cancelled_while_it_is_answered_does_not_hang(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     _, sent = await _sent(parts, "first")
@@ -192,7 +192,7 @@ async def test_a_host_that_reports_twice_is_stored_also_when_the_first_cannot_be
     assert isinstance(second, ReportOutcome)
 
 
-async def test_what_was_taken_to_be_sent_is_sent_whatever_else_fails(
+async def test_claimed_commands_are_sent_whatever_else_fails(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, sent = await _sent(parts, "first", "second")

@@ -46,7 +46,7 @@ async def test_repeats_change_nothing_and_are_acknowledged(parts: Parts) -> None
     assert (again.conflicts, again.results, again.output) == ([], [], set())
 
 
-async def test_output_lies_at_its_offsets_however_it_comes(parts: Parts) -> None:
+async def test_output_is_stored_at_its_offsets_in_any_order_of_arrival(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     for offset, data in ((0, b"abc"), (0, b"ab"), (1, b"bcde"), (5, b"f")):
         outcome = await parts.report(host_id, _piece(execution_id, offset, data))
@@ -66,14 +66,14 @@ async def test_output_behind_a_hole_is_not_stored_and_not_acknowledged(parts: Pa
     assert await _stdout(parts, execution_id) == b"abc"
 
 
-async def test_output_that_is_gone_is_a_counted_gap(parts: Parts) -> None:
+async def test_lost_output_is_a_counted_gap(parts: Parts) -> None:
     host_id, execution_id, _ = await _running(parts)
     await parts.report(host_id, _piece(execution_id, 0, b"", 4), _piece(execution_id, 4, b"e"))
     assert await _stdout(parts, execution_id) == b"\0\0\0\0e"
     assert await _stdout(parts, execution_id, 2) == b"\0\0e"
 
 
-async def test_a_result_is_acknowledged_once_its_output_is_whole(parts: Parts) -> None:
+async def test_a_result_is_acknowledged_once_its_output_is_complete(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     outcome = await parts.report(host_id, result(execution_id, totals=totals(3)))
     assert not outcome.acknowledged[0].result
@@ -92,7 +92,7 @@ async def test_a_second_different_result_is_counted_and_the_first_stays(parts: P
     assert parts.statistics.counters.conflicting_results == 1
 
 
-async def test_a_host_speaks_only_of_its_own_executions(parts: Parts) -> None:
+async def test_a_host_may_report_only_its_own_executions(parts: Parts) -> None:
     _, execution_id, task_id = await _running(parts)
     other = await parts.connect("web02")
     outcome = await parts.report(
@@ -115,7 +115,7 @@ async def test_a_result_implies_the_start(parts: Parts) -> None:
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
 
 
-async def test_what_a_result_says_is_kept(parts: Parts) -> None:
+async def test_all_fields_of_a_result_are_stored(parts: Parts) -> None:
     host_id, execution_id, task_id = await _running(parts)
     said = result(
         execution_id,
@@ -198,7 +198,7 @@ async def test_vitals_that_come_with_a_start_or_an_end_do_not_count_it_twice(par
     assert await running(parts) == 0
 
 
-async def test_a_host_that_returns_says_which_commands_run_there(parts: Parts) -> None:
+async def test_a_returning_host_says_which_commands_run(parts: Parts) -> None:
     host = await parts.connect("web01")
     await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent

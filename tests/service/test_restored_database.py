@@ -34,7 +34,7 @@ async def _look(parts: Parts, task_id: int) -> tuple[CommandHostStatus, Reason]:
 
 
 @pytest.mark.parametrize("state", [HeldState.ACCEPTED, HeldState.RUNNING])
-async def test_what_the_agent_holds_is_not_sent_again_and_can_be_lost(
+async def test_a_command_that_the_agent_holds_is_not_sent_again_and_can_be_lost(
     tmp_path: Path, state: HeldState
 ) -> None:
     host_id, execution_id, task_id = await _sent_after_a_backup(tmp_path)
@@ -49,7 +49,7 @@ async def test_what_the_agent_holds_is_not_sent_again_and_can_be_lost(
         assert await _look(parts, task_id) == (CommandHostStatus.FAILED, Reason.AGENT_LOST)
 
 
-async def test_its_result_is_taken(tmp_path: Path) -> None:
+async def test_a_result_that_the_database_did_not_expect_is_stored(tmp_path: Path) -> None:
     host_id, execution_id, task_id = await _sent_after_a_backup(tmp_path, "first", "second")
     async with manager_parts(tmp_path) as parts:
         held = (Held(execution_id, HeldState.ENDED, has_result=True),)

@@ -54,7 +54,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-async def test_a_secret_reaches_the_host_and_nobody_else(parts: Parts, tmp_path: Path) -> None:
+async def test_a_secret_reaches_only_the_host(parts: Parts, tmp_path: Path) -> None:
     await parts.connect("web01")
     given = spec("a", "b", secrets={"TOKEN": VALUE, "KEY": ANOTHER}, environment={"A": "1"})
     task_id = await parts.tasks.create_task(given)
@@ -88,7 +88,7 @@ async def test_a_command_without_secrets_gets_none(parts: Parts) -> None:
     assert (second.environment, second.secrets) == ({}, ())
 
 
-async def test_every_host_gets_it_also_the_one_that_never_got_it(parts: Parts) -> None:
+async def test_every_host_gets_the_secret_also_at_a_second_attempt(parts: Parts) -> None:
     opened = [await parts.connect(name) for name in ("web01", "web02")]
     parts.dispatcher.broken.add(opened[1].host_id)
     task_id = await parts.tasks.create_task(spec())
@@ -102,7 +102,9 @@ async def test_every_host_gets_it_also_the_one_that_never_got_it(parts: Parts) -
 
 
 @pytest.mark.parametrize("end", ["completed", "failed", "canceled", "canceled before it started"])
-async def test_it_is_erased_when_the_task_ends(parts: Parts, end: str, tmp_path: Path) -> None:
+async def test_a_secret_is_erased_when_the_task_ends(
+    parts: Parts, end: str, tmp_path: Path
+) -> None:
     await parts.connect("web01")
     task_id = await parts.tasks.create_task(spec())
     ((_, sealed),) = await stored(parts)
@@ -134,7 +136,7 @@ async def test_it_is_erased_when_the_task_ends(parts: Parts, end: str, tmp_path:
     await wait_until(look, lambda names: names == [])  # also not in the log of the database
 
 
-async def test_what_a_manager_that_was_killed_has_left_in_the_log_goes_at_the_start(
+async def test_the_log_of_a_killed_manager_is_truncated_at_the_start(
     tmp_path: Path,
 ) -> None:
     async with manager_parts(tmp_path) as before:
@@ -178,7 +180,7 @@ async def test_without_its_secrets_a_command_is_undeliverable(parts: Parts) -> N
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
 
 
-async def test_what_waits_behind_it_is_sent(parts: Parts) -> None:
+async def test_the_next_command_is_sent_after_a_refused_one(parts: Parts) -> None:
     host = await parts.connect("web01", capacity=1)
     parts.dispatcher.rooms[host.host_id] = 1
     with_secret = await parts.tasks.create_task(spec())
@@ -224,7 +226,7 @@ async def test_a_manager_that_starts_again_still_has_the_key(tmp_path: Path) -> 
         "UPDATE secrets SET name = 'SHOWN' WHERE command_id = 2",
     ],
 )
-async def test_a_sealed_value_opens_at_its_own_place_only(parts: Parts, moved: str) -> None:
+async def test_a_sealed_value_opens_in_its_own_row_only(parts: Parts, moved: str) -> None:
     """Whoever can write to the database cannot have a secret of another command shown."""
     await parts.connect("web01")
     await parts.tasks.create_task(spec())
@@ -250,7 +252,7 @@ async def test_a_sealed_value_opens_at_its_own_place_only(parts: Parts, moved: s
         ({"VARIABLE": VALUE}, "VARIABLE is given twice"),
     ],
 )
-async def test_what_cannot_be_a_secret_makes_no_task(
+async def test_an_invalid_secret_makes_no_task(
     parts: Parts, secrets: dict[str, str], words: str
 ) -> None:
     given = spec(secrets=secrets, parameters={"PARAMETER": "1"}, environment={"VARIABLE": "1"})
@@ -261,14 +263,14 @@ async def test_what_cannot_be_a_secret_makes_no_task(
     assert await stored(parts) == []
 
 
-async def test_a_task_made_from_one_that_is_stored_does_not_run_with_nothing(parts: Parts) -> None:
+async def test_a_copied_task_without_its_secret_is_refused(parts: Parts) -> None:
     task_id = await parts.tasks.create_task(spec())
     shown = (await parts.tasks.get_task(task_id)).commands[0].spec
     with pytest.raises(InvalidInputError, match="The secret TOKEN is empty"):
         await parts.tasks.create_task(replace(spec(), commands=(shown,)))
 
 
-async def test_the_audit_and_the_log_know_nothing_of_it(
+async def test_no_secret_is_in_the_audit_or_the_log(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

@@ -62,7 +62,7 @@ def _never(execution_id: str) -> Result:
     return Result(execution_id, CommandHostStatus.CANCELED, Reason.CANCELED)
 
 
-async def test_what_may_still_be_delivered_is_not_lost_and_is_sent_again(parts: Parts) -> None:
+async def test_a_command_within_its_delivery_timeout_is_sent_again(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.WAIT)
     await _later(parts, LOST_AFTER)
     await _later(parts, 1400)
@@ -74,7 +74,7 @@ async def test_what_may_still_be_delivered_is_not_lost_and_is_sent_again(parts: 
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
 
 
-async def test_a_host_that_has_it_goes_on_with_it(parts: Parts) -> None:
+async def test_a_host_that_holds_the_command_continues_it(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.WAIT)
     await _later(parts, LOST_AFTER)
     await _back(parts, host, Held(execution_id, HeldState.RUNNING))
@@ -82,7 +82,7 @@ async def test_a_host_that_has_it_goes_on_with_it(parts: Parts) -> None:
     assert await parts.send() == []
 
 
-async def test_another_journal_is_never_sent_it_again(parts: Parts) -> None:
+async def test_a_command_is_never_sent_to_another_journal(parts: Parts) -> None:
     host, _, task_id = await _sent(parts, Offline.WAIT)
     await _later(parts, LOST_AFTER)
     await _back(parts, host, journal_id="another")
@@ -90,14 +90,14 @@ async def test_another_journal_is_never_sent_it_again(parts: Parts) -> None:
     assert await _states(parts, task_id) == [STATE_LOST]
 
 
-async def test_another_journal_proves_nothing_of_what_was_lost(parts: Parts) -> None:
+async def test_another_journal_proves_nothing_about_lost_commands(parts: Parts) -> None:
     host, _, task_id = await _sent(parts, Offline.FAIL)
     await _later(parts, LOST_AFTER)
     assert (await _back(parts, host, journal_id="another")).missing == ()
     assert await _states(parts, task_id) == [LOST]
 
 
-async def test_past_its_delivery_timeout_it_may_have_run(parts: Parts) -> None:
+async def test_a_command_may_have_run_when_its_delivery_timeout_passes(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.WAIT, "first", "second")
     await _later(parts, LOST_AFTER)
     await _later(parts, 1498)
@@ -111,7 +111,7 @@ async def test_past_its_delivery_timeout_it_may_have_run(parts: Parts) -> None:
     assert await parts.send() == []  # a late result hands nothing out
 
 
-async def test_past_its_delivery_timeout_it_may_run_still(parts: Parts) -> None:
+async def test_a_command_may_still_run_when_its_delivery_timeout_passes(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.WAIT)
     await _later(parts, 1800)
     assert await _states(parts, task_id) == [LOST]
@@ -134,7 +134,7 @@ async def test_a_delivery_timeout_does_not_shorten_lost_after(parts: Parts) -> N
     assert await _states(parts, task_id) == [LOST]
 
 
-async def test_a_host_that_is_there_answers_for_its_delivery_timeout_itself(parts: Parts) -> None:
+async def test_a_connected_host_checks_the_delivery_timeout_itself(parts: Parts) -> None:
     host = await parts.connect("web01")
     given = {"offline": Offline.WAIT, "delivery_timeout": HALF_AN_HOUR}
     task_id = await parts.started("web01", **given)
@@ -147,7 +147,7 @@ async def test_a_host_that_is_there_answers_for_its_delivery_timeout_itself(part
 
 
 @pytest.mark.parametrize("offline", list(Offline))
-async def test_back_without_it_past_the_timeout_it_is_undeliverable(
+async def test_a_host_back_without_the_command_after_the_timeout_is_undeliverable(
     parts: Parts, offline: Offline
 ) -> None:
     host, execution_id, task_id = await _sent(parts, offline, "first", "second")
@@ -166,7 +166,7 @@ async def test_back_without_it_past_the_timeout_it_is_undeliverable(
     assert await parts.send() == []
 
 
-async def test_back_without_it_before_the_timeout_but_too_late_to_begin(parts: Parts) -> None:
+async def test_a_command_is_not_sent_again_after_its_delivery_timeout(parts: Parts) -> None:
     """Nobody has looked since the delivery timeout passed."""
     host, _, task_id = await _sent(parts, Offline.WAIT)
     parts.clock.turn(1800)
@@ -176,7 +176,7 @@ async def test_back_without_it_before_the_timeout_but_too_late_to_begin(parts: P
     assert await _states(parts, task_id) == [UNDELIVERABLE]
 
 
-async def test_an_answer_that_is_lost_on_its_way_comes_with_the_next_session(parts: Parts) -> None:
+async def test_a_lost_answer_comes_with_the_next_session(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.FAIL)
     await _later(parts, LOST_AFTER)
     asked = await _back(parts, host)
@@ -187,7 +187,7 @@ async def test_an_answer_that_is_lost_on_its_way_comes_with_the_next_session(par
     assert await _states(parts, task_id) == [LATE_UNDELIVERABLE]
 
 
-async def test_a_journal_that_has_let_go_of_it_says_how_it_ended(parts: Parts) -> None:
+async def test_a_journal_that_has_forgotten_the_command_says_how_it_ended(parts: Parts) -> None:
     """The database was put back from a backup that is older than the result."""
     host, execution_id, task_id = await _sent(parts, Offline.FAIL)
     await _later(parts, LOST_AFTER)
@@ -196,7 +196,7 @@ async def test_a_journal_that_has_let_go_of_it_says_how_it_ended(parts: Parts) -
     assert await _states(parts, task_id) == [LATE_COMPLETED]
 
 
-async def test_what_began_is_not_asked_for_as_if_it_might_not_have(parts: Parts) -> None:
+async def test_a_command_that_has_begun_is_not_asked_for(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.FAIL)
     await parts.report(host.host_id, Started(execution_id, timedelta(0)))
     await _later(parts, LOST_AFTER)
@@ -204,7 +204,7 @@ async def test_what_began_is_not_asked_for_as_if_it_might_not_have(parts: Parts)
     assert (await _back(parts, host)).missing == ()
 
 
-async def test_a_cancel_of_what_may_have_begun_is_unconfirmed_once_it_is_silent(
+async def test_a_cancel_of_a_command_that_may_have_begun_is_unconfirmed_after_silence(
     parts: Parts,
 ) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.WAIT)
@@ -220,7 +220,7 @@ async def test_a_cancel_of_what_may_have_begun_is_unconfirmed_once_it_is_silent(
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
-async def test_a_cancel_that_ends_it_in_the_queue_of_its_host_is_no_proof_that_it_never_came(
+async def test_a_cancel_in_the_host_queue_does_not_prove_that_the_command_never_arrived(
     parts: Parts,
 ) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.WAIT)
@@ -240,7 +240,7 @@ async def test_a_cancel_while_the_host_is_away_and_back_without_it(parts: Parts)
     assert await _states(parts, task_id) == [CANCELED]
 
 
-async def test_a_host_that_is_turned_away_keeps_no_task_open(parts: Parts) -> None:
+async def test_a_task_does_not_wait_for_a_host_that_was_turned_away(parts: Parts) -> None:
     host, _, task_id = await _sent(parts, Offline.WAIT)
     await _later(parts, LOST_AFTER)
     await parts.admission.revoke([host.name], "ana")
@@ -260,7 +260,7 @@ async def test_a_restarted_manager_waits_for_the_rest_of_the_time(tmp_path: Path
         assert [run.execution_id for _, run in await parts.send()] == [execution_id]
 
 
-async def test_what_was_claimed_for_a_session_is_not_handed_over_after_a_newer_hello(
+async def test_a_claim_is_not_sent_after_a_newer_hello(
     parts: Parts,
 ) -> None:
     """The newer Hello has answered for it already: it goes out once, on the newer session."""
@@ -279,7 +279,7 @@ async def test_what_was_claimed_for_a_session_is_not_handed_over_after_a_newer_h
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED
 
 
-async def test_a_host_that_is_back_while_the_clock_is_looked_at_is_not_judged(
+async def test_a_host_that_is_back_while_the_clock_is_checked_is_not_lost(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, execution_id, task_id = await _sent(parts, Offline.FAIL)

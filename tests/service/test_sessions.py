@@ -43,7 +43,7 @@ async def _back(parts: Parts, host: OpenedSession, *held: Held, **given: Any) ->
     return await parts.connect("web01", host_id=host.host_id, held=held, **given)
 
 
-async def test_silence_is_not_failure_until_it_has_lasted(parts: Parts) -> None:
+async def test_silence_is_failure_only_after_lost_after(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts)
     await parts.report(host.host_id, Started(execution_id, timedelta(0)))
     await _away(parts, host, 299)
@@ -55,7 +55,9 @@ async def test_silence_is_not_failure_until_it_has_lasted(parts: Parts) -> None:
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
 
 
-async def test_a_lost_agent_that_still_runs_it_opens_command_and_task_again(parts: Parts) -> None:
+async def test_a_lost_agent_that_still_runs_the_command_reopens_it_and_the_task(
+    parts: Parts,
+) -> None:
     host, execution_id, task_id = await _sent(parts, "first", "second")
     await _away(parts, host)
     held = Held(execution_id, HeldState.RUNNING)
@@ -70,7 +72,7 @@ async def test_a_lost_agent_that_still_runs_it_opens_command_and_task_again(part
     assert await parts.send() == []
 
 
-async def test_what_was_lost_before_its_task_was_canceled_is_ended_and_opens_nothing(
+async def test_a_lost_command_of_a_canceled_task_is_ended_and_reopens_nothing(
     parts: Parts,
 ) -> None:
     other = await parts.connect("web02")
@@ -104,7 +106,7 @@ async def test_a_late_result_replaces_the_guess_and_dispatches_nothing(parts: Pa
     assert await parts.database.read(counters_differ) == []
 
 
-async def test_a_cancel_without_proof_is_said_to_be_so(parts: Parts) -> None:
+async def test_a_cancel_without_proof_is_cancel_unconfirmed(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts)
     await parts.tasks.cancel_task(task_id)
     await _away(parts, host)
@@ -119,7 +121,7 @@ async def test_a_cancel_without_proof_is_said_to_be_so(parts: Parts) -> None:
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
-async def test_what_never_arrived_is_sent_again_to_the_same_journal(parts: Parts) -> None:
+async def test_a_command_that_never_arrived_is_sent_again_to_the_same_journal(parts: Parts) -> None:
     host, execution_id, _ = await _sent(parts)
     await _away(parts, host, 10)
     await _back(parts, host)
@@ -128,7 +130,7 @@ async def test_what_never_arrived_is_sent_again_to_the_same_journal(parts: Parts
     assert run.execution_id == execution_id
 
 
-async def test_what_was_canceled_and_never_arrived_is_canceled(parts: Parts) -> None:
+async def test_a_cancelled_command_that_never_arrived_is_canceled(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts)
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     await parts.tasks.cancel_task(task_id)
@@ -140,7 +142,7 @@ async def test_what_was_canceled_and_never_arrived_is_canceled(parts: Parts) -> 
 
 
 @pytest.mark.parametrize("started", [False, True])
-async def test_another_journal_means_that_the_state_is_lost(parts: Parts, started: bool) -> None:
+async def test_another_journal_is_agent_state_lost(parts: Parts, started: bool) -> None:
     host, execution_id, task_id = await _sent(parts, "first", "second")
     if started:
         await parts.report(host.host_id, Started(execution_id, timedelta(0)))
@@ -172,7 +174,7 @@ async def test_answers_for_what_an_agent_holds(parts: Parts) -> None:
     assert back.resumes[0].action is ResumeAction.STORED
 
 
-async def test_unsent_work_of_a_host_that_stays_away_is_undeliverable(parts: Parts) -> None:
+async def test_unsent_commands_of_a_host_that_stays_away_are_undeliverable(parts: Parts) -> None:
     host = await parts.connect("web01")
     parts.dispatcher.rooms[host.host_id] = 0
     task_id = await parts.started("web01")
@@ -208,7 +210,7 @@ async def test_the_end_of_an_old_session_never_touches_a_newer_one(parts: Parts)
         ({"name": "web02", "labels": {"k": "\x1b]0;title\x07"}}, Refusal.INVALID_HELLO),
     ],
 )
-async def test_who_does_not_belong_is_refused(
+async def test_invalid_hellos_are_refused(
     parts: Parts, given: dict[str, Any], refusal: Refusal
 ) -> None:
     await parts.connect("web01")
@@ -220,7 +222,7 @@ async def test_who_does_not_belong_is_refused(
     assert parts.statistics.counters.refusals == 1
 
 
-async def test_a_copied_identity_is_refused_while_the_first_lives(parts: Parts) -> None:
+async def test_a_copied_identity_is_refused_while_the_first_agent_is_alive(parts: Parts) -> None:
     host = await parts.connect("web01")
     with pytest.raises(RefusedError) as caught:
         await _back(parts, host, instance_id="copy")
@@ -250,7 +252,7 @@ async def test_an_agent_that_never_heard_its_welcome_is_the_same_host(parts: Par
     assert (again.host_id, again.generation) == (first.host_id, 2)
 
 
-async def test_a_host_that_is_just_coming_back_is_not_judged(parts: Parts) -> None:
+async def test_a_host_whose_session_is_being_opened_is_not_lost(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts)
     await parts.hosts.close_session(host.host_id, host.generation, "test")
     parts.clock.turn(LOST_AFTER)
@@ -263,7 +265,7 @@ async def test_a_host_that_is_just_coming_back_is_not_judged(parts: Parts) -> No
     assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
 
 
-async def test_a_manager_that_stood_still_counts_silence_anew(parts: Parts) -> None:
+async def test_a_stalled_manager_extends_the_silence_timers(parts: Parts) -> None:
     host, execution_id, task_id = await _sent(parts)
     await _away(parts, host, 299)
     parts.clock.turn(100)
@@ -275,7 +277,7 @@ async def test_a_manager_that_stood_still_counts_silence_anew(parts: Parts) -> N
     assert (await parts.row(execution_id, task_id)).reason is Reason.AGENT_LOST
 
 
-async def test_nobody_is_lost_while_the_database_takes_nothing(
+async def test_no_agent_is_lost_while_the_database_cannot_be_written(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, execution_id, task_id = await _sent(parts)
@@ -317,14 +319,16 @@ async def _let_go_of_what_runs(parts: Parts) -> tuple[OpenedSession, str, int]:
     return back, execution_id, task_id
 
 
-async def test_a_journal_is_asked_for_a_result_that_the_database_has_lost(parts: Parts) -> None:
+async def test_the_agent_is_asked_for_a_result_that_the_database_has_lost(parts: Parts) -> None:
     host, execution_id, task_id = await _let_go_of_what_runs(parts)
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.RUNNING
     await parts.report(host.host_id, result(execution_id))
     assert (await parts.row(execution_id, task_id)).status is CommandHostStatus.COMPLETED
 
 
-async def test_a_journal_that_does_not_know_what_ran_is_lost(parts: Parts) -> None:
+async def test_a_journal_that_does_not_know_a_running_command_has_lost_its_state(
+    parts: Parts,
+) -> None:
     host, execution_id, task_id = await _let_go_of_what_runs(parts)
     tombstone = result(execution_id, CommandHostStatus.CANCELED, Reason.CANCELED, duration=None)
     outcome = await parts.report(host.host_id, tombstone)
@@ -335,7 +339,7 @@ async def test_a_journal_that_does_not_know_what_ran_is_lost(parts: Parts) -> No
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
 
 
-async def test_a_manager_that_stood_still_takes_nobody_for_silent(parts: Parts) -> None:
+async def test_a_stalled_manager_ends_no_session(parts: Parts) -> None:
     await parts.connect("web01")
     parts.clock.turn(60)
     assert len(parts.hosts.silent_sessions()) == 1

@@ -45,7 +45,7 @@ async def test_a_task_runs_from_pending_to_completed(parts: Parts) -> None:
     assert progress.elapsed == timedelta(seconds=5)
 
 
-async def test_a_command_keeps_its_user_on_its_way(parts: Parts) -> None:
+async def test_a_command_is_sent_with_its_user(parts: Parts) -> None:
     await parts.connect("web01")
     command = CommandSpec("id", run_as_user="deploy")
     task_id = await parts.tasks.create_task(TaskSpec(target="web01", commands=(command,)))
@@ -57,7 +57,7 @@ async def test_a_command_keeps_its_user_on_its_way(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "a:b", "-a", "a\0", "a\n", "a\x1b", "u" * 129])
-async def test_what_no_user_can_be_called_makes_no_task(parts: Parts, name: str) -> None:
+async def test_an_invalid_user_name_makes_no_task(parts: Parts, name: str) -> None:
     command = CommandSpec("id", run_as_user=name)
     with pytest.raises(InvalidInputError, match="is not a user's name"):
         await parts.tasks.create_task(TaskSpec(target="web01", commands=(command,)))
@@ -100,7 +100,7 @@ async def test_a_task_whose_hosts_are_all_offline_has_failed_at_once(parts: Part
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
 
 
-async def test_a_command_that_cannot_be_handed_over_waits_alone_and_fails_alone(
+async def test_a_command_that_cannot_be_sent_does_not_affect_the_others(
     parts: Parts,
 ) -> None:
     broken, other = await parts.connect("web01"), await parts.connect("web02")
@@ -122,7 +122,7 @@ async def test_a_command_that_cannot_be_handed_over_waits_alone_and_fails_alone(
     ]
 
 
-async def test_what_could_not_be_handed_over_goes_to_the_next_session(parts: Parts) -> None:
+async def test_a_command_that_was_not_sent_goes_to_the_next_session(parts: Parts) -> None:
     broken = await parts.connect("web01")
     parts.dispatcher.broken.add(broken.host_id)
     task_id = await parts.started("web01")
@@ -134,7 +134,7 @@ async def test_what_could_not_be_handed_over_goes_to_the_next_session(parts: Par
     assert (sent_to, run.execution_id) == (broken.host_id, row.execution_id)
 
 
-async def test_a_command_goes_to_no_other_session_than_it_was_claimed_for(parts: Parts) -> None:
+async def test_a_command_is_sent_only_on_the_session_for_which_it_was_claimed(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await parts.tasks.create_task(spec("web01"))
     await parts.tasks.start_task(task_id)
@@ -146,7 +146,7 @@ async def test_a_command_goes_to_no_other_session_than_it_was_claimed_for(parts:
     assert run.execution_id == (await parts.rows(task_id))[0].execution_id
 
 
-async def test_what_is_canceled_before_a_newer_session_could_get_it_is_canceled(
+async def test_a_command_that_is_cancelled_before_the_newer_session_gets_it_is_canceled(
     parts: Parts,
 ) -> None:
     host = await parts.connect("web01")
@@ -159,7 +159,7 @@ async def test_what_is_canceled_before_a_newer_session_could_get_it_is_canceled(
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
-async def test_the_next_command_goes_when_the_one_before_completed_on_that_host(
+async def test_the_next_command_is_sent_when_the_one_before_has_completed(
     parts: Parts,
 ) -> None:
     one, two = await parts.connect("web01"), await parts.connect("web02")
@@ -192,7 +192,7 @@ async def test_a_full_session_leaves_work_unsent_for_later(parts: Parts) -> None
     assert [run.command.text for _, run in await parts.send()] == ["c2"]
 
 
-async def test_a_host_holds_no_more_than_its_capacity_and_a_few_ahead(parts: Parts) -> None:
+async def test_a_host_holds_no_more_than_its_capacity_and_the_queue(parts: Parts) -> None:
     host = await parts.connect("web01", capacity=1)
     tasks = [await parts.tasks.create_task(spec("web01", f"c{n}")) for n in range(70)]
     for task_id in tasks:
@@ -212,7 +212,7 @@ async def test_cancel_of_a_pending_task_ends_it(parts: Parts) -> None:
         await parts.tasks.start_task(task_id)
 
 
-async def test_cancel_ends_what_was_not_sent_and_asks_for_the_rest(parts: Parts) -> None:
+async def test_cancel_ends_unsent_commands_and_tells_the_agents_of_the_others(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await parts.started("web01", "first", "second")
     ((_, run),) = parts.dispatcher.sent
@@ -242,7 +242,7 @@ async def test_a_cancel_that_comes_too_late_stays_canceled_with_the_true_rows(
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.CANCELED
 
 
-async def test_moves_that_the_table_does_not_have_raise_and_change_nothing(parts: Parts) -> None:
+async def test_illegal_moves_raise_and_change_nothing(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await parts.started("web01")
     with pytest.raises(IllegalMoveError, match="it is running already"):
@@ -291,7 +291,7 @@ async def test_bad_input_is_refused_by_its_field(parts: Parts, given: TaskSpec, 
     assert (await parts.tasks.list_tasks(Window())).total == 0
 
 
-async def test_a_target_that_matches_nothing_leaves_the_task_pending(parts: Parts) -> None:
+async def test_a_task_whose_target_matches_no_host_stays_pending(parts: Parts) -> None:
     task_id = await parts.tasks.create_task(spec("web01"))
     with pytest.raises(InvalidInputError, match="web01"):
         await parts.tasks.start_task(task_id)
@@ -360,7 +360,7 @@ async def test_command_hosts_are_listed_in_the_order_of_attention(parts: Parts) 
     assert await parts.database.read(counters_differ) == []
 
 
-async def test_what_follows_a_commit_happens_also_when_the_caller_has_gone(parts: Parts) -> None:
+async def test_an_act_is_completed_also_if_its_caller_is_cancelled(parts: Parts) -> None:
     host = await parts.connect("web01")
     task_id = await parts.tasks.create_task(spec("web01"))
     starting = asyncio.ensure_future(parts.tasks.start_task(task_id))
@@ -376,7 +376,7 @@ async def test_what_follows_a_commit_happens_also_when_the_caller_has_gone(parts
     assert parts.dispatcher.cancels == [(host.host_id, run.execution_id)]
 
 
-async def test_a_manager_that_stops_leaves_what_it_did_not_send_to_the_next(parts: Parts) -> None:
+async def test_a_manager_that_stops_leaves_unsent_commands_to_the_next_one(parts: Parts) -> None:
     await parts.connect("web01")
     task_id = await parts.tasks.create_task(spec("web01", "first", "second"))
     await parts.tasks.start_task(task_id)

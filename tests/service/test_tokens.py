@@ -50,7 +50,7 @@ async def test_a_token_is_listed_with_all_but_its_secret(parts: Parts) -> None:
     )
 
 
-async def test_what_nobody_can_enrol_with_is_listed_only_with_everything(parts: Parts) -> None:
+async def test_tokens_that_are_not_valid_are_listed_only_with_everything(parts: Parts) -> None:
     expired = await parts.token(ttl=timedelta(seconds=10))
     used_up, revoked, valid = [await parts.token() for _ in range(3)]
     await parts.enroll("web01", token=used_up)
@@ -81,7 +81,7 @@ async def test_the_list_is_read_by_window(parts: Parts) -> None:
     assert (list(behind.rows), behind.matching) == ([], 5)
 
 
-async def test_a_revoked_token_lets_nobody_in_and_says_so(parts: Parts) -> None:
+async def test_a_revoked_token_is_refused_with_the_reason(parts: Parts) -> None:
     text = await parts.token(uses=2)
     enrolled = await parts.enroll("web01", token=text)
     (revoked,) = await parts.enrollment.revoke_tokens([1], "ana@pts/3")
@@ -98,7 +98,7 @@ async def test_a_revoked_token_lets_nobody_in_and_says_so(parts: Parts) -> None:
     assert (entry.actor, entry.detail) == ("ana@pts/3", {"token": "1", "used": "1"})
 
 
-async def test_a_clock_that_is_turned_back_revives_no_revoked_token(parts: Parts) -> None:
+async def test_a_revoked_token_stays_revoked_when_the_clock_is_set_back(parts: Parts) -> None:
     text = await parts.token(ttl=timedelta(days=1))
     parts.clock.turn(3600)
     await parts.enrollment.revoke_tokens([1], "ana")
@@ -115,7 +115,7 @@ async def test_a_clock_that_is_turned_back_revives_no_revoked_token(parts: Parts
         ([3, 2], IllegalMoveError, "Join token 2 cannot be revoked: it was revoked before."),
     ],
 )
-async def test_all_that_are_named_are_revoked_or_none(
+async def test_all_named_hosts_are_revoked_or_none(
     parts: Parts, token_ids: list[int], kind: type[ManagerError], words: str
 ) -> None:
     await parts.token(ttl=timedelta(seconds=10))
@@ -132,7 +132,7 @@ async def test_all_that_are_named_are_revoked_or_none(
     await parts.enroll("web01", token=third)
 
 
-async def test_one_that_is_named_twice_is_revoked_once(parts: Parts) -> None:
+async def test_a_host_that_is_named_twice_is_revoked_once(parts: Parts) -> None:
     await parts.token()
     assert len(await parts.enrollment.revoke_tokens([1, 1], "ana")) == 1
     assert len(await parts.audited("revoke_token")) == 1

@@ -28,7 +28,7 @@ def _host(parts: Parts, host_id: str) -> Host:
     return entry.to_host()
 
 
-async def test_a_revoked_host_is_cut_off_and_never_comes_back(parts: Parts) -> None:
+async def test_a_revoked_host_is_disconnected_and_refused(parts: Parts) -> None:
     host = await parts.member("web01")
     assert await parts.admission.revoke(["web01"], ANA) == ("web01",)
     ((host_id, refusal, why),) = parts.sessions.turned_away
@@ -59,7 +59,7 @@ async def _four_kinds_of_work(parts: Parts, host: OpenedSession) -> tuple[int, i
 
 
 @pytest.mark.parametrize("put_back", [False, True])
-async def test_work_of_a_host_that_is_turned_away_ends_in_the_same_transaction(
+async def test_commands_of_a_turned_away_host_fail_in_the_same_transaction(
     parts: Parts, put_back: bool
 ) -> None:
     host, other = await parts.member("web01"), await parts.member("web02")
@@ -95,7 +95,7 @@ async def test_the_task_of_a_host_that_is_turned_away_ends_when_all_have(parts: 
     assert await parts.tasks.get_task_status(task_id) is TaskStatus.FAILED
 
 
-async def test_nothing_that_a_revoked_host_says_counts_any_more(parts: Parts) -> None:
+async def test_reports_of_a_revoked_host_are_refused(parts: Parts) -> None:
     host = await parts.member("web01")
     task_id = await parts.started("web01")
     ((_, run),) = parts.dispatcher.sent
@@ -108,7 +108,7 @@ async def test_nothing_that_a_revoked_host_says_counts_any_more(parts: Parts) ->
 
 
 @pytest.mark.parametrize("first", ["dial", "revoke"])
-async def test_who_dials_in_while_it_is_revoked_is_cut_off_or_refused(
+async def test_a_host_that_dials_while_it_is_revoked_is_disconnected_or_refused(
     parts: Parts, first: str
 ) -> None:
     enrolled = await parts.enroll("web01", auto_approve=True)

@@ -37,7 +37,7 @@ def _offend(parts: Parts, times: int) -> None:
         parts.violations.record_refusal("web01", "10.0.0.1:1", error)
 
 
-async def test_the_first_is_written_at_once_and_the_rest_at_the_end(parts: Parts) -> None:
+async def test_the_first_event_is_written_at_once_and_the_rest_at_the_end(parts: Parts) -> None:
     async def written() -> list[AuditEntry]:
         return await _rows(parts)
 
@@ -50,7 +50,7 @@ async def test_the_first_is_written_at_once_and_the_rest_at_the_end(parts: Parts
     assert (last.detail["text"], last.detail["count"]) == ("Time 4.", "4")
 
 
-async def test_nothing_is_lost_while_the_database_takes_nothing(
+async def test_no_report_is_lost_while_the_database_cannot_be_written(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed = asyncio.Event()
@@ -70,7 +70,7 @@ async def test_nothing_is_lost_while_the_database_takes_nothing(
     assert parts.statistics.counters.refusals == 3
 
 
-async def test_who_falls_silent_for_an_hour_counts_as_new(parts: Parts) -> None:
+async def test_a_source_that_was_quiet_for_an_hour_starts_anew(parts: Parts) -> None:
     for seconds, rows in ((0, 1), (60, 2), (60, 2), (60, 3), (3600, 4), (60, 5)):
         parts.clock.turn(seconds)
         _offend(parts, 1)
@@ -81,7 +81,7 @@ async def _violations(parts: Parts) -> list[AuditEntry]:
     return await parts.audited("violation")
 
 
-async def test_violations_have_a_row_a_minute_at_most(parts: Parts) -> None:
+async def test_violations_have_one_row_a_minute_at_most(parts: Parts) -> None:
     host = await parts.member("web01")
     for _ in range(3):
         for _ in range(10):
@@ -110,7 +110,7 @@ async def test_each_host_has_its_own_row(parts: Parts) -> None:
     assert len(await _violations(parts)) == 4
 
 
-async def test_refusals_under_ever_new_names_are_bounded(parts: Parts) -> None:
+async def test_refusals_under_many_names_are_bounded(parts: Parts) -> None:
     await parts.member("web01")
     for number in range(SOURCES_MAX + 100):
         error = RefusedError(Refusal.NAME_TAKEN, f"The name {number} is taken.")
@@ -121,7 +121,7 @@ async def test_refusals_under_ever_new_names_are_bounded(parts: Parts) -> None:
     assert all(entry.host.isprintable() for entry in refusals)
 
 
-async def test_a_refused_certificate_is_written_down_by_host_whatever_it_says(
+async def test_a_refused_certificate_is_recorded_for_its_host(
     parts: Parts,
 ) -> None:
     host = await parts.member("web01")

@@ -62,7 +62,7 @@ async def test_the_newest_come_first_in_windows(database: Database) -> None:
     assert (page.matching, page.total) == (6, 6)
 
 
-async def test_an_entry_says_what_was(database: Database) -> None:
+async def test_an_entry_has_the_fields_of_its_act(database: Database) -> None:
     await database.write(_acts)
     page = await _window(database)
     refused, violation, admitted, _, started, _ = page.rows
@@ -106,13 +106,13 @@ async def test_text_is_found(database: Database, text: str, ids: list[int]) -> N
     assert (page.matching, page.total) == (len(ids), 6)
 
 
-async def test_faults_are_what_agents_must_not_do(database: Database) -> None:
+async def test_faults_are_refusals_and_violations(database: Database) -> None:
     await database.write(_acts)
     assert await _ids(database, faults_only=True) == [6, 5]
     assert await _ids(database, faults_only=True, text="lied") == [5]
 
 
-async def test_half_a_character_can_be_kept(database: Database) -> None:
+async def test_half_a_surrogate_pair_can_be_stored(database: Database) -> None:
     await database.write(lambda tx: audit.record(tx, 0, "ana", "x", name="a\udcffb"))
     (entry,) = (await _window(database)).rows
     assert entry.detail == {"name": "a\udcffb"}
@@ -133,7 +133,7 @@ async def test_windows_are_found_by_id_and_read_no_more_rows_than_they_show(
     assert "USING INDEX audit_of_task" in await database.read(lambda tx: plan(tx, "of_task"))
 
 
-async def test_nobody_changes_what_was_written(database: Database) -> None:
+async def test_audit_rows_cannot_be_changed(database: Database) -> None:
     await database.write(_acts)
     for statement in ("UPDATE audit SET actor = 'bob'", "DELETE FROM audit"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):

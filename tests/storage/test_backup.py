@@ -32,7 +32,7 @@ async def source(tmp_path: Path) -> Path:
     return folder / FILE
 
 
-async def test_a_copy_made_while_a_manager_writes_is_sound(tmp_path: Path) -> None:
+async def test_a_backup_made_while_a_manager_writes_is_sound(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     async with manager_parts(state) as parts:
@@ -57,7 +57,7 @@ async def test_a_copy_made_while_a_manager_writes_is_sound(tmp_path: Path) -> No
     assert copies[3] == whole
 
 
-async def test_a_copy_is_one_private_file_that_a_manager_opens(
+async def test_a_backup_is_one_private_file_that_a_manager_opens(
     source: Path, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy" / FILE
@@ -71,7 +71,7 @@ async def test_a_copy_is_one_private_file_that_a_manager_opens(
         assert found == await database.write(lambda tx: manager_state.manager_id(tx, 2))
 
 
-def test_nothing_is_overwritten_unless_it_is_said(source: Path, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_force(source: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_text("mine")
     with pytest.raises(InvalidInputError, match="there already"):
@@ -81,7 +81,7 @@ def test_nothing_is_overwritten_unless_it_is_said(source: Path, tmp_path: Path) 
     assert check_database(copy).findings == ()
 
 
-def test_a_link_is_followed_to_its_file_and_stays(source: Path, tmp_path: Path) -> None:
+def test_a_backup_to_a_symbolic_link_replaces_its_target(source: Path, tmp_path: Path) -> None:
     file, link = tmp_path / "elsewhere" / "copy.db", tmp_path / "link.db"
     file.parent.mkdir()
     file.write_text("mine")
@@ -96,7 +96,7 @@ def test_a_link_is_followed_to_its_file_and_stays(source: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_no_file_is_never_replaced(source: Path, tmp_path: Path, overwrite: bool) -> None:
+def test_only_a_regular_file_is_replaced(source: Path, tmp_path: Path, overwrite: bool) -> None:
     fifo, unix, null = tmp_path / "fifo", tmp_path / "socket", Path("/dev/null")
     os.mkfifo(fifo)
     if os.geteuid() == 0:  # who could replace the real one
@@ -122,7 +122,7 @@ def test_what_is_no_file_is_never_replaced(source: Path, tmp_path: Path, overwri
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_comes_while_a_copy_is_made_is_not_replaced(
+def test_a_file_that_appears_during_the_backup_is_not_replaced(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
     target = tmp_path / "copy.db"
@@ -161,7 +161,9 @@ def test_a_file_that_a_program_uses_is_left_alone(source: Path, tmp_path: Path) 
             back_up(source, copy, overwrite=True)
 
 
-def test_what_cannot_be_done_is_said_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+def test_a_backup_that_cannot_be_made_is_reported_and_leaves_no_file(
+    source: Path, tmp_path: Path
+) -> None:
     with pytest.raises(NotFoundError, match="no database"):
         back_up(tmp_path / "none.db", tmp_path / "copy.db")
     with pytest.raises(StorageError, match="No such file or directory"):
@@ -171,7 +173,7 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(source: Path, tmp_path: 
     assert sorted(tmp_path.iterdir()) == [source.parent]
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_no_file(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = sqlite3.connect
@@ -188,7 +190,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == [source.parent]
 
 
-def test_a_disk_that_fills_at_the_sync_is_said_and_leaves_nothing(
+def test_a_disk_full_at_the_sync_is_reported_and_leaves_no_file(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int) -> None:
@@ -200,7 +202,7 @@ def test_a_disk_that_fills_at_the_sync_is_said_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == [source.parent]
 
 
-async def test_a_copy_holds_no_secrets_not_even_sealed(tmp_path: Path) -> None:
+async def test_a_backup_has_no_secrets_not_even_sealed(tmp_path: Path) -> None:
     """A copy leaves the folder where the key lies. Large values lie on pages of their own."""
     state, copy = tmp_path / "state", tmp_path / "copy.db"
     state.mkdir()
@@ -236,7 +238,7 @@ async def test_a_copy_holds_no_secrets_not_even_sealed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "state"]
 
 
-def test_a_database_from_before_there_were_secrets_is_copied(tmp_path: Path) -> None:
+def test_a_database_of_a_schema_without_secrets_is_backed_up(tmp_path: Path) -> None:
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as connection:
         for number, sql in migrations()[:3]:

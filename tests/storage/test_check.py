@@ -65,14 +65,14 @@ async def test_a_sound_database_is_clean_with_and_without_a_manager(tmp_path: Pa
     assert (running.tasks, running.command_hosts, running.output_bytes) == (3, 5, 22)
 
 
-def test_looking_leaves_no_trace(database: Path) -> None:
+def test_reading_writes_no_file(database: Path) -> None:
     before = (sorted(database.parent.iterdir()), database.read_bytes(), database.stat().st_mtime)
     check_database(database)
     after = (sorted(database.parent.iterdir()), database.read_bytes(), database.stat().st_mtime)
     assert before == after
 
 
-def test_no_database_is_an_error_and_makes_none(tmp_path: Path) -> None:
+def test_a_missing_database_is_an_error_and_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no database"):
         check_database(tmp_path / FILE)
     assert list(tmp_path.iterdir()) == []
@@ -107,7 +107,7 @@ SPOILED: dict[str, str] = {
 
 
 @pytest.mark.parametrize("check", SPOILED)
-def test_what_is_spoiled_is_found_and_named(database: Path, check: str) -> None:
+def test_each_contradiction_is_found_and_named(database: Path, check: str) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript(SPOILED[check])
     checked = check_database(database)
@@ -122,7 +122,7 @@ def test_every_query_is_shown_to_find_something() -> None:
     assert set(_SENTENCES) <= set(SPOILED)
 
 
-def test_a_newer_schema_is_said_to_be_so(database: Path) -> None:
+def test_a_newer_schema_is_reported(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA user_version = 999")
     (finding,) = check_database(database).findings
@@ -147,7 +147,7 @@ def test_damage_to_the_file_is_a_finding(database: Path, damage: Callable[[Path]
     assert "integrity" in _found(database)
 
 
-def test_each_damaged_place_is_a_finding_of_its_own(database: Path) -> None:
+def test_each_damage_is_a_finding_of_its_own(database: Path) -> None:
     """SQLite tells of up to a hundred places in one text."""
     with closing(sqlite3.connect(database)) as connection:
         before = connection.execute("PRAGMA page_count").fetchone()[0]

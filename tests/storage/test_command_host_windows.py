@@ -97,7 +97,7 @@ CASES = list(itertools.product(("", "host"), (None, 0, 2, 9), (False, True)))
 
 
 @pytest.mark.parametrize(("sort", "command", "faults_only"), CASES)
-def test_any_window_shows_what_stands_there(
+def test_any_window_shows_its_rows(
     tx: Transaction, sort: str, command: int | None, faults_only: bool
 ) -> None:
     total = COMMANDS * HOSTS

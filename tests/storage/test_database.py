@@ -39,7 +39,7 @@ async def test_a_new_database_has_the_schema_and_the_promised_pragmas(tmp_path: 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_database_that_others_can_read_is_closed(tmp_path: Path) -> None:
+async def test_a_database_that_others_can_read_becomes_private(tmp_path: Path) -> None:
     path = tmp_path / "manager.db"
     async with open_database(path) as database:
         await database.write(_note("kept"))
@@ -87,7 +87,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be opened for writing"):
         async with open_database(tmp_path / "missing" / "manager.db"):
             pass
@@ -105,7 +105,7 @@ async def test_many_changes_share_a_transaction(tmp_path: Path) -> None:
     assert len(commits) <= 3
 
 
-async def test_one_that_fails_is_undone_alone_and_told_why(tmp_path: Path) -> None:
+async def test_a_failed_unit_is_undone_alone_and_its_caller_learns_why(tmp_path: Path) -> None:
     def broken(tx: Transaction) -> None:
         _note("broken")(tx)
         raise NotFoundError("the test's own failure")
@@ -121,7 +121,7 @@ async def test_one_that_fails_is_undone_alone_and_told_why(tmp_path: Path) -> No
         assert await database.read(_notes) == ["a", "b"]
 
 
-async def test_one_that_fails_in_a_transaction_of_its_own_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_failed_unit_in_its_own_transaction_changes_nothing(tmp_path: Path) -> None:
     def broken(tx: Transaction) -> None:
         _note("broken")(tx)
         raise NotFoundError("the test's own failure")
@@ -133,7 +133,7 @@ async def test_one_that_fails_in_a_transaction_of_its_own_leaves_nothing(tmp_pat
         assert await database.read(_notes) == ["after"]
 
 
-async def test_what_is_handed_over_ahead_begins_without_a_word_of_the_loop(tmp_path: Path) -> None:
+async def test_an_early_unit_begins_without_waiting_for_the_loop(tmp_path: Path) -> None:
     go_on, began = threading.Event(), threading.Event()
 
     def gather(tx: Transaction) -> None:
@@ -150,7 +150,7 @@ async def test_what_is_handed_over_ahead_begins_without_a_word_of_the_loop(tmp_p
         await asyncio.gather(before, early)
 
 
-async def test_what_waits_for_the_one_before_is_written_when_the_manager_ends(
+async def test_an_early_unit_is_written_when_the_manager_ends(
     tmp_path: Path,
 ) -> None:
     go_on = threading.Event()
@@ -165,7 +165,7 @@ async def test_what_waits_for_the_one_before_is_written_when_the_manager_ends(
         assert await database.read(_notes) == ["a", "b"]
 
 
-async def test_a_full_disk_fails_all_of_the_transaction_and_goes_on_by_itself(
+async def test_a_full_disk_fails_the_transaction_and_later_ones_succeed(
     tmp_path: Path,
 ) -> None:
     def limit(pages: int) -> Callable[[Transaction], None]:
@@ -189,7 +189,7 @@ async def test_a_full_disk_fails_all_of_the_transaction_and_goes_on_by_itself(
         assert (await database.read(_notes))[-1] == "later"
 
 
-async def test_what_waits_at_the_end_is_written(tmp_path: Path) -> None:
+async def test_waiting_units_are_written_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "manager.db"
     async with open_database(path) as database:
         waiting = [asyncio.ensure_future(database.write(_note(str(n)))) for n in range(50)]
@@ -214,7 +214,7 @@ async def test_the_audit_is_append_only(tmp_path: Path, statement: str) -> None:
         assert await database.read(_notes) == ["kept"]
 
 
-async def test_who_stops_does_not_wait_for_the_lock_of_another_program(tmp_path: Path) -> None:
+async def test_a_manager_that_stops_does_not_wait_for_a_lock(tmp_path: Path) -> None:
     path = tmp_path / "manager.db"
     async with open_database(path) as database:
         with closing(sqlite3.connect(path, isolation_level=None)) as locking:

@@ -20,7 +20,7 @@ async def name(database: Database) -> str:
 
 
 @pytest.mark.parametrize("what", ["folder", FILE, f"{FILE}-wal"])
-async def test_nothing_is_written_until_it_is_back(tmp_path: Path, what: str) -> None:
+async def test_nothing_is_written_until_the_files_are_back(tmp_path: Path, what: str) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
     place = folder if what == "folder" else folder / what
@@ -45,7 +45,7 @@ async def test_nothing_is_written_until_it_is_back(tmp_path: Path, what: str) ->
         assert await name(database) == "renamed"
 
 
-async def test_a_copy_in_its_place_is_another_file(tmp_path: Path) -> None:
+async def test_a_copy_at_the_path_of_the_database_is_another_file(tmp_path: Path) -> None:
     path = tmp_path / FILE
     async with open_database(path) as database:
         path.rename(tmp_path / "away")

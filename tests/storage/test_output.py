@@ -150,7 +150,7 @@ def test_many_small_pieces_come_in_more_than_one_answer(
         assert (answers, found) == ([3, 3, 2], stored)
 
 
-def test_there_is_nothing_to_read_of_an_unknown_execution() -> None:
+def test_an_unknown_execution_has_no_output() -> None:
     with _database() as tx:
         assert output.read(tx, "nobody", Stream.STDOUT, 0, EVERYTHING) == []
         assert output.follow(tx, 7, 0, "", EVERYTHING) == []

@@ -79,7 +79,7 @@ def _plan(database: sqlite3.Connection, file: str, query: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("file", "query"), CONSTANT)
-def test_what_is_asked_for_each_result_is_found_by_an_index(
+def test_queries_for_each_result_use_an_index(
     database: sqlite3.Connection, file: str, query: str
 ) -> None:
     plan = _plan(database, file, query)

@@ -65,7 +65,7 @@ def finish(scan: NewestFirst, rows: Rows) -> None:
     assert scan.found.tolist() == rows.expected()
 
 
-def test_each_question_looks_at_some_more_rows() -> None:
+def test_each_question_looks_at_a_few_more_rows() -> None:
     rows = Rows({row: row % 2 == 0 for row in range(1, 11)})
     scan = NewestFirst(rows, changes=True)
     for found, partial in (([10, 8], True), ([10, 8, 6, 4], True), ([10, 8, 6, 4, 2], False)):
@@ -77,7 +77,7 @@ def test_each_question_looks_at_some_more_rows() -> None:
     assert scan.ids(Window(offset=1, limit=2)) == "[8, 6]"
 
 
-def test_new_rows_stand_in_front_and_many_of_them_are_another_list() -> None:
+def test_new_rows_are_put_in_front_and_many_restart_the_scan() -> None:
     rows = Rows(dict.fromkeys(range(1, 4), True))
     scan = NewestFirst(rows, changes=True)
     ask(scan, rows)
@@ -90,7 +90,7 @@ def test_new_rows_stand_in_front_and_many_of_them_are_another_list() -> None:
     finish(scan, rows)
 
 
-def test_rows_that_change_are_judged_anew_unless_they_were_not_looked_at() -> None:
+def test_changed_rows_are_checked_again_if_they_were_looked_at() -> None:
     rows = Rows({row: row > 8 for row in range(1, 11)})
     scan = NewestFirst(rows, changes=True)
     ask(scan, rows)  # 10 to 7
@@ -101,7 +101,7 @@ def test_rows_that_change_are_judged_anew_unless_they_were_not_looked_at() -> No
     finish(scan, rows)
 
 
-def test_too_many_changes_are_another_list_where_rows_change() -> None:
+def test_too_many_changes_restart_a_scan_of_changing_rows() -> None:
     assert not NewestFirst(Rows(), changes=True).accept_changes(Changes(all_tasks=True))
     assert NewestFirst(Rows(), changes=False).accept_changes(Changes(all_tasks=True))
 
@@ -117,7 +117,7 @@ ACTS = st.lists(
 
 
 @given(first=st.lists(st.booleans(), max_size=20), acts=ACTS)
-def test_whatever_happens_in_the_end_all_are_found(
+def test_after_any_changes_a_scan_finds_all_rows(
     first: list[bool], acts: list[tuple[str, int, bool]]
 ) -> None:
     rows = Rows(dict(enumerate(first, start=1)))

@@ -126,7 +126,9 @@ def test_every_operation_has_a_guard() -> None:
 
 
 @pytest.mark.parametrize("operation", list(Operation))
-async def test_the_guard_does_what_the_table_says(tmp_path: Path, operation: Operation) -> None:
+async def test_the_guard_of_a_command_host_agrees_with_the_table(
+    tmp_path: Path, operation: Operation
+) -> None:
     async with open_database(tmp_path / "manager.db") as database:
         for status, reason in STATES:
 
@@ -159,7 +161,7 @@ TASK_GUARDS: dict[TaskOperation, Callable[[Transaction], object]] = {
 
 @pytest.mark.parametrize("operation", list(TaskOperation))
 @pytest.mark.parametrize("status", list(TaskStatus))
-async def test_the_guard_of_a_task_does_what_the_table_says(
+async def test_the_guard_of_a_task_agrees_with_the_table(
     tmp_path: Path, operation: TaskOperation, status: TaskStatus
 ) -> None:
     def correct(tx: Transaction) -> object:
@@ -200,7 +202,7 @@ ADMISSION_GUARDS: dict[AdmissionOperation, Callable[[Transaction], object]] = {
 
 @pytest.mark.parametrize("operation", list(AdmissionOperation))
 @pytest.mark.parametrize("admission", list(Admission))
-async def test_the_guard_of_an_admission_does_what_the_table_says(
+async def test_the_guard_of_an_admission_agrees_with_the_table(
     tmp_path: Path, operation: AdmissionOperation, admission: Admission
 ) -> None:
     def work(tx: Transaction) -> Admission:

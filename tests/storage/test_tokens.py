@@ -23,7 +23,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
         yield made
 
 
-async def test_a_token_is_what_was_asked_for(database: Database) -> None:
+async def test_a_token_has_the_requested_fields(database: Database) -> None:
     made = await database.write(lambda tx: tokens.insert(tx, SECRET, SPEC, "ana", MADE))
     assert (made.uses, made.used, made.expires_at) == (2, 0, ENDS)
     assert (made.auto_approve, made.created_by) == (True, "ana")
@@ -39,7 +39,7 @@ async def test_a_token_is_what_was_asked_for(database: Database) -> None:
         ([ENDS - 1, ENDS, ENDS - 1], [True, False, True]),
     ],
 )
-async def test_it_is_used_while_it_lasts_and_has_uses(
+async def test_a_token_is_valid_until_it_expires_or_is_used_up(
     database: Database, moments: list[int], counted: list[bool]
 ) -> None:
     def work(tx: Transaction) -> tuple[list[bool], int]:

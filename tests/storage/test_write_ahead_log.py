@@ -63,7 +63,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, value)
 
 
-async def test_a_commit_carries_nothing_over(tmp_path: Path) -> None:
+async def test_a_commit_makes_no_checkpoint(tmp_path: Path) -> None:
     def automatic(tx: Transaction) -> int:
         return int(tx.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
 
@@ -91,7 +91,7 @@ async def test_the_log_stays_short_while_much_is_written_and_read(tmp_path: Path
 
 
 @pytest.mark.usefixtures("small")
-async def test_after_a_long_reader_the_log_becomes_short_though_nothing_is_written(
+async def test_the_log_becomes_short_after_a_long_reader_without_a_write(
     tmp_path: Path,
 ) -> None:
     async with open_database(tmp_path / FILE) as database:
@@ -106,7 +106,7 @@ async def test_after_a_long_reader_the_log_becomes_short_though_nothing_is_writt
 
 
 @pytest.mark.usefixtures("small")
-async def test_past_its_most_the_writer_waits_for_who_reads(tmp_path: Path) -> None:
+async def test_a_log_above_its_maximum_makes_the_writer_wait_for_readers(tmp_path: Path) -> None:
     async with open_database(tmp_path / FILE) as database:
         with _reading(tmp_path / FILE):
             while database.write_ahead_log.size <= module.SIZE_MAX:
@@ -124,7 +124,7 @@ async def test_past_its_most_the_writer_waits_for_who_reads(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("small")
-async def test_who_waits_too_long_is_told_what_to_do(
+async def test_a_writer_that_waits_too_long_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = list[str]()
@@ -144,7 +144,7 @@ async def test_who_waits_too_long_is_told_what_to_do(
         assert told[-1] == ""
 
 
-async def test_a_log_that_cannot_be_carried_over_is_tried_again(
+async def test_a_failed_checkpoint_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_RETRY", 0.0)
@@ -167,7 +167,7 @@ async def test_a_log_that_cannot_be_carried_over_is_tried_again(
         await wait_until(carried, lambda size: size > 100_000)
 
 
-async def test_what_is_read_piece_by_piece_holds_nothing_up_between_two_pieces(
+async def test_reading_output_in_pieces_blocks_no_checkpoint_in_between(
     tmp_path: Path,
 ) -> None:
     def pieces(tx: Transaction) -> list[int]:
