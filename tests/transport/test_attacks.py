@@ -104,13 +104,13 @@ test_streams.py: streams
     a word that begins with + or @           what_a_pattern_does_not_allow
 
 ../service/test_secrets.py: what is left of a secret
-    the log of the database                  it_is_erased_when_the_task_ends
+    the log of the database                  a_secret_is_erased_when_the_task_ends
 
 ../unit/test_state_dir.py: the manager's folder
     a folder that another user can swap      one_in_a_folder_of_another_user_is_refused_and_not_made
 
 ../service/test_features.py: what an old agent would leave out
-    a limit that nobody would set            an_agent_that_cannot_is_sent_nothing
+    a limit that nobody would set            an_agent_without_the_feature_is_sent_nothing
 
 What is done to the agent, by a false manager or a false enrolment server, is in tests/agent; what
 output can do to a terminal in tests/unit/test_safe_text.py.
