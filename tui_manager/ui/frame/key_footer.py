@@ -2,7 +2,6 @@
 
 from textual.app import ComposeResult
 from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
 
 class KeyFooter(Footer):
@@ -17,8 +16,7 @@ class KeyFooter(Footer):
         super().__init__(compact=True, show_command_palette=False)
 
     def compose(self) -> ComposeResult:
-        """The keys that can be pressed now."""
-        for widget in super().compose():
-            if isinstance(widget, FooterKey):
-                widget.set_class(True, "-compact", update=False)
-            yield widget
+        """The keys that can be pressed now; there are no groups of keys."""
+        for key in super().compose():
+            key.set_class(True, "-compact", update=False)
+            yield key
