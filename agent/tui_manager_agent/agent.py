@@ -146,6 +146,6 @@ class Agent:
         return hello
 
     def _measure(self) -> wire.Vitals:
-        turns = self._executions.turns if self._executions else None
-        running, queued = (turns.running, turns.queued) if turns else (0, 0)
+        queue = self._executions.queue if self._executions else None
+        running, queued = (queue.running, queue.queued) if queue else (0, 0)
         return self._vitals.measure(running=running, queued=queued)

@@ -67,8 +67,8 @@ class Executions:
     def begin_session(self) -> list[pb.HeldExecution]:
         """Everything held, for Hello; nothing more is said of it until Resume."""
         for execution, _ in self._held.values():
-            execution.hush()
-        return [execution.held() for execution, _ in self._held.values()]
+            execution.begin_session()
+        return [execution.for_hello() for execution, _ in self._held.values()]
 
     async def run(self, message: pb.RunCommand) -> None:
         """Does as if the command ran."""
@@ -127,11 +127,11 @@ class Executions:
             if item.execution_id not in self._held:
                 continue
             execution, _ = self._held[item.execution_id]
-            execution.stored(item.offsets)
+            execution.acknowledge(item.offsets)
             if item.result:
                 self._forget(execution)
             else:
-                self._outbox.put(execution)
+                self._outbox.add(execution)
 
     def _hold(self, execution_id: str, outcome: Outcome) -> Held:
         spool = PretendSpool(execution_id, outcome)
@@ -145,9 +145,9 @@ class Executions:
         return self._held.get(execution_id)
 
     def _say_again(self, execution: Execution) -> None:
-        execution.silent = False
-        execution.repeat()
-        self._outbox.put(execution)
+        execution.reporting = True
+        execution.report_again()
+        self._outbox.add(execution)
 
     def _kill(self, execution: Execution, spool: PretendSpool) -> None:
         if timer := self._timers.pop(execution.id, None):
@@ -163,7 +163,7 @@ class Executions:
 
     def _tell(self, execution: Execution) -> None:
         execution.refresh()
-        self._outbox.put(execution)
+        self._outbox.add(execution)
 
     def _forget(self, execution: Execution) -> None:
         if not execution.ended:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tui_manager_agent.executions import result
+from tui_manager_agent.journal.records import Result
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import clock, record
 
@@ -21,7 +21,7 @@ class PretendSpool(Spool):
         self.outcome = outcome
         self._began = 0
         self._printed = 0
-        self._result: dict[str, str] = {}
+        self._result: Result | None = None
 
     def begin(self) -> None:
         """The command runs, and has printed half of what it will."""
@@ -45,20 +45,24 @@ class PretendSpool(Spool):
         """It is killed, or never begins; what was printed until then is all."""
         self._end("canceled")
 
-    def _end(self, status: str, reason: str = "", detail: str = "", **more: object) -> None:
-        if self._began:
-            more["at"] = self._began
-            more["duration"] = clock.now() - self._began
-        fields = result.of_the_agent(
-            BOOT_ID, status, reason, detail, stdout_stored=self._printed, **more
-        )
-        self._result = {key: str(value) for key, value in fields.items()}
+    def _end(
+        self, status: str, reason: str = "", detail: str = "", exit_code: int | None = None
+    ) -> None:
+        self._result = Result(
+            status=status,
+            reason=reason,
+            detail=detail,
+            started=self._began,
+            stored={record.STDOUT: self._printed},
+            duration=clock.now() - self._began if self._began else None,
+            exit_code=exit_code,
+        ).ended_now(BOOT_ID)
 
     def started(self, boot_id: str) -> int:
         """See Spool."""
         return self._began
 
-    def result(self) -> dict[str, str]:
+    def result(self) -> Result | None:
         """See Spool."""
         return self._result
 

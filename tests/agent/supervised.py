@@ -17,6 +17,7 @@ from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import clock, launch, processes, record
 from tui_manager_agent.supervisor.cgroup import Place
 
+from tests.agent import orders
 from tests.support.waiting import GIVE_UP
 
 
@@ -101,20 +102,16 @@ class Supervised:
         seconds = {"timeout": 60.0, "kill_grace": 0.3}
         for name in seconds:
             seconds[name] = float(str(order.pop(name, seconds[name])))
-        self.spool.accept(
-            {
-                "command": command,
-                "cwd": root,
-                "output_limit": 1024 * 1024,
-                "bell": bell,
-                "boot_id": "this",
-                **{name: int(value * clock.SECOND) for name, value in seconds.items()},
-                f"env:{record.MARK}": self.id,
-                "env:PATH": os.environ["PATH"],
-                **order,
-            }
-        )
-        self.spool.starting()
+        entries: dict[str, object] = {
+            "command": command,
+            "cwd": root,
+            "bell": bell,
+            **{name: int(value * clock.SECOND) for name, value in seconds.items()},
+            f"env:{record.MARK}": self.id,
+            "env:PATH": os.environ["PATH"],
+        }
+        self.spool.accept(orders.order(**{**entries, **order}))
+        self.spool.mark_starting()
 
     def __enter__(self) -> Self:
         self.process = self.start_another()
@@ -157,6 +154,6 @@ class Supervised:
         return bool(self.spool.started("this"))
 
     def result(self) -> dict[str, str]:
-        """The result, once it is there."""
+        """The entries of the result, once it is there."""
         self.until(self.spool.result)
-        return self.spool.result()
+        return record.read(str(self.spool.folder / record.RESULT))

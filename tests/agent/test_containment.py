@@ -11,9 +11,10 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions import leftovers
+from tui_manager_agent.executions import recovery
 from tui_manager_agent.identity import identity
 from tui_manager_agent.identity.identity import Identity, StateError
+from tui_manager_agent.journal.records import Owner
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_agent.supervisor.cgroup import Place
 from tui_manager_agent.supervisor.killing import Family, Killing
@@ -103,8 +104,8 @@ def test_a_pid_that_means_another_process_is_not_signalled(
     monkeypatch.setattr(processes, "find", lambda *_: {stranger.pid: (name, started - 1)})
     killing = Killing(Family("an id", user=-1, cgroup=None), grace=0, has_ended=bool)
     killing.step()
-    monkeypatch.setattr(leftovers, "_WITHIN", 0.1)
-    leftovers.kill_leftovers("an id", {})
+    monkeypatch.setattr(recovery, "_KILL_WITHIN", 0.1)
+    recovery.kill_remaining_processes("an id", Owner())
     assert stranger.poll() is None
     assert processes.send(stranger.pid, started, signal.SIGTERM)
     assert stranger.wait() == -signal.SIGTERM
@@ -135,7 +136,7 @@ def test_a_command_that_leaves_its_cgroup_is_pursued(tmp_path: Path, place: Plac
     command = f"{leave}exec {MISBEHAVE} fork_and_leave {trace}"
     with Supervised(tmp_path, command, place, kill_grace=0.2) as run:
         run.until(lambda: b"ready" in run.stdout)
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         result = run.result()
         before = trace.stat().st_size
         run.process.wait()
@@ -208,7 +209,7 @@ def test_the_supervisor_is_not_in_the_cgroup_of_its_command(
     with Supervised(tmp_path, "sleep 600", place) as run:
         run.until(run.is_started)
         assert run.id not in Path(f"/proc/{run.process.pid}/cgroup").read_text()
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         assert run.result()["status"] == "canceled"
 
 
@@ -220,7 +221,7 @@ async def test_what_a_dead_supervisor_leaves_is_killed(tmp_path: Path, place: Pl
         run.process.send(signal.SIGKILL)
         run.process.wait()
         killed, survivors = await asyncio.to_thread(
-            leftovers.kill_leftovers, run.id, run.spool.owner()
+            recovery.kill_remaining_processes, run.id, run.spool.owner()
         )
         assert survivors == []
         assert killed >= 1

@@ -235,7 +235,7 @@ async def test_every_refusal_has_a_meaning(
 ) -> None:
     enrollment.refuses = (code, "so it is")
     with pytest.raises(NotEnrolledError, match="so it is") as refused:
-        await asyncio.to_thread(enroll, order_for(enrollment, tmp_path))
+        await asyncio.to_thread(enroll, make_order(enrollment, tmp_path))
     assert refused.value.ending is ending
 
 
@@ -288,7 +288,7 @@ async def test_a_port_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPa
             await look(port, "p" * 43)
 
 
-def order_for(enrollment: FakeEnrollment, folder: Path) -> dict[str, str]:
+def make_order(enrollment: FakeEnrollment, folder: Path) -> dict[str, str]:
     request = enrollment_pb2.EnrollRequest(secret=SECRET)
     return {
         "address": "127.0.0.1:1",

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tui_manager_agent.executions import fork_server_client
-from tui_manager_agent.executions.fork_server_client import Launcher
+from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import fork_server, launch, processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -38,6 +38,11 @@ def server() -> Iterator[ForkServer]:
     server.close()
 
 
+def status_in(spool: Spool) -> str:
+    result = spool.result()
+    return result.status if result else ""
+
+
 def test_one_server_forks_many_and_reaps_them(server: ForkServer, tmp_path: Path) -> None:
     spools = [Supervised(tmp_path / str(number), "true").spool for number in range(3)]
     for spool in spools:
@@ -46,7 +51,7 @@ def test_one_server_forks_many_and_reaps_them(server: ForkServer, tmp_path: Path
     while len(told) < len(spools):
         told |= server.told()
     assert told == {spool.folder.name: "" for spool in spools}
-    assert {spool.result()["status"] for spool in spools} == {"completed"}
+    assert {status_in(spool) for spool in spools} == {"completed"}
     assert psutil.Process(server.process.pid).children() == []
 
 
@@ -56,7 +61,7 @@ def test_folders_may_come_in_pieces(server: ForkServer, tmp_path: Path) -> None:
     server.agent.sendall(line[:7])
     server.agent.sendall(line[7:])
     assert server.told() == {spool.folder.name: ""}
-    assert spool.result()["status"] == "completed"
+    assert status_in(spool) == "completed"
 
 
 async def test_a_supervisor_is_a_process_of_its_own(tmp_path: Path) -> None:
@@ -98,18 +103,19 @@ def test_supervisors_live_on_without_it(tmp_path: Path, how: str) -> None:
     if how == "killed":
         server.process.kill()
     server.close()
-    run.spool.ask_to_cancel()
+    run.spool.request_cancel()
     assert run.result()["status"] == "canceled"
     assert processes.find(run.id, 0) == {}
 
 
 def test_a_supervisor_that_breaks_leaves_word(server: ForkServer, tmp_path: Path) -> None:
     spool = Spool(tmp_path / "execution")
-    spool.accept({"command": "true"})
-    spool.starting()
+    spool.folder.mkdir()
+    data = record.pad(record.seal(record.encode({"command": "true"})))
+    record.create(str(spool.folder / record.STARTING), data)
     server.start(spool.folder)
     assert server.told() == {"execution": ""}
-    assert spool.last_words() == "KeyError: 'bell'"
+    assert spool.supervisor_error() == "KeyError: 'bell'"
     assert spool.supervisor_pid() == 0
 
 
@@ -163,7 +169,7 @@ async def test_one_that_cannot_say_of_what_it_dies_holds_up_nobody(
     monkeypatch.setattr(launch, "__file__", DIES)
     monkeypatch.setattr(fork_server_client, "FAREWELL", 0.1)
     orphaned: asyncio.Queue[str] = asyncio.Queue()
-    its = Launcher(lambda execution_id, problem: None, orphaned.put_nowait)
+    its = ForkServerClient(lambda execution_id, problem: None, orphaned.put_nowait)
     await its.start(tmp_path / "execution")
     async with asyncio.timeout(GIVE_UP):
         assert await orphaned.get() == "execution"
@@ -197,15 +203,17 @@ async def test_it_stays_as_long_as_a_supervisor_does(
     monkeypatch.setattr(fork_server_client, "IDLE", 0.01)
     ended: asyncio.Queue[str] = asyncio.Queue()
     orphans: list[str] = []
-    launching = Launcher(lambda execution_id, _: ended.put_nowait(execution_id), orphans.append)
+    launching = ForkServerClient(
+        lambda execution_id, _: ended.put_nowait(execution_id), orphans.append
+    )
     looked: asyncio.Queue[None] = asyncio.Queue()
-    look = Launcher._look_whether_idle
+    look = ForkServerClient._look_whether_idle
 
-    def look_and_say_so(launching: Launcher, channel: socket.socket) -> None:
+    def look_and_say_so(launching: ForkServerClient, channel: socket.socket) -> None:
         look(launching, channel)
         looked.put_nowait(None)
 
-    monkeypatch.setattr(Launcher, "_look_whether_idle", look_and_say_so)
+    monkeypatch.setattr(ForkServerClient, "_look_whether_idle", look_and_say_so)
     gate = Gate(tmp_path / "gate")
     run = Supervised(tmp_path, f"echo ready; cat {gate}")
     await launching.start(run.spool.folder)

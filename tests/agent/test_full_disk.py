@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions import recovery
+from tui_manager_agent.journal.records import Result
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.faults import full
 from tests.agent.in_process import InProcess
+from tests.agent.orders import order
 
 
 async def test_what_was_proven_canceled_does_not_run_after_a_restart(
@@ -30,7 +32,7 @@ async def test_what_was_proven_canceled_does_not_run_after_a_restart(
     after = InProcess(tmp_path)
     (held,) = after.executions.begin_session()
     assert held.state == wire.EXECUTION_STATE_STARTING
-    assert after.executions.turns.queued == 0
+    assert after.executions.queue.queued == 0
     after.close()
 
 
@@ -57,10 +59,10 @@ def test_an_order_that_was_withdrawn_keeps_no_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = Spool(tmp_path / "execution")
-    spool.accept({"command": "true", "env:PASSWORD": "hunter2"})
+    spool.accept(order(**{"env:PASSWORD": "hunter2"}))
     monkeypatch.setattr(record, "write_all", full)
     with pytest.raises(OSError, match="No space left"):
-        spool.end({"status": "canceled"})
+        spool.write_result(Result(status="canceled"))
     assert [p.name for p in spool.folder.iterdir() if b"hunter2" in p.read_bytes()] == []
 
 
@@ -73,7 +75,7 @@ async def test_what_cannot_be_barred_is_looked_at_again(
     await before.run(execution_id, "echo ran")
     before.close()
     (folder,) = tmp_path.glob("managers/*/executions/*")
-    Spool(folder).starting()
+    Spool(folder).mark_starting()
     agent = InProcess(tmp_path)
     await agent.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     assert agent.outbox.report().results == []

@@ -11,12 +11,15 @@ import pytest
 from tui_manager_agent.journal import acknowledged
 from tui_manager_agent.journal.acknowledged import KEEP, Acknowledged
 from tui_manager_agent.journal.journal import Journal
+from tui_manager_agent.journal.records import Result
 from tui_manager_agent.journal.spool import UNKNOWN
 from tui_manager_agent.supervisor import claim, record
 
 from tests.agent.faults import broken, full, too_many_files
+from tests.agent.orders import order
 
-RESULT = {"status": "failed", "reason": "exit_code", "detail": "a line\nand = another"}
+RESULT = Result(status="failed", reason="exit_code", detail="a line\nand = another")
+ENTRIES = record.decode(RESULT.encode())
 DAY = 24 * 3600
 
 
@@ -33,24 +36,24 @@ def test_what_was_acknowledged_is_known_after_a_restart(tmp_path: Path) -> None:
     first, second = new_id(), new_id()
     before = Journal(tmp_path)
     for execution_id in (first, second):
-        before.spool(execution_id).accept({"command": "true"})
+        before.spool(execution_id).accept(order())
         before.acknowledge({execution_id: RESULT})
     before.close()
     after = Journal(tmp_path)
     assert after.acknowledged(first) == RESULT
     assert after.acknowledged(second) == RESULT
     assert after.acknowledged(new_id()) is None
-    assert after.held() == []
+    assert after.held_ids() == []
 
 
 def test_a_folder_that_an_acknowledgement_left_behind_is_cleared(tmp_path: Path) -> None:
     execution_id = new_id()
     before = Journal(tmp_path)
     before.acknowledge({execution_id: RESULT})
-    before.spool(execution_id).end(dict(RESULT))
+    before.spool(execution_id).write_result(RESULT)
     before.close()
     after = Journal(tmp_path)
-    assert after.held() == []
+    assert after.held_ids() == []
     assert not after.spool(execution_id).folder.exists()
 
 
@@ -130,7 +133,7 @@ def test_more_ids_are_kept_than_30_days_bring(tmp_path: Path) -> None:
     kept.close()
     after = Journal(tmp_path)
     found = [after.acknowledged(word) for word in (*ids[:3], *ids[-3:])]
-    assert found == [{"status": "failed"}] * 6
+    assert found == [Result(status="failed")] * 6
 
 
 @pytest.mark.parametrize(
@@ -173,8 +176,11 @@ def test_ids_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
     other, unknown = f"{one[:-1]}x", f"{one[:-1]}y"
     kept = Acknowledged(tmp_path / "acknowledged")
     for execution_id in (one, other):
-        kept.append({execution_id: {"status": execution_id}})
-    assert [kept.find(word) for word in (one, other)] == [{"status": one}, {"status": other}]
+        kept.append({execution_id: Result(status=execution_id)})
+    assert [kept.find(word) for word in (one, other)] == [
+        Result(status=one),
+        Result(status=other),
+    ]
     assert unknown not in kept
 
 
@@ -188,7 +194,7 @@ def test_a_full_disk_gives_up_output_rather_than_the_memory_of_an_id(
     execution_id = new_id()
     kept = Journal(tmp_path)
     spool = kept.spool(execution_id)
-    spool.end(dict(RESULT))
+    spool.write_result(RESULT)
     output = spool.folder / record.STDOUT
     output.write_bytes(b"much")
     write_all = record.write_all
@@ -208,10 +214,10 @@ def test_a_folder_without_an_order_was_never_journalled(tmp_path: Path) -> None:
     kept = Journal(tmp_path)
     execution_id = new_id()
     folder = kept.spool(execution_id).folder
-    kept.spool(execution_id).accept({"command": "true", "cwd": "/"})
-    order = folder / record.ACCEPTED
-    order.write_bytes(order.read_bytes().rstrip(b"\0")[:-1])
-    assert kept.held() == []
+    kept.spool(execution_id).accept(order())
+    accepted = folder / record.ACCEPTED
+    accepted.write_bytes(accepted.read_bytes().rstrip(b"\0")[:-1])
+    assert kept.held_ids() == []
     assert not folder.exists()
 
 
@@ -219,23 +225,23 @@ def test_what_the_manager_does_not_know_is_kept_until_its_age_limit(tmp_path: Pa
     kept = Journal(tmp_path)
     old, young, running = new_id(), new_id(), new_id()
     for execution_id in (old, young):
-        kept.spool(execution_id).end(dict(RESULT))
-    kept.spool(running).accept({"command": "sleep"})
+        kept.spool(execution_id).write_result(RESULT)
+    kept.spool(running).accept(order())
     for execution_id in (old, young, running):
-        kept.spool(execution_id).note(UNKNOWN)
+        kept.spool(execution_id).set_mark(UNKNOWN)
     age(kept.spool(old).folder / UNKNOWN, KEEP + DAY)
     age(kept.spool(running).folder / UNKNOWN, KEEP + DAY)
-    assert set(kept.held()) == {young, running}
+    assert set(kept.held_ids()) == {young, running}
 
 
 def test_being_told_again_that_it_is_unknown_makes_nothing_younger(tmp_path: Path) -> None:
     kept = Journal(tmp_path)
     spool = kept.spool(new_id())
-    spool.end(dict(RESULT))
-    spool.note(UNKNOWN)
+    spool.write_result(RESULT)
+    spool.set_mark(UNKNOWN)
     age(spool.folder / UNKNOWN, KEEP + DAY)
-    spool.note(UNKNOWN)
-    assert kept.held() == []
+    spool.set_mark(UNKNOWN)
+    assert kept.held_ids() == []
 
 
 def test_an_order_that_finds_no_room_leaves_nothing(
@@ -245,23 +251,23 @@ def test_an_order_that_finds_no_room_leaves_nothing(
     spool = kept.spool(new_id())
     monkeypatch.setattr(record, "write_all", full)
     with pytest.raises(OSError, match="No space left"):
-        spool.accept({"command": "true"})
+        spool.accept(order())
     assert not spool.folder.exists()
 
 
 @pytest.mark.parametrize("name", [record.STARTING, record.CLAIM])
 def test_a_result_that_a_crash_left_without_its_name_is_found(tmp_path: Path, name: str) -> None:
     spool = Journal(tmp_path).spool(new_id())
-    spool.accept({"command": "true", "env:PASSWORD": "hunter2"})
-    spool.starting()
+    spool.accept(order(**{"env:PASSWORD": "hunter2"}))
+    spool.mark_starting()
     taken = claim.take(str(spool.folder))
     assert taken is not None
-    taken.end(**RESULT)
+    taken.end(**ENTRIES)
     (spool.folder / record.RESULT).rename(spool.folder / name)
-    assert spool.result() == {}
+    assert spool.result() is None
     if name == record.STARTING:
-        assert spool.bar()
-    spool.settle()
+        assert spool.prevent_start()
+    spool.recover_result()
     assert spool.result() == RESULT
 
 
@@ -269,54 +275,54 @@ def test_a_result_that_an_agent_has_given_its_name_meanwhile_is_at_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = Journal(tmp_path).spool(new_id())
-    spool.accept({"command": "true"})
-    spool.starting()
+    spool.accept(order())
+    spool.mark_starting()
     taken = claim.take(str(spool.folder))
     assert taken is not None
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: spool.settle())
-    taken.end(**RESULT)
-    assert spool.result().items() >= RESULT.items()
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: spool.recover_result())
+    taken.end(**ENTRIES)
+    assert spool.result() == RESULT
     (spool.folder / record.RESULT).unlink()
     with pytest.raises(FileNotFoundError):
-        taken.end(**RESULT)
+        taken.end(**ENTRIES)
 
 
 def test_a_result_that_a_crash_cut_short_is_none(tmp_path: Path) -> None:
     spool = Journal(tmp_path).spool(new_id())
-    spool.accept({"command": "true"})
-    spool.starting()
+    spool.accept(order())
+    spool.mark_starting()
     taken = claim.take(str(spool.folder))
     assert taken is not None
-    taken.end(**RESULT)
+    taken.end(**ENTRIES)
     data = (spool.folder / record.RESULT).read_bytes()
     (spool.folder / record.RESULT).unlink()
     (spool.folder / record.CLAIM).write_bytes(data.replace(b"exit_code", bytes(9)))
-    spool.settle()
-    assert spool.result() == {}
+    spool.recover_result()
+    assert spool.result() is None
 
 
 @pytest.mark.parametrize("owner", [b"", b"pid=4194304\0folder=/x\0"])
 def test_a_claim_that_is_still_the_order_keeps_no_secrets(tmp_path: Path, owner: bytes) -> None:
     """The agent died while it barred it, or the host before all of it was written over."""
     spool = Journal(tmp_path).spool(new_id())
-    spool.accept({"command": "true", "env:PASSWORD": "hunter2" * 2000})
-    spool.starting()
-    order = (spool.folder / record.STARTING).rename(spool.folder / record.CLAIM)
-    with order.open("r+b") as file:
+    spool.accept(order(**{"env:PASSWORD": "hunter2" * 2000}))
+    spool.mark_starting()
+    claimed = (spool.folder / record.STARTING).rename(spool.folder / record.CLAIM)
+    with claimed.open("r+b") as file:
         file.write(owner.ljust(4096, b"\0") if owner else b"")
     assert spool.supervisor_pid() == 0
-    spool.settle()
-    spool.end({**RESULT})
+    spool.recover_result()
+    spool.write_result(RESULT)
     assert [p.name for p in spool.folder.iterdir() if b"hunter2" in p.read_bytes()] == []
-    assert order.read_bytes() == owner
+    assert claimed.read_bytes() == owner
     assert spool.result() == RESULT
 
 
 def test_a_claim_holds_no_secrets_and_is_as_large_as_the_order(tmp_path: Path) -> None:
     spool = Journal(tmp_path).spool(new_id())
-    spool.accept({"command": "true", "env:PASSWORD": "hunter2" * 2000})
+    spool.accept(order(**{"env:PASSWORD": "hunter2" * 2000}))
     size = (spool.folder / record.ACCEPTED).stat().st_size
-    spool.starting()
+    spool.mark_starting()
     taken = claim.take(str(spool.folder))
     assert taken is not None
     assert taken.order["env:PASSWORD"] == "hunter2" * 2000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions.containment import check_limits, features
-from tui_manager_agent.executions.order import order_for
+from tui_manager_agent.executions.order import make_order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import launch
 from tui_manager_agent.supervisor.cgroup import Place
@@ -16,6 +16,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_manager import FakeManager
+from tests.agent.orders import order
 from tests.agent.supervised import Supervised
 
 ALL = ("memory", "pids", "cpu")
@@ -64,16 +65,15 @@ def test_an_agent_lists_what_it_can() -> None:
 
 def test_a_limit_becomes_part_of_the_order() -> None:
     run = wire.RunCommand(execution_id=str(uuid.uuid4()), command="true", memory_max=MEMORY)
-    made = order_for(run, bell=Path("/state/bell"), boot_id="this")
-    assert made["memory_max"] == MEMORY
-    assert not {"tasks_max", "cpu_max"} & made.keys()
+    made = make_order(run, fifo=Path("/state/bell"), boot_id="this")
+    assert made.limits == {"memory_max": MEMORY}
 
 
 @pytest.mark.parametrize("place", [None, Place("/base", "/home", ["memory", "pids"])])
 def test_what_the_agent_cannot_limit_is_refused(place: Place | None) -> None:
-    check_limits({"command": "true"}, place)
+    check_limits(order(), place)
     with pytest.raises(RefusedError, match=r"the limits .*cpu-max on a command") as refused:
-        check_limits({"memory_max": MEMORY, "cpu_max": 50}, place)
+        check_limits(order(memory_max=MEMORY, cpu_max=50), place)
     assert refused.value.reason == "rejected"
     assert ("memory-max" in str(refused.value)) == (place is None)
 

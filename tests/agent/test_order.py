@@ -5,32 +5,33 @@ import pwd
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.order import is_execution_id, order_for
+from tui_manager_agent.executions.order import is_execution_id, make_order
+from tui_manager_agent.journal.records import Order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import clock, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 ID = "0d2d4b62-93c8-4d2f-9f5e-0a2b6ad6a0b1"
-BELL = Path("/state/bell")
+FIFO = Path("/state/bell")
 
 
-def order(**fields: object) -> dict[str, object]:
+def order(**fields: object) -> Order:
     run = wire.RunCommand(execution_id=ID, command="true", **fields)  # type: ignore[arg-type]
-    return order_for(run, bell=BELL, boot_id="this")
+    return make_order(run, fifo=FIFO, boot_id="this")
 
 
 def test_what_is_not_said_has_a_default() -> None:
     made = order()
-    assert made["timeout"] == 3600 * clock.SECOND
-    assert made["kill_grace"] == 10 * clock.SECOND
-    assert made["output_limit"] == 16 * 1024 * 1024
-    assert "start_before" not in made
+    assert made.timeout == 3600 * clock.SECOND
+    assert made.kill_grace == 10 * clock.SECOND
+    assert made.output_limit == 16 * 1024 * 1024
+    assert not made.start_before
 
 
 def test_the_manager_has_the_last_word_on_variables_but_not_on_the_mark() -> None:
     made = order(environment={"PATH": "/opt/bin", record.MARK: "another"})
-    assert made["env:PATH"] == "/opt/bin"
-    assert made[f"env:{record.MARK}"] == ID
+    assert made.environment["PATH"] == "/opt/bin"
+    assert made.environment[record.MARK] == ID
 
 
 def test_the_agents_own_variables_stay_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,17 +39,17 @@ def test_the_agents_own_variables_stay_with_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("LC_TIME", "de_DE.UTF-8")
     monkeypatch.delenv("PATH")
     made = order()
-    assert "env:AGENT_TOKEN" not in made
-    assert made["env:LC_TIME"] == "de_DE.UTF-8"
-    assert "/usr/bin" in str(made["env:PATH"])
+    assert "AGENT_TOKEN" not in made.environment
+    assert made.environment["LC_TIME"] == "de_DE.UTF-8"
+    assert "/usr/bin" in made.environment["PATH"]
 
 
 def test_a_user_without_a_home_works_in_the_root_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     me = pwd.getpwuid(os.geteuid())
     homeless = pwd.struct_passwd((*me[:5], "/nonexistent", me[6]))
     monkeypatch.setattr(pwd, "getpwuid", lambda uid: homeless)
-    assert order()["cwd"] == "/"
-    assert order(cwd="/tmp")["cwd"] == "/tmp"
+    assert order().cwd == "/"
+    assert order(cwd="/tmp").cwd == "/tmp"
 
 
 def test_a_user_that_passwd_does_not_know(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -57,8 +58,8 @@ def test_a_user_that_passwd_does_not_know(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert order()["cwd"] == str(tmp_path)
-    assert order()["env:USER"] == str(os.geteuid())
+    assert order().cwd == str(tmp_path)
+    assert order().environment["USER"] == str(os.geteuid())
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_what_no_supervisor_could_carry_out_is_refused(
 
 
 def test_naming_the_agents_own_user_is_fine() -> None:
-    assert order(run_as_user=pwd.getpwuid(os.geteuid()).pw_name)["command"] == "true"
+    assert order(run_as_user=pwd.getpwuid(os.geteuid()).pw_name).command == "true"
 
 
 @pytest.mark.parametrize("text", ["", "..", "a/b", ID.upper(), "{" + ID + "}", ID + "\n"])

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_agent.cli.main import main
+from tui_manager_agent.journal.records import Order
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.policy import RefusedError, Rule, Wanted
 from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile, default_path, parse
-from tui_manager_agent.supervisor import clock
+from tui_manager_agent.supervisor import clock, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import Gate
 from tests.agent.fake_manager import FakeManager
+from tests.agent.orders import order
 
 ME = account.own().name
 POLICY = f"""
@@ -128,17 +130,20 @@ def test_every_variable_means_every_name_of_a_variable() -> None:
 def test_an_order_of_an_older_agent_is_refused_by_a_policy_and_by_nothing_else(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = {"command": "systemctl restart nginx", "timeout": "1", "kill_grace": "1"}
+    entries = record.decode(order(command="systemctl restart nginx").encode())
+    for unknown in ("user", "folder", "variables"):
+        del entries[unknown]
+    wanted = Order.decode(entries).wanted
     with pytest.raises(RefusedError, match="users"):
-        PolicyFile(file).admit(order)
+        PolicyFile(file).require_allowed(wanted)
     monkeypatch.setattr(
         "tui_manager_agent.policy.policy_file.default_path", lambda: file / "absent"
     )
     with pytest.raises(RefusedError, match="file"):
-        PolicyFile(None).admit(order)
+        PolicyFile(None).require_allowed(wanted)
     file.unlink()
     monkeypatch.setattr("tui_manager_agent.policy.policy_file.default_path", lambda: file)
-    PolicyFile(None).admit(order)
+    PolicyFile(None).require_allowed(wanted)
 
 
 @pytest.mark.parametrize(

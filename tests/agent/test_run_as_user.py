@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.order import order_for
+from tui_manager_agent.executions.order import make_order
+from tui_manager_agent.journal.records import Order, RunAs
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -26,9 +27,9 @@ PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def order(user: str) -> dict[str, object]:
+def order(user: str) -> Order:
     run = wire.RunCommand(execution_id=ID, command="true", run_as_user=user)
-    return order_for(run, bell=Path("/state/bell"), boot_id="this")
+    return make_order(run, fifo=Path("/state/bell"), boot_id="this")
 
 
 def supervised(root: Path, command: str, **more: object) -> Supervised:
@@ -58,8 +59,8 @@ def test_the_agents_own_user_needs_no_root(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY.pw_uid)
     for name in ("", "nobody"):
         made = order(name)
-        assert made["user"] == "nobody"
-        assert "uid" not in made
+        assert made.user == "nobody"
+        assert made.run_as is None
 
 
 def test_an_agent_that_is_not_root_refuses_every_other_user(
@@ -90,14 +91,9 @@ def test_another_user_gets_nothing_that_is_roots(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, "/root/private")
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
     made = order("nobody")
-    assert (made["uid"], made["gid"]) == (NOBODY.pw_uid, NOBODY.pw_gid)
-    assert made["groups"] == " ".join(map(str, GROUPS))
-    variables = {
-        key.removeprefix(record.ENVIRONMENT): value
-        for key, value in made.items()
-        if key.startswith(record.ENVIRONMENT)
-    }
-    assert {name: value for name, value in variables.items() if not name.startswith("LC_")} == {
+    assert made.run_as == RunAs(uid=NOBODY.pw_uid, gid=NOBODY.pw_gid, groups=tuple(GROUPS))
+    variables = made.environment.items()
+    assert {name: value for name, value in variables if not name.startswith("LC_")} == {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": NOBODY.pw_dir,
         "USER": "nobody",
@@ -112,10 +108,10 @@ def test_a_user_works_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     entry = pwd.struct_passwd((*NOBODY[:5], str(tmp_path), ""))
     monkeypatch.setattr(pwd, "getpwnam", lambda name: entry)
-    assert order("nobody")["cwd"] == str(tmp_path)
-    assert order("nobody")["env:SHELL"] == "/bin/sh"
+    assert order("nobody").cwd == str(tmp_path)
+    assert order("nobody").environment["SHELL"] == "/bin/sh"
     entry = pwd.struct_passwd((*NOBODY[:5], "/nonexistent", ""))
-    assert order("nobody")["cwd"] == "/"
+    assert order("nobody").cwd == "/"
 
 
 # --------------------------------------------------------------------------------- what is started
@@ -216,7 +212,7 @@ def test_everything_of_it_is_killed(tmp_path: Path, what: str) -> None:
         one.until(lambda: b"ready" in one.stdout)
         left = processes.find(one.id, one.process.pid)
         assert {uid_of(pid) for pid in left} == {NOBODY.pw_uid}
-        one.spool.ask_to_cancel()
+        one.spool.request_cancel()
         result = one.result()
     assert result["status"] == "canceled"
     assert result["kill_incomplete"] == "0"

@@ -130,7 +130,7 @@ async def test_a_crash_between_journal_and_start_leaves_it_until_the_agent_is_ba
     )
     before.close()
     (folder,) = tmp_path.glob("managers/*/executions/*")
-    Spool(folder).starting()
+    Spool(folder).mark_starting()
     assert found_in(tmp_path) == [str((folder / "starting").relative_to(tmp_path))]
     after = InProcess(tmp_path)
     (held,) = after.executions.begin_session()

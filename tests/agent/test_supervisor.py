@@ -92,7 +92,7 @@ def test_nothing_is_run_twice(folder: Path) -> None:
     with Supervised(folder, "echo once >> traces; sleep 600", kill_grace=0) as run:
         run.until(run.is_started)
         run.start_another().wait()
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         run.result()
         run.start_another().wait()
         assert (folder / "traces").read_text() == "once\n"
@@ -100,7 +100,7 @@ def test_nothing_is_run_twice(folder: Path) -> None:
 
 def test_what_is_barred_never_starts(folder: Path) -> None:
     run = Supervised(folder, "echo ran > trace")
-    assert run.spool.bar()
+    assert run.spool.prevent_start()
     with run:
         run.process.wait()
         assert not (folder / "trace").exists()
@@ -110,7 +110,7 @@ def test_its_claim_is_held_as_long_as_it_lives(folder: Path) -> None:
     with Supervised(folder, "sleep 600") as run:
         run.until(run.is_started)
         assert run.spool.supervisor_pid() == run.process.pid
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         run.process.wait()
         assert run.spool.supervisor_pid() == 0
 
@@ -129,7 +129,7 @@ def test_an_orphan_without_the_mark_is_killed(folder: Path, place: Place | None)
         run.until(lambda: b"ready" in run.stdout)
         orphan = int(run.stdout.split()[0])
         assert is_alive(orphan)
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         run.result()
         survived = is_alive(orphan)
         if survived:
@@ -165,7 +165,7 @@ def test_cancel_kills_a_tree_that_resists(folder: Path, place: Place | None) -> 
         run.until(lambda: run.stdout.count(b"ready") == 2)
         family = processes.find(run.id, run.process.pid)
         assert len(family) == 5
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         assert run.result()["status"] == "canceled"
         assert [pid for pid in family if is_alive(pid)] == []
 
@@ -177,7 +177,7 @@ def test_a_marked_process_that_is_no_descendant_is_killed(
         run.until(run.is_started)
         environment = {record.MARK: run.id}
         stranger = os.posix_spawn("/bin/sleep", ["sleep", "600"], environment)
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         _, status = os.waitpid(stranger, 0)
         assert os.WTERMSIG(status) in (signal.SIGTERM, signal.SIGKILL)
 
@@ -186,14 +186,14 @@ def test_a_stopped_process_hears_sigterm(folder: Path, place: Place | None) -> N
     command = "trap 'echo heard; exit' TERM; echo ready; kill -STOP $$"
     with Supervised(folder, command, place, kill_grace=30) as run:
         run.until(lambda: b"ready" in run.stdout)
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         assert run.result()["status"] == "canceled"
         assert b"heard" in run.stdout
 
 
 def test_a_cancel_that_is_there_first_wins(folder: Path) -> None:
     run = Supervised(folder, "echo ran")
-    run.spool.ask_to_cancel()
+    run.spool.request_cancel()
     with run:
         result = run.result()
         assert result["status"] == "canceled"
@@ -211,7 +211,7 @@ def test_a_cancel_needs_no_pidfd(folder: Path, monkeypatch: pytest.MonkeyPatch, 
         run.until(run.is_started)
         with monkeypatch.context() as system:
             system.setattr(os, "pidfd_open", refuse)
-            run.spool.ask_to_cancel()
+            run.spool.request_cancel()
         assert run.result()["status"] == "canceled"
 
 
@@ -349,7 +349,7 @@ def test_ps_finds_the_same_where_there_is_no_proc(
         assert set(by_group) < set(by_proc)
         assert processes.find(run.id, 0) == {}
         monkeypatch.undo()
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         run.result()
 
 
@@ -365,7 +365,7 @@ def test_a_command_that_has_just_ended_is_not_canceled(folder: Path) -> None:
         assert select.select([ended], [], [], GIVE_UP)[0]
         os.close(ended)
         assert shell.status() == psutil.STATUS_ZOMBIE
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
         run.process.send(signal.SIGCONT)
         result = run.result()
         assert (result["status"], result["exit_code"]) == ("completed", "0")

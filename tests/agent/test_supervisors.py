@@ -17,8 +17,9 @@ from typing import Any
 import psutil
 import pytest
 from tui_manager_agent.executions import fork_server_client, runner
-from tui_manager_agent.executions.fork_server_client import Launcher
+from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.executions.supervisors import Supervisors
+from tui_manager_agent.journal.records import Order
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -111,9 +112,9 @@ async def test_the_server_dies_while_an_order_waits_to_be_read(watched: Watched)
         await waiting
     await watched.until(lambda: watched.gone == told)
     assert len(told) > 1
-    running.spool.ask_to_cancel()
+    running.spool.request_cancel()
     await watched.until(lambda: watched.gone == {*told, running.id})
-    assert not watched.supervisors.some.is_set()
+    assert not watched.supervisors.is_any.is_set()
 
 
 async def test_two_orders_wait_to_be_read(watched: Watched) -> None:
@@ -152,15 +153,15 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
 ) -> None:
     released, stopped = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
-    release = runner._accept_and_release
+    release = runner._accept_and_start
 
-    def release_slowly(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:
+    def release_slowly(spool: Spool, accept: Callable[[], Order]) -> Order | None:
         late = release(spool, accept)
         loop.call_soon_threadsafe(released.set)
         stopped.wait()
         return late
 
-    monkeypatch.setattr(runner, "_accept_and_release", release_slowly)
+    monkeypatch.setattr(runner, "_accept_and_start", release_slowly)
     agent = InProcess(tmp_path)
     working = asyncio.create_task(agent.executions.serve())
     await asyncio.sleep(0)
@@ -197,7 +198,7 @@ async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
     await watched.until(lambda: watched.gone)
     assert len(watched.gone) == 1
     for run in runs:
-        run.spool.ask_to_cancel()
+        run.spool.request_cancel()
     await watched.until(lambda: watched.gone == {run.id for run in runs})
 
 
@@ -225,10 +226,10 @@ async def test_a_look_that_fails_at_one_finds_the_others(
             patch.setattr(
                 *fails, lambda path: (too_many_files if unlucky.id in path else working)(path)
             )
-            watched.supervisors.look()
+            watched.supervisors.check()
         assert watched.gone == {lucky.id}
         assert unlucky.id in caplog.text
-        watched.supervisors.look()
+        watched.supervisors.check()
         assert watched.gone == {lucky.id, unlucky.id}
 
 
@@ -254,16 +255,16 @@ async def test_an_agent_stops_though_an_order_in_turn_waits_to_be_read(
     before = InProcess(tmp_path / "state", capacity=len(orders))
     for execution_id, command in orders.items():
         await before.run(execution_id, command)
-    blocked, wait_for_room = asyncio.Event(), Launcher._wait_for_room
+    blocked, wait_for_room = asyncio.Event(), ForkServerClient._wait_for_room
 
-    async def wait_and_say_so(launching: Launcher, channel: socket.socket) -> None:
+    async def wait_and_say_so(launching: ForkServerClient, channel: socket.socket) -> None:
         blocked.set()
         await wait_for_room(launching, channel)
 
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", Stopped)
         patch.setattr(socket, "socketpair", partial(with_little_room, socket.socketpair))
-        patch.setattr(Launcher, "_wait_for_room", wait_and_say_so)
+        patch.setattr(ForkServerClient, "_wait_for_room", wait_and_say_so)
         patch.setattr(fork_server_client, "FAREWELL", 0)
         working = asyncio.create_task(before.executions.serve())
         async with asyncio.timeout(GIVE_UP):

@@ -13,7 +13,7 @@ import pytest
 from tui_manager_agent.executions import outbox, recovery, runner
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.journal import read_failures
+from tui_manager_agent.journal import spool
 from tui_manager_agent.journal.acknowledged import Acknowledged
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
@@ -41,7 +41,7 @@ async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @pytest.mark.parametrize(
     ("room", "name", "fault"),
     [
-        (Spool, "note", faults.full),
+        (Spool, "set_mark", faults.full),
         (record, "read", faults.too_many_files),
         (claim, "is_held", faults.broken),
         (Process, "send", faults.forbidden),
@@ -72,7 +72,7 @@ async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
     [
         (record, "read", faults.too_many_files),
         (claim, "is_held", faults.broken),
-        (recovery, "kill_leftovers", faults.too_many_files),
+        (recovery, "kill_remaining_processes", faults.too_many_files),
     ],
 )
 async def test_a_dead_supervisor_that_cannot_be_looked_after_is_looked_after_later(
@@ -85,7 +85,7 @@ async def test_a_dead_supervisor_that_cannot_be_looked_after_is_looked_after_lat
 ) -> None:
     unlucky, lucky = [await agent.start("sleep 600") for _ in range(2)]
     supervisor = agent.supervisor_of(unlucky)
-    said = f"not buried, again later: execution_id={unlucky}"
+    said = f"not ended, again later: execution_id={unlucky}"
     monkeypatch.setattr(
         room, name, faults.until(lambda: caplog.text.count(said) > 1, fault, getattr(room, name))
     )
@@ -111,12 +111,12 @@ async def test_a_result_that_cannot_be_read_now_is_not_taken_for_none(
     caplog.set_level(logging.ERROR)
     gate.open()
     assert (await agent.result(execution_id)).exit_code == 7
-    assert f"not buried, again later: execution_id={execution_id}" in caplog.text
+    assert f"not ended, again later: execution_id={execution_id}" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("name", "action"),
-    [("note", wire.RESUME_ACTION_UNKNOWN), ("drop_note", wire.RESUME_ACTION_GO_ON)],
+    [("set_mark", wire.RESUME_ACTION_UNKNOWN), ("clear_mark", wire.RESUME_ACTION_GO_ON)],
 )
 async def test_a_resume_whose_mark_cannot_be_changed_is_obeyed(
     agent: Working,
@@ -141,7 +141,7 @@ async def test_a_resume_whose_mark_cannot_be_changed_is_obeyed(
 async def test_output_that_cannot_be_read_is_read_later_and_keeps_nobody_waiting(
     agent: Working, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gate: Gate
 ) -> None:
-    monkeypatch.setattr(outbox, "AGAIN", 0.01)
+    monkeypatch.setattr(outbox, "RETRY_AFTER", 0.01)
     unlucky = await agent.start(f"cat {gate}; printf unlucky")
     can_read, read = asyncio.Event(), Spool.read
 
@@ -166,15 +166,15 @@ async def test_output_that_cannot_be_read_is_read_later_and_keeps_nobody_waiting
 async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
     agent: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "AGAIN", 0.001)
-    monkeypatch.setattr(read_failures, "GONE_AFTER", 1)
-    execution_id, looked_at, put = str(uuid.uuid4()), list[str](), Outbox.put
+    monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
+    monkeypatch.setattr(spool, "GONE_AFTER", 1)
+    execution_id, looked_at, put = str(uuid.uuid4()), list[str](), Outbox.add
 
     def note(self: Outbox, held: Execution) -> None:
         looked_at.append(held.id)
         put(self, held)
 
-    monkeypatch.setattr(Outbox, "put", note)
+    monkeypatch.setattr(Outbox, "add", note)
     with monkeypatch.context() as disk:
         disk.setattr(Spool, "read", faults.broken)
         await agent.run(execution_id, "printf lost")
@@ -188,8 +188,8 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
 async def test_output_for_which_there_is_no_descriptor_is_never_given_up(
     agent: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "AGAIN", 0.001)
-    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
+    monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
+    monkeypatch.setattr(spool, "GONE_AFTER", 0)
     execution_id, looks, read = str(uuid.uuid4()), 0, Spool.read
 
     def read_in_the_end(spool: Spool, *what: Any) -> bytes:
@@ -233,7 +233,7 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting
     await asyncio.sleep(0)  # it serves
     execution_id = await before.start("sleep 600")
     await before.stop()
-    buried = f"not buried, again later: execution_id={execution_id}"
+    buried = f"not ended, again later: execution_id={execution_id}"
     monkeypatch.setattr(
         claim,
         "is_held",

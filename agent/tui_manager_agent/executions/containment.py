@@ -1,9 +1,13 @@
 """Whether this host's commands get cgroups of their own, and where."""
 
+import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from tui_manager_agent.executions.held import HeldExecutions
+from tui_manager_agent.journal.journal import DiskThread
+from tui_manager_agent.journal.records import Order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor.cgroup import (
     Cgroup,
@@ -14,6 +18,7 @@ from tui_manager_agent.supervisor.cgroup import (
 )
 from tui_manager_agent.supervisor.limits import NEEDS
 
+CLEAN_EVERY = 60.0  # seconds
 _SUBGROUP = "agent"  # what the unit calls the cgroup of the agent itself (DelegateSubgroup=)
 _LOG = logging.getLogger(__name__)
 
@@ -46,10 +51,12 @@ def features(place: Place | None) -> list[str]:
     return ["cgroup", *limits]
 
 
-def check_limits(order: Mapping[str, object], place: Place | None) -> None:
+def check_limits(order: Order, place: Place | None) -> None:
     """Raises RefusedError if this agent cannot set a limit that the order has."""
     can = place.controllers if place else frozenset[str]()
-    missing = [word for name, (need, word) in NEEDS.items() if name in order and need not in can]
+    missing = [
+        word for name, (need, word) in NEEDS.items() if name in order.limits and need not in can
+    ]
     if missing:
         problem = f"this agent cannot set the limits {', '.join(missing)} on a command"
         raise RefusedError("rejected", f"{problem}: its host gives it no cgroups that can")
@@ -66,6 +73,15 @@ def remove_empty(place: Place, but: Iterable[str]) -> None:
         if os.path.isdir(f"{place.base}/{name}"):
             Cgroup(f"{place.base}/{name}").remove()
     place.remove()
+
+
+async def remove_empty_regularly(place: Place, held: HeldExecutions, disk: DiskThread) -> None:
+    """Removes cgroups that no supervisor removed: the command left something in the background
+    there, or its supervisor is dead. Works until it is cancelled."""
+    while True:
+        in_use = [execution.id for execution in held if not execution.ended]
+        await disk.run(remove_empty, place, in_use)
+        await asyncio.sleep(CLEAN_EVERY)
 
 
 def _find(agent: str) -> Place:

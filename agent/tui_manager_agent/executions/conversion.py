@@ -1,10 +1,11 @@
-"""Between the wire's messages and the agent's own words."""
+"""Between the messages of the protocol and the agent's own values."""
+
+from collections.abc import Mapping
 
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions import result
-from tui_manager_agent.journal.spool import STREAMS
+from tui_manager_agent.journal.records import STREAMS, Result
 from tui_manager_agent.supervisor import clock
 
 WIRE_STREAM = {"stdout": wire.STREAM_STDOUT, "stderr": wire.STREAM_STDERR}
@@ -36,35 +37,35 @@ def to_nanoseconds(message: Duration) -> int:
     return message.seconds * clock.SECOND + message.nanos
 
 
-def to_offsets(sizes: dict[str, int]) -> list[wire.StreamOffset]:
+def to_offsets(sizes: Mapping[str, int]) -> list[wire.StreamOffset]:
     return [wire.StreamOffset(stream=WIRE_STREAM[s], offset=size) for s, size in sizes.items()]
 
 
-def to_result(execution_id: str, fields: dict[str, str], boot_id: str) -> wire.Result:
+def to_result(execution_id: str, result: Result, boot_id: str) -> wire.Result:
     """The result as a message, with its age as of now."""
     message = wire.Result(
         execution_id=execution_id,
-        status=_STATUS[fields["status"]],
-        reason=_REASON[fields["reason"]],
-        detail=fields.get("detail", ""),
-        age=to_duration(result.age(fields, boot_id)),
-        memory_peak=int(fields.get("memory_peak", 0)),
-        kill_incomplete=fields.get("kill_incomplete", "0") == "1",
+        status=_STATUS[result.status],
+        reason=_REASON[result.reason],
+        detail=result.detail,
+        age=to_duration(result.age(boot_id)),
+        memory_peak=result.memory_peak or 0,
+        kill_incomplete=bool(result.kill_incomplete),
         totals=[
             wire.StreamTotal(
                 stream=WIRE_STREAM[stream],
-                stored=result.stored(fields, stream),
-                dropped=int(fields.get(f"{stream}_dropped", 0)),
+                stored=result.stored.get(stream, 0),
+                dropped=result.dropped.get(stream, 0),
             )
             for stream in STREAMS
         ],
     )
-    if "exit_code" in fields:
-        message.exit_code = int(fields["exit_code"])
-    if "signal" in fields:
-        message.signal = int(fields["signal"])
-    if "duration" in fields:
-        message.duration.CopyFrom(to_duration(int(fields["duration"])))
-    if "cpu" in fields:
-        message.cpu.CopyFrom(to_duration(int(fields["cpu"])))
+    if result.exit_code is not None:
+        message.exit_code = result.exit_code
+    if result.signal is not None:
+        message.signal = result.signal
+    if result.duration is not None:
+        message.duration.CopyFrom(to_duration(result.duration))
+    if result.cpu is not None:
+        message.cpu.CopyFrom(to_duration(result.cpu))
     return message

@@ -1,4 +1,4 @@
-"""One execution in the agent's memory: its state, and how far the manager has been told of it."""
+"""One execution in the agent's memory: its state, and how much of it the manager has."""
 
 import logging
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions import conversion, result
-from tui_manager_agent.journal.read_failures import Unreadable
-from tui_manager_agent.journal.spool import STREAMS, Spool
+from tui_manager_agent.executions import conversion
+from tui_manager_agent.journal.records import STREAMS, Order, Result
+from tui_manager_agent.journal.spool import ReadFailures, Spool
 from tui_manager_agent.supervisor import clock
 
 CHUNK = 64 * 1024  # bytes of one Output
@@ -23,14 +23,22 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+_WIRE_STATE = {
+    State.ACCEPTED: wire.EXECUTION_STATE_ACCEPTED,
+    State.STARTING: wire.EXECUTION_STATE_STARTING,
+    State.RUNNING: wire.EXECUTION_STATE_RUNNING,
+    State.ENDED: wire.EXECUTION_STATE_ENDED,
+}
+
+
 class Execution:
-    """What the agent knows of one execution, and what it has said of it in this session.
+    """What the agent knows of one execution, and what it has reported of it in this session.
 
     Attributes:
-        order: while it waits; empty afterwards, because it holds secrets.
-        result: the result's fields; empty until it ended.
-        silent: the manager has not said yet whether it wants to hear of this.
-        unread: output could not be read when there was a report to be filled.
+        order: while it waits; None afterwards, because it holds secrets.
+        result: None until it ended.
+        reporting: whether the manager wants reports of it in this session.
+        read_failed: output could not be read for the last report.
     """
 
     def __init__(self, execution_id: str, spool: Spool, boot_id: str) -> None:
@@ -38,119 +46,112 @@ class Execution:
         self.spool = spool
         self._boot_id = boot_id
         self.state = State.ACCEPTED
-        self.order: dict[str, str] = {}
-        self.result: dict[str, str] = {}
-        self.silent = False
-        self.unread = False
+        self.order: Order | None = None
+        self.result: Result | None = None
+        self.reporting = True
+        self.read_failed = False
         self._started = 0
-        self._unreadable = Unreadable()  # streams
+        self._read_failures = ReadFailures()  # by stream
         self._sizes = dict.fromkeys(STREAMS, 0)
         self._stored = dict.fromkeys(STREAMS, 0)  # by the manager
         self._sent = dict.fromkeys(STREAMS, 0)
-        self._told_start = False
-        self._told_result = False
+        self._start_sent = False
+        self._result_sent = False
 
     @property
     def ended(self) -> bool:
         return self.state is State.ENDED
 
     def refresh(self) -> None:
-        """Looks at what the supervisor has written."""
-        if not self.result:
-            # The result first: output that it counts is then there to be seen.
-            self.result = self.spool.result()
-            if self.result:
-                self._started = result.started(self.result, self._boot_id)
-            elif not self._started:
-                self._started = self.spool.started(self._boot_id)
+        """Reads what the supervisor has written."""
+        if self.result is None:
+            # The result first: output that it counts can then be seen.
+            if result := self.spool.result():
+                self._started = result.started_in(self._boot_id)
+                self.set_result(result)
+                return
+            self._started = self._started or self.spool.started(self._boot_id)
             for stream in STREAMS:
-                # It only grows; where its folder is out of reach, there is nothing to see.
+                # A size only grows; while the folder is out of reach, it reads as 0.
                 self._sizes[stream] = max(self._sizes[stream], self.spool.size(stream))
-        if self.result:
-            self.state = State.ENDED
-            for stream in STREAMS:
-                self._sizes[stream] = result.stored(self.result, stream)
-        elif self._started:
-            self.state = State.RUNNING
+            if self._started:
+                self.state = State.RUNNING
 
-    def held(self) -> wire.HeldExecution:
-        states = {
-            State.ACCEPTED: wire.EXECUTION_STATE_ACCEPTED,
-            State.STARTING: wire.EXECUTION_STATE_STARTING,
-            State.RUNNING: wire.EXECUTION_STATE_RUNNING,
-            State.ENDED: wire.EXECUTION_STATE_ENDED,
-        }
+    def set_result(self, result: Result) -> None:
+        """It has ended. The result says how much output there is."""
+        self.result = result
+        self.state = State.ENDED
+        self._sizes = {stream: result.stored.get(stream, 0) for stream in STREAMS}
+
+    def for_hello(self) -> wire.HeldExecution:
+        """How Hello names it."""
         return wire.HeldExecution(
             execution_id=self.id,
-            state=states[self.state],
+            state=_WIRE_STATE[self.state],
             offsets=conversion.to_offsets(self._sizes),
-            has_result=bool(self.result),
+            has_result=self.result is not None,
         )
 
-    def remains(self) -> dict[str, int]:
-        """What a result says of an execution whose supervisor left none."""
-        remains = {f"{stream}_stored": size for stream, size in self._sizes.items()}
-        duration = self.spool.ran_for(self._boot_id)
-        if duration is not None:
-            remains["duration"] = duration
-        return remains
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each stream that were spooled."""
+        return dict(self._sizes)
 
-    # ------------------------------------------------------------------------- in a conversation
+    # ------------------------------------------------------------------------------ in a session
 
-    def hush(self) -> None:
-        """A new session: nothing has been said in it, and nothing is until Resume."""
-        self.silent = True
-        self.repeat()
+    def begin_session(self) -> None:
+        """Nothing was reported in the new session, and nothing is until Resume."""
+        self.reporting = False
+        self.report_again()
 
-    def repeat(self) -> None:
-        """Says everything again that is not known to be stored."""
-        self._told_start = self._told_result = False
+    def report_again(self) -> None:
+        """Reports everything once more that the manager may not have stored."""
+        self._start_sent = self._result_sent = False
         self._sent = dict(self._stored)
-        self._unreadable.clear()
+        self._read_failures.clear()
 
     def resume(self, offsets: Iterable[wire.StreamOffset]) -> None:
-        """Goes on where the manager's database ends."""
-        self.silent = False
+        """Reports from where the manager's database ends."""
+        self.reporting = True
         self._stored = dict.fromkeys(STREAMS, 0)
-        self.stored(offsets)
-        self.repeat()
+        self.acknowledge(offsets)
+        self.report_again()
 
-    def stored(self, offsets: Iterable[wire.StreamOffset]) -> None:
-        """The manager has this much for good."""
+    def acknowledge(self, offsets: Iterable[wire.StreamOffset]) -> None:
+        """The manager has stored the output up to these offsets."""
         for offset in offsets:
             stream = conversion.STREAM.get(offset.stream, "")
             if stream:
                 self._stored[stream] = max(self._stored[stream], offset.offset)
                 self._sent[stream] = max(self._sent[stream], offset.offset)
 
-    def tell(self, report: wire.Report, budget: int, window: int) -> int:
-        """Adds what there is to say now to a report.
+    def add_to(self, report: wire.Report, budget: int, window: int) -> int:
+        """Adds to a report what is new.
 
         Args:
             budget: bytes that the report may still grow by.
             window: bytes that may be under way unacknowledged.
         Returns:
-            Bytes by which the report grew, at most; 0: there is nothing to say now.
+            Bytes by which the report grew, at most; 0: nothing can be reported now.
         """
-        self.unread = False
-        if self.silent:
+        self.read_failed = False
+        if not self.reporting:
             return 0
         used = 0
-        if self._started and not self._told_start:
+        if self._started and not self._start_sent:
             age = conversion.to_duration(clock.now() - self._started)
             report.started.append(wire.Started(execution_id=self.id, age=age))
-            self._told_start = True
+            self._start_sent = True
             used += _OVERHEAD
         for stream in STREAMS:
-            used += self._tell_output(report, stream, budget - used, window)
+            used += self._add_output(report, stream, budget - used, window)
         complete = all(self._sent[s] >= self._sizes[s] for s in STREAMS)
-        if self.result and complete and not self._told_result:
+        if self.result is not None and complete and not self._result_sent:
             report.results.append(conversion.to_result(self.id, self.result, self._boot_id))
-            self._told_result = True
-            used += _OVERHEAD + len(self.result.get("detail", ""))
+            self._result_sent = True
+            used += _OVERHEAD + len(self.result.detail)
         return used
 
-    def _tell_output(self, report: wire.Report, stream: str, budget: int, window: int) -> int:
+    def _add_output(self, report: wire.Report, stream: str, budget: int, window: int) -> int:
         offset = self._sent[stream]
         wanted = self._sizes[stream] - offset
         if wanted <= 0:
@@ -160,15 +161,14 @@ class Execution:
         if room <= 0:
             return 0
         length = min(wanted, room)
-        part = wire.Output(
-            execution_id=self.id, stream=conversion.WIRE_STREAM[stream], offset=offset
-        )
+        number = conversion.WIRE_STREAM[stream]
+        part = wire.Output(execution_id=self.id, stream=number, offset=offset)
         try:
             data = self.spool.read(stream, offset, length)
-            self._unreadable.forget(stream)
+            self._read_failures.forget(stream)
         except OSError as error:
-            if not self._is_gone(stream, error):
-                self.unread = True
+            if not self._is_permanent(stream, error):
+                self.read_failed = True
                 return 0
             data, wanted = b"", length
         if data:
@@ -179,12 +179,12 @@ class Execution:
         report.output.append(part)
         return _OVERHEAD + len(data)
 
-    def _is_gone(self, stream: str, error: OSError) -> bool:
-        """Whether output that cannot be read never will be; if not, it may be told later."""
-        if self._unreadable.is_new(stream, error):
+    def _is_permanent(self, stream: str, error: OSError) -> bool:
+        """Whether to give up output that cannot be read. If not, it is read again later."""
+        if self._read_failures.note(stream, error):
             _LOG.error("output not read, again later: execution_id=%s error=%s", self.id, error)
             return False
-        gone = self._unreadable.is_gone(stream)
-        if gone:
+        permanent = self._read_failures.is_permanent(stream)
+        if permanent:
             _LOG.error("output not read, given up: execution_id=%s error=%s", self.id, error)
-        return gone
+        return permanent

@@ -1,4 +1,4 @@
-"""All executions of one manager: what the manager says of them, and what the journal answers."""
+"""What the manager's messages do to the executions of this agent."""
 
 import asyncio
 import logging
@@ -7,29 +7,35 @@ from functools import partial
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions import result
-from tui_manager_agent.executions.containment import check_limits
+from tui_manager_agent.executions.containment import check_limits, remove_empty_regularly
 from tui_manager_agent.executions.execution import Execution, State
-from tui_manager_agent.executions.fifo_listener import Bell
-from tui_manager_agent.executions.order import is_execution_id, order_for
+from tui_manager_agent.executions.fifo_listener import FifoListener
+from tui_manager_agent.executions.held import HeldExecutions
+from tui_manager_agent.executions.order import is_execution_id, make_order
 from tui_manager_agent.executions.outbox import Outbox
+from tui_manager_agent.executions.recovery import Recovery
+from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.runner import Runner
 from tui_manager_agent.identity.identity import Identity
-from tui_manager_agent.journal.ack_compactor import Leaving
-from tui_manager_agent.journal.disk_thread import Disk
-from tui_manager_agent.journal.journal import Journal
+from tui_manager_agent.journal.ack_compactor import AckCompactor
+from tui_manager_agent.journal.journal import DiskThread, Journal
+from tui_manager_agent.journal.records import Order, Result
 from tui_manager_agent.journal.spool import UNKNOWN, Spool
-from tui_manager_agent.journal.spool_quota import Shelf
+from tui_manager_agent.journal.spool_quota import SpoolQuota
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import SPOOL_LIMIT
 from tui_manager_agent.supervisor.cgroup import Place
 
-SWEEP_EVERY = 24 * 3600.0  # seconds
+EXPIRE_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
 
 
 class Executions:
-    """What this agent holds for its manager. Messages are handled one at a time, in order."""
+    """The executions of one manager. Messages are handled one at a time, in order.
+
+    Attributes:
+        queue: who waits for capacity, and who uses it.
+    """
 
     def __init__(
         self,
@@ -40,7 +46,7 @@ class Executions:
         spool_limit: int = SPOOL_LIMIT,
         place: Place | None = None,
     ) -> None:
-        """Opens the journal and takes up what an earlier agent left. Raises OSError.
+        """Opens the journal and continues what an earlier agent left. Raises OSError.
 
         Args:
             spool_limit: bytes that output of ended executions may take until it is acknowledged.
@@ -51,46 +57,49 @@ class Executions:
         self._outbox = outbox
         self._policy = policy
         self._journal = Journal(identity.manager_dir())
-        self._held: dict[str, Execution] = {}
-        self._disk = Disk()
-        self._leaving = Leaving(self._journal, self._disk)
-        self._shelf = Shelf(spool_limit)
-        self._runner = Runner(
-            self._held,
-            outbox,
+        self._disk = DiskThread()
+        self._compactor = AckCompactor(self._journal, self._disk)
+        self.queue = RunQueue(capacity)
+        self._held = HeldExecutions(
+            self._journal,
             self._disk,
-            self._shelf,
-            policy,
-            capacity=capacity,
+            self.queue,
+            outbox,
+            SpoolQuota(spool_limit),
             boot_id=identity.boot_id,
-            place=place,
         )
-        self.turns = self._runner.turns
-        self._bell = Bell(identity.state_dir, self._runner.look_at)
-        for execution_id in self._journal.held():
-            execution = self._hold(execution_id)
-            execution.hush()
-            self._runner.restore(execution)
+        self._recovery = Recovery(self._held, self.queue, boot_id=identity.boot_id, place=place)
+        self._runner = Runner(
+            self._held, self.queue, self._recovery.supervisors, self._disk, policy
+        )
+        self._fifo = FifoListener(identity.state_dir, self._held.refresh_by_id)
+        for execution_id in self._journal.held_ids():
+            execution = self._held.add(execution_id)
+            execution.begin_session()
+            self._recovery.restore(execution)
 
     async def serve(self) -> None:
         """Works until it is cancelled; what runs then runs on."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._runner.serve())
-            tasks.create_task(self._leaving.serve())
-            tasks.create_task(self._sweep())
+            tasks.create_task(self._recovery.serve())
+            tasks.create_task(self._compactor.serve())
+            tasks.create_task(self._remove_expired())
+            if self._place is not None:
+                tasks.create_task(remove_empty_regularly(self._place, self._held, self._disk))
 
     def close(self) -> None:
         """Call when nothing works any more; returns when everything is written."""
-        self._bell.close()
+        self._fifo.close()
         self._disk.close()
-        self._leaving.close()
+        self._compactor.close()
         self._journal.close()
 
     def begin_session(self) -> list[wire.HeldExecution]:
-        """Everything held, for Hello; nothing more is said of it until Resume."""
-        for execution in self._held.values():
-            execution.hush()
-        return [execution.held() for execution in self._held.values()]
+        """Everything held, for Hello. Nothing more is reported of it until Resume."""
+        for execution in self._held:
+            execution.begin_session()
+        return [execution.for_hello() for execution in self._held]
 
     async def run(self, message: wire.RunCommand) -> None:
         execution_id = message.execution_id
@@ -99,115 +108,110 @@ class Executions:
             return
         if await self._answer_from_journal(execution_id):
             return
-        execution = self._hold(execution_id)
+        execution = self._held.add(execution_id)
         await self._runner.begin(execution, partial(self._accept, message, execution.spool))
 
-    def _accept(self, message: wire.RunCommand, spool: Spool) -> dict[str, str]:
+    def _accept(self, message: wire.RunCommand, spool: Spool) -> Order:
         """Journals what may run, and returns its order. Raises RefusedError, OSError."""
-        order = order_for(message, bell=self._bell.path, boot_id=self._boot_id)
+        order = make_order(message, fifo=self._fifo.path, boot_id=self._boot_id)
         check_limits(order, self._place)
-        self._policy.admit(order)
+        self._policy.require_allowed(order.wanted)
         spool.accept(order)
-        return {key: str(value) for key, value in order.items()}
+        return order
 
     async def cancel(self, message: wire.CancelCommand) -> None:
         execution_id = message.execution_id
         if not is_execution_id(execution_id):
             _LOG.error("not a UUID, left alone: execution_id=%r", execution_id[:64])
             return
-        execution = self._held.get(execution_id)
+        execution = self._held.find(execution_id)
         if execution is not None:
             waiting = execution.state is State.ACCEPTED
             if waiting or message.mode != wire.CANCEL_MODE_ONLY_IF_NOT_STARTED:
-                await self._runner.kill(execution)
+                await self._runner.cancel(execution)
         elif not await self._answer_from_journal(execution_id):
-            tombstone = self._hold(execution_id)
-            await self._runner.end(tombstone, "canceled", detail="canceled before it arrived")
+            tombstone = self._held.add(execution_id)
+            result = Result(status="canceled", detail="canceled before it arrived")
+            await self._held.end(tombstone, result)
 
     async def resume(self, message: wire.Resume) -> None:
-        execution = self._held.get(message.execution_id)
+        execution = self._held.find(message.execution_id)
         if execution is None:
             return
         if message.action == wire.RESUME_ACTION_UNKNOWN:
-            execution.silent = True
-            await self._mark(execution, execution.spool.note)
+            execution.reporting = False
+            await self._change_mark(execution, execution.spool.set_mark)
         elif message.action == wire.RESUME_ACTION_STORED:
             self._forget(execution)
         else:
-            await self._mark(execution, execution.spool.drop_note)
+            await self._change_mark(execution, execution.spool.clear_mark)
             execution.resume(message.offsets)
-            self._outbox.put(execution)
+            self._outbox.add(execution)
             if message.action == wire.RESUME_ACTION_CANCEL:
-                await self._runner.kill(execution)
+                await self._runner.cancel(execution)
 
     async def acknowledge(self, message: wire.Acknowledge) -> None:
         for acknowledged in message.executions:
-            execution = self._held.get(acknowledged.execution_id)
+            execution = self._held.find(acknowledged.execution_id)
             if execution is None:
                 continue
-            execution.stored(acknowledged.offsets)
+            execution.acknowledge(acknowledged.offsets)
             if acknowledged.result:
                 self._forget(execution)
             else:
-                self._outbox.put(execution)
+                self._outbox.add(execution)
 
-    async def _mark(self, execution: Execution, change: Callable[[str], None]) -> None:
-        """Sets or drops the mark of what the manager does not know. Where the disk fails, the next
-        stream's Resume does it."""
+    async def _change_mark(self, execution: Execution, change: Callable[[str], None]) -> None:
+        """Sets or clears the mark of what the manager does not know. If the disk fails, the Resume
+        of the next stream does it."""
         try:
-            await self._disk.do(change, UNKNOWN)
+            await self._disk.run(change, UNKNOWN)
         except OSError as error:
             _LOG.error("mark not changed: execution_id=%s error=%s", execution.id, error)
 
-    def _hold(self, execution_id: str) -> Execution:
-        spool = self._journal.spool(execution_id)
-        execution = Execution(execution_id, spool, self._boot_id)
-        self._held[execution_id] = execution
-        return execution
-
     async def _answer_from_journal(self, execution_id: str) -> bool:
-        """Says again what is known of an execution; False if nothing is."""
-        execution = self._held.get(execution_id)
+        """Reports once more what is known of an execution. False if nothing is."""
+        execution = self._held.find(execution_id)
         if execution is None:
-            known = self._leaving.find(execution_id)
-            if known is None and self._journal.may_know(execution_id):
-                known = await self._disk.do(self._known, execution_id)
-            if known is None:
+            result = await self._acknowledged_result(execution_id)
+            if result is None:
                 return False
-            execution = self._hold(execution_id)
-            execution.result = known
-            execution.refresh()
-        execution.silent = False
-        execution.repeat()
-        self._outbox.put(execution)
+            execution = self._held.add(execution_id)
+            execution.set_result(result)
+        execution.reporting = True
+        execution.report_again()
+        self._outbox.add(execution)
         return True
 
-    def _known(self, execution_id: str) -> dict[str, str] | None:
+    async def _acknowledged_result(self, execution_id: str) -> Result | None:
+        if result := self._compactor.find(execution_id):
+            return result
+        if not self._journal.may_know(execution_id):
+            return None
+        return await self._disk.run(self._read_acknowledged, execution_id)
+
+    def _read_acknowledged(self, execution_id: str) -> Result | None:
         try:
             return self._journal.acknowledged(execution_id)
         except (ValueError, OSError) as error:
             _LOG.error("journal unreadable: execution_id=%s error=%s", execution_id, error)
             detail = "it ended and was acknowledged; how, the host's journal no longer says"
-            lost = result.of_the_agent(self._boot_id, "failed", "interrupted", detail)
-            return {key: str(value) for key, value in lost.items()}
+            lost = Result(status="failed", reason="interrupted", detail=detail)
+            return lost.ended_now(self._boot_id)
 
     def _forget(self, execution: Execution) -> None:
-        """The manager has everything; its folder goes soon, with others."""
-        if execution.result:
-            self._leaving.put(execution.id, execution.result)
-            self._let_go(execution)
+        """The manager has everything; the folder is compacted soon."""
+        if execution.result is not None:
+            self._compactor.add(execution.id, execution.result)
+            self._held.remove(execution)
 
-    def _let_go(self, execution: Execution) -> None:
-        self._held.pop(execution.id, None)
-        self._shelf.take(execution.id)
-        self._outbox.drop(execution)
-
-    async def _sweep(self) -> None:
-        """What the manager does not know has its age limit; the journal applied it at the start."""
+    async def _remove_expired(self) -> None:
+        """What the manager does not know has an age limit, which the journal applied at the
+        start."""
         while True:
-            await asyncio.sleep(SWEEP_EVERY)
-            for execution in list(self._held.values()):
-                if execution.ended and self._journal.has_outlived(execution.spool):
+            await asyncio.sleep(EXPIRE_EVERY)
+            for execution in self._held:
+                if execution.ended and self._journal.is_expired(execution.spool):
                     _LOG.warning("unknown for too long, removed: execution_id=%s", execution.id)
-                    self._let_go(execution)
-                    await self._disk.do(execution.spool.remove)
+                    self._held.remove(execution)
+                    await self._disk.run(execution.spool.remove)

@@ -1,4 +1,4 @@
-"""Where supervisors ring: a FIFO in the state folder that outlives the agent."""
+"""The FIFO in the state folder through which supervisors notify the agent; it outlives both."""
 
 import asyncio
 import os
@@ -7,20 +7,20 @@ from pathlib import Path
 
 FILE = "bell"
 _READ = 64 * 1024
-_LONGEST = 64  # bytes of a line that are worth waiting for; an id has 36
+_LONGEST = 64  # bytes of an unfinished line that are kept; an id has 36
 
 
-class Bell:
+class FifoListener:
     """Calls back with the id of each execution whose folder changed, each once a wake-up.
 
-    Rings that come while no agent runs are lost: look at every folder after the start.
+    Notifications that come while no agent runs are lost: look at every folder after the start.
     """
 
-    def __init__(self, state_dir: Path, rung: Callable[[str], None]) -> None:
+    def __init__(self, state_dir: Path, on_change: Callable[[str], None]) -> None:
         """Raises OSError."""
         self.path = state_dir / FILE
-        self._rung = rung
-        self._begun = b""  # the line that the last read cut
+        self._on_change = on_change
+        self._unfinished = b""  # the line that the last read cut
         if not self.path.is_fifo():
             self.path.unlink(missing_ok=True)
             os.mkfifo(self.path, 0o600)
@@ -33,8 +33,8 @@ class Bell:
         os.close(self._fifo)
 
     def _read(self) -> None:
-        *lines, begun = (self._begun + os.read(self._fifo, _READ)).split(b"\n")
-        self._begun = begun[-_LONGEST:]
+        *lines, unfinished = (self._unfinished + os.read(self._fifo, _READ)).split(b"\n")
+        self._unfinished = unfinished[-_LONGEST:]
         for line in dict.fromkeys(lines):
             if line:
-                self._rung(line.decode("ascii", "replace"))
+                self._on_change(line.decode("ascii", "replace"))

@@ -21,7 +21,7 @@ _READ = 64 * 1024
 _LOG = logging.getLogger(__name__)
 
 
-class Launcher:
+class ForkServerClient:
     """Starts the fork server with the first order, and another one when it is gone.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the manager asks for, as the order that a supervisor carries out, or why it is refused."""
+"""A request of the manager as the order that a supervisor carries out, or why it is refused."""
 
 import os
 import uuid
@@ -7,6 +7,7 @@ from pathlib import Path
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.conversion import to_nanoseconds
+from tui_manager_agent.journal.records import Order, RunAs
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
 from tui_manager_agent.policy.policy import RefusedError
@@ -29,45 +30,34 @@ def is_execution_id(text: str) -> bool:
         return False
 
 
-def order_for(run: wire.RunCommand, *, bell: Path, boot_id: str) -> dict[str, object]:
-    """The order for a supervisor. May take its time over users. Raises RefusedError."""
+def make_order(run: wire.RunCommand, *, fifo: Path, boot_id: str) -> Order:
+    """The order for a supervisor. Looking up a user may take long. Raises RefusedError."""
     _check(run)
-    me = account.own()
-    user = _user(run.run_as_user, me)
-    order: dict[str, object] = {
-        "command": run.command,
-        "user": user.name,
-        "folder": run.cwd,  # as it was asked for, which is what a policy looks at
-        "cwd": run.cwd or user.folder,
-        "variables": "=".join(run.environment),  # a name holds no `=`
-        "timeout": to_nanoseconds(run.timeout) if run.HasField("timeout") else TIMEOUT,
-        "kill_grace": to_nanoseconds(run.kill_grace) if run.HasField("kill_grace") else KILL_GRACE,
-        "output_limit": run.output_limit or OUTPUT_LIMIT,
-        "priority": run.priority,
-        "bell": bell,
-        "boot_id": boot_id,
-    }
-    for name in limits.NEEDS:
-        if value := getattr(run, name):
-            order[name] = value
-    if run.HasField("start_before"):
-        order["start_before"] = clock.now() + to_nanoseconds(run.start_before)
-    if user is not me:
-        order["uid"], order["gid"] = user.uid, user.gid
-        order["groups"] = " ".join(map(str, user.groups))
-    environment = {
-        **_base_environment(user, _INHERITED if user is me else _LANGUAGE),
-        **run.environment,
-        record.MARK: run.execution_id,
-    }
-    order.update((record.ENVIRONMENT + name, value) for name, value in environment.items())
-    return order
-
-
-def is_late(order: dict[str, str]) -> bool:
-    """Whether it is past the time by which it had to start."""
-    limit = int(order.get("start_before", 0))
-    return bool(limit) and limit <= clock.now()
+    own = account.own()
+    user = _find_user(run.run_as_user, own)
+    is_own = user is own
+    start_before = to_nanoseconds(run.start_before) if run.HasField("start_before") else None
+    return Order(
+        command=run.command,
+        user=user.name,
+        folder=run.cwd,
+        cwd=run.cwd or user.folder,
+        variables=tuple(run.environment),
+        timeout=to_nanoseconds(run.timeout) if run.HasField("timeout") else TIMEOUT,
+        kill_grace=to_nanoseconds(run.kill_grace) if run.HasField("kill_grace") else KILL_GRACE,
+        output_limit=run.output_limit or OUTPUT_LIMIT,
+        priority=run.priority,
+        fifo=fifo,
+        boot_id=boot_id,
+        limits={name: value for name in limits.NEEDS if (value := getattr(run, name))},
+        start_before=0 if start_before is None else clock.now() + start_before,
+        run_as=None if is_own else RunAs(uid=user.uid, gid=user.gid, groups=user.groups),
+        environment={
+            **_base_environment(user, _INHERITED if is_own else _LANGUAGE),
+            **run.environment,
+            record.MARK: run.execution_id,
+        },
+    )
 
 
 def _check(run: wire.RunCommand) -> None:
@@ -83,12 +73,12 @@ def _check(run: wire.RunCommand) -> None:
         raise RefusedError("spawn_failed", problem)
 
 
-def _user(name: str, me: Account) -> Account:
-    if name in ("", me.name):
-        return me
+def _find_user(name: str, own: Account) -> Account:
+    if name in ("", own.name):
+        return own
     shown = name[:_SHOWN]
-    if me.uid != 0:
-        problem = f"this agent is not root: it runs commands as {me.name} only, not as {shown}"
+    if own.uid != 0:
+        problem = f"this agent is not root: it runs commands as {own.name} only, not as {shown}"
         raise RefusedError("rejected", problem)
     user = account.find(name)
     if user is None:
@@ -97,8 +87,8 @@ def _user(name: str, me: Account) -> Account:
 
 
 def _base_environment(user: Account, inherited: tuple[str, ...]) -> dict[str, str]:
-    """What a command has without anybody's asking: little of the agent's own, and none of it that
-    is for another user."""
+    """The variables that each command has. Few come from the agent's own environment, and none that
+    is meant for another user."""
     kept = {
         key: value for key, value in os.environ.items() if key in inherited or key.startswith("LC_")
     }

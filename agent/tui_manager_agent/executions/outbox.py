@@ -1,4 +1,4 @@
-"""What waits to be said to the manager: which executions have news, gathered into reports."""
+"""The executions with news for the manager, gathered into reports."""
 
 import asyncio
 
@@ -6,9 +6,9 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.execution import Execution
 
-AGAIN = 2.0  # seconds until output is looked at again that could not be read
+RETRY_AFTER = 2.0  # seconds until output that could not be read is read again
 WINDOW = 1024 * 1024  # bytes of one execution under way, unless the manager says otherwise
-REPORT = 768 * 1024  # bytes of a report, unless the manager's limit on messages is tighter
+REPORT = 768 * 1024  # bytes of a report, unless the manager's limit on messages is lower
 
 
 class Outbox:
@@ -17,22 +17,22 @@ class Outbox:
     def __init__(self) -> None:
         self._window = WINDOW
         self._limit = REPORT
-        self._waiting: dict[str, Execution] = {}
-        self._later: set[str] = set()
-        self._news = asyncio.Event()
+        self._pending: dict[str, Execution] = {}
+        self._to_retry: set[str] = set()
+        self._has_news = asyncio.Event()
 
-    def put(self, execution: Execution) -> None:
+    def add(self, execution: Execution) -> None:
         """Something about an execution may have changed."""
-        self._waiting[execution.id] = execution
-        self._news.set()
+        self._pending[execution.id] = execution
+        self._has_news.set()
 
-    def drop(self, execution: Execution) -> None:
-        """Nothing more is to be said about an execution."""
-        self._waiting.pop(execution.id, None)
-        self._later.discard(execution.id)
+    def remove(self, execution: Execution) -> None:
+        """Nothing more is to be reported about an execution."""
+        self._pending.pop(execution.id, None)
+        self._to_retry.discard(execution.id)
 
-    def apply(self, *, window: int, max_message: int) -> None:
-        """Takes the manager's limits in bytes, 0 for the usual ones; ends a wait under old ones.
+    def set_limits(self, *, window: int, max_message: int) -> None:
+        """Takes the manager's limits in bytes, 0 for the usual ones. Ends a wait under old ones.
 
         Args:
             window: of one execution, under way unacknowledged.
@@ -40,38 +40,38 @@ class Outbox:
         """
         self._window = window or WINDOW
         self._limit = min(REPORT, max_message // 2) if max_message else REPORT
-        self._news.set()
+        self._has_news.set()
 
     def wake(self) -> None:
-        """Ends a wait: there is something to say that does not lie here."""
-        self._news.set()
+        """Ends a wait: there is something to send that is not in here."""
+        self._has_news.set()
 
     async def wait(self) -> None:
-        """Until somebody has news."""
-        await self._news.wait()
+        """Returns when there is news."""
+        await self._has_news.wait()
 
     def report(self) -> wire.Report:
-        """What can be said now, a chunk of each execution in turn, up to the limit."""
+        """What can be reported now: a chunk of each execution in turn, up to the limit."""
         report = wire.Report()
         budget = self._limit
-        while self._waiting and budget > 0:
-            execution = self._waiting.pop(next(iter(self._waiting)))
-            used = execution.tell(report, budget, self._window)
+        while self._pending and budget > 0:
+            execution = self._pending.pop(next(iter(self._pending)))
+            used = execution.add_to(report, budget, self._window)
             budget -= used
             if used:
-                self._waiting[execution.id] = execution
-            elif execution.unread:
-                self._put_later(execution)
-        if not self._waiting:
-            self._news.clear()
+                self._pending[execution.id] = execution
+            elif execution.read_failed:
+                self._retry_later(execution)
+        if not self._pending:
+            self._has_news.clear()
         return report
 
-    def _put_later(self, execution: Execution) -> None:
-        if execution.id not in self._later:
-            self._later.add(execution.id)
-            asyncio.get_running_loop().call_later(AGAIN, self._put_again, execution)
+    def _retry_later(self, execution: Execution) -> None:
+        if execution.id not in self._to_retry:
+            self._to_retry.add(execution.id)
+            asyncio.get_running_loop().call_later(RETRY_AFTER, self._retry, execution)
 
-    def _put_again(self, execution: Execution) -> None:
-        if execution.id in self._later:
-            self._later.remove(execution.id)
-            self.put(execution)
+    def _retry(self, execution: Execution) -> None:
+        if execution.id in self._to_retry:
+            self._to_retry.remove(execution.id)
+            self.add(execution)

@@ -1,110 +1,205 @@
-"""Executions whose supervisors are gone, or were never there: how they are ended."""
+"""Executions that an earlier agent left, and those that lost their supervisor."""
 
 import asyncio
+import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
+import os
+import time
 
-from tui_manager_agent.executions.execution import Execution
-from tui_manager_agent.executions.leftovers import kill_leftovers
+from tui_manager_agent.executions.execution import Execution, State
+from tui_manager_agent.executions.held import HeldExecutions
+from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import LOOK, Supervisors
-from tui_manager_agent.journal.read_failures import Unreadable
+from tui_manager_agent.journal.records import Order, Owner, Result
+from tui_manager_agent.journal.spool import ReadFailures
 from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor.cgroup import Cgroup, Place
+from tui_manager_agent.supervisor.killing import EMPTY_LOOKS, Family
 
+_KILL_WITHIN = 10.0  # seconds
+_PAUSE = 0.02  # seconds between looks: these processes are not children of the agent
+_SURVIVORS = 20  # named in a result
 _LOG = logging.getLogger(__name__)
 
 
-class Burials:
-    """Ends executions that no supervisor will end. What cannot be done now is done later."""
+class Recovery:
+    """Finds out what became of an execution, and ends it if no supervisor will.
+
+    What cannot be done now is done later.
+
+    Attributes:
+        supervisors: when one exits, it is found out here what became of its execution.
+    """
 
     def __init__(
-        self,
-        supervisors: Supervisors,
-        end: Callable[..., Awaitable[None]],
-        ended: Callable[[Execution], None],
+        self, held: HeldExecutions, queue: RunQueue, *, boot_id: str, place: Place | None
     ) -> None:
-        """
-        Args:
-            end: ends an execution with a status, a reason, a detail and more fields of its result.
-            ended: is told of one that has a result after all.
-        """
-        self._supervisors = supervisors
-        self._end = end
-        self._ended = ended
-        self._dead: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
-        self._unreadable = Unreadable()  # executions
-
-    def put(self, execution: Execution, problem: str = "") -> None:
-        """Its supervisor is gone; `problem` says why there was none."""
-        self._dead.put_nowait((execution, problem))
-
-    def take_up(self, execution: Execution) -> None:
-        """What an earlier agent left: its supervisor is watched if it is alive."""
-        try:
-            alive = self._supervisors.adopt(execution.id, execution.spool)
-        except OSError as error:  # it is looked at again before it is buried
-            _LOG.error("not looked at: execution_id=%s error=%s", execution.id, error)
-            alive = False
-        if not alive:
-            self.put(execution)
+        self._held = held
+        self._queue = queue
+        self._boot_id = boot_id
+        self.supervisors = Supervisors(self._supervisor_exited, place)
+        self._lost: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
+        self._read_failures = ReadFailures()  # by execution
 
     async def serve(self) -> None:
         """Works until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._end_lost())
+            tasks.create_task(self._check_regularly())
+
+    def restore(self, execution: Execution) -> None:
+        """Continues an execution that an earlier agent left."""
+        execution.refresh()
+        if execution.ended:
+            self._held.keep(execution)
+            return
+        order, problem = self._read_order(execution)
+        if order is not None:
+            if order.start_before and order.boot_id != self._boot_id:
+                order = dataclasses.replace(order, start_before=1)  # of an earlier boot: long ago
+            execution.order = order
+            self._queue.add(execution)
+            return
+        if execution.state is State.ACCEPTED:
+            execution.state = State.STARTING
+        self._queue.reserve(execution.id)
+        if problem or not self._is_supervised(execution):
+            self._lost.put_nowait((execution, problem))
+
+    def _read_order(self, execution: Execution) -> tuple[Order | None, str]:
+        """The order that waits, or else why it cannot be read."""
+        try:
+            return execution.spool.order(), ""
+        except (OSError, ValueError) as error:
+            if not execution.spool.has(record.ACCEPTED):  # a supervisor may have it
+                return None, ""
+            reason = error.strerror if isinstance(error, OSError) else error
+            return None, f"its order cannot be read: {reason}"
+
+    def _is_supervised(self, execution: Execution) -> bool:
+        """Whether its supervisor is alive, which is then watched."""
+        try:
+            return self.supervisors.adopt(execution.id, execution.spool)
+        except OSError as error:  # `_end_lost` looks again
+            _LOG.error("not looked at: execution_id=%s error=%s", execution.id, error)
+            return False
+
+    def _supervisor_exited(self, execution_id: str, problem: str) -> None:
+        execution = self._held.find(execution_id)
+        if execution is None:
+            return
+        self._held.refresh(execution)
+        if not execution.ended:
+            self._lost.put_nowait((execution, problem))
+
+    async def _check_regularly(self) -> None:
+        """Finds what a lost notification would have told."""
         while True:
-            execution, problem = await self._dead.get()
+            await self.supervisors.is_any.wait()
+            await asyncio.sleep(LOOK)
+            self.supervisors.check()
+            for execution in self._held:
+                self._held.refresh(execution)
+
+    async def _end_lost(self) -> None:
+        while True:
+            execution, problem = await self._lost.get()
             if execution.ended:
                 continue
             try:
-                if self._is_alive(execution):
-                    self._unreadable.forget(execution.id)
+                if self._has_supervisor(execution):
+                    self._read_failures.forget(execution.id)
                 else:
-                    await self._bury(execution, problem, self._settle(execution))
+                    await self._end(execution, problem)
             except OSError as error:
-                _LOG.error("not buried, again later: execution_id=%s error=%s", execution.id, error)
-                loop = asyncio.get_running_loop()
-                loop.call_later(LOOK, self.put, execution, problem)
+                _LOG.error("not ended, again later: execution_id=%s error=%s", execution.id, error)
+                again = (execution, problem)
+                asyncio.get_running_loop().call_later(LOOK, self._lost.put_nowait, again)
 
-    def _is_alive(self, execution: Execution) -> bool:
-        """Whether a supervisor has it after all; if not, none ever will. Raises OSError."""
+    def _has_supervisor(self, execution: Execution) -> bool:
+        """Whether a supervisor has it after all. If not, none ever will. Raises OSError."""
         spool = execution.spool
-        unclaimed = not spool.has(record.CLAIM) and spool.bar()
-        # Claimed at the last moment, it may be by a supervisor that the earlier agent started.
-        return not unclaimed and self._supervisors.adopt(execution.id, spool)
+        unclaimed = not spool.has(record.CLAIM) and spool.prevent_start()
+        # A supervisor that the earlier agent started may have claimed it just now.
+        return not unclaimed and self.supervisors.adopt(execution.id, spool)
 
-    def _settle(self, execution: Execution) -> str:
-        """Finds the result that there may be, or says why none will be found. Raises OSError, as
-        long as there is hope."""
-        try:
-            execution.spool.settle()
-        except OSError as error:
-            new = self._unreadable.is_new(execution.id, error)
-            if new or not self._unreadable.is_gone(execution.id):
-                raise
-            return f"what it left cannot be read: {error.strerror}"
-        self._unreadable.forget(execution.id)
-        return ""
+    async def _end(self, execution: Execution, problem: str) -> None:
+        """Ends it with the result that its supervisor left, or as interrupted.
 
-    async def _bury(self, execution: Execution, problem: str, lost: str) -> None:
-        """Says how it ended. Raises OSError; then nothing is said, and it may be done again."""
-        execution.refresh()
-        if execution.ended:
-            self._ended(execution)
+        Raises OSError. Then nothing is reported, and it may be done again.
+        """
+        unreadable = self._recover_result(execution)
+        if self._held.check_ended(execution):
             return
         if problem:
             detail = f"the agent cannot start a supervisor: {problem}"
-            await self._end(execution, "failed", "spawn_failed", detail)
-            return
+            result = Result(status="failed", reason="spawn_failed", detail=detail)
+        else:
+            result = await self._interrupted(execution, unreadable)
+        await self._held.end(execution, result)
+
+    def _recover_result(self, execution: Execution) -> str:
+        """Finds the result that there may be. Returns why none can be read, if that is permanent.
+
+        Raises OSError as long as it may be read later.
+        """
+        try:
+            execution.spool.recover_result()
+        except OSError as error:
+            is_new = self._read_failures.note(execution.id, error)
+            if is_new or not self._read_failures.is_permanent(execution.id):
+                raise
+            return f"what it left cannot be read: {error.strerror}"
+        self._read_failures.forget(execution.id)
+        return ""
+
+    async def _interrupted(self, execution: Execution, unreadable: str) -> Result:
+        """The result of an execution whose supervisor is dead. Kills what is left of it."""
+        spool = execution.spool
+        details = [unreadable or "its supervisor died under it, or the host did"]
         killed, survivors = 0, list[str]()
-        details = [lost or "its supervisor died under it, or the host did"]
-        if execution.spool.is_copy():
+        if spool.is_copy():
             details = ["it runs under another agent, of whose state folder this is a copy"]
         else:
-            owner = execution.spool.owner()
-            killed, survivors = await asyncio.to_thread(kill_leftovers, execution.id, owner)
+            kill = kill_remaining_processes
+            killed, survivors = await asyncio.to_thread(kill, execution.id, spool.owner())
         if killed:
             details.append(f"{killed} of its processes were killed")
         if survivors:
-            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:20]))
-        if last_words := execution.spool.last_words():
-            details.append(f"it said: {last_words}")
-        more = {**execution.remains(), "kill_incomplete": int(bool(survivors))}
-        await self._end(execution, "failed", "interrupted", "; ".join(details), **more)
+            named = ", ".join(survivors[:_SURVIVORS])
+            details.append(f"still alive, out of the agent's reach: {named}")
+        if error := spool.supervisor_error():
+            details.append(f"it said: {error}")
+        return Result(
+            status="failed",
+            reason="interrupted",
+            detail="; ".join(details),
+            stored=execution.sizes(),
+            duration=spool.run_time(self._boot_id),
+            kill_incomplete=bool(survivors),
+        )
+
+
+def kill_remaining_processes(execution_id: str, owner: Owner) -> tuple[int, list[str]]:
+    """Kills the processes of a command whose supervisor is dead.
+
+    Returns how many were killed, and who survives.
+    """
+    has_cgroup = owner.cgroup and os.path.isdir(owner.cgroup)
+    cgroup = Cgroup(owner.cgroup) if has_cgroup else None
+    family = Family(execution_id, user=owner.uid, cgroup=cgroup)
+    killed: set[int] = set()
+    empty_looks = 0
+    give_up_at = time.monotonic() + _KILL_WITHIN
+    while empty_looks < EMPTY_LOOKS and time.monotonic() < give_up_at:
+        found = family.find()
+        forbidden = family.kill(found)
+        killed.update(set(found) - forbidden)
+        if found and len(forbidden) == len(found):
+            break
+        empty_looks = 0 if found or not family.is_gone() else empty_looks + 1
+        time.sleep(_PAUSE)
+    survivors = family.survivors()
+    if cgroup is not None:
+        cgroup.remove()
+    return len(killed), survivors

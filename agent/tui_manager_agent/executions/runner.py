@@ -1,204 +1,105 @@
-"""From an accepted order to its end: turns, supervisors, cancels."""
+"""From an order to a supervisor: executions start in turn, and are canceled at any stage."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from tui_manager_agent.executions import result
-from tui_manager_agent.executions.containment import remove_empty
 from tui_manager_agent.executions.execution import Execution, State
-from tui_manager_agent.executions.order import is_late
-from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.executions.recovery import Burials
-from tui_manager_agent.executions.run_queue import Turns
+from tui_manager_agent.executions.held import HeldExecutions
+from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import LOOK, Supervisors
-from tui_manager_agent.journal.disk_thread import Disk
+from tui_manager_agent.journal.journal import DiskThread
+from tui_manager_agent.journal.records import Order, Result
 from tui_manager_agent.journal.spool import Spool
-from tui_manager_agent.journal.spool_quota import Shelf
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile
-from tui_manager_agent.supervisor import record
-from tui_manager_agent.supervisor.cgroup import Place
 
-CGROUPS = 60.0  # seconds between looks for cgroups in which nobody lives any more
 _LOG = logging.getLogger(__name__)
 
 
 class Runner:
-    """Starts executions in turn and sees each to its end.
-
-    Attributes:
-        turns: who waits and who holds capacity.
-    """
+    """Starts executions in turn, and passes cancels on to their supervisors."""
 
     def __init__(
         self,
-        held: dict[str, Execution],
-        outbox: Outbox,
-        disk: Disk,
-        shelf: Shelf,
+        held: HeldExecutions,
+        queue: RunQueue,
+        supervisors: Supervisors,
+        disk: DiskThread,
         policy: PolicyFile,
-        *,
-        capacity: int,
-        boot_id: str,
-        place: Place | None = None,
     ) -> None:
-        """Works on what `held` holds, which its owner fills and empties, as it does the shelf."""
         self._held = held
-        self._outbox = outbox
+        self._queue = queue
+        self._supervisors = supervisors
         self._disk = disk
-        self._shelf = shelf
         self._policy = policy
-        self._boot_id = boot_id
-        self._place = place
-        self._supervisors = Supervisors(self._gone, place)
-        self._wake = asyncio.Event()
-        self._burials = Burials(self._supervisors, self.end, self._ended)
-        self._to_cancel: dict[str, Execution] = {}  # whose supervisors could not be told yet
-        self._serves = False
-        self.turns = Turns(capacity)
+        self._failed_cancels: dict[str, Execution] = {}
+        self._has_failed_cancels = asyncio.Event()
+        self._is_serving = False
 
     async def serve(self) -> None:
         """Works until it is cancelled; what runs then runs on."""
-        self._serves = True
+        self._is_serving = True
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._start_in_turn())
-                tasks.create_task(self._burials.serve())
-                tasks.create_task(self._look_around())
-                tasks.create_task(self._remove_cgroups())
+                tasks.create_task(self._retry_cancels())
         finally:
-            self._serves = False
+            self._is_serving = False
             self._supervisors.close()
 
-    async def begin(self, execution: Execution, accept: Callable[[], dict[str, str]]) -> None:
-        """Journals an execution, and starts it with its turn: at once, if nobody is before it.
+    # ----------------------------------------------------------------------------------- starting
+
+    async def begin(self, execution: Execution, accept: Callable[[], Order]) -> None:
+        """Journals an execution, and starts it when it is its turn. If nobody waits, that is now.
 
         Args:
             accept: journals it, and returns the order. Raises RefusedError, OSError.
         """
-        at_once = self._serves and self.turns.take(execution.id)
-        if at_once:
-            await self._to_the_end(self._begin_at_once(execution, accept))
+        if self._is_serving and self._queue.try_reserve(execution.id):
+            await self._run_to_completion(self._begin_at_once(execution, accept))
             return
         try:
-            execution.order = await self._disk.do(accept)
+            execution.order = await self._disk.run(accept)
         except (RefusedError, OSError) as error:
             await self._fail(execution, error, "write its journal")
         else:
-            self.enqueue(execution)
+            self._queue.add(execution)
 
-    def enqueue(self, execution: Execution) -> None:
-        self.turns.join(execution)
-        self._wake.set()
-
-    def restore(self, execution: Execution) -> None:
-        """Takes up an execution that an earlier agent left."""
-        execution.refresh()
-        spool = execution.spool
-        if execution.ended:
-            self._shelf.put(execution)
-            self._outbox.put(execution)
-            return
-        problem = ""
+    async def _begin_at_once(self, execution: Execution, accept: Callable[[], Order]) -> None:
+        """As if it had waited for its turn, but in one trip to the disk."""
         try:
-            execution.order = spool.order()
-        except OSError as error:
-            if spool.has(record.ACCEPTED):  # and nobody was told to carry it out
-                problem = f"its order cannot be read: {error.strerror}"
-        if execution.order:
-            if execution.order["boot_id"] != self._boot_id and "start_before" in execution.order:
-                execution.order["start_before"] = "1"  # of an earlier boot: long ago
-            self.enqueue(execution)
-        else:
-            if execution.state is State.ACCEPTED:
-                execution.state = State.STARTING
-            self.turns.hold(execution.id)
-            if problem:
-                self._burials.put(execution, problem)
-            else:
-                self._burials.take_up(execution)
-
-    def look_at(self, execution_id: str) -> None:
-        """A supervisor rang."""
-        execution = self._held.get(execution_id)
-        if execution is None or execution.ended or execution.state is State.ACCEPTED:
+            late_order = await self._disk.run(_accept_and_start, execution.spool, accept)
+        except (RefusedError, OSError) as error:
+            await self._fail(execution, error, "write its journal")
             return
-        execution.refresh()
-        if execution.ended:
-            self._ended(execution)
+        if late_order is not None:
+            self._queue.release(execution.id)
+            execution.order = late_order
+            self._queue.add(execution)
         else:
-            self._outbox.put(execution)
-
-    async def kill(self, execution: Execution) -> None:
-        """Cancels, at whatever stage. What a supervisor cannot be told now it is told later."""
-        if execution.state is State.ACCEPTED:
-            await self.end(execution, "canceled", detail="canceled before it started")
-        elif not execution.ended:
-            _LOG.info("canceling: execution_id=%s", execution.id)
-            await self._ask_to_cancel(execution)
-
-    async def end(
-        self, execution: Execution, status: str, reason: str = "", detail: str = "", **more: object
-    ) -> None:
-        """Ends an execution that no supervisor will end. A full disk keeps its result in memory
-        only: after a restart it was interrupted, and does not run."""
-        if execution.ended:
-            return
-        execution.state = State.ENDED
-        execution.order = {}
-        self.turns.leave(execution.id)
-        fields = result.of_the_agent(self._boot_id, status, reason, detail, **more)
-        try:
-            await self._disk.do(execution.spool.end, fields)
-        except OSError as error:
-            _LOG.error("result not on disk: execution_id=%s error=%s", execution.id, error)
-        execution.result = {key: str(value) for key, value in fields.items()}
-        execution.refresh()
-        self._ended(execution)
-
-    async def _ask_to_cancel(self, execution: Execution) -> None:
-        try:
-            await self._disk.do(execution.spool.ask_to_cancel)
-        except OSError as error:
-            _LOG.error("not canceled, again later: execution_id=%s error=%s", execution.id, error)
-            if not execution.ended:
-                self._to_cancel[execution.id] = execution
-        else:
-            self._to_cancel.pop(execution.id, None)
-
-    def _ended(self, execution: Execution) -> None:
-        self._to_cancel.pop(execution.id, None)
-        self.turns.leave(execution.id)
-        self._wake.set()
-        self._shelf.put(execution)
-        self._outbox.put(execution)
-        outcome = execution.result
-        _LOG.info(
-            "ended: execution_id=%s status=%s reason=%s",
-            execution.id,
-            outcome["status"],
-            outcome["reason"],
-        )
+            execution.state = State.STARTING
+            await self._launch(execution)
 
     async def _start_in_turn(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(self.turns.next_expiry()):
-                    await self._wake.wait()
+                async with asyncio.timeout(self._queue.next_expiry()):
+                    await self._queue.changed.wait()
             except TimeoutError:
                 pass
-            self._wake.clear()
+            self._queue.changed.clear()
             await self._end_expired()
-            while (execution := self.turns.next()) is not None:
-                await self._to_the_end(self._start(execution))
+            while (execution := self._queue.pop_ready()) is not None:
+                await self._run_to_completion(self._start(execution))
                 if execution.state is State.ACCEPTED:  # it waits for the state folder
                     break
                 await self._end_expired()
 
-    async def _to_the_end(self, starting: Coroutine[None, None, None]) -> None:
-        """Whoever is `starting` is handed over, or given back, also when the agent is asked to stop
-        just then. It waits for nobody who does not take orders."""
+    async def _run_to_completion(self, starting: Coroutine[None, None, None]) -> None:
+        """Finishes a start also if the agent is asked to stop meanwhile: the order then has a
+        supervisor, or waits for the next agent. A fork server that takes no orders is not waited
+        for."""
         task = asyncio.ensure_future(starting)
         try:
             await asyncio.shield(task)
@@ -208,15 +109,18 @@ class Runner:
             raise
 
     async def _end_expired(self) -> None:
-        while (execution := self.turns.expired()) is not None:
+        while (execution := self._queue.pop_expired()) is not None:
             detail = "it waited on the host past the time by which it had to start"
-            await self.end(execution, "failed", "undeliverable", detail)
+            result = Result(status="failed", reason="undeliverable", detail=detail)
+            await self._held.end(execution, result)
 
     async def _start(self, execution: Execution) -> None:
-        execution.state = State.STARTING
-        order, execution.order = execution.order, {}
+        order = execution.order
+        if order is None:
+            return  # it has ended
+        execution.state, execution.order = State.STARTING, None
         try:
-            await self._disk.do(self._release, execution.spool, order)
+            await self._disk.run(self._check_and_mark_starting, execution.spool, order)
         except (RefusedError, OSError) as error:
             if _is_out_of_reach(execution.spool):
                 self._wait_for_folder(execution, order)
@@ -225,92 +129,77 @@ class Runner:
         else:
             await self._launch(execution)
 
-    def _wait_for_folder(self, execution: Execution, order: dict[str, str]) -> None:
-        """Its order waits in a state folder that was moved away: it has its turn later."""
+    def _check_and_mark_starting(self, spool: Spool, order: Order) -> None:
+        """The owner may have changed the policy while the order waited."""
+        self._policy.require_allowed(order.wanted)
+        spool.mark_starting()
+
+    def _wait_for_folder(self, execution: Execution, order: Order) -> None:
+        """Its order is in a state folder that was moved away: it waits for another turn."""
         _LOG.error("not started, its folder is away: execution_id=%s", execution.id)
         execution.state, execution.order = State.ACCEPTED, order
-        self.turns.leave(execution.id)
-        self.turns.join(execution)
-        asyncio.get_running_loop().call_later(LOOK, self._wake.set)
-
-    def _release(self, spool: Spool, order: dict[str, str]) -> None:
-        """Hands an order out, unless the owner has thought better of it while it waited."""
-        self._policy.admit(order)
-        spool.starting()
-
-    async def _begin_at_once(
-        self, execution: Execution, accept: Callable[[], dict[str, str]]
-    ) -> None:
-        """The same as waiting for one's turn without anybody before, in one trip to the disk."""
-        try:
-            order = await self._disk.do(_accept_and_release, execution.spool, accept)
-        except (RefusedError, OSError) as error:
-            await self._fail(execution, error, "write its journal")
-            return
-        if order:
-            self.turns.leave(execution.id)
-            execution.order = order
-            self.enqueue(execution)
-        else:
-            execution.state = State.STARTING
-            await self._launch(execution)
+        self._queue.put_back(execution)
+        asyncio.get_running_loop().call_later(LOOK, self._queue.changed.set)
 
     async def _launch(self, execution: Execution) -> None:
         try:
             if await self._supervisors.start(execution.id, execution.spool):
                 _LOG.info("starting: execution_id=%s", execution.id)
             else:  # this agent stops; the next one starts it
-                await self._disk.do(execution.spool.give_back)
+                await self._disk.run(execution.spool.return_to_accepted)
         except OSError as error:
             await self._fail(execution, error, "start a supervisor")
 
     async def _fail(self, execution: Execution, error: RefusedError | OSError, what: str) -> None:
         if isinstance(error, RefusedError):
-            await self.end(execution, "failed", error.reason, str(error))
+            result = Result(status="failed", reason=error.reason, detail=str(error))
         else:
             detail = f"the agent cannot {what}: {error.strerror}"
-            await self.end(execution, "failed", "spawn_failed", detail)
+            result = Result(status="failed", reason="spawn_failed", detail=detail)
+        await self._held.end(execution, result)
 
-    def _gone(self, execution_id: str, problem: str) -> None:
-        execution = self._held.get(execution_id)
-        if execution is None or execution.ended:
-            return
-        self.look_at(execution_id)
-        if not execution.ended:
-            self._burials.put(execution, problem)
+    # ---------------------------------------------------------------------------------- canceling
 
-    async def _look_around(self) -> None:
+    async def cancel(self, execution: Execution) -> None:
+        """Cancels at any stage. If a supervisor cannot be told now, it is told later."""
+        if execution.state is State.ACCEPTED:
+            result = Result(status="canceled", detail="canceled before it started")
+            await self._held.end(execution, result)
+        elif not execution.ended:
+            _LOG.info("canceling: execution_id=%s", execution.id)
+            await self._request_cancel(execution)
+
+    async def _request_cancel(self, execution: Execution) -> None:
+        try:
+            await self._disk.run(execution.spool.request_cancel)
+        except OSError as error:
+            _LOG.error("not canceled, again later: execution_id=%s error=%s", execution.id, error)
+            self._failed_cancels[execution.id] = execution
+            self._has_failed_cancels.set()
+
+    async def _retry_cancels(self) -> None:
         while True:
-            await self._supervisors.some.wait()
+            await self._has_failed_cancels.wait()
             await asyncio.sleep(LOOK)
-            self._supervisors.look()
-            for execution in list(self._held.values()):
-                self.look_at(execution.id)
-            for execution in list(self._to_cancel.values()):
+            self._has_failed_cancels.clear()
+            failed, self._failed_cancels = self._failed_cancels, {}
+            for execution in failed.values():
                 if not execution.ended:
-                    await self._ask_to_cancel(execution)
-
-    async def _remove_cgroups(self) -> None:
-        """A supervisor removes its command's cgroup, unless something in the background lives on
-        there, or the supervisor is dead."""
-        while self._place is not None:
-            working = [id_ for id_, execution in self._held.items() if not execution.ended]
-            await self._disk.do(remove_empty, self._place, working)
-            await asyncio.sleep(CGROUPS)
+                    await self._request_cancel(execution)
 
 
-def _accept_and_release(spool: Spool, accept: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """Returns an order that has come too late, and waits for that to be said; else nothing."""
+def _accept_and_start(spool: Spool, accept: Callable[[], Order]) -> Order | None:
+    """Returns an order that came too late, which is not started; else None."""
     order = accept()
-    if is_late(order):
+    if order.is_late:
         return order
-    spool.starting()
-    return {}
+    spool.mark_starting()
+    return None
 
 
 def _is_out_of_reach(spool: Spool) -> bool:
     try:
-        spool.check_reach()
+        spool.check_reachable()
     except OSError:
         return True
     return False

@@ -1,65 +1,69 @@
-"""The supervisors that live: started here or found after a restart, and watched to their end."""
+"""The living supervisors: started here or found after a restart, and watched until they exit."""
 
 import asyncio
 import logging
 import os
 from collections.abc import Callable
 
-from tui_manager_agent.executions.fork_server_client import Launcher
+from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor.cgroup import Place
 
-LOOK = 2.0  # seconds between looks at supervisors, in case a ring was lost
+LOOK = 2.0  # seconds between looks at supervisors, in case a notification was lost
 _LOG = logging.getLogger(__name__)
 
 
 class Supervisors:
-    """Watches supervisor processes; calls back when one is gone, with why there was none.
+    """Watches supervisor processes, and calls back when one has exited.
 
-    Of those that this agent started, the fork server tells. Others are watched by their pids: where
-    the system has pidfds their end is an event; elsewhere `look` finds it.
+    The fork server tells of those that this agent started. Others are watched by their pids: if the
+    system has pidfds their exit is an event; otherwise `check` finds it.
+
+    Args:
+        on_exit: called with the execution, and why there could be no supervisor, if so.
 
     Attributes:
-        some: set as long as there is one.
+        is_any: set as long as there is one.
     """
 
-    def __init__(self, gone: Callable[[str, str], None], place: Place | None = None) -> None:
-        self._gone = gone
-        self.some = asyncio.Event()
+    def __init__(self, on_exit: Callable[[str, str], None], place: Place | None = None) -> None:
+        self._on_exit = on_exit
+        self.is_any = asyncio.Event()
         self._spools: dict[str, Spool] = {}
         self._adopted: set[str] = set()
         self._pidfds: dict[str, int] = {}
-        self._launcher = Launcher(self._end, self._adopt_or_end, place)
+        self._fork_server = ForkServerClient(self._exited, self._adopt_or_exited, place)
 
     async def start(self, execution_id: str, spool: Spool) -> bool:
         """Starts the supervisor of an order that is `starting`. Raises OSError.
 
-        False if this was closed before: no supervisor will ever come of it.
+        False if this was closed before: no supervisor will ever be started for it.
         """
-        self._hold(execution_id, spool)  # whoever sends may have to wait while others end
+        self._add(execution_id, spool)  # sending may have to wait, and others exit meanwhile
         started = False
         try:
-            started = await self._launcher.start(spool.folder)
+            started = await self._fork_server.start(spool.folder)
         finally:
             if not started:
-                self._let_go(execution_id)
+                self._remove(execution_id)
         return started
 
     def adopt(self, execution_id: str, spool: Spool) -> bool:
-        """Watches a supervisor of which no fork server tells; False if it is not alive.
+        """Watches a supervisor that no fork server tells of. False if it is not alive.
 
         Raises OSError.
         """
         pid = spool.supervisor_pid()
         if not pid:
             return False
-        self._hold(execution_id, spool)
+        self._add(execution_id, spool)
         self._adopted.add(execution_id)
         self._watch(execution_id, pid)
         return True
 
-    def look(self) -> None:
-        """Finds who is gone without an event. Of whom nobody can tell now, the next look may."""
+    def check(self) -> None:
+        """Finds supervisors that exited without an event. What cannot be checked now may be checked
+        the next time."""
         for execution_id in list(self._adopted):
             try:
                 alive = self._spools[execution_id].supervisor_pid()
@@ -67,13 +71,13 @@ class Supervisors:
                 _LOG.error("not looked at: execution_id=%s error=%s", execution_id, error)
                 continue
             if not alive:
-                self._end(execution_id)
+                self._exited(execution_id)
 
     def close(self) -> None:
         """Stops watching; the supervisors live on."""
         for execution_id in list(self._pidfds):
             self._unwatch(execution_id)
-        self._launcher.close()
+        self._fork_server.close()
 
     def _watch(self, execution_id: str, pid: int) -> None:
         if not hasattr(os, "pidfd_open"):
@@ -84,7 +88,7 @@ class Supervisors:
             _LOG.debug("no pidfd: execution_id=%s error=%s", execution_id, error)
             return
         self._pidfds[execution_id] = pidfd
-        asyncio.get_running_loop().add_reader(pidfd, self._end, execution_id)
+        asyncio.get_running_loop().add_reader(pidfd, self._exited, execution_id)
 
     def _unwatch(self, execution_id: str) -> None:
         pidfd = self._pidfds.pop(execution_id, None)
@@ -92,28 +96,28 @@ class Supervisors:
             asyncio.get_running_loop().remove_reader(pidfd)
             os.close(pidfd)
 
-    def _adopt_or_end(self, execution_id: str) -> None:
+    def _adopt_or_exited(self, execution_id: str) -> None:
         try:
             alive = self.adopt(execution_id, self._spools[execution_id])
-        except OSError as error:  # whoever buries it looks again
+        except OSError as error:  # recovery looks again
             _LOG.error("not looked at: execution_id=%s error=%s", execution_id, error)
             alive = False
         if not alive:
-            self._end(execution_id)
+            self._exited(execution_id)
 
-    def _hold(self, execution_id: str, spool: Spool) -> None:
+    def _add(self, execution_id: str, spool: Spool) -> None:
         self._spools[execution_id] = spool
-        self.some.set()
+        self.is_any.set()
 
-    def _let_go(self, execution_id: str) -> bool:
-        """False if it was not held."""
-        held = self._spools.pop(execution_id, None) is not None
+    def _remove(self, execution_id: str) -> bool:
+        """False if it was not there."""
+        was_there = self._spools.pop(execution_id, None) is not None
         if not self._spools:
-            self.some.clear()
-        return held
+            self.is_any.clear()
+        return was_there
 
-    def _end(self, execution_id: str, problem: str = "") -> None:
+    def _exited(self, execution_id: str, problem: str = "") -> None:
         self._unwatch(execution_id)
         self._adopted.discard(execution_id)
-        if self._let_go(execution_id):
-            self._gone(execution_id, problem)
+        if self._remove(execution_id):
+            self._on_exit(execution_id, problem)

@@ -1,19 +1,45 @@
 """The durable record of what one manager asked for: nothing in it ever runs twice.
 
-One folder for each execution holds small files whose presence is the state, so a transition is one
+One folder for each execution holds small files whose presence is the state. So a transition is one
 rename, the supervisor and the agent meet in it without sharing a database, secrets vanish with the
-order's file, and the owner of a host can read it with `ls`. What was acknowledged shrinks to a line
-in a log (`acknowledged.py` says for how long), so that a repeat is still answered after its folder
-is gone.
+order's file, and the owner of a host can read it with `ls`. When an execution is acknowledged, a
+line in a log replaces its folder (`acknowledged.py` says for how long), so that a repeat is still
+answered.
 """
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from tui_manager_agent.journal.acknowledged import KEEP, Acknowledged
+from tui_manager_agent.journal.records import Result
 from tui_manager_agent.journal.spool import UNKNOWN, Spool
 from tui_manager_agent.supervisor import record
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class DiskThread:
+    """The one thread in which an agent writes what must last, so that the event loop never waits.
+
+    It runs calls one after the other, in the order in which they were made.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "disk")
+
+    async def run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Returns or raises what the call does. Cancelling the wait does not undo the call."""
+        done = self._thread.submit(call, *args, **kwargs)
+        return await asyncio.wrap_future(done)
+
+    def close(self) -> None:
+        """Returns when everything is written."""
+        self._thread.shutdown()
 
 
 class Journal:
@@ -32,58 +58,58 @@ class Journal:
     def spool(self, execution_id: str) -> Spool:
         return Spool(self._spools / execution_id)
 
-    def held(self) -> list[str]:
-        """Ids of the executions that have a folder, in the order in which they came or ended.
+    def held_ids(self) -> list[str]:
+        """The executions that have a folder, in the order in which they came or ended.
 
-        Leftovers of older days are cleared away.
+        Deletes folders that are of no use any more.
         """
         held = []
-        for folder in sorted(self._spools.iterdir(), key=_since):
+        for folder in sorted(self._spools.iterdir(), key=_changed_at):
             spool = Spool(folder)
-            if folder.name in self._log or not _was_journalled(spool) or self.has_outlived(spool):
+            if folder.name in self._log or not _was_journalled(spool) or self.is_expired(spool):
                 spool.remove()
             else:
                 held.append(folder.name)
         return held
 
-    def has_outlived(self, spool: Spool) -> bool:
-        """Whether something that ended has been unknown to the manager for longer than KEEP."""
+    def is_expired(self, spool: Spool) -> bool:
+        """Whether it ended and the manager has not known it for longer than KEEP."""
         try:
             marked = (spool.folder / UNKNOWN).stat().st_mtime
         except OSError:
             return False
         return spool.has(record.RESULT) and marked < time.time() - KEEP
 
-    def acknowledge(self, results: Mapping[str, dict[str, str]]) -> None:
-        """The manager has everything of these: keeps a line of each, removes their folders.
+    def acknowledge(self, results: Mapping[str, Result]) -> None:
+        """The manager has everything of these: keeps a line of each, deletes their folders.
 
-        Raises OSError; then all are as they were, but for their output.
+        Raises OSError. Then all are as they were, except their output.
         """
         spools = [self.spool(execution_id) for execution_id in results]
-        new = {word: result for word, result in results.items() if word not in self._log}
+        new = {id_: result for id_, result in results.items() if id_ not in self._log}
         try:
             self._log.append(new)
         except OSError:
             for spool in spools:
-                spool.drop_output()  # the disk is full: make the room that the lines take
+                spool.delete_output()  # the disk is full: make room for the lines
             self._log.append(new)
         for spool in spools:
             spool.remove()
 
     def may_know(self, execution_id: str) -> bool:
-        """Whether `acknowledged` is worth asking; this takes no trip to the disk."""
+        """Whether `acknowledged` may find it; this reads nothing from the disk."""
         return self._log.may_hold(execution_id)
 
-    def acknowledged(self, execution_id: str) -> dict[str, str] | None:
-        """The result of an execution that was acknowledged; None if there was none such.
+    def acknowledged(self, execution_id: str) -> Result | None:
+        """The result of an execution that was acknowledged; None if it was not.
 
-        Raises OSError, and ValueError when its line cannot be read: it is known all the same.
+        Raises OSError, and ValueError if its line cannot be read: it is known all the same.
         """
         return self._log.find(execution_id)
 
 
-def _since(folder: Path) -> int:
-    """When it ended, or what else happened in the folder last; wall-clock ns."""
+def _changed_at(folder: Path) -> int:
+    """When it ended, or when its folder changed last; wall-clock ns."""
     try:
         return (folder / record.RESULT).stat().st_mtime_ns
     except OSError:
@@ -94,15 +120,15 @@ def _was_journalled(spool: Spool) -> bool:
     """False for what a crash or a full disk left before there was an order."""
     names = (record.STARTING, record.CLAIM, record.RESULT)
     try:
-        if any(_is_there(spool.folder / name) for name in names):
+        if any(_exists(spool.folder / name) for name in names):
             return True
-        return _is_there(spool.folder / record.ACCEPTED) and bool(spool.order())
+        return _exists(spool.folder / record.ACCEPTED) and spool.has_whole_order()
     except OSError:  # nobody can tell now
         return True
 
 
-def _is_there(path: Path) -> bool:
-    """Raises OSError when nobody can tell now; what is another user's never was this agent's."""
+def _exists(path: Path) -> bool:
+    """Raises OSError if nobody can tell now. A file of another user never was this agent's."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):

@@ -1,51 +1,53 @@
-"""The output of ended executions that nobody has acknowledged, and how much disk it may take.
+"""How much disk the output of ended executions may take until the manager has acknowledged it.
 
-A manager that stays away would let it grow for ever. Past the limit the oldest output goes first;
-its result stays, and the manager hears of the missing bytes as a counted gap.
+If the manager stays away, the output would grow for ever. Past the limit the oldest output is
+deleted first. Its result stays, and the manager gets the missing bytes as a counted gap.
 """
 
 import logging
 
-from tui_manager_agent.executions.execution import Execution
+from tui_manager_agent.journal.spool import Spool
 
 _LOG = logging.getLogger(__name__)
 
 
-class Shelf:
-    """What has ended, the oldest first. What ended last stays, however large it is."""
+class SpoolQuota:
+    """The spools of ended executions, the oldest first. The newest keeps its output, whatever its
+    size."""
 
     def __init__(self, limit: int) -> None:
         """`limit` is in bytes, of all spooled output together."""
         self._limit = limit
-        self._kept: dict[str, tuple[Execution, int]] = {}
+        self._kept: dict[str, tuple[Spool, int]] = {}
         self._total = 0
 
-    def put(self, execution: Execution) -> None:
-        """It ended; older output makes room for it."""
-        self.take(execution.id)
-        size = execution.spool.output_size()
-        self._kept[execution.id] = execution, size
+    def add(self, spool: Spool) -> None:
+        """Counts the output of an execution that ended. Deletes older output if it is too much."""
+        self.remove(spool)
+        size = spool.output_size()
+        self._kept[spool.folder.name] = spool, size
         self._total += size
         while self._total > self._limit and len(self._kept) > 1:
-            self._drop_the_oldest()
+            self._delete_oldest_output()
 
-    def take(self, execution_id: str) -> None:
-        """Its folder is gone, or will be."""
-        _, size = self._kept.pop(execution_id, (None, 0))
+    def remove(self, spool: Spool) -> None:
+        """Counts it no longer: its folder is deleted, or will be."""
+        _, size = self._kept.pop(spool.folder.name, (None, 0))
         self._total -= size
 
-    def _drop_the_oldest(self) -> None:
-        execution, size = self._kept[next(iter(self._kept))]
-        self.take(execution.id)
+    def _delete_oldest_output(self) -> None:
+        spool, size = self._kept[next(iter(self._kept))]
+        self.remove(spool)
         if not size:
             return
+        execution_id = spool.folder.name
         try:
-            execution.spool.drop_output()
+            spool.delete_output()
         except OSError as error:
-            _LOG.error("output not dropped: execution_id=%s error=%s", execution.id, error)
+            _LOG.error("output not deleted: execution_id=%s error=%s", execution_id, error)
         else:
             _LOG.warning(
-                "no room for so much output, the oldest dropped: execution_id=%s bytes=%d",
-                execution.id,
+                "no room for so much output, the oldest deleted: execution_id=%s bytes=%d",
+                execution_id,
                 size,
             )

@@ -209,7 +209,7 @@ class Link:
     def _apply(self, settings: wire.Settings) -> None:
         heartbeat = settings.heartbeat.ToNanoseconds() / 1e9
         self._heartbeat = max(heartbeat, SHORTEST_HEARTBEAT) if heartbeat else HEARTBEAT
-        self._outbox.apply(window=settings.output_window, max_message=settings.max_message)
+        self._outbox.set_limits(window=settings.output_window, max_message=settings.max_message)
 
     def _steady(self) -> bool:
         return bool(self._welcomed_at) and time.monotonic() - self._welcomed_at >= STEADY_AFTER

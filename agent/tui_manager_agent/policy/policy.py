@@ -3,7 +3,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,7 +20,6 @@ _NEGATED = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]")
 _WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
 _CONTROLS_END = 0xA0  # there are none from here on
 _LONGEST = timedelta.max.days * 86400  # seconds
-_UNSAID = "?"
 _SHOWN = 80  # characters of a name that the manager made up
 
 
@@ -54,19 +53,6 @@ class Wanted:
     variables: tuple[str, ...] = ()
     timeout: int = 3600 * clock.SECOND
     kill_grace: int = 10 * clock.SECOND
-
-    @classmethod
-    def by(cls, order: Mapping[str, object]) -> "Wanted":
-        """What an order wants. One that an older agent has journalled does not say all of it, and
-        then wants what no policy allows."""
-        return cls(
-            command=str(order["command"]),
-            user=str(order.get("user", _UNSAID)),
-            folder=str(order.get("folder", _UNSAID)),
-            variables=tuple(filter(None, str(order.get("variables", _UNSAID)).split("="))),
-            timeout=int(str(order["timeout"])),
-            kill_grace=int(str(order["kill_grace"])),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,9 @@ class PolicyFile:
             if may_match_line_break(regex)
         ]
 
-    def admit(self, order: Mapping[str, object]) -> None:
-        """Raises RefusedError when it does not allow what an order wants."""
-        refusal = self.judge(Wanted.by(order)).refusal
+    def require_allowed(self, wanted: Wanted) -> None:
+        """Raises RefusedError if the policy does not allow it."""
+        refusal = self.judge(wanted).refusal
         if refusal:
             raise RefusedError("rejected", refusal)
 

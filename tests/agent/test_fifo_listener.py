@@ -22,7 +22,7 @@ async def test_an_id_that_a_read_cuts_in_two_is_heard(
         if ids[-1].endswith(word):
             all_read.set()
 
-    ringing = fifo_listener.Bell(tmp_path, hear)
+    ringing = fifo_listener.FifoListener(tmp_path, hear)
     fifo = os.open(ringing.path, os.O_WRONLY | os.O_NONBLOCK)
     os.write(fifo, "".join(f"{word}\n" for word in ids).encode())
     os.close(fifo)

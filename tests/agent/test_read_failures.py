@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tui_manager_agent.executions import recovery, runner
-from tui_manager_agent.journal import read_failures
+from tui_manager_agent.journal import spool
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -73,7 +73,7 @@ async def test_what_could_be_read_again_has_its_time_anew(
     await asyncio.sleep(0)  # it serves
     execution_id = await agent.start("sleep 600")
     (folder,) = tmp_path.glob(f"managers/*/executions/{execution_id}")
-    looks, settle = 0, Spool.settle
+    looks, settle = 0, Spool.recover_result
 
     def fail_now_and_then(spool: Spool) -> None:
         nonlocal looks
@@ -84,8 +84,8 @@ async def test_what_could_be_read_again_has_its_time_anew(
         if looks < 8:
             faults.too_many_files()
 
-    monkeypatch.setattr(Spool, "settle", fail_now_and_then)
-    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
+    monkeypatch.setattr(Spool, "recover_result", fail_now_and_then)
+    monkeypatch.setattr(spool, "GONE_AFTER", 0)
     os.kill(Spool(folder).supervisor_pid(), signal.SIGKILL)
     result = await agent.result(execution_id)
     assert "its supervisor died" in result.detail
@@ -108,7 +108,7 @@ async def test_what_a_broken_disk_hides_is_not_removed(
 
     with monkeypatch.context() as disk:
         disk.setattr(Path, "stat", stat_others)
-        disk.setattr(Spool, "order", faults.broken)
+        disk.setattr(record, "read_whole", faults.broken)
         InProcess(tmp_path).close()
     after = Working(tmp_path)
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
@@ -149,11 +149,11 @@ async def test_a_result_that_a_broken_disk_keeps_is_given_up_in_the_end(
         return faults.broken()
 
     monkeypatch.setattr(record, "read", read_others)
-    monkeypatch.setattr(read_failures, "GONE_AFTER", 1 << 62)
+    monkeypatch.setattr(spool, "GONE_AFTER", 1 << 62)
     os.kill(Spool(folder).supervisor_pid(), signal.SIGKILL)
     await looked_again.wait()
     assert lost not in agent.results
-    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
+    monkeypatch.setattr(spool, "GONE_AFTER", 0)
     result = await agent.result(lost)
     assert result.reason == wire.RESULT_REASON_INTERRUPTED
     assert "what it left cannot be read: Input/output error" in result.detail

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.executions import executions
 from tui_manager_agent.journal.acknowledged import KEEP
+from tui_manager_agent.journal.records import Result
 from tui_manager_agent.journal.spool import UNKNOWN, Spool
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -21,8 +22,15 @@ def ended(state_dir: Path, size: int, ago: int = 0) -> Spool:
     spool = Spool(state_dir / "managers" / "manager" / "executions" / str(uuid.uuid4()))
     spool.folder.mkdir(parents=True)
     (spool.folder / "stdout").write_bytes(b"x" * size)
-    result = {"status": "completed", "reason": "", "ended": 1, "boot_id": "an earlier one"}
-    spool.end({**result, "exit_code": 0, "stdout_stored": size})
+    spool.write_result(
+        Result(
+            status="completed",
+            ended=1,
+            boot_id="an earlier one",
+            exit_code=0,
+            stored={"stdout": size},
+        )
+    )
     then = time.time() - ago
     os.utime(spool.folder / "result", (then, then))
     return spool
@@ -61,7 +69,7 @@ async def test_what_was_acknowledged_takes_no_room(tmp_path: Path) -> None:
     agent = InProcess(tmp_path, spool_limit=1000)
     await agent.acknowledge(first.folder.name)
     third = ended(tmp_path, 400)
-    agent.executions._runner.restore(agent.executions._hold(third.folder.name))
+    agent.executions._recovery.restore(agent.executions._held.add(third.folder.name))
     assert (second.output_size(), third.output_size()) == (400, 400)
     agent.close()
 
@@ -76,7 +84,7 @@ async def test_what_ended_last_keeps_its_output_however_large(tmp_path: Path) ->
 async def test_what_is_unknown_for_too_long_goes_while_the_agent_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executions, "SWEEP_EVERY", 0.01)
+    monkeypatch.setattr(executions, "EXPIRE_EVERY", 0.01)
     old, young = ended(tmp_path, 4), ended(tmp_path, 4)
     agent = InProcess(tmp_path)
     for spool in (old, young):

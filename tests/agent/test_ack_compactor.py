@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.journal import ack_compactor
-from tui_manager_agent.journal.ack_compactor import Leaving
-from tui_manager_agent.journal.disk_thread import Disk
-from tui_manager_agent.journal.journal import Journal
+from tui_manager_agent.journal.ack_compactor import AckCompactor
+from tui_manager_agent.journal.journal import DiskThread, Journal
+from tui_manager_agent.journal.records import Result
 
 from tests.support.waiting import wait_until
 
-RESULT = {"status": "completed"}
+RESULT = Result(status="completed")
 
 
 class Recording(Journal):
@@ -24,13 +24,13 @@ class Recording(Journal):
         self.failures = failures
         self.asked: list[set[str]] = []
 
-    def acknowledge(self, results: Mapping[str, dict[str, str]]) -> None:
+    def acknowledge(self, results: Mapping[str, Result]) -> None:
         self.asked.append(set(results))
         if len(self.asked) <= self.failures:
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
-async def until_empty(away: Leaving, *ids: str) -> None:
+async def until_empty(away: AckCompactor, *ids: str) -> None:
     working = asyncio.create_task(away.serve())
 
     async def left() -> list[str]:
@@ -45,13 +45,13 @@ async def until_empty(away: Leaving, *ids: str) -> None:
 async def test_all_of_a_moment_are_put_away_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
-    monkeypatch.setattr(ack_compactor, "GATHER", 0.01)
-    monkeypatch.setattr(ack_compactor, "AGAIN", 0.01)
+    monkeypatch.setattr(ack_compactor, "DELAY", 0.01)
+    monkeypatch.setattr(ack_compactor, "RETRY_AFTER", 0.01)
     journal = Recording(tmp_path, failures)
-    disk = Disk()
-    away = Leaving(journal, disk)
+    disk = DiskThread()
+    away = AckCompactor(journal, disk)
     for word in ("one", "two", "three"):
-        away.put(word, RESULT)
+        away.add(word, RESULT)
     await until_empty(away, "one", "two", "three")
     assert journal.asked == [{"one", "two", "three"}] * (failures + 1)
     disk.close()
@@ -60,8 +60,8 @@ async def test_all_of_a_moment_are_put_away_together(
 
 async def test_what_is_left_at_the_end_is_put_away_then(tmp_path: Path) -> None:
     journal = Recording(tmp_path)
-    away = Leaving(journal, Disk())
-    away.put("one", RESULT)
+    away = AckCompactor(journal, DiskThread())
+    away.add("one", RESULT)
     assert away.find("one") == RESULT
     away.close()
     assert journal.asked == [{"one"}]

@@ -1,0 +1,265 @@
+"""Orders, owners and results as values; on disk they are records of text entries.
+
+The agent converts them here, when it reads or writes a file, and nowhere else. A supervisor works
+with the entries themselves. An agent may find records that an older version wrote, so an entry
+never changes its name or its spelling.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tui_manager_agent.policy.policy import Wanted
+from tui_manager_agent.supervisor import clock, limits, record
+
+STREAMS = (record.STDOUT, record.STDERR)
+_NOT_RECORDED = "?"  # by an older agent; no policy allows it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAs:
+    """The user who runs a command, if it is not the agent's own.
+
+    Attributes:
+        groups: supplementary ones, the main one included.
+    """
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a supervisor is to run.
+
+    Attributes:
+        command: shell text.
+        user: the name of the user who runs it.
+        folder: where the operator wants it to run; empty: no wish.
+        cwd: where it runs.
+        variables: the names of all variables that the operator adds.
+        timeout, kill_grace: ns.
+        output_limit: bytes of both streams together.
+        priority: the highest starts first.
+        fifo: where the supervisor notifies the agent.
+        boot_id: of the boot in which the order came.
+        limits: of its cgroup, by the entries that `supervisor/limits.py` names.
+        start_before: boot-time ns by which it has to start; 0: no limit.
+        run_as: None: the agent's own user.
+        environment: all variables of the command, secrets among them.
+    """
+
+    command: str
+    user: str
+    folder: str
+    cwd: str
+    variables: tuple[str, ...]
+    timeout: int
+    kill_grace: int
+    output_limit: int
+    priority: int
+    fifo: Path
+    boot_id: str
+    limits: Mapping[str, int] = field(default_factory=dict)
+    start_before: int = 0
+    run_as: RunAs | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def encode(self) -> bytes:
+        """The record of it."""
+        entries: dict[str, object] = {
+            "command": self.command,
+            "user": self.user,
+            "folder": self.folder,
+            "cwd": self.cwd,
+            "variables": "=".join(self.variables),  # a name holds no `=`
+            "timeout": self.timeout,
+            "kill_grace": self.kill_grace,
+            "output_limit": self.output_limit,
+            "priority": self.priority,
+            "bell": self.fifo,
+            "boot_id": self.boot_id,
+            **self.limits,
+        }
+        if self.start_before:
+            entries["start_before"] = self.start_before
+        if self.run_as is not None:
+            entries["uid"], entries["gid"] = self.run_as.uid, self.run_as.gid
+            entries["groups"] = " ".join(map(str, self.run_as.groups))
+        for name, value in self.environment.items():
+            entries[record.ENVIRONMENT + name] = value
+        return record.encode(entries)
+
+    @classmethod
+    def decode(cls, entries: Mapping[str, str]) -> "Order":
+        """Raises ValueError if an entry is missing that every version has written."""
+        prefix = record.ENVIRONMENT
+        try:
+            return cls(
+                command=entries["command"],
+                user=entries.get("user", _NOT_RECORDED),
+                folder=entries.get("folder", _NOT_RECORDED),
+                cwd=entries["cwd"],
+                variables=tuple(filter(None, entries.get("variables", _NOT_RECORDED).split("="))),
+                timeout=int(entries["timeout"]),
+                kill_grace=int(entries["kill_grace"]),
+                output_limit=int(entries["output_limit"]),
+                priority=int(entries.get("priority", 0)),
+                fifo=Path(entries["bell"]),
+                boot_id=entries["boot_id"],
+                limits={name: int(entries[name]) for name in limits.NEEDS if name in entries},
+                start_before=int(entries.get("start_before", 0)),
+                run_as=_run_as(entries),
+                environment={
+                    name.removeprefix(prefix): value
+                    for name, value in entries.items()
+                    if name.startswith(prefix)
+                },
+            )
+        except KeyError as error:
+            raise ValueError(f"an order without the entry {error}") from error
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time is over by which it had to start."""
+        return bool(self.start_before) and self.start_before <= clock.now()
+
+    @property
+    def wanted(self) -> Wanted:
+        """What a policy judges. Of an order that an older agent journalled not all is known, and no
+        policy allows what is not known."""
+        return Wanted(
+            command=self.command,
+            user=self.user,
+            folder=self.folder,
+            variables=self.variables,
+            timeout=self.timeout,
+            kill_grace=self.kill_grace,
+        )
+
+
+def _run_as(entries: Mapping[str, str]) -> RunAs | None:
+    if "uid" not in entries:
+        return None
+    groups = tuple(map(int, entries["groups"].split()))
+    return RunAs(uid=int(entries["uid"]), gid=int(entries["gid"]), groups=groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The supervisor that claimed an execution, as its claim says.
+
+    Attributes:
+        pid: 0: nobody has claimed it.
+        folder: the execution's folder at that time.
+        uid: of the command's user; -1: the agent's own.
+        cgroup: the command's; empty: it has none.
+    """
+
+    pid: int = 0
+    folder: str = ""
+    uid: int = -1
+    cgroup: str = ""
+
+    @classmethod
+    def decode(cls, entries: Mapping[str, str]) -> "Owner":
+        return cls(
+            pid=int(entries.get("pid", 0)),
+            folder=entries.get("folder", ""),
+            uid=int(entries.get("uid", -1)),
+            cgroup=entries.get("cgroup", ""),
+        )
+
+
+# The numbers of a result, by the names of their entries.
+_NUMBERS = ("duration", "cpu", "memory_peak", "exit_code", "signal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How an execution ended, as its supervisor wrote it, or the agent itself.
+
+    Attributes:
+        ended: boot-time ns.
+        boot_id: of the boot in which it ended.
+        started: boot-time ns of the shell's exec; 0: it never started.
+        stored, dropped: bytes of each stream that were spooled, and that were not.
+        duration, cpu: ns.
+        memory_peak: bytes.
+        kill_incomplete: processes of the command survived; None: nobody looked.
+    """
+
+    status: str
+    reason: str = ""
+    detail: str = ""
+    ended: int = 0
+    boot_id: str = ""
+    started: int = 0
+    stored: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    duration: int | None = None
+    cpu: int | None = None
+    memory_peak: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    kill_incomplete: bool | None = None
+
+    def encode(self) -> bytes:
+        """The record of it."""
+        entries: dict[str, object] = {
+            "status": self.status,
+            "reason": self.reason,
+            "detail": self.detail,
+            "ended": self.ended,
+            "boot_id": self.boot_id,
+        }
+        if self.started:
+            entries["at"] = self.started
+        entries.update((f"{stream}_stored", size) for stream, size in self.stored.items())
+        entries.update((f"{stream}_dropped", size) for stream, size in self.dropped.items())
+        entries.update(
+            (name, number) for name in _NUMBERS if (number := getattr(self, name)) is not None
+        )
+        if self.kill_incomplete is not None:
+            entries["kill_incomplete"] = int(self.kill_incomplete)
+        return record.encode(entries)
+
+    @classmethod
+    def decode(cls, entries: Mapping[str, str]) -> "Result":
+        """Raises ValueError if it has no status, or a number is none."""
+        if "status" not in entries:
+            raise ValueError("a result without a status")
+        incomplete = entries.get("kill_incomplete")
+        return cls(
+            status=entries["status"],
+            reason=entries.get("reason", ""),
+            detail=entries.get("detail", ""),
+            ended=int(entries.get("ended", 0)),
+            boot_id=entries.get("boot_id", ""),
+            started=int(entries.get("at", 0)),
+            stored=_by_stream(entries, "stored"),
+            dropped=_by_stream(entries, "dropped"),
+            kill_incomplete=None if incomplete is None else incomplete == "1",
+            **{name: int(entries[name]) for name in _NUMBERS if name in entries},
+        )
+
+    def ended_now(self, boot_id: str) -> "Result":
+        """The same result with the time of its end."""
+        return replace(self, ended=clock.now(), boot_id=boot_id)
+
+    def started_in(self, boot_id: str) -> int:
+        """Boot-time ns of the shell's exec; 0: it has not started in this boot."""
+        return self.started if self.boot_id == boot_id else 0
+
+    def age(self, boot_id: str) -> int:
+        """Nanoseconds since the end. If that was in an earlier boot, as long as the host is up."""
+        return max(0, clock.now() - (self.ended if self.boot_id == boot_id else 0))
+
+
+def _by_stream(entries: Mapping[str, str], what: str) -> dict[str, int]:
+    return {
+        stream: int(entries[f"{stream}_{what}"])
+        for stream in STREAMS
+        if f"{stream}_{what}" in entries
+    }
