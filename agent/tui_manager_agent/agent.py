@@ -12,7 +12,7 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.identity.renewal import Renewal
-from tui_manager_agent.link.host_description import about
+from tui_manager_agent.link.host_facts import about
 from tui_manager_agent.link.link import Ears, Link, WrongManagerError
 from tui_manager_agent.link.membership import Membership
 from tui_manager_agent.link.reconnect import Reconnect, RefusedByManagerError, sentence

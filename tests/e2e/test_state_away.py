@@ -77,7 +77,7 @@ def test_an_agent_loses_nothing_while_its_state_folder_is_away(
     assert "the agent cannot write its journal: No such file or directory" in refused.err
     gate.touch()
     machine.wait_for("the command to end", lambda: list(away.rglob("result")))
-    later = "not buried, again later"
+    later = "not ended, again later"
     machine.wait_for("the agent to miss it", lambda: agent.err, lambda seen: later in seen)
     assert machine.task(1)["status"] == "running"
     assert not state.exists()

@@ -237,7 +237,7 @@ MANAGER_POINTS = {
 AGENT_POINTS = {
     **{
         f"{side}.{name}": 2
-        for name in ("accept", "starting", "start_supervisor")
+        for name in ("accept", "mark_starting", "start_supervisor")
         for side in ("before", "after")
     },
     **{
@@ -254,8 +254,8 @@ AGENT_POINTS = {
     "after.handle_resume": 1,
     "before.handle_cancel_command": 1,
     "after.handle_cancel_command": 1,
-    "before.ask_to_cancel": 1,
-    "after.ask_to_cancel": 1,
+    "before.request_cancel": 1,
+    "after.request_cancel": 1,
 }
 SUPERVISOR_POINTS = {
     **{

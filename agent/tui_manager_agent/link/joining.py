@@ -11,7 +11,7 @@ from tui_manager_protos.v1 import enrollment_pb2 as wire
 from tui_manager_agent.identity import child_program, credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.link.host_description import about
+from tui_manager_agent.link.host_facts import about
 from tui_manager_agent.link.reconnect import (
     Ending,
     Reconnect,

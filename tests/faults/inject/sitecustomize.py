@@ -109,7 +109,7 @@ def _link(module: Any) -> None:
 
 def _spool(module: Any) -> None:
     spool = module.Spool
-    for name in ("accept", "starting", "end", "ask_to_cancel", "remove"):
+    for name in ("accept", "mark_starting", "write_result", "request_cancel", "remove"):
         setattr(spool, name, POINTS.around(name, getattr(spool, name)))
 
 

@@ -40,8 +40,8 @@ CANCEL_DEATHS = (
     ("manager", "before.send_cancel_command"),
     ("manager", "after.send_cancel_command"),
     ("agent", "before.handle_cancel_command"),
-    ("agent", "before.ask_to_cancel"),
-    ("agent", "after.ask_to_cancel"),
+    ("agent", "before.request_cancel"),
+    ("agent", "after.request_cancel"),
     ("agent", "after.handle_cancel_command"),
 )
 
