@@ -1,4 +1,4 @@
-"""The agent put together: identity, executions, and one stream after the other."""
+"""The parts of the agent put together: its identity, its executions, its link to the manager."""
 
 import asyncio
 import logging
@@ -12,11 +12,10 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.identity.renewal import Renewal
-from tui_manager_agent.link.host_facts import about
-from tui_manager_agent.link.link import Ears, Link, WrongManagerError
+from tui_manager_agent.link.host_facts import Vitals, describe_host
+from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 from tui_manager_agent.link.membership import Membership
-from tui_manager_agent.link.reconnect import Reconnect, RefusedByManagerError, sentence
-from tui_manager_agent.link.vitals import Vitals
+from tui_manager_agent.link.reconnect import Reconnect, RefusedByManagerError, describe
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import Settings
 
@@ -36,7 +35,7 @@ class Agent:
         self._policy.read()
         self._identity = Identity(settings.state_dir)
         try:
-            self._renewal = self._take_credentials()
+            self._renewal = self._load_credentials()
         except Exception:
             self._identity.close()
             raise
@@ -51,15 +50,15 @@ class Agent:
     async def run(self) -> None:
         """Works until it is cancelled; commands that run then run on.
 
-        Raises RefusedByManagerError when dialling again would not help, OSError when the state
-        folder cannot be used.
+        Raises RefusedByManagerError if dialling again would not help, OSError if the state folder
+        cannot be used.
         """
         refusal: Exception | None = None
         try:
             async with self._tasks:
-                self._membership.introduce()
+                self._membership.log_fingerprint()
                 if self._identity.manager_id:
-                    self._take_up()
+                    self._open_executions()
                 self._tasks.create_task(self._keep_dialling())
         except* (RefusedByManagerError, OSError) as group:
             refusal = group.exceptions[0]
@@ -70,7 +69,7 @@ class Agent:
         if refusal is not None:
             raise refusal
 
-    def _take_credentials(self) -> Renewal | None:
+    def _load_credentials(self) -> Renewal | None:
         if self._settings.insecure:
             return None
         state_dir = self._settings.state_dir
@@ -80,7 +79,7 @@ class Agent:
         self._identity.belong(held)
         return Renewal(state_dir, held, credentials.load_newer(state_dir, held))
 
-    def _take_up(self) -> Executions:
+    def _open_executions(self) -> Executions:
         executions = Executions(
             self._identity,
             self._outbox,
@@ -100,18 +99,18 @@ class Agent:
                 self._settings.manager,
                 self._outbox,
                 self._measure,
-                self._welcome,
+                self._on_welcome,
                 credentials=held,
             )
             self._membership.begin_session(link)
-            end = await link.converse(self._hello())
+            end = await link.run(self._hello())
             if self._renewal:
-                self._renewal.dialled(welcomed=link.welcomed)
+                self._renewal.stream_ended(welcomed=link.welcomed)
             pause = self._reconnect.pause_after(end)
-            _LOG.warning("no manager: reason=%r again_in=%.1fs", sentence(end), pause)
+            _LOG.warning("no manager: reason=%r again_in=%.1fs", describe(end), pause)
             await asyncio.sleep(pause)
 
-    def _welcome(self, welcome: wire.Welcome) -> Ears:
+    def _on_welcome(self, welcome: wire.Welcome) -> MessageHandlers:
         bound = self._identity.manager_id
         if bound and welcome.manager_id != bound:
             raise WrongManagerError(f"it is {welcome.manager_id}, this agent belongs to {bound}")
@@ -121,18 +120,18 @@ class Agent:
         except ValueError as error:
             raise WrongManagerError(str(error)) from error
         _LOG.info("welcome: name=%s generation=%d", welcome.name, welcome.generation)
-        executions = self._executions or self._take_up()
+        executions = self._executions or self._open_executions()
         return {
             "run_command": executions.run,
             "cancel_command": executions.cancel,
             "resume": executions.resume,
             "acknowledge": executions.acknowledge,
-            **self._membership.ears(),
+            **self._membership.handlers(),
         }
 
     def _hello(self) -> wire.Hello:
         hello = wire.Hello(
-            **about(self._settings),
+            **describe_host(self._settings),
             manager_id=self._identity.manager_id,
             journal_id=self._identity.journal_id,
             boot_id=self._identity.boot_id,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from grpc import aio
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.credentials import Credentials
-from tui_manager_agent.link.link import Ears, Link
+from tui_manager_agent.link.link import Link, MessageHandlers
 from tui_manager_agent.link.reconnect import Ending, Reconnect, RefusedByManagerError, StreamEnd
 from tui_manager_protos.v1 import agent_pb2 as pb
 
@@ -29,9 +29,9 @@ class CuttableLink(Link):
 
     _call: _Call | None = None
 
-    async def _talk(self, call: _Call, hello: pb.Hello) -> StreamEnd:
+    async def _exchange(self, call: _Call, hello: pb.Hello) -> StreamEnd:
         self._call = call
-        return await super()._talk(call, hello)
+        return await super()._exchange(call, hello)
 
     def cut(self) -> None:
         """The stream ends without a word."""
@@ -111,7 +111,7 @@ class Agent:
             self._welcome,
             credentials=self._credentials,
         )
-        session = asyncio.ensure_future(self._link.converse(self._hello()))
+        session = asyncio.ensure_future(self._link.run(self._hello()))
         try:
             await asyncio.wait([session])
         finally:
@@ -124,12 +124,12 @@ class Agent:
         # A call that was cut is cancelled, and so is who waits for it.
         return StreamEnd(Ending.BROKEN, "cut") if session.cancelled() else session.result()
 
-    def _welcome(self, welcome: pb.Welcome) -> Ears:
+    def _welcome(self, welcome: pb.Welcome) -> MessageHandlers:
         self._tally.sessions += 1
         self._host_id, self._manager_id = welcome.host_id, welcome.manager_id
         self.welcomed_at = time.monotonic()
         self._moved()
-        return self._executions.ears()
+        return self._executions.handlers()
 
     def _hello(self) -> pb.Hello:
         hello = pb.Hello(

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.link.link import Ears
+from tui_manager_agent.link.link import MessageHandlers
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from bench.swarm.spool import BOOT_ID, PretendSpool
@@ -55,8 +55,8 @@ class Executions:
         """How many have not ended."""
         return len(self._timers)
 
-    def ears(self) -> Ears:
-        """What listens to the manager."""
+    def handlers(self) -> MessageHandlers:
+        """What handles the messages of the manager."""
         return {
             "run_command": self.run,
             "cancel_command": self.cancel,

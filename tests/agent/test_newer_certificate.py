@@ -61,11 +61,11 @@ async def issue_to(
     """As `issue`, to an agent that has no process."""
     requests: list[bytes] = []
     renewal.begin_session(requests.append)
-    await renewal.heed(wanted=True)
+    await renewal.on_settings(wanted=True)
     key = public_key(x509.load_der_x509_csr(requests[-1]))
     made = authority.host(key, renewal.credentials.host_id, ahead=ahead)
     certificates, authorities = [der(made)], [der(authority.certificate)]
-    await renewal.issued(
+    await renewal.on_certificate(
         wire.CertificateIssued(
             certificates_der=certificates, authorities_der=authorities, server_name=SERVER_NAME
         )
@@ -140,15 +140,15 @@ async def test_one_accepted_under_a_wrong_clock_does_not_lock_out(tmp_path: Path
     old = credentials.save(tmp_path, fields_for(tmp_path, authority))
     renewal = Renewal(tmp_path, old, None)
     early = await issue_to(renewal, authority, ahead=22 * DAY)
-    renewal.dialled(welcomed=True)
-    renewal.dialled(welcomed=False)  # nobody answered: the manager was being restarted
+    renewal.stream_ended(welcomed=True)
+    renewal.stream_ended(welcomed=False)  # nobody answered: the manager was being restarted
     assert renewal.credentials.chain.startswith(pem(early))
-    renewal.accepted()  # the manager's clock is still ahead
+    renewal.welcomed()  # the manager's clock is still ahead
     assert credentials.load(tmp_path) == old
     good = await issue_to(renewal, authority)  # its clock has been put right
-    renewal.dialled(welcomed=True)
+    renewal.stream_ended(welcomed=True)
     assert renewal.credentials.chain.startswith(pem(good))
-    renewal.accepted()
+    renewal.welcomed()
     assert credentials.load(tmp_path) == renewal.credentials
 
 
@@ -157,7 +157,7 @@ async def test_one_that_has_not_begun_forbids_no_other(tmp_path: Path) -> None:
     early = credentials.save(tmp_path, fields_for(tmp_path, authority, ahead=22 * DAY))
     renewal = Renewal(tmp_path, early, None)
     good = await issue_to(renewal, authority)
-    renewal.dialled(welcomed=True)
+    renewal.stream_ended(welcomed=True)
     assert renewal.credentials.chain.startswith(pem(good))
 
 
@@ -168,16 +168,16 @@ def test_an_accepted_one_replaces_the_older_once_it_has_begun(
     old = credentials.save(tmp_path, fields_for(tmp_path, authority))
     early = credentials.save_newer(tmp_path, fields_for(tmp_path, authority, ahead=22 * DAY))
     renewal = Renewal(tmp_path, old, early)
-    renewal.dialled(welcomed=False)
+    renewal.stream_ended(welcomed=False)
     assert renewal.credentials == early
-    renewal.accepted()
+    renewal.welcomed()
     assert credentials.load(tmp_path) == old
     assert credentials.load_newer(tmp_path, old) == early
-    renewal.dialled(welcomed=True)
+    renewal.stream_ended(welcomed=True)
     assert renewal.credentials == old, "what has not begun is not shown first"
     monkeypatch.setattr(time, "time", lambda: early.begins)
-    renewal.dialled(welcomed=True)
-    renewal.accepted()
+    renewal.stream_ended(welcomed=True)
+    renewal.welcomed()
     assert credentials.load(tmp_path) == early
     assert credentials.load_newer(tmp_path, early) is None
 
@@ -275,10 +275,10 @@ def test_dials_that_come_to_nothing_take_turns(tmp_path: Path) -> None:
     renewal = Renewal(tmp_path, old, new)
     for shown in (new, old, new, old):
         assert renewal.credentials == shown
-        renewal.dialled(welcomed=False)
-    renewal.dialled(welcomed=False)
-    renewal.accepted()
-    renewal.dialled(welcomed=True)
+        renewal.stream_ended(welcomed=False)
+    renewal.stream_ended(welcomed=False)
+    renewal.welcomed()
+    renewal.stream_ended(welcomed=True)
     assert renewal.credentials == new, "the newer one is tried again after each session"
-    renewal.accepted()
+    renewal.welcomed()
     assert credentials.load(tmp_path) == new

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from grpc import aio
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.link.link import Ears, Link
+from tui_manager_agent.link.link import Link, MessageHandlers
 from tui_manager_agent.link.reconnect import Ending
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -82,12 +82,12 @@ async def test_a_stream_that_breaks_ends_only_when_what_it_brought_is_taken_in()
         await go_on.wait()
         taken.append(run.execution_id)
 
-    def welcome(_: wire.Welcome) -> Ears:
+    def welcome(_: wire.Welcome) -> MessageHandlers:
         return {"run_command": take}
 
     link = Link("", Outbox(), wire.Vitals, welcome, credentials=None)
     talking = asyncio.create_task(
-        link._talk(cast("aio.StreamStreamCall[Any, Any]", call), wire.Hello())
+        link._exchange(cast("aio.StreamStreamCall[Any, Any]", call), wire.Hello())
     )
     await call.canceled.wait()
     for _ in range(10):

@@ -4,19 +4,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Coroutine
+from typing import Any
 
 from tui_manager_protos.background_log import BackgroundHandler, write_to_stderr
 from tui_manager_protos.rules.join_token import JoinToken
 
-from tui_manager_agent.cli.arguments import (
-    PROGRAM,
-    TOKEN_VARIABLES,
-    WRONG_USAGE,
-    Arguments,
-    parse,
-    without_token,
-)
-from tui_manager_agent.cli.policy_options import Question
+from tui_manager_agent.cli.arguments import Arguments, parse, without_token
+from tui_manager_agent.cli.options import PROGRAM, TOKEN_VARIABLES, WRONG_USAGE
+from tui_manager_agent.cli.policy_check import Question, answer
 from tui_manager_agent.settings import Settings
 
 FAILED = 1
@@ -29,16 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     question of the host's owner.
 
     Returns 0 when it was asked to stop, 1 when the state folder fails under it, 2 for wrong usage,
-    a policy that cannot be used or a state folder that cannot be had, 3 when the manager refuses it
-    for good.
+    a policy or a state folder that cannot be used, 3 when the manager refuses it for good.
     """
     chosen = parse(arguments)
-    os.umask(os.umask(0o077) & 0o077)  # none takes this user's own rights to what is made here
+    os.umask(os.umask(0o077) & 0o077)  # this user keeps all rights to the files that are made
     for variable in TOKEN_VARIABLES:
         os.environ.pop(variable, None)  # no child inherits it
     if isinstance(chosen, Question):
-        from tui_manager_agent.cli.policy_check import answer
-
         return answer(chosen)
     logging.basicConfig(
         level=chosen.log_level.upper(),
@@ -66,7 +59,7 @@ def _work(chosen: Arguments, *, start_again: bool) -> int:
     except (StateError, DamagedError, PolicyError) as error:
         return _fail(str(error), WRONG_USAGE)
     except RefusedByManagerError as error:
-        # What the manager says of a taken name is a whole sentence, which ours would only repeat.
+        # For a taken name the manager's detail is a whole sentence, so ours is left out.
         said = str(error).removeprefix(f"{Ending.NAME_TAKEN.value.capitalize()}: ").rstrip(".")
         return _fail(f"{said}. The agent stops, because trying again would not help.", REFUSED)
     except OSError as error:
@@ -78,7 +71,6 @@ def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
     """False when a signal came first. Does not return when the program starts again."""
     import asyncio
 
-    from tui_manager_agent.cli.stopping import run_until
     from tui_manager_agent.identity import token_file
     from tui_manager_agent.identity.identity import Identity
     from tui_manager_agent.link.joining import Joining
@@ -88,7 +80,7 @@ def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
     PolicyFile(settings.policy).check()  # a token is not spent on an agent that cannot work then
     identity = Identity(settings.state_dir)
     try:
-        joined = asyncio.run(run_until(Joining(settings, identity, token).join(), *_SIGNALS))
+        joined = asyncio.run(run_until_signal(Joining(settings, identity, token).join()))
         if joined and chosen.token_file is not None:
             token_file.remove_used(chosen.token_file, token, settings.state_dir)
     finally:
@@ -115,9 +107,30 @@ def _run(settings: Settings) -> None:
     import asyncio
 
     from tui_manager_agent.agent import Agent
-    from tui_manager_agent.cli.stopping import run_until
 
-    asyncio.run(run_until(Agent(settings).run(), *_SIGNALS))
+    asyncio.run(run_until_signal(Agent(settings).run()))
+
+
+async def run_until_signal(work: Coroutine[Any, Any, None]) -> bool:
+    """Runs it to its end, or cancels it at SIGTERM or SIGINT. True if it came to its end.
+
+    Raises what it raises.
+    """
+    import asyncio
+
+    working = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, working.cancel)
+    try:
+        await asyncio.wait((working,))
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+    if working.cancelled():
+        return False
+    working.result()
+    return True
 
 
 def _flush_log() -> None:

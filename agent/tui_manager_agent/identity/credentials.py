@@ -1,7 +1,7 @@
-"""What makes this host itself to its manager: its key, its certificate, whom it trusts.
+"""The credentials of this host: its key, its certificate, the authorities that it trusts.
 
-All but the key lies in one record. A newer one lies beside it until the manager has accepted its
-certificate in a handshake and the certificate has begun; only then it takes the place of the one
+All but the key is in one record. A newer one is kept beside it until the manager has accepted its
+certificate in a handshake and the certificate has begun; only then it replaces the one
 that works. The key is made once and stays. Nothing here looks into a certificate: that takes
 cryptography, which only child processes load.
 """
@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class DamagedError(Exception):
-    """What lies there cannot be used; the text is for the host's owner."""
+    """The credentials on disk cannot be used; the text is for the host's owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +67,12 @@ class Credentials:
     @property
     def beginning(self) -> str:
         """The certificate's beginning, for people."""
-        return for_people(self.begins)
+        return format_time(self.begins)
 
     @property
     def end(self) -> str:
         """The certificate's end, for people."""
-        return for_people(self.ends)
+        return format_time(self.ends)
 
 
 def exist(state_dir: Path) -> bool:
@@ -88,15 +88,15 @@ def folder_in(state_dir: Path) -> Path:
     return folder
 
 
-def make_room(state_dir: Path) -> None:
-    """Sets space aside for what `save` will keep. Raises OSError when it could not."""
+def reserve_space(state_dir: Path) -> None:
+    """Reserves the disk space that `save` will need. Raises OSError."""
     record.reserve(str(folder_in(state_dir)), CERTIFICATE)
 
 
 def save(state_dir: Path, fields: dict[str, str]) -> Credentials:
-    """Keeps for good what a child has made of the manager's answer, instead of all there was.
+    """Replaces all credentials by what a child has made of the manager's answer, durably.
 
-    Raises OSError, and DamagedError when something is missing, in which case nothing is kept.
+    Raises OSError, and DamagedError if something is missing; then nothing is kept.
     """
     credentials = _write(state_dir, CERTIFICATE, fields)
     (state_dir / FOLDER / NEWER).unlink(missing_ok=True)
@@ -109,15 +109,15 @@ def save_newer(state_dir: Path, fields: dict[str, str]) -> Credentials:
 
 
 def accept_newer(state_dir: Path) -> None:
-    """The newer ones take the place of those that worked before. Raises OSError."""
+    """Replaces the credentials that worked before by the newer ones. Raises OSError."""
     folder = state_dir / FOLDER
     os.rename(folder / NEWER, folder / CERTIFICATE)
     record.sync_folder(str(folder))
 
 
 def load_newer(state_dir: Path, held: Credentials) -> Credentials | None:
-    """What the manager has issued to the same host, until it takes the place of `held`. What cannot
-    be used is left alone: the next one replaces it."""
+    """What the manager has issued to the same host, until it replaces `held`. A file that cannot be
+    used is left alone: the next one replaces it."""
     folder = state_dir / FOLDER
     try:
         newer = _read(folder, record.read(str(folder / NEWER)))
@@ -147,7 +147,7 @@ def _write(state_dir: Path, name: str, fields: dict[str, str]) -> Credentials:
     return credentials
 
 
-def for_people(seconds: int) -> str:
+def format_time(seconds: int) -> str:
     """An instant, given in seconds since the epoch."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 

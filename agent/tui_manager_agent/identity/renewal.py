@@ -14,7 +14,7 @@ from pathlib import Path
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.identity import child_program, credentials
-from tui_manager_agent.identity.credentials import Credentials, for_people
+from tui_manager_agent.identity.credentials import Credentials, format_time
 
 _PROGRAM = "tui_manager_agent.identity.keys"
 _LOG = logging.getLogger(__name__)
@@ -22,12 +22,13 @@ _LOG = logging.getLogger(__name__)
 
 class Renewal:
     """The certificates of this host: the one that works, and a newer one until the manager has
-    accepted it and it has begun. A dial that is not welcomed makes the next dial show the other.
+    accepted it and it has begun. If a dial is not welcomed, the next
+    dial shows the other one.
 
-    What fails is logged and left: the certificate is still good, and the manager asks again.
+    A failure is only logged: the certificate is still valid, and the manager asks again.
 
     Args:
-        held: what works.
+        held: the one that works.
         newer: has not taken the place of `held` yet; None: nothing newer was issued.
     """
 
@@ -36,9 +37,9 @@ class Renewal:
         self._held = held
         self._newer = newer
         self._shows_newer = False
-        self._say: Callable[[bytes], None] | None = None
-        self._heeded = False  # what the manager wants now has been done
-        self._expects = False  # an answer of the manager
+        self._send_request: Callable[[bytes], None] | None = None
+        self._is_requested = False  # what the manager asks for now was sent
+        self._awaits_certificate = False
         self._begin_with_newer()
 
     @property
@@ -46,8 +47,8 @@ class Renewal:
         """What a dial shows now."""
         return self._newer if self._newer and self._shows_newer else self._held
 
-    def accepted(self) -> None:
-        """The manager has welcomed this host with the credentials that were shown."""
+    def welcomed(self) -> None:
+        """The manager has accepted the credentials that were shown."""
         if self._newer is None:
             return
         if not self._shows_newer:
@@ -71,8 +72,8 @@ class Renewal:
             return
         self._held, self._newer, self._shows_newer = self._newer, None, False
 
-    def dialled(self, *, welcomed: bool) -> None:
-        """A stream has ended: chooses what the next dial shows."""
+    def stream_ended(self, *, welcomed: bool) -> None:
+        """Chooses what the next dial shows."""
         if welcomed:
             self._begin_with_newer()
         elif self._newer is not None:
@@ -81,35 +82,35 @@ class Renewal:
     def _begin_with_newer(self) -> None:
         self._shows_newer = self._newer is not None and (self._newer.begun or self._held.ended)
 
-    def begin_session(self, say: Callable[[bytes], None]) -> None:
-        """`say` sends a certificate request, DER, over the new stream."""
-        self._say = say
-        self._heeded = self._expects = False
+    def begin_session(self, send_request: Callable[[bytes], None]) -> None:
+        """`send_request` sends a certificate request, DER, over the new stream."""
+        self._send_request = send_request
+        self._is_requested = self._awaits_certificate = False
 
-    async def heed(self, *, wanted: bool) -> None:
-        """Whether the manager wants a certificate request now; each wish is met once."""
+    async def on_settings(self, *, wanted: bool) -> None:
+        """Requests a certificate if the manager wants that now, once for each time that it does."""
         if not wanted:
-            self._heeded = False
-        elif not self._heeded:
-            await self._ask()
+            self._is_requested = False
+        elif not self._is_requested:
+            await self._request()
 
-    async def _ask(self) -> None:
-        if self._say is None:
+    async def _request(self) -> None:
+        if self._send_request is None:
             return
         try:
             answer = await child_program.ask(_PROGRAM, "request", order=self._folder())
         except (child_program.ChildError, OSError) as error:
             _LOG.warning("no certificate request could be made: error=%s", error)
             return
-        self._heeded = self._expects = True
-        self._say(bytes.fromhex(answer["csr"]))
+        self._is_requested = self._awaits_certificate = True
+        self._send_request(bytes.fromhex(answer["csr"]))
 
-    async def issued(self, message: wire.CertificateIssued) -> None:
-        """The manager's answer, kept whole or not at all."""
-        if not self._expects:
+    async def on_certificate(self, message: wire.CertificateIssued) -> None:
+        """Keeps the manager's answer, all of it or nothing."""
+        if not self._awaits_certificate:
             _LOG.warning("a certificate was issued that this agent has not asked for")
             return
-        self._heeded = self._expects = False
+        self._is_requested = self._awaits_certificate = False
         held = self._held
         order = {
             **self._folder(),
@@ -130,7 +131,11 @@ class Renewal:
                 _LOG.warning(
                     "the new certificate is not used, because it ends before the one in use; the "
                     "manager's clock may be wrong: new_begins=%r new_ends=%r ends=%r",
-                    *(for_people(int(fields["begins"])), for_people(int(fields["ends"])), held.end),
+                    *(
+                        format_time(int(fields["begins"])),
+                        format_time(int(fields["ends"])),
+                        held.end,
+                    ),
                 )
                 return
             save = credentials.save_newer

@@ -141,7 +141,7 @@ class Acknowledged:
         return end
 
     def _make_room(self) -> None:
-        """Forgets the oldest fifth if they are too many, the oldest quarter if they are too large."""
+        """Forgets the oldest fifth if there are too many, or a quarter if they are too large."""
         size = os.fstat(self._log).st_size
         too_many = len(self) - KEEP_AT_MOST if len(self) >= KEEP_AT_MOST * 5 // 4 else 0
         too_much = size - FILE_AT_MOST * 3 // 4 if size >= FILE_AT_MOST else 0

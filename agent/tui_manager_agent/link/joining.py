@@ -1,4 +1,4 @@
-"""How this host comes to belong to its manager: it enrols until it is taken, or refused."""
+"""How this host joins its manager: it enrols until it is accepted or refused."""
 
 import asyncio
 import logging
@@ -11,19 +11,20 @@ from tui_manager_protos.v1 import enrollment_pb2 as wire
 from tui_manager_agent.identity import child_program, credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.link.host_facts import about
+from tui_manager_agent.link.host_facts import describe_host
 from tui_manager_agent.link.reconnect import (
     Ending,
     Reconnect,
     RefusedByManagerError,
     StreamEnd,
-    sentence,
+    describe,
 )
 from tui_manager_agent.settings import Settings
 
 _PROGRAM = "tui_manager_agent.link.enrollment"
-# What passes, and how often a host tries that could do without. A session may outlive its agent.
-_PASSING = (Ending.OVERLOADED, Ending.DUPLICATE_IDENTITY)
+# Temporary failures, and how often a host tries that already has a certificate. The manager may
+# still hold a session of an agent that has ended.
+_TEMPORARY = (Ending.OVERLOADED, Ending.DUPLICATE_IDENTITY)
 _TRIES = 5
 _LOG = logging.getLogger(__name__)
 
@@ -38,35 +39,35 @@ class Joining:
         self._reconnect = Reconnect(random.Random())
 
     async def join(self) -> None:
-        """Returns when this host has a certificate that has not ended: that of an enrolment with
-        this token, or, when that comes to nothing, the one from before.
+        """Returns when this host has a certificate that has not ended: a new one, or the one from
+        before if the enrolment with this token fails.
 
         Raises RefusedByManagerError when trying again would not help, StateError and DamagedError
         when the state folder cannot be used, OSError when it fails.
         """
-        held = self._best_kept()
-        if held is not None and not self._is_needed(held):
+        held = self._current()
+        if held is not None and not self._must_enroll(held):
             return
         try:
-            await self._insist(held)
+            await self._enroll(held)
         except StateError as error:
-            if not _goes_on(held, str(error)):
+            if not _can_continue(held, str(error)):
                 raise
 
-    async def _insist(self, held: Credentials | None) -> None:
-        """Tries until it is done. A host that can do without gives up at the first failure, unless
-        it is one that passes."""
+    async def _enroll(self, held: Credentials | None) -> None:
+        """Tries until it succeeds. A host that has a certificate gives up at the first failure that
+        is not temporary."""
         tries = 0
-        while (end := await self._try()) is not None:
+        while (end := await self._try_once()) is not None:
             tries += 1
-            passing = end.ending in _PASSING and tries < _TRIES
-            if not passing and _goes_on(held, sentence(end)):
+            temporary = end.ending in _TEMPORARY and tries < _TRIES
+            if not temporary and _can_continue(held, describe(end)):
                 return
             pause = self._reconnect.pause_after(end)
-            _LOG.warning("not enrolled: reason=%r again_in=%.1fs", sentence(end), pause)
+            _LOG.warning("not enrolled: reason=%r again_in=%.1fs", describe(end), pause)
             await asyncio.sleep(pause)
 
-    def _best_kept(self) -> Credentials | None:
+    def _current(self) -> Credentials | None:
         """The newer credentials, unless those that were accepted are the only ones in date."""
         state_dir = self._settings.state_dir
         held = credentials.load(state_dir)
@@ -75,9 +76,9 @@ class Joining:
             return held
         return newer if newer.in_date or not held.in_date else held
 
-    def _is_needed(self, held: Credentials) -> bool:
-        """Whether this host has to enrol, although it has before. Another token says that the
-        operator wants it: the manager's database may be older than this host."""
+    def _must_enroll(self, held: Credentials) -> bool:
+        """Whether this host has to enrol, although it has before. Another token means that
+        the operator wants it: the manager's database may be older than this host."""
         if held.ended:
             _LOG.info("the certificate ended on %s: enrolling with the same key", held.end)
         elif not held.begun:
@@ -93,9 +94,9 @@ class Joining:
             return False
         return True
 
-    async def _try(self) -> StreamEnd | None:
-        """Why there is no certificate, None when there is."""
-        self._make_room()
+    async def _try_once(self) -> StreamEnd | None:
+        """Enrols. Returns why there is no certificate, None if there is one."""
+        self._reserve_space()
         try:
             answer = await child_program.ask(_PROGRAM, order=self._order())
         except child_program.ProblemError as error:
@@ -110,18 +111,18 @@ class Joining:
         _LOG.info("this host is known by %s", fingerprint(held.key_hash))
         return None
 
-    def _make_room(self) -> None:
-        """No token is spent on a certificate that cannot be kept."""
+    def _reserve_space(self) -> None:
+        """Uses no token for a certificate that the disk has no room for."""
         state_dir = self._settings.state_dir
         try:
-            credentials.make_room(state_dir)
+            credentials.reserve_space(state_dir)
         except OSError as error:
             problem = f"The state folder {state_dir} cannot be used: {error.strerror}."
             raise StateError(problem) from error
 
     def _order(self) -> dict[str, str]:
         port = self._token.port or int(self._settings.manager.rpartition(":")[2]) + 1
-        request = wire.EnrollRequest(secret=self._token.secret, **about(self._settings))
+        request = wire.EnrollRequest(secret=self._token.secret, **describe_host(self._settings))
         return {
             "address": self._settings.manager,
             "port": str(port),
@@ -134,7 +135,7 @@ class Joining:
         bound, manager_id = self._identity.manager_id, answer["manager_id"]
         if bound and bound != manager_id:
             detail = f"it is {manager_id}, this agent belongs to {bound}"
-            raise RefusedByManagerError(sentence(StreamEnd(Ending.WRONG_MANAGER, detail)))
+            raise RefusedByManagerError(describe(StreamEnd(Ending.WRONG_MANAGER, detail)))
         fields = {**answer, "token_hash": self._token.secret_hash.hex()}
         state_dir = self._settings.state_dir
         before = credentials.load(state_dir)
@@ -152,8 +153,8 @@ class Joining:
         return held
 
 
-def _goes_on(held: Credentials | None, reason: str) -> bool:
-    """Whether there is a certificate from before to go on with, which the log then says."""
+def _can_continue(held: Credentials | None, reason: str) -> bool:
+    """Whether the certificate from before can stay in use, which is then logged."""
     if held is None or held.ended:
         return False
     _LOG.warning(

@@ -14,15 +14,14 @@ from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.credentials import Credentials
-from tui_manager_agent.link.handshake import explain
-from tui_manager_agent.link.reconnect import Ending, StreamEnd, ending_of
+from tui_manager_agent.link.reconnect import Ending, StreamEnd, ending_of, explain_failed_dial
 
 WELCOME_WITHIN = 30.0  # seconds
 STEADY_AFTER = 10.0  # seconds
 HEARTBEAT = 5.0  # seconds, unless the manager says otherwise
 SHORTEST_HEARTBEAT = 0.01  # seconds
-GATHER = 0.003  # seconds from one report to the next, at least
-FAREWELL = 1.0  # seconds for the manager to end a stream that this side has closed
+REPORT_EVERY = 0.003  # seconds from one report to the next, at least
+CLOSE_WITHIN = 1.0  # seconds for the manager to end a stream that this side has closed
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes, either way
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),  # of silence of the manager
@@ -39,12 +38,12 @@ _OPTIONS = (
 _LOG = logging.getLogger(__name__)
 _Call = aio.StreamStreamCall[wire.AgentMessage, wire.ManagerMessage]
 
-
-Ears = Mapping[str, Callable[..., Awaitable[None]]]  # by the name of the field in ManagerMessage
+# What handles a message, by the name of its field in ManagerMessage.
+MessageHandlers = Mapping[str, Callable[..., Awaitable[None]]]
 
 
 class WrongManagerError(Exception):
-    """Who answers is not the manager that this agent belongs to."""
+    """The manager that answers is not the one that this agent belongs to."""
 
 
 class Link:
@@ -52,10 +51,10 @@ class Link:
 
     Args:
         address: HOST:PORT.
-        outbox: what is to be said.
+        outbox: the executions with news.
         vitals: measures the host.
-        welcome: learns who answered, says who listens to it, or raises WrongManagerError. Who
-            listens to `settings` hears those of the welcome first.
+        welcome: is called with the Welcome, and returns what handles the messages after it, or
+            raises WrongManagerError. The handler of `settings` gets those of the Welcome first.
         credentials: prove who both sides are; None: no TLS.
     """
 
@@ -64,7 +63,7 @@ class Link:
         address: str,
         outbox: Outbox,
         vitals: Callable[[], wire.Vitals],
-        welcome: Callable[[wire.Welcome], Ears],
+        welcome: Callable[[wire.Welcome], MessageHandlers],
         *,
         credentials: Credentials | None,
     ) -> None:
@@ -73,27 +72,27 @@ class Link:
         self._outbox = outbox
         self._vitals = vitals
         self._welcome = welcome
-        self._ears: Ears = {}
+        self._handlers: MessageHandlers = {}
         self._heartbeat = HEARTBEAT
         self._welcomed_at = 0.0
         self._csr = b""
 
     @property
     def welcomed(self) -> bool:
-        """Whether the manager has taken this host in on this stream."""
+        """Whether the manager has sent a Welcome on this stream."""
         return bool(self._welcomed_at)
 
     def request_certificate(self, csr_der: bytes) -> None:
-        """Says it on this stream, or never."""
+        """Sends a certificate request on this stream. If the stream ends before, it is not sent."""
         self._csr = csr_der
         self._outbox.wake()
 
-    async def converse(self, hello: wire.Hello) -> StreamEnd:
-        """Talks until the stream ends, and says why it did. Cancelling ends it politely."""
+    async def run(self, hello: wire.Hello) -> StreamEnd:
+        """Exchanges messages until the stream ends, and returns why. Cancelling closes it."""
         async with self._channel() as channel:
             call = CommandServiceStub(channel).ConnectForCommands()
             try:
-                return await self._talk(call, hello)
+                return await self._exchange(call, hello)
             except aio.AioRpcError as error:
                 return self._broken(error)
             except asyncio.InvalidStateError:  # grpc.aio: written to after its end
@@ -109,7 +108,7 @@ class Link:
         proof = grpc.ssl_channel_credentials(held.authorities, held.key, held.chain)
         return aio.secure_channel(self._address, proof, options=(*_OPTIONS, *name))
 
-    async def _talk(self, call: _Call, hello: wire.Hello) -> StreamEnd:
+    async def _exchange(self, call: _Call, hello: wire.Hello) -> StreamEnd:
         await call.write(wire.AgentMessage(hello=hello))
         try:
             async with asyncio.timeout(WELCOME_WITHIN):
@@ -121,9 +120,9 @@ class Link:
         if first.HasField("disconnect"):
             return ending_of(first.disconnect, was_steady=False)
         if not first.HasField("welcome"):
-            return StreamEnd(Ending.BAD_WELCOME, f"its first word was {_kind(first)}")
+            return StreamEnd(Ending.BAD_WELCOME, f"its first message was {_kind(first)}")
         try:
-            self._ears = self._welcome(first.welcome)
+            self._handlers = self._welcome(first.welcome)
         except WrongManagerError as error:
             return StreamEnd(Ending.WRONG_MANAGER, str(error))
         self._welcomed_at = time.monotonic()
@@ -134,7 +133,7 @@ class Link:
             await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             await _finish(writing)
-            await _say_goodbye(call, reading)
+            await _end_politely(call, reading)
             raise
         if not reading.done():
             call.cancel()  # writing failed; what is being handled is handled to its end
@@ -145,36 +144,36 @@ class Link:
         return reading.result()
 
     async def _read(self, call: _Call, settings: wire.Settings) -> StreamEnd:
-        await self._settings(settings)
+        await self._on_settings(settings)
         while isinstance(message := await call.read(), wire.ManagerMessage):
-            for said in message.batch.messages if message.HasField("batch") else (message,):
-                if end := await self._hear(said):
+            for item in message.batch.messages if message.HasField("batch") else (message,):
+                if end := await self._dispatch(item):
                     return end
         return StreamEnd(Ending.CLOSED, was_steady=self._steady())
 
-    async def _hear(self, message: wire.ManagerMessage) -> StreamEnd | None:
-        """Does as one message says; how the stream ends, if it does."""
+    async def _dispatch(self, message: wire.ManagerMessage) -> StreamEnd | None:
+        """Handles one message. Returns how the stream ends, if the message ends it."""
         kind = _kind(message)
         if kind == "disconnect":
             return ending_of(message.disconnect, was_steady=self._steady())
         if kind == "settings":
-            await self._settings(message.settings)
-        elif kind in self._ears:
+            await self._on_settings(message.settings)
+        elif kind in self._handlers:
             if not await self._handle(kind, getattr(message, kind)):
                 return StreamEnd(Ending.BROKEN, f"{kind} failed", was_steady=self._steady())
         else:
-            _LOG.warning("message of no use to this agent: kind=%s", kind)
+            _LOG.warning("message not handled by this agent: kind=%s", kind)
         return None
 
-    async def _settings(self, settings: wire.Settings) -> None:
+    async def _on_settings(self, settings: wire.Settings) -> None:
         self._apply(settings)
-        if "settings" in self._ears:
+        if "settings" in self._handlers:
             await self._handle("settings", settings)
 
     async def _handle(self, kind: str, message: Message) -> bool:
-        """False when this agent failed: with the next stream the manager asks again."""
+        """False if this agent failed. The manager asks again on the next stream."""
         try:
-            await self._ears[kind](message)
+            await self._handlers[kind](message)
         except Exception:
             execution_id = getattr(message, "execution_id", "")
             _LOG.exception("not handled: kind=%s execution_id=%s", kind, execution_id)
@@ -182,13 +181,13 @@ class Link:
         return True
 
     async def _write(self, call: _Call) -> None:
-        beat = _Beat(self._outbox.wake)
+        heartbeat = _Heartbeat(self._outbox.wake)
         reported_at = -math.inf
         try:
             while True:
-                if not beat.is_due(self._heartbeat):
+                if not heartbeat.is_due(self._heartbeat):
                     await self._outbox.wait()
-                    pause = reported_at + GATHER - time.monotonic()
+                    pause = reported_at + REPORT_EVERY - time.monotonic()
                     if pause > 0:
                         await asyncio.sleep(pause)
                 if self._csr:
@@ -196,15 +195,15 @@ class Link:
                     self._csr = b""
                     await call.write(wire.AgentMessage(certificate_request=request))
                 report = self._outbox.report()
-                if beat.is_due(self._heartbeat):
+                if heartbeat.is_due(self._heartbeat):
                     report.vitals.CopyFrom(self._vitals())
-                    beat.begin()
+                    heartbeat.begin()
                 elif not report.ByteSize():
                     continue
                 reported_at = time.monotonic()
                 await call.write(wire.AgentMessage(report=report))
         finally:
-            beat.stop()
+            heartbeat.stop()
 
     def _apply(self, settings: wire.Settings) -> None:
         heartbeat = settings.heartbeat.ToNanoseconds() / 1e9
@@ -220,13 +219,13 @@ class Link:
         if answered:
             return StreamEnd(Ending.BROKEN, detail, was_steady=self._steady())
         if self._credentials is not None:
-            return explain(detail, self._credentials)
+            return explain_failed_dial(detail, self._credentials)
         return StreamEnd(Ending.UNREACHABLE, detail)
 
 
-class _Beat:
-    """When the next heartbeat is due. Who waits for something else is woken then: one timer a
-    heartbeat, not one a wait."""
+class _Heartbeat:
+    """When the next heartbeat is due. A wait for something else is ended then, by one timer for
+    each heartbeat and not for each wait."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -234,26 +233,26 @@ class _Beat:
         self._timer: asyncio.TimerHandle | None = None
 
     def is_due(self, heartbeat: float) -> bool:
-        """Whether `heartbeat` seconds have gone by since the last; if not, the waker is set."""
+        """Whether `heartbeat` seconds have gone by since the last one. If not, sets the timer."""
         loop = asyncio.get_running_loop()
         due_at = self._began_at + heartbeat
         if loop.time() >= due_at:
             return True
         if self._timer is None or self._timer.when() != due_at:
             self.stop()
-            self._timer = loop.call_at(due_at, self._ring)
+            self._timer = loop.call_at(due_at, self._on_timer)
         return False
 
     def begin(self) -> None:
         """A heartbeat goes out now."""
         self._began_at = asyncio.get_running_loop().time()
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self._wake()
 
     def stop(self) -> None:
-        """Nobody waits any more."""
+        """Cancels the timer."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -264,7 +263,7 @@ def _kind(message: wire.ManagerMessage) -> str:
 
 
 async def _finish(task: asyncio.Task[None]) -> None:
-    """Ends it. A cancellation of the caller meanwhile is the caller's, and goes on."""
+    """Cancels a task and waits for its end. If the caller is cancelled meanwhile, that goes on."""
     task.cancel()
     await asyncio.wait((task,))
     error = None if task.cancelled() else task.exception()
@@ -274,10 +273,10 @@ async def _finish(task: asyncio.Task[None]) -> None:
         raise error
 
 
-async def _say_goodbye(call: _Call, reading: asyncio.Task[StreamEnd]) -> None:
-    """Nothing more from this side; the manager may finish its sentence."""
+async def _end_politely(call: _Call, reading: asyncio.Task[StreamEnd]) -> None:
+    """Sends nothing more, and lets the manager end the stream."""
     if not call.done():
         await call.done_writing()
-        await asyncio.wait((reading,), timeout=FAREWELL)
+        await asyncio.wait((reading,), timeout=CLOSE_WITHIN)
     reading.cancel()
     await asyncio.wait((reading,))

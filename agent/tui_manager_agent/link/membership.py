@@ -1,4 +1,4 @@
-"""How this host stands with its manager: known by which words, admitted or waiting."""
+"""Whether this host is admitted at its manager, and under which fingerprint."""
 
 import logging
 
@@ -6,7 +6,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.identity.renewal import Renewal
-from tui_manager_agent.link.link import Ears, Link, WrongManagerError
+from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 
 _MEANING = {
     wire.ADMISSION_PENDING: "this host waits for an operator's approval",
@@ -18,10 +18,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class Membership:
-    """What the manager says of this host, told to its owner; and the renewal of the certificate.
+    """Logs for the owner what the manager decides on this host. Renews the certificate.
 
     Args:
-        renewal: None where there is no TLS, and so no certificate.
+        renewal: None if there is no TLS, and so no certificate.
     """
 
     def __init__(self, renewal: Renewal | None) -> None:
@@ -29,41 +29,40 @@ class Membership:
         self._words = fingerprint(renewal.credentials.key_hash) if renewal else ""
         self._admission: wire.Admission.ValueType = wire.ADMISSION_ADMITTED
 
-    def introduce(self) -> None:
-        """Says by which words people know this host."""
+    def log_fingerprint(self) -> None:
+        """Logs the words by which people know this host."""
         if self._renewal is not None:
             end = self._renewal.credentials.end
             _LOG.info("this host is known by %s: certificate_ends=%r", self._words, end)
 
     def check(self, welcome: wire.Welcome) -> None:
-        """Notes that the manager has accepted this host's certificate. Raises WrongManagerError
-        unless the welcome is meant for this host."""
+        """Raises WrongManagerError unless the welcome is meant for this host. Then the manager has
+        accepted this host's certificate."""
         held = self._renewal.credentials if self._renewal else None
         if held is not None and welcome.host_id != held.host_id:
             raise WrongManagerError(
                 f"it calls this host {welcome.host_id}, whose certificate says {held.host_id}"
             )
-
         if self._renewal is not None:
-            self._renewal.accepted()
+            self._renewal.welcomed()
 
     def begin_session(self, link: Link) -> None:
-        """From now on the manager is talked to there."""
+        """Sends what concerns the membership over this stream from now on."""
         if self._renewal is not None:
             self._renewal.begin_session(link.request_certificate)
 
-    def ears(self) -> Ears:
-        """Who listens to what concerns the membership."""
+    def handlers(self) -> MessageHandlers:
+        """What handles the messages that concern the membership."""
         if self._renewal is None:
-            return {"settings": self._heed}
-        return {"settings": self._heed, "certificate_issued": self._renewal.issued}
+            return {"settings": self._on_settings}
+        return {"settings": self._on_settings, "certificate_issued": self._renewal.on_certificate}
 
-    async def _heed(self, settings: wire.Settings) -> None:
-        self._tell(settings.admission)
+    async def _on_settings(self, settings: wire.Settings) -> None:
+        self._log_admission(settings.admission)
         if self._renewal is not None:
-            await self._renewal.heed(wanted=settings.renew_certificate)
+            await self._renewal.on_settings(wanted=settings.renew_certificate)
 
-    def _tell(self, admission: wire.Admission.ValueType) -> None:
+    def _log_admission(self, admission: wire.Admission.ValueType) -> None:
         if admission == self._admission or admission not in _MEANING:
             return
         self._admission = admission

@@ -1,4 +1,4 @@
-"""How a stream ended, and the one place that decides what follows."""
+"""How a stream or a dial ended, and the one place that decides what follows."""
 
 import random
 from dataclasses import dataclass
@@ -6,13 +6,41 @@ from enum import StrEnum
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
+from tui_manager_agent.identity.credentials import Credentials
+
 FIRST_PAUSE = 1.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds
 _COME_BACK = "to come back it needs a new --state-dir and a new --join-token"
+_ENROL_AGAIN = "enrol again with a new --join-token"
+_UNTRUSTED = (  # what gRPC's text holds, and what that means; the first that is found
+    (
+        "certificate has expired",
+        "the manager's certificate has ended by this host's clock; one of the two clocks may be "
+        "wrong",
+    ),
+    (
+        "certificate is not yet valid",
+        "the manager's certificate is not valid yet by this host's clock; one of the two clocks "
+        "may be wrong",
+    ),
+    (
+        "Hostname Verification Check failed",
+        "the manager's certificate is made out for another name",
+    ),
+    ("WRONG_VERSION_NUMBER", "it speaks no TLS, as a manager does that runs with --insecure"),
+    *(
+        (
+            text,
+            "the manager's certificate is not signed by the authority this host enrolled with; if "
+            f"its operator has changed that, {_ENROL_AGAIN}",
+        )
+        for text in ("CERTIFICATE_VERIFY_FAILED", "certificate signature failure")
+    ),
+)
 
 
 class Ending(StrEnum):
-    """Why there is no stream any more."""
+    """Why a stream or a dial ended."""
 
     UNREACHABLE = "nobody answers"
     BROKEN = "the stream broke"
@@ -62,7 +90,7 @@ class StreamEnd:
     Attributes:
         detail: what the other side or the system said about it.
         retry_after: seconds, at the earliest.
-        was_steady: the stream had lasted; the next pause is a first one again.
+        was_steady: the stream lasted for long enough to reset the pauses.
     """
 
     ending: Ending
@@ -76,7 +104,7 @@ class RefusedByManagerError(Exception):
 
 
 def ending_of(disconnect: wire.Disconnect, *, was_steady: bool) -> StreamEnd:
-    """What the manager's last word means."""
+    """How the manager ended the stream."""
     prefix = "DISCONNECT_REASON_"
     name = wire.DisconnectReason.Name(disconnect.reason).removeprefix(prefix)
     return StreamEnd(
@@ -87,25 +115,44 @@ def ending_of(disconnect: wire.Disconnect, *, was_steady: bool) -> StreamEnd:
     )
 
 
-class Reconnect:
-    """Counts failures in a row, and decides."""
+def explain_failed_dial(detail: str, credentials: Credentials) -> StreamEnd:
+    """Why there was no TLS with the manager, from the text that gRPC gives, which is OpenSSL's."""
+    for text, meaning in _UNTRUSTED:
+        if text in detail:
+            return StreamEnd(Ending.UNTRUSTED, meaning)
+    if "Tls handshake failed" in detail or "Ssl handshake failed" in detail:
+        return StreamEnd(Ending.UNTRUSTED, detail)
+    if credentials.ended:  # the manager hangs up without a word, or is away
+        ended = f"this host's certificate ended on {credentials.end}; {_ENROL_AGAIN}"
+        return StreamEnd(Ending.CERTIFICATE_ENDED, ended)
+    if not credentials.begun:
+        early = (
+            f"this host's certificate begins on {credentials.beginning}, later than this host's "
+            "clock says; one of the two clocks is or was wrong"
+        )
+        return StreamEnd(Ending.CERTIFICATE_ENDED, f"{early}; {detail}")
+    return StreamEnd(Ending.UNREACHABLE, detail)
 
-    def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
+
+class Reconnect:
+    """Counts failures in a row, and decides when to dial again."""
+
+    def __init__(self, random_source: random.Random) -> None:
+        self._random = random_source
         self._failures = 0
 
     def pause_after(self, end: StreamEnd) -> float:
         """Seconds until the next dial, with full jitter. Raises RefusedByManagerError."""
         if end.ending in FATAL:
-            raise RefusedByManagerError(sentence(end))
+            raise RefusedByManagerError(describe(end))
         if end.was_steady:
             self._failures = 0
         ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
         self._failures = min(self._failures + 1, 16)
-        return end.retry_after + self._dice.uniform(0, ceiling)
+        return end.retry_after + self._random.uniform(0, ceiling)
 
 
-def sentence(end: StreamEnd) -> str:
-    """Why the stream ended, for the host's owner."""
+def describe(end: StreamEnd) -> str:
+    """Why the stream ended, as a sentence for the host's owner."""
     text = f"{end.ending.value}: {end.detail}" if end.detail else end.ending.value
     return text[0].upper() + text[1:]
