@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tui_manager_agent.executions.containment import place_for, remove_empty
-from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.executions.containment import find_cgroup_root, remove_empty_cgroups
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None)
@@ -27,7 +27,7 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 def _no_empty_cgroups() -> Iterator[None]:
     """Removes what agents that were killed have left, as each would at its next start."""
     yield
-    place = place_for("any")
-    if place is not None:
-        for base in Path(place.base).parent.glob("tui-manager-agent-*"):
-            remove_empty(Place(str(base), place.home), but=())
+    cgroup_root = find_cgroup_root("any")
+    if cgroup_root is not None:
+        for base in Path(cgroup_root.base).parent.glob("tui-manager-agent-*"):
+            remove_empty_cgroups(CgroupRoot(str(base), cgroup_root.home), but=())

@@ -6,7 +6,7 @@ import random
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions.containment import features, place_for
+from tui_manager_agent.executions.containment import features, find_cgroup_root
 from tui_manager_agent.executions.executions import Executions
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity import credentials
@@ -39,7 +39,7 @@ class Agent:
         except Exception:
             self._identity.close()
             raise
-        self._place = place_for(self._identity.journal_id)
+        self._cgroup_root = find_cgroup_root(self._identity.journal_id)
         self._membership = Membership(self._renewal)
         self._vitals = Vitals()
         self._reconnect = Reconnect(random.Random())
@@ -86,7 +86,7 @@ class Agent:
             self._policy,
             self._settings.capacity,
             self._settings.spool_limit,
-            self._place,
+            self._cgroup_root,
         )
         self._tasks.create_task(executions.serve())
         self._executions = executions
@@ -139,7 +139,7 @@ class Agent:
             capacity=self._settings.capacity,
             executions=self._executions.begin_session() if self._executions else [],
             host_id=self._identity.host_id,
-            features=features(self._place),
+            features=features(self._cgroup_root),
         )
         hello.clock.GetCurrentTime()
         return hello

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.containment import place_for, remove_empty
-from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.executions.containment import find_cgroup_root, remove_empty_cgroups
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import Authority
@@ -20,22 +20,24 @@ MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
 
 
 @pytest.fixture(params=["processes", "cgroup"])
-def place(request: pytest.FixtureRequest) -> Iterator[Place | None]:
+def cgroup_root(request: pytest.FixtureRequest) -> Iterator[CgroupRoot | None]:
     """Both ways of killing: None, or where commands get cgroups."""
     if request.param == "processes":
         yield None
         return
-    place = place_for(f"test-{uuid.uuid4()}")
-    if place is None:
+    cgroup_root = find_cgroup_root(f"test-{uuid.uuid4()}")
+    if cgroup_root is None:
         pytest.skip("this system gives its tests no cgroups")
-    yield place
+    yield cgroup_root
 
     def is_gone() -> bool:  # whoever was killed just now may still be there
-        remove_empty(place, but=())
-        return not Path(place.base).exists()
+        remove_empty_cgroups(cgroup_root, but=())
+        return not Path(cgroup_root.base).exists()
 
     def who_is_there() -> str:
-        return repr([(path, path.read_text()) for path in Path(place.base).rglob("cgroup.procs")])
+        return repr(
+            [(path, path.read_text()) for path in Path(cgroup_root.base).rglob("cgroup.procs")]
+        )
 
     wait_for("the cgroups to go", is_gone, explain=who_is_there)
 

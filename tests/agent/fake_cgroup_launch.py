@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.append(__file__.rsplit("/", 3)[0] + "/agent")  # as launch.py: -S leaves all else out
-from tui_manager_agent.supervisor.cgroup import Cgroup, Place
+from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
 from tui_manager_agent.supervisor.fork_server import ForkServer
 
 FILES = ("cgroup.procs", "memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max")
@@ -31,7 +31,7 @@ class FakeCgroup(Cgroup):
         return True
 
 
-class FakePlace(Place):
+class FakeCgroupRoot(CgroupRoot):
     def cgroup(self, execution_id: str) -> Cgroup:
         return FakeCgroup(f"{self.base}/{execution_id}", self.home)
 
@@ -42,4 +42,4 @@ def cgroup_file(folder: str, name: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    ForkServer(int(sys.argv[1]), FakePlace(sys.argv[3], sys.argv[4])).serve()
+    ForkServer(int(sys.argv[1]), FakeCgroupRoot(sys.argv[3], sys.argv[4])).serve()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tui_manager_agent.executions.containment import place_for
+from tui_manager_agent.executions.containment import find_cgroup_root
 from tui_manager_agent.executions.executions import Executions
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.identity import Identity
@@ -24,7 +24,7 @@ class InProcess:
             self.outbox,
             PolicyFile(policy),
             capacity,
-            place=place_for(self._identity.journal_id),
+            cgroup_root=find_cgroup_root(self._identity.journal_id),
             **limits,
         )
 

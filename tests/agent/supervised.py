@@ -15,7 +15,7 @@ from typing import Self
 
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import clock, launch, processes, record
-from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 from tests.agent import orders
 from tests.support.waiting import GIVE_UP
@@ -24,12 +24,12 @@ from tests.support.waiting import GIVE_UP
 class ForkServer:
     """A real one, without an agent."""
 
-    def __init__(self, place: Place | None = None) -> None:
+    def __init__(self, cgroup_root: CgroupRoot | None = None) -> None:
         self.agent, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
             command = [sys.executable, "-I", "-S", launch.__file__, str(descriptor), "/"]
-            command += [place.base, place.home] if place else []
+            command += [cgroup_root.base, cgroup_root.home] if cgroup_root else []
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -54,9 +54,9 @@ class ForkServer:
 class Supervisor:
     """A supervisor, forked for one folder."""
 
-    def __init__(self, spool: Spool, place: Place | None = None) -> None:
+    def __init__(self, spool: Spool, cgroup_root: CgroupRoot | None = None) -> None:
         self._spool = spool
-        self._server = ForkServer(place)
+        self._server = ForkServer(cgroup_root)
         self._server.start(spool.folder)
         self.ended = False
 
@@ -88,11 +88,11 @@ class Supervised:
     """One command under its supervisor; use it as a context, which ends what is left."""
 
     def __init__(
-        self, root: Path, command: str, place: Place | None = None, /, **order: object
+        self, root: Path, command: str, cgroup_root: CgroupRoot | None = None, /, **order: object
     ) -> None:
         """`order` overrides what is ordered; seconds are given as `timeout` and `kill_grace`. With
-        a `place` the command gets a cgroup."""
-        self._place = place
+        a `cgroup_root` the command gets a cgroup."""
+        self._cgroup_root = cgroup_root
         self.id = str(uuid.uuid4())
         self.spool = Spool(root / self.id)
         root.mkdir(exist_ok=True)
@@ -131,7 +131,7 @@ class Supervised:
         os.close(self._bell)
 
     def start_another(self) -> Supervisor:
-        return Supervisor(self.spool, self._place)
+        return Supervisor(self.spool, self._cgroup_root)
 
     @property
     def stdout(self) -> bytes:

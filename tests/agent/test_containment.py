@@ -16,8 +16,8 @@ from tui_manager_agent.identity import identity
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.journal.records import Owner
 from tui_manager_agent.supervisor import processes, record
-from tui_manager_agent.supervisor.cgroup import Place
-from tui_manager_agent.supervisor.killing import Family, Killing
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.killing import CommandProcesses, Killing
 
 from tests.agent import misbehave
 from tests.agent.conftest import MISBEHAVE, Gate
@@ -74,7 +74,7 @@ def test_the_environment_of_another_user_is_not_read(monkeypatch: pytest.MonkeyP
         read.append(pid)
         return False
 
-    monkeypatch.setattr(processes, "_carries", carries)
+    monkeypatch.setattr(processes, "_has_mark", carries)
     processes.find("an id", 0)
     assert stranger.pid not in read
     processes.find("an id", 0, user=pwd.getpwnam("nobody").pw_uid)
@@ -100,9 +100,9 @@ def test_a_pid_that_means_another_process_is_not_signalled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stranger = subprocess.Popen(["/bin/sleep", "600"])
-    name, started = processes.look_at(stranger.pid)
+    name, started = processes.inspect(stranger.pid)
     monkeypatch.setattr(processes, "find", lambda *_: {stranger.pid: (name, started - 1)})
-    killing = Killing(Family("an id", user=-1, cgroup=None), grace=0, has_ended=bool)
+    killing = Killing(CommandProcesses("an id", user=-1, cgroup=None), grace=0, has_ended=bool)
     killing.step()
     monkeypatch.setattr(recovery, "_KILL_WITHIN", 0.1)
     recovery.kill_remaining_processes("an id", Owner())
@@ -112,11 +112,11 @@ def test_a_pid_that_means_another_process_is_not_signalled(
 
 
 def test_forking_again_and_again_does_not_outlive_the_kill(
-    tmp_path: Path, place: Place | None
+    tmp_path: Path, cgroup_root: CgroupRoot | None
 ) -> None:
     trace = tmp_path / "trace"
     command = f"{MISBEHAVE} fork_and_leave {trace}"
-    with Supervised(tmp_path, command, place, kill_grace=0.2, timeout=2) as run:
+    with Supervised(tmp_path, command, cgroup_root, kill_grace=0.2, timeout=2) as run:
         result = run.result()
         assert result["status"] == "timeout"
         before = trace.stat().st_size
@@ -125,16 +125,18 @@ def test_forking_again_and_again_does_not_outlive_the_kill(
     if result["kill_incomplete"] == "0":
         assert trace.stat().st_size == before
     else:
-        assert place is None
+        assert cgroup_root is None
         assert "still alive" in result["detail"]
 
 
 @as_root
-def test_a_command_that_leaves_its_cgroup_is_pursued(tmp_path: Path, place: Place | None) -> None:
+def test_a_command_that_leaves_its_cgroup_is_pursued(
+    tmp_path: Path, cgroup_root: CgroupRoot | None
+) -> None:
     trace = tmp_path / "trace"
-    leave = f"echo 0 > {place.home}/cgroup.procs; " if place else ""
+    leave = f"echo 0 > {cgroup_root.home}/cgroup.procs; " if cgroup_root else ""
     command = f"{leave}exec {MISBEHAVE} fork_and_leave {trace}"
-    with Supervised(tmp_path, command, place, kill_grace=0.2) as run:
+    with Supervised(tmp_path, command, cgroup_root, kill_grace=0.2) as run:
         run.until(lambda: b"ready" in run.stdout)
         run.spool.request_cancel()
         result = run.result()
@@ -145,77 +147,79 @@ def test_a_command_that_leaves_its_cgroup_is_pursued(tmp_path: Path, place: Plac
 
 
 def test_what_is_left_in_the_background_lives_on_in_its_cgroup(
-    tmp_path: Path, place: Place | None
+    tmp_path: Path, cgroup_root: CgroupRoot | None
 ) -> None:
     command = "sleep 600 >/dev/null 2>&1 & echo $!"
-    with Supervised(tmp_path, command, place) as run:
+    with Supervised(tmp_path, command, cgroup_root) as run:
         assert run.result()["status"] == "completed"
         run.process.wait()
         pid = int(run.stdout)
         assert is_alive(pid)
-        if place is not None:
+        if cgroup_root is not None:
             cgroup = Path(f"/proc/{pid}/cgroup").read_text().split("::")[1].strip()
             assert cgroup.endswith(f"/{run.id}")
-            assert (Path(place.base) / run.id / "cgroup.events").exists()
+            assert (Path(cgroup_root.base) / run.id / "cgroup.events").exists()
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_cgroup_ends_with_its_command(tmp_path: Path, place: Place | None) -> None:
-    with Supervised(tmp_path, "cat /proc/self/cgroup", place) as run:
+def test_a_cgroup_ends_with_its_command(tmp_path: Path, cgroup_root: CgroupRoot | None) -> None:
+    with Supervised(tmp_path, "cat /proc/self/cgroup", cgroup_root) as run:
         assert run.result()["status"] == "completed"
         run.process.wait()
         contained = run.stdout.decode().strip().endswith(f"/{run.id}")
-    assert contained == (place is not None)
-    assert place is None or not Path(place.base).exists()
+    assert contained == (cgroup_root is not None)
+    assert cgroup_root is None or not Path(cgroup_root.base).exists()
 
 
 def test_the_folder_of_all_cgroups_is_kept_for_the_next_command(
-    tmp_path: Path, place: Place | None
+    tmp_path: Path, cgroup_root: CgroupRoot | None
 ) -> None:
-    if place is None:
+    if cgroup_root is None:
         pytest.skip("there are no cgroups")
-    server = ForkServer(place)
+    server = ForkServer(cgroup_root)
     seen = set()
     for name in ("one", "another"):
-        spool = Supervised(tmp_path / name, "true", place).spool
+        spool = Supervised(tmp_path / name, "true", cgroup_root).spool
         server.start(spool.folder)
         assert server.told() == {spool.folder.name: ""}
-        assert [path for path in Path(place.base).iterdir() if path.is_dir()] == []
-        seen.add(Path(place.base).stat().st_ino)
+        assert [path for path in Path(cgroup_root.base).iterdir() if path.is_dir()] == []
+        seen.add(Path(cgroup_root.base).stat().st_ino)
     assert len(seen) == 1
     server.close()
-    assert not Path(place.base).exists()
+    assert not Path(cgroup_root.base).exists()
 
 
 @pytest.mark.skipif(not processes.ON_LINUX, reason="cgroups are Linux's")
 def test_a_supervisor_whose_server_has_gone_removes_the_folder(
-    tmp_path: Path, place: Place | None, gate: Gate
+    tmp_path: Path, cgroup_root: CgroupRoot | None, gate: Gate
 ) -> None:
-    if place is None:
+    if cgroup_root is None:
         pytest.skip("there are no cgroups")
-    server = ForkServer(place)
-    run = Supervised(tmp_path, f"cat {gate}", place)
+    server = ForkServer(cgroup_root)
+    run = Supervised(tmp_path, f"cat {gate}", cgroup_root)
     server.start(run.spool.folder)
     run.until(run.is_started)
     server.close()
-    assert Path(place.base).exists()
+    assert Path(cgroup_root.base).exists()
     gate.open()
-    wait_for("the folder of all cgroups to go", lambda: not Path(place.base).exists())
+    wait_for("the folder of all cgroups to go", lambda: not Path(cgroup_root.base).exists())
 
 
 def test_the_supervisor_is_not_in_the_cgroup_of_its_command(
-    tmp_path: Path, place: Place | None
+    tmp_path: Path, cgroup_root: CgroupRoot | None
 ) -> None:
-    with Supervised(tmp_path, "sleep 600", place) as run:
+    with Supervised(tmp_path, "sleep 600", cgroup_root) as run:
         run.until(run.is_started)
         assert run.id not in Path(f"/proc/{run.process.pid}/cgroup").read_text()
         run.spool.request_cancel()
         assert run.result()["status"] == "canceled"
 
 
-async def test_what_a_dead_supervisor_leaves_is_killed(tmp_path: Path, place: Place | None) -> None:
+async def test_what_a_dead_supervisor_leaves_is_killed(
+    tmp_path: Path, cgroup_root: CgroupRoot | None
+) -> None:
     """In a cgroup also an orphan that has shed the mark."""
-    with Supervised(tmp_path, f"{MISBEHAVE} shed_the_mark", place) as run:
+    with Supervised(tmp_path, f"{MISBEHAVE} shed_the_mark", cgroup_root) as run:
         run.until(lambda: b"ready" in run.stdout)
         orphan = int(run.stdout.split()[0])
         run.process.send(signal.SIGKILL)
@@ -225,8 +229,8 @@ async def test_what_a_dead_supervisor_leaves_is_killed(tmp_path: Path, place: Pl
         )
         assert survivors == []
         assert killed >= 1
-        assert is_alive(orphan) == (place is None)
-        if place is None:
+        assert is_alive(orphan) == (cgroup_root is None)
+        if cgroup_root is None:
             os.kill(orphan, signal.SIGKILL)
 
 

@@ -167,7 +167,7 @@ async def test_one_that_cannot_say_of_what_it_dies_holds_up_nobody(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(launch, "__file__", DIES)
-    monkeypatch.setattr(fork_server_client, "FAREWELL", 0.1)
+    monkeypatch.setattr(fork_server_client, "EXIT_WITHIN", 0.1)
     orphaned: asyncio.Queue[str] = asyncio.Queue()
     its = ForkServerClient(lambda execution_id, problem: None, orphaned.put_nowait)
     await its.start(tmp_path / "execution")
@@ -207,13 +207,13 @@ async def test_it_stays_as_long_as_a_supervisor_does(
         lambda execution_id, _: ended.put_nowait(execution_id), orphans.append
     )
     looked: asyncio.Queue[None] = asyncio.Queue()
-    look = ForkServerClient._look_whether_idle
+    look = ForkServerClient._check_idle
 
     def look_and_say_so(launching: ForkServerClient, channel: socket.socket) -> None:
         look(launching, channel)
         looked.put_nowait(None)
 
-    monkeypatch.setattr(ForkServerClient, "_look_whether_idle", look_and_say_so)
+    monkeypatch.setattr(ForkServerClient, "_check_idle", look_and_say_so)
     gate = Gate(tmp_path / "gate")
     run = Supervised(tmp_path, f"echo ready; cat {gate}")
     await launching.start(run.spool.folder)

@@ -80,8 +80,10 @@ async def test_what_cannot_be_barred_is_looked_at_again(
     await agent.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     assert agent.outbox.report().results == []
     refusals = iter([full])
-    bar = claim.bar
-    monkeypatch.setattr(claim, "bar", lambda folder: next(refusals, bar)(folder))
+    prevent_start = claim.prevent_start
+    monkeypatch.setattr(
+        claim, "prevent_start", lambda folder: next(refusals, prevent_start)(folder)
+    )
     working = asyncio.create_task(agent.executions.serve())
     news = asyncio.create_task(agent.outbox.wait())
     await asyncio.wait((working, news), return_when=asyncio.FIRST_COMPLETED)

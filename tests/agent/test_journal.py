@@ -334,11 +334,11 @@ def test_a_claim_holds_no_secrets_and_is_as_large_as_the_order(tmp_path: Path) -
 def test_a_sealed_record_is_whole_or_nothing() -> None:
     fields = {"one": "1", "text": "a=b"}
     data = record.seal(record.encode(fields))
-    assert record.decode_whole(data) == record.decode_whole(record.pad(data)) == fields
+    assert record.decode_sealed(data) == record.decode_sealed(record.pad(data)) == fields
     assert record.decode(data) == fields
-    assert record.decode_whole(record.encode(fields)) == {}
+    assert record.decode_sealed(record.encode(fields)) == {}
     for length in range(len(data) - 1):
-        assert record.decode_whole(data[:length]) == {}
+        assert record.decode_sealed(data[:length]) == {}
 
 
 def test_a_record_that_was_cut_short_keeps_its_whole_entries() -> None:

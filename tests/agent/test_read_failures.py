@@ -35,7 +35,7 @@ async def test_an_order_that_cannot_be_read_has_failed_and_the_next_one_runs(
     await before.run(lost, "touch ran")
     before.close()
     with monkeypatch.context() as disk:
-        disk.setattr(record, "read_whole", faults.broken)
+        disk.setattr(record, "read_sealed", faults.broken)
         after = Working(tmp_path)
     await after.resume(lost, wire.RESUME_ACTION_GO_ON)
     result = await after.result(lost)
@@ -73,14 +73,14 @@ async def test_what_could_be_read_again_has_its_time_anew(
     await asyncio.sleep(0)  # it serves
     execution_id = await agent.start("sleep 600")
     (folder,) = tmp_path.glob(f"managers/*/executions/{execution_id}")
-    looks, settle = 0, Spool.recover_result
+    looks, recover_result = 0, Spool.recover_result
 
     def fail_now_and_then(spool: Spool) -> None:
         nonlocal looks
         looks += 1
         if looks % 2 and looks < 8:
             faults.broken()
-        settle(spool)
+        recover_result(spool)
         if looks < 8:
             faults.too_many_files()
 
@@ -108,7 +108,7 @@ async def test_what_a_broken_disk_hides_is_not_removed(
 
     with monkeypatch.context() as disk:
         disk.setattr(Path, "stat", stat_others)
-        disk.setattr(record, "read_whole", faults.broken)
+        disk.setattr(record, "read_sealed", faults.broken)
         InProcess(tmp_path).close()
     after = Working(tmp_path)
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)

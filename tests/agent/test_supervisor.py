@@ -11,8 +11,8 @@ import psutil
 import pytest
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, clock, processes, record, shell, supervise
-from tui_manager_agent.supervisor.cgroup import Place
-from tui_manager_agent.supervisor.killing import STUBBORN, Family, Killing
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
+from tui_manager_agent.supervisor.killing import KILL_WITHIN, CommandProcesses, Killing
 from tui_manager_agent.supervisor.supervise import Supervisor
 
 from tests.agent.conftest import MISBEHAVE
@@ -120,12 +120,12 @@ def test_the_claim_of_one_that_died_is_not_held(folder: Path) -> None:
         run.until(run.is_started)
         run.process.send(signal.SIGKILL)
         run.process.wait()
-        assert not claim.is_held(str(run.spool.folder))
+        assert not claim.is_locked(str(run.spool.folder))
         assert run.spool.supervisor_pid() == 0
 
 
-def test_an_orphan_without_the_mark_is_killed(folder: Path, place: Place | None) -> None:
-    with Supervised(folder, f"{MISBEHAVE} shed_the_mark", place) as run:
+def test_an_orphan_without_the_mark_is_killed(folder: Path, cgroup_root: CgroupRoot | None) -> None:
+    with Supervised(folder, f"{MISBEHAVE} shed_the_mark", cgroup_root) as run:
         run.until(lambda: b"ready" in run.stdout)
         orphan = int(run.stdout.split()[0])
         assert is_alive(orphan)
@@ -138,42 +138,44 @@ def test_an_orphan_without_the_mark_is_killed(folder: Path, place: Place | None)
 
 
 @pytest.mark.parametrize("what", ["ignore_sigterm", "escape"])
-def test_a_timeout_kills_everything(folder: Path, place: Place | None, what: str) -> None:
+def test_a_timeout_kills_everything(
+    folder: Path, cgroup_root: CgroupRoot | None, what: str
+) -> None:
     command = f"{MISBEHAVE} {what}"
-    with Supervised(folder, command, place, timeout=2, kill_grace=0.1) as run:
+    with Supervised(folder, command, cgroup_root, timeout=2, kill_grace=0.1) as run:
         run.until(lambda: b"ready" in run.stdout)
-        family = processes.find(run.id, run.process.pid)
-        assert family
+        targets = processes.find(run.id, run.process.pid)
+        assert targets
         result = run.result()
         assert result["status"] == "timeout"
         assert result["kill_incomplete"] == "0"
-        assert [pid for pid in family if is_alive(pid)] == []
+        assert [pid for pid in targets if is_alive(pid)] == []
 
 
 def test_a_timeout_stays_one_when_the_command_then_exits_0(
-    folder: Path, place: Place | None
+    folder: Path, cgroup_root: CgroupRoot | None
 ) -> None:
     command = f"exec {MISBEHAVE} exit_0_on_sigterm"
-    with Supervised(folder, command, place, timeout=1, kill_grace=30) as run:
+    with Supervised(folder, command, cgroup_root, timeout=1, kill_grace=30) as run:
         result = run.result()
         assert (result["status"], result["exit_code"]) == ("timeout", "0")
 
 
-def test_cancel_kills_a_tree_that_resists(folder: Path, place: Place | None) -> None:
+def test_cancel_kills_a_tree_that_resists(folder: Path, cgroup_root: CgroupRoot | None) -> None:
     command = f"{MISBEHAVE} escape & sleep 600 & {MISBEHAVE} ignore_sigterm & wait"
-    with Supervised(folder, command, place) as run:
+    with Supervised(folder, command, cgroup_root) as run:
         run.until(lambda: run.stdout.count(b"ready") == 2)
-        family = processes.find(run.id, run.process.pid)
-        assert len(family) == 5
+        targets = processes.find(run.id, run.process.pid)
+        assert len(targets) == 5
         run.spool.request_cancel()
         assert run.result()["status"] == "canceled"
-        assert [pid for pid in family if is_alive(pid)] == []
+        assert [pid for pid in targets if is_alive(pid)] == []
 
 
 def test_a_marked_process_that_is_no_descendant_is_killed(
-    folder: Path, place: Place | None
+    folder: Path, cgroup_root: CgroupRoot | None
 ) -> None:
-    with Supervised(folder, "sleep 600", place, kill_grace=0) as run:
+    with Supervised(folder, "sleep 600", cgroup_root, kill_grace=0) as run:
         run.until(run.is_started)
         environment = {record.MARK: run.id}
         stranger = os.posix_spawn("/bin/sleep", ["sleep", "600"], environment)
@@ -182,9 +184,9 @@ def test_a_marked_process_that_is_no_descendant_is_killed(
         assert os.WTERMSIG(status) in (signal.SIGTERM, signal.SIGKILL)
 
 
-def test_a_stopped_process_hears_sigterm(folder: Path, place: Place | None) -> None:
+def test_a_stopped_process_hears_sigterm(folder: Path, cgroup_root: CgroupRoot | None) -> None:
     command = "trap 'echo heard; exit' TERM; echo ready; kill -STOP $$"
-    with Supervised(folder, command, place, kill_grace=30) as run:
+    with Supervised(folder, command, cgroup_root, kill_grace=30) as run:
         run.until(lambda: b"ready" in run.stdout)
         run.spool.request_cancel()
         assert run.result()["status"] == "canceled"
@@ -312,9 +314,9 @@ def test_a_folder_with_any_name_will_do(folder: Path) -> None:
 def test_survivors_out_of_reach_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "find", lambda *_: {7: ("sudo", 1)})
     monkeypatch.setattr(processes, "send", lambda *_: False)
-    killing = Killing(Family("an id", user=-1, cgroup=None), grace=0, has_ended=bool)
+    killing = Killing(CommandProcesses("an id", user=-1, cgroup=None), grace=0, has_ended=bool)
     assert killing.step()
-    assert killing.family.survivors() == ["sudo (7)"]
+    assert killing.targets.survivors() == ["sudo (7)"]
 
 
 def test_whoever_does_not_die_of_sigkill_is_given_up_and_named(
@@ -324,14 +326,14 @@ def test_whoever_does_not_die_of_sigkill_is_given_up_and_named(
     monkeypatch.setattr(processes, "find", lambda *_: {8: ("dd", 1)})
     monkeypatch.setattr(processes, "send", lambda *_: True)
     monkeypatch.setattr(clock, "now", lambda: now)
-    family = Family("an id", user=-1, cgroup=None)
-    killing = Killing(family, grace=5 * clock.SECOND, has_ended=bool)
+    targets = CommandProcesses("an id", user=-1, cgroup=None)
+    killing = Killing(targets, grace=5 * clock.SECOND, has_ended=bool)
     assert not killing.step()
-    now = killing.next_look
+    now = killing.next_check
     assert not killing.step()
-    now = 5 * clock.SECOND + STUBBORN
+    now = 5 * clock.SECOND + KILL_WITHIN
     assert killing.step()
-    assert killing.family.survivors() == ["dd (8)"]
+    assert killing.targets.survivors() == ["dd (8)"]
 
 
 def test_ps_finds_the_same_where_there_is_no_proc(
@@ -405,7 +407,7 @@ def test_a_start_that_cannot_be_noted_does_not_end_the_command(folder: Path) -> 
     supervisor = Supervisor(str(folder), claimed)
     supervisor._shell = EndedShell()  # type: ignore[assignment]
     supervisor._note_start()
-    assert supervisor._bell.due
+    assert supervisor._notifier.due
 
 
 def test_a_cancel_whose_signal_was_lost_is_found(
@@ -415,17 +417,17 @@ def test_a_cancel_whose_signal_was_lost_is_found(
     killed_for: list[str] = []
     monkeypatch.setattr(processes, "adopt_orphans", lambda: None)
     monkeypatch.setattr(shell, "watch_signals", lambda: signals)
-    monkeypatch.setattr(supervise, "LONGEST_SLEEP", 0)
+    monkeypatch.setattr(supervise, "LONGEST_WAIT", 0)
     order = {"bell": str(folder / "bell"), "output_limit": "100"}
     claimed = claimed_by(os.open(os.devnull, os.O_WRONLY), folder, order)
     supervisor = Supervisor(str(folder), claimed)
     supervisor._prepare()
     supervisor._deadline = clock.now() + 600 * clock.SECOND
     monkeypatch.setattr(supervisor, "_kill", killed_for.append)
-    supervisor._turn()
+    supervisor._wait_and_handle()
     assert killed_for == []
     (folder / record.CANCEL).touch()
-    supervisor._turn()
+    supervisor._wait_and_handle()
     assert killed_for == ["canceled"]
 
 
@@ -447,4 +449,4 @@ def test_a_pipe_that_closes_at_the_very_end_is_not_polled_any_more(
     assert supervisor._poll.poll(0) == []
     assert record.read(str(folder / record.RESULT))["stderr_stored"] == "10"
     stdout.close_writer()
-    supervisor._linger()
+    supervisor._drain_until_closed()

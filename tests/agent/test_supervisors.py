@@ -133,7 +133,7 @@ async def test_two_orders_wait_to_be_read(watched: Watched) -> None:
 async def test_an_order_that_waits_to_be_read_is_not_out_when_the_agent_stops(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork_server_client, "FAREWELL", 0)
+    monkeypatch.setattr(fork_server_client, "EXIT_WITHIN", 0)
     await watched.start("sleep 600")
     server = await stopped_server(watched)
     told: set[str] = set()
@@ -191,8 +191,8 @@ async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
 ) -> None:
     runs = [await watched.start("sleep 600") for _ in range(2)]
     refusals = iter([too_many_files])
-    is_held = claim.is_held
-    monkeypatch.setattr(claim, "is_held", lambda folder: next(refusals, is_held)(folder))
+    is_locked = claim.is_locked
+    monkeypatch.setattr(claim, "is_locked", lambda folder: next(refusals, is_locked)(folder))
     (server,) = psutil.Process().children()
     server.kill()
     await watched.until(lambda: watched.gone)
@@ -202,7 +202,7 @@ async def test_one_that_cannot_be_looked_at_keeps_nothing_from_the_others(
     await watched.until(lambda: watched.gone == {run.id for run in runs})
 
 
-@pytest.mark.parametrize("fails", [(record, "read"), (claim, "is_held")])
+@pytest.mark.parametrize("fails", [(record, "read"), (claim, "is_locked")])
 async def test_a_look_that_fails_at_one_finds_the_others(
     watched: Watched,
     tmp_path: Path,
@@ -265,7 +265,7 @@ async def test_an_agent_stops_though_an_order_in_turn_waits_to_be_read(
         patch.setattr(subprocess, "Popen", Stopped)
         patch.setattr(socket, "socketpair", partial(with_little_room, socket.socketpair))
         patch.setattr(ForkServerClient, "_wait_for_room", wait_and_say_so)
-        patch.setattr(fork_server_client, "FAREWELL", 0)
+        patch.setattr(fork_server_client, "EXIT_WITHIN", 0)
         working = asyncio.create_task(before.executions.serve())
         async with asyncio.timeout(GIVE_UP):
             await blocked.wait()

@@ -17,7 +17,7 @@ from tui_manager_agent.journal import spool
 from tui_manager_agent.journal.acknowledged import Acknowledged
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor import claim, processes, record
-from tui_manager_agent.supervisor.process import Process
+from tui_manager_agent.supervisor.processes import Process
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import faults
@@ -43,7 +43,7 @@ async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     [
         (Spool, "set_mark", faults.full),
         (record, "read", faults.too_many_files),
-        (claim, "is_held", faults.broken),
+        (claim, "is_locked", faults.broken),
         (Process, "send", faults.forbidden),
     ],
 )
@@ -71,7 +71,7 @@ async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
     ("room", "name", "fault"),
     [
         (record, "read", faults.too_many_files),
-        (claim, "is_held", faults.broken),
+        (claim, "is_locked", faults.broken),
         (recovery, "kill_remaining_processes", faults.too_many_files),
     ],
 )
@@ -236,8 +236,8 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting
     buried = f"not ended, again later: execution_id={execution_id}"
     monkeypatch.setattr(
         claim,
-        "is_held",
-        faults.until(lambda: buried in caplog.text, faults.broken, claim.is_held),
+        "is_locked",
+        faults.until(lambda: buried in caplog.text, faults.broken, claim.is_locked),
     )
     after = Working(tmp_path)
     assert f"not looked at: execution_id={execution_id}" in caplog.text

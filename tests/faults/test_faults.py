@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.containment import place_for
+from tui_manager_agent.executions.containment import find_cgroup_root
 
 from tests.faults.campaign import campaign
 from tests.faults.fleet import NO_CGROUPS, fleet_of
@@ -48,7 +48,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways of killing."""
     if request.param == "processes":
         monkeypatch.setenv(NO_CGROUPS, "1")
-    elif place_for(f"test-{uuid.uuid4()}") is None:
+    elif find_cgroup_root(f"test-{uuid.uuid4()}") is None:
         pytest.skip("this system gives its tests no cgroups")
     return str(request.param)
 

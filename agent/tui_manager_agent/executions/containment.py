@@ -11,7 +11,7 @@ from tui_manager_agent.journal.records import Order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor.cgroup import (
     Cgroup,
-    Place,
+    CgroupRoot,
     controllers,
     enable_controllers,
     make_base,
@@ -27,33 +27,35 @@ class UncontainedError(Exception):
     """There are no cgroups for commands here; the text says why."""
 
 
-def place_for(agent: str) -> Place | None:
+def find_cgroup_root(agent: str) -> CgroupRoot | None:
     """Where commands get cgroups; None if they cannot, which the log explains.
 
     Args:
         agent: what tells this agent from others in the same cgroup, the same after a restart.
     """
     try:
-        place = _find(agent)
+        cgroup_root = _find(agent)
     except UncontainedError as error:
         _LOG.warning("commands run without cgroups of their own: reason=%s", error)
         return None
-    limited = ",".join(sorted(place.controllers)) or "nothing"
-    _LOG.info("commands run in cgroups of their own: folder=%s can_limit=%s", place.base, limited)
-    return place
+    limited = ",".join(sorted(cgroup_root.controllers)) or "nothing"
+    _LOG.info(
+        "commands run in cgroups of their own: folder=%s can_limit=%s", cgroup_root.base, limited
+    )
+    return cgroup_root
 
 
-def features(place: Place | None) -> list[str]:
+def features(cgroup_root: CgroupRoot | None) -> list[str]:
     """What Hello says of it."""
-    if place is None:
+    if cgroup_root is None:
         return []
-    limits = [word for need, word in NEEDS.values() if need in place.controllers]
+    limits = [word for need, word in NEEDS.values() if need in cgroup_root.controllers]
     return ["cgroup", *limits]
 
 
-def check_limits(order: Order, place: Place | None) -> None:
+def check_limits(order: Order, cgroup_root: CgroupRoot | None) -> None:
     """Raises RefusedError if this agent cannot set a limit that the order has."""
-    can = place.controllers if place else frozenset[str]()
+    can = cgroup_root.controllers if cgroup_root else frozenset[str]()
     missing = [
         word for name, (need, word) in NEEDS.items() if name in order.limits and need not in can
     ]
@@ -62,29 +64,31 @@ def check_limits(order: Order, place: Place | None) -> None:
         raise RefusedError("rejected", f"{problem}: its host gives it no cgroups that can")
 
 
-def remove_empty(place: Place, but: Iterable[str]) -> None:
+def remove_empty_cgroups(cgroup_root: CgroupRoot, but: Iterable[str]) -> None:
     """Removes the cgroups in which nobody lives any more, `but` those of these executions, and the
     folder of all if that leaves none."""
     try:
-        names = set(os.listdir(place.base))
+        names = set(os.listdir(cgroup_root.base))
     except OSError:
         return  # there is none
     for name in names.difference(but):
-        if os.path.isdir(f"{place.base}/{name}"):
-            Cgroup(f"{place.base}/{name}").remove()
-    place.remove()
+        if os.path.isdir(f"{cgroup_root.base}/{name}"):
+            Cgroup(f"{cgroup_root.base}/{name}").remove()
+    cgroup_root.remove()
 
 
-async def remove_empty_regularly(place: Place, held: HeldExecutions, disk: DiskThread) -> None:
+async def remove_empty_regularly(
+    cgroup_root: CgroupRoot, held: HeldExecutions, disk: DiskThread
+) -> None:
     """Removes cgroups that no supervisor removed: the command left something in the background
     there, or its supervisor is dead. Works until it is cancelled."""
     while True:
         in_use = [execution.id for execution in held if not execution.ended]
-        await disk.run(remove_empty, place, in_use)
+        await disk.run(remove_empty_cgroups, cgroup_root, in_use)
         await asyncio.sleep(CLEAN_EVERY)
 
 
-def _find(agent: str) -> Place:
+def _find(agent: str) -> CgroupRoot:
     home = _own_cgroup()
     # Limits need a cgroup that holds no process itself: the parent of the unit's subgroup is one.
     parent = os.path.dirname(home) if os.path.basename(home) == _SUBGROUP else home
@@ -104,7 +108,7 @@ def _find(agent: str) -> Place:
         can_kill, can_limit = True, controllers(base)  # an earlier agent's commands are in it
     if not can_kill:
         raise UncontainedError("this kernel cannot kill a cgroup (Linux 5.14 can)")
-    return Place(base, home, can_limit)
+    return CgroupRoot(base, home, can_limit)
 
 
 def _own_cgroup() -> str:

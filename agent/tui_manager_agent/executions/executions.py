@@ -24,7 +24,7 @@ from tui_manager_agent.journal.spool import UNKNOWN, Spool
 from tui_manager_agent.journal.spool_quota import SpoolQuota
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import SPOOL_LIMIT
-from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 EXPIRE_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
@@ -44,15 +44,15 @@ class Executions:
         policy: PolicyFile,
         capacity: int,
         spool_limit: int = SPOOL_LIMIT,
-        place: Place | None = None,
+        cgroup_root: CgroupRoot | None = None,
     ) -> None:
         """Opens the journal and continues what an earlier agent left. Raises OSError.
 
         Args:
             spool_limit: bytes that output of ended executions may take until it is acknowledged.
-            place: where commands get cgroups; None: they do not.
+            cgroup_root: where commands get cgroups; None: they do not.
         """
-        self._place = place
+        self._cgroup_root = cgroup_root
         self._boot_id = identity.boot_id
         self._outbox = outbox
         self._policy = policy
@@ -68,7 +68,9 @@ class Executions:
             SpoolQuota(spool_limit),
             boot_id=identity.boot_id,
         )
-        self._recovery = Recovery(self._held, self.queue, boot_id=identity.boot_id, place=place)
+        self._recovery = Recovery(
+            self._held, self.queue, boot_id=identity.boot_id, cgroup_root=cgroup_root
+        )
         self._runner = Runner(
             self._held, self.queue, self._recovery.supervisors, self._disk, policy
         )
@@ -85,8 +87,8 @@ class Executions:
             tasks.create_task(self._recovery.serve())
             tasks.create_task(self._compactor.serve())
             tasks.create_task(self._remove_expired())
-            if self._place is not None:
-                tasks.create_task(remove_empty_regularly(self._place, self._held, self._disk))
+            if self._cgroup_root is not None:
+                tasks.create_task(remove_empty_regularly(self._cgroup_root, self._held, self._disk))
 
     def close(self) -> None:
         """Call when nothing works any more; returns when everything is written."""
@@ -114,7 +116,7 @@ class Executions:
     def _accept(self, message: wire.RunCommand, spool: Spool) -> Order:
         """Journals what may run, and returns its order. Raises RefusedError, OSError."""
         order = make_order(message, fifo=self._fifo.path, boot_id=self._boot_id)
-        check_limits(order, self._place)
+        check_limits(order, self._cgroup_root)
         self._policy.require_allowed(order.wanted)
         spool.accept(order)
         return order

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager_agent.supervisor import launch, record
-from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 IDLE = 300.0  # seconds without a supervisor, after which it leaves
-FAREWELL = 1.0  # seconds that it may take to leave
+EXIT_WITHIN = 1.0  # seconds that it may take to leave
 _LOADER = ("LD_", "DYLD_")  # what a Python that lies off the usual paths may need
 # Symbols are resolved once, and not in each supervisor, whose copies of the tables would cost it.
 _BIND = {"LD_BIND_NOW": "1"}
@@ -27,24 +27,24 @@ class ForkServerClient:
     Args:
         ended: called with the execution whose supervisor has ended, and why there was none.
         orphaned: called with the execution whose end it will not tell, because it died itself.
-        place: where commands get cgroups; None: they do not.
+        cgroup_root: where commands get cgroups; None: they do not.
     """
 
     def __init__(
         self,
-        ended: Callable[[str, str], None],
-        orphaned: Callable[[str], None],
-        place: Place | None = None,
+        on_exit: Callable[[str, str], None],
+        on_lost: Callable[[str], None],
+        cgroup_root: CgroupRoot | None = None,
     ) -> None:
-        self._place = place
-        self._ended = ended
-        self._orphaned = orphaned
+        self._cgroup_root = cgroup_root
+        self._on_exit = on_exit
+        self._on_lost = on_lost
         self._server: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
-        self._begun = b""  # the record that the last read cut
+        self._unfinished = b""  # the record that the last read cut
         self._sending = asyncio.Lock()
-        self._room = asyncio.Event()  # a send that had to wait may go on
-        self._entrusted: set[str] = set()
+        self._can_send = asyncio.Event()  # a send that had to wait may go on
+        self._supervised: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._needed_at = 0.0
         self._closed = False
@@ -60,7 +60,7 @@ class ForkServerClient:
                 channel = self._socket or self._open(folder.parent)
                 self._needed_at = asyncio.get_running_loop().time()
                 if await self._send(channel, line):
-                    self._entrusted.add(folder.name)
+                    self._supervised.add(folder.name)
                     return True
         return False
 
@@ -68,10 +68,10 @@ class ForkServerClient:
         """It leaves; the supervisors live on, and nothing more is told of them."""
         self._closed = True
         if self._socket is not None and self._server is not None:
-            self._entrusted.clear()
-            self._forget(self._socket)
+            self._supervised.clear()
+            self._drop_channel(self._socket)
             try:
-                self._server.wait(FAREWELL)
+                self._server.wait(EXIT_WITHIN)
             except subprocess.TimeoutExpired:
                 self._server.returncode = 0  # somebody has stopped it: no warning, please
 
@@ -83,16 +83,16 @@ class ForkServerClient:
             except BlockingIOError:
                 await self._wait_for_room(channel)
             except (BrokenPipeError, ConnectionResetError):
-                self._lose(channel)
+                self._server_gone(channel)
         return not line
 
     async def _wait_for_room(self, channel: socket.socket) -> None:
         """Until the server has read something of what it was sent, or is lost."""
         loop = asyncio.get_running_loop()
-        self._room.clear()
-        loop.add_writer(channel, self._room.set)
+        self._can_send.clear()
+        loop.add_writer(channel, self._can_send.set)
         try:
-            await self._room.wait()
+            await self._can_send.wait()
         finally:
             if channel is self._socket:
                 loop.remove_writer(channel)
@@ -100,8 +100,8 @@ class ForkServerClient:
     def _open(self, folder: Path) -> socket.socket:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-I", "-S", launch.__file__, str(theirs.fileno()), str(folder)]
-        if self._place is not None:
-            command += [self._place.base, self._place.home]
+        if self._cgroup_root is not None:
+            command += [self._cgroup_root.base, self._cgroup_root.home]
         try:
             self._server = subprocess.Popen(
                 command,
@@ -121,8 +121,8 @@ class ForkServerClient:
         loop = asyncio.get_running_loop()
         loop.add_reader(ours, self._read, ours)
         self._socket = ours
-        self._begun = b""
-        self._timer = loop.call_later(IDLE, self._look_whether_idle, ours)
+        self._unfinished = b""
+        self._timer = loop.call_later(IDLE, self._check_idle, ours)
         return ours
 
     def _read(self, channel: socket.socket) -> None:
@@ -132,43 +132,43 @@ class ForkServerClient:
             return
         except ConnectionResetError:
             data = b""
-        whole, _, self._begun = (self._begun + data).rpartition(b"\0")
+        whole, _, self._unfinished = (self._unfinished + data).rpartition(b"\0")
         for execution_id, problem in record.decode(whole + b"\0").items():
-            self._entrusted.discard(execution_id)
+            self._supervised.discard(execution_id)
             self._needed_at = asyncio.get_running_loop().time()
-            self._ended(execution_id, problem)
+            self._on_exit(execution_id, problem)
         if not data:
-            self._lose(channel)
+            self._server_gone(channel)
 
-    def _lose(self, channel: socket.socket) -> None:
+    def _server_gone(self, channel: socket.socket) -> None:
         """It has gone, or goes just now."""
         if channel is not self._socket or self._server is None:
             return
-        self._forget(channel)
+        self._drop_channel(channel)
         self._server.kill()  # it may have died of an error, and wait for whoever reads its stderr
         self._server.wait()
-        orphans, self._entrusted = self._entrusted, set()
+        orphans, self._supervised = self._supervised, set()
         if orphans:
             _LOG.warning("the fork server died: executions=%d", len(orphans))
         for execution_id in orphans:
-            self._orphaned(execution_id)
+            self._on_lost(execution_id)
 
-    def _forget(self, channel: socket.socket) -> None:
+    def _drop_channel(self, channel: socket.socket) -> None:
         self._socket = None
         loop = asyncio.get_running_loop()
         loop.remove_reader(channel)
         loop.remove_writer(channel)
         channel.close()
-        self._room.set()
+        self._can_send.set()
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look_whether_idle(self, channel: socket.socket) -> None:
+    def _check_idle(self, channel: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         idle_at = self._needed_at + IDLE
-        if self._entrusted or loop.time() < idle_at:
-            again = loop.time() + IDLE if self._entrusted else idle_at
-            self._timer = loop.call_at(again, self._look_whether_idle, channel)
+        if self._supervised or loop.time() < idle_at:
+            again = loop.time() + IDLE if self._supervised else idle_at
+            self._timer = loop.call_at(again, self._check_idle, channel)
         else:
             channel.shutdown(socket.SHUT_WR)  # it leaves, which `_read` sees
 

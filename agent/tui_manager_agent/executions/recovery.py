@@ -13,8 +13,8 @@ from tui_manager_agent.executions.supervisors import LOOK, Supervisors
 from tui_manager_agent.journal.records import Order, Owner, Result
 from tui_manager_agent.journal.spool import ReadFailures
 from tui_manager_agent.supervisor import record
-from tui_manager_agent.supervisor.cgroup import Cgroup, Place
-from tui_manager_agent.supervisor.killing import EMPTY_LOOKS, Family
+from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
+from tui_manager_agent.supervisor.killing import EMPTY_CHECKS, CommandProcesses
 
 _KILL_WITHIN = 10.0  # seconds
 _PAUSE = 0.02  # seconds between looks: these processes are not children of the agent
@@ -32,12 +32,12 @@ class Recovery:
     """
 
     def __init__(
-        self, held: HeldExecutions, queue: RunQueue, *, boot_id: str, place: Place | None
+        self, held: HeldExecutions, queue: RunQueue, *, boot_id: str, cgroup_root: CgroupRoot | None
     ) -> None:
         self._held = held
         self._queue = queue
         self._boot_id = boot_id
-        self.supervisors = Supervisors(self._supervisor_exited, place)
+        self.supervisors = Supervisors(self._supervisor_exited, cgroup_root)
         self._lost: asyncio.Queue[tuple[Execution, str]] = asyncio.Queue()
         self._read_failures = ReadFailures()  # by execution
 
@@ -187,19 +187,19 @@ def kill_remaining_processes(execution_id: str, owner: Owner) -> tuple[int, list
     """
     has_cgroup = owner.cgroup and os.path.isdir(owner.cgroup)
     cgroup = Cgroup(owner.cgroup) if has_cgroup else None
-    family = Family(execution_id, user=owner.uid, cgroup=cgroup)
+    targets = CommandProcesses(execution_id, user=owner.uid, cgroup=cgroup)
     killed: set[int] = set()
-    empty_looks = 0
+    empty_checks = 0
     give_up_at = time.monotonic() + _KILL_WITHIN
-    while empty_looks < EMPTY_LOOKS and time.monotonic() < give_up_at:
-        found = family.find()
-        forbidden = family.kill(found)
+    while empty_checks < EMPTY_CHECKS and time.monotonic() < give_up_at:
+        found = targets.find()
+        forbidden = targets.kill(found)
         killed.update(set(found) - forbidden)
         if found and len(forbidden) == len(found):
             break
-        empty_looks = 0 if found or not family.is_gone() else empty_looks + 1
+        empty_checks = 0 if found or not targets.is_gone() else empty_checks + 1
         time.sleep(_PAUSE)
-    survivors = family.survivors()
+    survivors = targets.survivors()
     if cgroup is not None:
         cgroup.remove()
     return len(killed), survivors

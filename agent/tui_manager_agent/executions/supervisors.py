@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.journal.spool import Spool
-from tui_manager_agent.supervisor.cgroup import Place
+from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 LOOK = 2.0  # seconds between looks at supervisors, in case a notification was lost
 _LOG = logging.getLogger(__name__)
@@ -26,13 +26,15 @@ class Supervisors:
         is_any: set as long as there is one.
     """
 
-    def __init__(self, on_exit: Callable[[str, str], None], place: Place | None = None) -> None:
+    def __init__(
+        self, on_exit: Callable[[str, str], None], cgroup_root: CgroupRoot | None = None
+    ) -> None:
         self._on_exit = on_exit
         self.is_any = asyncio.Event()
         self._spools: dict[str, Spool] = {}
         self._adopted: set[str] = set()
         self._pidfds: dict[str, int] = {}
-        self._fork_server = ForkServerClient(self._exited, self._adopt_or_exited, place)
+        self._fork_server = ForkServerClient(self._exited, self._adopt_or_exited, cgroup_root)
 
     async def start(self, execution_id: str, spool: Spool) -> bool:
         """Starts the supervisor of an order that is `starting`. Raises OSError.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tui_manager_agent.journal.records import STREAMS, Order, Owner, Result
 from tui_manager_agent.supervisor import claim, clock, record
-from tui_manager_agent.supervisor.process import Process
+from tui_manager_agent.supervisor.processes import Process
 
 UNKNOWN = "unknown"  # the manager's database does not have this execution
 GONE_AFTER = 300 * clock.SECOND  # what a disk has failed to read for so long is given up
@@ -73,7 +73,7 @@ class Spool:
     def has_whole_order(self) -> bool:
         """Whether an order waits here that was written to its end. Raises OSError."""
         try:
-            return bool(record.read_whole(f"{self._path}/{record.ACCEPTED}"))
+            return bool(record.read_sealed(f"{self._path}/{record.ACCEPTED}"))
         except FileNotFoundError:
             return False
 
@@ -83,7 +83,7 @@ class Spool:
         Raises OSError if it cannot be read, ValueError if it cannot be understood.
         """
         try:
-            entries = record.read_whole(f"{self._path}/{record.ACCEPTED}")
+            entries = record.read_sealed(f"{self._path}/{record.ACCEPTED}")
         except FileNotFoundError:
             return None
         return Order.decode(entries) if entries else None
@@ -109,7 +109,7 @@ class Spool:
         """
         try:
             pid = self.owner().pid
-            return pid if pid and claim.is_held(self._path) else 0
+            return pid if pid and claim.is_locked(self._path) else 0
         except FileNotFoundError:
             return 0
 
@@ -118,7 +118,7 @@ class Spool:
         execution's mark are not this agent's, and must not be killed. Raises OSError."""
         try:
             original = record.read(f"{self._path}/{record.CLAIM}").get("folder", "")
-            return claim.is_held(original) and not self.folder.samefile(original)
+            return claim.is_locked(original) and not self.folder.samefile(original)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return False
 
@@ -128,7 +128,7 @@ class Spool:
         Raises OSError.
         """
         self.check_reachable()
-        return claim.bar(self._path)
+        return claim.prevent_start(self._path)
 
     def request_cancel(self) -> None:
         """Leaves the request for the supervisor, and wakes it if it is there. Raises OSError.
@@ -204,7 +204,7 @@ class Spool:
 
         Raises OSError, also if there is a result that cannot be read.
         """
-        claim.settle(self._path)
+        claim.recover_result(self._path)
         with suppress(FileNotFoundError):
             record.read(f"{self._path}/{record.RESULT}")
 
@@ -239,7 +239,7 @@ class Spool:
             self.mark_starting()
         if self.has(record.STARTING):
             os.truncate(f"{self._path}/{record.STARTING}", 0)
-        claim.strip(self._path)
+        claim.remove_order(self._path)
 
     def _modified_at(self, name: str) -> int:
         try:

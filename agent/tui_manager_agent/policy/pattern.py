@@ -33,30 +33,30 @@ class Pattern:
             reached = self._with_empty_runs(
                 {
                     following
-                    for place in reached
-                    if (following := self._after(place, character, harmless)) >= 0
+                    for position in reached
+                    if (following := self._after(position, character, harmless)) >= 0
                 }
             )
             if not reached:
                 return False
         return len(self._parts) in reached
 
-    def _after(self, place: int, character: str, harmless: bool) -> int:
-        """Where in the pattern a character leads from `place`; -1: nowhere."""
-        part = self._parts[place] if place < len(self._parts) else ""
+    def _after(self, position: int, character: str, harmless: bool) -> int:
+        """Where in the pattern a character leads from `position`; -1: nowhere."""
+        part = self._parts[position] if position < len(self._parts) else ""
         if part == _WORDS:
-            return place if harmless or character == " " else -1
+            return position if harmless or character == " " else -1
         if part == _WORD:
-            return place if harmless else -1
-        return place + 1 if part == character else -1
+            return position if harmless else -1
+        return position + 1 if part == character else -1
 
-    def _with_empty_runs(self, places: set[int]) -> set[int]:
-        """These places, and those behind a run that may be empty."""
-        reached = set(places)
-        for place in places:
-            while place < len(self._parts) and self._parts[place] in (_WORD, _WORDS):
-                place += 1
-                reached.add(place)
+    def _with_empty_runs(self, positions: set[int]) -> set[int]:
+        """These positions, and those behind a run that may be empty."""
+        reached = set(positions)
+        for position in positions:
+            while position < len(self._parts) and self._parts[position] in (_WORD, _WORDS):
+                position += 1
+                reached.add(position)
         return reached
 
 

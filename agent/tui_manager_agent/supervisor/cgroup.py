@@ -19,7 +19,7 @@ _TRIES = 5  # whoever finds the folder of all empty may remove it just now
 _MICROSECOND = 1000  # ns
 
 
-class Place:
+class CgroupRoot:
     """Where the executions of one agent have their cgroups.
 
     Attributes:

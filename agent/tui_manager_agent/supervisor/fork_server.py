@@ -1,9 +1,9 @@
-"""One process that has loaded what a supervisor needs, and becomes one, by a fork, for each order.
+"""A process that has loaded all that a supervisor needs, and forks one for each order.
 
-It belongs to one agent process, whose socket it holds. Folders of executions come in, each ended by
-NUL; when the supervisor of one has ended, a record `execution_id=problem` goes back, in which the
-problem is why there could be none. It leaves when the agent closes its end, or dies. Supervisors
-live on, whatever becomes of either.
+It belongs to one agent process, and talks to it through a socket. It reads folders of executions,
+each ended by NUL. When the supervisor of one has exited, it writes a record `execution_id=problem`;
+the problem says why there could be no supervisor. It exits when the agent closes its end, or dies.
+Supervisors live on in either case.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import os
 import select
 import sys
 
-# Everything is loaded before the first fork: all supervisors of one server are of one version,
-# whatever becomes of the files. The server that follows it, as when it had left because nobody
-# needed it for long, loads the files of then.
-from tui_manager_agent.supervisor import forking as forking
+# All modules are loaded before the first fork, so all supervisors of one server have one version,
+# also if the files change. A later server, such as one started after an idle time, loads the files
+# of its own time.
 from tui_manager_agent.supervisor import record, shell, supervise
 
 TYPE_CHECKING = False
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import signal
     from typing import NoReturn
 
-    from tui_manager_agent.supervisor.cgroup import Place
+    from tui_manager_agent.supervisor.cgroup import CgroupRoot
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
@@ -35,15 +34,15 @@ _NULL = 1  # its stdout
 class ForkServer:
     """Forks a supervisor for every folder that comes through a socket."""
 
-    def __init__(self, agent: int, place: Place | None = None) -> None:
-        """`agent` is this end's descriptor; `place` is where commands get cgroups, if they do."""
+    def __init__(self, agent: int, cgroup_root: CgroupRoot | None = None) -> None:
+        """`agent` is this end's descriptor. `cgroup_root` is None if commands get no cgroups."""
         self._agent = agent
-        self._place = place
-        self._begun = b""  # the folder that the last read cut
+        self._cgroup_root = cgroup_root
+        self._unfinished = b""  # the folder that the last read cut
         self._supervisors: dict[int, str] = {}  # pid → execution
 
     def serve(self) -> None:
-        """Works until the agent wants no more of it."""
+        """Works until the agent closes its end."""
         self._signals = shell.watch_signals()
         poll = select.poll()
         for descriptor in (self._agent, self._signals):
@@ -60,14 +59,14 @@ class ForkServer:
         except (BrokenPipeError, ConnectionResetError):
             return  # the agent is gone
         finally:
-            os.close(self._agent)  # the agent goes on also if nobody reads of what this dies
-            if self._place is not None:
-                self._place.remove()
+            os.close(self._agent)  # the agent must not wait if this process dies of an error
+            if self._cgroup_root is not None:
+                self._cgroup_root.remove()
 
     def _take_orders(self) -> bool:
-        """False when there will be no more."""
+        """False if the agent has closed its end."""
         data = os.read(self._agent, _READ)
-        *folders, self._begun = (self._begun + data).split(b"\0")
+        *folders, self._unfinished = (self._unfinished + data).split(b"\0")
         for folder in folders:
             self._fork(os.fsdecode(folder))
         return bool(data)
@@ -84,16 +83,16 @@ class ForkServer:
         self._supervisors[pid] = execution_id
 
     def _become_supervisor(self, folder: str) -> NoReturn:
-        """The child's whole life. It never returns into the server's."""
+        """What the child does. It never returns into the server's code."""
         status = 1
         try:
             os.setsid()
             for descriptor in (self._agent, self._signals, signal.set_wakeup_fd(-1)):
                 os.close(descriptor)
             os.dup2(_NULL, 2)  # was the agent's
-            status = supervise.supervise(folder, self._place)
+            status = supervise.supervise(folder, self._cgroup_root)
         except BaseException:
-            _leave_word(folder)
+            _log_failure(folder)
         finally:
             os._exit(status)
 
@@ -109,8 +108,8 @@ class ForkServer:
         record.write_all(self._agent, record.encode({execution_id: problem}))
 
 
-def _leave_word(folder: str) -> None:
-    """Writes down of what a supervisor died; the agent tells the operator."""
+def _log_failure(folder: str) -> None:
+    """Writes the error of a supervisor into its folder; the agent reports it."""
     try:
         log = record.open_private(f"{folder}/{record.LOG}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError:

@@ -1,4 +1,4 @@
-"""The limits of a command's processes together, as a cgroup has them."""
+"""The limits of all processes of a command together, which its cgroup sets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make_limited(cgroup: Cgroup | None, order: Mapping[str, str]) -> Cgroup:
 
 
 def memory_detail(cgroup: Cgroup, order: Mapping[str, str]) -> list[str]:
-    """What to say of a command that was killed with SIGKILL, if the kernel did it for memory."""
+    """Why a command got SIGKILL, if the kernel did it because of its memory."""
     if not cgroup.memory_kills():
         return []
     if MEMORY not in order:

@@ -1,4 +1,4 @@
-"""A command's two streams: pipes in, spool files out, one cap over both."""
+"""The two streams of a command: from pipes into spool files, with one limit for both."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tui_manager_agent.supervisor import record
 CHUNK = 64 * 1024  # bytes: what a pipe holds
 
 
-class Cap:
-    """Bytes that may still be kept; both streams draw on it, and once cut it stays cut."""
+class OutputLimit:
+    """Bytes that both streams together may still store. After the first dropped byte it is 0."""
 
     def __init__(self, limit: int) -> None:
         self.left = limit
-        self.failure = ""  # why the disk took no more, as a sentence
+        self.failure = ""  # why the disk took no more, for the result
 
 
 class Pipe:
@@ -27,8 +27,8 @@ class Pipe:
         stored, dropped: bytes so far.
     """
 
-    def __init__(self, folder: int, name: str, cap: Cap) -> None:
-        self._cap = cap
+    def __init__(self, folder: int, name: str, output_limit: OutputLimit) -> None:
+        self._output_limit = output_limit
         self._folder = folder
         self._name = name
         self._spool = -1  # until there is something to keep
@@ -40,8 +40,8 @@ class Pipe:
     def close_writer(self) -> None:
         os.close(self.writer)
 
-    def take(self) -> bool:
-        """Moves what is in the pipe to the spool; False when there was nothing more to move."""
+    def move(self) -> bool:
+        """Moves data from the pipe to the spool. False if there was none."""
         try:
             data = os.read(self.reader, CHUNK)
         except BlockingIOError:
@@ -55,7 +55,7 @@ class Pipe:
 
     def _keep(self, data: bytes) -> None:
         stored = 0
-        rest = memoryview(data)[: self._cap.left]
+        rest = memoryview(data)[: self._output_limit.left]
         try:
             if self._spool < 0 and rest:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -64,22 +64,22 @@ class Pipe:
                 written = os.write(self._spool, rest)
                 stored += written
                 rest = rest[written:]
-            self._cap.left -= stored
+            self._output_limit.left -= stored
         except OSError as error:
-            self._cap.left = 0
+            self._output_limit.left = 0
             reason = os.strerror(error.errno or errno.EIO)
-            self._cap.failure = f"the agent could not store more output: {reason}"
+            self._output_limit.failure = f"the agent could not store more output: {reason}"
         self.stored += stored
         self.dropped += len(data) - stored
 
-    def seal(self) -> None:
-        """Makes the spool durable, its name apart; what comes later is discarded."""
-        self._cap.left = 0
+    def finish(self) -> None:
+        """Syncs the spool file, but not its folder. What comes later is discarded."""
+        self._output_limit.left = 0
         if self.stored:
             try:
                 os.fsync(self._spool)
             except OSError as error:
-                self._cap.failure = f"the output may be incomplete: {error.strerror}"
+                self._output_limit.failure = f"the output may be incomplete: {error.strerror}"
         if self._spool >= 0:
             os.close(self._spool)
             self._spool = -1

@@ -1,19 +1,20 @@
-"""Which processes belong to a command: descendants, and whoever carries its mark.
+"""Finds the processes of a command: descendants, and those with its mark in their environment.
 
-This is the way where there is no cgroup, and beside a cgroup for what has left it. A look takes
-time, and the processes change under it: it finds who is there for long enough, and proves nothing.
+It is used if there is no cgroup, and beside a cgroup for processes that have left it. A search
+takes time, and processes start and exit meanwhile: it proves nothing about those that it misses.
 """
 
 from __future__ import annotations
 
 import os
 
-from tui_manager_agent.supervisor.process import Process
 from tui_manager_agent.supervisor.record import MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from types import TracebackType
+    from typing import Self
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
@@ -40,14 +41,56 @@ if ON_LINUX:
 Found = dict[int, tuple[str, int]]  # pid → name, start time
 
 
+class Process:
+    """One process of this host, held by a pidfd, so that its pid cannot come to mean another.
+
+    Use it as a context.
+
+    Without pidfds (an old system, a filter of system calls, too many open files) the pid may mean
+    another process, so check it once more before you send.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._pidfd = -1
+
+    def __enter__(self) -> Self:
+        if hasattr(os, "pidfd_open"):
+            try:
+                self._pidfd = os.pidfd_open(self._pid)
+            except ProcessLookupError:
+                self._pid = 0  # it has ended
+            except OSError:
+                pass
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+
+    def send(self, number: int) -> None:
+        """Sends it a signal, unless it has ended. Raises PermissionError."""
+        try:
+            if self._pidfd >= 0:
+                signal.pidfd_send_signal(self._pidfd, number)
+            elif self._pid:
+                os.kill(self._pid, number)
+        except ProcessLookupError:
+            pass
+
+
 def adopt_orphans() -> bool:
     """Makes this process the parent of descendants whose own parent dies; False where it cannot."""
     return bool(_PRCTL) and _ctypes.call_function(_PRCTL, (_SUBREAPER, 1, 0, 0, 0)) == 0
 
 
 def leave_keyring() -> None:
-    """Gives this process an empty session keyring of its own, where the system has keyrings and
-    lets it."""
+    """Gives this process an empty session keyring, if the system has keyrings and allows it."""
     if _SYSCALL and _KEYCTL:
         _ctypes.call_function(_SYSCALL, (_KEYCTL, _JOIN_SESSION_KEYRING, 0))
 
@@ -68,13 +111,13 @@ def find(execution_id: str, root: int, group: int = 0, user: int = -1) -> Found:
     for pid, (parent, name, _, marked) in table.items():
         if not name or pid in found or parent == _KTHREADD:
             continue
-        if marked or (ON_LINUX and _is_of(pid, user) and _carries(pid, needle)):
+        if marked or (ON_LINUX and _is_of(pid, user) and _has_mark(pid, needle)):
             found.add(pid)
     found -= {0, 1, root, os.getpid()}
     return {pid: (table[pid][1], table[pid][2]) for pid in found if table[pid][1]}
 
 
-def look_at(pid: int) -> tuple[str, int]:
+def inspect(pid: int) -> tuple[str, int]:
     """Name and start time of a process; an empty name if it has ended."""
     _, name, started = _stat(pid)
     return name, started
@@ -184,7 +227,7 @@ def _is_of(pid: int, user: int) -> bool:
     return b"%d" % user in uids
 
 
-def _carries(pid: int, needle: bytes) -> bool:
+def _has_mark(pid: int, needle: bytes) -> bool:
     """Whether the environment of a process has an entry; `needle` is it between two NULs."""
     seen = b"\0"
     try:

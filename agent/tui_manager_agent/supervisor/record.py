@@ -53,7 +53,7 @@ def pad(data: bytes, size: int = RESERVE) -> bytes:
     return data.ljust(size, b"\0")
 
 
-def decode_whole(data: bytes) -> dict[str, str]:
+def decode_sealed(data: bytes) -> dict[str, str]:
     """The entries of a record that was sealed; none if anything of it is missing."""
     inside, found, check = data.rstrip(b"\0").rpartition(f"\0{_SEAL}=".encode())
     inside += b"\0"
@@ -66,10 +66,10 @@ def read(path: str) -> dict[str, str]:
         return decode(file.read())
 
 
-def read_whole(path: str) -> dict[str, str]:
+def read_sealed(path: str) -> dict[str, str]:
     """The sealed record in a file; nothing unless it is whole. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
-        return decode_whole(file.read())
+        return decode_sealed(file.read())
 
 
 def read_all(descriptor: int) -> bytes:

@@ -1,14 +1,22 @@
-"""Starting the shell of an order: as the supervisor's own user, or as the one that it names."""
+"""Starting the shell of an order: as the supervisor's own user, or as the one that it names.
+
+Usually posix_spawn does it, which is cheaper. A fork does what posix_spawn cannot: become another
+user, and enter a cgroup that has limits, which must not slow down the supervisor. The supervisor
+stays root, so it can kill whatever the command becomes. It has one thread, and so its child may run
+Python until the exec.
+"""
 
 from __future__ import annotations
 
 import os
+import resource
 
-from tui_manager_agent.supervisor import record
+from tui_manager_agent.supervisor import processes, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from typing import NoReturn
 
     from tui_manager_agent.supervisor.cgroup import Cgroup
 else:
@@ -17,6 +25,8 @@ else:
 SHELL = "/bin/sh"
 # Those whose disposition a process can change.
 DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
+_RESOURCE_LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+_INIT = 1  # its limits are those of a process that nobody has limited
 
 
 class SpawnError(Exception):
@@ -32,25 +42,23 @@ def spawn(order: dict[str, str], outputs: list[int], cgroup: Cgroup | None = Non
 
     Raises SpawnError.
     """
-    arguments = [SHELL.encode(), b"-c", b"--", to_bytes(order["command"])]
+    arguments = [SHELL.encode(), b"-c", b"--", _to_bytes(order["command"])]
     prefix = record.ENVIRONMENT
     environment = {
-        to_bytes(key.removeprefix(prefix)): to_bytes(value)
+        _to_bytes(key.removeprefix(prefix)): _to_bytes(value)
         for key, value in order.items()
         if key.startswith(prefix)
     }
     if "uid" in order or cgroup is not None:
-        from tui_manager_agent.supervisor import forking  # few commands need it
-
-        return forking.spawn(order, arguments, environment, outputs, cgroup)
-    return _spawn(order["cwd"], arguments, environment, outputs)
+        return _fork(order, arguments, environment, outputs, cgroup)
+    return _posix_spawn(order["cwd"], arguments, environment, outputs)
 
 
-def _spawn(
+def _posix_spawn(
     cwd: str, arguments: list[bytes], environment: dict[bytes, bytes], outputs: list[int]
 ) -> int:
     try:
-        os.chdir(to_bytes(cwd))
+        os.chdir(_to_bytes(cwd))
     except OSError as error:
         raise SpawnError(f"cannot use the folder {cwd}: {error.strerror}") from None
     try:
@@ -72,6 +80,124 @@ def _spawn(
         os.chdir("/")  # keeps no disk of the host busy
 
 
-def to_bytes(text: str) -> bytes:
+def _fork(
+    order: dict[str, str],
+    arguments: list[bytes],
+    environment: dict[bytes, bytes],
+    outputs: list[int],
+    cgroup: Cgroup | None,
+) -> int:
+    """As `spawn`, with the order's uid, gid and groups if it has them. Raises SpawnError."""
+    reader, writer = os.pipe()  # closed by the exec; before that it tells why there was none
+    try:
+        if "uid" in order and processes.ON_LINUX:  # elsewhere a pipe has no owner
+            for output in outputs:  # a command may open /dev/stderr, its pipe, once more
+                os.fchown(output, int(order["uid"]), int(order["gid"]))
+        pid = os.fork()
+        if pid == 0:
+            _exec_in_child(order, arguments, environment, outputs, cgroup, writer)
+        os.close(writer)
+        writer = -1
+        with open(reader, "rb", buffering=0, closefd=False) as pipe:
+            failure = record.decode(pipe.read())
+    except OSError as error:
+        raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
+    finally:
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
+    if failure:
+        os.waitpid(pid, 0)
+        raise SpawnError(f"{failure['step']}: {failure['error']}")
+    return pid
+
+
+def _exec_in_child(
+    order: dict[str, str],
+    arguments: list[bytes],
+    environment: dict[bytes, bytes],
+    outputs: list[int],
+    cgroup: Cgroup | None,
+    writer: int,
+) -> NoReturn:
+    """What the child does until the exec. It never returns into the supervisor's code."""
+    step = f"cannot start {SHELL}"
+    try:
+        os.setpgid(0, 0)
+        _reset_signals()
+        for to, descriptor in enumerate((os.open("/dev/null", os.O_RDONLY), *outputs)):
+            os.dup2(descriptor, to)
+        if cgroup is not None:
+            step = "cannot enter the cgroup of the command"
+            cgroup.enter()
+        who = ""
+        if "uid" in order:
+            step = f"cannot become {order['user']}"
+            _reset_inherited()
+            os.setgroups([int(group) for group in order["groups"].split()])
+            os.setgid(int(order["gid"]))
+            os.setuid(int(order["uid"]))  # by root: real, effective and saved, for good
+            who = f" as {order['user']}"
+        step = f"cannot use the folder {order['cwd']}{who}"
+        os.chdir(_to_bytes(order["cwd"]))
+        step = f"cannot start {SHELL}{who}"
+        os.execve(SHELL, arguments, environment)
+    except BaseException as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        os.write(writer, record.encode({"step": step, "error": said}))
+    finally:
+        os._exit(127)
+
+
+def _reset_signals() -> None:
+    """Undoes what the supervisor has set. A signal that is ignored would stay so after the exec."""
+    signal.set_wakeup_fd(-1)
+    for number in DEFAULT_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _reset_inherited() -> None:
+    """Resets what a process of another user must not have from the agent: its setting for the OOM
+    killer, its keyring, its resource limits. Called as root."""
+    if not processes.ON_LINUX:
+        return
+    try:  # noqa: SIM105 - contextlib is not cheap
+        _reset_oom_score()
+    except OSError:
+        pass  # it stays as likely to be killed as the agent
+    processes.leave_keyring()
+    _reset_limits()
+
+
+def _reset_oom_score() -> None:
+    """The agent may be protected, as a service can be; its commands are ordinary processes."""
+    descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, b"0")
+    finally:
+        os.close(descriptor)
+
+
+def _reset_limits() -> None:
+    """Those of PID 1, but no core file unless the command asks for one."""
+    for number in _RESOURCE_LIMITS:
+        try:
+            soft, hard = resource.prlimit(_INIT, number)
+        except OSError:
+            continue  # a container's PID 1 may be out of reach: the agent's limit stays
+        if number == resource.RLIMIT_CORE:
+            soft = 0
+        own_hard = resource.getrlimit(number)[1]
+        # Without CAP_SYS_RESOURCE root cannot raise a hard limit: what lies below it, it can.
+        for limits in ((soft, hard), (soft, own_hard), (own_hard, own_hard)):
+            try:
+                resource.setrlimit(number, limits)
+                break
+            except (OSError, ValueError):
+                pass
+
+
+def _to_bytes(text: str) -> bytes:
     """What the record held, whatever this process's locale."""
     return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The supervisor of one command: claims it, runs it, watches it, and writes down how it ended."""
+"""The supervisor of one command: claims it, runs it, watches it, and writes its result."""
 
 from __future__ import annotations
 
@@ -6,40 +6,41 @@ import os
 import select
 
 from tui_manager_agent.supervisor import claim, clock, limits, processes, record, shell, spawn
-from tui_manager_agent.supervisor.killing import NAMED, Family, Killing
-from tui_manager_agent.supervisor.notify import Bell
-from tui_manager_agent.supervisor.output import Cap, Pipe
+from tui_manager_agent.supervisor.killing import SURVIVORS_NAMED, CommandProcesses, Killing
+from tui_manager_agent.supervisor.notifier import Notifier
+from tui_manager_agent.supervisor.output import OutputLimit, Pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 
-    from tui_manager_agent.supervisor.cgroup import Cgroup, Place
+    from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
 else:
     import _signal as signal  # `signal` makes enums, which take 4 ms
 
-DRAIN = clock.SECOND  # how long a background process that keeps a pipe open may delay the result
+DRAIN_WITHIN = clock.SECOND  # a background process that keeps a pipe open delays the result so long
 # poll() stands still while the host sleeps, the clock does not; and a signal may be lost.
-LONGEST_SLEEP = 30 * clock.SECOND
-TAKES_A_TURN = 16  # reads of one pipe before the others are looked at
+LONGEST_WAIT = 30 * clock.SECOND
+READS_IN_TURN = 16  # reads of one pipe before the others are looked at
 
 
-def supervise(folder: str, place: Place | None = None) -> int:
+def supervise(folder: str, cgroup_root: CgroupRoot | None = None) -> int:
     """Runs the order in an execution's folder to its end. Returns the exit status of the process.
 
-    Nothing is run, and 1 returned, when the execution is already claimed. With a `place` the
+    If the execution is claimed already, it runs nothing and returns 1. With a
+    `cgroup_root` the
     command gets a cgroup of its own.
     """
     server = os.getppid()
-    cgroup = place.cgroup(folder.rpartition("/")[2]) if place else None
+    cgroup = cgroup_root.cgroup(folder.rpartition("/")[2]) if cgroup_root else None
     claimed = claim.take(folder, cgroup.path if cgroup else "")
     if claimed is None:
         return 1
     Supervisor(folder, claimed, cgroup).run()
-    if place is not None and cgroup is not None:
+    if cgroup_root is not None and cgroup is not None:
         cgroup.remove()
         if os.getppid() != server:  # which removes the folder of all cgroups when it leaves
-            place.remove()
+            cgroup_root.remove()
     return 0
 
 
@@ -52,12 +53,12 @@ class Supervisor:
         self._claim = claimed
         self._order = order = claimed.order
         self._id = folder.rpartition("/")[2]
-        self._bell = Bell(order["bell"], self._id)
+        self._notifier = Notifier(order["bell"], self._id)
         self._shell: shell.Shell | None = None
         self._killing: Killing | None = None
         self._killed_for = ""  # the status that a kill leads to
-        self._drained_at = 0  # when pipes that are still open no longer hold up the result
-        self._next_look = clock.now() + LONGEST_SLEEP
+        self._drained_at = 0  # when open pipes no longer delay the result
+        self._next_check = clock.now() + LONGEST_WAIT
 
     def run(self) -> None:
         try:
@@ -77,16 +78,16 @@ class Supervisor:
         self._deadline = self._shell.started + int(self._order["timeout"])
         self._note_start()
         while not self._ended():
-            self._turn()
+            self._wait_and_handle()
         self._finish(self._shell)
-        self._linger()
+        self._drain_until_closed()
 
     def _prepare(self) -> None:
         processes.adopt_orphans()
         self._signals = shell.watch_signals()
-        cap = Cap(int(self._order["output_limit"]))
-        self._cap = cap
-        self._pipes = [Pipe(self._folder, s, cap) for s in (record.STDOUT, record.STDERR)]
+        output_limit = OutputLimit(int(self._order["output_limit"]))
+        self._output_limit = output_limit
+        self._pipes = [Pipe(self._folder, s, output_limit) for s in (record.STDOUT, record.STDERR)]
         self._poll = select.poll()
         for descriptor in (self._signals, *(pipe.reader for pipe in self._pipes)):
             self._poll.register(descriptor, select.POLLIN)
@@ -117,10 +118,10 @@ class Supervisor:
             self._claim.note(boot_id=self._order["boot_id"], at=self._shell.started)
         except OSError:
             pass  # a full disk: the result will say when it started
-        self._bell.soon()
+        self._notifier.schedule()
 
     def _forget_environment(self) -> None:
-        """Secrets are in it; only the command needs them from here on."""
+        """It holds secrets, which only the command needs from here on."""
         for name in [name for name in self._order if name.startswith(record.ENVIRONMENT)]:
             del self._order[name]
 
@@ -129,43 +130,43 @@ class Supervisor:
 
     # ------------------------------------------------------------------------------ while it runs
 
-    def _turn(self) -> None:
-        """Waits for the next thing to happen, and deals with it."""
-        for descriptor, _ in self._poll.poll(self._sleep()):
+    def _wait_and_handle(self) -> None:
+        """Waits for the next event or deadline, and handles it."""
+        for descriptor, _ in self._poll.poll(self._poll_timeout()):
             if descriptor == self._signals:
-                self._hear()
+                self._on_signal()
             else:
                 self._move_output(descriptor)
         now = clock.now()
-        if now >= self._next_look:
-            self._next_look = now + LONGEST_SLEEP
-            self._obey()
+        if now >= self._next_check:
+            self._next_check = now + LONGEST_WAIT
+            self._check_cancel()
         if self._killing is None and not self._drained_at and now >= self._deadline:
             self._kill("timeout")
-        if self._killing is not None and now >= self._killing.next_look:
+        if self._killing is not None and now >= self._killing.next_check:
             self._advance_kill(self._killing)
-        if self._bell.due and now >= self._bell.due:
-            self._bell.ring()
+        if self._notifier.due and now >= self._notifier.due:
+            self._notifier.notify()
 
-    def _sleep(self) -> float:
+    def _poll_timeout(self) -> float:
         """Milliseconds until something is due."""
-        due = [self._next_look]
+        due = [self._next_check]
         if self._drained_at:
             due.append(self._drained_at)
         elif self._killing is not None:
-            due.append(self._killing.next_look)
+            due.append(self._killing.next_check)
         else:
             due.append(self._deadline)
-        if self._bell.due:
-            due.append(self._bell.due)
+        if self._notifier.due:
+            due.append(self._notifier.due)
         return max(0, min(due) - clock.now()) / clock.MILLISECOND
 
-    def _hear(self) -> None:
+    def _on_signal(self) -> None:
         numbers = os.read(self._signals, 4096)
         if signal.SIGCHLD in numbers:
             self._reap()
         if signal.SIGUSR1 in numbers:
-            self._obey()
+            self._check_cancel()
 
     def _reap(self) -> None:
         assert self._shell is not None
@@ -174,37 +175,37 @@ class Supervisor:
             if childless:
                 self._advance_kill(self._killing)
         elif self._shell.ended and not self._drained_at:
-            self._drained_at = clock.now() + DRAIN
+            self._drained_at = clock.now() + DRAIN_WITHIN
 
-    def _obey(self) -> None:
+    def _check_cancel(self) -> None:
         if self._killing is None and not self._drained_at and self._cancel_wanted():
             self._kill("canceled")
 
     def _move_output(self, descriptor: int) -> None:
         for pipe in self._pipes:
             if pipe.reader == descriptor >= 0:
-                for _ in range(TAKES_A_TURN):
-                    if not pipe.take():
+                for _ in range(READS_IN_TURN):
+                    if not pipe.move():
                         break
                 if pipe.reader < 0:
                     self._poll.unregister(descriptor)
-                self._bell.soon()
+                self._notifier.schedule()
 
     def _kill(self, status: str) -> None:
         assert self._shell is not None
         self._killed_for = status
-        family = Family(
+        targets = CommandProcesses(
             self._id,
             user=int(self._order.get("uid", -1)),
             cgroup=self._cgroup,
             group=self._shell.pid,
             reap=self._shell.reap,
         )
-        self._killing = Killing(family, int(self._order["kill_grace"]), self._shell.has_ended)
+        self._killing = Killing(targets, int(self._order["kill_grace"]), self._shell.has_ended)
 
     def _advance_kill(self, killing: Killing) -> None:
         if not self._drained_at and killing.step():
-            self._drained_at = clock.now() + DRAIN
+            self._drained_at = clock.now() + DRAIN_WITHIN
 
     def _ended(self) -> bool:
         if not self._drained_at:
@@ -217,17 +218,18 @@ class Supervisor:
     def _finish(self, done: shell.Shell) -> None:
         for pipe in self._pipes:
             self._move_output(pipe.reader)
-        self._seal_output()
+        self._finish_output()
         done.reap()
         killed = self._killing is not None and not self._killing.too_late
         outcome = done.outcome(self._killed_for if killed else "")
-        # Whoever was missed may have shown up since.
-        survivors = self._killing.family.survivors() if self._killing and killed else []
-        details = [self._cap.failure] if self._cap.failure else []
+        # A process that was missed before may be seen now.
+        survivors = self._killing.targets.survivors() if self._killing and killed else []
+        details = [self._output_limit.failure] if self._output_limit.failure else []
         if not killed and outcome.get("signal") == signal.SIGKILL and self._cgroup is not None:
             details += limits.memory_detail(self._cgroup, self._order)
         if survivors:
-            details.append("still alive, out of the agent's reach: " + ", ".join(survivors[:NAMED]))
+            named = ", ".join(survivors[:SURVIVORS_NAMED])
+            details.append(f"still alive, out of the agent's reach: {named}")
         if self._cgroup is not None:
             outcome["cpu"] = self._cgroup.cpu() or outcome["cpu"]
             outcome["memory_peak"] = self._cgroup.memory_peak() or outcome["memory_peak"]
@@ -238,33 +240,33 @@ class Supervisor:
             outcome[f"{name}_dropped"] = pipe.dropped
         self._write(outcome)
 
-    def _seal_output(self) -> None:
+    def _finish_output(self) -> None:
         for pipe in self._pipes:
-            pipe.seal()
+            pipe.finish()
         if any(pipe.stored for pipe in self._pipes):
             try:
                 os.fsync(self._folder)
             except OSError as error:
-                self._cap.failure = f"the output may be incomplete: {error.strerror}"
+                self._output_limit.failure = f"the output may be incomplete: {error.strerror}"
 
     def _finish_unstarted(self, status: str, reason: str, detail: str) -> None:
         self._write({"status": status, "reason": reason, "detail": detail, "ended": clock.now()})
 
     def _write(self, outcome: dict[str, object]) -> None:
         outcome["boot_id"] = self._order["boot_id"]
-        while os.fstat(self._folder).st_nlink:  # else somebody has removed the folder
+        while os.fstat(self._folder).st_nlink:  # else the folder was removed
             try:
                 self._claim.end(**outcome)
                 break
             except OSError:
-                select.select([], [], [], 1)  # the disk is full: a result is worth waiting for
-        self._bell.ring()
+                select.select([], [], [], 1)  # the disk is full: waits until it has room
+        self._notifier.notify()
 
-    def _linger(self) -> None:
-        """Lets background processes that still write live: discards until they close the pipes."""
+    def _drain_until_closed(self) -> None:
+        """Discards what background processes still write, until they close the pipes."""
         while any(pipe.reader >= 0 for pipe in self._pipes):
             for descriptor, _ in self._poll.poll():
                 if descriptor == self._signals:
-                    self._hear()
+                    self._on_signal()
                 else:
                     self._move_output(descriptor)

@@ -24,8 +24,8 @@ def main() -> int:
     server = fork_server.ForkServer
     for name in ("_fork", "_tell"):
         setattr(server, name, points.around(name.strip("_"), getattr(server, name)))
-    place = cgroup.Place(*sys.argv[3:5]) if len(sys.argv) > 4 else None
-    server(int(sys.argv[1]), place).serve()
+    cgroup_root = cgroup.CgroupRoot(*sys.argv[3:5]) if len(sys.argv) > 4 else None
+    server(int(sys.argv[1]), cgroup_root).serve()
     return 0
 
 

@@ -73,9 +73,11 @@ class _Telling:
             POINTS.reach(f"after.send_{kind}")
 
 
-def _telling(write: Callable[..., Any], place: int) -> Callable[..., Any]:
+def _telling(write: Callable[..., Any], cgroup_root: int) -> Callable[..., Any]:
     async def told(*args: Any) -> Any:
-        return await write(*args[:place], _Telling(args[place]), *args[place + 1 :])
+        return await write(
+            *args[:cgroup_root], _Telling(args[cgroup_root]), *args[cgroup_root + 1 :]
+        )
 
     return told
 
@@ -135,7 +137,7 @@ def _reconnect(module: Any) -> None:
 
 def _containment(module: Any) -> None:
     if _NO_CGROUPS:
-        module.place_for = lambda agent: None
+        module.find_cgroup_root = lambda agent: None
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {

@@ -1,4 +1,4 @@
-"""Telling the agent that something in an execution's folder changed, whether it is there or not."""
+"""Notifies the agent that something in an execution's folder changed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 
 from tui_manager_agent.supervisor import clock
 
-DELAY = 5 * clock.MILLISECOND  # gathers what a short command does into one ring
+DELAY = 5 * clock.MILLISECOND  # one notification for all that a short command does
 
 
-class Bell:
+class Notifier:
     """Writes the execution's id into the agent's FIFO, at most once every DELAY.
 
     Attributes:
-        due: boot-time ns of the next ring; 0 when there is nothing to tell.
+        due: boot-time ns of the next notification; 0 if none is due.
     """
 
     def __init__(self, path: str, execution_id: str) -> None:
@@ -21,12 +21,12 @@ class Bell:
         self._line = f"{execution_id}\n".encode()
         self.due = 0
 
-    def soon(self) -> None:
+    def schedule(self) -> None:
         if not self.due:
             self.due = clock.now() + DELAY
 
-    def ring(self) -> None:
-        """Rings now. Without a reader nothing is lost: an agent that comes back looks itself."""
+    def notify(self) -> None:
+        """Notifies now. If no agent runs, nothing is lost: the next one looks at all folders."""
         self.due = 0
         try:
             fifo = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
