@@ -14,6 +14,7 @@ from tests.agent.agent_process import AgentProcess
 from tests.agent.authority import Authority
 from tests.agent.fake_enrollment import SERVER_NAME, FakeEnrollment
 from tests.agent.fake_manager import FakeManager
+from tests.agent.policies import POLICY
 from tests.support.programs import wait_for
 
 MISBEHAVE = f"{sys.executable} {Path(__file__).with_name('misbehave.py')}"
@@ -124,3 +125,12 @@ async def agent(tmp_path: Path, manager: FakeManager) -> AsyncIterator[AgentProc
     await manager.wait_for(lambda: manager.reports)
     yield agent
     await agent.close()
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path) -> Path:
+    """A file with the policy of `policies.py`."""
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY)
+    path.chmod(0o600)
+    return path

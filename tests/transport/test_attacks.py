@@ -96,8 +96,10 @@ test_streams.py: streams
     a file that others read or write         a_file_that_others_can_read_or_write_is_refused
     a file that stays                        the_file_is_removed_once_the_host_has_enrolled
 
-../agent/test_policy.py: around the policy
+../agent/test_policy.py: around the rules of a policy
     a second line in a negated class         a_regex_lets_in_only_control_characters_it_names
+
+../agent/test_policy_file.py: around the file of a policy
     a link in the middle of its path         the_folder_of_a_link_in_the_middle_counts_as_well
 
 ../agent/test_pattern.py: words that a pattern does not mean

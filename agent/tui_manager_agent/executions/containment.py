@@ -1,4 +1,4 @@
-"""Whether this host's commands get cgroups of their own, and where."""
+"""Whether commands get cgroups of their own on this host, where, and which limits these can set."""
 
 import asyncio
 import logging
@@ -19,19 +19,19 @@ from tui_manager_agent.supervisor.cgroup import (
 from tui_manager_agent.supervisor.limits import NEEDS
 
 CLEAN_EVERY = 60.0  # seconds
-_SUBGROUP = "agent"  # what the unit calls the cgroup of the agent itself (DelegateSubgroup=)
+_SUBGROUP = "agent"  # the agent's own cgroup in its unit (DelegateSubgroup=)
 _LOG = logging.getLogger(__name__)
 
 
 class UncontainedError(Exception):
-    """There are no cgroups for commands here; the text says why."""
+    """Commands get no cgroups here; the text says why."""
 
 
 def find_cgroup_root(agent: str) -> CgroupRoot | None:
-    """Where commands get cgroups; None if they cannot, which the log explains.
+    """Where commands get cgroups. None if they get none; the log says why.
 
     Args:
-        agent: what tells this agent from others in the same cgroup, the same after a restart.
+        agent: an id of this agent, which stays the same after a restart.
     """
     try:
         cgroup_root = _find(agent)
@@ -46,7 +46,7 @@ def find_cgroup_root(agent: str) -> CgroupRoot | None:
 
 
 def features(cgroup_root: CgroupRoot | None) -> list[str]:
-    """What Hello says of it."""
+    """The features that Hello lists."""
     if cgroup_root is None:
         return []
     limits = [word for need, word in NEEDS.values() if need in cgroup_root.controllers]
@@ -65,8 +65,8 @@ def check_limits(order: Order, cgroup_root: CgroupRoot | None) -> None:
 
 
 def remove_empty_cgroups(cgroup_root: CgroupRoot, but: Iterable[str]) -> None:
-    """Removes the cgroups in which nobody lives any more, `but` those of these executions, and the
-    folder of all if that leaves none."""
+    """Removes the empty cgroups, `but` not those of these executions. Removes the folder of all if
+    it is then empty."""
     try:
         names = set(os.listdir(cgroup_root.base))
     except OSError:

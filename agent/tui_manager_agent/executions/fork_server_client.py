@@ -1,4 +1,4 @@
-"""The process that forks supervisors, as the agent sees it: there as long as it is needed."""
+"""Starts the fork server when it is needed, and tells it which supervisors to start."""
 
 import asyncio
 import logging
@@ -12,21 +12,22 @@ from pathlib import Path
 from tui_manager_agent.supervisor import launch, record
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
-IDLE = 300.0  # seconds without a supervisor, after which it leaves
-EXIT_WITHIN = 1.0  # seconds that it may take to leave
-_LOADER = ("LD_", "DYLD_")  # what a Python that lies off the usual paths may need
-# Symbols are resolved once, and not in each supervisor, whose copies of the tables would cost it.
+IDLE = 300.0  # seconds without a supervisor, after which it is ended
+EXIT_WITHIN = 1.0  # seconds
+_LOADER = ("LD_", "DYLD_")  # a Python outside of the usual paths may need them
+# The loader resolves symbols once, and not in each supervisor, which would copy its tables.
 _BIND = {"LD_BIND_NOW": "1"}
 _READ = 64 * 1024
 _LOG = logging.getLogger(__name__)
 
 
 class ForkServerClient:
-    """Starts the fork server with the first order, and another one when it is gone.
+    """Starts the fork server with the first order, and another one after its exit.
 
     Args:
-        ended: called with the execution whose supervisor has ended, and why there was none.
-        orphaned: called with the execution whose end it will not tell, because it died itself.
+        on_exit: called with an execution when its supervisor has exited, and with why there could
+            be no supervisor, if so.
+        on_lost: called with an execution whose supervisor may live, but the fork server has died.
         cgroup_root: where commands get cgroups; None: they do not.
     """
 
@@ -43,7 +44,7 @@ class ForkServerClient:
         self._socket: socket.socket | None = None
         self._unfinished = b""  # the record that the last read cut
         self._sending = asyncio.Lock()
-        self._can_send = asyncio.Event()  # a send that had to wait may go on
+        self._can_send = asyncio.Event()  # a send that waits may continue
         self._supervised: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._needed_at = 0.0
@@ -52,7 +53,7 @@ class ForkServerClient:
     async def start(self, folder: Path) -> bool:
         """Starts the supervisor of the execution in a folder. Raises OSError.
 
-        False if it was closed before: no supervisor will ever come of this order.
+        False if this was closed before: no supervisor will ever be started for it.
         """
         line = os.fsencode(folder) + b"\0"
         async with self._sending:
@@ -65,7 +66,7 @@ class ForkServerClient:
         return False
 
     def close(self) -> None:
-        """It leaves; the supervisors live on, and nothing more is told of them."""
+        """Ends the fork server. The supervisors live on, and their exits are not reported."""
         self._closed = True
         if self._socket is not None and self._server is not None:
             self._supervised.clear()
@@ -73,10 +74,10 @@ class ForkServerClient:
             try:
                 self._server.wait(EXIT_WITHIN)
             except subprocess.TimeoutExpired:
-                self._server.returncode = 0  # somebody has stopped it: no warning, please
+                self._server.returncode = 0  # it is stopped: avoids the warning of Popen
 
     async def _send(self, channel: socket.socket, line: bytes) -> bool:
-        """False if the server has gone before it had the whole line: it never acts upon it."""
+        """False if the server exited before it had the whole line. Then it did not act on it."""
         while line and channel is self._socket:
             try:
                 line = line[channel.send(line) :]
@@ -87,7 +88,7 @@ class ForkServerClient:
         return not line
 
     async def _wait_for_room(self, channel: socket.socket) -> None:
-        """Until the server has read something of what it was sent, or is lost."""
+        """Waits until the server has read something, or has exited."""
         loop = asyncio.get_running_loop()
         self._can_send.clear()
         loop.add_writer(channel, self._can_send.set)
@@ -108,7 +109,7 @@ class ForkServerClient:
                 cwd="/",
                 env={**_BIND, **_loader_settings()},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # of stderr it is the agent's until it is a supervisor
+                stdout=subprocess.DEVNULL,  # stderr is the agent's; a supervisor replaces it
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
@@ -141,16 +142,16 @@ class ForkServerClient:
             self._server_gone(channel)
 
     def _server_gone(self, channel: socket.socket) -> None:
-        """It has gone, or goes just now."""
+        """It has exited, or is about to."""
         if channel is not self._socket or self._server is None:
             return
         self._drop_channel(channel)
-        self._server.kill()  # it may have died of an error, and wait for whoever reads its stderr
+        self._server.kill()  # it may wait for a reader of its stderr, after an error
         self._server.wait()
-        orphans, self._supervised = self._supervised, set()
-        if orphans:
-            _LOG.warning("the fork server died: executions=%d", len(orphans))
-        for execution_id in orphans:
+        lost, self._supervised = self._supervised, set()
+        if lost:
+            _LOG.warning("the fork server died: executions=%d", len(lost))
+        for execution_id in lost:
             self._on_lost(execution_id)
 
     def _drop_channel(self, channel: socket.socket) -> None:
@@ -170,7 +171,7 @@ class ForkServerClient:
             again = loop.time() + IDLE if self._supervised else idle_at
             self._timer = loop.call_at(again, self._check_idle, channel)
         else:
-            channel.shutdown(socket.SHUT_WR)  # it leaves, which `_read` sees
+            channel.shutdown(socket.SHUT_WR)  # it exits, and `_read` sees that
 
 
 def _loader_settings() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A program of this package, run as a child: what it loads is given back when it ends."""
+"""Runs a module of this package as a child program, whose memory is freed when it ends."""
 
 import asyncio
 import os
@@ -8,19 +8,19 @@ from contextlib import suppress
 
 from tui_manager_agent.supervisor import record
 
-PATIENCE = 90.0  # seconds; more than the longest wait inside a child
+ANSWER_WITHIN = 90.0  # seconds; more than the longest wait inside a child
 
 
 class ChildError(Exception):
-    """The child did not do its work; the text is for the host's owner."""
+    """The child failed; the text is for the host's owner."""
 
 
 class ProblemError(ChildError):
-    """The child says what is wrong on this host; trying again would not help."""
+    """The child reports a problem of this host. To try again would not help."""
 
 
 def answer_agent(answer: Callable[[dict[str, str]], dict[str, str]]) -> None:
-    """The child's side: answers the order on its stdin. An agent that is gone needs no answer."""
+    """Answers the order on stdin; called in the child. An agent that has ended needs no answer."""
     order = record.decode(sys.stdin.buffer.read())
     if order:
         with suppress(BrokenPipeError):
@@ -47,10 +47,10 @@ async def ask(module: str, *arguments: str, order: dict[str, str]) -> dict[str, 
         start_new_session=True,  # ctrl-c is for the agent, which then ends its child
     )
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(ANSWER_WITHIN):
             said, _ = await process.communicate(record.encode(order))
     except TimeoutError as error:
-        raise ChildError(f"{module}: no answer within {PATIENCE:.0f} s") from error
+        raise ChildError(f"{module}: no answer within {ANSWER_WITHIN:.0f} s") from error
     finally:
         if process.returncode is None:
             process.kill()

@@ -1,8 +1,8 @@
-"""The file with the owner's policy: where it lies, whether it can be trusted, what it says.
+"""The file with the owner's policy: where it is, whether it can be trusted, what it says.
 
-It is read again whenever it has changed. As long as it cannot be read, understood or trusted,
-nothing is allowed. A file that is only half written allows no more than a whole one: it must name a
-rule, and by the grammar of TOML whatever limits all rules stands before the first of them.
+It is read again when it has changed. While it cannot be read, understood or trusted, nothing is
+allowed. A file that is half written allows no more than the whole file: it must have a rule, and in
+TOML the limits of all rules come before the first rule.
 """
 
 import logging
@@ -38,7 +38,7 @@ class PolicyError(Exception):
 
 
 def default_path() -> Path:
-    """Where the policy lies unless its owner says otherwise."""
+    """Where the policy is, unless its owner names another file."""
     if os.geteuid() == 0:
         return Path("/etc/tui-manager-agent") / FILE
     from platformdirs import user_config_path
@@ -47,30 +47,29 @@ def default_path() -> Path:
 
 
 class PolicyFile:
-    """The policy as it stands in its file now. May be used by one thread at a time."""
+    """The policy as its file says now. May be used by one thread at a time."""
 
     def __init__(self, path: Path | None) -> None:
-        """`path` is where the owner says that it lies; None: at the default place, if anywhere."""
+        """`path` is the file that the owner names; None: the default one, if it exists."""
         self.path = path.absolute() if path else default_path()
         self._must_be_there = path is not None
         self._signature: tuple[int, ...] = ()
         self._policy: Policy | None = None
         self._problem = ""
-        self._told = ""
+        self._logged = ""
 
     def check(self) -> None:
-        """Raises PolicyError when it cannot be used, and says nothing otherwise."""
+        """Raises PolicyError if it cannot be used. Logs nothing."""
         self._current()
 
     def read(self) -> bool:
-        """Whether there is one, which the log then says. Raises PolicyError when it cannot be
-        used."""
+        """Whether there is a policy, which is logged. Raises PolicyError if it cannot be used."""
         policy = self._current()
-        self._tell(logging.INFO, policy)
+        self._log_state(logging.INFO, policy)
         return policy is not None
 
     def warnings(self) -> list[str]:
-        """What its owner may not have thought of, a sentence each. Raises PolicyError."""
+        """What its owner may have overlooked, a sentence each. Raises PolicyError."""
         policy = self._current()
         return [
             f"warning: [allow.{rule.name}]: {regex.pattern} matches line breaks too. A command "
@@ -87,13 +86,13 @@ class PolicyFile:
             raise RefusedError("rejected", refusal)
 
     def judge(self, wanted: Wanted) -> Verdict:
-        """What it says now."""
+        """What the policy says now."""
         try:
             policy = self._current()
         except PolicyError as error:
-            self._tell(logging.ERROR, f"policy unusable, nothing is allowed: {error}")
+            self._log_state(logging.ERROR, f"policy unusable, nothing is allowed: {error}")
             return Verdict(refusal=f"refused by this host's policy (file): {error}")
-        self._tell(logging.INFO, policy)
+        self._log_state(logging.INFO, policy)
         return policy.judge(wanted, account.own().name) if policy else Verdict()
 
     def _current(self) -> Policy | None:
@@ -105,7 +104,7 @@ class PolicyFile:
             return None
         except OSError as error:
             raise PolicyError(f"{self.path} cannot be read: {error.strerror}.") from error
-        self._must_be_there = True  # from now on; editors take a file away before they put it back
+        self._must_be_there = True  # from now on: editors may remove a file and make it anew
         if signature != self._signature:
             self._read()
         if self._problem:
@@ -122,14 +121,14 @@ class PolicyFile:
         except PolicyError as error:
             self._problem = f"{self.path}: {error}"
 
-    def _tell(self, level: int, what: Policy | str | None) -> None:
-        """Logs how it stands, once."""
+    def _log_state(self, level: int, what: Policy | str | None) -> None:
+        """Logs the state of the policy, once."""
         if what is None:
             what = f"no policy, every command is allowed: file={self.path}"
         elif isinstance(what, Policy):
             what = f"policy: file={self.path} rules={','.join(rule.name for rule in what.rules)}"
-        if what != self._told:
-            self._told = what
+        if what != self._logged:
+            self._logged = what
             _LOG.log(level, "%s", what)
 
 
@@ -138,12 +137,13 @@ def _signature(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _read_trusted(path: Path) -> tuple[str, tuple[int, ...]]:
-    """The text, if nobody but root and the agent's user can have written it, and its signature."""
+    """The text and its signature. Raises PolicyError if others than root and the agent's user can
+    write the file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise PolicyError("It is no file.")
+            raise PolicyError("It is not a regular file.")
         _check_path(path)
         data = os.read(descriptor, _LARGEST + 1)
     finally:
@@ -164,7 +164,7 @@ def _check_path(path: Path) -> None:
 
 
 def parse(text: str) -> Policy:
-    """The policy that a file spells. Raises PolicyError."""
+    """The policy in the text of a file. Raises PolicyError."""
     import tomllib
 
     try:

@@ -1,0 +1,31 @@
+"""A policy, and commands to ask it about."""
+
+from tui_manager_agent.policy import account
+from tui_manager_agent.policy.policy import Wanted
+from tui_manager_agent.policy.policy_file import parse
+from tui_manager_agent.supervisor import clock
+
+ME = account.own().name
+POLICY = f"""
+reason = "Ask ana@example.com."
+users = ["{ME}", "deploy"]
+max_timeout = "30m"
+environment = ["APP_*", "VERSION"]
+folders = ["/srv/*"]
+
+[allow.restart]
+commands = ["systemctl restart *", "systemctl status *"]
+
+[allow.build]
+regex = "make (all|clean)"
+"""
+ONLY_ECHO = '[allow.echo]\ncommands = "echo **"\n'
+
+
+def wanted(command: str = "systemctl restart nginx", **given: object) -> Wanted:
+    values = {"user": ME, "timeout": 60 * clock.SECOND, **given}
+    return Wanted(command=command, **values)  # type: ignore[arg-type]
+
+
+def refusal(text: str, asked: Wanted) -> str:
+    return parse(text).judge(asked, ME).refusal
