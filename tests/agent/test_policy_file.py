@@ -111,7 +111,7 @@ def test_a_file_in_a_folder_of_somebody_else_allows_nothing(policy_file: Path) -
 def test_what_is_no_file_allows_nothing_and_holds_nothing_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
     for path in (tmp_path / "fifo", tmp_path):
-        assert "It is no file" in PolicyFile(path).judge(wanted()).refusal
+        assert "It is not a regular file" in PolicyFile(path).judge(wanted()).refusal
     large = tmp_path / "large"
     large.write_bytes(b"#" * 300_000)
     assert "longer than 256 KiB" in PolicyFile(large).judge(wanted()).refusal

@@ -1,4 +1,4 @@
-"""The command line and the variables of the agent, read into its settings."""
+"""Reads the command line and the variables of the agent into its settings."""
 
 import argparse
 import os
@@ -62,7 +62,7 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     parser = make_parser()
     words = sys.argv[1:] if arguments is None else arguments
     if words[-1:] == ["--"] and words.index("--") == len(words) - 1:
-        words = words[:-1]  # nothing stands behind it, and argparse would call it unknown
+        words = words[:-1]  # argparse would call a last `--` unknown
     chosen = parser.parse_args(words)
     if chosen.policy is None and (policy := os.environ.get(f"{ENVIRONMENT}POLICY")):
         chosen.policy = Path(policy)

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # asyncio would load OpenSSL, 4 MB that nothing here uses: gRPC has its own TLS.
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the agent says itself what it meets
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the agent logs its own errors
     return _work(chosen, start_again=arguments is None)
 
 
@@ -68,7 +68,7 @@ def _work(chosen: Arguments, *, start_again: bool) -> int:
 
 
 def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
-    """False when a signal came first. Does not return when the program starts again."""
+    """False if a signal came first. Does not return if the program starts again."""
     import asyncio
 
     from tui_manager_agent.identity import token_file
@@ -77,7 +77,7 @@ def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
     from tui_manager_agent.policy.policy_file import PolicyFile
 
     settings = chosen.settings
-    PolicyFile(settings.policy).check()  # a token is not spent on an agent that cannot work then
+    PolicyFile(settings.policy).check()  # so that no token is used for an agent that cannot work
     identity = Identity(settings.state_dir)
     try:
         joined = asyncio.run(run_until_signal(Joining(settings, identity, token).join()))
@@ -91,9 +91,9 @@ def _join(chosen: Arguments, token: JoinToken, start_again: bool) -> bool:
 
 
 def _start_again() -> None:
-    """The same program without the token, which all users of this host see in the process list.
+    """Runs the same program without the token, which all users could see in the process list.
 
-    What only the enrolment needed in memory is gone as well.
+    This also frees the memory that only the enrolment needed.
     """
     command = [sys.executable, *without_token(sys.orig_argv[1:])]
     _flush_log()

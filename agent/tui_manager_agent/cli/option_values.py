@@ -1,6 +1,6 @@
-"""How the text of an option or a variable becomes its value.
+"""Reads the value of an option or a variable from its text.
 
-A text that is none raises ArgumentTypeError with a sentence for who typed it.
+A wrong text raises ArgumentTypeError with a sentence for the person who typed it.
 """
 
 import argparse

@@ -23,7 +23,7 @@ _EXIT_CODES = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in two lines what is wrong, without the whole usage."""
+    """Reports an error in two lines, without the whole usage."""
 
     def error(self, message: str) -> NoReturn:
         program = f"{PROGRAM} run" if self.prog == PROGRAM else self.prog

@@ -2,8 +2,8 @@
 
 All but the key is in one record. A newer one is kept beside it until the manager has accepted its
 certificate in a handshake and the certificate has begun; only then it replaces the one
-that works. The key is made once and stays. Nothing here looks into a certificate: that takes
-cryptography, which only child processes load.
+that works. The key is made once and stays. Nothing here parses a certificate: that
+needs cryptography, which only child processes load.
 """
 
 import logging
@@ -30,10 +30,10 @@ class Credentials:
     """The identity that a manager gave to this host.
 
     Attributes:
-        server_name: for which the manager's certificate is made out; empty: for the address dialed.
+        server_name: the name in the manager's certificate; empty: the address dialed.
         key_hash: SHA-256 of this host's public key.
         begins, ends: of this host's certificate, in seconds since the epoch.
-        chain: this host's certificate and what leads to its authority, PEM.
+        chain: this host's certificate and those up to its authority, PEM.
         authorities: one of these has signed the manager's certificate, PEM.
         token_hash: of the join token that this host enrolled with last: its `secret_hash`.
     """
@@ -76,12 +76,12 @@ class Credentials:
 
 
 def exist(state_dir: Path) -> bool:
-    """Whether this host has enrolled; touches nothing."""
+    """Whether this host has enrolled. Changes nothing."""
     return os.path.exists(state_dir / FOLDER / CERTIFICATE)
 
 
 def folder_in(state_dir: Path) -> Path:
-    """Where credentials lie, for this user alone; made if needed. Raises OSError."""
+    """The folder of the credentials, private to this user; made if needed. Raises OSError."""
     folder = state_dir / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
@@ -131,7 +131,7 @@ def load_newer(state_dir: Path, held: Credentials) -> Credentials | None:
 
 
 def load(state_dir: Path) -> Credentials | None:
-    """Those that work; None when this host has not enrolled. Raises OSError, DamagedError."""
+    """Those that work; None if this host has not enrolled. Raises OSError, DamagedError."""
     folder = state_dir / FOLDER
     try:
         fields = record.read(str(folder / CERTIFICATE))

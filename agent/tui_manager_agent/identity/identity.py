@@ -26,8 +26,8 @@ class Identity:
     Attributes:
         state_dir: private to this agent as long as it runs.
         journal_id: made with the folder; a lost folder is a lost journal.
-        manager_id: the first manager met; empty before.
-        host_id: what that manager calls this host; empty before.
+        manager_id: the first manager that it was connected to; empty before.
+        host_id: the id that this manager gave to this host; empty before.
         instance_id: new with each start.
         boot_id: new with each start of the host.
     """
@@ -40,7 +40,7 @@ class Identity:
         self.journal_id = self.manager_id = self.host_id = ""
         try:
             _make_private(state_dir)
-            _trusted(state_dir)  # also what was missing before, and is there now
+            _trusted(state_dir)  # also the folders that were just made
             self._lock = _lock(state_dir / "lock")
             self._load()
         except OSError as error:
@@ -48,7 +48,7 @@ class Identity:
             raise StateError(problem) from error
 
     def close(self) -> None:
-        """Gives the state folder back."""
+        """Unlocks the state folder."""
         os.close(self._lock)
 
     def bind(self, manager_id: str, host_id: str) -> None:
@@ -60,7 +60,7 @@ class Identity:
             self._save()
 
     def belong(self, credentials: Credentials) -> None:
-        """As `bind`, to the manager that gave them. Raises StateError if there is another one."""
+        """As `bind`, to the manager of these credentials. Raises StateError if there is another."""
         if self.manager_id not in ("", credentials.manager_id):
             raise StateError(
                 f"The state folder {self.state_dir} holds credentials of the manager "
@@ -75,7 +75,7 @@ class Identity:
             ) from error
 
     def manager_dir(self) -> Path:
-        """Where everything that belongs to the manager lies. There must be one. Raises OSError."""
+        """The folder of all that belongs to the manager. There must be one. Raises OSError."""
         folder = self.state_dir / "managers" / self.manager_id
         for part in (folder.parent, folder):
             part.mkdir(mode=0o700, exist_ok=True)
@@ -100,7 +100,7 @@ class Identity:
 
 
 def host_id_in(state_dir: Path) -> str:
-    """What a manager calls the host of a state folder; empty before it has met one."""
+    """The id of the host of a state folder; empty before a manager has given one."""
     try:
         return record.read(str(state_dir / FILE)).get("host_id", "")
     except OSError:
@@ -108,7 +108,7 @@ def host_id_in(state_dir: Path) -> str:
 
 
 def _trusted(state_dir: Path) -> Path:
-    """The folder's path without links. Whoever can change it can have the agent run anything."""
+    """The folder's path without links. Who can change it can make the agent run anything."""
     try:
         return trusted_path(state_dir)
     except UntrustedPathError as error:
@@ -121,7 +121,7 @@ def _trusted(state_dir: Path) -> Path:
 
 
 def _make_private(state_dir: Path) -> None:
-    """Makes the folder and those above it that are missing, and closes it to others."""
+    """Makes the folder and missing ones above it, and lets nobody else in."""
     missing = [folder for folder in (state_dir, *state_dir.parents) if not folder.is_dir()]
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
@@ -155,7 +155,7 @@ def _lock(path: Path) -> int:
 
 
 def machine_id() -> str:
-    """What the system calls this machine for good; empty where it has no such word."""
+    """The system's permanent id of this machine; empty if it has none."""
     return _first_line("/etc/machine-id") or _first_line("/var/lib/dbus/machine-id")
 
 

@@ -2,8 +2,8 @@
 
     python -P -m tui_manager_agent.identity.keys request | accept
 
-reads a record from stdin and writes one to stdout. The agent itself never imports this: what
-cryptography takes in memory is given back when the child ends.
+reads a record from stdin and writes one to stdout. The agent itself never imports this: the
+memory that cryptography needs is freed when the child ends.
 """
 
 import base64
@@ -35,7 +35,7 @@ from tui_manager_agent.identity.child_program import answer_agent
 from tui_manager_agent.identity.credentials import KEY
 from tui_manager_agent.supervisor import record
 
-# What is raised when bytes are no certificate, or an odd one.
+# What is raised if bytes are no certificate, or a malformed one.
 UNREADABLE = (
     ValueError,
     TypeError,
@@ -64,9 +64,9 @@ def load(folder: Path) -> EllipticCurvePrivateKey:
 
 
 def load_or_make(folder: Path) -> EllipticCurvePrivateKey:
-    """The one key of this host, on disk for good before anybody hears of it.
+    """The one key of this host, which is durable before it is returned.
 
-    Of several who make it at once one wins, and all return that one. Raises as `load` does.
+    If several processes make it at once, one wins, and all return its key. Raises as `load` does.
     """
     while True:
         try:
@@ -76,7 +76,7 @@ def load_or_make(folder: Path) -> EllipticCurvePrivateKey:
 
 
 def _make(folder: Path) -> None:
-    """A key, unless there is one; with several at it there may be none yet."""
+    """Makes a key, unless there is one. If several processes do so, there may be none yet."""
     key = generate_private_key(SECP256R1())
     for left_by_a_crash in folder.glob(f"{KEY}.*"):
         left_by_a_crash.unlink(missing_ok=True)
@@ -88,7 +88,9 @@ def _make(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    with suppress(FileExistsError, FileNotFoundError):  # another was first, or cleared ours away
+    with suppress(
+        FileExistsError, FileNotFoundError
+    ):  # another process was first
         os.link(draft, folder / KEY)
     draft.unlink(missing_ok=True)
     record.sync_folder(str(folder))

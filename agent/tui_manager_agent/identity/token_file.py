@@ -9,8 +9,8 @@ from tui_manager_protos.rules.join_token import JoinToken
 
 from tui_manager_agent.identity import credentials
 
-_LONGEST = 4096  # bytes that are looked at
-_CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts what LoadCredential= names
+_LONGEST = 4096  # bytes
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"  # the folder of what LoadCredential= names in a systemd unit
 _LOG = logging.getLogger(__name__)
 
 
@@ -39,7 +39,7 @@ def remove_used(path: Path, token: JoinToken, state_dir: Path) -> None:
     held = credentials.load(state_dir)
     newer = credentials.load_newer(state_dir, held) if held else None
     if not any(one and one.token_hash == token.secret_hash for one in (held, newer)):
-        return  # the host goes on with what it had before: the token may be of use later
+        return  # the host uses its old certificate: the token may be needed later
     if _is_credential(path):
         return
     try:
@@ -58,7 +58,7 @@ def _is_credential(path: Path) -> bool:
 
 def _check(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is no file")
+        raise ValueError("it is not a regular file")
     if _is_credential(path):
         return
     if status.st_uid not in (0, os.geteuid()):

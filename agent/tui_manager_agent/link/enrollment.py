@@ -1,11 +1,12 @@
-"""Gets this host its first certificate: a child program, so that the agent stays small.
+"""Requests this host's first certificate. It is a child program, so that the agent stays small.
 
     python -P -m tui_manager_agent.link.enrollment
 
 reads one record from stdin: `address` of the manager, `port` of enrolment, `pin`, `folder` of the
 credentials, and `request`, an EnrollRequest in hex that lacks the certificate request. It writes
 one record to stdout: the fields of credentials, or `ending` and `detail`, which say why there are
-none. The secret comes in by the pipe alone, and leaves only to the key that the token names.
+none. The secret comes in through the pipe only, and is sent only to
+the holder of the key that the token names.
 """
 
 import base64
@@ -75,7 +76,7 @@ def enroll(order: dict[str, str]) -> dict[str, str]:
 
 
 def pinned_certificate(host: str, port: int, pin: str) -> x509.Certificate:
-    """The certificate of whoever answers there, if its key is the pinned one; nothing is sent.
+    """The certificate of the server there, if its key is the pinned one. Sends nothing.
 
     Raises NotEnrolledError.
     """
@@ -102,7 +103,7 @@ def pinned_certificate(host: str, port: int, pin: str) -> x509.Certificate:
 
 
 def _leaf(host: str, port: int) -> bytes:
-    """DER; not looked at yet."""
+    """The server's certificate in DER, not checked yet."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
@@ -136,7 +137,7 @@ def _call(
     credentials = grpc.ssl_channel_credentials(server.public_bytes(Encoding.PEM))
     options = (
         ("grpc.ssl_target_name_override", SERVER_NAME),
-        ("grpc.enable_http_proxy", 0),  # who was asked for the pin is who gets the secret
+        ("grpc.enable_http_proxy", 0),  # the secret must go to the server whose key was checked
         ("grpc.enable_retries", 0),
     )
     with grpc.secure_channel(address, credentials, options=options) as channel:

@@ -12,7 +12,7 @@ FIRST_PAUSE = 1.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds
 _COME_BACK = "to come back it needs a new --state-dir and a new --join-token"
 _ENROL_AGAIN = "enrol again with a new --join-token"
-_UNTRUSTED = (  # what gRPC's text holds, and what that means; the first that is found
+_UNTRUSTED = (  # a part of gRPC's text, and its meaning; the first that is found counts
     (
         "certificate has expired",
         "the manager's certificate has ended by this host's clock; one of the two clocks may be "
@@ -122,7 +122,7 @@ def explain_failed_dial(detail: str, credentials: Credentials) -> StreamEnd:
             return StreamEnd(Ending.UNTRUSTED, meaning)
     if "Tls handshake failed" in detail or "Ssl handshake failed" in detail:
         return StreamEnd(Ending.UNTRUSTED, detail)
-    if credentials.ended:  # the manager hangs up without a word, or is away
+    if credentials.ended:  # the manager closes the connection, or does not answer
         ended = f"this host's certificate ended on {credentials.end}; {_ENROL_AGAIN}"
         return StreamEnd(Ending.CERTIFICATE_ENDED, ended)
     if not credentials.begun:

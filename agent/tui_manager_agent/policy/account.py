@@ -1,4 +1,4 @@
-"""Users of this host: the agent's own, and those as whom it can run a command."""
+"""Users of this host: the agent's own, and those who can run a command."""
 
 import os
 import pwd
@@ -29,7 +29,7 @@ class Account:
 
 
 def own() -> Account:
-    """The agent's user, who in a container may not be in passwd."""
+    """The agent's user. In a container it may not be in passwd."""
     uid, gid, groups = os.geteuid(), os.getegid(), tuple(os.getgroups())
     try:
         entry = pwd.getpwuid(uid)
@@ -39,10 +39,10 @@ def own() -> Account:
 
 
 def find(name: str) -> Account | None:
-    """The user of that name, if there is one. May take its time where a directory is asked."""
+    """The user of that name, if there is one. May take long if the system asks a directory."""
     try:
         entry = pwd.getpwnam(name)
-    except (KeyError, ValueError):  # a NUL names nobody
+    except (KeyError, ValueError):  # no name holds a NUL
         return None
     groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
     shell = entry.pw_shell or SHELL

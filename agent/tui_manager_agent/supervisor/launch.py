@@ -1,7 +1,7 @@
 """The file that the agent runs: `python -I -S launch.py DESCRIPTOR FOLDER [BASE HOME]`.
 
-The descriptor is of a socket to the agent; the folder, in which the executions lie, is for whoever
-reads the list of processes; BASE and HOME say where commands get cgroups, if they do.
+The descriptor is of a socket to the agent; the folder of the executions is for people who
+read the list of processes; BASE and HOME say where commands get cgroups, if they do.
 
 It finds the package beside it, then serves. `-I -S` leaves sys.path without site-packages; the
 package's own parent goes last, so that the standard library comes first and the modules' cached

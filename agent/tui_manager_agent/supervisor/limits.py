@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tui_manager_agent.supervisor.cgroup import Cgroup
 
 MEMORY, TASKS, CPU = "memory_max", "tasks_max", "cpu_max"  # entries of an order
-# What a cgroup must be able to do for each, and what an agent that can lists in its Hello.
+# For each: the controller that a cgroup needs, and the feature that Hello lists.
 NEEDS = {
     MEMORY: ("memory", "memory-max"),
     TASKS: ("pids", "tasks-max"),
@@ -29,7 +29,7 @@ def are_in(order: Mapping[str, str]) -> bool:
 
 
 def make_limited(cgroup: Cgroup | None, order: Mapping[str, str]) -> Cgroup:
-    """Makes the cgroup with the order's limits. Nobody is in it yet. Raises SpawnError."""
+    """Makes the cgroup with the order's limits. It is empty. Raises SpawnError."""
     if cgroup is None:
         raise SpawnError("cannot set its limits: this agent has no cgroups for commands")
     step = "cannot make its cgroup"
@@ -61,7 +61,7 @@ def _settings(cgroup: Cgroup, order: Mapping[str, str]) -> list[tuple[str, str]]
         if os.path.exists(f"{cgroup.path}/memory.swap.max"):  # else the kernel counts no swap
             settings.append(("memory.swap.max", "0"))
         settings.append(("memory.max", order[MEMORY]))
-        settings.append(("memory.oom.group", "1"))  # half a command is of no use
+        settings.append(("memory.oom.group", "1"))  # kills the whole command
     if TASKS in order:
         settings.append(("pids.max", order[TASKS]))
     if CPU in order:
@@ -70,7 +70,7 @@ def _settings(cgroup: Cgroup, order: Mapping[str, str]) -> list[tuple[str, str]]
 
 
 def _size(count: int) -> str:
-    """In the largest unit that spells it exactly."""
+    """In the largest unit in which it is a whole number."""
     for size, unit in _UNITS:
         if count % size == 0:
             return f"{count // size} {unit}"

@@ -20,7 +20,7 @@ else:
 
 ON_LINUX = os.path.exists("/proc/self/stat")
 # The kernel's own bound of arguments and environment together. A process can make its environment
-# look like gigabytes (PR_SET_MM_MAP), which nobody has to read.
+# look like gigabytes (PR_SET_MM_MAP), which need not be read.
 ENVIRONMENT_LIMIT = 6 << 20  # bytes
 _BLOCK = 64 << 10  # bytes
 _KTHREADD = 2  # the parent of all threads of the kernel, which have no environment
@@ -85,7 +85,7 @@ class Process:
 
 
 def adopt_orphans() -> bool:
-    """Makes this process the parent of descendants whose own parent dies; False where it cannot."""
+    """Makes this process the parent of descendants whose parent exits. False if it cannot."""
     return bool(_PRCTL) and _ctypes.call_function(_PRCTL, (_SUBREAPER, 1, 0, 0, 0)) == 0
 
 
@@ -99,10 +99,10 @@ def find(execution_id: str, root: int, group: int = 0, user: int = -1) -> Found:
     """The living processes of a command, with names and start times.
 
     Args:
-        execution_id: what their environment carries.
-        root: the supervisor's pid, whose descendants count, and which itself does not; 0: none.
-        group: the shell's process group, which counts where there is no /proc; 0: none.
-        user: the uid of the command's user: whose environments are looked at; -1: this process's.
+        execution_id: the mark in their environment.
+        root: the supervisor's pid; its descendants are found, itself is not; 0: none.
+        group: the shell's process group, which is used if there is no /proc; 0: none.
+        user: the uid of the command's user, whose environments are read; -1: this process's.
     """
     table = _from_proc() if ON_LINUX else _from_ps(execution_id, group)
     found = _descendants(table, root) if root else set()
@@ -141,8 +141,8 @@ def send(pid: int, started: int, number: int) -> bool:
 def kill_children() -> None:
     """Kills this process's children, the newest first, as soon as each is seen.
 
-    Nobody else can have the pid of a child that was not reaped yet. A process that forks and ends
-    faster than `find` looks is met here: its parent's end has made it a child.
+    Nobody else can have the pid of a child that was not reaped yet. A process that forks and exits
+    faster than `find` works is found here: its parent's exit has made it a child.
     """
     own = os.getpid()
     for pid in sorted((int(entry) for entry in _listed()), reverse=True):
@@ -161,7 +161,7 @@ def _listed() -> list[str]:
 
 
 def _stat(pid: int) -> tuple[int, str, int]:
-    """Parent, name (empty: a zombie), start time; nothing of one that is gone."""
+    """Parent, name (empty: a zombie), start time; zeros if it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             stat = file.read()
@@ -213,7 +213,8 @@ def _descendants(table: _Table, root: int) -> set[int]:
 def _is_of(pid: int, user: int) -> bool:
     """Whether a process is a user's: its real, effective or saved uid.
 
-    The folder's owner tells it for most. It is root also of a process that has hidden its memory.
+    For most processes the owner of the folder says it. If a process has hidden its memory, the
+    owner is root.
     """
     try:
         owner = os.stat(f"/proc/{pid}").st_uid
@@ -228,7 +229,7 @@ def _is_of(pid: int, user: int) -> bool:
 
 
 def _has_mark(pid: int, needle: bytes) -> bool:
-    """Whether the environment of a process has an entry; `needle` is it between two NULs."""
+    """Whether the environment of a process has an entry. `needle` is the entry between NULs."""
     seen = b"\0"
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:

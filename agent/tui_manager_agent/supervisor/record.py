@@ -1,7 +1,7 @@
 """Records on disk: `key=value` entries, each ended by NUL, as in /proc/PID/environ.
 
 Nothing that reaches a shell can hold a NUL, and parsing costs no import. The files of an
-execution's folder are named here, because the agent and the supervisor meet in them.
+execution's folder are named here, because both agent and supervisor use them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 ACCEPTED = "accepted"  # the order, in the journal, waiting for its turn
 STARTING = "starting"  # the same file, handed to a supervisor
-CLAIM = "claim"  # the same file, with whose it is instead of the order; locked while that one lives
+CLAIM = (
+    "claim"  # the same file, with its owner instead of the order; locked while that lives
+)
 RESULT = "result"  # the same file, with how it ended
-CANCEL = "cancel"  # what the operator wants; SIGUSR1 makes the supervisor look at once
+CANCEL = "cancel"  # the operator's request; SIGUSR1 makes the supervisor look at once
 STDOUT = "stdout"
 STDERR = "stderr"
 LOG = "supervisor.log"
 
 MARK = "TUI_MANAGER_EXECUTION_ID"  # in the environment of every process of a command
 ENVIRONMENT = "env:"  # prefix of an order's entries that become environment variables
-RESERVE = 8192  # bytes set aside for what must be written when its time comes, on a full disk too
+RESERVE = 8192  # bytes of disk reserved for what must be written later, also on a full disk
 _SEAL = "crc"
 _BLOCK = 16384  # bytes
 
@@ -44,17 +46,17 @@ def decode(data: bytes) -> dict[str, str]:
 
 
 def seal(data: bytes) -> bytes:
-    """The same record with an end by which it is known to be whole, where a crash may cut it."""
+    """The same record with a checksum, which shows whether a crash has cut it."""
     return data + encode({_SEAL: f"{crc32(data):08x}"})
 
 
 def pad(data: bytes, size: int = RESERVE) -> bytes:
-    """The same record in at least so many bytes of a file, which another can take later."""
+    """The same record with zeros up to this size, which a later record can use."""
     return data.ljust(size, b"\0")
 
 
 def decode_sealed(data: bytes) -> dict[str, str]:
-    """The entries of a record that was sealed; none if anything of it is missing."""
+    """The entries of a sealed record; none if any part of it is missing."""
     inside, found, check = data.rstrip(b"\0").rpartition(f"\0{_SEAL}=".encode())
     inside += b"\0"
     return decode(inside) if found and check == b"%08x" % crc32(inside) else {}
@@ -67,13 +69,13 @@ def read(path: str) -> dict[str, str]:
 
 
 def read_sealed(path: str) -> dict[str, str]:
-    """The sealed record in a file; nothing unless it is whole. Raises OSError."""
+    """The sealed record in a file; empty unless it is complete. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
         return decode_sealed(file.read())
 
 
 def read_all(descriptor: int) -> bytes:
-    """What a file holds from where its descriptor stands."""
+    """The content of a file from the position of its descriptor on."""
     data = b""
     while block := os.read(descriptor, _BLOCK):  # no file object: it costs more than the reading
         data += block
@@ -92,7 +94,7 @@ def open_private(path: str, flags: int, folder: int | None = None) -> int:
 
 
 def create(path: str, data: bytes) -> None:
-    """Makes a file, whose content need not last yet. Raises OSError (ENOSPC)."""
+    """Makes a file without syncing it. Raises OSError (ENOSPC)."""
     descriptor = open_private(path, os.O_WRONLY | os.O_CREAT)
     try:
         write_all(descriptor, data)
@@ -101,9 +103,9 @@ def create(path: str, data: bytes) -> None:
 
 
 def write(folder: str, name: str, data: bytes) -> None:
-    """Puts a file in place whole and for good: synced, renamed, and its folder synced.
+    """Writes a file atomically and durably: syncs it, renames it, syncs its folder.
 
-    Space set aside before by `reserve` is used. Raises OSError.
+    Uses the space that `reserve` has reserved. Raises OSError.
     """
     draft = f"{folder}/{name}.draft"
     descriptor = open_private(draft, os.O_WRONLY | os.O_CREAT)
@@ -118,7 +120,7 @@ def write(folder: str, name: str, data: bytes) -> None:
 
 
 def reserve(folder: str, name: str) -> None:
-    """Sets RESERVE bytes of disk aside for a later `write`. Raises OSError (ENOSPC)."""
+    """Reserves RESERVE bytes of disk for a later `write`. Raises OSError (ENOSPC)."""
     create(f"{folder}/{name}.draft", bytes(RESERVE))
 
 
@@ -129,7 +131,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def write_at(descriptor: int, data: bytes, offset: int) -> None:
-    """Writes all of it there. Raises OSError."""
+    """Writes all of it at an offset. Raises OSError."""
     view = memoryview(data)
     while view:
         written = os.pwrite(descriptor, view, offset)
@@ -137,7 +139,7 @@ def write_at(descriptor: int, data: bytes, offset: int) -> None:
 
 
 def sync_folder(folder: str) -> None:
-    """Makes names that were made, renamed or removed in a folder last."""
+    """Makes changes of names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The command itself: `/bin/sh -c -- TEXT` as a child, and everything that is reaped after it."""
+"""The command itself: `/bin/sh -c -- TEXT` as a child. Reaps it and all its descendants."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Shell:
     def __init__(
         self, order: dict[str, str], pipes: list[Pipe], cgroup: Cgroup | None = None
     ) -> None:
-        """`cgroup`: which the shell enters by itself; None: it is where this process is."""
+        """`cgroup`: the shell enters it by itself; None: it stays where this process is."""
         try:
             self.pid = spawn(order, [pipe.writer for pipe in pipes], cgroup)
         finally:
@@ -57,9 +57,9 @@ class Shell:
         self._memory_peak = 0
 
     def reap(self) -> bool:
-        """Collects every child that ended, orphans that were adopted among them.
+        """Reaps every child that exited, adopted orphans included.
 
-        Returns True when no child is left: where orphans are adopted, no descendant either.
+        Returns True if no child is left. If orphans are adopted, then no descendant is left either.
         """
         while True:
             try:
@@ -75,13 +75,13 @@ class Shell:
                 self._status = status
 
     def has_ended(self) -> bool:
-        """Whether it has ended, which is looked at just now."""
+        """Whether it has ended; reaps it if so."""
         self.reap()
         return bool(self.ended)
 
     def outcome(self, killed_for: str) -> dict[str, object]:
-        """The result's own part. A kill decides the status, whatever the shell made of it."""
-        ended = self.ended or clock.now()  # an unkillable shell
+        """The entries of the result. A kill decides the status, also after exit 0."""
+        ended = self.ended or clock.now()  # SIGKILL did not end the shell
         outcome: dict[str, object] = {
             "ended": ended,
             "duration": ended - self.started,

@@ -38,7 +38,7 @@ def spawn(order: dict[str, str], outputs: list[int], cgroup: Cgroup | None = Non
 
     Args:
         outputs: descriptors that become its stdout and stderr; its stdin is /dev/null.
-        cgroup: which the shell enters before the exec; None: it stays where this process is.
+        cgroup: the shell enters it before the exec; None: it stays where this process is.
 
     Raises SpawnError.
     """
@@ -77,7 +77,7 @@ def _posix_spawn(
     except OSError as error:
         raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
     finally:
-        os.chdir("/")  # keeps no disk of the host busy
+        os.chdir("/")  # so that no file system of the host is in use
 
 
 def _fork(
@@ -88,9 +88,9 @@ def _fork(
     cgroup: Cgroup | None,
 ) -> int:
     """As `spawn`, with the order's uid, gid and groups if it has them. Raises SpawnError."""
-    reader, writer = os.pipe()  # closed by the exec; before that it tells why there was none
+    reader, writer = os.pipe()  # the exec closes it; an error before that is written to it
     try:
-        if "uid" in order and processes.ON_LINUX:  # elsewhere a pipe has no owner
+        if "uid" in order and processes.ON_LINUX:  # on other systems a pipe has no owner
             for output in outputs:  # a command may open /dev/stderr, its pipe, once more
                 os.fchown(output, int(order["uid"]), int(order["gid"]))
         pid = os.fork()
@@ -189,7 +189,7 @@ def _reset_limits() -> None:
         if number == resource.RLIMIT_CORE:
             soft = 0
         own_hard = resource.getrlimit(number)[1]
-        # Without CAP_SYS_RESOURCE root cannot raise a hard limit: what lies below it, it can.
+        # Without CAP_SYS_RESOURCE root can set what is below the hard limit, and cannot raise it.
         for limits in ((soft, hard), (soft, own_hard), (own_hard, own_hard)):
             try:
                 resource.setrlimit(number, limits)
@@ -199,5 +199,5 @@ def _reset_limits() -> None:
 
 
 def _to_bytes(text: str) -> bytes:
-    """What the record held, whatever this process's locale."""
+    """The bytes of the record, independent of this process's locale."""
     return text.encode("utf-8", "surrogateescape")

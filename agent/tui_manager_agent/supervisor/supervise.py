@@ -56,7 +56,7 @@ class Supervisor:
         self._notifier = Notifier(order["bell"], self._id)
         self._shell: shell.Shell | None = None
         self._killing: Killing | None = None
-        self._killed_for = ""  # the status that a kill leads to
+        self._killed_for = ""  # the status after a kill
         self._drained_at = 0  # when open pipes no longer delay the result
         self._next_check = clock.now() + LONGEST_WAIT
 
@@ -110,7 +110,9 @@ class Supervisor:
                 try:
                     self._cgroup.leave()
                 except OSError:
-                    self._cgroup = None  # this process is in it and must not be killed with it
+                    self._cgroup = (
+                        None  # this process is still in it, and must not be killed
+                    )
 
     def _note_start(self) -> None:
         assert self._shell is not None
