@@ -6,13 +6,13 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions import fifo_listener
+from tui_manager_agent.executions import supervisors
 
 
 async def test_an_id_that_a_read_cuts_in_two_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fifo_listener, "_READ", 50)
+    monkeypatch.setattr(supervisors, "_READ", 50)
     ids = [str(uuid.uuid4()) for _ in range(3)]
     heard: list[str] = []
     all_read = asyncio.Event()
@@ -22,7 +22,7 @@ async def test_an_id_that_a_read_cuts_in_two_is_heard(
         if ids[-1].endswith(word):
             all_read.set()
 
-    ringing = fifo_listener.FifoListener(tmp_path, hear)
+    ringing = supervisors.FifoListener(tmp_path, hear)
     fifo = os.open(ringing.path, os.O_WRONLY | os.O_NONBLOCK)
     os.write(fifo, "".join(f"{word}\n" for word in ids).encode())
     os.close(fifo)

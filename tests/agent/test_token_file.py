@@ -83,10 +83,10 @@ def test_what_is_no_token_file(file: Path, tmp_path: Path) -> None:
     link.symlink_to(file)
     with pytest.raises(ValueError, match="cannot be read"):
         token_file.read(link)
-    with pytest.raises(ValueError, match="no file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         token_file.read(tmp_path)
     os.mkfifo(tmp_path / "fifo", 0o600)
-    with pytest.raises(ValueError, match="no file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         token_file.read(tmp_path / "fifo")
     file.write_bytes(b"\xff" * 10_000)
     with pytest.raises(ValueError, match="not a join token"):

@@ -1,4 +1,5 @@
-"""Executions in the memory of the agent: who waits, who runs, how each ends.
+"""Executions in the memory of the agent: who waits, who runs, how each ends, what is reported.
 
-What lies on disk is in `journal/`. What runs the commands is in `supervisor/`.
+What is on disk is in `journal/`. What runs the commands is in `supervisor/`. The stream over which
+reports are sent is in `link/`.
 """

@@ -9,13 +9,13 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.containment import check_limits, remove_empty_regularly
 from tui_manager_agent.executions.execution import Execution, State
-from tui_manager_agent.executions.fifo_listener import FifoListener
 from tui_manager_agent.executions.held import HeldExecutions
 from tui_manager_agent.executions.order import is_execution_id, make_order
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.recovery import Recovery
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.runner import Runner
+from tui_manager_agent.executions.supervisors import FifoListener
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.journal.ack_compactor import AckCompactor
 from tui_manager_agent.journal.journal import DiskThread, Journal

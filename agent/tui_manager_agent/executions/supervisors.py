@@ -1,15 +1,20 @@
-"""The living supervisors: started here or found after a restart, and watched until they exit."""
+"""The supervisors as the agent sees them: it starts and finds them, watches them until they exit,
+and is notified by them when something in an execution's folder changed."""
 
 import asyncio
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 LOOK = 2.0  # seconds between looks at supervisors, in case a notification was lost
+FIFO = "bell"  # in the state folder
+_READ = 64 * 1024
+_LONGEST = 64  # bytes of an unfinished line that are kept; an id has 36
 _LOG = logging.getLogger(__name__)
 
 
@@ -123,3 +128,33 @@ class Supervisors:
         self._adopted.discard(execution_id)
         if self._remove(execution_id):
             self._on_exit(execution_id, problem)
+
+
+class FifoListener:
+    """Calls back with the id of each execution whose folder changed, each once a wake-up.
+
+    Notifications that come while no agent runs are lost: look at every folder after the start.
+    """
+
+    def __init__(self, state_dir: Path, on_change: Callable[[str], None]) -> None:
+        """Raises OSError."""
+        self.path = state_dir / FIFO
+        self._on_change = on_change
+        self._unfinished = b""  # the line that the last read cut
+        if not self.path.is_fifo():
+            self.path.unlink(missing_ok=True)
+            os.mkfifo(self.path, 0o600)
+        # Open for writing too, so that it never reads as closed.
+        self._fifo = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        asyncio.get_running_loop().add_reader(self._fifo, self._read)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._fifo)
+        os.close(self._fifo)
+
+    def _read(self) -> None:
+        *lines, unfinished = (self._unfinished + os.read(self._fifo, _READ)).split(b"\n")
+        self._unfinished = unfinished[-_LONGEST:]
+        for line in dict.fromkeys(lines):
+            if line:
+                self._on_change(line.decode("ascii", "replace"))

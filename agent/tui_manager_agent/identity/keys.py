@@ -88,9 +88,7 @@ def _make(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    with suppress(
-        FileExistsError, FileNotFoundError
-    ):  # another process was first
+    with suppress(FileExistsError, FileNotFoundError):  # another process was first
         os.link(draft, folder / KEY)
     draft.unlink(missing_ok=True)
     record.sync_folder(str(folder))

@@ -1,1 +1,4 @@
-"""The owner's policy: where it is read, what it allows, as which users commands may run."""
+"""The owner's policy: where its file is, what it allows, as which users commands may run.
+
+What is done with a command that it refuses is in `executions/`.
+"""

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 ACCEPTED = "accepted"  # the order, in the journal, waiting for its turn
 STARTING = "starting"  # the same file, handed to a supervisor
-CLAIM = (
-    "claim"  # the same file, with its owner instead of the order; locked while that lives
-)
+CLAIM = "claim"  # the same file, with its owner instead of the order; locked while that lives
 RESULT = "result"  # the same file, with how it ended
 CANCEL = "cancel"  # the operator's request; SIGUSR1 makes the supervisor look at once
 STDOUT = "stdout"

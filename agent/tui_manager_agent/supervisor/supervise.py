@@ -110,9 +110,7 @@ class Supervisor:
                 try:
                     self._cgroup.leave()
                 except OSError:
-                    self._cgroup = (
-                        None  # this process is still in it, and must not be killed
-                    )
+                    self._cgroup = None  # this process is still in it, and must not be killed
 
     def _note_start(self) -> None:
         assert self._shell is not None
