@@ -94,7 +94,7 @@ def test_an_order_of_an_older_agent_is_refused_by_a_policy_and_by_nothing_else(
     monkeypatch.setattr(
         "tui_manager_agent.policy.policy_file.default_path", lambda: policy_file / "absent"
     )
-    with pytest.raises(RefusedError, match="policy_file"):
+    with pytest.raises(RefusedError, match="file"):
         PolicyFile(None).require_allowed(wanted)
     policy_file.unlink()
     monkeypatch.setattr("tui_manager_agent.policy.policy_file.default_path", lambda: policy_file)
