@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.migrations import migrate
 
 LONG, WIDE = 1, 2  # the task of many commands, and one on all hosts
@@ -52,7 +52,7 @@ class Shape:
 def fill(state_dir: Path, shape: Shape) -> None:
     """Makes the database of a manager that has never run, but has this history."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = state_dir / FILE
+    path = state_dir / DATABASE
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")

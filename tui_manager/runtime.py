@@ -19,7 +19,8 @@ from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.settings import Settings, enroll_address
-from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.state_dir import DATABASE
+from tui_manager.storage.engine.database import open_database
 from tui_manager.transport.ports import listening
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
@@ -69,7 +70,7 @@ async def run_manager(
     statistics = Statistics(feed, clock)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(state_dir.hold(settings.state_dir))
-        path = settings.state_dir / FILE
+        path = settings.state_dir / DATABASE
         database = await stack.enter_async_context(
             open_database(path, statistics.record_transaction)
         )

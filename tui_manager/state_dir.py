@@ -1,4 +1,4 @@
-"""The manager's state folder: makes it private, and locks it for one manager."""
+"""The manager's state folder: makes it private, locks it for one manager, names its database."""
 
 import fcntl
 import os
@@ -12,6 +12,7 @@ from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_pa
 from tui_manager.domain.errors import AlreadyRunningError, StorageError
 from tui_manager.security.private_files import OTHER_USERS, make_folder
 
+DATABASE = "manager.db"  # the file in the state folder
 _LOCK = "manager.lock"
 
 

@@ -10,7 +10,7 @@ from bench.fleet import Fleet
 from bench.swarm.work import Work
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.window import Window
-from tui_manager.operator.socket.watching import watching
+from tui_manager.operator.watching import watching
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tui_manager.domain.status import Stream
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 
 _SHOWN = 50  # rows of a table on a tall screen
 _MOST_COMMANDS = 50  # of the task
@@ -61,7 +61,7 @@ async def long_history(shape: Shape, times: int, results: Results) -> list[Figur
                 beside = await _result_beside(operator, manager, results)
         finally:
             await manager.kill()
-        window = 1000 * _bare_window(manager.state_dir / FILE, times)
+        window = 1000 * _bare_window(manager.state_dir / DATABASE, times)
     start = max(starts)
     figures = [_figure("history_start", "start on a long history", start, "s", None)]
     for what, seconds in taken.items():

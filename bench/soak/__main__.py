@@ -22,7 +22,7 @@ from typing import Any
 from bench.served import Manager
 from bench.soak import tasks, verdict, verify
 from bench.soak.samples import Sampler
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 
 _LIVES = 6  # of the manager in the first half, about
 _END_WITHIN = 180.0  # seconds for the last tasks
@@ -129,10 +129,10 @@ def main() -> int:
         except BaseException:
             _keep_log(manager, options.out)
             raise
-        wrong = _judge(found, manager.state_dir / FILE)
+        wrong = _judge(found, manager.state_dir / DATABASE)
         if wrong:
             _keep_log(manager, options.out)
-        found["outcomes"] = verify.outcomes(manager.state_dir / FILE)
+        found["outcomes"] = verify.outcomes(manager.state_dir / DATABASE)
     samples = found.pop("samples")
     _say(json.dumps(found))
     options.out.mkdir(parents=True, exist_ok=True)

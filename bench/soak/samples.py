@@ -10,7 +10,7 @@ from bench.served import Manager
 from bench.weight import Weight, weigh
 from tui_manager.domain.errors import ManagerError
 from tui_manager.operator.socket.client import connect
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 
 _EVERY = 5.0  # seconds
 
@@ -44,7 +44,7 @@ class Sampler:
 
     async def _look(self) -> Sample:
         at, life, pid = time.monotonic() - self.began, self.manager.life, self.manager.pid
-        database = self.manager.state_dir / FILE
+        database = self.manager.state_dir / DATABASE
         return Sample(
             at=round(at, 1),
             life=life,

@@ -22,7 +22,7 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager.security.authority import Authority, IssuedCertificate
 from tui_manager.security.keys import key_hash, key_pem
 from tui_manager.security.requests import HostKey
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.migrations import migrate
 from tui_manager.storage.tables import admissions, manager_state
 from tui_manager.storage.tables.admissions import EnrollingHost
@@ -38,8 +38,8 @@ def enroll(state_dir: Path, names: Sequence[str], file: Path) -> None:
         file: where their credentials are written.
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (state_dir / FILE).touch(mode=0o600)
-    connection = sqlite3.connect(state_dir / FILE, isolation_level=None)
+    (state_dir / DATABASE).touch(mode=0o600)
+    connection = sqlite3.connect(state_dir / DATABASE, isolation_level=None)
     connection.row_factory = sqlite3.Row
     migrate(connection)
     connection.execute("BEGIN")

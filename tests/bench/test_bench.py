@@ -17,7 +17,7 @@ from bench.history import Shape, fill
 from bench.open_files import TooFewFilesError, allow_connections
 from bench.suite import GROUPS
 from bench.workers import shares
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 
 RATE = Figure(
@@ -94,7 +94,7 @@ def test_too_few_files_are_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch)
 def test_a_made_history_is_a_sound_database(tmp_path: Path) -> None:
     shape = Shape(rows=300, hosts=20)
     fill(tmp_path, shape)
-    checked = check_database(tmp_path / FILE)
+    checked = check_database(tmp_path / DATABASE)
     assert [finding.check for finding in checked.findings] == ["managers"]  # it has never run
     assert checked.tasks == shape.tasks
     assert checked.command_hosts == shape.rows

@@ -22,7 +22,7 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.runtime import run_manager
 from tui_manager.settings import Settings
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 
 
 def test_a_line_has_its_slope_and_a_restart_hides_nothing() -> None:
@@ -101,8 +101,8 @@ async def test_emulated_agents_lose_nothing_when_they_are_cut_and_restarted(
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*running)
-    assert verify.problems(tmp_path / FILE, random.Random(1)) == []
-    outcomes = verify.outcomes(tmp_path / FILE)
+    assert verify.problems(tmp_path / DATABASE, random.Random(1)) == []
+    outcomes = verify.outcomes(tmp_path / DATABASE)
     assert set(outcomes) <= {
         "completed",
         "failed exit_code",

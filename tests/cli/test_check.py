@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tui_manager.cli.main import main
-from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.state_dir import DATABASE
+from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.tables import manager_state
 
 
@@ -18,7 +19,7 @@ def state_dir(tmp_path: Path) -> Path:
     """Of a manager that has run."""
 
     async def make() -> None:
-        async with open_database(tmp_path / FILE) as database:
+        async with open_database(tmp_path / DATABASE) as database:
             await database.write(lambda tx: manager_state.manager_id(tx, 0))
 
     asyncio.run(make())
@@ -26,7 +27,7 @@ def state_dir(tmp_path: Path) -> Path:
 
 
 def _spoil(state_dir: Path) -> None:
-    with closing(sqlite3.connect(state_dir / FILE)) as connection:
+    with closing(sqlite3.connect(state_dir / DATABASE)) as connection:
         connection.execute("DELETE FROM manager")
         connection.commit()
 
@@ -50,7 +51,7 @@ def test_findings_are_lines_and_exit_with_1(
 
 def test_json_names_each_finding(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _spoil(state_dir)
-    assert main(["check", str(state_dir / FILE), "--json"]) == 1
+    assert main(["check", str(state_dir / DATABASE), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found.keys() == {"database", "tasks", "command_hosts", "output_bytes", "findings"}
     assert [item["check"] for item in found["findings"]] == ["managers"]

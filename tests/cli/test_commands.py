@@ -13,7 +13,7 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
-from tui_manager.cli.printing.printing import local_time, table
+from tui_manager.cli.printing.text import local_time, table
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 

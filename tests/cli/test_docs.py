@@ -9,7 +9,7 @@ import pytest
 
 from tui_manager.cli import config
 from tui_manager.cli.config import NAMES, show_value
-from tui_manager.cli.options import arguments
+from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.settings import Settings
 from tui_manager.ui.actions import ACTIONS
@@ -31,7 +31,7 @@ def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
                 yield from parsers(child)
 
 
-ALL = {parser.prog: parser for parser in parsers(arguments._parser())}
+ALL = {parser.prog: parser for parser in parsers(command_line_parser())}
 OPTIONS = {
     option
     for parser in ALL.values()

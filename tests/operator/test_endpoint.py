@@ -17,6 +17,7 @@ from tui_manager.operator.socket import find_manager
 from tui_manager.operator.socket.client import connect
 from tui_manager.operator.socket.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_path
+from tui_manager.state_dir import DATABASE
 
 START = "Start one with: tui-manager serve --state-dir "
 
@@ -231,6 +232,7 @@ async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
     recording: RecordingOperator, state_dir: Path
 ) -> None:
     state_dir.mkdir(mode=0o700)
+    (state_dir / DATABASE).touch()
     path = socket_path(state_dir)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
@@ -242,9 +244,22 @@ async def test_a_leftover_socket_is_no_manager_and_no_obstacle(
 
 
 async def test_without_a_manager_there_is_a_clear_error(state_dir: Path) -> None:
+    state_dir.mkdir(mode=0o700)
+    (state_dir / DATABASE).touch()
     with pytest.raises(UnreachableError, match=f"No manager runs on {state_dir}. {START}"):
         async with connect(state_dir):
             pass
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_nobody_is_told_to_start_a_second_manager(state_dir: Path, made: bool) -> None:
+    """A folder without a database may have been moved away from a manager that runs."""
+    if made:
+        state_dir.mkdir(mode=0o700)
+    with pytest.raises(UnreachableError, match="If the folder was moved, put it back") as error:
+        async with connect(state_dir):
+            pass
+    assert START not in str(error.value)
 
 
 async def test_watching_ends_with_the_manager(

@@ -15,7 +15,7 @@ from tui_manager.domain.errors import NotFoundError, StorageError, UnreachableEr
 from tui_manager.operator import hop
 from tui_manager.operator.api import Operator
 from tui_manager.operator.hop import HoppingOperator
-from tui_manager.operator.socket.watching import watching
+from tui_manager.operator.watching import watching
 
 
 class ManagerThread:

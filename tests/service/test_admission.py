@@ -248,3 +248,14 @@ async def test_a_host_that_dials_while_it_is_approved_is_told(parts: Parts) -> N
     assert _host(parts, enrolled.host_id).admission is Admission.ADMITTED
     await parts.started("web01")
     assert len(parts.dispatcher.sent) == 1
+
+
+async def test_a_target_says_of_a_revoked_host_that_it_is_revoked(parts: Parts) -> None:
+    await parts.connect("web01")
+    await parts.connect("web02")
+    task_id = await parts.tasks.create_task(spec("web01"))
+    await parts.admission.revoke(["web01"], ANA)
+    with pytest.raises(InvalidInputError, match=r"^Revoked: web01\.$"):
+        await parts.tasks.preview_target("web01,web02")
+    with pytest.raises(InvalidInputError, match=r"^Revoked: web01\.$"):
+        await parts.tasks.start_task(task_id)

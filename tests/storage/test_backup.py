@@ -14,7 +14,8 @@ import pytest
 from tests.support.manager_parts import manager_parts, result
 from tui_manager.domain.errors import InvalidInputError, NotFoundError, StorageError
 from tui_manager.domain.spec import CommandSpec, TaskSpec
-from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.state_dir import DATABASE
+from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.migrations import migrations
 from tui_manager.storage.maintenance import backup
 from tui_manager.storage.maintenance.backup import back_up
@@ -27,9 +28,9 @@ async def source(tmp_path: Path) -> Path:
     """A database that no program has open."""
     folder = tmp_path / "state"
     folder.mkdir()
-    async with open_database(folder / FILE) as database:
+    async with open_database(folder / DATABASE) as database:
         await database.write(lambda tx: manager_state.manager_id(tx, 0))
-    return folder / FILE
+    return folder / DATABASE
 
 
 async def test_a_backup_made_while_a_manager_writes_is_sound(tmp_path: Path) -> None:
@@ -47,10 +48,10 @@ async def test_a_backup_made_while_a_manager_writes_is_sound(tmp_path: Path) -> 
         working = asyncio.create_task(work())
         for number in range(3):
             await asyncio.sleep(0)
-            await asyncio.to_thread(back_up, state / FILE, tmp_path / f"{number}.db")
+            await asyncio.to_thread(back_up, state / DATABASE, tmp_path / f"{number}.db")
         await working
-        await asyncio.to_thread(back_up, state / FILE, tmp_path / "3.db")
-        whole = check_database(state / FILE)
+        await asyncio.to_thread(back_up, state / DATABASE, tmp_path / "3.db")
+        whole = check_database(state / DATABASE)
     copies = [check_database(tmp_path / f"{number}.db") for number in range(4)]
     assert [copy.findings for copy in copies] == [()] * 4
     assert copies[0].tasks <= copies[1].tasks <= copies[2].tasks <= copies[3].tasks
@@ -60,7 +61,7 @@ async def test_a_backup_made_while_a_manager_writes_is_sound(tmp_path: Path) -> 
 async def test_a_backup_is_one_private_file_that_a_manager_opens(
     source: Path, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "copy" / FILE
+    copy = tmp_path / "copy" / DATABASE
     copy.parent.mkdir()
     assert back_up(source, copy) == copy.stat().st_size
     assert copy.stat().st_mode & 0o777 == 0o600
@@ -218,7 +219,7 @@ async def test_a_backup_has_no_secrets_not_even_sealed(tmp_path: Path) -> None:
             lambda tx: [row["value"] for row in tx.execute("SELECT value FROM secrets").fetchall()]
         )
         await parts.tasks.cancel_task(ended)
-        await asyncio.to_thread(back_up, state / FILE, copy)
+        await asyncio.to_thread(back_up, state / DATABASE, copy)
         assert check_database(copy).findings == ()
         assert (await parts.tasks.get_task(waits)).commands[0].spec.secrets
     data = copy.read_bytes()
@@ -231,7 +232,7 @@ async def test_a_backup_has_no_secrets_not_even_sealed(tmp_path: Path) -> None:
             ("SMALL", None),
             ("LARGE", None),
         }
-    still = (state / FILE).read_bytes()
+    still = (state / DATABASE).read_bytes()
     for value in sealed:
         kept = value[:24] in still
         assert kept == (value in sealed[2:]), "what is erased is gone from the database as well"

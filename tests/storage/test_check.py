@@ -12,7 +12,8 @@ from tests.support.manager_parts import Parts, failed, manager_parts, result, sp
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.status import Stream
-from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.state_dir import DATABASE
+from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.migrations import migrations
 from tui_manager.storage.maintenance.check import _SENTENCES, _SQL, check_database
 
@@ -49,7 +50,7 @@ async def _history(parts: Parts) -> None:
 async def database(tmp_path: Path) -> Path:
     async with manager_parts(tmp_path) as parts:
         await _history(parts)
-    return tmp_path / FILE
+    return tmp_path / DATABASE
 
 
 def _found(path: Path) -> set[str]:
@@ -59,8 +60,8 @@ def _found(path: Path) -> set[str]:
 async def test_a_sound_database_is_clean_with_and_without_a_manager(tmp_path: Path) -> None:
     async with manager_parts(tmp_path) as parts:
         await _history(parts)
-        running = check_database(tmp_path / FILE)
-    assert running == check_database(tmp_path / FILE)
+        running = check_database(tmp_path / DATABASE)
+    assert running == check_database(tmp_path / DATABASE)
     assert running.findings == ()
     assert (running.tasks, running.command_hosts, running.output_bytes) == (3, 5, 22)
 
@@ -74,7 +75,7 @@ def test_reading_writes_no_file(database: Path) -> None:
 
 def test_a_missing_database_is_an_error_and_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no database"):
-        check_database(tmp_path / FILE)
+        check_database(tmp_path / DATABASE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,7 +166,7 @@ def test_each_damage_is_a_finding_of_its_own(database: Path) -> None:
 
 
 async def test_an_older_schema_is_sound_before_and_after_its_migration(tmp_path: Path) -> None:
-    path = tmp_path / FILE
+    path = tmp_path / DATABASE
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(migrations()[0][1])
         connection.execute("INSERT INTO manager VALUES ('m', 1)")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import FILE, Database, open_database
+from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.tables import manager_state
 
 
@@ -19,13 +20,13 @@ async def name(database: Database) -> str:
     return await database.read(lambda tx: str(tx.execute("SELECT * FROM manager").fetchone()[0]))
 
 
-@pytest.mark.parametrize("what", ["folder", FILE, f"{FILE}-wal"])
+@pytest.mark.parametrize("what", ["folder", DATABASE, f"{DATABASE}-wal"])
 async def test_nothing_is_written_until_the_files_are_back(tmp_path: Path, what: str) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
     place = folder if what == "folder" else folder / what
     errors: list[str] = []
-    async with open_database(folder / FILE, lambda _, error: errors.append(error)) as database:
+    async with open_database(folder / DATABASE, lambda _, error: errors.append(error)) as database:
         await database.write(lambda tx: manager_state.manager_id(tx, 0))
         before, size = await name(database), database.size
         assert database.problem == ""
@@ -41,12 +42,12 @@ async def test_nothing_is_written_until_the_files_are_back(tmp_path: Path, what:
         assert database.problem == ""
         await database.write(rename)
         assert await name(database) == "renamed"
-    async with open_database(folder / FILE) as database:
+    async with open_database(folder / DATABASE) as database:
         assert await name(database) == "renamed"
 
 
 async def test_a_copy_at_the_path_of_the_database_is_another_file(tmp_path: Path) -> None:
-    path = tmp_path / FILE
+    path = tmp_path / DATABASE
     async with open_database(path) as database:
         path.rename(tmp_path / "away")
         shutil.copy(tmp_path / "away", path)

@@ -10,10 +10,11 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine import write_ahead_log as module
 from tui_manager.storage.engine import writer
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import FILE, Database, open_database
+from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.engine.write_ahead_log import FullLogError, WriteAheadLog
 
 PAGE = 4096
@@ -67,7 +68,7 @@ async def test_a_commit_makes_no_checkpoint(tmp_path: Path) -> None:
     def automatic(tx: Transaction) -> int:
         return int(tx.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
 
-    async with open_database(tmp_path / FILE) as database:
+    async with open_database(tmp_path / DATABASE) as database:
         assert await database.write(automatic) == 0
 
 
@@ -79,14 +80,14 @@ async def test_the_log_stays_short_while_much_is_written_and_read(tmp_path: Path
         while not done.is_set():
             await database.read(_size)
 
-    async with open_database(tmp_path / FILE) as database:
+    async with open_database(tmp_path / DATABASE) as database:
         reading = [asyncio.create_task(read(database)) for _ in range(3)]
         for _ in range(20):
             await asyncio.gather(*(database.write(_note(10_000)) for _ in range(10)))
         done.set()
         await asyncio.gather(*reading)
         await _short(database.write_ahead_log, module.FILE_BYTES)
-        assert (tmp_path / FILE).stat().st_size > 2_000_000
+        assert (tmp_path / DATABASE).stat().st_size > 2_000_000
         assert await database.read(_size) == 2_000_000
 
 
@@ -94,9 +95,9 @@ async def test_the_log_stays_short_while_much_is_written_and_read(tmp_path: Path
 async def test_the_log_becomes_short_after_a_long_reader_without_a_write(
     tmp_path: Path,
 ) -> None:
-    async with open_database(tmp_path / FILE) as database:
+    async with open_database(tmp_path / DATABASE) as database:
         await database.write(_note(1))
-        with _reading(tmp_path / FILE) as reader:
+        with _reading(tmp_path / DATABASE) as reader:
             for _ in range(6):
                 await database.write(_note(100_000))
             assert database.write_ahead_log.size > 6 * 100_000
@@ -107,8 +108,8 @@ async def test_the_log_becomes_short_after_a_long_reader_without_a_write(
 
 @pytest.mark.usefixtures("small")
 async def test_a_log_above_its_maximum_makes_the_writer_wait_for_readers(tmp_path: Path) -> None:
-    async with open_database(tmp_path / FILE) as database:
-        with _reading(tmp_path / FILE):
+    async with open_database(tmp_path / DATABASE) as database:
+        with _reading(tmp_path / DATABASE):
             while database.write_ahead_log.size <= module.SIZE_MAX:
                 await database.write(_note(200_000))
             full = database.write_ahead_log.size
@@ -131,9 +132,9 @@ async def test_a_writer_that_waits_too_long_says_what_to_do(
     monkeypatch.setattr(writer, "LOCK_TIMEOUT", 0)
     monkeypatch.setattr(writer, "LOCK_WAIT", 10)
     async with open_database(
-        tmp_path / FILE, lambda _seconds, error: told.append(error)
+        tmp_path / DATABASE, lambda _seconds, error: told.append(error)
     ) as database:
-        with _reading(tmp_path / FILE):
+        with _reading(tmp_path / DATABASE):
             while database.write_ahead_log.size <= module.SIZE_MAX:
                 await database.write(_note(200_000))
             with pytest.raises(StorageError, match=r"1 MiB: a program has been reading .*backup"):
@@ -158,11 +159,11 @@ async def test_a_failed_checkpoint_is_retried(
         return carry(tx)
 
     monkeypatch.setattr(module, "_checkpoint", failing_first)
-    async with open_database(tmp_path / FILE) as database:
+    async with open_database(tmp_path / DATABASE) as database:
         await database.write(_note(100_000))
 
         async def carried() -> int:
-            return (tmp_path / FILE).stat().st_size
+            return (tmp_path / DATABASE).stat().st_size
 
         await wait_until(carried, lambda size: size > 100_000)
 
@@ -173,10 +174,10 @@ async def test_reading_output_in_pieces_blocks_no_checkpoint_in_between(
     def pieces(tx: Transaction) -> list[int]:
         return [row["id"] for row in tx.execute("SELECT id FROM audit LIMIT 1")]
 
-    async with open_database(tmp_path / FILE) as database:
+    async with open_database(tmp_path / DATABASE) as database:
         await asyncio.gather(*(database.write(_note(100)) for _ in range(5)))
         assert await database.read(pieces) == [1]
-        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        other = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
 
         async def truncated() -> tuple[int, int, int]:
             found: tuple[int, int, int] = other.execute(

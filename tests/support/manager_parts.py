@@ -44,8 +44,9 @@ from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import FILE, open_database
+from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.views import audit_list
 
 _IDS = ("journal_id", "machine_id", "instance_id")
@@ -257,7 +258,7 @@ async def manager_parts(
     clock, feed = turned.clock(), ChangeFeed()
     statistics, dispatcher = Statistics(feed, clock), RecordingDispatcher()
     given = Limits(**{"free_disk": 0, **limits})
-    async with open_database(folder / FILE, statistics.record_transaction) as database:
+    async with open_database(folder / DATABASE, statistics.record_transaction) as database:
         watch = ClockWatch(database, clock, feed)
         await watch.begin()
         await database.write(_store_manager_id)

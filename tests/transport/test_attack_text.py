@@ -8,7 +8,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.secure_agent import enroll
 from tests.support.secure_manager import SecureManager, completed, secure_manager
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 
 SQL = "'; DROP TABLE hosts; --\" OR 1=1"
@@ -104,7 +104,7 @@ async def test_sql_in_every_text_field_stays_text(secure: SecureManager) -> None
     assert (await secure.row(task_id)).detail == SQL
     (seen,) = await secure.hosts()
     assert (seen.os, seen.arch, seen.agent_version) == (SQL, SQL, SQL)
-    assert check_database(secure.state_dir / FILE).findings == ()
+    assert check_database(secure.state_dir / DATABASE).findings == ()
 
 
 async def test_what_a_host_says_of_its_system_is_kept_short(secure: SecureManager) -> None:

@@ -18,7 +18,7 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Window
 from tui_manager.runtime import RunningManager, run_manager
 from tui_manager.settings import Settings
-from tui_manager.storage.engine.database import FILE
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.maintenance.check import check_database
 
 HUGE = (1 << 64) - 1
@@ -32,7 +32,7 @@ async def manager(tmp_path: Path) -> AsyncIterator[RunningManager]:
     )
     async with run_manager(settings) as running:
         yield running
-    assert check_database(tmp_path / FILE).findings == ()
+    assert check_database(tmp_path / DATABASE).findings == ()
 
 
 async def _sent(manager: RunningManager, agent: AgentStream) -> tuple[int, str]:

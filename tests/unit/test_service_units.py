@@ -10,7 +10,7 @@ import pytest
 from tui_manager_agent.cli import arguments as agent_arguments
 from tui_manager_agent.executions import containment
 
-from tui_manager.cli.options import arguments
+from tui_manager.cli.options.commands import command_line_parser
 
 ROOT = Path(__file__).parents[2]
 AGENT = ROOT / "agent" / "tui-manager-agent.service"
@@ -34,7 +34,7 @@ def test_the_units_start_the_programs_with_options_that_they_have() -> None:
         program, *words = shlex.split(line)
         assert Path(program).name == unit.stem
         if unit == MANAGER:
-            assert arguments._parser().parse_args(words).state_dir
+            assert command_line_parser().parse_args(words).state_dir
         for variable in variables:
             option = variable.partition("=")[0].removeprefix("TUI_MANAGER_AGENT_").lower()
             assert option in agent_arguments._OPTIONS

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import natural_key, unfold_names
+from tui_manager.domain.status import Admission
 from tui_manager.domain.target import (
     TargetHost,
     check_target,
@@ -311,3 +312,17 @@ def test_names_fold(names: list[str], folded: str) -> None:
 def test_numbers_of_one_width_are_folded_as_clustershell_does(numbers: set[int]) -> None:
     spelled = [f"{number:03}" for number in numbers]
     assert fold_names(f"web{number}" for number in spelled) == f"web[{RangeSet.fromlist(spelled)}]"
+
+
+def test_a_host_that_cannot_be_used_is_named_with_the_reason() -> None:
+    admissions = {
+        "db7": Admission.REVOKED,
+        "db8": Admission.REVOKED,
+        "new1": Admission.PENDING,
+        "bad": Admission.REJECTED,
+    }
+    with pytest.raises(InvalidInputError) as caught:
+        resolve_target("web01,db7,!db8,new1,bad,nope", HOSTS, GROUPS, admissions.get)
+    assert str(caught.value) == (
+        "Rejected: bad. Revoked: db[7-8]. Not approved yet: new1. Not known: nope."
+    )

@@ -86,11 +86,11 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 
             return run_config(config, as_json=options.json)
         case "check":
-            from tui_manager.cli.commands.check import run_check
+            from tui_manager.cli.commands.database import run_check
 
             return run_check(settings, options.file, as_json=options.json)
         case "backup":
-            from tui_manager.cli.commands.backup import run_backup
+            from tui_manager.cli.commands.database import run_backup
 
             return run_backup(settings, options.file, force=options.force)
         case _:

@@ -1,14 +1,13 @@
 """Reading from a manager: the connection, and whole lists out of windows."""
 
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.token import Token
@@ -29,17 +28,6 @@ def connect(state_dir: Path) -> AbstractAsyncContextManager[Operator]:
 
     connection: AbstractAsyncContextManager[Operator] = dial(state_dir)
     return connection
-
-
-@asynccontextmanager
-async def watching(operator: Operator) -> AsyncIterator[AsyncIterator[Changes]]:
-    """The manager's changes; the watch is closed on leaving."""
-    changes = operator.watch()
-    try:
-        yield changes
-    finally:
-        if isinstance(changes, AsyncGenerator):
-            await changes.aclose()
 
 
 async def all_hosts(operator: Operator) -> list[Host]:

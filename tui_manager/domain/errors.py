@@ -62,6 +62,10 @@ class AlreadyRunningError(ManagerError):
     """Another manager holds this state directory."""
 
 
+class CannotStartError(ManagerError):
+    """No manager has started, because the state folder, the database or the log cannot be used."""
+
+
 class AgentUnavailableError(ManagerError):
     """The host has no session that could take the command; it never left the manager."""
 

@@ -1,5 +1,6 @@
 """The words for states, as the database, the wire, the screens and the scripts spell them."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -61,6 +62,15 @@ class Admission(StrEnum):
     ADMITTED = "admitted"
     REJECTED = "rejected"
     REVOKED = "revoked"
+
+
+_ADMISSIONS = (Admission.ADMITTED, Admission.PENDING, Admission.REVOKED, Admission.REJECTED)
+
+
+def best_admission(found: Collection[str]) -> Admission | None:
+    """Of several hosts with one name, the admission of the one that is closest to being admitted;
+    None: there is no host."""
+    return next((admission for admission in _ADMISSIONS if admission in found), None)
 
 
 class Stream(StrEnum):

@@ -1,6 +1,6 @@
 """Which hosts a TARGET means. How the notation is read is `notation.py`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui_manager.domain.errors import InvalidInputError
@@ -15,6 +15,7 @@ from tui_manager.domain.notation import (
     Term,
     read_notation,
 )
+from tui_manager.domain.status import Admission
 
 __all__ = [
     "TargetHost",
@@ -26,7 +27,14 @@ __all__ = [
     "resolve_target",
 ]
 
-_NAMED_MAX = 5  # that an error names one by one
+_NAMED_MAX = 5  # hosts that an error names one by one
+_NOT_USABLE = {
+    Admission.PENDING: "Not approved yet",
+    Admission.REVOKED: "Revoked",
+    Admission.REJECTED: "Rejected",
+    Admission.ADMITTED: "Not known",  # it was admitted a moment ago
+    None: "Not known",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,10 @@ def named_hosts(target: str, groups: Mapping[str, str]) -> frozenset[str] | None
 
 
 def resolve_target(
-    target: str, hosts: Sequence[TargetHost], groups: Mapping[str, str]
+    target: str,
+    hosts: Sequence[TargetHost],
+    groups: Mapping[str, str],
+    admission_of: Callable[[str], Admission | None] = lambda name: None,
 ) -> list[TargetHost]:
     """The hosts that `target` means, in natural order of their names, each once.
 
@@ -84,29 +95,37 @@ def resolve_target(
         target: in the TARGET notation.
         hosts: all that can be meant, with unique names; those of `named_hosts` suffice.
         groups: name, without `@`, → target.
+        admission_of: of a host that is not among `hosts`, for the error; None: no host has that
+            name.
 
-    Raises InvalidInputError("target"): the notation is wrong, a name is not known (also one that
-    is to be taken away), or nothing matches; the message names what did not.
+    Raises InvalidInputError("target"): the notation is wrong, a name is not known or its host is
+    not admitted (also after `!`), or nothing matches; the message names what did not.
     """
     notation = read_notation(target, groups)
     resolution = _Resolution(hosts, notation.groups)
     found = resolution.union(notation.parts)
     if resolution.unknown:
-        raise InvalidInputError("target", _not_known(resolution.unknown))
+        raise InvalidInputError("target", _not_usable(resolution.unknown, admission_of))
     if not found:
         raise InvalidInputError("target", resolution.why_empty(notation.parts))
     in_their_order = [name for name in resolution.by_name if name in found]  # quick to sort again
     return [resolution.by_name[name] for name in sorted(in_their_order, key=natural_key)]
 
 
-def _not_known(names: Iterable[str]) -> str:
-    ordered = sorted(names, key=natural_key)
-    more = f" and {len(ordered) - _NAMED_MAX} more" if len(ordered) > _NAMED_MAX else ""
-    return f"Not known: {fold_names(ordered[:_NAMED_MAX])}{more}."
+def _not_usable(names: Iterable[str], admission_of: Callable[[str], Admission | None]) -> str:
+    """A sentence for each reason why hosts of these names cannot be used."""
+    by_reason: dict[str, list[str]] = {}
+    for name in sorted(names, key=natural_key):
+        by_reason.setdefault(_NOT_USABLE[admission_of(name)], []).append(name)
+    sentences = []
+    for reason, found in by_reason.items():
+        more = f" and {len(found) - _NAMED_MAX} more" if len(found) > _NAMED_MAX else ""
+        sentences.append(f"{reason}: {fold_names(found[:_NAMED_MAX])}{more}.")
+    return " ".join(sentences)
 
 
 class _Resolution:
-    """Works with sets of names; notes the names that it does not know."""
+    """Works with sets of names; collects the names that are not known."""
 
     def __init__(self, hosts: Sequence[TargetHost], groups: Mapping[str, tuple[Part, ...]]) -> None:
         self.by_name = {host.name: host for host in hosts}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.operator.api import Call, ForwardingOperator, Operator
-from tui_manager.operator.socket.watching import watching
+from tui_manager.operator.watching import watching
 
 _Reply = TypeVar("_Reply")
 

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Mapping
 
 from tui_manager.cli.printing.json_shapes import audit_shape
-from tui_manager.cli.printing.printing import local_time, note, table, write, write_json
+from tui_manager.cli.printing.text import local_time, note, table, write, write_json
 from tui_manager.cli.reading import connect, newest_audit
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.settings import Settings

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tui_manager.cli.printing.printing import write
+from tui_manager.cli.printing.text import write
 from tui_manager.cli.reading import connect
 from tui_manager.settings import Settings
 

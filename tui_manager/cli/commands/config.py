@@ -3,7 +3,7 @@
 import json
 
 from tui_manager.cli.config import NAMES, Configuration, show_value
-from tui_manager.cli.printing.printing import table, write, write_json
+from tui_manager.cli.printing.text import table, write, write_json
 
 
 def run_config(config: Configuration, *, as_json: bool) -> int:

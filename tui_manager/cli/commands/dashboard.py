@@ -14,10 +14,11 @@ from contextlib import (
 from pathlib import Path
 from types import FrameType
 
+from tui_manager.cli.commands.serve import starting
 from tui_manager.cli.reading import connect
-from tui_manager.cli.starting import CannotStartError, starting
 from tui_manager.domain.errors import (
     AlreadyRunningError,
+    CannotStartError,
     InvalidInputError,
     ManagerError,
     UnreachableError,

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from tui_manager.cli.commands.dashboard import check_terminal, handled, opened, show
 from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_names
-from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks, watching
+from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.domain.names import fold_names
@@ -22,6 +22,7 @@ from tui_manager.domain.status import Admission, TaskStatus
 from tui_manager.domain.token import TokenSpec
 from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator
+from tui_manager.operator.watching import watching
 from tui_manager.settings import Settings
 
 READY_SECONDS = 120.0  # within which the agents must have joined and run the first task

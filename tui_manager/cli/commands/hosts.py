@@ -7,8 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.json_shapes import host_shape
-from tui_manager.cli.printing.printing import local_time, note, one_line, table, write, write_json
-from tui_manager.cli.printing.storage_trouble import note_storage_trouble
+from tui_manager.cli.printing.text import (
+    local_time,
+    note,
+    note_storage_trouble,
+    one_line,
+    table,
+    write,
+    write_json,
+)
 from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.errors import InvalidInputError

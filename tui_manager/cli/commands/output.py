@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from tui_manager.cli.commands.run_output import note_truncated
-from tui_manager.cli.printing.printing import note
+from tui_manager.cli.printing.text import note
 from tui_manager.cli.reading import all_command_hosts, connect, output_behind
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.status import Stream

@@ -14,11 +14,10 @@ from tui_manager.cli.commands.run_output import Collector, Gathered, LiveLines, 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
-from tui_manager.cli.printing.printing import note, write
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.cli.printing.storage_trouble import StorageTrouble
 from tui_manager.cli.printing.summary import count_words
-from tui_manager.cli.reading import connect, output_behind, watching
+from tui_manager.cli.printing.text import StorageTrouble, note, write
+from tui_manager.cli.reading import connect, output_behind
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
@@ -31,6 +30,7 @@ from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
+from tui_manager.operator.watching import watching
 from tui_manager.settings import Settings
 
 COMPLETED, NOT_COMPLETED, INTERRUPTED = 0, 1, 130

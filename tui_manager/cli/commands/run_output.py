@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TextIO
 
 from tui_manager.cli.printing.json_shapes import output_shape
-from tui_manager.cli.printing.printing import cleaner_for, note, write_json
 from tui_manager.cli.printing.summary import summarize
+from tui_manager.cli.printing.text import cleaner_for, note, write_json
 from tui_manager.cli.reading import all_command_hosts
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import Stream

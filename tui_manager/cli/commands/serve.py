@@ -5,12 +5,13 @@ import logging
 import signal
 import sys
 import threading
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 from tui_manager_protos.background_log import FLUSH_TIMEOUT, write_all
 
-from tui_manager.cli.starting import starting
 from tui_manager.domain.address import split_address
+from tui_manager.domain.errors import CannotStartError, StorageError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.garbage_collection import short_collections
 from tui_manager.logs import flush_log, log_to_stderr
@@ -20,6 +21,15 @@ log = logging.getLogger(__name__)
 _SWITCH = (
     0.0005  # seconds that the loop keeps the interpreter while the writer's thread waits for it
 )
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Turns a StorageError within the block into a CannotStartError."""
+    try:
+        yield
+    except StorageError as error:
+        raise CannotStartError(str(error)) from error
 
 
 def run_serve(settings: Settings) -> int:

@@ -6,9 +6,16 @@ import asyncio
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.printing.json_shapes import command_host_shape, limits_shape, task_shape
-from tui_manager.cli.printing.printing import local_time, note, one_line, table, write, write_json
-from tui_manager.cli.printing.storage_trouble import note_storage_trouble
 from tui_manager.cli.printing.summary import count_words, outcome
+from tui_manager.cli.printing.text import (
+    local_time,
+    note,
+    note_storage_trouble,
+    one_line,
+    table,
+    write,
+    write_json,
+)
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.spec import HIDDEN

@@ -10,8 +10,8 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.cli.printing.json_shapes import new_token_shape, token_shape
-from tui_manager.cli.printing.printing import local_time, note, table, write, write_json
 from tui_manager.cli.printing.standard_streams import OutputError
+from tui_manager.cli.printing.text import local_time, note, table, write, write_json
 from tui_manager.cli.reading import all_tokens, connect
 from tui_manager.domain.address import dial_addresses, is_local
 from tui_manager.domain.health import ManagerStatus

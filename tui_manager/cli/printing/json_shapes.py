@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tui_manager.cli.printing.printing import timestamp
+from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.resource_limits import NO_LIMITS

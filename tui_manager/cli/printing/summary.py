@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Sequence
 
-from tui_manager.cli.printing.printing import one_line
+from tui_manager.cli.printing.text import one_line
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason

@@ -29,10 +29,10 @@ from tui_manager.operator.conversion import (
     convert_spec,
     convert_task,
 )
-from tui_manager.operator.socket.endpoint import OPTIONS, socket_address
+from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT, AnswerTimeout
 from tui_manager.operator.socket.failure import error_of
 from tui_manager.operator.socket.find_manager import find_manager
-from tui_manager.operator.socket.patience import LIMIT, Patience
+from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
 
 _Request = TypeVar("_Request")
 _Reply = TypeVar("_Reply")
@@ -40,7 +40,7 @@ _Reply = TypeVar("_Reply")
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     # How long one try may take: longer than a call, so that a stopped manager has not "gone".
-    ("grpc.min_reconnect_backoff_ms", int(LIMIT * 2000)),
+    ("grpc.min_reconnect_backoff_ms", int(ANSWER_TIMEOUT * 2000)),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 
@@ -62,7 +62,7 @@ class SocketOperator:
 
     def __init__(self, channel: aio.Channel, state_dir: str) -> None:
         self._stub = OperatorServiceStub(channel)
-        self._patience = Patience(self._stub, state_dir)
+        self._answer_timeout = AnswerTimeout(self._stub, state_dir)
         self._metadata = ((ACTOR_KEY, this_actor().encode()),)
         self._state_dir = state_dir
 
@@ -276,7 +276,7 @@ class SocketOperator:
         try:
             with self._errors():
                 while True:
-                    message = await self._patience.reply(stream.read(), follows=True)
+                    message = await self._answer_timeout.reply(stream.read(), follows=True)
                     if not isinstance(message, wire.Changes):  # the end of the stream
                         break
                     yield convert_manager.changes_from_wire(message)
@@ -300,7 +300,7 @@ class SocketOperator:
             raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
         with self._errors():
             answer = call(request, metadata=self._metadata)
-            return await self._patience.reply(answer, follows=follows, unclear=unclear)
+            return await self._answer_timeout.reply(answer, follows=follows, unclear=unclear)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

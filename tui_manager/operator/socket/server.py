@@ -26,10 +26,15 @@ from tui_manager.operator.conversion import (
     convert_spec,
     convert_task,
 )
-from tui_manager.operator.socket.endpoint import OPTIONS, socket_address
 from tui_manager.operator.socket.failure import FIELD, code_of, field_of, message_of
-from tui_manager.operator.socket.socket_file import forget, point_to, socket_path
-from tui_manager.operator.socket.watching import until, watching
+from tui_manager.operator.socket.socket_file import (
+    OPTIONS,
+    forget,
+    point_to,
+    socket_address,
+    socket_path,
+)
+from tui_manager.operator.watching import until, watching
 from tui_manager.security.private_files import private_folder
 
 _log = logging.getLogger(__name__)

@@ -11,10 +11,19 @@ import stat
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.security.private_files import OTHER_USERS, private_folder, write_private
 
+MESSAGE_MAX = 64 * 1024 * 1024  # bytes either way; windows keep replies far below
+OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_MAX),
+    ("grpc.max_send_message_length", MESSAGE_MAX),
+    ("grpc.max_metadata_size", 64 * 1024),
+    # Else a window grows to megabytes, and a slow watcher reads changes that are minutes old.
+    ("grpc.http2.bdp_probe", 0),
+)
 _NAME = "operator.sock"
 _POINTER = "operator.path"
 _POINTER_MAX = 4096  # bytes read of it
@@ -159,3 +168,8 @@ def _check_folder(folder: Path) -> None:
             "there could be anybody. Set XDG_RUNTIME_DIR to a folder of your own, or name a "
             "shorter --state-dir."
         )
+
+
+def socket_address(path: Path) -> str:
+    """What gRPC calls the socket: a URI, in which `%`, `?`, `#` and blanks must be quoted."""
+    return f"unix:{quote(bytes(path))}"

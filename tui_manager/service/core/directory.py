@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tui_manager.domain.host import Host
-from tui_manager.domain.status import Admission
+from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost, natural_key
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.service.core.host_entry import HostEntry, LiveSession
@@ -165,6 +165,10 @@ class Directory:
                 if row.admission is Admission.ADMITTED
             ]
         return self._targets
+
+    def admission_of(self, name: str) -> Admission | None:
+        """The admission of the host with this name; None: there is none. See `best_admission`."""
+        return best_admission({entry.row.admission for entry in self if entry.row.name == name})
 
     def online_rows(self) -> frozenset[int]:
         """Row ids of the hosts that are connected now."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 from tui_manager.domain.delivery import Offline
 from tui_manager.domain.execution_id import new_execution_ids
@@ -81,7 +82,8 @@ def _resolve(
     if task.status.ended or task.started_at:
         return [], {}
     targetable, row_ids = hosts.targetable(tx, named_hosts(task.target, groups))
-    return resolve_target(task.target, targetable, groups), row_ids
+    admission_of = partial(hosts.admission_of, tx)
+    return resolve_target(task.target, targetable, groups, admission_of), row_ids
 
 
 def _fold(targets: Sequence[TargetHost]) -> str:

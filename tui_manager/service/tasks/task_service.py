@@ -213,11 +213,14 @@ class TaskService:
 
     async def preview_target(self, target: str) -> TargetPreview:
         """Which hosts a target matches now. Raises InvalidInputError."""
-        found = resolve_target(target, self._core.directory.targets(), self._limits.groups)
+        directory = self._core.directory
+        found = resolve_target(
+            target, directory.targets(), self._limits.groups, directory.admission_of
+        )
         offline = [
             host.name
             for host in found
-            if not ((entry := self._core.directory.get(host.host_id)) and entry.online)
+            if not ((entry := directory.get(host.host_id)) and entry.online)
         ]
         names = tuple(host.name for host in found)
         return TargetPreview(names, tuple(offline), fold_names(names))

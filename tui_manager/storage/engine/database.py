@@ -21,7 +21,6 @@ from tui_manager.storage.engine.write_ahead_log import WriteAheadLog
 from tui_manager.storage.engine.writer import LOCK_WAIT, Writer
 
 T = TypeVar("T")
-FILE = "manager.db"
 _READERS = 2
 
 

@@ -15,6 +15,10 @@ SELECT * FROM hosts WHERE key_hash = :key_hash;
 SELECT * FROM hosts WHERE name = :name AND admission IN ('pending', 'admitted')
 ORDER BY admission, id;
 
+-- name: admissions_of
+-- How all hosts with a name stand, also those that were turned away.
+SELECT admission FROM hosts WHERE name = :name;
+
 -- name: by_machine
 -- The hosts with this machine id that were not turned away, admitted ones first.
 SELECT * FROM hosts WHERE machine_id = :machine_id AND admission IN ('pending', 'admitted')

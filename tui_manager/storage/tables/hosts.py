@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui_manager.domain.report import Greeting
-from tui_manager.domain.status import Admission
+from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, to_datetime
@@ -103,6 +103,12 @@ def by_name(tx: Transaction, name: str) -> list[HostRow]:
     """The hosts with this name that were not turned away: the admitted one first, then any number
     of pending ones."""
     return [host_row(row) for row in tx.execute(_SQL["by_name"], {"name": name})]
+
+
+def admission_of(tx: Transaction, name: str) -> Admission | None:
+    """The admission of the host with this name; None: there is none. See `best_admission`."""
+    rows = tx.execute(_SQL["admissions_of"], {"name": name})
+    return best_admission({row["admission"] for row in rows})
 
 
 def by_machine(tx: Transaction, machine_id: str) -> list[HostRow]:

@@ -13,8 +13,8 @@ from tui_manager.domain.errors import NoAnswerError
 
 _Reply = TypeVar("_Reply")
 
-LIMIT = 10.0  # seconds without an answer
-PROBE = 2.0  # the last of these, in which the manager is asked whether it answers at all
+ANSWER_TIMEOUT = 10.0  # seconds without an answer
+PROBE_TIMEOUT = 2.0  # the last of these, in which the manager is asked whether it answers at all
 
 
 class _Stub(Protocol):
@@ -25,7 +25,7 @@ class _Stub(Protocol):
     ) -> "aio.UnaryStreamCall[wire.WatchChangesRequest, wire.Changes]": ...
 
 
-class Patience:
+class AnswerTimeout:
     """Waits for the replies of one manager.
 
     Args:
@@ -51,7 +51,7 @@ class Patience:
         waiting = asyncio.ensure_future(call)
         try:
             while True:
-                await asyncio.wait((waiting,), timeout=LIMIT - PROBE)
+                await asyncio.wait((waiting,), timeout=ANSWER_TIMEOUT - PROBE_TIMEOUT)
                 if waiting.done():
                     return await waiting
                 answers = await self._answers(waiting)
@@ -68,7 +68,7 @@ class Patience:
         """Whether the manager answers at all; `waiting` has as long to be done."""
         asking = asyncio.ensure_future(self._first_change())
         try:
-            await asyncio.wait((waiting,), timeout=PROBE)
+            await asyncio.wait((waiting,), timeout=PROBE_TIMEOUT)
             return asking.done() and asking.result()
         finally:
             if not asking.done():
@@ -87,7 +87,7 @@ class Patience:
 
     def _no_answer(self, answers: bool, unclear: str) -> NoAnswerError:
         if answers:
-            said = f"runs, but its database has not answered for {LIMIT:g} s."
+            said = f"runs, but its database has not answered for {ANSWER_TIMEOUT:g} s."
         else:
-            said = f"has not answered for {LIMIT:g} s; it may be stopped or overloaded."
+            said = f"has not answered for {ANSWER_TIMEOUT:g} s; it may be stopped or overloaded."
         return NoAnswerError(f"The manager on {self._state_dir} {said} {unclear}".rstrip())

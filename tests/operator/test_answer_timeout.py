@@ -16,7 +16,7 @@ from tui_manager.domain.request_id import new_request_id
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
-from tui_manager.operator.socket import patience
+from tui_manager.operator.socket import answer_timeout
 from tui_manager.operator.socket.client import connect
 from tui_manager.operator.socket.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_path
@@ -37,8 +37,8 @@ UNCLEAR = {
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LIMIT", 0.6)
-    monkeypatch.setattr(patience, "PROBE", 0.5)
+    monkeypatch.setattr(answer_timeout, "ANSWER_TIMEOUT", 0.6)
+    monkeypatch.setattr(answer_timeout, "PROBE_TIMEOUT", 0.5)
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ async def test_a_call_that_fails_while_its_caller_gives_it_up_is_not_logged(
     async def call() -> None:
         await answer
 
-    patient = patience.Patience(None, str(state_dir))  # type: ignore[arg-type]
+    patient = answer_timeout.AnswerTimeout(None, str(state_dir))  # type: ignore[arg-type]
     asking = asyncio.create_task(patient.reply(call()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)

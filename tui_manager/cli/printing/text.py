@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.cells import cell_len, set_cell_size
 
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.safe_text import safe_line, safe_text
 
 Cleaner = Callable[[str], str]
@@ -86,3 +87,23 @@ def local_time(moment: datetime | None) -> str:
 
 def _speaks_utf8(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
+
+
+class StorageTrouble:
+    """Says once that results cannot be stored, and once that they can again."""
+
+    def __init__(self) -> None:
+        self._error = ""
+
+    def tell(self, error: str) -> None:
+        """Takes why nothing can be stored now; empty: it can."""
+        if error and not self._error:
+            note(f"results cannot be stored now: {error} The hosts keep them until then.")
+        elif self._error and not error:
+            note("results can be stored again")
+        self._error = error
+
+
+def note_storage_trouble(status: ManagerStatus) -> None:
+    """Says behind a list that results cannot be stored now, if so."""
+    StorageTrouble().tell(status.health.storage_error)

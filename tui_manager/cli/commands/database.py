@@ -1,15 +1,17 @@
-"""`tui-manager check`: is everything in the database as it must be?"""
+"""`tui-manager check` and `tui-manager backup`: they open the database file themselves, with or
+without a running manager."""
 
 from pathlib import Path
 
 from tui_manager.cli.options.values import file_path
-from tui_manager.cli.printing.printing import note, one_line, write, write_json
+from tui_manager.cli.printing.text import note, one_line, write, write_json
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.settings import Settings
+from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.database import FILE
 from tui_manager.storage.engine.migrations import check_version
 from tui_manager.storage.engine.read_only import read_only
+from tui_manager.storage.maintenance.backup import back_up
 from tui_manager.storage.maintenance.check import CheckResult, check_database
 
 CLEAN, FOUND = 0, 1
@@ -22,7 +24,7 @@ def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
     Args:
         file: a database to look at instead of the state folder's.
     """
-    path = file_path(file) if file else settings.state_dir / FILE
+    path = file_path(file) if file else settings.state_dir / DATABASE
     _check_ours(path)
     checked = check_database(path)
     if as_json:
@@ -73,3 +75,10 @@ def _print(checked: CheckResult) -> None:
         f"{checked.tasks:,} tasks, {checked.command_hosts:,} command hosts, "
         f"{checked.output_bytes:,} output bytes: no problem found\n"
     )
+
+
+def run_backup(settings: Settings, file: str, *, force: bool) -> int:
+    """Copies the state folder's database to `file`, and returns the exit status."""
+    size = back_up(settings.state_dir / DATABASE, file_path(file), overwrite=force)
+    write(f"{file}: {size:,} bytes\n")
+    return 0
