@@ -8,12 +8,12 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.domain.window import Page, Window
 from tui_manager.service.tasks import lists
-from tui_manager.storage.views import command_host_list, scanning
+from tui_manager.storage.views import command_host_list, filtered_scan
 
 
 @pytest.fixture
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "ROWS_A_STEP", 2)
+    monkeypatch.setattr(filtered_scan, "ROWS_A_STEP", 2)
     monkeypatch.setattr(command_host_list, "ROWS_A_STEP", 2)
 
 

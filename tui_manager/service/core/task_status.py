@@ -8,7 +8,7 @@ from tui_manager.domain.task import ended_task_status
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts, tasks
 from tui_manager.storage.tables.command_hosts import CommandOnHost
-from tui_manager.storage.views.sending import UnsentCommand
+from tui_manager.storage.views.command_delivery import UnsentCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ def advance_all(tx: Transaction, ended: Iterable[EndedCommand]) -> None:
     for item in ended:
         command = item.command
         if item.status is CommandHostStatus.COMPLETED:
-            to_make_ready.append(command._replace(position=command.position + 1))
+            task_id, host, position, now = command
+            to_make_ready.append(CommandOnHost(task_id, host, position + 1, now))
         else:
             unsuccessful.append(command)
     if to_make_ready:

@@ -12,7 +12,7 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets, LostSec
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts
-from tui_manager.storage.views import claiming, sending
+from tui_manager.storage.views import claiming, command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand, Recipient, RunSettings
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _fail(
     log.error("command cannot be sent", extra={**ids, "error": why})
     claims.failed_tasks.add(command.task_id)
     claims.hosts_with_room.add(session.host_id)
-    sending.mark_unsent(tx, command.row_id)
+    command_delivery.mark_unsent(tx, command.row_id)
     end = command_hosts.refuse_sending if refused else command_hosts.give_up_sending
     end(tx, command.row_id, why, now)
     failed = CommandHostStatus.FAILED

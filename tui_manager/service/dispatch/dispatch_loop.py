@@ -16,7 +16,7 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts, tasks
-from tui_manager.storage.views import sending
+from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class DispatchLoop:
             canceled = set()
             for item in not_sent:
                 task_id = item.command.task_id
-                sending.mark_unsent(tx, item.command.row_id)
+                command_delivery.mark_unsent(tx, item.command.row_id)
                 if tasks.get(tx, task_id).cancel_requested_at is not None:
                     command_hosts.cancel_unsent(tx, task_id, now)
                     canceled.add(task_id)

@@ -21,7 +21,7 @@ from tui_manager.service.dispatch.task_dispatcher import SessionControl
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import admissions, audit, hosts
 from tui_manager.storage.tables.hosts import HostRow
-from tui_manager.storage.views import sending
+from tui_manager.storage.views import command_delivery
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class AdmissionService:
             for host in select(tx):
                 row = update(tx, host.host_id)
                 assert row is not None
-                unsent = sending.unsent_of_turned_away(tx, row.row_id)
+                unsent = command_delivery.unsent_of_turned_away(tx, row.row_id)
                 why = f"The host was {row.admission} before it was sent."
                 failed = task_status.fail_host(tx, row.row_id, unsent, why, now, for_good=True)
                 _record(tx, now, actor, action, row, {"tasks": len(failed)})

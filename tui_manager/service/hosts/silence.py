@@ -12,7 +12,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts
-from tui_manager.storage.views import sending
+from tui_manager.storage.views import command_delivery
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0  # seconds, at most
@@ -93,7 +93,10 @@ class SilenceWatch:
         await self._clock_watch.look()
         now = self._clock.stamp()
         unsent, unanswered = await self._core.database.read(
-            lambda tx: (sending.undelivered(tx, now), sending.hosts_to_give_up(tx, now))
+            lambda tx: (
+                command_delivery.undelivered(tx, now),
+                command_delivery.hosts_to_give_up(tx, now),
+            )
         )
         entries = [self._directory.by_row_id(host) for host in unanswered]
         silent = [entry for entry in entries if entry.away and entry.declared_lost]
@@ -109,7 +112,7 @@ class SilenceWatch:
         tasks: set[int] = set()
         for entry in silent:
             host = entry.row.row_id
-            unsent = sending.unsent_of_host(tx, host)
+            unsent = command_delivery.unsent_of_host(tx, host)
             lost = task_status.fail_host(tx, host, unsent, _AWAY, now, for_good=False)
             if lost:
                 log.warning("agent lost", extra={"host": entry.row.name, "tasks": sorted(lost)})
@@ -121,7 +124,7 @@ class SilenceWatch:
 
 def _fail_unsent(tx: Transaction, now: int) -> set[int]:
     tasks: set[int] = set()
-    for unsent in sending.undelivered(tx, now):
+    for unsent in command_delivery.undelivered(tx, now):
         if command_hosts.give_up_sending(tx, unsent.row_id, _UNDELIVERED, now):
             failed = CommandHostStatus.FAILED
             task_status.advance(tx, unsent.task_id, unsent.host, unsent.position, failed, now)

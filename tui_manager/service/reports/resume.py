@@ -10,8 +10,8 @@ from tui_manager.service.core import task_status
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts
 from tui_manager.storage.tables.command_hosts import Start
-from tui_manager.storage.views import sending
-from tui_manager.storage.views.sending import HeldExecution, SentCommand
+from tui_manager.storage.views import command_delivery
+from tui_manager.storage.views.command_delivery import HeldExecution, SentCommand
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ def reconcile(
             answer = _answer_unknown(execution, outcome, kept_since)
         outcome.resumes.append(answer)
     names = {execution.execution_id for execution in held}
-    for sent in sending.sent_unended(tx, host):
+    for sent in command_delivery.sent_unended(tx, host):
         if sent.execution_id not in names:
             _handle_missing(tx, host, journal_id, sent, outcome, now)
     _add_guessed(tx, host, journal_id, names, outcome)
@@ -76,13 +76,13 @@ def reconcile(
 def _answer(
     tx: Transaction, host: int, journal_id: str, execution: Held, outcome: Reconciled, now: int
 ) -> Resume | None:
-    known = sending.held(tx, host, execution.execution_id)
+    known = command_delivery.held(tx, host, execution.execution_id)
     if known is None:
         return None
     if known.complete and not _guessed(known):
         return Resume(execution.execution_id, ResumeAction.STORED)
     if known.unsent:  # a restored database
-        sending.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
+        command_delivery.mark_sent(tx, known.row_id, journal_id, now, output_limit=None)
     if execution.state is HeldState.RUNNING:
         outcome.running.add(execution.execution_id)
         if command_hosts.start(tx, [Start(known.row_id, now)]):
@@ -111,7 +111,7 @@ def _handle_missing(
     """The agent does not hold what was sent: it never arrived, or the agent has lost its state."""
     outcome.tasks[sent.task_id] = None
     if sent.journal_id == journal_id and sent.status is CommandHostStatus.PENDING:
-        sending.mark_unsent(tx, sent.row_id)
+        command_delivery.mark_unsent(tx, sent.row_id)
         if sent.canceled:  # it never started, and never will
             command_hosts.cancel_unsent(tx, sent.task_id, now)
         else:
@@ -132,8 +132,8 @@ def _add_guessed(
     """Executions that were ended by a guess and are not in the journal to which they were sent.
     They have not begun, unless the journal has forgotten them. The agent says which, and never
     begins them after that."""
-    guessed = sending.guessed(tx, host, journal_id)
+    guessed = command_delivery.guessed(tx, host, journal_id)
     not_held = [execution_id for execution_id in guessed if execution_id not in names]
     if not_held:
-        sending.mark_not_held(tx, (guessed[execution_id] for execution_id in not_held))
+        command_delivery.mark_not_held(tx, (guessed[execution_id] for execution_id in not_held))
         outcome.missing += not_held

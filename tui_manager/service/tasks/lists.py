@@ -14,7 +14,7 @@ from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.views import audit_list, command_host_list, task_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
-from tui_manager.storage.views.scanning import Scan
+from tui_manager.storage.views.filtered_scan import Scan
 
 AnyScan = TypeVar("AnyScan", bound=Scan[Any])
 Row = TypeVar("Row")

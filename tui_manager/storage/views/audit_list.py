@@ -11,7 +11,7 @@ from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
 from tui_manager.storage.tables.audit import pack_detail
-from tui_manager.storage.views.scanning import NewestFirst, ids_of
+from tui_manager.storage.views.filtered_scan import NewestFirst, ids_of
 
 _SQL = load_queries("audit_list.sql")
 _TASK = re.compile(r"#(\d{1,18})")
@@ -37,7 +37,7 @@ def window(tx: Transaction, window: Window) -> Page[AuditEntry]:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """A text and whether only faults are wanted; implements `scanning.FilteredRows`."""
+    """A text and whether only faults are wanted; implements `filtered_scan.FilteredRows`."""
 
     text: str
     faults_only: bool

@@ -12,8 +12,8 @@ from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import fetch_packed, load_queries
 from tui_manager.storage.tables import secrets
 from tui_manager.storage.tables.tasks import spec_of
-from tui_manager.storage.views import sending
-from tui_manager.storage.views.sending import NewlySent
+from tui_manager.storage.views import command_delivery
+from tui_manager.storage.views.command_delivery import NewlySent
 
 _SQL = load_queries("claiming.sql")
 
@@ -72,7 +72,7 @@ def claim(
     rows = _fitting(tx, _unsent(tx, by_host, settings.now), by_host)
     if not rows:
         return []
-    sending.mark_all_sent(
+    command_delivery.mark_all_sent(
         tx,
         [
             NewlySent(row.row_id, settings.now, by_host[row.host].journal_id, settings.output_limit)

@@ -17,7 +17,7 @@ from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
-from tui_manager.storage.views.scanning import ROWS_A_STEP, Scan, ScanStep, ids_of
+from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep, ids_of
 
 _SQL = load_queries("command_host_list.sql")
 _COMMANDS = load_queries("tasks.sql")["commands"]

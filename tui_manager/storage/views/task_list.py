@@ -9,7 +9,7 @@ from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries
 from tui_manager.storage.tables.tasks import task_of
-from tui_manager.storage.views.scanning import NewestFirst, ids_of
+from tui_manager.storage.views.filtered_scan import NewestFirst, ids_of
 
 _SQL = load_queries("task_list.sql")
 
@@ -34,7 +34,7 @@ def window(tx: Transaction, window: Window) -> Page[Task]:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """A text and whether only faults are wanted; implements `scanning.FilteredRows`."""
+    """A text and whether only faults are wanted; implements `filtered_scan.FilteredRows`."""
 
     text: str
     faults_only: bool

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.window import Window
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.views import scanning
-from tui_manager.storage.views.scanning import NewestFirst
+from tui_manager.storage.views import filtered_scan
+from tui_manager.storage.views.filtered_scan import NewestFirst
 
 ROWS_A_STEP = 4
 NO_TX: Transaction = None  # type: ignore[assignment]
@@ -48,7 +48,7 @@ class Rows:
 
 @pytest.fixture(autouse=True)
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "ROWS_A_STEP", ROWS_A_STEP)
+    monkeypatch.setattr(filtered_scan, "ROWS_A_STEP", ROWS_A_STEP)
 
 
 def ask(scan: NewestFirst, rows: Rows) -> None:

@@ -11,7 +11,7 @@ from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, pack_rows
 from tui_manager.storage.tables.command_hosts import stored_bytes, total_bytes
 
-_SQL = load_queries("sending.sql")
+_SQL = load_queries("command_delivery.sql")
 GUESSED_MAX = 1000  # of a host, read when its agent comes back
 
 
