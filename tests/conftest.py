@@ -30,4 +30,4 @@ def _no_empty_cgroups() -> Iterator[None]:
     cgroup_root = find_cgroup_root("any")
     if cgroup_root is not None:
         for base in Path(cgroup_root.base).parent.glob("tui-manager-agent-*"):
-            remove_empty_cgroups(CgroupRoot(str(base), cgroup_root.home), but=())
+            remove_empty_cgroups(CgroupRoot(str(base), cgroup_root.agent_cgroup), but=())

@@ -76,7 +76,7 @@ class Agent:
         held = credentials.load(state_dir)
         if held is None:
             raise StateError(f"The state folder {state_dir} holds no credentials.")
-        self._identity.belong(held)
+        self._identity.bind_to_issuer(held)
         return Renewal(state_dir, held, credentials.load_newer(state_dir, held))
 
     def _open_executions(self) -> Executions:

@@ -33,7 +33,7 @@ class FakeCgroup(Cgroup):
 
 class FakeCgroupRoot(CgroupRoot):
     def cgroup(self, execution_id: str) -> Cgroup:
-        return FakeCgroup(f"{self.base}/{execution_id}", self.home)
+        return FakeCgroup(f"{self.base}/{execution_id}", self.agent_cgroup)
 
 
 def cgroup_file(folder: str, name: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a host may do to the agent."""
+"""Errors that a host may give to the agent."""
 
 import errno
 from collections.abc import Callable
@@ -8,29 +8,29 @@ _T = TypeVar("_T")
 
 
 def full(*_: object) -> NoReturn:
-    """In place of whatever writes."""
+    """Replaces a function that writes."""
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def too_many_files(*_: object) -> NoReturn:
-    """In place of whatever opens a file."""
+    """Replaces a function that opens a file."""
     raise OSError(errno.EMFILE, "Too many open files")
 
 
 def forbidden(*_: object) -> NoReturn:
-    """In place of whatever sends a signal."""
+    """Replaces a function that sends a signal."""
     raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
 def broken(*_: object) -> NoReturn:
-    """In place of whatever reads or changes a file."""
+    """Replaces a function that reads or changes a file."""
     raise OSError(errno.EIO, "Input/output error")
 
 
 def until(
     over: Callable[[], object], fault: Callable[..., NoReturn], works: Callable[..., _T]
 ) -> Callable[..., _T]:
-    """What fails until it is over, and works from then on."""
+    """A function that fails until a condition is true, and works after that."""
 
     def act(*arguments: object) -> _T:
         return (works if over() else fault)(*arguments)

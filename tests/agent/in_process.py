@@ -1,4 +1,4 @@
-"""The agent's executions without a process and a stream: what is said to them and by them."""
+"""The agent's executions without a process and a stream: messages go in, reports come out."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 
 class InProcess:
-    """One life of an agent on a state folder; nothing starts unless `executions.serve` works."""
+    """One run of an agent on a state folder. Nothing starts unless `executions.serve` works."""
 
     def __init__(
         self, state_dir: Path, policy: Path | None = None, *, capacity: int = 1, **limits: int

@@ -1,4 +1,4 @@
-"""A real supervisor on a folder of its own, without an agent: the test hears its bell."""
+"""A real supervisor on a folder of its own, without an agent: the test gets its notifications."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ class ForkServer:
         with theirs:
             descriptor = theirs.fileno()
             command = [sys.executable, "-I", "-S", launch.__file__, str(descriptor), "/"]
-            command += [cgroup_root.base, cgroup_root.home] if cgroup_root else []
+            command += [cgroup_root.base, cgroup_root.agent_cgroup] if cgroup_root else []
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -41,8 +41,8 @@ class ForkServer:
     def start(self, folder: Path) -> None:
         self.agent.sendall(os.fsencode(folder) + b"\0")
 
-    def told(self) -> dict[str, str]:
-        """What it says next; nothing when it has gone."""
+    def read_exits(self) -> dict[str, str]:
+        """The exits that it reports next; none if it has exited itself."""
         self.agent.settimeout(GIVE_UP)
         return record.decode(self.agent.recv(65536))
 
@@ -75,7 +75,7 @@ class Supervisor:
     def wait(self) -> None:
         """Until it has ended."""
         if not self.ended:
-            assert self._server.told() == {self._spool.folder.name: ""}
+            assert self._server.read_exits() == {self._spool.folder.name: ""}
             self._server.close()
             self.ended = True
 
@@ -96,16 +96,16 @@ class Supervised:
         self.id = str(uuid.uuid4())
         self.spool = Spool(root / self.id)
         root.mkdir(exist_ok=True)
-        bell = root / "bell"
-        os.mkfifo(bell)
-        self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK)
+        fifo = root / "bell"
+        os.mkfifo(fifo)
+        self._fifo = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
         seconds = {"timeout": 60.0, "kill_grace": 0.3}
         for name in seconds:
             seconds[name] = float(str(order.pop(name, seconds[name])))
         entries: dict[str, object] = {
             "command": command,
             "cwd": root,
-            "bell": bell,
+            "bell": fifo,
             **{name: int(value * clock.SECOND) for name, value in seconds.items()},
             f"env:{record.MARK}": self.id,
             "env:PATH": os.environ["PATH"],
@@ -128,7 +128,7 @@ class Supervised:
         self.process.wait()
         for pid in processes.find(self.id, 0):
             os.kill(pid, signal.SIGKILL)
-        os.close(self._bell)
+        os.close(self._fifo)
 
     def start_another(self) -> Supervisor:
         return Supervisor(self.spool, self._cgroup_root)
@@ -142,13 +142,13 @@ class Supervised:
         return self.spool.read("stderr", 0, 1 << 30)
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Waits for a ring after which the condition holds."""
+        """Waits for a notification after which the condition is true."""
         while not condition():
-            ready, _, _ = select.select([self._bell], [], [], GIVE_UP)
+            ready, _, _ = select.select([self._fifo], [], [], GIVE_UP)
             if not ready:
                 seen = f"{self.stdout[-500:]!r} {self.stderr[-500:]!r} {self.spool.result()}"
                 raise AssertionError(f"it did not happen; last seen: {seen}")
-            os.read(self._bell, 65536)
+            os.read(self._fifo, 65536)
 
     def is_started(self) -> bool:
         return bool(self.spool.started("this"))

@@ -1,4 +1,4 @@
-"""What was acknowledged is put away together, and tried again where the disk fails."""
+"""Acknowledged executions are compacted together, and again later if the disk fails."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ RESULT = Result(status="completed")
 
 
 class Recording(Journal):
-    """Remembers what it was asked to put away; its disk is full the first `failures` times."""
+    """Remembers what it was asked to compact; its disk is full the first `failures` times."""
 
     def __init__(self, folder: Path, failures: int = 0) -> None:
         super().__init__(folder)
@@ -30,11 +30,11 @@ class Recording(Journal):
             raise OSError(errno.ENOSPC, "No space left on device")
 
 
-async def until_empty(away: AckCompactor, *ids: str) -> None:
-    working = asyncio.create_task(away.serve())
+async def until_empty(compactor: AckCompactor, *ids: str) -> None:
+    working = asyncio.create_task(compactor.serve())
 
     async def left() -> list[str]:
-        return [word for word in ids if away.find(word)]
+        return [word for word in ids if compactor.find(word)]
 
     await wait_until(left, lambda words: not words)
     working.cancel()
@@ -42,27 +42,27 @@ async def until_empty(away: AckCompactor, *ids: str) -> None:
 
 
 @pytest.mark.parametrize("failures", [0, 2])
-async def test_all_of_a_moment_are_put_away_together(
+async def test_all_of_a_moment_are_compacted_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
     monkeypatch.setattr(ack_compactor, "DELAY", 0.01)
     monkeypatch.setattr(ack_compactor, "RETRY_AFTER", 0.01)
     journal = Recording(tmp_path, failures)
     disk = DiskThread()
-    away = AckCompactor(journal, disk)
+    compactor = AckCompactor(journal, disk)
     for word in ("one", "two", "three"):
-        away.add(word, RESULT)
-    await until_empty(away, "one", "two", "three")
+        compactor.add(word, RESULT)
+    await until_empty(compactor, "one", "two", "three")
     assert journal.asked == [{"one", "two", "three"}] * (failures + 1)
     disk.close()
     journal.close()
 
 
-async def test_what_is_left_at_the_end_is_put_away_then(tmp_path: Path) -> None:
+async def test_what_is_left_at_the_end_is_compacted_then(tmp_path: Path) -> None:
     journal = Recording(tmp_path)
-    away = AckCompactor(journal, DiskThread())
-    away.add("one", RESULT)
-    assert away.find("one") == RESULT
-    away.close()
+    compactor = AckCompactor(journal, DiskThread())
+    compactor.add("one", RESULT)
+    assert compactor.find("one") == RESULT
+    compactor.close()
     assert journal.asked == [{"one"}]
     journal.close()

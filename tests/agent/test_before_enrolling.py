@@ -1,4 +1,4 @@
-"""What can be known on the host is known before a join token is spent."""
+"""What the host can check is checked before a join token is used."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A child whose agent is gone ends without a word."""
+"""A child program whose agent has ended prints nothing."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a command cannot do about being killed, and what nobody else can do about it either."""
+"""No command escapes its kill, and no other user can misuse the kill or the state folder."""
 
 import asyncio
 import os
@@ -134,7 +134,7 @@ def test_a_command_that_leaves_its_cgroup_is_pursued(
     tmp_path: Path, cgroup_root: CgroupRoot | None
 ) -> None:
     trace = tmp_path / "trace"
-    leave = f"echo 0 > {cgroup_root.home}/cgroup.procs; " if cgroup_root else ""
+    leave = f"echo 0 > {cgroup_root.agent_cgroup}/cgroup.procs; " if cgroup_root else ""
     command = f"{leave}exec {MISBEHAVE} fork_and_leave {trace}"
     with Supervised(tmp_path, command, cgroup_root, kill_grace=0.2) as run:
         run.until(lambda: b"ready" in run.stdout)
@@ -181,7 +181,7 @@ def test_the_folder_of_all_cgroups_is_kept_for_the_next_command(
     for name in ("one", "another"):
         spool = Supervised(tmp_path / name, "true", cgroup_root).spool
         server.start(spool.folder)
-        assert server.told() == {spool.folder.name: ""}
+        assert server.read_exits() == {spool.folder.name: ""}
         assert [path for path in Path(cgroup_root.base).iterdir() if path.is_dir()] == []
         seen.add(Path(cgroup_root.base).stat().st_ino)
     assert len(seen) == 1

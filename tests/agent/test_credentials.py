@@ -1,4 +1,4 @@
-"""The key and the certificate on disk: whole or not there, whatever dies in between."""
+"""The key and the certificate on disk are complete or missing, also after a crash."""
 
 import os
 import subprocess
@@ -194,7 +194,7 @@ def test_credentials_of_another_manager_than_the_journals_are_refused(tmp_path: 
     try:
         identity.bind("m", "h")
         with pytest.raises(StateError, match="credentials of the manager m2"):
-            identity.belong(held)
+            identity.bind_to_issuer(held)
         assert (identity.manager_id, identity.host_id) == ("m", "h")
     finally:
         identity.close()

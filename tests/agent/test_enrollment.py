@@ -1,4 +1,4 @@
-"""How a host comes to belong to its manager, and that nobody else learns its token's secret."""
+"""How a host joins its manager, and that nobody else learns the secret of its token."""
 
 import asyncio
 import random

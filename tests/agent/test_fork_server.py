@@ -1,4 +1,4 @@
-"""The process that forks supervisors: what they get of it, and what becomes of them without it."""
+"""The process that forks supervisors: what they inherit, and how they go on without it."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ def test_one_server_forks_many_and_reaps_them(server: ForkServer, tmp_path: Path
         server.start(spool.folder)
     told: dict[str, str] = {}
     while len(told) < len(spools):
-        told |= server.told()
+        told |= server.read_exits()
     assert told == {spool.folder.name: "" for spool in spools}
     assert {status_in(spool) for spool in spools} == {"completed"}
     assert psutil.Process(server.process.pid).children() == []
@@ -60,7 +60,7 @@ def test_folders_may_come_in_pieces(server: ForkServer, tmp_path: Path) -> None:
     line = os.fsencode(spool.folder) + b"\0"
     server.agent.sendall(line[:7])
     server.agent.sendall(line[7:])
-    assert server.told() == {spool.folder.name: ""}
+    assert server.read_exits() == {spool.folder.name: ""}
     assert status_in(spool) == "completed"
 
 
@@ -114,7 +114,7 @@ def test_a_supervisor_that_breaks_leaves_word(server: ForkServer, tmp_path: Path
     data = record.pad(record.seal(record.encode({"command": "true"})))
     record.create(str(spool.folder / record.STARTING), data)
     server.start(spool.folder)
-    assert server.told() == {"execution": ""}
+    assert server.read_exits() == {"execution": ""}
     assert spool.supervisor_error() == "KeyError: 'bell'"
     assert spool.supervisor_pid() == 0
 

@@ -1,4 +1,4 @@
-"""A disk without room: nothing that was proven is undone by it, and the agent lives on."""
+"""A full disk: results that were reported stay true, and the agent goes on."""
 
 import asyncio
 import uuid
@@ -36,7 +36,7 @@ async def test_what_was_proven_canceled_does_not_run_after_a_restart(
     after.close()
 
 
-async def test_what_could_not_be_put_away_is_answered_and_put_away_later(
+async def test_what_could_not_be_compacted_is_answered_and_compacted_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution_id = str(uuid.uuid4())
@@ -66,7 +66,7 @@ def test_an_order_that_was_withdrawn_keeps_no_secrets(
     assert [p.name for p in spool.folder.iterdir() if b"hunter2" in p.read_bytes()] == []
 
 
-async def test_what_cannot_be_barred_is_looked_at_again(
+async def test_a_start_that_cannot_be_prevented_now_is_prevented_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "LOOK", 0.01)

@@ -1,4 +1,4 @@
-"""What is loaded where: the supervisor is paid for by every command, the agent by every host."""
+"""Which modules are loaded: each command pays for the supervisor's, each host for the agent's."""
 
 import subprocess
 import sys

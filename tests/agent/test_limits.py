@@ -1,4 +1,4 @@
-"""Limits of a command: in which files they stand, what is said where they cannot, how it ends."""
+"""Limits of a command: the files of its cgroup, the errors, and how it ends."""
 
 import os
 import sys

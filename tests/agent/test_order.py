@@ -1,4 +1,4 @@
-"""What the manager's words become before a supervisor reads them."""
+"""The order that is made of a RunCommand."""
 
 import os
 import pwd

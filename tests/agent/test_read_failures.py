@@ -1,4 +1,4 @@
-"""What an earlier agent left and the disk does not give again."""
+"""Files of an earlier agent that the disk fails to read."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent import faults
 from tests.agent.in_process import InProcess
-from tests.agent.working import Working
+from tests.agent.live_executions import LiveExecutions
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits between two looks."""
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortens the pauses between two checks."""
     for room in (runner, recovery):
         monkeypatch.setattr(room, "LOOK", 0.01)
 
@@ -36,7 +36,7 @@ async def test_an_order_that_cannot_be_read_has_failed_and_the_next_one_runs(
     before.close()
     with monkeypatch.context() as disk:
         disk.setattr(record, "read_sealed", faults.broken)
-        after = Working(tmp_path)
+        after = LiveExecutions(tmp_path)
     await after.resume(lost, wire.RESUME_ACTION_GO_ON)
     result = await after.result(lost)
     assert result.reason == wire.RESULT_REASON_SPAWN_FAILED
@@ -49,7 +49,7 @@ async def test_an_order_that_cannot_be_read_has_failed_and_the_next_one_runs(
 async def test_a_claimed_order_is_not_taken_for_one_that_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = Working(tmp_path)
+    before = LiveExecutions(tmp_path)
     await asyncio.sleep(0)  # it serves
     execution_id = await before.start("sleep 600")
     supervisor = before.supervisor_of(execution_id)
@@ -57,7 +57,7 @@ async def test_a_claimed_order_is_not_taken_for_one_that_waits(
     os.kill(supervisor, signal.SIGKILL)
     with monkeypatch.context() as host:
         host.setattr(Spool, "order", faults.too_many_files)
-        after = Working(tmp_path)
+        after = LiveExecutions(tmp_path)
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     result = await after.result(execution_id)
     assert result.reason == wire.RESULT_REASON_INTERRUPTED
@@ -69,7 +69,7 @@ async def test_a_claimed_order_is_not_taken_for_one_that_waits(
 async def test_what_could_be_read_again_has_its_time_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agent = Working(tmp_path)
+    agent = LiveExecutions(tmp_path)
     await asyncio.sleep(0)  # it serves
     execution_id = await agent.start("sleep 600")
     (folder,) = tmp_path.glob(f"managers/*/executions/{execution_id}")
@@ -110,7 +110,7 @@ async def test_what_a_broken_disk_hides_is_not_removed(
         disk.setattr(Path, "stat", stat_others)
         disk.setattr(record, "read_sealed", faults.broken)
         InProcess(tmp_path).close()
-    after = Working(tmp_path)
+    after = LiveExecutions(tmp_path)
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     assert (await after.result(execution_id)).exit_code == 0
     await after.stop()
@@ -133,7 +133,7 @@ async def test_what_is_no_execution_takes_no_place(
 async def test_a_result_that_a_broken_disk_keeps_is_given_up_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agent = Working(tmp_path)
+    agent = LiveExecutions(tmp_path)
     await asyncio.sleep(0)  # it serves
     lost = await agent.start("sleep 600")
     (folder,) = tmp_path.glob(f"managers/*/executions/{lost}")

@@ -1,4 +1,4 @@
-"""What follows the end of a stream."""
+"""When an agent dials again after the end of a stream."""
 
 import random
 from datetime import timedelta
@@ -17,7 +17,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 
 class Highest(random.Random):
-    """Dice that show the most there is."""
+    """Always returns the highest number."""
 
     def uniform(self, a: float, b: float) -> float:
         return b

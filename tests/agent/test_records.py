@@ -13,7 +13,7 @@ from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.in_process import InProcess
-from tests.agent.working import Working
+from tests.agent.live_executions import LiveExecutions
 
 ORDER = (
     b"command=echo $WORD\0user=web\0folder=\0cwd=/srv\0variables=WORD=TOKEN\0"
@@ -130,7 +130,7 @@ async def test_an_upgraded_agent_runs_what_the_one_before_it_accepted(tmp_path: 
         b"env:WORD=kept\0env:TUI_MANAGER_EXECUTION_ID=%b\0"
     ) % (bytes(tmp_path / "bell"), execution_id.encode())
     (folder / "accepted").write_bytes(record.pad(record.seal(entries)))
-    after = Working(tmp_path)
+    after = LiveExecutions(tmp_path)
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     assert (await after.result(execution_id)).exit_code == 0
     assert after.output == {execution_id: b"kept\n"}
@@ -143,7 +143,7 @@ async def test_an_upgraded_agent_reports_what_ended_before(tmp_path: Path) -> No
     folder.mkdir()
     (folder / "result").write_bytes(OF_A_SUPERVISOR + b"\0" * 7000)
     (folder / "stdout").write_bytes(b"ready\n")
-    after = Working(tmp_path)
+    after = LiveExecutions(tmp_path)
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     result = await after.result(execution_id)
     assert result.reason == wire.RESULT_REASON_EXIT_CODE

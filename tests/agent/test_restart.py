@@ -1,4 +1,4 @@
-"""Agent and supervisor killed at any moment: what the manager then hears is the truth."""
+"""Agent and supervisor are killed at any moment, and what they report then is true."""
 
 import asyncio
 import os

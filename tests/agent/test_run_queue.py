@@ -1,4 +1,4 @@
-"""Capacity, order and recall of commands that wait on the host."""
+"""Capacity, order and cancels of commands that wait on the host."""
 
 import os
 from collections.abc import AsyncIterator

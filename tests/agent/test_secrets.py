@@ -1,4 +1,4 @@
-"""Secrets of commands on a host: in the journal until the start, and then nowhere."""
+"""Secrets of commands are in the journal of a host until the start, and nowhere after it."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""Spools that nobody acknowledges: bounded in size and in age."""
+"""Spools that the manager does not acknowledge have a limit of size and of age."""
 
 import asyncio
 import os
@@ -36,8 +36,8 @@ def ended(state_dir: Path, size: int, ago: int = 0) -> Spool:
     return spool
 
 
-async def told(agent: InProcess) -> dict[str, tuple[int, int]]:
-    """Bytes and missing bytes of each execution with a result, once the manager asks for them."""
+async def reported_by(agent: InProcess) -> dict[str, tuple[int, int]]:
+    """Reported bytes and missing bytes of each execution with a result, after Resume."""
     for held in agent.executions.begin_session():
         await agent.resume(held.execution_id, wire.RESUME_ACTION_GO_ON)
     report = agent.outbox.report()
@@ -53,7 +53,7 @@ async def test_past_the_limit_the_oldest_output_is_a_gap_and_its_result_stays(
 ) -> None:
     old, middle, young = [ended(tmp_path, 400, ago) for ago in (9, 5, 1)]
     agent = InProcess(tmp_path, spool_limit=1000)
-    assert await told(agent) == {
+    assert await reported_by(agent) == {
         old.folder.name: (0, 400),
         middle.folder.name: (400, 0),
         young.folder.name: (400, 0),

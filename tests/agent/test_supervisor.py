@@ -1,4 +1,4 @@
-"""What a supervisor makes of commands, well-behaved and not."""
+"""How a supervisor runs commands, also those that misbehave."""
 
 import errno
 import os

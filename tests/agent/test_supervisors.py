@@ -1,4 +1,4 @@
-"""What an agent is told of the supervisors it ordered, whatever becomes of the fork server."""
+"""The agent learns of the exit of each supervisor, also if the fork server dies."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ Sockets = tuple[socket.socket, socket.socket]
 
 
 class Watched:
-    """Supervisors, and whose end was told."""
+    """Supervisors, and the executions of those that have exited."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -1,4 +1,4 @@
-"""The stream over TLS: who is believed, what is said when somebody is not, renewal, admission."""
+"""The stream over TLS: whom each side trusts, the errors, renewal, admission."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -76,17 +76,12 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
     _check_name(parser, chosen, state_dir)
     check = _check_insecure if chosen.insecure else _check_token
     check(parser, chosen, state_dir)
-    labels = dict(chosen.label)
-    try:
-        check_label_count(len(labels))
-    except ValueError as error:
-        parser.error(str(error))
     settings = Settings(
         manager=chosen.manager,
         state_dir=state_dir,
         insecure=chosen.insecure,
         name=chosen.name,
-        labels=labels,
+        labels=_labels(parser, chosen),
         capacity=chosen.capacity,
         spool_limit=chosen.spool_limit,
         policy=chosen.policy,
@@ -121,6 +116,15 @@ def _read_token_file(parser: Parser, chosen: argparse.Namespace) -> Path | None:
     except ValueError as error:
         parser.error(f"the file of the join token {path}: {error}")
     return path if chosen.join_token is not None else None
+
+
+def _labels(parser: Parser, chosen: argparse.Namespace) -> dict[str, str]:
+    labels = dict(chosen.label)
+    try:
+        check_label_count(len(labels))
+    except ValueError as error:
+        parser.error(str(error))
+    return labels
 
 
 def _check_name(parser: Parser, chosen: argparse.Namespace, state_dir: Path) -> None:

@@ -48,6 +48,7 @@ def make_parser() -> Parser:
         allow_abbrev=False,
     )
     run.set_defaults(action="run")
+    _add_manager_options(run)
     _add_host_options(run)
     _add_running_options(run)
     _add_policy_option(run)
@@ -80,7 +81,7 @@ def _add_policy_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_host_options(run: argparse.ArgumentParser) -> None:
+def _add_manager_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--manager",
         metavar="HOST:PORT",
@@ -102,6 +103,9 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
         "has enrolled, and need not be there after that; what systemd has put into "
         f"$CREDENTIALS_DIRECTORY stays ({TOKEN_VARIABLES[1]})",
     )
+
+
+def _add_host_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--name",
         type=option_values.name,

@@ -89,13 +89,13 @@ async def remove_empty_regularly(
 
 
 def _find(agent: str) -> CgroupRoot:
-    home = _own_cgroup()
+    own = _own_cgroup()
     # Limits need a cgroup that holds no process itself: the parent of the unit's subgroup is one.
-    parent = os.path.dirname(home) if os.path.basename(home) == _SUBGROUP else home
-    for folder in {home, parent}:
+    parent = os.path.dirname(own) if os.path.basename(own) == _SUBGROUP else own
+    for folder in {own, parent}:
         if not os.access(f"{folder}/cgroup.procs", os.W_OK):
             raise UncontainedError(f"{folder} is not delegated to the agent (Delegate=yes)")
-    if parent != home:
+    if parent != own:
         enable_controllers(parent)
     base = f"{parent}/tui-manager-agent-{agent}"
     try:
@@ -108,7 +108,7 @@ def _find(agent: str) -> CgroupRoot:
         can_kill, can_limit = True, controllers(base)  # an earlier agent's commands are in it
     if not can_kill:
         raise UncontainedError("this kernel cannot kill a cgroup (Linux 5.14 can)")
-    return CgroupRoot(base, home, can_limit)
+    return CgroupRoot(base, own, can_limit)
 
 
 def _own_cgroup() -> str:
@@ -125,7 +125,7 @@ def _own_cgroup() -> str:
         root, point, kind = mount[3], mount[4], mount[mount.index("-") + 1]
         if kind == "cgroup2" and (path + "/").startswith(root.rstrip("/") + "/"):
             point = point.encode().decode("unicode_escape")  # a space is \040
-            home = (point + path.removeprefix(root.rstrip("/"))).rstrip("/")
-            if os.path.isdir(home):
-                return home
+            folder = (point + path.removeprefix(root.rstrip("/"))).rstrip("/")
+            if os.path.isdir(folder):
+                return folder
     raise UncontainedError("cgroup v2 is not mounted, or not with the agent's own cgroup")

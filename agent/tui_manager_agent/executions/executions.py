@@ -75,6 +75,9 @@ class Executions:
             self._held, self.queue, self._recovery.supervisors, self._disk, policy
         )
         self._fifo = FifoListener(identity.state_dir, self._held.refresh_by_id)
+        self._restore()
+
+    def _restore(self) -> None:
         for execution_id in self._journal.held_ids():
             execution = self._held.add(execution_id)
             execution.begin_session()

@@ -102,7 +102,7 @@ class ForkServerClient:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-I", "-S", launch.__file__, str(theirs.fileno()), str(folder)]
         if self._cgroup_root is not None:
-            command += [self._cgroup_root.base, self._cgroup_root.home]
+            command += [self._cgroup_root.base, self._cgroup_root.agent_cgroup]
         try:
             self._server = subprocess.Popen(
                 command,

@@ -59,7 +59,7 @@ class Identity:
             self.manager_id, self.host_id = manager_id, host_id
             self._save()
 
-    def belong(self, credentials: Credentials) -> None:
+    def bind_to_issuer(self, credentials: Credentials) -> None:
         """As `bind`, to the manager of these credentials. Raises StateError if there is another."""
         if self.manager_id not in ("", credentials.manager_id):
             raise StateError(

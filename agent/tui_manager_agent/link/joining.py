@@ -143,7 +143,7 @@ class Joining:
         works = before is not None and before.in_date and before.host_id == answer["host_id"]
         save = credentials.save_newer if works else credentials.save
         held = save(state_dir, fields)
-        self._identity.belong(held)
+        self._identity.bind_to_issuer(held)
         if not held.in_date:
             _LOG.warning(
                 "the new certificate is not valid by this host's clock; one of the two clocks is "

@@ -24,18 +24,18 @@ class CgroupRoot:
 
     Attributes:
         base: the folder of their cgroups, made with the first and kept for those to come.
-        home: the agent's own cgroup, in which the supervisors are.
+        agent_cgroup: the agent's own cgroup, in which the supervisors are.
         controllers: what they can limit, such as `memory`.
     """
 
-    def __init__(self, base: str, home: str, controllers: Collection[str] = ()) -> None:
+    def __init__(self, base: str, agent_cgroup: str, controllers: Collection[str] = ()) -> None:
         self.base = base
-        self.home = home
+        self.agent_cgroup = agent_cgroup
         self.controllers = frozenset(controllers)
 
     def cgroup(self, execution_id: str) -> Cgroup:
         """The cgroup of an execution, which is not made yet."""
-        return Cgroup(f"{self.base}/{execution_id}", self.home)
+        return Cgroup(f"{self.base}/{execution_id}", self.agent_cgroup)
 
     def remove(self) -> None:
         """Removes the folder of them all, unless there is one in it."""
@@ -50,12 +50,12 @@ class Cgroup:
 
     Args:
         path: its folder.
-        home: where the supervisor goes back to.
+        agent_cgroup: the supervisor goes back to it.
     """
 
-    def __init__(self, path: str, home: str = "") -> None:
+    def __init__(self, path: str, agent_cgroup: str = "") -> None:
         self.path = path
-        self._home = home
+        self._agent_cgroup = agent_cgroup
 
     def make(self) -> None:
         """Makes it, and the folder of all if this is the first. Raises OSError."""
@@ -74,7 +74,7 @@ class Cgroup:
 
     def leave(self) -> None:
         """Moves this process, and nothing that it started, back. Raises OSError."""
-        _write(f"{self._home}/cgroup.procs", "0")
+        _write(f"{self._agent_cgroup}/cgroup.procs", "0")
 
     def is_populated(self) -> bool:
         """Whether a process lives in it or below it: the kernel's own word."""

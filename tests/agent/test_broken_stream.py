@@ -1,4 +1,5 @@
-"""What still lies in a stream when it ends: it is in the next Hello, or it never begins."""
+"""Commands that are under way when a stream breaks: the next Hello names them, or they never
+start."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Trouble with the files or the supervisor of one execution is that execution's alone."""
+"""A failure of the files or the supervisor of one execution does not affect others."""
 
 import asyncio
 import logging
@@ -23,14 +23,14 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent import faults
 from tests.agent.conftest import Gate
 from tests.agent.in_process import InProcess
-from tests.agent.working import Working
+from tests.agent.live_executions import LiveExecutions
 
 
 @pytest.fixture
-async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Working]:
+async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveExecutions]:
     for room in (runner, recovery):
         monkeypatch.setattr(room, "LOOK", 0.01)
-    agent = Working(tmp_path)
+    agent = LiveExecutions(tmp_path)
     await asyncio.sleep(0)  # it serves
     yield agent
     await agent.stop()
@@ -48,7 +48,7 @@ async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     ],
 )
 async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
-    agent: Working,
+    agent: LiveExecutions,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     room: object,
@@ -76,7 +76,7 @@ async def test_a_cancel_that_cannot_be_passed_on_is_passed_on_later(
     ],
 )
 async def test_a_dead_supervisor_that_cannot_be_looked_after_is_looked_after_later(
-    agent: Working,
+    agent: LiveExecutions,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     room: object,
@@ -97,7 +97,10 @@ async def test_a_dead_supervisor_that_cannot_be_looked_after_is_looked_after_lat
 
 
 async def test_a_result_that_cannot_be_read_now_is_not_taken_for_none(
-    agent: Working, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gate: Gate
+    agent: LiveExecutions,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    gate: Gate,
 ) -> None:
     execution_id = await agent.start(f"cat {gate}; exit 7")
     read = record.read
@@ -119,7 +122,7 @@ async def test_a_result_that_cannot_be_read_now_is_not_taken_for_none(
     [("set_mark", wire.RESUME_ACTION_UNKNOWN), ("clear_mark", wire.RESUME_ACTION_GO_ON)],
 )
 async def test_a_resume_whose_mark_cannot_be_changed_is_obeyed(
-    agent: Working,
+    agent: LiveExecutions,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     name: str,
@@ -139,7 +142,10 @@ async def test_a_resume_whose_mark_cannot_be_changed_is_obeyed(
 
 
 async def test_output_that_cannot_be_read_is_read_later_and_keeps_nobody_waiting(
-    agent: Working, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gate: Gate
+    agent: LiveExecutions,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    gate: Gate,
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.01)
     unlucky = await agent.start(f"cat {gate}; printf unlucky")
@@ -164,7 +170,7 @@ async def test_output_that_cannot_be_read_is_read_later_and_keeps_nobody_waiting
 
 
 async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
-    agent: Working, monkeypatch: pytest.MonkeyPatch
+    agent: LiveExecutions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
     monkeypatch.setattr(spool, "GONE_AFTER", 1)
@@ -186,7 +192,7 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
 
 
 async def test_output_for_which_there_is_no_descriptor_is_never_given_up(
-    agent: Working, monkeypatch: pytest.MonkeyPatch
+    agent: LiveExecutions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
     monkeypatch.setattr(spool, "GONE_AFTER", 0)
@@ -229,7 +235,7 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting
 ) -> None:
     for room in (runner, recovery):
         monkeypatch.setattr(room, "LOOK", 0.01)
-    before = Working(tmp_path)
+    before = LiveExecutions(tmp_path)
     await asyncio.sleep(0)  # it serves
     execution_id = await before.start("sleep 600")
     await before.stop()
@@ -239,7 +245,7 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting
         "is_locked",
         faults.until(lambda: buried in caplog.text, faults.broken, claim.is_locked),
     )
-    after = Working(tmp_path)
+    after = LiveExecutions(tmp_path)
     assert f"not looked at: execution_id={execution_id}" in caplog.text
     await after.resume(execution_id, wire.RESUME_ACTION_CANCEL)
     assert (await after.result(execution_id)).status == wire.RESULT_STATUS_CANCELED

@@ -1,4 +1,4 @@
-"""An agent's executions at work, and what they have said."""
+"""The executions of an agent that works, and what they have reported."""
 
 import asyncio
 import os
@@ -16,8 +16,8 @@ from tests.agent.in_process import InProcess
 from tests.support.waiting import GIVE_UP
 
 
-class Working(InProcess):
-    """An agent that works, and what it has said of its executions."""
+class LiveExecutions(InProcess):
+    """An agent that works, and what it has reported of its executions."""
 
     def __init__(self, state_dir: Path) -> None:
         super().__init__(state_dir, capacity=3)
@@ -40,12 +40,12 @@ class Working(InProcess):
         return self.results[execution_id]
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Until something that it says makes the condition true."""
+        """Returns when a report makes the condition true."""
         async with asyncio.timeout(GIVE_UP):
             while not condition():
                 assert not self._serving.done()
                 await self.outbox.wait()
-                self._hear(self.outbox.report())
+                self._take(self.outbox.report())
 
     def supervisor_of(self, execution_id: str) -> int:
         (folder,) = self._state_dir.glob(f"managers/*/executions/{execution_id}")
@@ -62,7 +62,7 @@ class Working(InProcess):
                 if pid:
                     os.kill(pid, signal.SIGKILL)
 
-    def _hear(self, report: wire.Report) -> None:
+    def _take(self, report: wire.Report) -> None:
         self.started.update(started.execution_id for started in report.started)
         for part in report.output:
             known = self.output.get(part.execution_id, b"")
