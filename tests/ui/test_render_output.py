@@ -7,7 +7,7 @@ from rich.segment import Segment
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.output.output_lines import LINE_MAX, OutputLines
-from tui_manager.ui.output.output_row import crop, segments, wrap
+from tui_manager.ui.output.output_rows import LineRows, crop, segments, wrap
 
 
 class Host:
@@ -126,3 +126,31 @@ def test_cut_lines_say_so_and_fit() -> None:
         assert cut.endswith("…")
         assert cell_len(cut) <= 20
     assert row_texts([crop(segments("short"), 20)]) == ["short"]
+
+
+def pane_texts(rows: LineRows, lines: OutputLines, count: int) -> list[str]:
+    """What the rows of a pane show."""
+    shown = []
+    for row in range(count):
+        number, part = rows.line_at(row)
+        shown.append("".join(run.text for run in rows.runs(lines.lines[number], part)))
+    return shown
+
+
+def test_each_line_takes_a_row_or_as_many_as_it_needs() -> None:
+    host, lines, rows = Host(), OutputLines(), LineRows()
+    lines.feed([host.chunk(b"abcdef\n\nxyz\n")])
+    assert pane_texts(rows, lines, rows.place(lines.lines, 4)) == ["abc…", "", "xyz"]
+    rows.wraps = True
+    assert pane_texts(rows, lines, rows.place(lines.lines, 4)) == ["abcd", "ef", "", "xyz"]
+
+
+def test_a_line_that_grew_takes_more_rows_and_another_width_too() -> None:
+    host, lines, rows = Host(), OutputLines(), LineRows()
+    rows.wraps = True
+    lines.feed([host.chunk(b"abcd")])
+    assert rows.place(lines.lines, 4) == 1
+    lines.feed([host.chunk(b"ef")])
+    assert rows.place(lines.lines, 4) == 2
+    rows.forget()
+    assert rows.place(lines.lines, 2) == 3

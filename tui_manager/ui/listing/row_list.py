@@ -1,7 +1,5 @@
 """A list of any length: it asks for the rows that are seen, holds no others, and selects one."""
 
-import asyncio
-from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic
 
@@ -9,15 +7,14 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from tui_manager.domain.window import LIMIT_MAX, Page, Row, Window
+from tui_manager.domain.window import Page, Row, Window
 from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
-from tui_manager.ui.listing.row_window import MARGIN, RowWindow
+from tui_manager.ui.listing.row_reader import RowReader
+from tui_manager.ui.listing.row_window import RowWindow
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.lifetime import reads
 
 HEADER = 1  # lines above the rows
-NEAR = 8  # marks that are looked for around their last places before the whole list is read
-IN_TURN = 2  # marks that a reload looks for around their last places; the next one, for others
 PACE = 0.1  # seconds until a filter that has not seen all rows goes on
 
 
@@ -62,12 +59,11 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.link = link
-        self.window = Window()
         self.list: RowWindow[Row] = RowWindow(self.key_of)
+        self._reader = RowReader(self.list, self.fetch)
         self.loaded = False
         self._stale = False
         self._loading = False
-        self._reading = asyncio.Lock()  # whoever learns from several pages that belong together
         self._goes_on = False  # the filter, before long
         self._follows = True  # the cursor is to be in sight when rows are read next
         self._opens = False  # the row that is selected when rows are read first
@@ -93,6 +89,11 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         raise NotImplementedError
 
     # What others ask for.
+
+    @property
+    def window(self) -> Window:
+        """How the list is filtered and sorted."""
+        return self._reader.window
 
     @property
     def selected(self) -> Row | None:
@@ -140,7 +141,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     def _restart(self, window: Window, *, seeks: bool = True) -> None:
         """Another window onto the list. A selected row that is in it stays selected: among the
         first rows, or, with `seeks`, wherever it is. Else the first is."""
-        self.window = window
+        self._reader.window = window
         self.list.restart(seeks=seeks)
         self._follows = True
         self.scroll_to(y=0, force=True)
@@ -187,7 +188,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     @reads("load")
     async def _load(self) -> None:
         try:
-            async with self._reading:
+            async with self._reader.lock:
                 while self._stale:
                     self._stale = False
                     await self._read()
@@ -195,24 +196,20 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
             self._loading = False
 
     async def _read(self) -> None:
-        offset, limit = self.list.wanted(self.first, max(self.size.height, 1))
-        window = self.window
-        page = await self.fetch(replace(window, offset=offset, limit=limit))
-        if self.window is window:
-            await self._take(offset, page)
+        read = await self._reader.read(self.first, max(self.size.height, 1))
+        if read is not None:
+            await self._take(*read)
 
     async def _take(self, offset: int, page: Page[Row]) -> None:
-        window = self.window
         # In an order that readings make, the view stays where the operator has put it.
-        shows = self._follows or (self._cursor_in_sight and not window.sort)
+        shows = self._follows or (self._cursor_in_sight and not self.window.sort)
         self._follows = False
         self.list.place(offset, page)
         self.loaded = True
         self.virtual_size = Size(self.scrollable_size.width, page.matching + HEADER)
         self._show_changes(shows)
         if self.list.sought and not page.partial:
-            await self._seek_some(window)
-            if self.window is not window:
+            if not await self._reader.find_missing():
                 return
             self._show_changes(shows)
         if self._opens:
@@ -226,43 +223,8 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
 
     async def find_marks(self) -> None:
         """Reads until it knows which marked rows are in the list. May raise ManagerError."""
-        async with self._reading:
-            window = self.window
-            for key, number in [*self.list.sought_marks.items()][:NEAR]:
-                await self._seek_near(window, key, number)
-            await self._seek_all(window, lambda: self.list.sought.keys() & self.list.marks.keys())
-            self._show_changes(shows=False)
-
-    async def _seek_some(self, window: Window) -> None:
-        """Reads until it knows where the selected row stands, or that it is not in the list; the
-        same for marked rows of which it does not know where they stood, and for some others."""
-        if self.list.key in self.list.sought:
-            await self._seek_near(window, self.list.key, self.list.cursor)
-        for key, number in [*self.list.sought_marks.items()][:IN_TURN]:
-            await self._seek_near(window, key, number)
-        await self._seek_all(window, lambda: self.list.unknown)
-
-    async def _seek_near(self, window: Window, key: str, number: int) -> None:
-        if self.window is window and key in self.list.sought:
-            await self._note(window, max(0, number - MARGIN), 2 * MARGIN + 1)
-
-    async def _seek_all(self, window: Window, keys: Callable[[], Set[str]]) -> None:
-        """Reads from the first row on until none of the keys is sought."""
-        page, offset = None, 0
-        while self.window is window and keys():
-            if page is not None and page.partial:
-                return
-            if page is not None and offset >= page.matching:
-                self.list.give_up()
-                return
-            page = await self._note(window, offset, LIMIT_MAX)
-            offset += LIMIT_MAX
-
-    async def _note(self, window: Window, offset: int, limit: int) -> Page[Row]:
-        page = await self.fetch(replace(window, offset=offset, limit=limit))
-        if self.window is window:
-            self.list.note(offset, page)
-        return page
+        await self._reader.find_marks()
+        self._show_changes(shows=False)
 
     def _show_changes(self, shows: bool) -> None:
         """`shows`: the cursor is to be in sight, wherever it went."""

@@ -15,7 +15,7 @@ from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups, compare
-from tui_manager.ui.output.output_row import crop, segments
+from tui_manager.ui.output.output_rows import crop, segments
 from tui_manager.ui.terminal.lifetime import reads
 
 _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}

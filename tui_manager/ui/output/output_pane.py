@@ -1,8 +1,6 @@
 """The live output of a task, of one of its hosts, or of one command host."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -21,7 +19,7 @@ from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
 from tui_manager.ui.drawing.states import STDERR, STDOUT
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_lines import OutputLine, OutputLines
-from tui_manager.ui.output.output_row import crop, segments, wrap
+from tui_manager.ui.output.output_rows import LineRows
 from tui_manager.ui.terminal.lifetime import reads
 
 NEWEST = 400  # chunks read when a source is shown
@@ -78,8 +76,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         self._reading = False
         self._read_once = False
         self._from_start = False
-        self._ends: list[int] = []  # rows up to and with each line
-        self._heights: dict[OutputLine, tuple[int, int]] = {}  # revision and rows
+        self._rows = LineRows()
         self._host_width = 0
         self._dropped = 0
 
@@ -91,7 +88,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         self.log_lines = OutputLines()
         self._after, self._dropped, self._host_width = 0, 0, 0
         self._read_once = self._from_start = False
-        self._heights.clear()
+        self._rows.forget()
         self.follow = True
         self._laid_out()
         self.poll()
@@ -174,12 +171,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         return max(1, self.scrollable_size.width - self._prefix_width)
 
     def _laid_out(self) -> None:
-        lines = self.log_lines.lines
-        if self.wraps:
-            self._ends = list(accumulate(self._height(line) for line in lines))
-            if len(self._heights) > 2 * len(lines) + 100:
-                self._heights = {line: self._heights[line] for line in lines}
-        rows = (self._ends[-1] if self._ends else 0) if self.wraps else len(lines)
+        rows = self._rows.place(self.log_lines.lines, self._text_width)
         gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
         self._grow_to(rows + bool(self.end_note))
         if self.follow:
@@ -204,22 +196,16 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         if shows:
             self.vertical_scrollbar.position = self.scroll_y
 
-    def _height(self, line: OutputLine) -> int:
-        known = self._heights.get(line)
-        if known is None or known[0] != line.revision:
-            rows = len(wrap(segments(line.text), self._text_width))
-            known = self._heights[line] = (line.revision, max(rows, 1))
-        return known[1]
-
     def on_resize(self) -> None:
         """Wrapped lines take other heights."""
-        self._heights.clear()
+        self._rows.forget()
         self._laid_out()
         self.poll()
 
     def watch_wraps(self) -> None:
         """Lines are cut, or broken."""
-        self._heights.clear()
+        self._rows.wraps = self.wraps
+        self._rows.forget()
         self._laid_out()
 
     def watch_follow(self) -> None:
@@ -262,8 +248,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
             line = self._empty_line(y)
             return self.strip(self.paint(line, base), width, base)
         row = int(self.scroll_offset.y) + y
-        number = bisect_right(self._ends, row) if self.wraps else row
-        part = row - (self._ends[number - 1] if number else 0) if self.wraps else 0
+        number, part = self._rows.line_at(row)
         if number >= len(self.log_lines.lines):
             last = row == self.virtual_size.height - 1
             note = (Span("  "), *self.end_note) if last else ()
@@ -275,12 +260,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         prefix = self.paint(self._prefix(line, part), base)
         if line.note:
             return prefix + self.paint((Span(line.text, Role.CAUTION),), base)
-        runs = segments(line.text)
-        if self.wraps:
-            rows = wrap(runs, self._text_width, limit=part + 1)
-            runs = rows[part] if part < len(rows) else []
-        else:
-            runs = crop(runs, self._text_width)
+        runs = self._rows.runs(line, part)
         return prefix + [Segment(run.text, base + (run.style or Style.null())) for run in runs]
 
     def _prefix(self, line: OutputLine, part: int) -> Spans:

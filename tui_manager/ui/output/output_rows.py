@@ -1,12 +1,16 @@
-"""A line of output as rows of cells: its host, its stream, its text in the host's own colours."""
+"""Lines of output as rows of cells: the host's own colours, long lines wrapped or cut. Pure."""
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Collection
 from functools import lru_cache
+from itertools import accumulate
 
 from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
+
+from tui_manager.ui.output.output_lines import OutputLine
 
 _SGR = re.compile("\x1b\\[([0-9;]*)m")
 _TAB = 8
@@ -120,3 +124,49 @@ def _fitting(text: str, at: int, width: int) -> tuple[int, int]:
         used += size
         end += 1
     return end, used
+
+
+class LineRows:
+    """Which rows of a pane show which line. A line that is not wrapped takes one row."""
+
+    def __init__(self) -> None:
+        self.wraps = False
+        self._width = 1
+        self._ends: list[int] = []  # rows up to and with each line
+        self._heights: dict[OutputLine, tuple[int, int]] = {}  # revision and rows
+
+    def forget(self) -> None:
+        """The width has changed, or other lines are shown."""
+        self._heights.clear()
+
+    def place(self, lines: Collection[OutputLine], width: int) -> int:
+        """Places lines in rows of `width` cells. Returns how many rows they take."""
+        self._width = width
+        if not self.wraps:
+            return len(lines)
+        self._ends = list(accumulate(self._height(line) for line in lines))
+        if len(self._heights) > 2 * len(lines) + 100:
+            self._heights = {line: self._heights[line] for line in lines}
+        return self._ends[-1] if self._ends else 0
+
+    def line_at(self, row: int) -> tuple[int, int]:
+        """The number of the line that a row shows, and which part of it."""
+        if not self.wraps:
+            return row, 0
+        number = bisect_right(self._ends, row)
+        return number, row - (self._ends[number - 1] if number else 0)
+
+    def runs(self, line: OutputLine, part: int) -> list[Segment]:
+        """What a row shows of a line."""
+        runs = segments(line.text)
+        if not self.wraps:
+            return crop(runs, self._width)
+        rows = wrap(runs, self._width, limit=part + 1)
+        return rows[part] if part < len(rows) else []
+
+    def _height(self, line: OutputLine) -> int:
+        known = self._heights.get(line)
+        if known is None or known[0] != line.revision:
+            rows = len(wrap(segments(line.text), self._width))
+            known = self._heights[line] = (line.revision, max(rows, 1))
+        return known[1]
