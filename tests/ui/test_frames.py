@@ -11,7 +11,8 @@ from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.status import Stream
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine
-from tui_manager.ui.frame.main_screen import Facts, MainScreen
+from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.manager_link import ManagerChanged
 from tui_manager.ui.output.output_pane import OutputPane
 
 
@@ -33,7 +34,7 @@ async def test_the_header_is_drawn_when_it_says_something_else(
 ) -> None:
     async with running(fleet) as pilot:
         asked = noted(monkeypatch, HeaderLine)
-        pilot.app.screen.post_message(Facts(Changes(hosts=True)))
+        pilot.app.screen.post_message(ManagerChanged(Changes(hosts=True)))
         await settle(pilot)
         assert not asked
         fleet.attention = ("Something is wrong.",)

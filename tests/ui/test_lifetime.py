@@ -19,11 +19,10 @@ from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.frame.help import HelpScreen
-from tui_manager.ui.frame.main_screen import Facts
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
-from tui_manager.ui.manager_link import Link
+from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.output.output_actions import SaveOutputScreen
 from tui_manager.ui.output.output_pane import Source
 from tui_manager.ui.tasks.task_screen import TaskScreen
@@ -67,10 +66,10 @@ async def test_a_screen_is_closed_while_it_is_built(
         for steps in STEPS:
             screen = SCREENS[name](app.link)
             app.push_screen(screen)
-            screen.post_message(Facts(EVERYTHING))
+            screen.post_message(ManagerChanged(EVERYTHING))
             await turn(steps)
             app.pop_screen()
-            screen.post_message(Facts(EVERYTHING))
+            screen.post_message(ManagerChanged(EVERYTHING))
         await settle(pilot)
         assert isinstance(app.screen, DashboardScreen)
 
@@ -86,7 +85,7 @@ async def test_a_screen_is_closed_while_it_is_answered(
             held.hold()
             screen = SCREENS[name](app.link)
             await app.push_screen(screen)
-            screen.post_message(Facts(EVERYTHING))
+            screen.post_message(ManagerChanged(EVERYTHING))
             await turn(3)
             app.pop_screen()
             await turn(steps)

@@ -18,7 +18,7 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
 from tui_manager.ui.frame.help import HelpScreen
-from tui_manager.ui.frame.main_screen import Facts
+from tui_manager.ui.manager_link import ManagerChanged
 from tui_manager.ui.terminal import guarded_app
 from tui_manager.ui.terminal.guarded_app import GuardedApp
 from tui_manager.ui.terminal.rebuilding import LIMIT, WITHIN, Rebuilding
@@ -180,7 +180,7 @@ def refresh_header(app: Breaking) -> None:
 
 
 def hand_on_facts(app: Breaking) -> None:
-    app.screen.post_message(Facts(Changes(hosts=True)))
+    app.screen.post_message(ManagerChanged(Changes(hosts=True)))
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.new_task_fields import marked_target
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
 from tui_manager.ui.frame.help import HelpScreen
-from tui_manager.ui.frame.main_screen import EVERYTHING, Facts, MainScreen
+from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
-from tui_manager.ui.manager_link import Feed, Link, OpenOperator, Problem
+from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 from tui_manager.ui.terminal.guarded_app import GuardedApp
@@ -39,12 +39,12 @@ from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere
 from tui_manager.ui.terminal.typed_ahead import TypedAhead
 
 
-class FactsChanged(Message, bubble=False):
+class ChangesPending(Message, bubble=False):
     """Something may have changed; what, is in the feed."""
 
     def can_replace(self, message: Message) -> bool:
         """The feed has folded the older one in."""
-        return isinstance(message, FactsChanged)
+        return isinstance(message, ChangesPending)
 
 
 def local_now() -> datetime:
@@ -132,9 +132,9 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
     # Facts.
 
     def _facts_came(self) -> None:
-        self.post_message(FactsChanged())
+        self.post_message(ChangesPending())
 
-    @on(FactsChanged)
+    @on(ChangesPending)
     def _hand_on(self) -> None:
         changes = self.feed.take()
         self._tell_screens(changes)
@@ -146,8 +146,7 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
 
     def _tell_screens(self, changes: Changes) -> None:
         for screen in self.screen_stack:
-            if isinstance(screen, MainScreen):
-                screen.post_message(Facts(changes))
+            screen.post_message(ManagerChanged(changes))
 
     @work(group="status")
     async def _read_status(self) -> None:
@@ -158,12 +157,12 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
                 self._tell_screens(EVERYTHING if self._outdated else Changes(manager=True))
                 self._outdated = False
         except ManagerError as error:
-            self.post_message(Problem(error))
+            self.post_message(CallFailed(error))
         finally:
             self._status_read = False
 
-    @on(Problem)
-    def _say_problem(self, message: Problem) -> None:
+    @on(CallFailed)
+    def _say_problem(self, message: CallFailed) -> None:
         """Says what is wrong once, not at every refresh; the header says what lasts."""
         self._outdated |= isinstance(message.error, StorageError | UnreachableError)
         text = str(message.error)

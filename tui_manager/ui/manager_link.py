@@ -118,9 +118,17 @@ class Feed:
         self._changed()
 
 
-class Problem(Message):
+class CallFailed(Message):
     """A call to the manager failed; the app says so once."""
 
     def __init__(self, error: ManagerError) -> None:
         super().__init__()
         self.error = error
+
+
+class ManagerChanged(Message, bubble=False):
+    """Something has changed: a screen that shows it reads it again."""
+
+    def __init__(self, changes: Changes) -> None:
+        super().__init__()
+        self.changes = changes

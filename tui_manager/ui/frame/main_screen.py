@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Container
 from textual.events import Resize, ScreenResume
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -22,20 +21,11 @@ from tui_manager.ui.frame.key_footer import KeyFooter
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.manager_link import Link, Problem
+from tui_manager.ui.manager_link import CallFailed, Link, ManagerChanged
 from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
 
-
-class Facts(Message, bubble=False):
-    """What a screen reads again."""
-
-    def __init__(self, changes: Changes) -> None:
-        super().__init__()
-        self.changes = changes
-
-
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
-SMALLEST = (60, 16)  # columns and lines below which nothing can be told
+SMALLEST = (60, 16)  # columns and lines below which nothing can be shown
 
 
 class MainScreen(ClosableScreen[None]):
@@ -92,8 +82,8 @@ class MainScreen(ClosableScreen[None]):
         self.query_one(NoticeLine).tell()
         self.take(EVERYTHING)
 
-    @on(Facts)
-    def _facts(self, message: Facts) -> None:
+    @on(ManagerChanged)
+    def _facts(self, message: ManagerChanged) -> None:
         if is_open(self):
             self.query_one(HeaderLine).refresh_changed()
             self.take(message.changes)
@@ -190,7 +180,7 @@ class MainScreen(ClosableScreen[None]):
                 if rows.list.sought.keys() & rows.list.marks.keys():
                     await rows.find_marks()
         except ManagerError as error:
-            self.post_message(Problem(error))
+            self.post_message(CallFailed(error))
             return False
         return is_open(self)
 

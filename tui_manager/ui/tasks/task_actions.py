@@ -11,7 +11,7 @@ from tui_manager.domain.task import Task
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.questions import cancel_question, start_question, task_title
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.manager_link import Link, Problem
+from tui_manager.ui.manager_link import CallFailed, Link
 
 
 class TaskActions(MainScreen):
@@ -48,7 +48,7 @@ async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
                 continue
             await link.operator.start_task(task.task_id)
         except ManagerError as error:
-            app.post_message(Problem(error))
+            app.post_message(CallFailed(error))
 
 
 async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
@@ -66,7 +66,7 @@ async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None
         try:
             await link.operator.cancel_task(task.task_id)
         except ManagerError as error:
-            app.post_message(Problem(error))
+            app.post_message(CallFailed(error))
 
 
 def _say(app: App[Any], text: str) -> None:

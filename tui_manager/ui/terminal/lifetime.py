@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from tui_manager.domain.errors import ManagerError
-from tui_manager.ui.manager_link import Problem
+from tui_manager.ui.manager_link import CallFailed
 from tui_manager.ui.terminal.textual_internals import HookedScreen, is_closing
 
 _Node = TypeVar("_Node", bound=Widget)
@@ -58,7 +58,7 @@ def reads(
             try:
                 await _WhileOpen(self, method(self, *args, **kwargs))
             except ManagerError as error:
-                self.post_message(Problem(error))
+                self.post_message(CallFailed(error))
 
         return read
 
