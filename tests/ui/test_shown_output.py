@@ -1,9 +1,12 @@
 """Whose output the dashboard shows, and what its title says."""
 
+import re
+
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.output.output_lines import LINES_MAX
 
 
 async def two_tasks() -> FakeOperator:
@@ -80,3 +83,46 @@ async def test_what_has_ended_without_output_is_not_waited_for(running: Running)
         text = shown(pilot)
         assert "No output." in text
         assert "No output yet." not in text
+
+
+def line_numbers(text: str) -> list[str]:
+    """Of the lines of output that are seen."""
+    return re.findall(r"│ line (\d+)", text)
+
+
+async def test_the_pane_says_how_many_lines_it_dropped(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
+    await fleet.start_task(task)
+    execution = fleet.execution(task, "web01")
+    fleet.emit(execution, b"".join(b"line %d\n" % number for number in range(LINES_MAX)))
+    async with running(fleet) as pilot:
+        await press(pilot, "tab", "home")
+        assert "not kept here" not in shown(pilot)
+        await press(pilot, "end")
+        fleet.emit(execution, b"".join(b"more %d\n" % number for number in range(1234)))
+        await settle(pilot)
+        assert "more 1233" in shown(pilot)
+        await press(pilot, "home")
+        text = shown(pilot)
+        assert "… 1,234 earlier lines not kept here: ctrl+s saves all output" in text
+        assert line_numbers(text)[0] == "1234"
+        await press(pilot, "w")
+        assert "… 1,234 earlier lines not kept here" in shown(pilot)
+
+
+async def test_what_is_read_stays_in_place_while_lines_are_dropped(running: Running) -> None:
+    fleet = FakeOperator()
+    fleet.add_host("web01")
+    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
+    await fleet.start_task(task)
+    execution = fleet.execution(task, "web01")
+    fleet.emit(execution, b"".join(b"line %d\n" % number for number in range(LINES_MAX)))
+    async with running(fleet) as pilot:
+        await press(pilot, "tab", "pageup", "pageup", "pageup")
+        before = line_numbers(shown(pilot))
+        for _ in range(2):
+            fleet.emit(execution, b"more\n" * 50)
+            await settle(pilot)
+        assert line_numbers(shown(pilot)) == before

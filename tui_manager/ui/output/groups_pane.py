@@ -1,5 +1,6 @@
 """The output of a task by groups of hosts that wrote the same; the chosen group is unfolded."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -10,11 +11,17 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.figures import count_of, size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_groups import OutputGroup, OutputGroups, compare
+from tui_manager.ui.output.output_groups import (
+    COMPARED,
+    Comparison,
+    OutputGroup,
+    OutputGroups,
+    compare,
+)
 from tui_manager.ui.output.output_rows import crop, segments
 from tui_manager.ui.terminal.lifetime import reads
 
@@ -22,6 +29,30 @@ _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
 
 # A line: the group that it belongs to, what stands in front, the host's own text.
 _Line = tuple[int, Spans, str]
+
+
+def group_notes(group: OutputGroup) -> tuple[Sequence[Spans], Sequence[Spans]]:
+    """What stands above and below the lines of a group that are kept."""
+    above = [_note(f"{count_of(group.dropped, 'earlier line')} not kept here")]
+    below = [_note(f"{size(group.unshown)} more not shown here; hosts of a group have the same")]
+    return above if group.dropped else (), below if group.unshown else ()
+
+
+def comparison_notes(
+    found: Comparison, largest: OutputGroup, group: OutputGroup
+) -> Sequence[Spans]:
+    """What stands below two outputs that are not compared to their ends."""
+    notes = []
+    if found.left_out:
+        left_out = count_of(found.left_out, "more line")
+        notes.append(_note(f"only the first {COMPARED:,} lines of each compared, {left_out} not"))
+    if unshown := largest.unshown + group.unshown:
+        notes.append(_note(f"{size(unshown)} more not kept here, and not compared line by line"))
+    return notes
+
+
+def _note(text: str) -> Spans:
+    return (Span(f"  … {text}", Role.CAUTION),)
 
 
 class GroupsPane(RolePainter, InstantScroll, can_focus=True):
@@ -116,11 +147,20 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
     def _unfolded(self, number: int, group: OutputGroup) -> list[_Line]:
         largest = next(other for other in self.groups if other.command == group.command)
         if self.compares and largest is not group:
+            found = compare(largest.lines, group.lines)
             return [
-                (number, (Span(f"  {sign} ", _MARKS[sign]),), line)
-                for sign, line in compare(largest.lines, group.lines)
+                *(
+                    (number, (Span(f"  {sign} ", _MARKS[sign]),), line)
+                    for sign, line in found.lines
+                ),
+                *((number, note, "") for note in comparison_notes(found, largest, group)),
             ]
-        return [(number, (Span("  │ ", Role.MUTED),), line) for line in group.lines]
+        above, below = group_notes(group)
+        return [
+            *((number, note, "") for note in above),
+            *((number, (Span("  │ ", Role.MUTED),), line) for line in group.lines),
+            *((number, note, "") for note in below),
+        ]
 
     def on_resize(self) -> None:
         """Lines are cut at the width."""

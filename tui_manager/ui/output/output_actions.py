@@ -65,6 +65,11 @@ class SaveOutputScreen(Form[None]):
             return
         self._save(name)
 
+    @on(Input.Changed)
+    def _forget_problem(self) -> None:
+        """It was about another name."""
+        self._say("")
+
     @reads("save", exclusive=True)
     async def _save(self, name: str) -> None:
         path = Path(name)

@@ -15,7 +15,7 @@ from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.output.output_lines import OutputLines
 
-KEPT = 64 * 1024  # bytes of a stream that are shown
+KEPT = 64 * 1024  # bytes of a stream that are shown; the chunk in which it ends is shown whole
 COMPARED = 2_000  # lines of each side
 
 
@@ -38,6 +38,11 @@ class _Output:
         self.digests[chunk.stream].update(chunk.data or b"\0gap")
 
     @property
+    def unshown(self) -> int:
+        """Bytes that are not kept."""
+        return sum(self.sizes.values()) - sum(len(chunk.data) + chunk.gap for chunk in self.kept)
+
+    @property
     def same_as(self) -> tuple[int, bytes, bytes]:
         stdout, stderr = (self.digests[stream].digest() for stream in Stream)
         return self.command, stdout, stderr
@@ -50,12 +55,16 @@ class OutputGroup:
     Attributes:
         folded: their names, `web[01-02,04]`.
         lines: the head of the output, safe text with colours.
+        dropped: lines before `lines` that are not kept.
+        unshown: bytes behind `lines` that are not kept. All bytes are compared all the same.
     """
 
     command: int
     hosts: tuple[str, ...]
     folded: str
     lines: tuple[str, ...]
+    dropped: int = 0
+    unshown: int = 0
 
 
 class OutputGroups:
@@ -87,11 +96,25 @@ class OutputGroups:
         lines.feed(sorted(first.kept, key=lambda chunk: list(Stream).index(chunk.stream)))
         hosts = tuple(sorted(output.host for output in outputs))
         folded = str(NodeSet.fromlist(list(hosts)))
-        return OutputGroup(first.command, hosts, folded, tuple(ln.text for ln in lines.lines))
+        texts = tuple(line.text for line in lines.lines)
+        return OutputGroup(first.command, hosts, folded, texts, lines.dropped, first.unshown)
 
 
-def compare(largest: Sequence[str], other: Sequence[str]) -> list[tuple[str, str]]:
-    """The lines of both, each with "-" for the largest alone, "+" for the other alone, or " "."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How one output differs from another.
+
+    Attributes:
+        lines: of both, each with "-" for the largest group's alone, "+" for the other's, or " ".
+        left_out: lines of both that were not compared.
+    """
+
+    lines: list[tuple[str, str]]
+    left_out: int
+
+
+def compare(largest: Sequence[str], other: Sequence[str]) -> Comparison:
+    """Compares the first lines of both."""
     before, after = largest[:COMPARED], other[:COMPARED]
     lines: list[tuple[str, str]] = []
     for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -100,4 +123,5 @@ def compare(largest: Sequence[str], other: Sequence[str]) -> list[tuple[str, str
         else:
             lines += [("-", line) for line in before[i:j]]
             lines += [("+", line) for line in after[k:m]]
-    return lines
+    left_out = len(largest) + len(other) - len(before) - len(after)
+    return Comparison(lines, left_out)

@@ -13,7 +13,7 @@ from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.figures import size
 
-LINES_MAX = 10_000
+LINES_MAX = 10_000  # that a pane keeps
 CHARACTERS_MAX = 4_000_000  # of all lines together
 LINE_MAX = 100_000  # characters of one line that are kept
 

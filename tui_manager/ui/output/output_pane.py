@@ -14,6 +14,7 @@ from textual.widget import Widget
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
+from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
 from tui_manager.ui.drawing.states import STDERR, STDOUT
@@ -29,6 +30,12 @@ HOST_WIDTH = 16  # cells of a host's name at most
 _TITLE_LEAST = 8  # cells of a title
 _FRAME = 6  # cells of the frame and its spaces beside a title
 ROUNDS = 8  # reads in a row before the screen gets its turn
+
+
+def dropped_note(lines: int) -> Spans:
+    """What stands above the first line that is kept."""
+    text = f"… {count_of(lines, 'earlier line')} not kept here: ctrl+s saves all output"
+    return (Span(text, Role.CAUTION),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +179,12 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
 
     def _laid_out(self) -> None:
         rows = self._rows.place(self.log_lines.lines, self._text_width)
-        gone, self._dropped = self.log_lines.dropped - self._dropped, self.log_lines.dropped
-        self._grow_to(rows + bool(self.end_note))
+        before, self._dropped = self._dropped, self.log_lines.dropped
+        gone = self._dropped - before - (not before)  # the note about them takes a row
+        self._grow_to(bool(self._dropped) + rows + bool(self.end_note))
         if self.follow:
             self.scroll_end(force=True)
-        elif gone:
+        elif self._dropped > before:
             self.scroll_to(y=max(0, self.scroll_y - gone), force=True)
         self.retitle()
         self.refresh()
@@ -248,7 +256,10 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
             line = self._empty_line(y)
             return self.strip(self.paint(line, base), width, base)
         row = int(self.scroll_offset.y) + y
-        number, part = self._rows.line_at(row)
+        if self._dropped and row == 0:
+            note = (Span("  "), *dropped_note(self._dropped))
+            return self.strip(self.paint(note, base), width, base)
+        number, part = self._rows.line_at(row - bool(self._dropped))
         if number >= len(self.log_lines.lines):
             last = row == self.virtual_size.height - 1
             note = (Span("  "), *self.end_note) if last else ()
