@@ -133,8 +133,8 @@ async def test_an_empty_fleet_has_nobody_to_approve(running: Running) -> None:
     async with running(FakeOperator()) as pilot:
         await press(pilot, "2", "a", "x")
         assert said(pilot) == [
-            "Select or mark a pending host (◌) to approve.",
-            "Select or mark a host to reject or revoke.",
+            "Approve which? Select or mark a pending host (◌), then press a.",
+            "Reject or revoke which? Select or mark a host, then press x.",
         ]
 
 
@@ -147,7 +147,7 @@ async def test_on_the_dashboard_the_hosts_come_to_the_front_first(
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
         assert screen.focused is screen.hosts
-        assert said(pilot) == ["Select or mark a host to reject or revoke."]
+        assert said(pilot) == ["Reject or revoke which? Select or mark a host, then press x."]
         await press(pilot, "x", "y")
         assert admission_of(doubles, "db9") is Admission.REJECTED
         await press(pilot, "a")  # the cursor went with the host
@@ -333,3 +333,22 @@ async def test_the_palette_asks_for_no_hosts_that_nobody_chose(
         assert "Reject  (x)" in shown(pilot)
         await press(pilot, "escape")
         assert pilot.app.screen.focused is focused
+
+
+@pytest.mark.parametrize("key", ["a", "x"])
+@pytest.mark.parametrize("pane", [(), ("tab",)])  # tasks, or their output
+async def test_a_key_acts_on_no_host_of_a_hidden_pane(
+    doubles: FakeOperator, running: Running, key: str, pane: tuple[str, ...]
+) -> None:
+    async with running(doubles, (80, 24)) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, DashboardScreen)
+        await press(pilot, "tab", "tab", "space", "tab", *pane)
+        assert screen.hosts.marked
+        assert not screen.hosts.display
+        await press(pilot, key)
+        assert len(pilot.app.screen_stack) == 1, "no question about what cannot be seen"
+        assert screen.hosts.has_focus
+        assert screen.hosts.display
+        await press(pilot, key)
+        assert isinstance(pilot.app.screen, ConfirmScreen)

@@ -196,8 +196,11 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         return self.hosts.marked
 
     def chosen_hosts(self) -> list[Host]:
-        """The selected one only when the hosts have the focus, as it may be out of sight."""
-        return self.hosts.chosen if self.focused is self.hosts else self.hosts.marked
+        """The selected one only if the hosts have the focus. None if their pane is hidden: a key
+        must not act on what cannot be seen."""
+        if self.focused is self.hosts:
+            return self.hosts.chosen
+        return self.hosts.marked if self.hosts.display else []
 
     def find_hosts(self) -> list[Host]:
         hosts = self.chosen_hosts()

@@ -61,7 +61,7 @@ async def approve_hosts(
     """Asks, then admits those that are pending."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     if not hosts:
-        _say(app, "Select or mark a pending host (◌) to approve.")
+        _say(app, "Approve which? Select or mark a pending host (◌), then press a.")
     elif len(pending) < len(hosts):
         unfit = [host for host in hosts if host not in pending]
         _say(app, f"{_standing(unfit)}: only a pending host can be approved.")
@@ -83,7 +83,7 @@ async def turn_away_hosts(
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     admitted = [host for host in hosts if host.admission is Admission.ADMITTED]
     if not hosts:
-        _say(app, "Select or mark a host to reject or revoke.")
+        _say(app, "Reject or revoke which? Select or mark a host, then press x.")
     elif len(pending) + len(admitted) < len(hosts):
         unfit = [host for host in hosts if host not in pending and host not in admitted]
         _say(app, f"{_standing(unfit)} already.")
