@@ -1,14 +1,17 @@
 """Leaving a form: what was typed is not lost without a question."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from rich.color_triplet import ColorTriplet
 from textual.pilot import Pilot
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
@@ -115,3 +118,58 @@ async def test_it_does_so_without_colours(
         await settle(pilot)
         await press(pilot, "down", "c")
         assert (looks(pilot, "#no")[1], looks(pilot, "#yes")[1]) == (True, False)
+
+
+async def test_a_targets_error_goes_with_its_cause(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        fleet.failure = StorageError("The database is locked.")
+        await press(pilot, "n", *"db1", "tab", *"true")
+        hint = pilot.app.screen.query_one("#target-hint", Label)
+        assert (str(hint.content), hint.has_class("problem")) == ("The database is locked.", True)
+        fleet.failure = None
+        fleet.publish(Changes(manager=True))
+        await settle(pilot)
+        assert str(hint.content).startswith("1 host")
+        assert not hint.has_class("problem")
+        assert "Start on 1 host" in shown(pilot)
+
+
+async def test_a_host_that_joins_takes_its_error_away(running: Running) -> None:
+    fleet = FakeOperator()
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *"web01")
+        hint = pilot.app.screen.query_one("#target-hint", Label)
+        assert "web01" in str(hint.content)
+        assert hint.has_class("problem")
+        fleet.add_host("web01")
+        await settle(pilot)
+        assert not hint.has_class("problem")
+
+
+async def test_another_file_name_takes_the_error_away(
+    fleet: FakeOperator, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(fleet) as pilot:
+        await press(pilot, "down", "ctrl+s")
+        screen = pilot.app.screen
+        (tmp_path / screen.query_one(Input).value).touch()
+        await press(pilot, "enter")
+        await settle(pilot)
+        problem = screen.query_one("#problem", Label)
+        assert "exists already" in str(problem.content)
+        await press(pilot, "2")
+        assert str(problem.content) == ""
+
+
+async def test_an_error_of_a_join_token_goes_with_the_next_change(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "j")
+        fleet.failure = StorageError("The database is locked.")
+        await press(pilot, "f5")
+        await settle(pilot)
+        assert "The database is locked." in shown(pilot)
+        await press(pilot, "tab", "tab", "tab", "space")
+        assert "The database is locked." not in shown(pilot)

@@ -92,6 +92,7 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
         label = self.query_one("#meaning", Label)
         label.set_class(event.value, "caution")
         label.update(_ADMITS if event.value else _ASKS)
+        self._check()
 
     @on(Button.Pressed, "#back")
     async def _back(self) -> None:
@@ -106,6 +107,7 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
         """Makes the token; a second press, before the first has had its effect, makes no other."""
         if not self._making:
             self._making = True
+            self._check()  # what a try before this one said may be true no more
             self._make()
 
     @reads("make")

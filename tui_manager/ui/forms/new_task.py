@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, TextArea
+from textual.worker import Worker
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
 from tui_manager.domain.request_id import new_request_id
@@ -21,7 +22,7 @@ from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.questions import start_question
-from tui_manager.ui.manager_link import Link
+from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.lifetime import reads
 
 _HINTS = {
@@ -48,6 +49,7 @@ class NewTaskScreen(Form[int]):
         self.link = link
         self._target = target
         self._looked_up = ""  # the target that `preview` is of, or will be
+        self._lookup: Worker[None] | None = None
         self.preview: TargetPreview | None = None
         self._creating = False
         self._asked_for: TaskSpec | None = None  # what `_request_id` makes
@@ -114,7 +116,20 @@ class NewTaskScreen(Form[int]):
         target = self.fields.target
         if target != self._looked_up:
             self._looked_up = target
-            self._look_up(target)
+            self._lookup = self._look_up(target)
+        elif self.preview is not None:  # in place of what was wrong when the task was made
+            self._say_hosts(self.preview)
+
+    @on(ManagerChanged)
+    def _look_up_again(self, message: ManagerChanged) -> None:
+        """The reason why a target had no hosts may be gone: the manager answers again, or a host
+        has joined."""
+        changes = message.changes
+        if self.preview is not None or not (changes.hosts or changes.manager):
+            return
+        running = self._lookup is not None and not self._lookup.is_finished
+        if self._looked_up.strip() and not running:
+            self._lookup = self._look_up(self._looked_up)
 
     @reads("preview", exclusive=True)
     async def _look_up(self, target: str) -> None:
