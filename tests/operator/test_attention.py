@@ -107,6 +107,14 @@ async def test_a_host_that_holds_very_many_is_not_remembered_without_bound(parts
     assert _attention(parts)[0].startswith("web03 holds 1000 or more executions")
 
 
+@pytest.mark.parametrize(
+    ("hosts", "said"), [(1, "1 host is offline."), (1200, "1,200 hosts are offline.")]
+)
+async def test_offline_hosts_are_counted(parts: Parts, hosts: int, said: str) -> None:
+    counts = HostCounts(recovering=0, pending=0, offline=hosts)
+    assert attention(parts.statistics, counts, parts.directory, parts.offences) == (said,)
+
+
 async def test_many_hosts_are_folded(parts: Parts) -> None:
     for number in range(8):
         await parts.connect(f"web{number}", held=[Held("one", HeldState.RUNNING)])

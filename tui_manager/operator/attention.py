@@ -142,7 +142,7 @@ def _hosts(hosts: HostCounts) -> Iterator[str]:
         who = "1 host waits" if hosts.pending == 1 else f"{hosts.pending:,} hosts wait"
         yield f"{who} to be approved."
     if hosts.offline:
-        yield f"{hosts.offline} hosts are offline."
+        yield f"{hosts.offline:,} host{' is' if hosts.offline == 1 else 's are'} offline."
 
 
 def _refused(violations: Violations) -> Iterator[str]:

@@ -91,7 +91,7 @@ def _running(number: int) -> Span:
 def _attention(status: ManagerStatus) -> Spans:
     number = len(status.attention)
     if not number:
-        return (Span("nothing needs you", Role.MUTED),)
+        return (Span("no alerts", Role.MUTED),)
     return (Span(f"▲ {number} need{'s' if number == 1 else ''} attention", Role.FAULT),)
 
 

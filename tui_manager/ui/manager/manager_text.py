@@ -19,7 +19,7 @@ _MARK = 2  # cells in front of a sentence
 def attention_lines(status: ManagerStatus, width: int) -> tuple[Spans, ...]:
     """A sentence each, the most urgent first; a long one takes several lines."""
     if not status.attention:
-        return ((Span("✔ ", Role.GOOD), Span("Nothing needs you.")),)
+        return ((Span("✔ ", Role.GOOD), Span("No alerts.")),)
     lines: list[Spans] = []
     for sentence in status.attention:
         first, *others = wrap(safe_line(sentence), width - _MARK)
