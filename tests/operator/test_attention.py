@@ -112,7 +112,7 @@ async def test_a_host_that_holds_very_many_is_not_remembered_without_bound(parts
 )
 async def test_offline_hosts_are_counted(parts: Parts, hosts: int, said: str) -> None:
     counts = HostCounts(recovering=0, pending=0, offline=hosts)
-    assert attention(parts.statistics, counts, parts.directory, parts.offences) == (said,)
+    assert attention(parts.statistics, counts, parts.directory, parts.violations) == (said,)
 
 
 async def test_many_hosts_are_folded(parts: Parts) -> None:
