@@ -6,10 +6,13 @@ from datetime import timedelta
 import pytest
 
 from tests.support.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, settle, shown
+from tests.support.waiting import wait_until
+from tests.ui.conftest import SOON, Running, press, settle, shown
 from tui_manager.ui import manager_link
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.hosts.host_strip import HostStrip
+
+PAUSE = 2 * SOON  # seconds between two tries: an app that tried again sooner would never rest
 
 
 def pass_minutes(fleet: FakeOperator, screen: object, minutes: int) -> None:
@@ -23,7 +26,7 @@ def pass_minutes(fleet: FakeOperator, screen: object, minutes: int) -> None:
 async def test_hosts_are_not_shown_online(
     key: str, fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_link, "RETRY", 0.001)
+    monkeypatch.setattr(manager_link, "RETRY", PAUSE)
     async with running(fleet, (160, 40)) as pilot:
         await press(pilot, key)
         assert "●" in shown(pilot)
@@ -41,7 +44,11 @@ async def test_hosts_are_not_shown_online(
         if key == "2":
             assert f"at {began:%H:%M:%S}, not known since" in text
         fleet.revive()
-        await settle(pilot, 8)
+
+        async def look() -> str:
+            return shown(pilot)
+
+        await wait_until(look, lambda screen: "away since" not in screen)
         pass_minutes(fleet, pilot.app.screen, 0)
         await settle(pilot)
         assert "●" in shown(pilot)
@@ -51,7 +58,7 @@ async def test_hosts_are_not_shown_online(
 async def test_running_times_stand_still(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_link, "RETRY", 0.001)
+    monkeypatch.setattr(manager_link, "RETRY", PAUSE)
     async with running(fleet, (160, 40)) as pilot:
         await press(pilot, "3")
         pass_minutes(fleet, pilot.app.screen, 1)
@@ -72,7 +79,7 @@ async def test_running_times_stand_still(
 async def test_the_strip_says_so_too(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_link, "RETRY", 0.001)
+    monkeypatch.setattr(manager_link, "RETRY", PAUSE)
     async with running(fleet) as pilot:
         strip = pilot.app.screen.query_one(HostStrip)
         assert "●" in strip.render_line(0).text

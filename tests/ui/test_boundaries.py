@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
-from tests.ui.conftest import Running, press, settle, shown
+from tests.ui.conftest import SOON, Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.spec import CommandSpec, TaskSpec
@@ -23,7 +23,7 @@ HOSTILE = b"\x1b]0;owned\x07\x1b[2J[bold]not bold[/bold] \x1b[8mhidden\x1b[0m\xe
 async def test_the_screen_says_that_the_manager_is_gone_and_comes_back(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_link, "RETRY", 0.001)
+    monkeypatch.setattr(manager_link, "RETRY", 2 * SOON)
     async with running(fleet) as pilot:
         fleet.end()
         await settle(pilot)
