@@ -44,7 +44,7 @@ class Settings(SettableLimits):
 
 
 def _same_port(one: str, other: str) -> bool:
-    """Whether two addresses cannot both be listened on."""
+    """Whether a program cannot listen on both addresses."""
     (host, port), (other_host, other_port) = split_address(one), split_address(other)
     everywhere = {"0.0.0.0", "::"} & {host, other_host}
     return port == other_port != 0 and (host == other_host or bool(everywhere))
@@ -78,8 +78,8 @@ def enroll_address(settings: Settings) -> str:
 def check_security(settings: Settings) -> None:
     """Raises InvalidInputError unless a manager may listen with these settings.
 
-    Without TLS anybody who reaches the port could pose as a host or as the manager, so it stays on
-    loopback, and has to be asked for by name.
+    Without TLS everybody who reaches the port could pretend to be a host or the manager. Therefore
+    `insecure` must be set explicitly, and is allowed on loopback only.
     """
     host, _ = split_address(settings.listen)
     if not settings.insecure:
@@ -88,13 +88,13 @@ def check_security(settings: Settings) -> None:
     if not is_loopback(host):
         raise InvalidInputError(
             "insecure",
-            f"Refusing to listen on {settings.listen} with --insecure: there is no TLS then, and "
-            "whoever reaches the port could pose as a host. Leave --insecure out, or listen on a "
+            f"--insecure is not allowed with --listen {settings.listen}: without TLS, everybody "
+            "who reaches the port could pretend to be a host. Leave --insecure out, or listen on a "
             "loopback address.",
         )
     if settings.enroll_listen:
         raise InvalidInputError(
             "enroll_listen",
-            f"With --insecure hosts do not enrol, so {settings.enroll_listen} would stay "
-            "closed. Leave out either --insecure or --enroll-listen.",
+            f"With --insecure hosts do not enrol, so {settings.enroll_listen} would not be "
+            "used. Leave out either --insecure or --enroll-listen.",
         )

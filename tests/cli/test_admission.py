@@ -156,7 +156,7 @@ def test_all_at_once_leaves_out_who_is_odd_and_says_so(
         assert main(["hosts", "approve", "--all-pending"]) == 0
         assert capsys.readouterr() == (
             printed,
-            "tui-manager: 1 host waits still, because something is odd; see `tui-manager hosts`, "
+            "tui-manager: 1 host waits still, because of a note; see `tui-manager hosts`, "
             "and approve by name.\n",
         )
     assert admissions(operator)["other"] == "pending"
@@ -175,9 +175,9 @@ def test_revoking(operator: FakeOperator, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["approve"], "say --all-pending"),
-        (["reject"], "say --all-pending"),
-        (["approve", "web02", "--all-pending"], "say --all-pending"),
+        (["approve"], "use --all-pending"),
+        (["reject"], "use --all-pending"),
+        (["approve", "web02", "--all-pending"], "use --all-pending"),
         (["revoke"], "required: NAME"),
         (["revoke", "--all-pending"], "required: NAME"),
         (["approve", "nobody"], "There is no host nobody."),
@@ -186,7 +186,7 @@ def test_revoking(operator: FakeOperator, capsys: Capture) -> None:
         (["approve", "host-web01"], "is admitted, not pending"),
         (["approve", "web01"], "revoke it first"),
         (["revoke", "web02"], "is pending, not admitted"),
-        (["--json", "approve", "web02"], "Only the list"),
+        (["--json", "approve", "web02"], "only for the list of hosts"),
     ],
 )
 def test_what_may_not_be_is_2_and_changes_nothing(

@@ -204,7 +204,7 @@ def test_a_manager_without_tls_stays_on_loopback() -> None:
     check_security(Settings(insecure=True))
     check_security(Settings(listen="localhost:65535", insecure=True))
     for listen in ("0.0.0.0:7443", "[::]:7443", "192.0.2.7:0", "web01:7443"):
-        with pytest.raises(InvalidInputError, match="no TLS") as error:
+        with pytest.raises(InvalidInputError, match="without TLS") as error:
             check_security(Settings(listen=listen, insecure=True))
         assert error.value.field == "insecure"
         assert listen in str(error.value)

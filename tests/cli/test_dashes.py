@@ -1,4 +1,4 @@
-"""`--` before names: what stands behind it is no option, with every command."""
+"""`--` before names: what stands after it is not an option, with every command."""
 
 import argparse
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_target_may_stand_behind_dashes_of_its_own(
         (["run", "web01", "--env", "--", "A=1", "--", "rm"], "--env: expected one argument"),
         (["run", "a", "b", "--", "ls"], "unrecognized arguments: b\n"),
         (["run", "a", "-z", "--", "ls"], "unrecognized arguments: -z\n"),
-        (["hosts", "approve", "-x"], "a name that begins with `-` stands behind `--`"),
+        (["hosts", "approve", "-x"], "put a name that begins with `-` after `--`"),
         (["output", "1", "--host", "--", "-x"], "--host: expected one argument"),
         (["task", "show", "--", "-3"], "'-3' is not a task's number"),
         (["serve", "--", "-x"], "unrecognized arguments: -x\n"),

@@ -108,8 +108,8 @@ def test_revoking_tells_of_the_hosts_that_came_before(
     out, err = capsys.readouterr()
     assert out == "3\n1\n"
     assert err == (
-        "tui-manager: 2 hosts have enrolled with them, and stay; `tui-manager audit --text "
-        "enroll_host` tells.\n"
+        "tui-manager: 2 hosts have enrolled with them and stay; see `tui-manager audit --text "
+        "enroll_host`.\n"
     )
 
 

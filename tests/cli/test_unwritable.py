@@ -71,8 +71,7 @@ def test_a_join_token_that_nobody_has_seen(connect_to: Connect, capsys: Capture)
     connect_to(lambda: operator)
     assert main_with_full_stdout(["token", "create"]) == 4
     assert capsys.readouterr().err == (
-        f"tui-manager: {NO_SPACE} Join token 1 is made; `tui-manager token revoke 1` takes it "
-        "back.\n"
+        f"tui-manager: {NO_SPACE} Join token 1 was made; `tui-manager token revoke 1` revokes it.\n"
     )
 
 

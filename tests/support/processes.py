@@ -22,7 +22,7 @@ import psutil
 from tests.support.programs import Program, wait_for
 from tests.support.waiting import GIVE_UP
 from tui_manager.cli.printing.json_shapes import command_host_shape, host_shape, task_shape
-from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks, output_behind
+from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks, output_after
 from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
@@ -192,7 +192,7 @@ class Machine:
         """What the hosts of a task have printed so far, in the order in which it came."""
 
         async def read(operator: Operator) -> bytes:
-            chunks = output_behind(operator, task_id, 0)
+            chunks = output_after(operator, task_id, 0)
             return b"".join([chunk.data async for chunk in chunks])
 
         return self.ask(read)

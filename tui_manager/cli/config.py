@@ -1,5 +1,5 @@
-"""Where settings come from: defaults, the configuration file, the environment, the command line;
-what comes later wins. Remembers the source of each for `tui-manager config`."""
+"""Reads the settings from the configuration file, the environment and the command line; a later one
+of these wins. Keeps the source of each setting for `tui-manager config`."""
 
 import re
 import tomllib
@@ -32,7 +32,7 @@ _GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings, and in words where each came from."""
+    """The settings, and the source of each in words."""
 
     settings: Settings
     sources: Mapping[str, str]
@@ -47,7 +47,7 @@ def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path
     """Settings from all sources.
 
     Args:
-        given: what the command line set, by name of the setting.
+        given: settings of the command line, by name.
         environment: of the process.
         path: the configuration file; it need not exist.
 
@@ -80,7 +80,7 @@ def load(given: Mapping[str, object], environment: Mapping[str, str], path: Path
 
 
 def _check_pairs(settings: Settings, sources: Mapping[str, str]) -> None:
-    """A certificate without its key is of no use, nor the other way round."""
+    """Raises InvalidInputError for a certificate without its key, and for a key alone."""
     for what in ("authority", "server"):
         names = (f"{what}_certificate", f"{what}_key")
         given = [name for name in names if getattr(settings, name)]
@@ -124,7 +124,7 @@ def _read_file(path: Path) -> Mapping[str, object]:
 
 
 def _absolute(name: str, value: object) -> object:
-    """A relative state_dir that somebody typed is meant from where they stand."""
+    """Makes a relative state_dir that was typed absolute, from the current folder."""
     if name == "state_dir" and value and not str(value).startswith("~"):
         return str(Path(str(value)).absolute())
     return value

@@ -1,4 +1,5 @@
-"""The program `tui-manager`: from arguments to a command, from errors to exit status."""
+"""The program `tui-manager`: runs the command of the arguments, turns errors into an exit
+status."""
 
 import argparse
 import os
@@ -31,18 +32,18 @@ _GIVEN = ("state_dir", "listen", "enroll_listen", "insecure")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit status."""
-    os.umask(os.umask(0o077) & 0o077)  # none takes this user's own rights to what is made here
+    os.umask(os.umask(0o077) & 0o077)  # the owner keeps all rights to new files
     with standard_streams():
         try:
             return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
         except UnreachableError as error:
-            return _complain(error, UNREACHABLE)
+            return _print_error(error, UNREACHABLE)
         except (StorageError, ScreenFailedError) as error:
-            return _complain(error, NOT_COMPLETED)
+            return _print_error(error, NOT_COMPLETED)
         except OutputError as error:
-            return _complain(error, UNWRITABLE)
+            return _print_error(error, UNWRITABLE)
         except ManagerError as error:
-            return _complain(error, WRONG_USAGE)
+            return _print_error(error, WRONG_USAGE)
         except BrokenPipeError:
             return OUTPUT_CLOSED
         except KeyboardInterrupt:
@@ -59,14 +60,14 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core would write between our lines
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # otherwise gRPC's C core writes to our stderr
     options = parse(arguments)
     given = {name: getattr(options, name) for name in _GIVEN if hasattr(options, name)}
     return _dispatch(options, load(given, os.environ, config_path()))
 
 
 def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
-    """Imports only what the command needs: the program must answer at once."""
+    """Runs the command. Imports only what it needs, because the program must start fast."""
     settings = config.settings
     match options.action:
         case "dashboard":
@@ -98,7 +99,7 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 
 
 def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
-    """The commands that talk to a manager which runs already."""
+    """Runs a command that needs a running manager."""
     match options.action:
         case "run":
             from tui_manager.cli.commands.run import run_command
@@ -130,7 +131,7 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             return run_output(settings, options)
 
 
-def _complain(error: ManagerError, code: int) -> int:
-    with suppress(OSError):  # stderr may be what cannot be written
+def _print_error(error: ManagerError, code: int) -> int:
+    with suppress(OSError):  # stderr itself may be the stream that cannot be written
         sys.stderr.write(f"{PROGRAM}: {safe_text(str(error))}\n")
     return code

@@ -1,4 +1,4 @@
-"""Reading from a manager: the connection, and whole lists out of windows."""
+"""Reads from a manager: opens the connection, and reads whole lists window by window."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ def connect(state_dir: Path) -> AbstractAsyncContextManager[Operator]:
     """The manager that runs on `state_dir`.
 
     Raises:
-        UnreachableError: on entering, when none answers.
+        UnreachableError: on entering, if none answers.
     """
     from tui_manager.operator.socket.client import connect as dial
 
@@ -65,10 +65,10 @@ async def all_tokens(operator: Operator, *, everything: bool) -> list[Token]:
     return await _all(read, Window(), lambda token: token.token_id)
 
 
-async def output_behind(
+async def output_after(
     operator: Operator, task_id: int, position: int, host_id: str = ""
 ) -> AsyncIterator[OutputChunk]:
-    """What is stored of a task's output behind `position`, in the order in which it came."""
+    """The stored output of a task after `position`, in the order in which it was stored."""
     while chunks := await operator.follow_output(task_id, position, host_id, _OUTPUT_STEP):
         for chunk in chunks:
             yield chunk
@@ -81,8 +81,8 @@ async def _all(
     identity: Callable[[_Row], object],
     wanted: int = sys.maxsize,
 ) -> list[_Row]:
-    """All rows of a list, or at least the first `wanted`. It may move while its windows are read: a
-    row counts once. A filter that has not seen all of it is asked again."""
+    """All rows of a list, or at least the first `wanted`. Rows may move while the windows are read;
+    each counts once. A window whose filter is not finished is asked again."""
     rows: dict[object, _Row] = {}
     offset = 0
     while True:

@@ -1,1 +1,2 @@
-"""The operator's door to the manager: one Protocol, in-process and over the unix socket."""
+"""The operator's API: the Protocol (`api`), its implementation in the process of the manager
+(`inprocess`), in another thread (`hop`), and over a socket (`socket`)."""

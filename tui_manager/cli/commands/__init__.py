@@ -1,1 +1,2 @@
-"""One file for each command of `tui-manager`. Each is imported only when it is called."""
+"""What each command does. A file for each command, however short; `main` imports only the one that
+runs. Options are in `options`."""

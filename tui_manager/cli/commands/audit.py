@@ -1,4 +1,4 @@
-"""`tui-manager audit`: who did what, as a log is read: the newest last."""
+"""`tui-manager audit`: lists who did what; like a log, the newest comes last."""
 
 import argparse
 import asyncio
@@ -45,6 +45,6 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
 
 
 def _detail(detail: Mapping[str, str]) -> str:
-    """`key=value`, quoted where a value has blanks, left out where it is empty."""
+    """`key=value`; a value with blanks is quoted, an empty one is left out."""
     shown = {key: f'"{value}"' if " " in value else value for key, value in detail.items()}
     return " ".join(f"{key}={value}" for key, value in sorted(shown.items()) if value)

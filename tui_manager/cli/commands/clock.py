@@ -1,4 +1,4 @@
-"""`tui-manager clock accept`: the operator says that the manager's clock is right."""
+"""`tui-manager clock accept`: the operator confirms that the manager's clock is right."""
 
 import asyncio
 
@@ -8,9 +8,9 @@ from tui_manager.settings import Settings
 
 
 def run_clock(settings: Settings) -> int:
-    """Prints what came of it, and returns the exit status."""
+    """Prints the result, and returns the exit status."""
     if asyncio.run(_accept(settings)):
-        write("The clock is accepted; what has waited for it goes on.\n")
+        write("The clock is accepted; old history is removed again.\n")
     else:
         write("Nothing waits for the clock.\n")
     return 0

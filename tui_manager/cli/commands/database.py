@@ -19,10 +19,10 @@ _SHOWN = 100  # lines of one kind of finding
 
 
 def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
-    """Prints what must not be in the database, and returns the exit status.
+    """Prints the problems in the database, and returns the exit status.
 
     Args:
-        file: a database to look at instead of the state folder's.
+        file: a database to check instead of the one of the state folder.
     """
     path = file_path(file) if file else settings.state_dir / DATABASE
     _check_ours(path)
@@ -35,7 +35,7 @@ def run_check(settings: Settings, file: str | None, *, as_json: bool) -> int:
 
 
 def _check_ours(path: Path) -> None:
-    """Raises InvalidInputError when there is no database of this program to be judged."""
+    """Raises InvalidInputError unless the file is a database of this program."""
 
     def look(tx: Transaction) -> None:
         check_version(tx, path)

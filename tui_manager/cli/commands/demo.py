@@ -1,4 +1,4 @@
-"""`tui-manager demo`: the dashboard with real local agents, of which nothing remains afterwards."""
+"""`tui-manager demo`: the dashboard with real local agents, in a temporary folder."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""`tui-manager hosts`: the list, and who belongs to it."""
+"""`tui-manager hosts`: lists, approves, rejects and revokes hosts."""
 
 import argparse
 import asyncio
@@ -43,15 +43,15 @@ def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
         note_storage_trouble(status)
         return 0
     if options.json:
-        raise InvalidInputError("arguments", "Only the list of the hosts is printed as JSON.")
+        raise InvalidInputError("arguments", "--json is only for the list of hosts.")
     names = [name for text in options.names for name in unfold_names(text)]
     if bool(names) is options.all_pending:
-        raise InvalidInputError("names", "Name hosts, or say --all-pending for all that wait.")
+        raise InvalidInputError("names", "Name hosts, or use --all-pending for all pending hosts.")
     changed, waiting = asyncio.run(_change(settings, options.hosts_action, names))
     write("".join(f"{one_line(name)}\n" for name in changed))
     if options.all_pending and waiting:
         who = "1 host waits" if waiting == 1 else f"{waiting} hosts wait"
-        note(f"{who} still, because something is odd; see `{PROGRAM} hosts`, and approve by name.")
+        note(f"{who} still, because of a note; see `{PROGRAM} hosts`, and approve by name.")
     elif not changed:
         note("No host waits to be approved.")
     return 0
@@ -60,8 +60,8 @@ def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
 async def _change(
     settings: Settings, action: str, names: Sequence[str]
 ) -> tuple[Sequence[str], int]:
-    """Approves, rejects or revokes; no names mean all that wait. Returns the names of those that
-    were, and how many wait then."""
+    """Approves, rejects or revokes hosts; no names mean all pending ones. Returns the names of the
+    changed hosts, and how many are still pending."""
     async with connect(settings.state_dir) as operator:
         match action:
             case "approve":
@@ -87,7 +87,7 @@ def _print_list(hosts: Sequence[Host], status: ManagerStatus, *, as_json: bool) 
         write_json([host_shape(host) for host in hosts])
     elif hosts:
         write(table(_HEADER, [_row(host) for host in hosts], stretch=_SHORTENED))
-        write("".join(f"{one_line(line)}\n" for line in _remarks(hosts)))
+        write("".join(f"{one_line(line)}\n" for line in _approval_notes(hosts)))
     else:
         note(_no_hosts(status))
 
@@ -118,7 +118,7 @@ def _row(host: Host) -> tuple[str, ...]:
 
 
 def _state(host: Host) -> str:
-    """Admission where it is more than that a host belongs."""
+    """Online or offline; for a host that is not admitted also its admission."""
     connection = "online" if host.online else "offline"
     if host.admission is Admission.ADMITTED:
         return connection
@@ -129,8 +129,9 @@ def _state(host: Host) -> str:
     )
 
 
-def _remarks(hosts: Sequence[Host]) -> Iterator[str]:
-    """What to know before hosts are approved: what is odd, and ids where a name is not enough."""
+def _approval_notes(hosts: Sequence[Host]) -> Iterator[str]:
+    """What the operator should know before an approval: notes, and ids of hosts with the same
+    name."""
     waiting = [host for host in hosts if host.admission is Admission.PENDING]
     known = Counter(host.name for host in waiting)
     for host in hosts:

@@ -5,9 +5,9 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from tui_manager.cli.commands.run_output import note_truncated
+from tui_manager.cli.commands.run_output import note_truncated_output
 from tui_manager.cli.printing.text import note
-from tui_manager.cli.reading import all_command_hosts, connect, output_behind
+from tui_manager.cli.reading import all_command_hosts, connect, output_after
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost
@@ -33,7 +33,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
         for host_id in dict.fromkeys(row.host_id for row in rows):
             executions = {row.execution_id for row in rows if row.host_id == host_id}
             await _copy(operator, options.task_id, host_id, executions, options.stream)
-        note_truncated(rows)
+        note_truncated_output(rows)
     return 0
 
 
@@ -54,7 +54,7 @@ async def _copy(
     executions: set[str],
     stream: Stream | None,
 ) -> None:
-    async for chunk in output_behind(operator, task_id, 0, host_id):
+    async for chunk in output_after(operator, task_id, 0, host_id):
         if chunk.execution_id not in executions or stream not in (None, chunk.stream):
             continue
         if chunk.gap:

@@ -10,14 +10,14 @@ from datetime import timedelta
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.cli.commands.run_output import Collector, Gathered, LiveLines, Whole
+from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import count_words
-from tui_manager.cli.printing.text import StorageTrouble, note, write
-from tui_manager.cli.reading import connect, output_behind
+from tui_manager.cli.printing.text import StorageTroubleNote, note, write
+from tui_manager.cli.reading import connect, output_after
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
@@ -53,15 +53,15 @@ async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
         task_id = await _create(operator, spec)
         if mode != "no-start":
             await _start(operator, task_id)
-        with _naming(task_id):
+        with _name_task_in_errors(task_id):
             if mode in ("no-start", "detach"):
                 write(f"{task_id}\n")
                 return COMPLETED
-            return await _Watch(operator, task_id, _collector(mode)).to_the_end()
+            return await _Watch(operator, task_id, _printer(mode)).follow_to_end()
 
 
 @contextmanager
-def _naming(task_id: int) -> Iterator[None]:
+def _name_task_in_errors(task_id: int) -> Iterator[None]:
     """Names the task, which goes on, to whoever does not get its output."""
     try:
         yield
@@ -90,12 +90,12 @@ async def _start(operator: Operator, task_id: int) -> None:
         raise
 
 
-def _collector(mode: str) -> Collector:
+def _printer(mode: str) -> OutputPrinter:
     match mode:
         case "json":
-            return Whole()
+            return JsonOutput()
         case "gather":
-            return Gathered()
+            return GatheredOutput()
         case _:
             return LiveLines()
 
@@ -104,16 +104,16 @@ class _Watch:
     """Follows a started task, and answers ctrl-c: the first tells how far it is, the second cancels
     it, a third leaves it to end by itself."""
 
-    def __init__(self, operator: Operator, task_id: int, collector: Collector) -> None:
+    def __init__(self, operator: Operator, task_id: int, printer: OutputPrinter) -> None:
         self._operator = operator
         self._task_id = task_id
-        self._collector = collector
+        self._printer = printer
         self._presses: asyncio.Queue[None] = asyncio.Queue()
         self._canceled = False
-        self._trouble = StorageTrouble()
+        self._trouble = StorageTroubleNote()
         self._position = 0  # of the output that was taken
 
-    async def to_the_end(self) -> int:
+    async def follow_to_end(self) -> int:
         """Waits for the end of the task, and returns the exit status."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._presses.put_nowait, None)
@@ -137,9 +137,9 @@ class _Watch:
     async def _follow(self) -> TaskStatus:
         try:
             async with watching(self._operator) as changes:
-                await self._take_until_ended(changes)
+                await self._print_until_ended(changes)
             task = (await self._operator.get_task(self._task_id)).task
-            await self._collector.finish(self._operator, task)
+            await self._printer.finish(self._operator, task)
         except NoAnswerError as error:
             raise NoAnswerError(
                 f"{error} Task {self._task_id} goes on without it; its hosts keep the results."
@@ -151,7 +151,7 @@ class _Watch:
             ) from error
         return task.status
 
-    async def _take_until_ended(self, changes: AsyncIterator[Changes]) -> None:
+    async def _print_until_ended(self, changes: AsyncIterator[Changes]) -> None:
         """Takes what is stored until the task has ended. While it cannot be read, or results cannot
         be stored, that is said, and waited out."""
         unread = first = True
@@ -175,10 +175,10 @@ class _Watch:
         """Takes the output that is stored behind what was taken; True if the task has ended."""
         # The status first: what is stored once the task has ended is all of its output.
         status = await self._operator.get_task_status(self._task_id)
-        async for chunk in output_behind(self._operator, self._task_id, self._position):
-            self._collector.take(chunk)
+        async for chunk in output_after(self._operator, self._task_id, self._position):
+            self._printer.take(chunk)
             self._position = chunk.position
-        self._collector.flush()
+        self._printer.flush()
         return status.ended
 
     async def _answer(self) -> None:

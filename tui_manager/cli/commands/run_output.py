@@ -1,5 +1,5 @@
-"""What `run` does with output: each kind takes the chunks of a task in the order in which they
-were stored, and shows them at once or at the end."""
+"""The three ways in which `run` prints output: live lines, gathered, JSON. Each gets the chunks of
+a task in the order in which they were stored."""
 
 import codecs
 import hashlib
@@ -21,8 +21,8 @@ CUT = 1 << 20  # bytes of one stream of one host in JSON
 _Key = tuple[str, Stream]
 
 
-class Collector(Protocol):
-    """A way of showing the output of a task."""
+class OutputPrinter(Protocol):
+    """Prints the output of a task in one way."""
 
     def take(self, chunk: OutputChunk) -> None:
         """Called for each chunk, in order."""
@@ -50,7 +50,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._decoder = _decoder()
-        self._begun: list[str] = []  # pieces of a line whose end has not come yet
+        self._begun: list[str] = []  # pieces of a line that is not complete yet
 
     def feed(self, chunk: OutputChunk) -> list[str]:
         """The lines that `chunk` completes."""
@@ -103,14 +103,14 @@ class LiveLines:
         _file(stream).write("".join(f"{host}: {clean(line)}\n" for line in lines))
 
 
-class Gathered:
-    """Prints identical outputs once, under the folded names of the hosts that said it."""
+class GatheredOutput:
+    """Prints identical outputs once, under the folded names of their hosts."""
 
     def __init__(self) -> None:
         self._digests: defaultdict[_Key, hashlib._Hash] = defaultdict(hashlib.sha256)
 
     def take(self, chunk: OutputChunk) -> None:
-        """Remembers what tells two outputs apart; the bytes stay with the manager."""
+        """Keeps a digest of the output; the bytes stay with the manager."""
         digest = self._digests[chunk.execution_id, chunk.stream]
         digest.update(f"\0gap {chunk.gap}\0".encode() if chunk.gap else chunk.data)
 
@@ -143,7 +143,7 @@ async def _print_group(operator: Operator, stream: Stream, group: Sequence[Comma
     file.flush()
 
 
-class Whole:
+class JsonOutput:
     """Prints one JSON object at the end."""
 
     def __init__(self) -> None:
@@ -183,7 +183,7 @@ class Whole:
         for stream in Stream:
             key = (row.execution_id, stream)
             over = self._seen[key] > CUT
-            # A character that the cut went through is left out, one that the host cut is marked.
+            # If our limit cuts a character it is left out; if the host cut it, it is marked.
             rest = "" if over else self._decoders[key].decode(b"", final=True)
             texts.append("".join((*self._text[key], rest)))
             cut = cut or over
@@ -193,15 +193,15 @@ class Whole:
 async def _note_end(
     operator: Operator, task: Task, rows: Sequence[CommandHost] | None = None
 ) -> None:
-    """What was not kept, and the summary, on stderr."""
+    """Prints on stderr what was not kept, and the summary."""
     if rows is None:
         rows = await all_command_hosts(operator, task.task_id)
-    note_truncated(rows)
+    note_truncated_output(rows)
     note(summarize(task.counts, rows))
 
 
-def note_truncated(rows: Iterable[CommandHost]) -> None:
-    """Says of which hosts output past the limit was not kept."""
+def note_truncated_output(rows: Iterable[CommandHost]) -> None:
+    """Prints which hosts had more output than the limit."""
     for row in rows:
         if row.truncated_bytes:
             note(f"{row.host}: {row.truncated_bytes} bytes past the output limit were not kept")

@@ -33,7 +33,7 @@ def starting() -> Iterator[None]:
 
 
 def run_serve(settings: Settings) -> int:
-    """Runs a manager until a signal says to stop, and returns the exit status."""
+    """Runs a manager until a signal stops it, and returns the exit status."""
     check_security(settings)
     log_to_stderr()
     sys.setswitchinterval(_SWITCH)
@@ -61,8 +61,8 @@ async def _serve(settings: Settings) -> int:
 
 
 def _print(text: str) -> threading.Thread:
-    """Writes to stdout in a thread of its own, which ends with the process: a terminal that is
-    stopped, or a pipe that nobody reads, holds up nobody else."""
+    """Writes to stdout in a separate daemon thread, so that a stopped terminal or a full pipe does
+    not block the manager."""
 
     def write() -> None:
         try:
@@ -77,7 +77,7 @@ def _print(text: str) -> threading.Thread:
 
 
 def listening(status: ManagerStatus) -> str:
-    """The line that says where agents dial in, how safe that is, and where hosts enrol."""
+    """The line with the addresses for agents and enrolment, and the security."""
     enrolling = ""
     if status.enroll_address:
         host, port = split_address(status.enroll_address)

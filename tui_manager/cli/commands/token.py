@@ -1,4 +1,4 @@
-"""`tui-manager token`: makes join tokens, lists them, takes them back."""
+"""`tui-manager token`: makes, lists and revokes join tokens."""
 
 import argparse
 import asyncio
@@ -51,11 +51,11 @@ def _make(settings: Settings, options: argparse.Namespace) -> None:
             write_json(new_token_shape(token))
         else:
             write(f"{token.text}\n")
-            note(_explained(spec, token, status))
+            note(_usage_note(spec, token, status))
     except OutputError as error:
         revoke = f"`{PROGRAM} token revoke {token.token_id}`"
         raise OutputError(
-            f"{error} Join token {token.token_id} is made; {revoke} takes it back."
+            f"{error} Join token {token.token_id} was made; {revoke} revokes it."
         ) from error
 
 
@@ -64,9 +64,9 @@ async def _create(settings: Settings, spec: TokenSpec) -> tuple[NewToken, Manage
         return await operator.create_token(spec), await operator.manager_status()
 
 
-def _explained(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
-    """What the token is good for. It stands here only where stdout shows it to the same person:
-    stderr of a script may lie in a log for long."""
+def _usage_note(spec: TokenSpec, token: NewToken, status: ManagerStatus) -> str:
+    """How to use the token. The token itself is shown only if both streams are terminals, because
+    stderr of a script may be kept in a log."""
     hosts = "one host" if spec.uses == 1 else f"{spec.uses:,} hosts"
     shown = token.text if sys.stdout.isatty() and sys.stderr.isatty() else "TOKEN"
     dials = dial_addresses(status.address, reachable_addresses)
@@ -115,14 +115,14 @@ def _row(token: Token) -> tuple[str, ...]:
 
 
 def _revoke(settings: Settings, token_ids: Sequence[int]) -> None:
-    tokens = asyncio.run(_take_back(settings, token_ids))
+    tokens = asyncio.run(_revoke_tokens(settings, token_ids))
     write("".join(f"{token.token_id}\n" for token in tokens))
     if used := sum(token.used for token in tokens):
         who = "1 host has" if used == 1 else f"{used} hosts have"
         which = "it" if len(tokens) == 1 else "them"
-        note(f"{who} enrolled with {which}, and stay; `{PROGRAM} audit --text enroll_host` tells.")
+        note(f"{who} enrolled with {which} and stay; see `{PROGRAM} audit --text enroll_host`.")
 
 
-async def _take_back(settings: Settings, token_ids: Sequence[int]) -> Sequence[Token]:
+async def _revoke_tokens(settings: Settings, token_ids: Sequence[int]) -> Sequence[Token]:
     async with connect(settings.state_dir) as operator:
         return await operator.revoke_tokens(token_ids)

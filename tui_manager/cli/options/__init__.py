@@ -1,1 +1,2 @@
-"""The options of each command, and their help. What the commands do is not here."""
+"""The command line: its options, its values and their errors. What a command does is in
+`commands`."""

@@ -1,5 +1,4 @@
-"""From a command line to options. Those of the larger commands are in `options/`; what the commands
-do is not here."""
+"""Reads a command line: separates what stands after `--`, and reports errors."""
 
 import argparse
 import os
@@ -22,12 +21,12 @@ _NAMES = ("target", "names", "file")  # what may stand behind `--`, numbers asid
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of a command line. `action` names the command.
 
-    No word behind the first `--` is an option. With `run` these words are `command_words`; they
-    begin with TARGET and another `--` if TARGET has not been given before. With every other command
-    they are names, whatever they begin with.
+    No word after the first `--` is an option. With `run` these words are `command_words`; they
+    begin with TARGET and another `--` if TARGET was not given before. With every other command they
+    are names, also if they begin with `-`.
 
     Raises:
-        InvalidInputError: the arguments make no sense.
+        InvalidInputError: the arguments are wrong.
     """
     words, dashes, behind = [*map(_decoded, arguments)], "--" in arguments, []
     if dashes:
@@ -55,7 +54,8 @@ def _command(target: str, behind: Sequence[str]) -> list[str]:
 
 
 def _plain(option: str, value: Any) -> Any:
-    """A value as it was typed. Raises InvalidInputError when an option took a word behind `--`."""
+    """A value as it was typed. Raises InvalidInputError if an option took a word from after
+    `--`."""
     words = value if isinstance(value, list) else [value]
     if option not in _NAMES and any(map(is_name, words)):
         name = option.replace("_", "-")
@@ -64,7 +64,8 @@ def _plain(option: str, value: Any) -> Any:
 
 
 def _decoded(argument: str) -> str:
-    """The text of an argument, which is UTF-8 also where the locale, such as C, says otherwise."""
+    """The text of an argument, which is UTF-8 also if the locale, such as C, has another
+    encoding."""
     try:
         argument.encode()
     except UnicodeEncodeError:
@@ -78,9 +79,9 @@ def _decoded(argument: str) -> str:
 def _unrecognized(action: str, unknown: Sequence[str], *, dashes: bool) -> InvalidInputError:
     message = f"unrecognized arguments: {' '.join(unknown)}"
     if action == "run" and not dashes:
-        message += f"; put the command behind `--`: {RUN_FORM}"
+        message += f"; put the command after `--`: {RUN_FORM}"
     elif not dashes and any(word.startswith("-") for word in unknown):
-        message += "; a name that begins with `-` stands behind `--`"
+        message += "; put a name that begins with `-` after `--`"
     return InvalidInputError("arguments", f"{message}\n{_see(action)}")
 
 

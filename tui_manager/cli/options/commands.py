@@ -26,9 +26,9 @@ def command_line_parser() -> Parser:
     state, listen = state_options(), listen_options()
     parser = Parser(
         prog=PROGRAM,
-        description="Without a command: the dashboard. It joins the manager that runs on the state "
-        "folder, or starts one.",
-        epilog=f"`{PROGRAM} COMMAND --help` tells more of a command.",
+        description="Without a command it shows the dashboard, which connects to the manager that "
+        "runs on the state folder, or starts one.",
+        epilog=f"`{PROGRAM} COMMAND --help` explains a command.",
         parents=[state, listen],
         allow_abbrev=False,
     )
@@ -48,33 +48,36 @@ def command_line_parser() -> Parser:
         made.set_defaults(action=name)
         return made
 
-    add("serve", "the manager without a screen, until ctrl-c or SIGTERM", state, listen)
-    demo = add("demo", "the dashboard with real local agents, in a throwaway state folder")
+    add("serve", "run a manager without a screen, until ctrl-c or SIGTERM", state, listen)
+    demo = add("demo", "show the dashboard with real local agents, in a temporary state folder")
     demo.add_argument(
         "--agents",
         metavar="N",
         type=_agents,
         default=DEMO_AGENTS,
-        help=f"how many agents, 1 to {DEMO_AGENTS_MAX} (default {DEMO_AGENTS})",
+        help=f"number of agents, 1 to {DEMO_AGENTS_MAX} (default {DEMO_AGENTS})",
     )
     add_run_options(
-        add("run", "run a command on hosts and show what they say", state, epilog=EXIT_CODES)
+        add("run", "run a command on hosts and print its output", state, epilog=EXIT_CODES)
     )
     add_hosts_commands(add("hosts", "list, approve, reject or revoke hosts", state), state)
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(add("task", "list, show, start or cancel tasks", state), state)
-    add_output_options(add("output", "the raw bytes that a task printed", state))
-    add_clock_commands(add("clock", "say that the manager's clock is right", state), state)
-    add_audit_options(add("audit", "who did what to which host and task, and when", state))
-    check = add("check", "look for damage and contradictions in the database", state)
+    add_output_options(add("output", "print the output of a task, as raw bytes", state))
+    add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)
+    add_audit_options(add("audit", "list who did what to which host or task, and when", state))
+    check = add("check", "search the database for damage and contradictions", state)
     check.add_argument(
-        "file", metavar="FILE", nargs="?", help="a database, such as a backup, instead of the own"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="a database file to check, such as a backup (default: that of the state folder)",
     )
     add_json(check)
-    backup = add("backup", "copy the database to a file, also while a manager runs", state)
-    backup.add_argument("file", metavar="FILE", help="where to; its folder must be there")
+    backup = add("backup", "copy the database to a file; a manager may run meanwhile", state)
+    backup.add_argument("file", metavar="FILE", help="the copy; its folder must exist")
     backup.add_argument("--force", action="store_true", help="replace FILE if it is a regular file")
-    add_json(add("config", "every setting, its value and where it came from", state, listen))
+    add_json(add("config", "list every setting, its value and where it comes from", state, listen))
     return parser
 
 
@@ -83,19 +86,22 @@ def _agents(text: str) -> int:
 
 
 _HOSTS_COMMANDS = (
-    ("approve", "let hosts that wait belong to the fleet"),
-    ("reject", "turn hosts that wait away for good"),
+    ("approve", "admit pending hosts, so that commands can run on them"),
+    ("reject", "refuse pending hosts for good"),
     (
         "revoke",
-        "take the admission of hosts back for good: they are cut off at once; what runs there "
-        "goes on out of reach, so cancel it first",
+        "remove hosts from the fleet for good: they are disconnected at once. Commands that run "
+        "there go on and cannot be canceled any more, so cancel them first",
     ),
 )
-_ALL = {"approve": "all that wait and have nothing odd about them", "reject": "all that wait"}
+_ALL = {
+    "approve": "all pending hosts, except those with a note that needs your attention",
+    "reject": "all pending hosts",
+}
 
 
 def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
-    """Without a command: the list."""
+    """The commands of `hosts`; without one it prints the list."""
     hosts.set_defaults(hosts_action="list")
     add_json(hosts)
     commands = hosts.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
@@ -103,7 +109,7 @@ def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
         command = commands.add_parser(
             name,
             help=text,
-            description=f"{text[0].upper()}{text[1:]}. Prints their names.",
+            description=f"{text[0].upper()}{text[1:]}. Prints the names of these hosts.",
             parents=[state],
             allow_abbrev=False,
         )
@@ -112,24 +118,24 @@ def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
             "names",
             metavar="NAME",
             nargs="+" if name == "revoke" else "*",
-            help="names, also as web[01-20], or host_ids, which tell hosts of one name apart",
+            help="name of a host, or of several as web[01-20]; or a host_id, if names are the same",
         )
         if name != "revoke":
             command.add_argument(
-                "--all-pending", action="store_true", help=f"instead of names, {_ALL[name]}"
+                "--all-pending", action="store_true", help=f"{_ALL[name]}, instead of names"
             )
 
 
 def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
-    """What can be done with tasks, each with its options."""
+    """The commands of `task`, each with its options."""
     commands = task.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
     for name, text in (
         ("list", "list the tasks, the newest first"),
-        ("show", "a task and how it stands on its hosts"),
+        ("show", "show a task and its state on each host"),
         ("start", "start a pending task"),
-        ("cancel", "cancel a task: what runs of it is killed"),
+        ("cancel", "cancel a task and kill its running commands"),
     ):
         command = commands.add_parser(
             name,
@@ -145,18 +151,18 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
 
 
 def add_output_options(output: argparse.ArgumentParser) -> None:
-    """Which output of a task is wanted."""
+    """The options of `output`."""
     output.add_argument("task_id", metavar="TASK_ID", type=task_id, help="the task's number")
-    output.add_argument("--host", metavar="NAME", help="of this host only")
+    output.add_argument("--host", metavar="NAME", help="only of this host")
     output.add_argument(
-        "--command", metavar="N", type=_index, help="of this command only; the first is 0"
+        "--command", metavar="N", type=_index, help="only of this command; the first is 0"
     )
     output.add_argument(
         "--stream",
         type=Stream,
         choices=tuple(Stream),
         metavar="|".join(Stream),
-        help="of this stream only (default both, as they were stored)",
+        help="only of this stream (default: both, in the order in which they were stored)",
     )
 
 
@@ -169,19 +175,19 @@ _AUDIT_LIMIT_MAX = 1_000_000
 
 
 def add_audit_options(audit: argparse.ArgumentParser) -> None:
-    """Which part of the audit is wanted."""
+    """The options of `audit`."""
     audit.add_argument(
         "--limit",
         metavar="N",
         type=_audit_limit,
         default=AUDIT_LIMIT,
-        help="only the newest N that match (default %(default)s)",
+        help="print only the newest N entries that match (default %(default)s)",
     )
     audit.add_argument(
         "--text",
         metavar="TEXT",
         default="",
-        help="only what has this in who, what, host or detail; #12 is task 12",
+        help="print only entries with this text in actor, action, host or detail; #12 is task 12",
     )
     add_json(audit)
 
@@ -191,15 +197,16 @@ def _audit_limit(text: str) -> int:
 
 
 def add_clock_commands(clock: argparse.ArgumentParser, state: Parser) -> None:
-    """`accept`."""
+    """The command of `clock`: `accept`."""
     commands = clock.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
     commands.add_parser(
         "accept",
-        help="say that the manager's clock is right",
-        description="Say that the manager's clock is right. After a clock has jumped, old history "
-        "is not removed until the clock is back, the manager has run for 24 h, or this was said.",
+        help="confirm that the manager's clock is right",
+        description="Confirm that the manager's clock is right. After the clock has jumped, the "
+        "manager removes no old history until the clock is back, the manager has run for 24 h, or "
+        "this command was given.",
         parents=[state],
         allow_abbrev=False,
     )

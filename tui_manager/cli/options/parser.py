@@ -8,26 +8,27 @@ from tui_manager.domain.errors import InvalidInputError
 PROGRAM = "tui-manager"
 
 
-_MARK = "\0"  # no word of a command line can hold it
+_MARK = "\0"  # cannot occur in an argument
 
 
 def as_name(word: str) -> str:
-    """A word from behind `--`, which no parser takes for an option; `plain` gives it back."""
+    """Marks a word that stands after `--`, so that it is not read as an option; `plain` reverses
+    it."""
     return f"{_MARK}{word}"
 
 
 def is_name(value: object) -> bool:
-    """Whether it is a word from behind `--`."""
+    """Whether it is a word that stands after `--`."""
     return isinstance(value, str) and value.startswith(_MARK)
 
 
 def plain(value: Any) -> Any:
-    """A word as it was typed; what is no word stays."""
+    """A word as it was typed; other values unchanged."""
     return value[len(_MARK) :] if is_name(value) else value
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises what is wrong, so that one place prints it."""
+    """Raises errors of the command line instead of printing them."""
 
     def error(self, message: str) -> NoReturn:
         message = message.replace(repr(_MARK)[1:-1], "").replace(_MARK, "")
@@ -35,7 +36,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def state_options() -> Parser:
-    """Absent when not given, so that a command's own does not hide the one before the command."""
+    """Absent if not given, so that the default of a command does not replace the option before
+    it."""
     options = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     options.add_argument(
         "--state-dir", metavar="D", help="folder of the database and the operator's socket"
@@ -44,36 +46,37 @@ def state_options() -> Parser:
 
 
 def listen_options() -> Parser:
-    """Where and how a manager listens; absent when not given."""
+    """Where and how a manager listens; absent if not given."""
     options = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     options.add_argument(
-        "--listen", metavar="HOST:PORT", help="where agents dial in; port 0 takes a free one"
+        "--listen", metavar="HOST:PORT", help="address for agents; port 0 takes a free port"
     )
     options.add_argument(
         "--enroll-listen",
         metavar="HOST:PORT",
-        help="where hosts enrol (default the port after that of --listen)",
+        help="address for enrolment (default: the port after that of --listen)",
     )
     options.add_argument(
         "--insecure",
         action="store_true",
-        help="no TLS, and hosts admitted as they come; on a loopback address only",
+        help="no TLS, and every host that connects is admitted without approval; allowed only on a "
+        "loopback address",
     )
     return options
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """For commands that print either a table or JSON."""
+    """Adds `--json`, for commands that print a table or JSON."""
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def task_id(text: str) -> int:
-    """A kind of argument."""
+    """The type of an argument: a task's number."""
     return number(text, 1, 2**63 - 1, "a task's number")
 
 
 def number(text: str, low: int, high: int, what: str) -> int:
-    """The number that `text` spells; else argparse is told that it is not `what`."""
+    """The number in `text`. Raises ArgumentTypeError, which says that it is not `what`."""
     text = plain(text)
     if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
         return int(text)

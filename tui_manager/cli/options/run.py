@@ -23,16 +23,16 @@ from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
 RUN_FORM = "run TARGET [options] -- COMMAND"
 _TARGET_HELP = (
     "host names web[01-20],db1, globs 'web*', labels env=prod or role!=db, groups @web, or @all; "
-    "',' joins, '&' intersects, a leading '!' takes away"
+    "',' is union, '&' is intersection, a leading '!' excludes"
 )
 EXIT_CODES = (
-    "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager that answers; "
-    "4 the output cannot be written; 130 left with ctrl-c; 141 whoever read the output has left"
+    "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager answers; "
+    "4 the output cannot be written; 130 left with ctrl-c; 141 the output was closed by its reader"
 )
 
 
 def add_run_options(run: argparse.ArgumentParser) -> None:
-    """What is to run, where, how, and in which form its output is wanted."""
+    """Adds the options of `run`."""
     run.usage = (
         f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
         "                       [--secret K[:FD]]… [--user NAME] [--cwd DIR] [--timeout S]\n"
@@ -41,12 +41,12 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
     )
     run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
-    run.add_argument("--name", metavar="N", default="", help="what people call the task")
-    run.add_argument("--description", metavar="D", default="", help="what it is for")
+    run.add_argument("--name", metavar="N", default="", help="name of the task")
+    run.add_argument("--description", metavar="D", default="", help="description of the task")
     for option, text in (
-        ("param", "a parameter: reaches the command as an environment variable of that name, and "
-         "is shown with the task"),
-        ("env", "a further environment variable"),
+        ("param", "a parameter: the command gets it as an environment variable; it is shown with "
+         "the task"),
+        ("env", "another environment variable"),
     ):  # fmt: skip
         run.add_argument(f"--{option}", metavar="K=V", action="append", default=[], help=text)
     run.add_argument(
@@ -54,24 +54,25 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         metavar="K[:FD]",
         action="append",
         default=[],
-        help="a variable whose value is shown nowhere: asked for at the terminal, or read from the "
-        "file descriptor FD",
+        help="a variable whose value is never shown: you are asked for it at the terminal, or it "
+        "is read from the file descriptor FD",
     )
     run.add_argument(
         "--user",
         metavar="NAME",
         type=_user,
-        help="user of the host to run as (default the agent's own); another user needs an agent "
-        "that runs as root and a policy that allows it",
+        help="user of the host to run as (default: the user of the agent); another user needs an "
+        "agent that runs as root and a policy that allows it",
     )
     run.add_argument(
-        "--cwd", metavar="DIR", default="", help="folder to run in (default the user's home)"
+        "--cwd", metavar="DIR", default="", help="folder to run in (default: the user's home)"
     )
     run.add_argument(
         "--timeout",
         metavar="S",
         default=format_duration(TIMEOUT_DEFAULT),
-        help=f"after which the command is killed, 1s to 7d: {DURATION_FORMS} (default %(default)s)",
+        help=f"time after which the command is killed, 1s to 7d: {DURATION_FORMS} "
+        "(default %(default)s)",
     )
     _add_limit_options(run)
     run.add_argument(
@@ -80,52 +81,54 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         choices=tuple(Offline),
         metavar="|".join(Offline),
         default=Offline.FAIL,
-        help="what becomes of a host that is offline: it fails at once, or the task waits for it "
-        "(default %(default)s)",
+        help="for a host that is offline: fail at once, or wait until it is online (default "
+        "%(default)s)",
     )
     run.add_argument(
         "--delivery-timeout",
         metavar="S",
-        help="with --offline wait, how long a host may take to begin a command whose turn has "
-        f"come, 1s to 30d (default {format_duration(DELIVERY_TIMEOUT)})",
+        help="with --offline wait: how long a command waits until its host starts it, 1s to 30d "
+        f"(default {format_duration(DELIVERY_TIMEOUT)})",
     )
     mode = run.add_mutually_exclusive_group()
     for name, text in (
         ("json", "print one JSON object when the task has ended"),
         ("gather", "print identical outputs once, when the task has ended"),
-        ("detach", "print the task's id once it is started, and return"),
-        ("no-start", "print the id of a pending task, and return"),
+        ("detach", "print the id of the task when it has started, and return"),
+        ("no-start", "create the task without starting it, print its id, and return"),
     ):
         mode.add_argument(
             f"--{name}", dest="mode", action="store_const", const=name, default="live", help=text
         )
     run.add_argument_group(
         "COMMAND…",
-        "Shell text for /bin/sh -c, behind `--`. Several words are joined with spaces and the "
-        "host's shell reads the whole, as with ssh: quote it once, e.g. -- 'echo \"$HOME\"; date'.",
+        "Shell text for /bin/sh -c, after `--`. Several words are joined with spaces, and the "
+        "shell of the host reads them, as with ssh: quote the text once, e.g. "
+        "-- 'echo \"$HOME\"; date'.",
     )
 
 
 def _add_limit_options(run: argparse.ArgumentParser) -> None:
-    """Of what the command's processes use together on each host."""
+    """Adds limits for all processes of the command together, on each host."""
     for option, form, text in (
-        ("memory-max", "B", "memory, from 1M: 512M, 2G; a command that needs more is killed"),
-        ("tasks-max", "N", "processes and threads at once; to start one more fails"),
+        ("memory-max", "B", "memory, at least 1M: 512M, 2G; a command that needs more is killed"),
+        ("tasks-max", "N", "processes and threads; starting one more fails in the command"),
         ("cpu-max", "P%", "CPU time, in percent of one core: 50%, 200% for two cores"),
     ):
         run.add_argument(
             f"--{option}",
             metavar=form,
-            help=f"limit of its {text}; a host whose agent cannot limit that rejects the "
+            help=f"limit of {text}; a host whose agent cannot set this limit rejects the "
             "command".replace("%", "%%"),
         )
 
 
 def _user(text: str) -> str:
-    """An empty variable of a script must not mean the agent's own user, who may be root."""
+    """Refuses an empty name: an unset variable of a script must not select the agent's user, who
+    may be root."""
     if not text:
         raise argparse.ArgumentTypeError(
-            "it names nobody; leave --user out for the agent's own user"
+            "the name is empty; leave --user out to run as the user of the agent"
         )
     return text
 
@@ -135,7 +138,7 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
     if not options.command_words:
         raise InvalidInputError(
             "command",
-            f"There is no command; put it behind `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
+            f"There is no command; put it after `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
         )
     command = CommandSpec(
         text=" ".join(options.command_words),

@@ -1,4 +1,4 @@
-"""What can be done with join tokens, and the options of each."""
+"""The commands of `token` and their options."""
 
 import argparse
 
@@ -28,22 +28,28 @@ def add_token_commands(token: argparse.ArgumentParser, state: Parser) -> None:
     _add_create_options(
         add(
             "create",
-            "print a join token, with which an agent enrols its host",
-            "It cannot be read again: only its hash is kept.",
+            "make and print a join token, with which an agent enrols its host",
+            "The token is printed only once: the manager stores only its hash.",
         )
     )
-    listed = add("list", "list the join tokens that hosts may enrol with", "The newest is first.")
+    listed = add(
+        "list", "list the join tokens with which hosts can enrol", "The newest comes first."
+    )
     listed.add_argument(
-        "--all", action="store_true", help="also those that are used up, expired or revoked"
+        "--all", action="store_true", help="list also tokens that are used up, expired or revoked"
     )
     add_json(listed)
     revoke = add(
         "revoke",
-        "take join tokens back: no host enrols with them any more",
-        "Hosts that have enrolled stay. Prints the numbers of the tokens.",
+        "revoke join tokens: no host can enrol with them any more",
+        "Hosts that have enrolled stay in the fleet. Prints the numbers of the tokens.",
     )
     revoke.add_argument(
-        "token_ids", metavar="ID", nargs="+", type=_token_id, help="numbers, as the list has them"
+        "token_ids",
+        metavar="ID",
+        nargs="+",
+        type=_token_id,
+        help="number of a token, as in the list",
     )
 
 
@@ -53,23 +59,27 @@ def _add_create_options(create: argparse.ArgumentParser) -> None:
         "--ttl",
         metavar="S",
         default=format_duration(TTL_DEFAULT),
-        help=f"how long hosts may enrol with it, {low} to {high}: {DURATION_FORMS} "
+        help=f"how long hosts can enrol with it, {low} to {high}: {DURATION_FORMS} "
         "(default %(default)s)",
     )
     create.add_argument(
-        "--uses", metavar="N", type=_uses, default=1, help="how many hosts may (default 1)"
+        "--uses",
+        metavar="N",
+        type=_uses,
+        default=1,
+        help="how many hosts can enrol with it (default 1)",
     )
     create.add_argument(
         "--auto-approve",
         action="store_true",
-        help="they need no approval, unless name or machine is known already",
+        help="admit these hosts without approval, unless their name or machine is known already",
     )
     create.add_argument(
         "--label",
         metavar="K=V",
         action="append",
         default=[],
-        help="a label for them, which their agents cannot change",
+        help="a label for these hosts, which their agents cannot change",
     )
     add_json(create)
 

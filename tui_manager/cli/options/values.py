@@ -1,5 +1,4 @@
-"""Paths, sizes, K=V pairs and durations of options as people type them; the grammar of durations is
-domain/duration.py's."""
+"""Paths, sizes, K=V pairs and durations of options as people type them."""
 
 import os
 import re

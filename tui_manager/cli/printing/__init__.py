@@ -1,1 +1,1 @@
-"""What commands write: text, tables, JSON, and what happens when it cannot be written."""
+"""Text, tables and JSON on stdout and stderr. Nothing here asks a manager."""

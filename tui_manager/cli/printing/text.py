@@ -1,4 +1,4 @@
-"""Writing to stdout and stderr, and tables of text. What a host said goes through here."""
+"""Writes lines, notes, JSON and tables. Makes the text of hosts safe for a terminal."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def write(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tells the operator something beside the output, on stderr."""
+    """Writes a note to the operator on stderr."""
     sys.stdout.flush()
     sys.stderr.write(f"{PROGRAM}: {safe_text(text)}\n")
     sys.stderr.flush()
@@ -38,21 +38,21 @@ def write_json(value: object) -> None:
 
 
 def cleaner_for(stream: TextIO) -> Cleaner:
-    """What a line of a host must go through on its way to `stream`: a terminal obeys escape
-    sequences, a file does not."""
+    """The function that makes a host's line safe for `stream`: a terminal obeys escape sequences, a
+    file does not."""
     if not stream.isatty():
         return lambda text: text
     return safe_text
 
 
 def one_line(text: str) -> str:
-    """`text` on one line, with what a terminal would obey dropped or made visible."""
+    """`text` on one line; control characters are removed or made visible."""
     return text if text.isascii() and text.isprintable() else safe_line(text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], stretch: Sequence[int]) -> str:
-    """Aligned columns; on a terminal those of `stretch`, the first of them first, are shortened
-    so that lines fit; what is too long even then ends where the terminal does."""
+    """Aligned columns. On a terminal the columns of `stretch` are shortened, in this order, until a
+    line fits; a line that is still too long is cut."""
     cells = [tuple(header), *(tuple(one_line(cell) for cell in row) for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     longest = sum(widths) + len(_GAP) * (len(widths) - 1)
@@ -89,14 +89,14 @@ def _speaks_utf8(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
 
 
-class StorageTrouble:
-    """Says once that results cannot be stored, and once that they can again."""
+class StorageTroubleNote:
+    """Prints once that results cannot be stored, and once that they can be stored again."""
 
     def __init__(self) -> None:
         self._error = ""
 
     def tell(self, error: str) -> None:
-        """Takes why nothing can be stored now; empty: it can."""
+        """`error`: why results cannot be stored now; empty: they can."""
         if error and not self._error:
             note(f"results cannot be stored now: {error} The hosts keep them until then.")
         elif self._error and not error:
@@ -105,5 +105,5 @@ class StorageTrouble:
 
 
 def note_storage_trouble(status: ManagerStatus) -> None:
-    """Says behind a list that results cannot be stored now, if so."""
-    StorageTrouble().tell(status.health.storage_error)
+    """Prints a note if results cannot be stored now."""
+    StorageTroubleNote().tell(status.health.storage_error)

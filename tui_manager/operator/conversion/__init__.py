@@ -1,1 +1,2 @@
-"""The operator's messages in the words of the domain, and back. No behaviour."""
+"""Conversion of the operator's API between wire and domain, in both directions: `x_to_wire` beside
+`x_from_wire`."""

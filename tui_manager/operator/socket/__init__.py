@@ -1,1 +1,2 @@
-"""The operator's API over its unix socket: server, client, and how one finds the other."""
+"""The operator's API over a unix socket: client, server, errors and timeouts. The messages are made
+in `conversion`."""
