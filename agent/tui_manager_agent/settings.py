@@ -13,8 +13,8 @@ class Settings:
 
     Attributes:
         manager: HOST:PORT to dial.
-        state_dir: where the journal and the output lie until the manager has them.
-        insecure: no TLS, and whoever answers is the manager; on this machine only.
+        state_dir: the folder of the journal and the output until the manager has them.
+        insecure: no TLS and no proof of the manager; on this machine only.
         name: what the host wants to be called; empty: its hostname.
         capacity: commands that run at once; more wait.
         spool_limit: bytes that output of ended commands may take until the manager has it; past it

@@ -80,7 +80,7 @@ async def test_a_false_enrolment_server_never_sees_the_secret(
         await fresh.run(tls_manager, f"--join-token={token}")
         status, errors = await fresh.ended()
     assert status == 3
-    assert "Whoever answers is not the manager that made the join token" in errors
+    assert "The server that answers is not the manager that made the join token" in errors
     assert SECRET not in errors
     assert false.connections >= 1  # agents of other tests may dial here as well
     assert false.heard == b""

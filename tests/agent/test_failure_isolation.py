@@ -29,7 +29,7 @@ from tests.agent.live_executions import LiveExecutions
 @pytest.fixture
 async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveExecutions]:
     for room in (runner, recovery):
-        monkeypatch.setattr(room, "LOOK", 0.01)
+        monkeypatch.setattr(room, "CHECK_EVERY", 0.01)
     agent = LiveExecutions(tmp_path)
     await asyncio.sleep(0)  # it serves
     yield agent
@@ -234,7 +234,7 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for room in (runner, recovery):
-        monkeypatch.setattr(room, "LOOK", 0.01)
+        monkeypatch.setattr(room, "CHECK_EVERY", 0.01)
     before = LiveExecutions(tmp_path)
     await asyncio.sleep(0)  # it serves
     execution_id = await before.start("sleep 600")

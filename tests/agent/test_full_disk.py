@@ -69,7 +69,7 @@ def test_an_order_that_was_withdrawn_keeps_no_secrets(
 async def test_a_start_that_cannot_be_prevented_now_is_prevented_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "CHECK_EVERY", 0.01)
     execution_id = str(uuid.uuid4())
     before = InProcess(tmp_path)
     await before.run(execution_id, "echo ran")

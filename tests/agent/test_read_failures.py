@@ -24,7 +24,7 @@ from tests.agent.live_executions import LiveExecutions
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shortens the pauses between two checks."""
     for room in (runner, recovery):
-        monkeypatch.setattr(room, "LOOK", 0.01)
+        monkeypatch.setattr(room, "CHECK_EVERY", 0.01)
 
 
 async def test_an_order_that_cannot_be_read_has_failed_and_the_next_one_runs(

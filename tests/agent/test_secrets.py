@@ -122,7 +122,7 @@ async def test_one_that_cannot_start_leaves_it_nowhere(
 async def test_a_crash_between_journal_and_start_leaves_it_until_the_agent_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "CHECK_EVERY", 0.01)
     execution_id = str(uuid.uuid4())
     before = InProcess(tmp_path)
     await before.executions.run(

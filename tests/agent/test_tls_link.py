@@ -59,7 +59,9 @@ async def test_a_false_manager_hears_nothing_and_the_true_one_is_found_again(
     heard = len(tls_manager.hellos)
     await replace(tls_manager, Authority(), SERVER_NAME, clients=None)
     line = await enrolled.says("is not signed by the authority this host enrolled with")
-    assert 'no manager: reason="Whoever answers is not proven to be the manager: ' in line
+    assert (
+        'no manager: reason="The server that answers cannot prove that it is the manager: ' in line
+    )
     assert len(tls_manager.hellos) == heard
     await replace(tls_manager, authority, SERVER_NAME)
     await tls_manager.wait_for(lambda: len(tls_manager.hellos) == heard + 1)

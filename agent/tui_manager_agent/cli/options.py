@@ -75,8 +75,8 @@ def _add_policy_option(parser: argparse.ArgumentParser) -> None:
         "--policy",
         metavar="FILE",
         type=Path,
-        help="what this host's owner allows; unless said, policy.toml in the user's configuration "
-        f"folder {PROGRAM}, for root in /etc/{PROGRAM}, and without one everything "
+        help="the file with what this host's owner allows; by default policy.toml in the folder "
+        f"{PROGRAM} of the user's configuration, for root in /etc/{PROGRAM}; without it everything "
         f"({ENVIRONMENT}POLICY)",
     )
 
@@ -109,8 +109,7 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--name",
         type=option_values.name,
-        help="what this host is called at the manager; its hostname unless said "
-        f"({ENVIRONMENT}NAME)",
+        help=f"the name of this host at the manager; by default its hostname ({ENVIRONMENT}NAME)",
     )
     run.add_argument(
         "--label",
@@ -133,7 +132,7 @@ def _add_running_options(run: argparse.ArgumentParser) -> None:
         "--state-dir",
         metavar="D",
         type=Path,
-        help="where journal and output lie until the manager has them; unless said, a folder "
+        help="the folder of journal and output until the manager has them; by default a folder "
         f"{PROGRAM} among the user's own state ({ENVIRONMENT}STATE_DIR)",
     )
     run.add_argument(

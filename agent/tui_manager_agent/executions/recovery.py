@@ -9,7 +9,7 @@ import time
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
-from tui_manager_agent.executions.supervisors import LOOK, Supervisors
+from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
 from tui_manager_agent.journal.records import Order, Owner, Result
 from tui_manager_agent.journal.spool import ReadFailures
 from tui_manager_agent.supervisor import record
@@ -17,7 +17,7 @@ from tui_manager_agent.supervisor.cgroup import Cgroup, CgroupRoot
 from tui_manager_agent.supervisor.killing import EMPTY_CHECKS, CommandProcesses
 
 _KILL_WITHIN = 10.0  # seconds
-_PAUSE = 0.02  # seconds between looks: these processes are not children of the agent
+_PAUSE = 0.02  # seconds between checks: no event tells the exit of these processes
 _SURVIVORS = 20  # named in a result
 _LOG = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Recovery:
         """Whether its supervisor is alive, which is then watched."""
         try:
             return self.supervisors.adopt(execution.id, execution.spool)
-        except OSError as error:  # `_end_lost` looks again
+        except OSError as error:  # `_end_lost` checks again
             _LOG.error("not looked at: execution_id=%s error=%s", execution.id, error)
             return False
 
@@ -93,10 +93,10 @@ class Recovery:
             self._lost.put_nowait((execution, problem))
 
     async def _check_regularly(self) -> None:
-        """Finds what a lost notification would have told."""
+        """Finds changes whose notification was lost."""
         while True:
             await self.supervisors.is_any.wait()
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_EVERY)
             self.supervisors.check()
             for execution in self._held:
                 self._held.refresh(execution)
@@ -114,7 +114,7 @@ class Recovery:
             except OSError as error:
                 _LOG.error("not ended, again later: execution_id=%s error=%s", execution.id, error)
                 again = (execution, problem)
-                asyncio.get_running_loop().call_later(LOOK, self._lost.put_nowait, again)
+                asyncio.get_running_loop().call_later(CHECK_EVERY, self._lost.put_nowait, again)
 
     def _has_supervisor(self, execution: Execution) -> bool:
         """Whether a supervisor has it after all. If not, none ever will. Raises OSError."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
-from tui_manager_agent.executions.supervisors import LOOK, Supervisors
+from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
 from tui_manager_agent.journal.journal import DiskThread
 from tui_manager_agent.journal.records import Order, Result
 from tui_manager_agent.journal.spool import Spool
@@ -51,7 +51,7 @@ class Runner:
     # ----------------------------------------------------------------------------------- starting
 
     async def begin(self, execution: Execution, accept: Callable[[], Order]) -> None:
-        """Journals an execution, and starts it when it is its turn. If nobody waits, that is now.
+        """Journals an execution, and starts it when it is its turn. If none waits, that is now.
 
         Args:
             accept: journals it, and returns the order. Raises RefusedError, OSError.
@@ -139,7 +139,7 @@ class Runner:
         _LOG.error("not started, its folder is away: execution_id=%s", execution.id)
         execution.state, execution.order = State.ACCEPTED, order
         self._queue.put_back(execution)
-        asyncio.get_running_loop().call_later(LOOK, self._queue.changed.set)
+        asyncio.get_running_loop().call_later(CHECK_EVERY, self._queue.changed.set)
 
     async def _launch(self, execution: Execution) -> None:
         try:
@@ -161,7 +161,7 @@ class Runner:
     # ---------------------------------------------------------------------------------- canceling
 
     async def cancel(self, execution: Execution) -> None:
-        """Cancels at any stage. If a supervisor cannot be told now, it is told later."""
+        """Cancels at any stage. If the request cannot reach a supervisor now, it is sent later."""
         if execution.state is State.ACCEPTED:
             result = Result(status="canceled", detail="canceled before it started")
             await self._held.end(execution, result)
@@ -180,7 +180,7 @@ class Runner:
     async def _retry_cancels(self) -> None:
         while True:
             await self._has_failed_cancels.wait()
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_EVERY)
             self._has_failed_cancels.clear()
             failed, self._failed_cancels = self._failed_cancels, {}
             for execution in failed.values():

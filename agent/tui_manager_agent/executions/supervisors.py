@@ -11,7 +11,7 @@ from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.journal.spool import Spool
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
-LOOK = 2.0  # seconds between looks at supervisors, in case a notification was lost
+CHECK_EVERY = 2.0  # seconds between checks of all supervisors, in case a notification was lost
 FIFO = "bell"  # in the state folder
 _READ = 64 * 1024
 _LONGEST = 64  # bytes of an unfinished line that are kept; an id has 36
@@ -106,7 +106,7 @@ class Supervisors:
     def _adopt_or_exited(self, execution_id: str) -> None:
         try:
             alive = self.adopt(execution_id, self._spools[execution_id])
-        except OSError as error:  # recovery looks again
+        except OSError as error:  # recovery checks again
             _LOG.error("not looked at: execution_id=%s error=%s", execution_id, error)
             alive = False
         if not alive:

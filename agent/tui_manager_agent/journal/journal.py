@@ -123,12 +123,12 @@ def _was_journalled(spool: Spool) -> bool:
         if any(_exists(spool.folder / name) for name in names):
             return True
         return _exists(spool.folder / record.ACCEPTED) and spool.has_whole_order()
-    except OSError:  # nobody can tell now
+    except OSError:  # it cannot be found out now
         return True
 
 
 def _exists(path: Path) -> bool:
-    """Raises OSError if nobody can tell now. A file of another user never was this agent's."""
+    """Raises OSError if that cannot be found out now. A file of another user does not count."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):

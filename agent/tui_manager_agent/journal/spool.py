@@ -227,7 +227,7 @@ class Spool:
             for name in os.listdir(self._path):
                 os.unlink(f"{self._path}/{name}")
             os.rmdir(self._path)
-        except OSError:  # somebody has made a folder in it, or a file just now
+        except OSError:  # a folder is in it, or a file was made just now
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _withdraw_order(self) -> None:

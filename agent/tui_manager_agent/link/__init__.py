@@ -1,4 +1,4 @@
-"""What is said between this agent and its manager: the enrolment, and one stream after the other.
+"""The messages between this agent and its manager: the enrolment, and the streams.
 
 What the messages do to executions is in `executions/`.
 """

@@ -42,10 +42,10 @@ _UNTRUSTED = (  # a part of gRPC's text, and its meaning; the first that is foun
 class Ending(StrEnum):
     """Why a stream or a dial ended."""
 
-    UNREACHABLE = "nobody answers"
+    UNREACHABLE = "the manager does not answer"
     BROKEN = "the stream broke"
     CLOSED = "the manager ended the stream"
-    BAD_WELCOME = "the manager did not say what it must"
+    BAD_WELCOME = "the manager did not answer as the protocol demands"
     WRONG_MANAGER = (
         "this is not the manager that this agent belongs to (a host that moves to another manager "
         "needs a new --state-dir)"
@@ -60,9 +60,9 @@ class Ending(StrEnum):
     INVALID_HELLO = "the manager refuses this agent's name, labels or ids"
     REJECTED = f"the operator rejected this host ({_COME_BACK})"
     REVOKED = f"the operator revoked this host ({_COME_BACK})"
-    UNTRUSTED = "whoever answers is not proven to be the manager"
-    CERTIFICATE_ENDED = "the manager hears nobody without a valid certificate"
-    WRONG_PIN = "whoever answers is not the manager that made the join token"
+    UNTRUSTED = "the server that answers cannot prove that it is the manager"
+    CERTIFICATE_ENDED = "the manager accepts no host without a valid certificate"
+    WRONG_PIN = "the server that answers is not the manager that made the join token"
     BAD_TOKEN = "the manager does not take the join token"
     KEY_REFUSED = f"the manager does not take this host's key ({_COME_BACK})"
     ENROLMENT_FAILED = "the enrolment failed"
@@ -88,7 +88,7 @@ class StreamEnd:
     """The end of one stream.
 
     Attributes:
-        detail: what the other side or the system said about it.
+        detail: the reason from the other side or the system.
         retry_after: seconds, at the earliest.
         was_steady: the stream lasted for long enough to reset the pauses.
     """

@@ -82,7 +82,7 @@ class Verdict:
 
     Attributes:
         rule: the rule that allows it; empty where there is no policy.
-        refusal: why not, with the name of the limit, in the words of a result's detail; empty: it
+        refusal: why not, with the name of the limit, as a result's detail has it; empty: it
             is allowed.
     """
 
@@ -99,7 +99,7 @@ class Policy:
         max_timeout: ns; 0: no limit.
         variables: names that a command may bring.
         folders: where it may run, beside the home folder.
-        reason: the owner's own words to whoever is refused.
+        reason: the owner's text for those who are refused.
     """
 
     rules: tuple[Rule, ...]

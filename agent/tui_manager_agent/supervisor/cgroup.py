@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 CONTROLLERS = ("cpu", "memory", "pids")
-_TRIES = 5  # whoever finds the folder of all empty may remove it just now
+_TRIES = 5  # an agent or supervisor may remove the empty folder of all just now
 _MICROSECOND = 1000  # ns
 
 
@@ -77,7 +77,7 @@ class Cgroup:
         _write(f"{self._agent_cgroup}/cgroup.procs", "0")
 
     def is_populated(self) -> bool:
-        """Whether a process lives in it or below it: the kernel's own word."""
+        """Whether a process is in it or below it, as the kernel says."""
         return _field(f"{self.path}/cgroup.events", "populated") != 0
 
     def pids(self) -> set[int]:
@@ -114,12 +114,12 @@ class Cgroup:
         _write(f"{self.path}/{controller_file}", value)
 
     def remove(self) -> bool:
-        """Removes it and what is below it. False as long as somebody lives in it."""
+        """Removes it and what is below it. False while a process is in it."""
         try:
             os.rmdir(self.path)
         except FileNotFoundError:
             return True
-        except OSError:  # somebody lives in it, or the command has made cgroups of its own
+        except OSError:  # a process is in it, or the command has made cgroups of its own
             return self._remove_tree()
         return True
 
