@@ -14,8 +14,8 @@ ROOM ?=
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: setup demo test test-fast faults monkey lint format protos check-protos screenshots bench bench-quick \
-	bench-peers soak lock clean
+.PHONY: setup demo test test-fast faults monkey lint format protos check-protos docs screenshots bench \
+	bench-quick bench-peers soak lock clean
 
 setup: $(READY)
 
@@ -63,6 +63,11 @@ protos: setup
 # The committed code must be what the .proto files make.
 check-protos: setup
 	@$(BIN)/python tools/make_protos.py --check protos
+
+# The manual as a site, without a network: docs/_build/index.html. A broken link, a missing picture
+# or a page that no other names ends it with an error.
+docs: setup
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py

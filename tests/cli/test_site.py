@@ -1,0 +1,55 @@
+"""The site of the manual is built strictly, and needs nothing from elsewhere when it is read."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def build(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    """Builds a site as `make docs` does."""
+    options = ("--builder", "html", "--fail-on-warning", "--keep-going", "--fresh-env", "--quiet")
+    return subprocess.run(
+        [sys.executable, "-m", "sphinx", *options, str(source), str(target)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_manual_has_no_broken_link_and_fetches_nothing(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    built = build(DOCS, site)
+    assert built.returncode == 0, built.stderr
+    pages = [path for path in DOCS.rglob("*.md") if "_build" not in path.parts]
+    for page in pages:
+        html = (site / page.relative_to(DOCS)).with_suffix(".html").read_text(encoding="utf-8")
+        assert re.findall(r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//[^"]*"', html) == []
+        assert re.findall(r'<link[^>]+href="(?:https?:)?//[^"]*"', html) == []
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(?:https?:)?//", style.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[a page](missing.md)", "missing.md"),
+        ("[a heading](index.md#no-such-heading)", "no-such-heading"),
+        ("![a picture](missing.svg)", "missing.svg"),
+        (None, "isn't included in any toctree"),
+    ],
+    ids=["page", "heading", "picture", "unreachable"],
+)
+def test_what_is_broken_ends_the_build(tmp_path: Path, text: str | None, complaint: str) -> None:
+    source = tmp_path / "docs"
+    (source / "_static").mkdir(parents=True)
+    (source / "_static" / "manual.css").touch()
+    (source / "conf.py").write_bytes((DOCS / "conf.py").read_bytes())
+    (source / "index.md").write_text(f"# A manual\n\n{text or 'One page.'}\n", encoding="utf-8")
+    if text is None:
+        (source / "alone.md").write_text("# A page that no other names\n", encoding="utf-8")
+    built = build(source, tmp_path / "site")
+    assert built.returncode != 0
+    assert complaint in built.stderr
