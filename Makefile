@@ -38,7 +38,7 @@ test-fast: setup
 	@tests=$$($(BIN)/python tools/tests_of_change.py $(ROOM)) && \
 	if test -n "$$tests"; then $(PYTEST) -m "not long" $$tests; else echo "Nothing differs from main."; fi
 
-# The long run of tests/faults, as random as SEED; ends with the table of the README.
+# The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md.
 faults: setup
 	@$(BIN)/python -m tests.faults --seed "$(SEED)" --runs $(RUNS)
 

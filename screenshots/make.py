@@ -1,4 +1,4 @@
-"""Renders the pictures of the README from a seeded fleet with a fixed clock: `make screenshots`."""
+"""Renders the pictures of the documents, from a seeded fleet with a fixed clock."""
 
 import asyncio
 import re

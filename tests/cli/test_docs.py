@@ -1,4 +1,5 @@
-"""The documents say what the program has: every option, setting, variable and status."""
+"""The manual says what the programs have: every command, option, setting, key, status, reason and
+audit action, each on its page. The site as a whole is tested in test_site.py."""
 
 import argparse
 import re
@@ -6,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tui_manager_agent.cli import arguments as agent_arguments
 
 from tui_manager.cli import config
 from tui_manager.cli.config import NAMES, show_value
@@ -13,13 +15,23 @@ from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.settings import Settings
 from tui_manager.ui.actions import ACTIONS
+from tui_manager.ui.manager import audit_table
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted(DOCS.rglob("*.md"))
+    if "_build" not in path.parts
+}
+COMMANDS, RUNNING, SETTINGS = PAGES["commands.md"], PAGES["running.md"], PAGES["settings.md"]
 LATER = (
     "--batches", "--max-concurrency", "--max-errors", "pause", "resume",
     "rerun",
 )  # fmt: skip
+# Of other programs that the manual mentions, or of make's targets.
+FOREIGN = {"--require-hashes"}
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -31,67 +43,128 @@ def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
                 yield from parsers(child)
 
 
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """The long options of one parser."""
+    names = (option for action in parser._actions for option in action.option_strings)
+    return {name for name in names if name.startswith("--")}
+
+
+def first_cells(page: str) -> list[str]:
+    """The first cell of every row of the tables of a page."""
+    return re.findall(r"^\| (.+?) \|", page, re.MULTILINE)
+
+
+def words(cells: list[str]) -> set[str]:
+    """The words in backquotes of some cells."""
+    return {word for cell in cells for word in re.findall("`(.+?)`", cell)}
+
+
+def section(page: str, heading: str) -> str:
+    """What stands under a heading of the second level."""
+    return page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def help_of_agent(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    """What the agent's program prints for `--help`."""
+    with pytest.raises(SystemExit):
+        agent_arguments.parse([*command, "--help"])
+    return capsys.readouterr().out
+
+
 ALL = {parser.prog: parser for parser in parsers(command_line_parser())}
-OPTIONS = {
-    option
-    for parser in ALL.values()
-    for action in parser._actions
-    for option in action.option_strings
-    if option.startswith("--")
-}
+RUN = "tui-manager run"
+OF_RUN = options_of(ALL[RUN])
+OPTIONS = set().union(*map(options_of, ALL.values()))
 
 
-@pytest.mark.parametrize("option", sorted(OPTIONS))
-def test_every_option_is_in_the_readme(option: str) -> None:
-    assert f"`{option}" in README or f"[{option}" in README
+@pytest.mark.parametrize("option", sorted(OF_RUN - {"--help", "--state-dir"}))
+def test_every_option_of_run_is_on_its_page(option: str) -> None:
+    assert option in {word.split()[0] for word in words(first_cells(section(RUNNING, "Options")))}
 
 
-def test_every_option_of_the_readme_exists() -> None:
-    made_up = set(re.findall(r"(?<!-)--[a-z][a-z-]*", README)) - OPTIONS
-    assert made_up <= {"--manager", "--join-token", "--join-token-file", "--policy"}, (
-        "but for the agent's"
-    )
+@pytest.mark.parametrize("program", sorted(set(ALL) - {RUN}))
+def test_every_other_option_is_on_the_page_of_commands(program: str) -> None:
+    documented = {word.split()[0] for word in words(first_cells(section(COMMANDS, "Options")))}
+    assert options_of(ALL[program]) <= documented
 
 
 @pytest.mark.parametrize("program", sorted(ALL))
-def test_every_command_is_in_the_readme(program: str) -> None:
-    words = program.split()
-    if words[1:2] in (["task"], ["hosts"]) and len(words) == 3:
-        assert re.search(rf"tui-manager {words[1]} [a-z|]*\b{words[2]}\b", README)
-    else:
-        assert program in README
+def test_every_command_is_on_the_page_of_commands(program: str) -> None:
+    starts = words(first_cells(COMMANDS))
+    assert any(re.fullmatch(rf"{program}( [A-Z\[-].*)?", start) for start in starts) or any(
+        other.startswith(f"{program} ") for other in ALL if program != "tui-manager"
+    )
+
+
+def test_every_option_in_the_manual_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\n".join([README, *PAGES.values()])
+    found = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*[a-z]", text))
+    of_agent = re.findall(
+        r"--[a-z-]+", help_of_agent(capsys, "run") + help_of_agent(capsys, "policy", "check")
+    )
+    assert found - OPTIONS - set(of_agent) - FOREIGN == set()
+
+
+def test_the_agents_options_and_variables_are_on_the_page_of_settings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = help_of_agent(capsys, "run")
+    of_agent = set(re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)) - {"--help"}
+    cells = section(SETTINGS, "The agent's options")
+    assert {word.split()[0] for word in words(first_cells(cells))} == of_agent
+    variables = set(re.findall(r"TUI_MANAGER_AGENT_[A-Z_]+", text))
+    assert set(re.findall(r"TUI_MANAGER_AGENT_[A-Z_]+", cells)) == variables
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
-    (row,) = re.findall(rf"^\| `{name}` \| (.+?) \|", README, re.MULTILINE)
+def test_every_setting_is_on_its_page_with_its_default(name: str) -> None:
+    (row,) = re.findall(rf"^\| `{name}` \| (.+?) \| .", SETTINGS.split("\n## ")[0], re.MULTILINE)
     default = show_value(name, getattr(Settings(), name))
     if isinstance(default, bool):
         assert row == f"`{str(default).lower()}`"
     elif not default and not isinstance(default, int):
         assert row == "none"
-    elif isinstance(default, str) and not name.endswith("_dir"):
+    elif (isinstance(default, str) and not name.endswith("_dir")) or isinstance(default, int):
         assert row == f"`{default}`"
 
 
+def test_the_table_of_settings_has_no_other_row() -> None:
+    assert words(first_cells(SETTINGS.split("\n## ")[0])) == set(NAMES)
+
+
+def test_the_table_of_variables_is_that_of_the_program() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", section(SETTINGS, "The environment"), re.M)
+    assert dict(rows) == dict(config.ENVIRONMENT)
+
+
 def test_the_table_of_keys_is_the_table_of_actions() -> None:
-    keys = README.split("## Keys")[1].split("\n## ")[0]
-    documented = [
-        key
-        for row in re.findall(r"^\| (`.+?) \|", keys, re.MULTILINE)
-        for key in re.findall("`(.+?)`", row)
-    ]
+    rows = first_cells(section(PAGES["dashboard.md"], "Keys"))
+    documented = [key for row in rows for key in re.findall("`(.+?)`", row)]
     assert sorted(documented) == sorted(key for action in ACTIONS for key in action.shown.split())
 
 
-@pytest.mark.parametrize("variable", config.ENVIRONMENT)
-def test_every_variable_is_in_the_readme(variable: str) -> None:
-    assert f"`{variable}`" in README
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        ("One command on one host", CommandHostStatus),
+        ("Reasons", Reason),
+        ("A task", TaskStatus),
+    ],
+)
+def test_the_tables_of_states_are_those_of_the_domain(
+    heading: str, kind: type[CommandHostStatus | Reason | TaskStatus]
+) -> None:
+    documented = first_cells(section(PAGES["states.md"], heading))
+    assert sorted(words(documented)) == sorted(word for word in kind if word)
 
 
-@pytest.mark.parametrize("word", [*TaskStatus, *CommandHostStatus, *filter(None, Reason)])
-def test_every_status_and_reason_is_in_the_readme(word: str) -> None:
-    assert f"`{word}`" in README
+def test_the_table_of_audit_actions_is_what_the_service_writes() -> None:
+    documented = words(first_cells(PAGES["audit.md"]))
+    sources = (ROOT / "tui_manager" / "service").rglob("*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    nouns = "task|tasks|token|host|certificate|clock"
+    assert documented == set(re.findall(rf'"([a-z]+_(?:{nouns})|violation)"', text))
+    assert documented == set(audit_table._ACTIONS)
 
 
 @pytest.mark.parametrize("program", sorted(ALL))
@@ -101,6 +174,18 @@ def test_the_help_promises_nothing_that_is_not_built(program: str) -> None:
         assert not re.search(rf"(?<![\w-]){word}\b", text)
 
 
-def test_every_picture_and_page_of_the_readme_is_named_once_and_right() -> None:
-    for page in re.findall(r"\]\(([A-Z][^)#]*)\)", README):
-        assert (ROOT / page).is_file()
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_a_page_says_at_its_top_who_needs_it(page: str) -> None:
+    if "{include}" in PAGES[page] or page == "index.md":
+        return
+    title, _, top = PAGES[page].partition("\n\n")
+    assert title.startswith("# ")
+    assert top.startswith("*For ")
+
+
+def test_the_readme_is_short_and_every_link_of_it_leads_somewhere() -> None:
+    assert len(README.splitlines()) < 200
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README)
+    assert targets
+    for target in targets:
+        assert (ROOT / target).exists(), target

@@ -8,7 +8,7 @@ REFUSED = 3  # exit status of the agent
 
 
 def restore(machine: Machine, copy: str) -> None:
-    """What the README says to do, with the manager where it was."""
+    """What the manual says to do, with the manager where it was."""
     assert machine.programs[0].stop() == 0
     shutil.copy(machine.folder / copy, machine.state_dir / "manager.db")
     for end in ("-wal", "-shm"):

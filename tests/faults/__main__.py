@@ -1,4 +1,4 @@
-"""The long run of the fault suite, which ends with the table of the README: `make faults`."""
+"""The long run of the fault suite, which ends with the table of docs/survives.md: `make faults`."""
 
 import argparse
 import asyncio

@@ -15,7 +15,7 @@ class Tally:
     violations: list[str] = field(default_factory=list)
 
     def table(self, how: str) -> str:
-        """The table, as the README shows it; `how` is the command that makes it."""
+        """The table as docs/survives.md shows it; `how` is the command that makes it."""
         rows = [(name, str(count)) for name, count in sorted(self.faults.items())]
         rows += [("**faults**", f"**{self.faults.total()}**")]
         rows += [("runs, each checked whole", str(self.runs))]
