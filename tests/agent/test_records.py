@@ -9,6 +9,7 @@ import pytest
 from tui_manager_agent.journal.acknowledged import Acknowledged
 from tui_manager_agent.journal.records import Order, Result, RunAs
 from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.policy.policy_file import parse
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -85,6 +86,24 @@ def test_a_result_of_a_supervisor_is_read() -> None:
         exit_code=3,
         kill_incomplete=False,
     )
+
+
+def test_the_log_of_acknowledged_keeps_all_of_a_result(tmp_path: Path) -> None:
+    execution_id = str(uuid.uuid4())
+    result = Result.decode(record.decode(OF_A_SUPERVISOR))
+    log = Acknowledged(tmp_path / "log")
+    log.append({execution_id: result})
+    assert log.find(execution_id) == result
+
+
+@pytest.mark.parametrize("missing", ["user", "folder", "variables"])
+def test_a_policy_allows_nothing_that_an_older_agent_has_not_recorded(missing: str) -> None:
+    limits = 'users = ["web"]\nenvironment = ["WORD", "TOKEN"]\n'
+    policy = parse(limits + '[allow.echo]\ncommands = "echo $WORD"\n')
+    entries = record.decode(ORDER)
+    assert not policy.judge(Order.decode(entries).wanted, "root").refusal
+    del entries[missing]
+    assert policy.judge(Order.decode(entries).wanted, "root").refusal
 
 
 def test_a_result_of_an_agent_is_spelled_as_ever(tmp_path: Path) -> None:
