@@ -1,7 +1,7 @@
 """A policy, and commands to ask it about."""
 
 from tui_manager_agent.policy import account
-from tui_manager_agent.policy.policy import Wanted
+from tui_manager_agent.policy.policy import CommandRequest
 from tui_manager_agent.policy.policy_file import parse
 from tui_manager_agent.supervisor import clock
 
@@ -22,10 +22,10 @@ regex = "make (all|clean)"
 ONLY_ECHO = '[allow.echo]\ncommands = "echo **"\n'
 
 
-def wanted(command: str = "systemctl restart nginx", **given: object) -> Wanted:
+def to_run(command: str = "systemctl restart nginx", **given: object) -> CommandRequest:
     values = {"user": ME, "timeout": 60 * clock.SECOND, **given}
-    return Wanted(command=command, **values)  # type: ignore[arg-type]
+    return CommandRequest(command=command, **values)  # type: ignore[arg-type]
 
 
-def refusal(text: str, asked: Wanted) -> str:
+def refusal(text: str, asked: CommandRequest) -> str:
     return parse(text).judge(asked, ME).refusal

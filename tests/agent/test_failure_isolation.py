@@ -246,7 +246,7 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting
         faults.until(lambda: buried in caplog.text, faults.broken, claim.is_locked),
     )
     after = LiveExecutions(tmp_path)
-    assert f"not looked at: execution_id={execution_id}" in caplog.text
+    assert f"supervisor not checked: execution_id={execution_id}" in caplog.text
     await after.resume(execution_id, wire.RESUME_ACTION_CANCEL)
     assert (await after.result(execution_id)).status == wire.RESULT_STATUS_CANCELED
     await after.stop()

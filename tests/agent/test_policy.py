@@ -5,27 +5,27 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.journal.records import Order
-from tui_manager_agent.policy.policy import RefusedError, Rule, Wanted
+from tui_manager_agent.policy.policy import CommandRequest, RefusedError, Rule
 from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile, parse
 from tui_manager_agent.supervisor import clock, record
 
 from tests.agent.orders import order
-from tests.agent.policies import ME, ONLY_ECHO, POLICY, refusal, wanted
+from tests.agent.policies import ME, ONLY_ECHO, POLICY, refusal, to_run
 
 
 @pytest.mark.parametrize(
     ("asked", "rule"),
     [
-        (wanted(), "restart"),
-        (wanted("systemctl status nginx\n"), "restart"),
-        (wanted("make all"), "build"),
-        (wanted(user="deploy"), "restart"),
-        (wanted(timeout=1800 * clock.SECOND), "restart"),
-        (wanted(variables=("APP_ENV", "VERSION")), "restart"),
-        (wanted(folder="/srv/app"), "restart"),
+        (to_run(), "restart"),
+        (to_run("systemctl status nginx\n"), "restart"),
+        (to_run("make all"), "build"),
+        (to_run(user="deploy"), "restart"),
+        (to_run(timeout=1800 * clock.SECOND), "restart"),
+        (to_run(variables=("APP_ENV", "VERSION")), "restart"),
+        (to_run(folder="/srv/app"), "restart"),
     ],
 )
-def test_what_a_rule_names_and_the_limits_hold_is_allowed(asked: Wanted, rule: str) -> None:
+def test_what_a_rule_names_and_the_limits_hold_is_allowed(asked: CommandRequest, rule: str) -> None:
     verdict = parse(POLICY).judge(asked, ME)
     assert (verdict.rule, verdict.refusal) == (rule, "")
 
@@ -33,28 +33,28 @@ def test_what_a_rule_names_and_the_limits_hold_is_allowed(asked: Wanted, rule: s
 @pytest.mark.parametrize(
     ("asked", "limit", "problem"),
     [
-        (wanted("rm -rf /"), "allow", "no rule allows this command"),
-        (wanted("systemctl restart x; rm -rf /"), "allow", "no rule allows this command"),
-        (wanted("make all; id"), "allow", "no rule allows this command"),
-        (wanted("make all\nid"), "allow", "no rule allows this command"),
-        (wanted(user="postgres"), "users", "commands may not run as postgres"),
+        (to_run("rm -rf /"), "allow", "no rule allows this command"),
+        (to_run("systemctl restart x; rm -rf /"), "allow", "no rule allows this command"),
+        (to_run("make all; id"), "allow", "no rule allows this command"),
+        (to_run("make all\nid"), "allow", "no rule allows this command"),
+        (to_run(user="postgres"), "users", "commands may not run as postgres"),
         (
-            wanted(timeout=3600 * clock.SECOND),
+            to_run(timeout=3600 * clock.SECOND),
             "max_timeout",
             "at most 30m, not 1h; ask for less with --timeout",
         ),
         (
-            wanted(kill_grace=3601 * clock.SECOND),
+            to_run(kill_grace=3601 * clock.SECOND),
             "max_timeout",
             "a kill grace of at most 1h",
         ),
-        (wanted(variables=("LD_PRELOAD",)), "environment", "LD_PRELOAD may not be set"),
-        (wanted(folder="/tmp"), "folders", "not in /tmp"),
-        (wanted(folder="/srv/../tmp"), "folders", "not in /srv/../tmp"),
+        (to_run(variables=("LD_PRELOAD",)), "environment", "LD_PRELOAD may not be set"),
+        (to_run(folder="/tmp"), "folders", "not in /tmp"),
+        (to_run(folder="/srv/../tmp"), "folders", "not in /srv/../tmp"),
     ],
 )
 def test_a_refusal_names_the_limit_and_has_the_owners_words(
-    asked: Wanted, limit: str, problem: str
+    asked: CommandRequest, limit: str, problem: str
 ) -> None:
     said = refusal(POLICY, asked)
     assert said == f"refused by this host's policy ({limit}): {problem}: Ask ana@example.com."
@@ -62,24 +62,24 @@ def test_a_refusal_names_the_limit_and_has_the_owners_words(
 
 def test_what_a_policy_does_not_name_it_does_not_allow() -> None:
     """A variable such as PATH, or a folder, would change what an allowed command does."""
-    assert not refusal(ONLY_ECHO, wanted("echo a", timeout=7 * 86400 * clock.SECOND))
-    assert "(users)" in refusal(ONLY_ECHO, wanted("echo a", user="another"))
-    assert "(environment)" in refusal(ONLY_ECHO, wanted("echo a", variables=("PATH",)))
-    assert "(folders)" in refusal(ONLY_ECHO, wanted("echo a", folder="/tmp"))
+    assert not refusal(ONLY_ECHO, to_run("echo a", timeout=7 * 86400 * clock.SECOND))
+    assert "(users)" in refusal(ONLY_ECHO, to_run("echo a", user="another"))
+    assert "(environment)" in refusal(ONLY_ECHO, to_run("echo a", variables=("PATH",)))
+    assert "(folders)" in refusal(ONLY_ECHO, to_run("echo a", folder="/tmp"))
 
 
 def test_the_agents_own_user_can_be_left_out() -> None:
     text = 'users = ["deploy"]\n' + ONLY_ECHO
-    assert "(users)" in refusal(text, wanted("echo a"))
-    assert not refusal(text, wanted("echo a", user="deploy"))
+    assert "(users)" in refusal(text, to_run("echo a"))
+    assert not refusal(text, to_run("echo a", user="deploy"))
 
 
 def test_every_variable_means_every_name_of_a_variable() -> None:
     """A shell takes a function from a variable called BASH_FUNC_echo%%."""
     text = 'environment = ["*"]\n' + ONLY_ECHO
-    assert not refusal(text, wanted("echo a", variables=("PATH", "lower_case")))
+    assert not refusal(text, to_run("echo a", variables=("PATH", "lower_case")))
     for name in ("BASH_FUNC_echo%%", "A-B", "A B", "1A", "A\n"):
-        assert "(environment)" in refusal(text, wanted("echo a", variables=(name,)))
+        assert "(environment)" in refusal(text, to_run("echo a", variables=(name,)))
 
 
 def test_an_order_of_an_older_agent_is_refused_by_a_policy_and_by_nothing_else(
@@ -88,17 +88,17 @@ def test_an_order_of_an_older_agent_is_refused_by_a_policy_and_by_nothing_else(
     entries = record.decode(order(command="systemctl restart nginx").encode())
     for unknown in ("user", "folder", "variables"):
         del entries[unknown]
-    wanted = Order.decode(entries).wanted
+    asked = Order.decode(entries).request
     with pytest.raises(RefusedError, match="users"):
-        PolicyFile(policy_file).require_allowed(wanted)
+        PolicyFile(policy_file).require_allowed(asked)
     monkeypatch.setattr(
         "tui_manager_agent.policy.policy_file.default_path", lambda: policy_file / "absent"
     )
     with pytest.raises(RefusedError, match="file"):
-        PolicyFile(None).require_allowed(wanted)
+        PolicyFile(None).require_allowed(asked)
     policy_file.unlink()
     monkeypatch.setattr("tui_manager_agent.policy.policy_file.default_path", lambda: policy_file)
-    PolicyFile(None).require_allowed(wanted)
+    PolicyFile(None).require_allowed(asked)
 
 
 @pytest.mark.parametrize(
@@ -144,20 +144,20 @@ def test_a_unit_may_come_once() -> None:
 
 def test_a_timeout_that_no_duration_holds_is_refused() -> None:
     longest = (1 << 63) * clock.SECOND  # more than a manager of ours sends
-    verdict = parse(f'max_timeout = "5m"\n{ONLY_ECHO}').judge(wanted("echo a", timeout=longest), ME)
+    verdict = parse(f'max_timeout = "5m"\n{ONLY_ECHO}').judge(to_run("echo a", timeout=longest), ME)
     assert verdict.refusal.startswith("refused by this host's policy (max_timeout): at most 5m, ")
 
 
 def test_half_a_file_allows_no_more_than_the_whole() -> None:
     """An editor may have written only so much of it when the agent looks."""
     asked = [
-        wanted(),
-        wanted("make all"),
-        wanted("make all; id"),
-        wanted(user="postgres"),
-        wanted(timeout=3600 * clock.SECOND),
-        wanted(variables=("PATH",)),
-        wanted(folder="/tmp"),
+        to_run(),
+        to_run("make all"),
+        to_run("make all; id"),
+        to_run(user="postgres"),
+        to_run(timeout=3600 * clock.SECOND),
+        to_run(variables=("PATH",)),
+        to_run(folder="/tmp"),
     ]
     whole = parse(POLICY)
     for end in range(len(POLICY)):

@@ -101,9 +101,9 @@ def test_a_policy_allows_nothing_that_an_older_agent_has_not_recorded(missing: s
     limits = 'users = ["web"]\nenvironment = ["WORD", "TOKEN"]\n'
     policy = parse(limits + '[allow.echo]\ncommands = "echo $WORD"\n')
     entries = record.decode(ORDER)
-    assert not policy.judge(Order.decode(entries).wanted, "root").refusal
+    assert not policy.judge(Order.decode(entries).request, "root").refusal
     del entries[missing]
-    assert policy.judge(Order.decode(entries).wanted, "root").refusal
+    assert policy.judge(Order.decode(entries).request, "root").refusal
 
 
 def test_a_result_of_an_agent_is_spelled_as_ever(tmp_path: Path) -> None:

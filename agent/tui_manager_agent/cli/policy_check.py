@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tui_manager_protos.rules.duration import DURATION_FORMS
 
-from tui_manager_agent.policy.policy import Wanted, parse_limit
+from tui_manager_agent.policy.policy import CommandRequest, parse_limit
 
 _TIMEOUT = "1h"  # the manager's default
 ALLOWED, REFUSED, UNUSABLE = 0, 1, 2
@@ -82,7 +82,7 @@ def answer(question: Question) -> int:
     for warning in file.warnings():
         sys.stderr.write(f"{warning}\n")
     verdict = file.judge(
-        Wanted(
+        CommandRequest(
             command=question.command,
             user=question.user or account.own().name,
             folder=question.folder,

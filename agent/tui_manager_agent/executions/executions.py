@@ -120,7 +120,7 @@ class Executions:
         """Journals what may run, and returns its order. Raises RefusedError, OSError."""
         order = make_order(message, fifo=self._fifo.path, boot_id=self._boot_id)
         check_limits(order, self._cgroup_root)
-        self._policy.require_allowed(order.wanted)
+        self._policy.require_allowed(order.request)
         spool.accept(order)
         return order
 

@@ -18,7 +18,7 @@ KILL_GRACE = 10 * clock.SECOND
 OUTPUT_LIMIT = 16 * 1024 * 1024  # bytes
 _LANGUAGE = ("LANG", "LANGUAGE", "TZ")
 _INHERITED = (*_LANGUAGE, "PATH", "TMPDIR", "SHELL")
-_SHOWN = 80  # characters of a name that the manager made up
+_SHOWN = 80  # characters of a name from the manager
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

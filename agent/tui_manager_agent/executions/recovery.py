@@ -81,7 +81,7 @@ class Recovery:
         try:
             return self.supervisors.adopt(execution.id, execution.spool)
         except OSError as error:  # `_end_lost` checks again
-            _LOG.error("not looked at: execution_id=%s error=%s", execution.id, error)
+            _LOG.error("supervisor not checked: execution_id=%s error=%s", execution.id, error)
             return False
 
     def _supervisor_exited(self, execution_id: str, problem: str) -> None:

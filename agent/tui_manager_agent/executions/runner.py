@@ -131,7 +131,7 @@ class Runner:
 
     def _check_and_mark_starting(self, spool: Spool, order: Order) -> None:
         """The owner may have changed the policy while the order waited."""
-        self._policy.require_allowed(order.wanted)
+        self._policy.require_allowed(order.request)
         spool.mark_starting()
 
     def _wait_for_folder(self, execution: Execution, order: Order) -> None:

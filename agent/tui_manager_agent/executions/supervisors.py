@@ -75,7 +75,7 @@ class Supervisors:
             try:
                 alive = self._spools[execution_id].supervisor_pid()
             except OSError as error:
-                _LOG.error("not looked at: execution_id=%s error=%s", execution_id, error)
+                _LOG.error("supervisor not checked: execution_id=%s error=%s", execution_id, error)
                 continue
             if not alive:
                 self._exited(execution_id)
@@ -107,7 +107,7 @@ class Supervisors:
         try:
             alive = self.adopt(execution_id, self._spools[execution_id])
         except OSError as error:  # recovery checks again
-            _LOG.error("not looked at: execution_id=%s error=%s", execution_id, error)
+            _LOG.error("supervisor not checked: execution_id=%s error=%s", execution_id, error)
             alive = False
         if not alive:
             self._exited(execution_id)

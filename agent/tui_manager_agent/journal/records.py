@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tui_manager_agent.policy.policy import Wanted
+from tui_manager_agent.policy.policy import CommandRequest
 from tui_manager_agent.supervisor import clock, limits, record
 
 STREAMS = (record.STDOUT, record.STDERR)
@@ -126,10 +126,10 @@ class Order:
         return bool(self.start_before) and self.start_before <= clock.now()
 
     @property
-    def wanted(self) -> Wanted:
+    def request(self) -> CommandRequest:
         """What a policy judges. Of an order that an older agent journalled not all is known, and no
         policy allows what is not known."""
-        return Wanted(
+        return CommandRequest(
             command=self.command,
             user=self.user,
             folder=self.folder,

@@ -1,4 +1,4 @@
-"""The patterns of a policy: literal text, with `*` and `**` for what is harmless in a shell.
+"""The patterns of a policy: literal text, with `*` and `**` for characters that are harmless.
 
 `*` stands for any run of letters, digits and `_ , : / @ % + = . -`, within one word: nothing that a
 shell reads as more than itself. `**` stands for the same with spaces, so for any number of words.
@@ -19,14 +19,14 @@ _WORDS = "**"
 
 
 class Pattern:
-    """One pattern, which a text matches whole or not at all."""
+    """One pattern. A text matches only as a whole."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._parts = _split(text)
 
     def matches(self, text: str) -> bool:
-        """Whether the whole text is what the pattern says."""
+        """Whether the whole text matches."""
         reached = self._with_empty_runs({0})
         for at, character in enumerate(text):
             harmless = _is_harmless(text, at)

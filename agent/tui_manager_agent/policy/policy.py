@@ -1,5 +1,7 @@
-"""What a host's owner allows, and what that means for one command. Whence it is read:
-`policy_file.py`."""
+"""What a host's owner allows, and whether it allows one command.
+
+The file of the policy is read in `policy_file.py`.
+"""
 
 import re
 import unicodedata
@@ -12,15 +14,15 @@ from tui_manager_protos.rules.duration import format_duration, parse_duration
 from tui_manager_agent.policy.pattern import Pattern
 from tui_manager_agent.supervisor import clock
 
-LONGEST_GRACE = 3600 * clock.SECOND  # what a manager can be set to, and so no run outlasts more
+LONGEST_GRACE = 3600 * clock.SECOND  # the longest that a manager's settings allow
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([nrtfva]))")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
 _NEGATED = re.compile(r"\[\^\]?(?:\\.|[^\]\\])*\]")
 _WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
-_CONTROLS_END = 0xA0  # there are none from here on
+_CONTROLS_END = 0xA0  # there are no control characters from here on
 _LONGEST = timedelta.max.days * 86400  # seconds
-_SHOWN = 80  # characters of a name that the manager made up
+_SHOWN = 80  # characters of a name from the manager
 
 
 class RefusedError(Exception):
@@ -36,14 +38,14 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the manager wants run, as far as a policy cares.
+class CommandRequest:
+    """A command that the manager asks for, as far as a policy judges it.
 
     Attributes:
         command: the whole shell text.
-        user: whom it would run as.
-        folder: where the operator wants it to run; empty: in the user's home folder.
-        variables: names of all that the operator adds to its environment.
+        user: the user who would run it.
+        folder: the operator's folder for it; empty: the user's home folder.
+        variables: the names of all variables that the operator adds.
         timeout, kill_grace: ns.
     """
 
@@ -68,8 +70,8 @@ class Rule:
     regexes: tuple["re.Pattern[str]", ...] = ()
 
     def allows(self, command: str) -> bool:
-        """A line break or another control character must stand in the rule: in a regex `[^;]`
-        would let one in without its owner's having thought of it."""
+        """A line break or another control character is allowed only if the rule names it. Otherwise
+        a regex such as `[^;]` would allow one that its owner had not thought of."""
         return any(pattern.matches(command) for pattern in self.patterns) or any(
             regex.fullmatch(command) and _controls(command) <= named_controls(regex)
             for regex in self.regexes
@@ -81,7 +83,7 @@ class Verdict:
     """What a policy says of a command.
 
     Attributes:
-        rule: the rule that allows it; empty where there is no policy.
+        rule: the rule that allows it; empty if there is no policy.
         refusal: why not, with the name of the limit, as a result's detail has it; empty: it
             is allowed.
     """
@@ -92,13 +94,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What an owner allows. What is not named is not allowed, but for the time.
+    """What an owner allows. What is not named is not allowed, except for the timeout.
 
     Attributes:
-        users: whom commands may run as; None: the agent's own user.
+        users: commands may run as these; None: as the agent's own user only.
         max_timeout: ns; 0: no limit.
-        variables: names that a command may bring.
-        folders: where it may run, beside the home folder.
+        variables: names of variables that the operator may set.
+        folders: where a command may run, beside the home folder.
         reason: the owner's text for those who are refused.
     """
 
@@ -109,27 +111,27 @@ class Policy:
     folders: tuple[Pattern, ...] = ()
     reason: str = ""
 
-    def judge(self, wanted: Wanted, own_user: str) -> Verdict:
+    def judge(self, request: CommandRequest, own_user: str) -> Verdict:
         """Allowed only if a rule names the command and it is within every limit."""
-        command = wanted.command.strip(" \n")
+        command = request.command.strip(" \n")
         rule = next((rule.name for rule in self.rules if rule.allows(command)), "")
         if not rule:
             return self._refuse("allow", "no rule allows this command")
         users = {own_user} if self.users is None else self.users
-        if wanted.user not in users:
-            return self._refuse("users", f"commands may not run as {wanted.user[:_SHOWN]}")
-        if self.max_timeout and wanted.timeout > self.max_timeout:
-            limit, asked = format_limit(self.max_timeout), format_limit(wanted.timeout)
+        if request.user not in users:
+            return self._refuse("users", f"commands may not run as {request.user[:_SHOWN]}")
+        if self.max_timeout and request.timeout > self.max_timeout:
+            limit, asked = format_limit(self.max_timeout), format_limit(request.timeout)
             problem = f"at most {limit}, not {asked}; ask for less with --timeout"
             return self._refuse("max_timeout", problem)
-        if self.max_timeout and wanted.kill_grace > LONGEST_GRACE:
+        if self.max_timeout and request.kill_grace > LONGEST_GRACE:
             problem = f"a kill grace of at most {format_limit(LONGEST_GRACE)}"
             return self._refuse("max_timeout", problem)
-        for name in wanted.variables:
+        for name in request.variables:
             if not (_VARIABLE.fullmatch(name) and _any(self.variables, name)):
                 return self._refuse("environment", f"{name[:_SHOWN]} may not be set")
-        if wanted.folder and not _any(self.folders, wanted.folder):
-            return self._refuse("folders", f"not in {wanted.folder[:_SHOWN]}")
+        if request.folder and not _any(self.folders, request.folder):
+            return self._refuse("folders", f"not in {request.folder[:_SHOWN]}")
         return Verdict(rule=rule)
 
     def _refuse(self, limit: str, problem: str) -> Verdict:

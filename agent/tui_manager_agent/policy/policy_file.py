@@ -17,11 +17,11 @@ from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_pa
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.pattern import Pattern
 from tui_manager_agent.policy.policy import (
+    CommandRequest,
     Policy,
     RefusedError,
     Rule,
     Verdict,
-    Wanted,
     may_match_line_break,
     parse_limit,
 )
@@ -79,13 +79,13 @@ class PolicyFile:
             if may_match_line_break(regex)
         ]
 
-    def require_allowed(self, wanted: Wanted) -> None:
+    def require_allowed(self, request: CommandRequest) -> None:
         """Raises RefusedError if the policy does not allow it."""
-        refusal = self.judge(wanted).refusal
+        refusal = self.judge(request).refusal
         if refusal:
             raise RefusedError("rejected", refusal)
 
-    def judge(self, wanted: Wanted) -> Verdict:
+    def judge(self, request: CommandRequest) -> Verdict:
         """What the policy says now."""
         try:
             policy = self._current()
@@ -93,7 +93,7 @@ class PolicyFile:
             self._log_state(logging.ERROR, f"policy unusable, nothing is allowed: {error}")
             return Verdict(refusal=f"refused by this host's policy (file): {error}")
         self._log_state(logging.INFO, policy)
-        return policy.judge(wanted, account.own().name) if policy else Verdict()
+        return policy.judge(request, account.own().name) if policy else Verdict()
 
     def _current(self) -> Policy | None:
         try:
