@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.swarm.work import some_work
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, ManagerError, UnreachableError
-from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect

@@ -23,9 +23,8 @@ from tests.faults.node import Node
 from tests.faults.proxy import Proxy
 from tests.support.processes import installed
 from tests.support.waiting import wait_until
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, UnreachableError
-from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator

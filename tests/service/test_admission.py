@@ -8,7 +8,6 @@ import pytest
 
 from tests.support.enrolled_hosts import host_key
 from tests.support.manager_parts import Parts, result, spec
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -17,6 +16,7 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.host import Host
 from tui_manager.domain.report import Held, HeldState
+from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Admission, CommandHostStatus
 from tui_manager.domain.window import Window
 from tui_manager.service.hosts.host_service import OpenedSession

@@ -10,8 +10,7 @@ import pytest
 
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tests.support.old_history import DAY, ended, listed
-from tui_manager.domain.delivery import Offline
-from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.operator.attention import HostCounts, attention
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts, result
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.report import Held, HeldState, Result, Started
+from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.hosts.host_service import OpenedSession

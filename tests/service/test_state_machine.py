@@ -22,7 +22,6 @@ from hypothesis.stateful import (
 from tests.service.legal_moves import LEGAL, LEGAL_TASK
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tests.support.old_history import DAY
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -30,6 +29,7 @@ from tui_manager.domain.errors import (
     RefusedError,
 )
 from tui_manager.domain.report import Held, HeldState, Output, Result, Started
+from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Task, ended_task_status
 from tui_manager.domain.window import Window

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from tests.support.manager_parts import Parts, result
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import (
     InvalidInputError,
     Refusal,
@@ -15,6 +14,7 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.host import Host
 from tui_manager.domain.report import Started
+from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
+from tui_manager.domain.task import OutputChunk
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.migrations import migrate
 from tui_manager.storage.tables import output

@@ -7,8 +7,8 @@ import pytest
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.status import Stream
+from tui_manager.domain.task import OutputChunk
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.frame.main_screen import MainScreen

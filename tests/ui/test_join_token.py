@@ -11,8 +11,8 @@ from textual.widgets import Input, Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.address import join_line
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.domain.joining import join_line
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen

@@ -8,9 +8,8 @@ from textual.widgets import Label
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError
-from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.spec import DELIVERY_TIMEOUT, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.dashboard import DashboardScreen

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 
@@ -24,6 +24,15 @@ RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a com
 USER_LENGTH = 128  # characters
 _USER = re.compile(r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+DELIVERY_TIMEOUT = timedelta(hours=1)  # unless the task says otherwise
+DELIVERY_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))
+
+
+class Offline(StrEnum):
+    """What a task does with a command whose host is offline when the command's turn comes."""
+
+    FAIL = "fail"  # undeliverable at once
+    WAIT = "wait"  # waits for the host, up to the task's delivery timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +194,14 @@ class TaskSpec:
     def shown_name(self) -> str:
         """The name, or what stands for it."""
         return self.name.strip() or self.commands[0].text.strip().splitlines()[0][:NAME_LENGTH]
+
+
+def check_delivery_timeout(timeout: timedelta) -> None:
+    """Raises InvalidInputError if it is out of bounds."""
+    low, high = DELIVERY_TIMEOUT_RANGE
+    if not low <= timeout <= high:
+        seconds = timeout.total_seconds()
+        raise InvalidInputError(
+            "delivery_timeout",
+            f"A delivery timeout must be from 1 s to 30 d (2592000 s); {seconds:g} s is not.",
+        )

@@ -3,12 +3,11 @@
 What an operator asks for, and its checks, are in spec.py.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
-from tui_manager.domain.spec import CommandSpec
-from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.spec import DELIVERY_TIMEOUT, CommandSpec, Offline
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +180,34 @@ def estimate_remaining(counts: Counts, elapsed: timedelta) -> timedelta | None:
     if not counts.ended or not left:
         return None
     return elapsed * (left / counts.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChunk:
+    """A piece of stored output.
+
+    Attributes:
+        position: grows in the order in which output was stored; what `after` takes.
+        command: the index of the command in its task, from 0.
+        offset: of its first byte in its stream.
+        gap: instead of data, so many bytes are gone.
+    """
+
+    position: int
+    execution_id: str
+    host: str
+    command: int
+    stream: Stream
+    offset: int
+    data: bytes
+    gap: int = 0
+
+    def behind(self, offset: int) -> "OutputChunk | None":
+        """The part that lies at `offset` (bytes in the stream) or behind it; None for none."""
+        skip = offset - self.offset
+        if skip <= 0:
+            return self
+        if skip >= (self.gap or len(self.data)):
+            return None
+        gap = self.gap - skip if self.gap else 0
+        return replace(self, offset=offset, data=self.data[skip:], gap=gap)

@@ -13,11 +13,10 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
-from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
-from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor

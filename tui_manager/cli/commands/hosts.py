@@ -17,11 +17,10 @@ from tui_manager.cli.printing.text import (
     write_json,
 )
 from tui_manager.cli.reading import all_hosts, connect
-from tui_manager.domain.address import dial_addresses
+from tui_manager.domain.address import dial_addresses, join_line
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, labels_text
-from tui_manager.domain.joining import join_line
 from tui_manager.domain.names import unfold_names
 from tui_manager.domain.status import Admission
 from tui_manager.operator.api import Operator

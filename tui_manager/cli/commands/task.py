@@ -17,8 +17,7 @@ from tui_manager.cli.printing.text import (
     write_json,
 )
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
-from tui_manager.domain.delivery import Offline
-from tui_manager.domain.spec import HIDDEN
+from tui_manager.domain.spec import HIDDEN, Offline
 from tui_manager.domain.task import Command, CommandHost, Task, TaskDetail
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings

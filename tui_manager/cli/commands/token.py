@@ -13,10 +13,9 @@ from tui_manager.cli.printing.json_shapes import new_token_shape, token_shape
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.text import local_time, note, table, write, write_json
 from tui_manager.cli.reading import all_tokens, connect
-from tui_manager.domain.address import dial_addresses, is_local
+from tui_manager.domain.address import dial_addresses, is_local, join_line, other_addresses
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import labels_text
-from tui_manager.domain.joining import join_line, other_addresses
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings

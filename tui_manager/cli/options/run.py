@@ -15,10 +15,15 @@ from tui_manager.cli.options.values import (
     read_percent,
     read_size,
 )
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
+from tui_manager.domain.spec import (
+    DELIVERY_TIMEOUT,
+    TIMEOUT_DEFAULT,
+    CommandSpec,
+    Offline,
+    TaskSpec,
+)
 
 RUN_FORM = "run TARGET [options] -- COMMAND"
 _TARGET_HELP = (

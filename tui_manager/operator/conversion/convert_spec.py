@@ -4,10 +4,15 @@ from datetime import timedelta
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
+from tui_manager.domain.spec import (
+    DELIVERY_TIMEOUT,
+    TIMEOUT_DEFAULT,
+    CommandSpec,
+    Offline,
+    TaskSpec,
+)
 from tui_manager.operator.conversion.convert_manager import duration, length, word
 
 OFFLINE_POLICIES = {

@@ -4,14 +4,40 @@ A watcher on the other side of a socket or a thread needs no pace of its own.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
-from tui_manager.domain.pace import Pace
 
 _FIGURES_DELAY = 0.5  # seconds in which figures are gathered
 _EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+A_SECOND = 10  # most changes that a watcher gets in any second
+AT_ONCE = 4  # a short task is created, started, running and ended within milliseconds
+
+
+class Pace:
+    """How often a watcher gets changes: a few at once after a quiet second, then ten a second."""
+
+    def __init__(self) -> None:
+        self._sent: deque[float] = deque(maxlen=A_SECOND)
+
+    def sent(self, now: float) -> float:
+        """Counts one change.
+
+        Args:
+            now: monotonic seconds.
+
+        Returns:
+            Seconds until the next: 0 for the first few, then an even share of the rest of the
+            second.
+        """
+        self._sent.append(now)
+        while self._sent[0] <= now - 1:
+            self._sent.popleft()
+        if len(self._sent) < AT_ONCE:
+            return 0.0
+        return (self._sent[0] + 1 - now) / (A_SECOND + 1 - len(self._sent))
 
 
 class Subscription:
@@ -88,7 +114,7 @@ class ChangeFeed:
                 if self._closed:
                     raise UnreachableError("The manager has stopped.")
                 changes, now = subscription.take(), loop.time()
-                next_at = now + pace.told(now)
+                next_at = now + pace.sent(now)
                 yield changes
                 await asyncio.sleep(next_at - loop.time())
         finally:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.execution_id import new_execution_ids
 from tui_manager.domain.names import fold_names
+from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import TargetHost, named_hosts, resolve_target
 from tui_manager.domain.task import Task

@@ -11,12 +11,18 @@ from collections.abc import Sequence
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
 from tui_manager.domain.names import fold_names
-from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.request_id import check_request_id
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target, resolve_target
-from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail, estimate_remaining
+from tui_manager.domain.task import (
+    CommandHost,
+    OutputChunk,
+    Progress,
+    Task,
+    TaskDetail,
+    estimate_remaining,
+)
 from tui_manager.domain.window import Page, Window
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.core.task_status import update_task_status

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tui_manager.domain.output import OutputChunk
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
+from tui_manager.domain.task import OutputChunk
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries, pack_rows
 

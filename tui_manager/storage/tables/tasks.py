@@ -5,10 +5,9 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import timedelta
 
-from tui_manager.domain.delivery import Offline
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, command_status
 from tui_manager.storage.engine.connection import Transaction

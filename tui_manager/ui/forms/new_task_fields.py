@@ -6,9 +6,15 @@ from datetime import timedelta
 
 from tui_manager_protos.rules.duration import parse_duration
 
-from tui_manager.domain.delivery import DELIVERY_TIMEOUT, Offline, check_delivery_timeout
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.spec import TIMEOUT_DEFAULT, CommandSpec, TaskSpec
+from tui_manager.domain.spec import (
+    DELIVERY_TIMEOUT,
+    TIMEOUT_DEFAULT,
+    CommandSpec,
+    Offline,
+    TaskSpec,
+    check_delivery_timeout,
+)
 
 
 @dataclass(frozen=True, slots=True)

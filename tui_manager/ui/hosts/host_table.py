@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 
+from tui_manager.domain.address import join_parts
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, labels_text
-from tui_manager.domain.joining import join_parts
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Page, Window

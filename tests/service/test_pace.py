@@ -3,19 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.pace import A_SECOND, AT_ONCE, Pace
+from tui_manager.service.core.change_feed import A_SECOND, AT_ONCE, Pace
 
 
 def test_the_first_few_of_a_quiet_second_are_told_at_once() -> None:
     pace = Pace()
-    assert [pace.told(10.0) for _ in range(AT_ONCE)][:-1] == [0.0] * (AT_ONCE - 1)
-    assert pace.told(11.5) == 0.0
+    assert [pace.sent(10.0) for _ in range(AT_ONCE)][:-1] == [0.0] * (AT_ONCE - 1)
+    assert pace.sent(11.5) == 0.0
 
 
 def test_what_keeps_changing_is_told_evenly() -> None:
     pace, now, waits = Pace(), 0.0, []
     for _ in range(100):
-        wait = pace.told(now)
+        wait = pace.sent(now)
         waits.append(wait)
         now += wait
     assert max(waits) <= 1 / (A_SECOND + 1 - AT_ONCE) + 1e-9
@@ -28,6 +28,6 @@ def test_no_second_has_more_than_ten(quiet: list[float]) -> None:
     for seconds in quiet:
         now += seconds
         told.append(now)
-        now += pace.told(now)
+        now += pace.sent(now)
     for first, eleventh in zip(told, told[A_SECOND:], strict=False):
         assert eleventh - first > 1 - 1e-6
