@@ -61,7 +61,7 @@ def test_a_machine_with_several_addresses_names_all(
     assert main(["token", "create"]) == 0
     assert capsys.readouterr().err.splitlines()[1:] == [
         "tui-manager-agent run --manager 10.0.0.5:7443 --join-token TOKEN",
-        "This machine has other addresses, which may be the ones to dial: 192.0.2.7:7443, "
+        "This machine has other addresses, which agents may have to use: 192.0.2.7:7443, "
         "[fd00::5]:7443.",
     ]
 

@@ -27,7 +27,7 @@ def _attention(parts: Parts) -> tuple[str, ...]:
 async def test_a_certificate_that_ends_is_said_as_long_as_it_does(parts: Parts) -> None:
     problem = "server_certificate: /s.pem ends on 2031-02-03 04:05 UTC."
     parts.statistics.gauges.certificate_problem = lambda: problem
-    assert _attention(parts) == (f"Look after the certificates: {problem}",)
+    assert _attention(parts) == (f"A certificate needs attention: {problem}",)
     problem = ""
     assert _attention(parts) == ()
 
@@ -42,11 +42,11 @@ async def test_a_host_with_a_certificate_from_the_future_is_named(parts: Parts) 
     assert said(BEGINS) == ()
     (sentence,) = said(BEGINS - timedelta(seconds=1))
     assert sentence.startswith(
-        "web01 is offline, and the certificate that it was given last begins on 2026-01-01 00:00 "
+        "web01 is offline, and its newest certificate begins on 2026-01-01 00:00 "
         "UTC: the manager's clock was or is wrong."
     )
     (sentence,) = said(ENDS)
-    assert "has ended, on 2026-02-01 00:00 UTC. If it stays away" in sentence
+    assert "expired on 2026-02-01 00:00 UTC. If it stays offline" in sentence
     await parts.member("web02")
     assert len(said(ENDS)) == 1, "who is online has one that works"
 
@@ -55,7 +55,7 @@ async def test_a_log_that_is_long_is_said_unless_the_database_fails(parts: Parts
     parts.statistics.gauges.log_bytes = lambda: 300 << 20
     (said,) = _attention(parts)
     assert said.startswith(
-        "The log of the database has 300 MiB: a program has been reading for long"
+        "The log of the database has 300 MiB: a program, such as a backup or a check, has been"
     )
     parts.statistics.record_transaction(0.1, "The disk is full.")
     assert _attention(parts) == ("Results wait for the database: The disk is full.",)
@@ -166,12 +166,12 @@ async def test_a_name_that_is_no_name_is_not_shown(parts: Parts) -> None:
 async def test_whoever_breaks_the_rules_is_named(parts: Parts) -> None:
     host = await parts.member("web03")
     parts.hosts.record_violation(host.host_id, "It sent \x1b[2Jtoo much.")
-    assert _attention(parts) == ("web03 broke the rules: It sent too much.",)
+    assert _attention(parts) == ("web03 violated the protocol: It sent too much.",)
     parts.hosts.record_violation(host.host_id, "It lied.")
     parts.hosts.record_violation("", "No Hello came.")
     assert _attention(parts) == (
-        "An unknown agent broke the rules: No Hello came.",
-        "web03 broke the rules 2 times, lastly: It lied.",
+        "An unknown agent violated the protocol: No Hello came.",
+        "web03 violated the protocol 2 times, most recently: It lied.",
     )
     parts.clock.turn(3600)
     assert _attention(parts) == ()
@@ -183,7 +183,7 @@ async def test_many_that_break_the_rules_are_folded(parts: Parts) -> None:
         parts.hosts.record_violation(host.host_id, "It lied.")
     *named, rest = _attention(parts)
     assert len(named) == 5
-    assert rest == "3 other hosts broke the rules too; see the audit."
+    assert rest == "3 other hosts violated the protocol too; see the audit."
 
 
 async def test_what_is_odd_about_a_host_that_waits_is_said_until_it_is_decided(
@@ -194,14 +194,14 @@ async def test_what_is_odd_about_a_host_that_waits_is_said_until_it_is_decided(
     thief = await parts.enroll("web03", key="thief", machine_id="thief")
     (said,) = _attention(parts)
     fingerprint = host_key("thief").fingerprint
-    assert said.startswith(f"Look twice before you approve web03 ({fingerprint}): The name web03")
+    assert said.startswith(f"Check web03 ({fingerprint}) before you approve it: The name web03")
     await parts.admission.revoke([owner.host_id], "ana")
     await parts.admission.approve([thief.host_id], False, "ana")
     assert _attention(parts) == ()
     for number in range(7):
         await parts.enroll("web03", key=f"thief{number}", machine_id="")
     *_, rest = _attention(parts)
-    assert rest == "2 other hosts that wait have notes too."
+    assert rest == "2 other pending hosts have notes too."
     await parts.admission.reject([], True, "ana")
     assert _attention(parts) == ()
 
@@ -211,9 +211,7 @@ async def test_many_wrong_tokens_are_said(parts: Parts) -> None:
         assert _attention(parts) == ()
         with pytest.raises(RefusedError):
             await parts.enroll(f"web{number}", token="tm1.pin.guess")
-    assert _attention(parts) == (
-        "10 wrong join tokens were shown in the last hour; see the audit.",
-    )
+    assert _attention(parts) == ("10 wrong join tokens were used in the last hour; see the audit.",)
     parts.clock.turn(3600)
     assert _attention(parts) == ()
 

@@ -159,8 +159,8 @@ async def test_a_pointer_that_is_left_in_a_short_state_folder_is_removed(
         (lambda path: path.parent.chmod(0o755), r"others can use its folder \(mode 0755\)"),
         (lambda path: os.chown(path, 4711, -1), r"belongs to another user \(number 4711\)"),
         (lambda path: os.chown(path.parent, 4711, -1), r"its folder belongs to another user"),
-        (lambda path: (path.unlink(), path.write_text("")), "it is no socket"),
-        (lambda path: (path.unlink(), path.symlink_to("/dev/null")), "it is no socket"),
+        (lambda path: (path.unlink(), path.write_text("")), "it is not a socket"),
+        (lambda path: (path.unlink(), path.symlink_to("/dev/null")), "it is not a socket"),
     ],
 )
 async def test_what_a_pointer_names_is_looked_at(

@@ -175,7 +175,7 @@ async def test_a_manager_that_listens_everywhere_is_dialled_at_its_own_address(
         await settle(pilot)
         assert "--manager 10.1.2.3:7443 --join-token tm1." in shown(pilot)
         assert "Only this machine" not in shown(pilot)
-        assert "which may be the ones to dial: [fd00::5]:7443." in shown(pilot)
+        assert "which agents may have to use: [fd00::5]:7443." in shown(pilot)
 
 
 @pytest.mark.parametrize("width", [20, 79, 80, 200])

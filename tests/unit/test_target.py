@@ -104,7 +104,7 @@ def test_hosts_come_in_natural_order_each_once() -> None:
         ("x*", "No host matches x*."),
         ("x*,y=1&env=prod,db1,!db1", "No host matches x*, y=1."),
         ("env=test&role=mail", "No host matches env=test&role=mail."),
-        ("web*,!role=web", "Nothing is left of web*: all that matches is taken away."),
+        ("web*,!role=web", "Nothing is left of web*: all hosts that match are excluded."),
         ("!web01", "!web01 takes away from nothing; begin with what it is taken from, as in "),
         ("@minus", "In group @minus: !web01 takes away from nothing"),
         ("@wrong", "In group @wrong: Something is missing beside a ','"),
@@ -215,7 +215,7 @@ def test_where_more_than_names_is_asked_for_all_hosts_are_needed(target: str) ->
 
 
 def test_without_hosts_nothing_can_be_meant() -> None:
-    with pytest.raises(InvalidInputError, match="There is no host"):
+    with pytest.raises(InvalidInputError, match="There are no admitted hosts"):
         resolve_target("@all", [], {})
 
 

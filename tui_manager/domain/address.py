@@ -19,8 +19,8 @@ def split_address(address: str) -> tuple[str, int]:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        colon = ""  # an IPv6 address without brackets: where it ends is anybody's guess
-    # Nobody's port has more than 5 digits; int() would take a million of them.
+        colon = ""  # an IPv6 address without brackets: its end is ambiguous
+    # A port has at most 5 digits; int() would accept a million.
     known = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= PORT_MAX
     if not (colon and host and known):
         raise InvalidInputError(
@@ -32,7 +32,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nothing but this machine can reach `host`."""
+    """Whether only this machine can reach `host`."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -40,13 +40,13 @@ def is_loopback(host: str) -> bool:
 
 
 def is_local(address: str) -> bool:
-    """Whether only this machine can dial `address` (`host:port`)."""
+    """Whether only this machine can connect to `address` (`host:port`)."""
     return is_loopback(_host(address))
 
 
 def dial_addresses(listened: str, own: Callable[[], Sequence[str]]) -> tuple[str, ...]:
-    """What agents may dial where the manager listens on `listened` (`host:port`), the likeliest
-    first: of one that means all addresses of this machine, each of them.
+    """The addresses to which agents can connect if the manager listens on `listened` (`host:port`),
+    the likeliest first. If it listens on all addresses of this machine, these are all of them.
 
     Args:
         own: finds the addresses of this machine, at least one.
@@ -67,30 +67,30 @@ def _host(address: str) -> str:
 
 
 def join_parts(dial: str, security: str, token: str = "TOKEN") -> tuple[str, str]:
-    """The line in two parts: between them it may be broken.
+    """The line that starts an agent, in two parts; a line break may stand between them.
 
     Args:
-        dial: where the agent dials in, `host:port`.
+        dial: the address to which the agent connects, `host:port`.
         security: of the manager, as its status says.
-        token: what stands for the join token, or the token itself; unused without TLS.
+        token: the join token, or a placeholder for it; not used without TLS.
     """
-    # Without TLS all agents are on this machine, and its name can be taken once.
+    # Without TLS all agents run on this machine, so they cannot all have its name.
     admission = "--insecure --name NAME" if security == "insecure" else f"--join-token {token}"
     return f"{AGENT} run --manager {dial}", admission
 
 
 def other_addresses(dials: Sequence[str]) -> str:
-    """A sentence on the addresses that could stand in the line as well; empty when there are none.
+    """A sentence about other addresses that the line could contain; empty if there are none.
 
     Args:
-        dials: where agents may dial in, first that of the line.
+        dials: addresses to which agents can connect; the first is in the line.
     """
     if len(dials) < 2:
         return ""
     others = ", ".join(dials[1:])
-    return f"This machine has other addresses, which may be the ones to dial: {others}."
+    return f"This machine has other addresses, which agents may have to use: {others}."
 
 
 def join_line(dial: str, security: str, token: str = "TOKEN") -> str:
-    """The whole line."""
+    """The line that starts an agent."""
     return " ".join(join_parts(dial, security, token))

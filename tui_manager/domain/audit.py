@@ -1,4 +1,4 @@
-"""The audit as it is read: who did what to which, and when."""
+"""An entry of the audit: who did what to which host or task, and when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ class AuditEntry:
     """One act, written in the transaction of the act itself.
 
     Attributes:
-        audit_id: grows.
+        audit_id: newer entries have higher ids.
         actor: `user@terminal` as the client stated it, or "manager".
         action: a word such as "start_task".
-        task_id: 0 for an act on no task.
-        host_id, host: id and name; empty for an act on no one host.
-        detail: what else was worth keeping.
+        task_id: 0 if the act concerns no task.
+        host_id, host: id and name; empty if the act does not concern one host.
+        detail: further facts of the act.
     """
 
     audit_id: int

@@ -1,20 +1,21 @@
-"""What changed since a watcher last looked: facts that fold into each other."""
+"""What has changed since a watcher last read: changes that can be merged."""
 
 from dataclasses import dataclass
 
-_TASKS_MAX = 200  # named one by one; beyond that a watcher reads what it shows anew
+_TASKS_MAX = 200  # named one by one; if there are more, a watcher reads everything again
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to read again. Nothing here carries data: a watcher reads the window that it shows.
+    """What a watcher should read again. It contains no data: a watcher reads the window that it
+    shows.
 
     Attributes:
         hosts: some host changed (state, vitals, labels).
         tasks: tasks whose status, counts or command hosts changed.
         output: tasks for which new output is stored.
-        all_tasks: more tasks changed than are worth naming.
-        manager: the manager's own figures changed.
+        all_tasks: too many tasks changed to name them.
+        manager: the figures of the manager changed.
     """
 
     hosts: bool = False

@@ -1,7 +1,7 @@
-"""The colours and weights that a host's output may set, in one canonical spelling.
+"""The colours and weights that the output of a host may set, in one canonical form.
 
-Kept are colours, bold, faint, italic, underline, reverse and strike. Blinking, concealed text,
-fonts and everything unknown are left out.
+Colours, bold, faint, italic, underline, reverse and strike are kept. Blinking, concealed text,
+fonts and unknown codes are removed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,22 +28,26 @@ _UNSET = {
     39: ("foreground",),
     49: ("background",),
 }
-_EXTENDED = {38: "foreground", 48: "background", 58: ""}  # 58 colours underlines: skipped whole
+_EXTENDED = {
+    38: "foreground",
+    48: "background",
+    58: "",
+}  # 58 colours underlines: ignored
 
 
 @dataclass(frozen=True)
 class Colours:
-    """What is set, by kind; a kind's value is its parameters as they are written out."""
+    """The colours and weights that are set: kind → parameters of the escape sequence."""
 
     kinds: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def sequence(self) -> str:
-        """The sequence that sets exactly this behind a reset; empty for nothing set."""
+        """The escape sequence that sets them after a reset; empty if nothing is set."""
         return f"\x1b[{';'.join(self.kinds.values())}m" if self.kinds else ""
 
     def changed(self, parameters: str) -> "Colours":
-        """The colours behind a sequence with these parameters (`1;38;5;208`)."""
+        """The colours after a sequence with these parameters (`1;38;5;208`)."""
         kinds = dict(self.kinds)
         for code, extended in _codes(parameters):
             if code == 0:

@@ -1,8 +1,7 @@
-"""Ids of executions: UUIDs of version 7, whose first bits are the time at which they were made.
+"""Ids of executions: UUIDs of version 7, which begin with the time at which they were made.
 
-Those that are made together stand together in the database's index: to put one there at random
-writes a page of its own. And an id that the database does not know tells whether it is too old to
-be known."""
+Ids that are made together are next to each other in the index of the database; a random id would
+write a separate page. Also, an unknown id shows whether it is older than the kept history."""
 
 import secrets
 from string import hexdigits
@@ -10,7 +9,7 @@ from uuid import UUID
 
 _VERSION = 7
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in hexdigits.lower()}  # RFC 9562's: 10xx
-_BYTES = 10  # random ones for an id
+_BYTES = 10  # random bytes of an id
 _MILLISECOND = 1000  # microseconds
 
 
@@ -31,7 +30,7 @@ def new_execution_ids(now: int, count: int) -> list[str]:
 
 
 def made_before(execution_id: str, instant: int) -> bool:
-    """Whether an id was made before an instant (microseconds since 1970 UTC), as far as it says."""
+    """Whether an id says that it was made before an instant (microseconds since 1970 UTC)."""
     try:
         found = UUID(execution_id)
     except ValueError:

@@ -1,7 +1,7 @@
 """What agents can do beyond the first version of the wire, and which commands need it.
 
-An agent lists its features in its Hello. A manager sends no command that needs a feature which the
-agent does not list: an old agent would leave out, without a word, what it does not know.
+An agent lists its features in its Hello. The manager does not send a command that needs a feature
+which the agent does not list, because an old agent ignores silently what it does not know.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -14,7 +14,7 @@ from tui_manager.domain.spec import CommandSpec
 class Feature(StrEnum):
     """A word of Hello.features."""
 
-    CGROUP = "cgroup"  # commands have cgroups of their own, in which they are killed
+    CGROUP = "cgroup"  # each command has its own cgroup, and is killed in it
     MEMORY_MAX = "memory-max"
     TASKS_MAX = "tasks-max"
     CPU_MAX = "cpu-max"
@@ -26,7 +26,7 @@ class _Need(NamedTuple):
     action: str  # what an agent without the feature cannot do
 
 
-# Each option of a command that not every agent can do has its row here.
+# Each option of a command that not every agent supports has a row here.
 _NEEDS = (
     _Need(Feature.MEMORY_MAX, lambda spec: bool(spec.limits.memory_max), "limit memory"),
     _Need(Feature.TASKS_MAX, lambda spec: bool(spec.limits.tasks_max), "limit processes"),
@@ -41,7 +41,7 @@ def known(words: Iterable[str]) -> frozenset[Feature]:
 
 
 def refusal(spec: CommandSpec, features: Collection[Feature]) -> str:
-    """Why an agent with these features cannot be sent a command, as a sentence; empty if it can."""
+    """Why an agent with these features cannot get this command, as a sentence; empty: it can."""
     missing = [need for need in _NEEDS if need.feature not in features and need.uses(spec)]
     if not missing:
         return ""

@@ -1,4 +1,4 @@
-"""The manager's own state and figures."""
+"""The state and the statistics of the manager."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,11 +14,11 @@ class Health:
         commit_seconds: median time of a commit, queueing included.
         loop_lag_seconds: how late the manager's loop ran a timer, at worst.
         memory_bytes: resident memory of the manager's process.
-        write_queue: changes that wait for the writer.
+        write_queue: changes that wait to be written.
         send_queue: messages that wait in sessions.
         database_bytes: the size of the database's file and of its log.
-        log_bytes: of these the log's: committed, and not yet carried over into the file.
-        storage_error: why the database cannot be written; empty when it can for some seconds.
+        log_bytes: of these the size of the log, which is committed but not yet in the file.
+        storage_error: why the database cannot be written; empty after it could for some seconds.
     """
 
     sessions: int = 0
@@ -37,12 +37,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class ClockDoubt:
-    """Why nothing is removed that is old by the wall clock.
+    """Why the manager does not trust the wall clock and removes no old history.
 
     Attributes:
-        ahead: of where the clock should be; negative: behind.
-        jumped: while the manager ran; otherwise it was far from the stored time at the start.
-        waits: how much longer at most, while the manager runs.
+        ahead: how far the clock is ahead; negative: behind.
+        jumped: it changed while the manager ran; otherwise it was far from the stored time at the
+            start.
+        waits: longest time until old history is removed again, while the manager runs.
     """
 
     ahead: timedelta
@@ -55,12 +56,12 @@ class ManagerStatus:
     """What the header of the dashboard and `status` calls show.
 
     Attributes:
-        address: where agents dial in, `host:port`.
+        address: for agents, `host:port`.
         security: "insecure" or "mTLS".
         attention: what needs an operator, one sentence each, most urgent first.
-        enroll_address: where hosts enrol, `host:port`; empty: they cannot, there is no TLS.
-        clock_ahead: of where the manager's clock should be, negative: behind; None: it is believed.
-        clock_waits: how much longer pruning waits for the clock, at most.
+        enroll_address: for enrolment, `host:port`; empty: without TLS there is none.
+        clock_ahead: how far the clock is ahead, negative: behind; None: the clock is trusted.
+        clock_waits: longest time that pruning still waits for the clock.
     """
 
     manager_id: str

@@ -1,4 +1,4 @@
-"""Many host names at once: unfolding ranges, folding names into ranges, natural order."""
+"""Sets of host names: expands ranges, folds names into ranges, sorts names naturally."""
 
 import re
 from collections import defaultdict
@@ -12,10 +12,10 @@ from ClusterShell.RangeSet import RangeSet, RangeSetException
 
 from tui_manager.domain.errors import InvalidInputError
 
-NAMES_MAX = 100_000  # that one target may spell out with ranges
-_NAMES_KEPT = 1 << 16  # whose keys and parts are not made anew
-_DIGITS_MAX = 18  # of one bound of a range
-_BRACKETS_MAX = 8  # of one name
+NAMES_MAX = 100_000  # names that one target may contain after its ranges are expanded
+_NAMES_KEPT = 1 << 16  # names whose sort keys are cached
+_DIGITS_MAX = 18  # digits of a number in a range
+_BRACKETS_MAX = 8  # ranges of one name
 _LITERAL_MAX = 128  # characters of one name without its brackets
 
 _NUMBER = re.compile(r"([0-9]+)")
@@ -55,10 +55,10 @@ def fold_names(names: Iterable[str]) -> str:
 
 
 def _fold_pattern(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Folds names that differ in their numbers only; `texts` is what stands around these."""
+    """Folds names that differ only in their numbers; `texts` are the parts between the numbers."""
     if len(texts) == 1:
         return [texts[0]]
-    if len(texts) == 2:  # as most names are
+    if len(texts) == 2:  # the usual case
         return [_join(texts, [""], 0, _fold_numbers([number for (number,) in rows]))]
     axis = max(range(len(texts) - 1), key=lambda i: len({row[i] for row in rows}))
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -79,7 +79,7 @@ def _fold_numbers(numbers: Sequence[str]) -> str:
 
 
 def _runs(numbers: Sequence[str]) -> Iterator[str]:
-    """The same for numbers of one width, which a RangeSet would take several times as long for."""
+    """The same for numbers of one width, several times faster than a RangeSet."""
     values = list(map(int, numbers))
     steps = map(sub, values[1:], values)
     gaps = [i for i, step in enumerate(steps, 1) if step != 1]
@@ -113,7 +113,7 @@ def unfold_names(text: str, limit: int = NAMES_MAX) -> tuple[str, ...]:
         raise _bad(text, f"a name has at most {_BRACKETS_MAX} ranges.")
     if prod(_count(text, bracket) for bracket in brackets) > limit:
         raise _bad(text, f"a target spells out at most {NAMES_MAX} names.")
-    # Not NodeSet: it reads web1[8-10] as web[18-110], past what was counted here.
+    # Not NodeSet: it reads web1[8-10] as web[18-110], which is more than was counted here.
     pieces = [
         _numbers(text, piece) if i % 2 else (piece,) for i, piece in enumerate(_BRACKET.split(text))
     ]
@@ -128,7 +128,7 @@ def _numbers(text: str, bracket: str) -> Sequence[str]:
 
 
 def _count(text: str, bracket: str) -> int:
-    """How many numbers stand in a bracket, twice where ranges overlap."""
+    """How many numbers a bracket contains; overlapping ranges count twice."""
     return sum(_count_range(text, part) for part in bracket.split(","))
 
 

@@ -1,4 +1,4 @@
-"""Reads the TARGET notation into terms; what they mean for which hosts is `target.py`.
+"""Parses the TARGET notation into terms. Which hosts they match is decided in `target.py`.
 
 target  = part *("," part)              union, from left to right
 part    = ["!"] term *("&" term)        "!" takes the part away from everything so far
@@ -15,9 +15,9 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import NAMES_MAX, unfold_names
 
 LENGTH_MAX = 10_000  # characters of a target
-RESERVED_GROUPS = ("all", "online", "offline", "maintenance")  # what `@` says without a group
+RESERVED_GROUPS = ("all", "online", "offline", "maintenance")  # names after `@` that are not groups
 _DEPTH_MAX = 20  # groups in groups
-_GLOBS_MAX = 100  # that one term spells out with ranges
+_GLOBS_MAX = 100  # globs of one term after its ranges are expanded
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # hosts of older managers may begin with any of these
 _NAME_LIKE = re.compile(r"[][A-Za-z0-9._*?,/-]+")
@@ -36,7 +36,7 @@ class Everything:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`@web`: what stands under `name` among the groups."""
+    """`@web`: the target of the group `name`."""
 
     text: str
     name: str
@@ -73,7 +73,7 @@ Term = Everything | Group | Label | Glob | Names
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What stands between two commas.
+    """A part of the target between two commas.
 
     Attributes:
         takes_away: whether it began with `!`.
@@ -87,14 +87,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """A target and all groups that it needs, read."""
+    """A parsed target with all groups that it needs."""
 
     parts: tuple[Part, ...]
     groups: Mapping[str, tuple[Part, ...]]
 
     @property
     def names(self) -> frozenset[str] | None:
-        """The only hosts that it can mean; None where it asks for more than names."""
+        """The only hosts that it can match; None if it contains more than names."""
         found: set[str] = set()
         for part in chain(self.parts, *self.groups.values()):
             for term in part.terms:
@@ -106,7 +106,7 @@ class Notation:
 
 
 def read_notation(target: str, groups: Mapping[str, str]) -> Notation:
-    """Reads a target and the groups that it names, and the groups that these name.
+    """Parses a target, the groups that it names, and the groups that these name.
 
     Raises InvalidInputError("target"): the notation is wrong, a group is not known or holds
     itself, or ranges spell out more than 100,000 names.
@@ -118,7 +118,7 @@ def read_notation(target: str, groups: Mapping[str, str]) -> Notation:
 
 
 class _Reader:
-    """Reads one target; counts the names that it spells out."""
+    """Parses one target; counts the names in it."""
 
     def __init__(self, groups: Mapping[str, str]) -> None:
         self._groups = groups
@@ -145,7 +145,7 @@ class _Reader:
         except InvalidInputError as error:
             raise _wrong(f"In group @{name}: {error}") from error
         self.follow(parts, path)
-        # Only now: a group that is still being read and named again is a cycle.
+        # Only now: a group that names itself while it is parsed is a cycle.
         self.read_groups[name] = parts
 
     def _known_groups(self) -> str:
@@ -205,12 +205,12 @@ _WITHOUT_WILDCARDS = str.maketrans("*?", "xx")
 
 
 def _split(operator: str, text: str) -> list[str]:
-    """Splits where the operator stands outside of brackets."""
+    """Splits at the operator, but not inside brackets."""
     return _SPLIT[operator].split(text) if "[" in text else text.split(operator)
 
 
 def _without_blanks(bracket: str) -> str:
-    """`1 - 3, 5` → `1-3,5`; a blank inside a number stays, and is refused."""
+    """`1 - 3, 5` → `1-3,5`; a blank inside a number stays and is an error."""
     return ",".join(
         "-".join(bound.strip() for bound in part.split("-")) for part in bracket.split(",")
     )

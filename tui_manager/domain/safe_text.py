@@ -1,9 +1,9 @@
-"""The one boundary between what a host sends and what a terminal gets.
+"""Makes text of a host safe for a terminal. All text of hosts passes here before it is shown.
 
-Output, names, labels and details of a host are hostile: they may hold sequences that move the
-cursor, set the clipboard, answer as if typed, or turn the reading direction round. What leaves
-here holds printable characters, tabs, line ends and, where asked for, colours: each line sets its
-own and resets them at its end. A progress line's carriage return is kept on demand.
+Output, names, labels and details of a host can be hostile: escape sequences can move the cursor,
+set the clipboard, send input, or reverse the reading direction. The safe text contains only
+printable characters, tabs, line ends and, if asked for, colours; each line sets its colours and
+resets them at its end. Carriage returns of progress lines are kept if asked for.
 """
 
 import codecs
@@ -12,12 +12,12 @@ from enum import Enum, auto
 
 from tui_manager.domain.colours import RESET, Colours
 
-_SEQUENCE_MAX = 64  # characters of a control sequence before it is taken for something else
-_STRING_MAX = 4096  # characters of a title, link or the like that may go unshown
+_SEQUENCE_MAX = 64  # characters of a control sequence; a longer one is shown as text
+_STRING_MAX = 4096  # characters of a title, link and so on that are not shown
 _MARKS_MAX = 3  # combining marks on one character
 
-# What changes how its neighbours read without a shape of its own: direction marks, joiners,
-# fillers, invisible operators, line and paragraph separators, interlinear and tag characters.
+# Invisible characters that change how other characters are read: direction marks, joiners, fillers,
+# invisible operators, line and paragraph separators, interlinear and tag characters.
 _INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff\U0001d173-\U0001d17a"
@@ -33,12 +33,12 @@ _PARAMETERS = re.compile("[0-9;:]*")
 
 _STRING_OPENERS = frozenset("]PX^_")  # OSC, DCS, SOS, PM, APC behind an escape
 _C1_STRINGS = frozenset("\x9d\x90\x98\x9e\x9f")
-_DROPPED = frozenset("\x00\x07\x0e\x0f\x7f")  # padding, bell, character sets: nothing to see
+_DROPPED = frozenset("\x00\x07\x0e\x0f\x7f")  # padding, bell, character sets: removed
 
 
 class _State(Enum):
     GROUND = auto()
-    RETURNED = auto()  # behind a carriage return
+    RETURNED = auto()  # after a carriage return
     ESCAPED = auto()
     SEQUENCE = auto()  # ESC [ … up to its final character
     CHARSET = auto()  # ESC ( and the like: one more character
@@ -46,11 +46,11 @@ class _State(Enum):
 
 
 class SafeTextDecoder:
-    """Turns the bytes of one stream, as they come, into text that may be shown.
+    """Converts the bytes of one stream, piece by piece, into safe text.
 
     Args:
-        colours: keep colours and weights, in one canonical spelling.
-        rewrites: pass "\\r" on, for a reader that replaces the line; else it is shown as "␍".
+        colours: keep colours and weights, in one canonical form.
+        rewrites: keep "\\r", for a reader that replaces the line; otherwise it is shown as "␍".
     """
 
     def __init__(self, *, colours: bool = True, rewrites: bool = False) -> None:
@@ -60,17 +60,17 @@ class SafeTextDecoder:
         self._state = _State.GROUND
         self._held = ""
         self._wanted = Colours()
-        self._shown = ""  # the colour sequence that is in force where the text ends
+        self._shown = ""  # the colour sequence that is set at the end of the text
         self._pieces: list[str] = []
 
     def feed(self, data: bytes | str) -> list[str]:
-        """The safe pieces of what has come: runs of text, colour sequences, "\\n" and "\\r"."""
+        """The safe pieces of this data: texts, colour sequences, "\\n" and "\\r"."""
         self._run(data if isinstance(data, str) else self._utf8.decode(data))
         pieces, self._pieces = self._pieces, []
         return pieces
 
     def close(self) -> list[str]:
-        """What is still held, and the reset of colours that are in force."""
+        """The last pieces, with a reset of the colours that are set."""
         self._run(self._utf8.decode(b"", final=True))
         if self._state is _State.RETURNED:
             self._return()
@@ -112,7 +112,7 @@ class SafeTextDecoder:
             self._text(visible(char))
 
     def _step(self, char: str) -> int:
-        """One character outside of plain text; how many were consumed."""
+        """Handles one character after a control character. Returns how many were consumed."""
         match self._state:
             case _State.RETURNED:
                 self._state = _State.GROUND
@@ -152,7 +152,7 @@ class SafeTextDecoder:
         end = _STRING_END.search(text, at)
         stop = end.start() if end else len(text)
         self._held += text[at:stop]
-        if len(self._held) > _STRING_MAX:  # nobody's title: show what would go unseen
+        if len(self._held) > _STRING_MAX:  # too long for a title: show it
             hidden, self._held = self._held, ""
             self._end(keep=True)
             self._run(hidden)
@@ -165,7 +165,8 @@ class SafeTextDecoder:
         return stop + self._end(keep=end.group() == "\n")
 
     def _end(self, *, keep: bool) -> int:
-        """Back to plain text; a character that cannot belong to the sequence is kept, and shown."""
+        """Returns to plain text. A character that cannot belong to the sequence is kept and
+        shown."""
         self._state = _State.GROUND
         if keep:
             self._text("␛")
@@ -193,7 +194,7 @@ class SafeTextDecoder:
 
 
 def visible(char: str) -> str:
-    """What stands for a character that must not reach a terminal."""
+    """A visible replacement for a character that must not reach a terminal."""
     code = ord(char)
     if code < 0x20:
         return chr(0x2400 + code)
@@ -203,14 +204,14 @@ def visible(char: str) -> str:
 
 
 def safe_text(data: bytes | str) -> str:
-    """The whole of `data` without colours, everything that is not printable dropped or made
-    visible; tabs and line ends stay."""
+    """`data` without colours. Characters that are not printable are removed or made visible; tabs
+    and line ends stay."""
     decoder = SafeTextDecoder(colours=False)
     return "".join(decoder.feed(data) + decoder.close())
 
 
 def safe_line(data: bytes | str) -> str:
-    """The same for what must stay on one line, as a name, a label or a detail."""
+    """The same on one line, for names, labels and details."""
     if isinstance(data, str) and data.isascii() and data.isprintable():
-        return data  # as nearly all are, and a table has hundreds of them
+        return data  # the usual case; a table has hundreds of texts
     return safe_text(data).replace("\n", "␊").replace("\t", "␉")

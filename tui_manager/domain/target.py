@@ -1,4 +1,4 @@
-"""Which hosts a TARGET means. How the notation is read is `notation.py`."""
+"""Which hosts a TARGET matches. The notation is parsed in `notation.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ _NOT_USABLE = {
 
 @dataclass(frozen=True, slots=True)
 class TargetHost:
-    """What of a host a target can ask for."""
+    """The facts of a host that a target can match."""
 
     host_id: str
     name: str
@@ -48,7 +48,7 @@ class TargetHost:
 
 @dataclass(frozen=True, slots=True)
 class TargetPreview:
-    """What a target would resolve to now.
+    """The hosts that a target matches now.
 
     Attributes:
         hosts: names of all that match, in order.
@@ -62,7 +62,7 @@ class TargetPreview:
 
 
 def check_target(target: str, groups: Mapping[str, str]) -> None:
-    """Checks the notation only.
+    """Checks only the notation.
 
     Args:
         target: in the TARGET notation.
@@ -74,7 +74,7 @@ def check_target(target: str, groups: Mapping[str, str]) -> None:
 
 
 def named_hosts(target: str, groups: Mapping[str, str]) -> frozenset[str] | None:
-    """The names of all hosts that can be meant, where it is names alone that say so, else None.
+    """The names of all hosts that the target can match, if it contains only names; otherwise None.
 
     Args: as of `check_target`.
 
@@ -89,11 +89,11 @@ def resolve_target(
     groups: Mapping[str, str],
     admission_of: Callable[[str], Admission | None] = lambda name: None,
 ) -> list[TargetHost]:
-    """The hosts that `target` means, in natural order of their names, each once.
+    """The hosts that `target` matches, in natural order of their names, each once.
 
     Args:
         target: in the TARGET notation.
-        hosts: all that can be meant, with unique names; those of `named_hosts` suffice.
+        hosts: all that can match, with unique names; those of `named_hosts` are enough.
         groups: name, without `@`, → target.
         admission_of: of a host that is not among `hosts`, for the error; None: no host has that
             name.
@@ -134,7 +134,7 @@ class _Resolution:
         self._known: dict[Term, frozenset[str]] = {}
 
     def union(self, parts: Iterable[Part]) -> set[str]:
-        """What the parts mean together, from left to right."""
+        """The names that the parts match together, from left to right."""
         found: set[str] = set()
         for part in parts:
             matching = self._intersection(part)
@@ -151,7 +151,7 @@ class _Resolution:
         return matching
 
     def _term(self, term: Term) -> frozenset[str]:
-        """The names that one term matches; a group, or a term met again, is looked up once."""
+        """The names that one term matches; each term is looked up once."""
         found = self._known.get(term)
         if found is None:
             found = self._known[term] = frozenset(self._matching(term))
@@ -179,21 +179,21 @@ class _Resolution:
                 yield name
 
     def why_empty(self, parts: Sequence[Part]) -> str:
-        """A sentence that names what matched nothing."""
+        """A sentence that names the parts that match nothing."""
         if not self.by_name:
-            return "There is no host that could be meant."
+            return "There are no admitted hosts."
         empty = dict.fromkeys(
             text for part in parts if not part.takes_away for text in self._empty_of(part)
         )
         if not empty:
             kept = ", ".join(part.text[:200] for part in parts if not part.takes_away)
-            return f"Nothing is left of {kept}: all that matches is taken away."
+            return f"Nothing is left of {kept}: all hosts that match are excluded."
         named = list(empty)[:_NAMED_MAX]
         more = f" and {len(empty) - _NAMED_MAX} more" if len(empty) > _NAMED_MAX else ""
         return f"No host matches {', '.join(text[:200] for text in named)}{more}."
 
     def _empty_of(self, part: Part) -> Iterable[str]:
-        """The terms that match nothing; the whole part when each matches but not together."""
+        """The terms that match nothing; the whole part if its terms match only separately."""
         if not self._intersection(part):
             return [term.text for term in part.terms if not self._term(term)] or [part.text]
         return []

@@ -12,7 +12,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskSta
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many command hosts stand where."""
+    """The number of command hosts in each status."""
 
     total: int = 0
     pending: int = 0
@@ -25,7 +25,7 @@ class Counts:
 
     @property
     def ended(self) -> int:
-        """How many have ended, in whatever way."""
+        """How many have ended."""
         return self.total - self.pending - self.running
 
     @property
@@ -60,7 +60,7 @@ def command_status(counts: Counts, *, started: bool, canceled: bool) -> CommandH
 
 
 def ended_task_status(counts: Counts, *, canceled: bool) -> TaskStatus | None:
-    """How a task ended whose command hosts stand so; None while one is pending or running."""
+    """The final status of a task with these counts; None while one is pending or running."""
     if counts.pending or counts.running:
         return None
     if canceled:
@@ -101,7 +101,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One step of a task, with how far it is; `index` counts from 0."""
+    """One step of a task, with its progress; `index` counts from 0."""
 
     index: int
     spec: CommandSpec
@@ -157,7 +157,7 @@ class CommandHost:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a task is.
+    """The progress of a task.
 
     Attributes:
         fraction: of its command hosts that have ended, 0.0 to 1.0.
@@ -175,7 +175,7 @@ class Progress:
 
 
 def estimate_remaining(counts: Counts, elapsed: timedelta) -> timedelta | None:
-    """What is left at the pace so far; None before the first end and after the last."""
+    """An estimate of the remaining time; None before the first end and after the last."""
     left = counts.total - counts.ended
     if not counts.ended or not left:
         return None
@@ -202,8 +202,8 @@ class OutputChunk:
     data: bytes
     gap: int = 0
 
-    def behind(self, offset: int) -> "OutputChunk | None":
-        """The part that lies at `offset` (bytes in the stream) or behind it; None for none."""
+    def part_from(self, offset: int) -> "OutputChunk | None":
+        """The part from `offset` (bytes in the stream) on; None if there is none."""
         skip = offset - self.offset
         if skip <= 0:
             return self

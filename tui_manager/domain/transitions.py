@@ -1,8 +1,8 @@
-"""The table of legal moves. The guards in SQL repeat it, and a test compares the two.
+"""The table of allowed transitions. The guards in SQL repeat it, and a test compares the two.
 
-A row says: this operation, on a command host with this status (and one of these reasons, where
-they matter), leads to that status. What is not in the table is not a move: an operation of the
-operator or the manager raises on it, a report of an agent changes nothing.
+A row says: this operation, on a command host with this status (and one of these reasons, if they
+matter), leads to that status. Other transitions are not allowed: an operation of the operator or
+the manager raises an error, a report of an agent changes nothing.
 """
 
 from collections.abc import Mapping
@@ -18,26 +18,26 @@ class Operation(StrEnum):
 
     START = "start"  # the agent says that it runs
     COMPLETE = "complete"  # a result: exit code 0
-    FAIL = "fail"  # a result: anything else that ended by itself or never came to run
+    FAIL = "fail"  # a result: any other end by itself, or it could not be started
     TIME_OUT = "time_out"  # a result: killed at its timeout
-    CONFIRM_CANCEL = "confirm_cancel"  # a result: killed on the operator's word, or never started
+    CONFIRM_CANCEL = "confirm_cancel"  # a result: killed because of a cancel, or never started
     CANCEL_UNSENT = "cancel_unsent"  # cancelled before it was sent
     GIVE_UP_SENDING = "give_up_sending"  # the host is offline, or the delivery timeout has passed
     REFUSE_SENDING = "refuse_sending"  # its agent cannot do what the command needs
-    LOSE_AGENT = "lose_agent"  # away for too long: lost_after, or what it had to begin by
-    LOSE_CANCELED = "lose_canceled"  # away longer than lost_after: no proof of a cancel came
+    LOSE_AGENT = "lose_agent"  # silent for longer than lost_after, or not started in time
+    LOSE_CANCELED = "lose_canceled"  # silent for longer than lost_after after a cancel
     LOSE_STATE = "lose_state"  # the agent is back with another journal
     SKIP = "skip"  # an earlier command did not complete here, or the error budget is spent
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The end of a row.
+    """The result of a transition.
 
     Attributes:
         status: what the command host becomes.
-        reasons: the reasons it may then have.
-        late: whether the row is then marked `late`: it replaces a guess of the manager.
+        reasons: the reasons that it can have then.
+        late: the row is marked `late`, because the result replaces an assumption of the manager.
     """
 
     status: Status
@@ -45,7 +45,7 @@ class Move:
     late: bool = False
 
 
-# A status alone, or with the one reason under which it is only a guess.
+# A status, or a status with a reason that marks it as an assumption of the manager.
 Source = tuple[Status, Reason | None]
 
 LOST: Source = (Status.FAILED, Reason.AGENT_LOST)

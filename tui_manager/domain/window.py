@@ -1,4 +1,4 @@
-"""Windows onto long lists: what part of which rows, in which order."""
+"""Windows of long lists: which rows, in which order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 
 LIMIT_MAX = 1000  # rows of one window
 TEXT_MAX = 1000  # characters of a filter; SQLite takes patterns of up to 50,000 bytes
-_SHOWN = 80  # characters of a column that there is not
+_SHOWN = 80  # characters of an unknown column in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,12 @@ class Window:
     """Which rows of a list a reader wants.
 
     Attributes:
-        text: what a row must contain, without regard to case, up to 1000 characters; empty for all.
-        sort: the column to order by; empty for the list's own order.
-        descending: whether to turn that order round.
-        faults_only: only what needs attention (offline hosts, failed rows).
+        text: a row must contain it, ignoring case; up to 1000 characters; empty: all rows.
+        sort: the column to sort by; empty: the default order of the list.
+        descending: reverses the order.
+        faults_only: only rows that need attention (offline hosts, failed rows).
         offset: the first row, from 0.
-        limit: at most so many rows, up to 1000.
+        limit: the most rows, up to 1000.
     """
 
     text: str = ""
@@ -34,11 +34,11 @@ class Window:
     limit: int = 100
 
     def check(self, rows: str, columns: Sequence[str] = ()) -> None:
-        """Raises InvalidInputError, naming the field, when something is out of bounds.
+        """Raises InvalidInputError, naming the field, if something is out of bounds.
 
         Args:
-            rows: what the list has, for the error: "hosts".
-            columns: what it can be sorted by.
+            rows: what the rows are, for the error: "hosts".
+            columns: the columns that can be sorted by.
         """
         if len(self.text) > TEXT_MAX:
             raise InvalidInputError(
@@ -61,11 +61,11 @@ class Page(Generic[Row]):
     """The rows of a window.
 
     Attributes:
-        rows: what the window shows.
-        matching: how many rows pass the filter.
-        total: how many there are without it.
-        partial: not all rows were looked at yet; `matching` counts those found so far, and whoever
-            asks again finds more.
+        rows: the rows of the window.
+        matching: number of rows that pass the filter.
+        total: number of rows without the filter.
+        partial: not all rows were searched yet; `matching` counts those found so far, and the
+            next call finds more.
     """
 
     rows: Sequence[Row]

@@ -1,4 +1,5 @@
-"""Who asks: set where a call enters the manager, read where it is written into the audit."""
+"""The actor of a call: set when a call enters the manager, read when it is written into the audit.
+A file of its own, because the client and the manager both need it and nothing else of the other."""
 
 import getpass
 import os
@@ -11,7 +12,7 @@ CURRENT_ACTOR: ContextVar[str] = ContextVar("CURRENT_ACTOR", default="")
 
 
 def this_actor() -> str:
-    """`user@terminal` of this process; the terminal is left out where there is none."""
+    """`user@terminal` of this process; only `user` if there is no terminal."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -25,5 +26,5 @@ def this_actor() -> str:
 
 
 def stated_actor(value: bytes | None) -> str:
-    """What a client states of itself, cut to a sane length; empty when it states nothing."""
+    """The actor that a client states, cut to the allowed length; empty if it states none."""
     return (value or b"").decode(errors="replace")[:_ACTOR_LENGTH]

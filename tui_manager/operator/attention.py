@@ -1,4 +1,4 @@
-"""What needs an operator, one sentence each, most urgent first."""
+"""What needs the attention of an operator: one sentence each, the most urgent first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from tui_manager.service.core.host_entry import UNKNOWN_MAX
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.core.violations import BAD_TOKENS_MAX, Violations
 
-_NAMED = 5  # hosts or refusals that have a sentence of their own
-_LONG_LOG = 256 << 20  # bytes of the database's log: it is short unless somebody reads for long
-_BAD_TOKENS = 10  # in an hour: fewer are somebody's mistake
+_NAMED = 5  # hosts or refusals that get their own sentence
+_LONG_LOG = 256 << 20  # bytes of the database's log; only a long read makes it longer
+_BAD_TOKENS = 10  # in an hour; fewer are probably mistakes
 
 
 @dataclass(frozen=True, slots=True)
 class HostCounts:
-    """Hosts that are not as they should be."""
+    """Numbers of hosts that need attention."""
 
     offline: int
     pending: int
@@ -38,17 +38,17 @@ def attention(
     """The sentences of the manager's status.
 
     Args:
-        clock: what is wrong with the wall clock; None: nothing.
-        now: what it shows, against which certificates are judged; None: they are not.
+        clock: why the wall clock is not trusted; None: it is.
+        now: the time by which certificates are checked; None: they are not checked.
     """
     return (
         *_storage(statistics),
         *_clock(clock),
         *_authority(statistics),
         *(_out_of_date(directory, now) if now else ()),
-        *_broken(violations),
+        *_protocol_violations(violations),
         *_hosts(hosts),
-        *_odd(directory),
+        *_noted(directory),
         *_refused(violations),
         *_bad_tokens(violations),
         *_unknown_executions(directory),
@@ -61,8 +61,8 @@ def _storage(statistics: Statistics) -> Iterator[str]:
         yield f"Results wait for the database: {statistics.storage_error}"
     elif (size := statistics.gauges.log_bytes()) > _LONG_LOG:
         yield (
-            f"The log of the database has {size >> 20:,} MiB: a program has been reading for long, "
-            "a backup or a check. Results will wait for it if it goes on."
+            f"The log of the database has {size >> 20:,} MiB: a program, such as a backup or "
+            "a check, has been reading for a long time. If it goes on, results will wait for it."
         )
 
 
@@ -78,7 +78,7 @@ def _clock(doubt: ClockDoubt | None) -> Iterator[str]:
         what = f"The clock is {length} {side} the time that the manager stored last"
     yield (
         f"{what}. Old history is not removed until the clock is back, or the manager has run for "
-        "24 h. If the clock is right, say: tui-manager clock accept"
+        "24 h. If the clock is right, run: tui-manager clock accept"
     )
 
 
@@ -86,11 +86,12 @@ def _authority(statistics: Statistics) -> Iterator[str]:
     if statistics.authority_error:
         yield f"No certificates can be issued: {statistics.authority_error}"
     if problem := statistics.gauges.certificate_problem():
-        yield f"Look after the certificates: {problem}"
+        yield f"A certificate needs attention: {problem}"
 
 
 def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:
-    """Hosts whose certificate TLS refuses, without a word to this manager."""
+    """Hosts whose certificate has expired or not begun: TLS refuses them, and no log of the manager
+    shows it."""
     away = [
         (entry.row.name, *entry.certificate)
         for entry in directory
@@ -103,41 +104,41 @@ def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:
         if now < begins:
             what = f"begins on {begins:%Y-%m-%d %H:%M} UTC: the manager's clock was or is wrong"
         else:
-            what = f"has ended, on {ends:%Y-%m-%d %H:%M} UTC"
+            what = f"expired on {ends:%Y-%m-%d %H:%M} UTC"
         yield (
-            f"{name} is offline, and the certificate that it was given last {what}. If it stays "
-            "away, start its agent with a new join token."
+            f"{name} is offline, and its newest certificate {what}. If it stays offline, start its "
+            "agent with a new join token."
         )
     if len(away) > _NAMED:
         yield f"{len(away) - _NAMED} other hosts are offline with such certificates too."
 
 
-def _broken(violations: Violations) -> Iterator[str]:
+def _protocol_violations(violations: Violations) -> Iterator[str]:
     recent = violations.recent_violations.newest_first()
     for noted in recent[:_NAMED]:
         who = noted.name or "An unknown agent"
-        times = "" if noted.times == 1 else f" {noted.times} times, lastly"
-        yield f"{who} broke the rules{times}: {noted.text}"
+        times = "" if noted.times == 1 else f" {noted.times} times, most recently"
+        yield f"{who} violated the protocol{times}: {noted.text}"
     if len(recent) > _NAMED:
-        yield f"{len(recent) - _NAMED} other hosts broke the rules too; see the audit."
+        yield f"{len(recent) - _NAMED} other hosts violated the protocol too; see the audit."
 
 
-def _odd(directory: Directory) -> Iterator[str]:
-    """Those that wait to be approved and are not what they seem."""
-    odd = [
+def _noted(directory: Directory) -> Iterator[str]:
+    """Pending hosts with a note, for example about another host with the same name."""
+    noted = [
         entry.row
         for entry in directory
         if entry.row.admission is Admission.PENDING and entry.row.note
     ]
-    for row in sorted(odd, key=lambda row: row.name)[:_NAMED]:
-        yield f"Look twice before you approve {row.name} ({row.fingerprint}): {row.note}"
-    if len(odd) > _NAMED:
-        yield f"{len(odd) - _NAMED} other hosts that wait have notes too."
+    for row in sorted(noted, key=lambda row: row.name)[:_NAMED]:
+        yield f"Check {row.name} ({row.fingerprint}) before you approve it: {row.note}"
+    if len(noted) > _NAMED:
+        yield f"{len(noted) - _NAMED} other pending hosts have notes too."
 
 
 def _hosts(hosts: HostCounts) -> Iterator[str]:
     if hosts.recovering:
-        yield f"Recovering: {hosts.recovering} hosts with work have not come back yet."
+        yield f"Recovering: {hosts.recovering} hosts with work have not connected yet."
     if hosts.pending:
         who = "1 host waits" if hosts.pending == 1 else f"{hosts.pending:,} hosts wait"
         yield f"{who} to be approved."
@@ -156,8 +157,8 @@ def _refused(violations: Violations) -> Iterator[str]:
 def _bad_tokens(violations: Violations) -> Iterator[str]:
     count = violations.count_bad_tokens()
     if count >= _BAD_TOKENS:
-        most = " or more" if count == BAD_TOKENS_MAX else ""
-        yield f"{count}{most} wrong join tokens were shown in the last hour; see the audit."
+        more = " or more" if count == BAD_TOKENS_MAX else ""
+        yield f"{count}{more} wrong join tokens were used in the last hour; see the audit."
 
 
 def _unknown_executions(directory: Directory) -> Iterator[str]:

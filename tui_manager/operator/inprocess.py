@@ -1,4 +1,4 @@
-"""The Operator on the services of this process; to be used on the manager's loop."""
+"""The Operator that calls the services of this process. Use it on the manager's loop only."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -30,7 +30,7 @@ from tui_manager.service.tasks.task_service import TaskService
 
 
 class Tokens(Protocol):
-    """Makes join tokens, and takes them back."""
+    """Makes, lists and revokes join tokens."""
 
     async def create_token(self, spec: TokenSpec, actor: str) -> NewToken: ...
 
@@ -40,7 +40,7 @@ class Tokens(Protocol):
 
 
 class Admissions(Protocol):
-    """Says which hosts belong."""
+    """Approves, rejects and revokes hosts."""
 
     async def approve(
         self, names: Sequence[str], all_pending: bool, actor: str
@@ -58,7 +58,7 @@ ReadAudit = Callable[[Window], Awaitable[Page[AuditEntry]]]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What does not change while the manager runs."""
+    """Facts that do not change while the manager runs."""
 
     manager_id: str
     state_dir: Path
@@ -70,10 +70,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class InProcessOperator:
-    """Implements `operator.api.Operator`.
+    """Implements `operator.api.Operator`; see there for each call.
 
     Attributes:
-        tokens: None where nobody can enrol, because there is no TLS.
+        tokens: None if there is no TLS, so that no host can enrol.
     """
 
     identity: Identity
@@ -88,7 +88,6 @@ class InProcessOperator:
     read_audit: ReadAudit
 
     async def manager_status(self) -> ManagerStatus:
-        """See Operator."""
         total, online, pending = self.directory.counts()
         doubt = self.clock.doubt
         recovering = self._recovering()
@@ -120,45 +119,37 @@ class InProcessOperator:
         )
 
     async def accept_clock(self) -> bool:
-        """See Operator."""
         return await self.clock.accept(_actor())
 
     def _recovering(self) -> int:
-        """Hosts that had work when the manager started, and have not come back yet."""
+        """Hosts with work from before the start of the manager that have not connected since."""
         return sum(entry.recovering and not entry.declared_lost for entry in self.directory)
 
     async def list_hosts(self, window: Window) -> Page[Host]:
-        """See Operator."""
         window.check("hosts", HOST_COLUMNS)
         return self.hosts.list_hosts(window)
 
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """See Operator."""
         return await self.admissions.approve(names, all_pending, _actor())
 
     async def reject_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """See Operator."""
         return await self.admissions.reject(names, all_pending, _actor())
 
     async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
-        """See Operator."""
         return await self.admissions.revoke(names, _actor())
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
-        """See Operator."""
         return await self._tokens().create_token(spec, _actor())
 
     async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
-        """See Operator."""
         window.check("join tokens")
         return await self._tokens().list_tokens(window, everything=everything)
 
     async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
-        """See Operator."""
         return await self._tokens().revoke_tokens(token_ids, _actor())
 
     def _tokens(self) -> Tokens:
@@ -170,65 +161,52 @@ class InProcessOperator:
         return self.tokens
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
-        """See Operator."""
         window.check("audit entries")
         return await self.read_audit(window)
 
     async def list_tasks(self, window: Window) -> Page[Task]:
-        """See Operator."""
         window.check("tasks")
         return await self.tasks.list_tasks(window)
 
     async def get_task(self, task_id: int) -> TaskDetail:
-        """See Operator."""
         return await self.tasks.get_task(task_id)
 
     async def get_task_status(self, task_id: int) -> TaskStatus:
-        """See Operator."""
         return await self.tasks.get_task_status(task_id)
 
     async def get_task_progress(self, task_id: int) -> Progress:
-        """See Operator."""
         return await self.tasks.get_task_progress(task_id)
 
     async def list_command_hosts(
         self, task_id: int, window: Window, command: int | None = None
     ) -> Page[CommandHost]:
-        """See Operator."""
         window.check("command hosts", ("host",))
         return await self.tasks.list_command_hosts(task_id, window, command)
 
     async def preview_target(self, target: str) -> TargetPreview:
-        """See Operator."""
         return await self.tasks.preview_target(target)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
-        """See Operator."""
         spec = replace(spec, created_by=spec.created_by or _actor())
         return await self.tasks.create_task(spec, request_id)
 
     async def start_task(self, task_id: int, request_id: str = "") -> None:
-        """See Operator."""
         await self.tasks.start_task(task_id, _actor(), request_id)
 
     async def cancel_task(self, task_id: int) -> None:
-        """See Operator."""
         await self.tasks.cancel_task(task_id, _actor())
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
     ) -> Sequence[OutputChunk]:
-        """See Operator."""
         return await self.tasks.read_output(execution_id, stream, offset, limit)
 
     async def follow_output(
         self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
     ) -> Sequence[OutputChunk]:
-        """See Operator."""
         return await self.tasks.follow_output(task_id, after, host_id, limit)
 
     def watch(self) -> AsyncIterator[Changes]:
-        """See Operator."""
         return self.feed.watch()
 
 

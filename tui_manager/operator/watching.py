@@ -1,4 +1,4 @@
-"""Watching an operator's changes so that the iterator behind is always closed."""
+"""Watches the changes of an operator, and always closes the iterator."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -11,12 +11,12 @@ from tui_manager.operator.api import Operator
 
 @asynccontextmanager
 async def watching(operator: Operator) -> AsyncIterator[AsyncIterator[Changes]]:
-    """`operator.watch()`, closed when the block is left."""
+    """`operator.watch()`; it is closed when the block ends."""
     changes = operator.watch()
     try:
         yield changes
     finally:
-        # An iterator with something to clean up is a generator.
+        # Only a generator has something to close.
         if isinstance(changes, AsyncGenerator):
             await changes.aclose()
 
@@ -25,7 +25,7 @@ async def watching(operator: Operator) -> AsyncIterator[AsyncIterator[Changes]]:
 async def until(
     ending: asyncio.Event, changes: AsyncIterator[Changes]
 ) -> AsyncIterator[AsyncIterator[Changes]]:
-    """`changes`, which raise UnreachableError once `ending` is set."""
+    """`changes`; they raise UnreachableError after `ending` is set."""
     async with aclosing(_until(ending, changes)) as coming:
         yield coming
 
@@ -42,7 +42,7 @@ async def _until(
             finally:
                 if not step.done():
                     step.cancel()
-                    await asyncio.wait((step,))  # only then may `changes` be closed
+                    await asyncio.wait((step,))  # `changes` may be closed only after that
             if step.cancelled():
                 raise UnreachableError("The manager ends.")
             change = step.result()

@@ -1,5 +1,5 @@
-"""How long a client waits for a manager: a manager that is frozen keeps its socket open and its
-callers waiting, and so does one whose database is slow. The two are told apart by a question that
+"""How long a client waits for an answer. A stopped manager keeps its socket open and never answers;
+a manager with a slow database answers late. To find out which it is, the client asks something that
 needs no database."""
 
 import asyncio
@@ -14,11 +14,11 @@ from tui_manager.domain.errors import NoAnswerError
 _Reply = TypeVar("_Reply")
 
 ANSWER_TIMEOUT = 10.0  # seconds without an answer
-PROBE_TIMEOUT = 2.0  # the last of these, in which the manager is asked whether it answers at all
+PROBE_TIMEOUT = 2.0  # the last of these seconds, in which the client asks whether it answers at all
 
 
 class _Stub(Protocol):
-    """What of the generated stub is needed."""
+    """The part of the generated stub that is used."""
 
     def WatchChanges(  # noqa: N802
         self, request: wire.WatchChangesRequest
@@ -26,7 +26,7 @@ class _Stub(Protocol):
 
 
 class AnswerTimeout:
-    """Waits for the replies of one manager.
+    """Waits for the answers of one manager.
 
     Args:
         state_dir: whose manager it is, for the error.
@@ -39,11 +39,11 @@ class AnswerTimeout:
     async def reply(
         self, call: Awaitable[_Reply], *, follows: bool = False, unclear: str = ""
     ) -> _Reply:
-        """What a call answers.
+        """Waits for the answer of a call.
 
         Args:
-            follows: wait on as long as the manager answers something.
-            unclear: a sentence that says what the call may have done.
+            follows: wait as long as the manager answers the probe.
+            unclear: a sentence that says what the call may have done already.
 
         Raises:
             NoAnswerError: it has not answered within the limit; the call is cancelled.
@@ -62,10 +62,10 @@ class AnswerTimeout:
                 waiting.cancel()
                 await asyncio.wait((waiting,))
             if not waiting.cancelled():
-                waiting.exception()  # also of a call that fails while its caller gives it up
+                waiting.exception()  # the caller may be cancelled; asyncio must not log the error
 
     async def _answers(self, waiting: "asyncio.Future[_Reply]") -> bool:
-        """Whether the manager answers at all; `waiting` has as long to be done."""
+        """Whether the manager answers the probe; meanwhile `waiting` may be done."""
         asking = asyncio.ensure_future(self._first_change())
         try:
             await asyncio.wait((waiting,), timeout=PROBE_TIMEOUT)
@@ -76,7 +76,7 @@ class AnswerTimeout:
                 await asyncio.wait((asking,))
 
     async def _first_change(self) -> bool:
-        """The first change of a watch comes at once."""
+        """Asks for the first change of a watch, which comes at once."""
         stream = self._stub.WatchChanges(wire.WatchChangesRequest())
         try:
             return await stream.read() is not aio.EOF

@@ -1,4 +1,4 @@
-"""The operator's API of a manager in another process, over its unix socket."""
+"""The client: an Operator that calls a manager in another process over its unix socket."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -39,7 +39,7 @@ _Reply = TypeVar("_Reply")
 
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    # How long one try may take: longer than a call, so that a stopped manager has not "gone".
+    # Time for one attempt: longer than a call, so that a stopped manager does not count as gone.
     ("grpc.min_reconnect_backoff_ms", int(ANSWER_TIMEOUT * 2000)),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
@@ -47,9 +47,9 @@ _RECONNECT = (
 
 @asynccontextmanager
 async def connect(state_dir: Path) -> AsyncIterator[Operator]:
-    """The manager that runs on `state_dir`, until the block is left.
+    """Connects to the manager that runs on `state_dir`.
 
-    Raises UnreachableError at once when none does, or it is another user's.
+    Raises UnreachableError at once if none runs there, or if it belongs to another user.
     """
     path = await find_manager(state_dir)
     channel = aio.insecure_channel(socket_address(path), options=(*OPTIONS, *_RECONNECT))
@@ -58,7 +58,7 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
 
 
 class SocketOperator:
-    """An Operator whose calls go over a channel."""
+    """An Operator whose calls go over a gRPC channel; see Operator for each call."""
 
     def __init__(self, channel: aio.Channel, state_dir: str) -> None:
         self._stub = OperatorServiceStub(channel)
@@ -67,12 +67,10 @@ class SocketOperator:
         self._state_dir = state_dir
 
     async def manager_status(self) -> ManagerStatus:
-        """See Operator."""
         reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
         return convert_manager.status_from_wire(reply)
 
     async def accept_clock(self) -> bool:
-        """See Operator."""
         reply = await self._call(
             self._stub.AcceptClock,
             wire.AcceptClockRequest,
@@ -82,7 +80,6 @@ class SocketOperator:
         return accepted
 
     async def list_hosts(self, window: Window) -> Page[Host]:
-        """See Operator."""
         reply = await self._call(
             self._stub.ListHosts,
             lambda: wire.ListHostsRequest(window=convert_manager.window_to_wire(window)),
@@ -94,7 +91,6 @@ class SocketOperator:
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """See Operator."""
         reply = await self._call(
             self._stub.ApproveHosts,
             lambda: wire.HostsRequest(names=names, all_pending=all_pending),
@@ -105,7 +101,6 @@ class SocketOperator:
     async def reject_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """See Operator."""
         reply = await self._call(
             self._stub.RejectHosts,
             lambda: wire.HostsRequest(names=names, all_pending=all_pending),
@@ -114,7 +109,6 @@ class SocketOperator:
         return tuple(reply.names)
 
     async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
-        """See Operator."""
         reply = await self._call(
             self._stub.RevokeHosts,
             lambda: wire.HostsRequest(names=names),
@@ -123,8 +117,7 @@ class SocketOperator:
         return tuple(reply.names)
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
-        """See Operator."""
-        spec.check()  # on the wire no uses would mean the default
+        spec.check()  # on the wire 0 uses would mean the default
         reply = await self._call(
             self._stub.CreateToken,
             lambda: convert_security.token_spec_to_wire(spec),
@@ -133,7 +126,6 @@ class SocketOperator:
         return convert_security.new_token_from_wire(reply)
 
     async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
-        """See Operator."""
         reply = await self._call(
             self._stub.ListTokens,
             lambda: wire.ListTokensRequest(
@@ -144,7 +136,6 @@ class SocketOperator:
         return convert_manager.page_from_wire(tokens, reply.size)
 
     async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
-        """See Operator."""
         reply = await self._call(
             self._stub.RevokeTokens,
             lambda: wire.RevokeTokensRequest(token_ids=token_ids),
@@ -153,7 +144,6 @@ class SocketOperator:
         return tuple(map(convert_security.token_from_wire, reply.tokens))
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
-        """See Operator."""
         reply = await self._call(
             self._stub.ListAudit,
             lambda: wire.ListAuditRequest(window=convert_manager.window_to_wire(window)),
@@ -162,7 +152,6 @@ class SocketOperator:
         return convert_manager.page_from_wire(entries, reply.size)
 
     async def list_tasks(self, window: Window) -> Page[Task]:
-        """See Operator."""
         reply = await self._call(
             self._stub.ListTasks,
             lambda: wire.ListTasksRequest(window=convert_manager.window_to_wire(window)),
@@ -174,7 +163,6 @@ class SocketOperator:
     async def list_command_hosts(
         self, task_id: int, window: Window, command: int | None = None
     ) -> Page[CommandHost]:
-        """See Operator."""
         reply = await self._call(
             self._stub.ListCommandHosts,
             lambda: wire.ListCommandHostsRequest(
@@ -185,12 +173,10 @@ class SocketOperator:
         return convert_manager.page_from_wire(rows, reply.size)
 
     async def get_task(self, task_id: int) -> TaskDetail:
-        """See Operator."""
         reply = await self._call(self._stub.GetTask, lambda: wire.GetTaskRequest(task_id=task_id))
         return convert_task.detail_from_wire(reply)
 
     async def get_task_status(self, task_id: int) -> TaskStatus:
-        """See Operator."""
         reply = await self._call(
             self._stub.GetTaskStatus,
             lambda: wire.GetTaskStatusRequest(task_id=task_id),
@@ -199,21 +185,18 @@ class SocketOperator:
         return convert_manager.word(convert_task.TASK_STATUSES, reply.status)
 
     async def get_task_progress(self, task_id: int) -> Progress:
-        """See Operator."""
         reply = await self._call(
             self._stub.GetTaskProgress, lambda: wire.GetTaskProgressRequest(task_id=task_id)
         )
         return convert_task.progress_from_wire(reply)
 
     async def preview_target(self, target: str) -> TargetPreview:
-        """See Operator."""
         reply = await self._call(
             self._stub.PreviewTarget, lambda: wire.PreviewTargetRequest(target=target)
         )
         return convert_manager.preview_from_wire(reply)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
-        """See Operator."""
         reply = await self._call(
             self._stub.CreateTask,
             lambda: wire.CreateTaskRequest(
@@ -224,7 +207,6 @@ class SocketOperator:
         return reply.task_id
 
     async def start_task(self, task_id: int, request_id: str = "") -> None:
-        """See Operator."""
         await self._call(
             self._stub.StartTask,
             lambda: wire.StartTaskRequest(
@@ -234,7 +216,6 @@ class SocketOperator:
         )
 
     async def cancel_task(self, task_id: int) -> None:
-        """See Operator."""
         await self._call(
             self._stub.CancelTask,
             lambda: wire.CancelTaskRequest(task_id=task_id),
@@ -244,7 +225,7 @@ class SocketOperator:
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
     ) -> Sequence[OutputChunk]:
-        """See Operator; a limit above 2 MiB counts as 2 MiB."""
+        """A limit above 2 MiB counts as 2 MiB."""
         reply = await self._call(
             self._stub.ReadOutput,
             lambda: wire.ReadOutputRequest(
@@ -260,7 +241,7 @@ class SocketOperator:
     async def follow_output(
         self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
     ) -> Sequence[OutputChunk]:
-        """See Operator; a limit above 2 MiB counts as 2 MiB."""
+        """A limit above 2 MiB counts as 2 MiB."""
         reply = await self._call(
             self._stub.FollowOutput,
             lambda: wire.FollowOutputRequest(
@@ -271,7 +252,6 @@ class SocketOperator:
         return tuple(map(convert_manager.chunk_from_wire, reply.chunks))
 
     async def watch(self) -> AsyncIterator[Changes]:
-        """See Operator."""
         stream = self._stub.WatchChanges(wire.WatchChangesRequest())
         try:
             with self._errors():
@@ -296,7 +276,10 @@ class SocketOperator:
         and `unclear`: see Patience."""
         try:
             request = make()
-        except (ValueError, OverflowError) as error:  # not UTF-8, or a number out of bounds
+        except (
+            ValueError,
+            OverflowError,
+        ) as error:  # not UTF-8, or a number out of bounds
             raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
         with self._errors():
             answer = call(request, metadata=self._metadata)

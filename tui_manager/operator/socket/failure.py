@@ -1,4 +1,4 @@
-"""Errors between the wire and the domain: which gRPC status says which ManagerError."""
+"""Converts errors between wire and domain: which gRPC status stands for which ManagerError."""
 
 import grpc
 from grpc import aio
@@ -12,9 +12,10 @@ from tui_manager.domain.errors import (
     UnreachableError,
 )
 
-# Marks what the manager says itself; its value is the field of an InvalidInputError, else empty.
+# Metadata of an error that the manager itself raised. Its value is the field of an
+# InvalidInputError, otherwise empty.
 FIELD = "tui-manager-field"
-MESSAGE_MAX = 2000  # characters of an error: a status travels in a header, which is bounded
+MESSAGE_MAX = 2000  # characters of an error, because it is sent in a header of limited size
 
 CODES: dict[type[ManagerError], grpc.StatusCode] = {
     NotFoundError: grpc.StatusCode.NOT_FOUND,
@@ -27,26 +28,26 @@ ERRORS = {code: kind for kind, code in CODES.items() if kind is not InvalidInput
 
 
 def code_of(error: ManagerError) -> grpc.StatusCode:
-    """UNKNOWN for an error without a status of its own."""
+    """The status of an error; UNKNOWN if it has none."""
     return next(
         (code for kind, code in CODES.items() if isinstance(error, kind)), grpc.StatusCode.UNKNOWN
     )
 
 
 def message_of(error: ManagerError) -> str:
-    """The error's sentence, cut where it is too long for a header."""
+    """The text of an error, cut if it is too long for a header."""
     message = str(error)
     return message if len(message) <= MESSAGE_MAX else f"{message[: MESSAGE_MAX - 1]}…"
 
 
 def field_of(error: ManagerError) -> str:
-    """The field of an InvalidInputError as the header can hold it."""
+    """The field of an InvalidInputError in ASCII, as the header needs it."""
     field = error.field if isinstance(error, InvalidInputError) else ""
     return field.encode("ascii", "replace").decode()
 
 
 def error_of(failure: aio.AioRpcError, state_dir: str) -> ManagerError:
-    """The error that the manager raised, or a sentence for what gRPC itself says.
+    """The error that the manager raised, or an error for what gRPC itself reports.
 
     Args:
         failure: how a call ended.

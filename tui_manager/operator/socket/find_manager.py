@@ -1,4 +1,4 @@
-"""Finds the manager of a state folder, and looks whether somebody listens there who is trusted."""
+"""Finds the socket of a manager, and checks that a trusted user listens on it."""
 
 import asyncio
 import shlex
@@ -10,7 +10,7 @@ from tui_manager.domain.errors import NoAnswerError, UnreachableError
 from tui_manager.operator.socket.socket_file import find_socket, trusted_users
 from tui_manager.state_dir import DATABASE
 
-_PROBE = 2.0  # seconds until a socket takes a connection
+_CONNECT_TIMEOUT = 2.0  # seconds
 _CREDENTIALS = struct.Struct("3i")  # pid, uid and gid of a peer
 
 
@@ -33,17 +33,17 @@ async def find_manager(state_dir: Path) -> Path:
 
 
 async def _probe(path: Path, state_dir: Path) -> None:
-    """Asks the kernel whether somebody listens, whom gRPC would only find after its own backoff,
-    and who that is: what another user has put there must not get our secrets."""
+    """Connects once, to learn whether and which user listens. gRPC would report this only after its
+    backoff, and a socket of another user must not get our secrets."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:
-            async with asyncio.timeout(_PROBE):
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await asyncio.get_running_loop().sock_connect(probe, str(path))
             owners = {_owner(path), *_peer(probe)}
         except PermissionError:
             raise
-        except TimeoutError as error:  # so many wait already that no more may
+        except TimeoutError as error:  # its queue of connections is full
             raise NoAnswerError(
                 f"The manager on {state_dir} takes no connection; it may be stopped or overloaded."
             ) from error
@@ -58,7 +58,7 @@ def _owner(path: Path) -> int:
 
 
 def _peer(probe: socket.socket) -> tuple[int, ...]:
-    """The user who listens, where the system tells."""
+    """The user who listens, if the system can tell."""
     if not hasattr(socket, "SO_PEERCRED"):
         return ()
     credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)

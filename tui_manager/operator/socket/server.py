@@ -1,4 +1,5 @@
-"""The operator's API on a unix socket: a servicer that converts, calls and converts back."""
+"""The operator's API on a unix socket: a servicer that converts a request, calls the operator and
+converts the answer."""
 
 import asyncio
 import logging
@@ -39,7 +40,7 @@ from tui_manager.security.private_files import private_folder
 
 _log = logging.getLogger(__name__)
 
-_GRACE = 2.0  # seconds for calls under way when the server ends
+_GRACE = 2.0  # seconds for running calls when the server ends
 
 _Context = aio.ServicerContext[Any, Any]
 
@@ -48,13 +49,13 @@ _Context = aio.ServicerContext[Any, Any]
 async def serve_operator(operator: Operator, state_dir: Path) -> AsyncIterator[Path]:
     """Serves `operator` on the socket of `state_dir` until the block is left.
 
-    The caller holds the lock of the state folder: a socket that is found there is a leftover.
+    The caller holds the lock of the state folder, so a socket that exists there is not in use.
 
     Yields the path of the socket. Raises StorageError when it cannot be made.
     """
     path = socket_path(state_dir)
     server = aio.server(options=OPTIONS)
-    # The generated base class is abstract to mypy; what is left out answers UNIMPLEMENTED.
+    # The generated base class is abstract for mypy; a method that is missing answers UNIMPLEMENTED.
     servicer = OperatorServicer(operator)  # type: ignore[abstract]
     add_OperatorServiceServicer_to_server(servicer, server)
     _listen(server, path)
@@ -69,7 +70,7 @@ async def serve_operator(operator: Operator, state_dir: Path) -> AsyncIterator[P
 
 
 def _listen(server: aio.Server, path: Path) -> None:
-    """Binds a socket that is its owner's alone from its first moment on."""
+    """Binds a socket that only its owner can use from the beginning."""
     try:
         private_folder(path.parent)
         if path.is_socket():
@@ -82,7 +83,7 @@ def _listen(server: aio.Server, path: Path) -> None:
 
 @contextmanager
 def _private_files() -> Iterator[None]:
-    """What the process creates meanwhile is for its owner alone."""
+    """Within the block, only the owner can use files that the process creates."""
     before = os.umask(0o177)
     try:
         yield
@@ -91,7 +92,7 @@ def _private_files() -> Iterator[None]:
 
 
 class OperatorServicer(OperatorServiceServicer):
-    """Answers each call with one call of the operator."""
+    """Answers each call by one call of the operator."""
 
     def __init__(self, operator: Operator) -> None:
         self._operator = operator
@@ -291,7 +292,7 @@ class OperatorServicer(OperatorServiceServicer):
 
 @asynccontextmanager
 async def _answering(context: _Context, call: str, asked_by: str = "") -> AsyncIterator[None]:
-    """Says who asks, and ends the call with the status that says what was raised."""
+    """Sets the actor of a call, and converts an error into its gRPC status."""
     stated = asked_by.encode() or dict(context.invocation_metadata() or ()).get(ACTOR_KEY)
     CURRENT_ACTOR.set(stated_actor(stated if isinstance(stated, bytes) else None))
     try:

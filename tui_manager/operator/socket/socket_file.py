@@ -1,8 +1,8 @@
-"""The operator's socket of a state folder: where a manager puts it, and where others find it.
+"""The operator's socket: its path, its address for gRPC, and the options of both sides.
 
-It lies in the state folder. If that path is too long for a socket, it lies under a hashed name in
-the runtime folder of the manager's user, and `operator.path` in the state folder says where:
-whoever looks for it may have another runtime folder.
+The socket is in the state folder. If this path is too long for a socket, it is in the runtime
+folder of the manager's user, under a hashed name, and the file `operator.path` in the state folder
+contains its path, because clients may have another runtime folder.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from urllib.parse import quote
 from tui_manager.domain.errors import StorageError, UnreachableError
 from tui_manager.security.private_files import OTHER_USERS, private_folder, write_private
 
-MESSAGE_MAX = 64 * 1024 * 1024  # bytes either way; windows keep replies far below
+MESSAGE_MAX = 64 * 1024 * 1024  # bytes; replies are much smaller, because lists are read by windows
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_MAX),
     ("grpc.max_send_message_length", MESSAGE_MAX),
     ("grpc.max_metadata_size", 64 * 1024),
-    # Else a window grows to megabytes, and a slow watcher reads changes that are minutes old.
+    # With the probe a window grows to megabytes, and a slow watcher reads changes that are old.
     ("grpc.http2.bdp_probe", 0),
 )
 _NAME = "operator.sock"
@@ -31,12 +31,12 @@ PATH_MAX = 103  # bytes: what a sockaddr_un holds on macOS, and less than the 10
 
 
 def socket_path(state_dir: Path) -> Path:
-    """Where a manager of this process puts its socket. Symbolic links are resolved, so that every
-    name of a state folder leads to the same socket.
+    """The path of the socket that this process makes. Symbolic links are resolved, so that all
+    paths of a state folder lead to the same socket.
 
     Raises:
-        StorageError: the path is too long in the runtime folder too, or that folder is another
-            user's, who could pose as the manager there.
+        StorageError: the path is too long in the runtime folder too, or that folder belongs to
+            another user, who could pretend to be the manager.
     """
     state_dir = state_dir.resolve()
     path = state_dir / _NAME
@@ -54,11 +54,11 @@ def socket_path(state_dir: Path) -> Path:
 
 
 def point_to(path: Path, state_dir: Path) -> None:
-    """Says where the socket is, if it is not in the state folder, and removes a socket that an
-    earlier manager has left elsewhere. The caller holds the lock of the state folder.
+    """Writes `operator.path` if the socket is not in the state folder, and removes a socket that an
+    earlier manager left elsewhere. The caller holds the lock of the state folder.
 
     Raises:
-        StorageError: that cannot be written.
+        StorageError: the file cannot be written.
     """
     pointer = state_dir.resolve() / _POINTER
     before = _pointed_to(pointer)
@@ -72,7 +72,7 @@ def point_to(path: Path, state_dir: Path) -> None:
 
 
 def forget(path: Path, state_dir: Path) -> None:
-    """Removes the socket and what points to it."""
+    """Removes the socket and `operator.path`."""
     pointer = state_dir.resolve() / _POINTER
     with suppress(OSError):
         if _pointed_to(pointer) == path:
@@ -81,11 +81,11 @@ def forget(path: Path, state_dir: Path) -> None:
 
 
 def find_socket(state_dir: Path) -> Path | None:
-    """The socket of the manager that runs on `state_dir`, or has left it; None: there is none.
+    """The socket of the manager that runs on `state_dir` or ran there; None: there is none.
 
     Raises:
-        UnreachableError: what `operator.path` names is not to be trusted.
-        PermissionError: the state folder is closed to this user.
+        UnreachableError: the path in `operator.path` cannot be trusted.
+        PermissionError: this user may not read the state folder.
     """
     state_dir = state_dir.resolve()
     pointer = state_dir / _POINTER
@@ -104,8 +104,8 @@ def find_socket(state_dir: Path) -> Path | None:
 
 
 def trusted_users(state_dir: Path) -> set[int]:
-    """Whose socket may be spoken to: one's own, and root's. Root speaks to the manager of the state
-    folder's owner too."""
+    """The users whose socket is trusted: this user and root; for root also the owner of the state
+    folder."""
     users = {os.geteuid(), 0}
     if os.geteuid() == 0:
         with suppress(OSError):
@@ -114,13 +114,13 @@ def trusted_users(state_dir: Path) -> set[int]:
 
 
 def _distrust(path: Path, users: set[int]) -> str | None:
-    """Why nobody may speak to what lies at `path`; None: they may."""
+    """Why the socket at `path` cannot be trusted; None: it can."""
     try:
         found, folder = path.lstat(), path.parent.lstat()
     except OSError as error:
-        return f"it cannot be looked at ({error.strerror})"
+        return f"it cannot be read ({error.strerror})"
     if not path.is_absolute() or len(bytes(path)) > PATH_MAX or not stat.S_ISSOCK(found.st_mode):
-        return "it is no socket"
+        return "it is not a socket"
     if found.st_uid not in users:
         return f"it belongs to another user (number {found.st_uid})"
     if not stat.S_ISDIR(folder.st_mode) or folder.st_uid not in {found.st_uid, 0}:
@@ -131,7 +131,7 @@ def _distrust(path: Path, users: set[int]) -> str | None:
 
 
 def _pointed_to(pointer: Path) -> Path | None:
-    """The path that a pointer holds; None when there is none, or it cannot be one."""
+    """The path in `operator.path`; None if there is no file or no path in it."""
     try:
         descriptor = os.open(pointer, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError:
@@ -150,10 +150,10 @@ def _digest(state_dir: Path) -> str:
 
 
 def _runtime_folder() -> Path:
-    from platformdirs import user_runtime_path  # few managers need it
+    from platformdirs import user_runtime_path  # not at the top: it is seldom needed
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says so when XDG_RUNTIME_DIR is not set; /tmp will do
+        warnings.simplefilter("ignore")  # it warns if XDG_RUNTIME_DIR is not set; then it uses /tmp
         return user_runtime_path("tui-manager")
 
 
@@ -164,12 +164,12 @@ def _check_folder(folder: Path) -> None:
         return
     if owner not in (os.geteuid(), 0):
         raise StorageError(
-            f"The folder {folder} belongs to another user (number {owner}): whoever answers "
-            "there could be anybody. Set XDG_RUNTIME_DIR to a folder of your own, or name a "
+            f"The folder {folder} belongs to another user (number {owner}): who could "
+            "pretend to be the manager. Set XDG_RUNTIME_DIR to a folder of your own, or name a "
             "shorter --state-dir."
         )
 
 
 def socket_address(path: Path) -> str:
-    """What gRPC calls the socket: a URI, in which `%`, `?`, `#` and blanks must be quoted."""
+    """The socket as a URI for gRPC, in which `%`, `?`, `#` and blanks are quoted."""
     return f"unix:{quote(bytes(path))}"

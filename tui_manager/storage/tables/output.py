@@ -82,7 +82,7 @@ def read(
     if begin is None:
         return []
     chunks = _take(_StoredStream(begin["id"], number).rows(tx, begin["begins"]), limit)
-    return [cut for chunk in chunks if (cut := chunk.behind(offset)) is not None]
+    return [cut for chunk in chunks if (cut := chunk.part_from(offset)) is not None]
 
 
 def follow(
