@@ -1,4 +1,4 @@
-"""When watchers are told what changed; on a clock that jumps."""
+"""When watchers are told of changes, on a clock that jumps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,5 +1,5 @@
-"""A wall clock that has jumped removes nothing, until it is back, 24 hours have gone, or it is
-accepted; and what ran while it was wrong is not older than it is."""
+"""After a jump of the wall clock nothing is removed, until the clock is back, 24 hours have passed,
+or the operator accepts it. Tasks that ran while it was wrong keep their true age."""
 
 import asyncio
 from collections.abc import AsyncIterator

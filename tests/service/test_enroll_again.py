@@ -1,4 +1,4 @@
-"""A key that the manager knows is that host again; and gets new certificates."""
+"""A known key is the same host again, and gets new certificates."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Join tokens, and the hosts that come with one."""
+"""Join tokens, and the hosts that enrol with them."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Commands that not every agent can do: sent to those that can, rejected for the others."""
+"""Commands that need a feature of the agent are sent to agents with it and rejected for others."""
 
 from dataclasses import replace
 from typing import Any

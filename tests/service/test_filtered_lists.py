@@ -1,4 +1,4 @@
-"""Lists with a filter: a question at a time, while tasks start, change and end."""
+"""Filtered lists, read by several questions while tasks start, change and end."""
 
 import pytest
 

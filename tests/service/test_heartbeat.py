@@ -1,4 +1,4 @@
-"""How often agents are told to report, and how their silence is judged by that."""
+"""How often agents are told to report, and when a session counts as silent."""
 
 from datetime import timedelta
 

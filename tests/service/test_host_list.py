@@ -1,4 +1,4 @@
-"""In which order hosts are listed."""
+"""The order of the hosts in lists."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who speaks: the certificate decides, and what an agent says of itself is held against it."""
+"""Which host an agent is: its certificate decides, and what it says is compared with it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tasks that wait for hosts which are offline, until they come back or it has taken too long."""
+"""Tasks that wait for offline hosts, until these come back or the delivery timeout passes."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An agent that sends more than a command's output limit: counted, not stored, and told."""
+"""Output over the limit of a command is counted and not stored, and is a violation."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What agents hear that speak of what is too old to be known."""
+"""Answers to agents that report executions which were pruned."""
 
 from pathlib import Path
 

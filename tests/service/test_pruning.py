@@ -1,4 +1,4 @@
-"""What is older than the history that is kept goes, in small steps; nothing else does."""
+"""Tasks older than the history are removed in small steps; nothing else is."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reports that come while others are being stored are stored together, and stay apart."""
+"""Reports that arrive while others are stored share a transaction, and fail alone."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What agents report: repeats, late news, lies, and the output's places."""
+"""Reports of agents: repeats, late results, conflicts, and offsets of output."""
 
 from dataclasses import replace
 from datetime import timedelta

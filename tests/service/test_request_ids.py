@@ -1,4 +1,4 @@
-"""Asked once, done once: a create or a start with the request id of an earlier one."""
+"""A create or a start with the request id of an earlier one is done once."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A database that was put back from a backup meets agents that know more than it does."""
+"""A restored database meets agents that hold newer executions."""
 
 from pathlib import Path
 

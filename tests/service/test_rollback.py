@@ -1,4 +1,4 @@
-"""A transaction that fails in its middle leaves everything as it was, and can be done again."""
+"""A transaction that fails in the middle changes nothing, and can be repeated."""
 
 import asyncio
 import itertools

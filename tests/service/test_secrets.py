@@ -1,4 +1,4 @@
-"""Secrets of commands: sealed in the database, open on their way to a host, gone with the task."""
+"""Secrets of commands: sealed in the database, opened for a host, erased with the task."""
 
 import sqlite3
 from contextlib import closing
@@ -173,7 +173,7 @@ async def test_without_its_secrets_a_command_is_undeliverable(parts: Parts) -> N
     assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.UNDELIVERABLE)
     assert first.detail == (
         "its secret TOKEN is erased, as in every backup and once a task has ended; "
-        "create the task anew"
+        "create the task again"
     )
     assert first.sent_at is None
     assert (second.status, second.reason) == (CommandHostStatus.SKIPPED, Reason.EARLIER_FAILED)

@@ -1,4 +1,4 @@
-"""Commands that were sent to a host that is away and has not said that it began them."""
+"""Commands that were sent to a host that is away and has not reported that they have begun."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Agents that come, go, come back, and are taken for lost."""
+"""Agents that connect, disconnect, come back, and are declared lost."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Join tokens after they were made: listed, and taken back."""
+"""Join tokens after they were created: listed, and revoked."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What becomes of hosts that are rejected or revoked, and of their work."""
+"""What happens to rejected and revoked hosts, and to their commands."""
 
 import asyncio
 import contextlib

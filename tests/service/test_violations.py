@@ -1,4 +1,4 @@
-"""Offences in the audit: how often, of whom, and what happens when the database takes nothing."""
+"""Violations in the audit: how often, of which host, and while the database cannot be written."""
 
 import asyncio
 import contextlib

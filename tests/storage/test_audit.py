@@ -1,4 +1,4 @@
-"""The audit as it is read: windows, filters, and what hosts were called at the time."""
+"""Reading the audit: windows, filters, and the names that hosts had at the time."""
 
 import sqlite3
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A backup is one consistent state, made while a manager writes; half of one is never left."""
+"""A backup is one consistent state, made while a manager writes; no incomplete file is left."""
 
 import asyncio
 import os

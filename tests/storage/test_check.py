@@ -1,4 +1,4 @@
-"""What `check` finds: each contradiction that is put into a sound database, and nothing else."""
+"""`check` finds each contradiction that is put into a sound database, and nothing else."""
 
 import sqlite3
 from collections.abc import Callable

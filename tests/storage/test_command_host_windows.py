@@ -1,4 +1,4 @@
-"""Windows onto the command hosts of a task, against a list that is filtered and sorted whole."""
+"""Windows onto the command hosts of a task, compared with a list that is filtered in memory."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""The file: how it is opened, migrated, refused, and written in groups."""
+"""The database: opened, migrated, refused, and written by group commit."""
 
 import asyncio
 import sqlite3

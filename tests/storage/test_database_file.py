@@ -1,4 +1,4 @@
-"""A database whose files are not in their place: nothing is written until they are back."""
+"""While the files of a database are missing or replaced, nothing is written."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A filtered list that is looked at a few rows at a time, while rows come, change and go."""
+"""A filtered list that is read a few rows at a time, while rows are added, changed and removed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

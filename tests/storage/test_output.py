@@ -1,4 +1,4 @@
-"""Output as it is read back: by stream, by task, by host; whatever came in which order."""
+"""Reading output: by stream, by task, by host, whatever the order of arrival."""
 
 import sqlite3
 from collections.abc import Iterator

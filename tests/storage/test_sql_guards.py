@@ -1,4 +1,4 @@
-"""The guards in SQL against the table of moves: every operation by every status and reason."""
+"""The guards in SQL agree with the table of transitions: every operation, status and reason."""
 
 from collections.abc import Callable
 from datetime import timedelta

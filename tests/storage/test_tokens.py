@@ -1,4 +1,4 @@
-"""Uses of join tokens: counted by one guarded statement."""
+"""Uses of a join token are counted by one guarded statement."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

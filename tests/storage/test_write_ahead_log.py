@@ -1,4 +1,4 @@
-"""The log of the database stays short, whoever reads, and no commit carries it over."""
+"""The write-ahead log stays short whoever reads, and no commit makes a checkpoint."""
 
 import asyncio
 import sqlite3

@@ -113,7 +113,7 @@ class Parts:
     sessions: RecordingSessions
     authority: NotingAuthority
     clock: TurnedClock
-    seen: int = 0  # of what the dispatcher was given
+    seen: int = 0  # of the commands that the dispatcher was given
 
     def __post_init__(self) -> None:
         self.database, self.directory = self.core.database, self.core.directory
@@ -134,13 +134,13 @@ class Parts:
         return await self.enrollment.enroll(enrollment(token, name, **given))
 
     async def dial(self, host_id: str, name: str, *, key: str = "", **given: Any) -> OpenedSession:
-        """An enrolled host dials in with its certificate; what it was at first its key says."""
+        """An enrolled host dials with its certificate; `key`: the name with which it enrolled."""
         who = key or name
         ids = {part: f"{part.removesuffix('_id')}-{who}" for part in _IDS}
         return await self.hosts.open_session(greeting(name, **{**ids, **given}), peer(host_id, who))
 
     def fall_silent(self) -> None:
-        """Nothing is heard of any agent for so long that it may have died: its session stays."""
+        """No agent is heard for so long that it may have died. The sessions stay open."""
         self.clock.turn(2 * self.limits.heartbeat.total_seconds())
 
     async def member(self, name: str, **given: Any) -> OpenedSession:
@@ -155,15 +155,14 @@ class Parts:
         return [entry for entry in page.rows[::-1] if not actions or entry.action in actions]
 
     async def send(self) -> list[tuple[str, Run]]:
-        """Lets the dispatch hand out everything that may go, and returns what was handed out since
-        the last time."""
+        """Sends everything that may be sent, and returns what was sent since the last call."""
         while await self.dispatch.send_next():
             pass
         before, self.seen = self.seen, len(self.dispatcher.sent)
         return self.dispatcher.sent[before:]
 
     async def started(self, target: str, *texts: str, **given: Any) -> int:
-        """A task that has been created, started and handed out."""
+        """A task that was created and started, and whose commands were sent."""
         task_id = await self.tasks.create_task(spec(target, *texts, **given))
         await self.tasks.start_task(task_id)
         await self.send()

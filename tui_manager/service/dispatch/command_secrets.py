@@ -39,7 +39,7 @@ class CommandSecrets:
             if value is None:
                 raise LostSecretError(
                     f"its secret {name} is erased, as in every backup and once a task has ended; "
-                    "create the task anew"
+                    "create the task again"
                 )
             try:
                 opened[name] = self._box.unseal(value, _context(command.command_id, name))

@@ -132,13 +132,13 @@ class Writer:
     async def _run(self, works: list[Callable[[Transaction], Any]]) -> list[Any]:
         """Retries for `LOCK_TIMEOUT` while another program holds the lock, or has been reading for
         so long that the log is full; tries once if the manager stops."""
-        give_up_at = time.monotonic() + LOCK_TIMEOUT / 1000
+        deadline = time.monotonic() + LOCK_TIMEOUT / 1000
         while True:
             try:
                 await self._write_ahead_log.wait_for_room(LOCK_WAIT / 1000)
                 outcomes = await self._connection.run(lambda tx: self._transact(tx, works))
             except (_LockedError, FullLogError) as obstacle:
-                if self._stopping or time.monotonic() >= give_up_at:
+                if self._stopping or time.monotonic() >= deadline:
                     raise getattr(obstacle, "error", obstacle) from None
             else:
                 self._write_ahead_log.written()
