@@ -25,21 +25,22 @@ Running = Callable[..., AbstractAsyncContextManager["Pilot[None]"]]
 
 
 async def loop_at_rest(*_: float) -> None:
-    """Returns when the loop has nothing left to run, now or `SOON`, unless something comes from
-    outside. The operator is fake and lies in memory, so that all effects of a key have come by
-    then, also those that Textual leaves to a short timer: another size, and what is drawn. An app
-    that never rests fails the test."""
+    """Returns when the loop has nothing left to run before time passes or something comes from
+    outside, and the timers that were due `SOON` by then have run. The operator is fake and lies in
+    memory, so that all effects of a key have come by then, also those that Textual leaves to a
+    short timer: another size, and what is drawn. An app that never rests fails the test."""
     loop: Any = asyncio.get_running_loop()
-    quiet = 0
+    quiet, until = 0, math.inf
     for _round in range(ROUNDS):
         await asyncio.sleep(0)
         quiet = 0 if loop._ready else quiet + 1
         if quiet == 2:  # the loop has looked for due timers and input in between
+            until = min(until, loop.time() + SOON)  # some timers run again and again
             timers = (timer.when() for timer in loop._scheduled if not timer.cancelled())
-            due = min(timers, default=math.inf) - loop.time()
-            if due > SOON:
+            due = min(timers, default=math.inf)
+            if due > until:
                 return
-            await asyncio.sleep(due)
+            await asyncio.sleep(due - loop.time())
             quiet = 0
     raise AssertionError(f"the app has not come to rest in {ROUNDS} rounds of its loop")
 
