@@ -64,7 +64,7 @@ class TlsParts:
     """
 
     certificates: Certificates
-    shown: AllPortCredentials
+    credentials: AllPortCredentials
     enrollment: EnrollmentService
     enroll_port: int | None = None
 

@@ -1,7 +1,7 @@
 """Logs of the manager: one line a record, `time level logger message key=value…`.
 
-Whoever logs passes ids as fields, `log.info("command sent", extra={"task": 7, "host": "web01"})`,
-and the formatter appends every one of them.
+Ids are passed as fields, `log.info("command sent", extra={"task": 7, "host": "web01"})`, and the
+formatter appends them.
 """
 
 import errno
@@ -57,14 +57,14 @@ class FieldFormatter(logging.Formatter):
 
 
 class _PrivateFile(RotatingFileHandler):
-    """A rotating file that its owner alone can read."""
+    """A rotating file that only its owner can read."""
 
     def append(self, text: str) -> None:
-        """Writes whole lines, and begins a new file when this one is full. Raises OSError."""
+        """Writes complete lines, and begins a new file if this one is full. Raises OSError."""
         self.emit(logging.makeLogRecord({"msg": text.removesuffix("\n")}))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Whoever appends counts what could not be written; nothing is said on the screen."""
+        """Raises: `BackgroundHandler` counts lines that could not be written. Prints nothing."""
         raise
 
     def _open(self) -> io.TextIOWrapper:
@@ -76,11 +76,12 @@ class _PrivateFile(RotatingFileHandler):
         try:
             super().doRollover()
         except OSError:
-            self.stream = None  # it was closed, though not all of it could be written
+            self.stream = None  # it was closed, although not all could be written
             raise
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
-        """Once it is full: to see whether a line still fits would be to render it twice."""
+        """True if the file is full. The size of the next line is not used: it would be rendered
+        twice."""
         if self.stream is None:  # the last rollover failed
             return bool(super().shouldRollover(record))
         return os.fstat(self.stream.fileno()).st_size >= self.maxBytes
@@ -110,24 +111,25 @@ def log_to_stderr() -> None:
 
 
 def log_nowhere() -> None:
-    """Drops all logs: there is no file for them, and the screen is no place for them."""
+    """Drops all logs, because there is no file and they must not appear on the screen."""
     _install(logging.NullHandler())
 
 
 def flush_log() -> None:
-    """Waits a moment for what is logged to be written, before words that belong behind it."""
+    """Waits a short time until all logged lines are written, so that later text comes after
+    them."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
 @contextmanager
 def redirect_stderr_for_dashboard(path: Path | None) -> Iterator[None]:
-    """Keeps file descriptor 2 off the screen until left: what is written there goes to `path`, or
-    nowhere, while `sys.__stderr__`, on which Textual draws, and `sys.stderr`, on which it says last
-    words, still reach the terminal.
+    """Within the block, text that is written to file descriptor 2 goes to `path`, or nowhere, and
+    not to the screen. `sys.__stderr__`, on which Textual draws, and `sys.stderr` still reach the
+    terminal.
 
-    gRPC's C core writes to file descriptor 2 and reads GRPC_VERBOSITY when it is loaded, so this
-    comes before the first import of grpc.
+    gRPC's C core writes to file descriptor 2 and reads GRPC_VERBOSITY when it is loaded. Therefore
+    use this before the first import of grpc.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     before, screen = (sys.__stderr__, sys.stderr), os.dup(2)
@@ -139,7 +141,7 @@ def redirect_stderr_for_dashboard(path: Path | None) -> Iterator[None]:
             log = _private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(log, 2)
         os.close(log)
-        sys.__stderr__ = sys.stderr = terminal  # type: ignore[misc]  # Final for mere readers
+        sys.__stderr__ = sys.stderr = terminal  # type: ignore[misc]  # Final in the type stubs
         try:
             yield
         finally:
@@ -148,8 +150,8 @@ def redirect_stderr_for_dashboard(path: Path | None) -> Iterator[None]:
 
 
 class _Terminal(io.FileIO):
-    """A terminal. What is written to it after it has gone away is lost, and fails nobody: neither
-    the thread that draws, for which the screen would wait for ever, nor the last words."""
+    """A terminal. After it has gone away, writes are ignored and raise no error. Otherwise the
+    thread that draws would fail, and the screen would wait for it without end."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
@@ -161,7 +163,7 @@ class _Terminal(io.FileIO):
 
 
 def _install(handler: logging.Handler) -> None:
-    # No line says where in the code, in which thread and process it was written.
+    # Saves time: no line shows its place in the code, its thread or its process.
     logging._srcfile = None  # as the logging HOWTO says
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler.setFormatter(FieldFormatter())
@@ -175,18 +177,18 @@ def _install(handler: logging.Handler) -> None:
 
 @lru_cache(1)
 def _second(seconds: int) -> str:
-    """A second, since 1970, as the lines of it begin."""
+    """A time in seconds since 1970 as text; cached, because many lines have the same second."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _private(path: str | Path, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_CLOEXEC, mode=0o600)
-    os.fchmod(descriptor, 0o600)  # an older file may be open to others
+    os.fchmod(descriptor, 0o600)  # an older file may be readable by others
     return descriptor
 
 
 def _value(value: object) -> str:
-    """A field's value, quoted when a reader could not tell where it ends."""
+    """The value of a field, quoted if its end would be ambiguous."""
     text = str(value)
     if _PLAIN(text) or (text and text.isprintable() and not set(text) & set(' ="\\')):
         return text
@@ -194,7 +196,7 @@ def _value(value: object) -> str:
 
 
 def _visible(text: str) -> str:
-    """`text` on one line: what a host said cannot make up records of its own."""
+    """`text` on one line, so that text of a host cannot look like a log record."""
     if text.isprintable():
         return text
     return "".join(

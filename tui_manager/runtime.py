@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunningManager:
-    """A manager that listens.
+    """A manager that runs.
 
     Attributes:
-        operator: everything an operator can do.
-        address: where agents dial in, with the real port.
-        enroll_address: where hosts enrol, with the real port; empty: they cannot, there is no TLS.
+        operator: the operator's API.
+        address: for agents, with the real port.
+        enroll_address: for enrolment, with the real port; empty: without TLS there is none.
         security: "mTLS" or "insecure".
     """
 
@@ -59,10 +59,10 @@ async def run_manager(
     """Runs a manager on this event loop until the block is left.
 
     Args:
-        clock, patience: other than usual, for tests.
+        clock, timeouts: for tests; None: the usual ones.
 
     Raises:
-        AlreadyRunningError: another manager holds the state folder.
+        AlreadyRunningError: another manager has locked the state folder.
         StorageError: the state folder or the database cannot be used.
         InvalidInputError: an address cannot be listened on, or certificates cannot be used.
     """
@@ -82,7 +82,7 @@ async def run_manager(
         operator = _operator(settings, parts, address, enrolling)
         await stack.enter_async_context(serve_operator(operator, settings.state_dir))
         stack.callback(database.stop_retrying)
-        stack.callback(feed.close)  # first: a watch that goes on would hold up the rest
+        stack.callback(feed.close)  # first: an open watch would delay the rest
         log.info("manager started", extra={"manager": parts.core.manager_id, "address": address})
         yield RunningManager(
             operator, address, parts.core.manager_id, enrolling, operator.identity.security
@@ -120,7 +120,7 @@ async def _serve_hosts(
         clock,
         limits,
         listening.options(timeouts, room.commands, limits.max_message),
-        tls.shown.commands.credentials if tls else None,
+        tls.credentials.commands.credentials if tls else None,
     )
     async with serving as address:
         if tls is None:
@@ -132,7 +132,7 @@ async def _serve_hosts(
             ),
             enroll_address(settings),
             listening.options(timeouts.for_enrollment(), room.enrollment, MESSAGE_MAX),
-            tls.shown.enrollment.credentials,
+            tls.credentials.enrollment.credentials,
             timeouts,
         )
         async with enrolling as enrolling_address:
@@ -144,17 +144,17 @@ async def _serve_hosts(
 
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
-    """What runs beside the calls: sending, judging silence, counting, the clock, pruning, renewing
-    certificates. One that dies ends all."""
+    """The background tasks: sending, silence, statistics, audit, clock, pruning, certificates. If
+    one fails, the manager ends."""
     owner = asyncio.current_task()
-    dead: list[BaseException] = []
+    failures: list[BaseException] = []
 
     def ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             log.critical(
-                "a part of the manager died", exc_info=error, extra={"part": task.get_name()}
+                "a background task failed", exc_info=error, extra={"part": task.get_name()}
             )
-            dead.append(error)
+            failures.append(error)
             if owner:
                 owner.cancel()
 
@@ -167,7 +167,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.pruning.run(), name="pruning"),
     ]
     if parts.tls:
-        fresh = parts.tls.shown.renew_forever()
+        fresh = parts.tls.credentials.renew_forever()
         running.append(asyncio.create_task(fresh, name="certificates"))
     for task in running:
         task.add_done_callback(ended)
@@ -177,8 +177,8 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         for task in running:
             task.cancel()
         await asyncio.wait(running)
-        if dead:
-            raise dead[0]
+        if failures:
+            raise failures[0]
 
 
 def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) -> InProcessOperator:
@@ -206,7 +206,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
 
 @contextlib.contextmanager
 def manager_thread(settings: Settings) -> Iterator[RunningManager]:
-    """Runs a manager on an event loop in a thread of its own until the block is left.
+    """Runs a manager on an event loop in its own thread until the block is left.
 
     The operator that it yields may be used from any other loop. Raises what `run_manager` raises.
     """
@@ -223,7 +223,7 @@ def manager_thread(settings: Settings) -> Iterator[RunningManager]:
             asyncio.run(main())
         except BaseException as error:
             if ready.done():
-                log.exception("the manager has died")
+                log.exception("the manager has failed")
                 raise
             ready.set_exception(error)
 
@@ -234,9 +234,9 @@ def manager_thread(settings: Settings) -> Iterator[RunningManager]:
         operator = HoppingOperator(manager.operator, loop)
         yield replace(manager, operator=operator)
     finally:
-        wait([ready])  # also when a signal ends the start: what has begun is stopped in order
+        wait([ready])  # also if a signal interrupts the start, what was started is stopped in order
         if not ready.exception():
             _, loop, stop = ready.result()
-            with contextlib.suppress(RuntimeError):  # its loop is closed: it has died already
+            with contextlib.suppress(RuntimeError):  # its loop is closed: it has failed already
                 loop.call_soon_threadsafe(stop.set)
         thread.join()

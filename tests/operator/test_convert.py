@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tests.operator.made import made
+from tests.operator.examples import made
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.security.made import TestClock
+from tests.security.examples import TestClock
 from tests.security.pki import Files, Pki, new_key
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from tests.security.made import SigningKey, TestClock, name
+from tests.security.examples import SigningKey, TestClock, name
 from tui_manager.security.authority import Authority
 from tui_manager.security.server_identity import ServerIdentity
 

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.security.made import TestClock, request
+from tests.security.examples import TestClock, request
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.authority import Authority
 from tui_manager.security.certificates import is_due

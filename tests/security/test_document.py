@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tui_manager_protos.rules.duration import format_duration
 
-from tests.security.made import TestClock
+from tests.security.examples import TestClock
 from tui_manager.assembly import SECURITY
 from tui_manager.domain.token import TokenSpec
 from tui_manager.security import certificates

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.security.examples import TestClock, request
 from tests.security.handshakes import client, command_port, connects, listening_port, pem
-from tests.security.made import TestClock, request
 from tui_manager.security.authority import Authority
 from tui_manager.security.certificates import to_pem
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from tests.security.made import TestClock
+from tests.security.examples import TestClock
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity

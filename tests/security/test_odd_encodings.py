@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.security.made import name, request
+from tests.security.examples import name, request
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.certificates import (
     FOR_CLIENTS,

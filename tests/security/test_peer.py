@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.security.made import TestClock, name
+from tests.security.examples import TestClock, name
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.keys import key_hash
 from tui_manager.security.peer import read_peer

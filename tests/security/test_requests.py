@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from tui_manager_protos.rules.fingerprint import fingerprint
 
-from tests.security.made import request
+from tests.security.examples import request
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.keys import key_hash, load_or_make_key
 from tui_manager.security.requests import REQUEST_MAX, read_request

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tests.security.examples import SigningKey, TestClock, name, request
 from tests.security.handshakes import client, command_port, connects, listening_port, pem
-from tests.security.made import SigningKey, TestClock, name, request
 from tests.security.pki import (
     CLIENT,
     DAY,

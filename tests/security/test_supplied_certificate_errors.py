@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tests.security.made import TestClock
+from tests.security.examples import TestClock
 from tests.security.pki import (
     CLIENT,
     SERVER,

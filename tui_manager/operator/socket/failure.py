@@ -1,5 +1,10 @@
 """Converts errors between wire and domain: which gRPC status stands for which ManagerError."""
 
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import grpc
 from grpc import aio
 
@@ -11,6 +16,10 @@ from tui_manager.domain.errors import (
     StorageError,
     UnreachableError,
 )
+from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
+
+log = logging.getLogger(__name__)
+Context = aio.ServicerContext[Any, Any]
 
 # Metadata of an error that the manager itself raised. Its value is the field of an
 # InvalidInputError, otherwise empty.
@@ -74,3 +83,17 @@ def _of_grpc(code: grpc.StatusCode, message: str, state_dir: str) -> ManagerErro
     return ManagerError(
         f"The manager on {state_dir} failed; its log has the details ({code.name}: {message})."
     )
+
+
+@asynccontextmanager
+async def answering(context: Context, call: str, asked_by: str = "") -> AsyncIterator[None]:
+    """Sets the actor of a call, and converts an error into its gRPC status."""
+    stated = asked_by.encode() or dict(context.invocation_metadata() or ()).get(ACTOR_KEY)
+    CURRENT_ACTOR.set(stated_actor(stated if isinstance(stated, bytes) else None))
+    try:
+        yield
+    except ManagerError as error:
+        await context.abort(code_of(error), message_of(error), ((FIELD, field_of(error)),))
+    except Exception as error:
+        log.exception("OperatorService.%s failed", call)
+        await context.abort(grpc.StatusCode.INTERNAL, type(error).__name__)

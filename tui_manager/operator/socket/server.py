@@ -1,15 +1,12 @@
-"""The operator's API on a unix socket: a servicer that converts a request, calls the operator and
-converts the answer."""
+"""The operator's API on a unix socket: a servicer that converts, calls the operator, converts
+back."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
-import grpc
 from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager_protos.v1.operator_pb2_grpc import (
@@ -17,8 +14,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import (
     add_OperatorServiceServicer_to_server,
 )
 
-from tui_manager.domain.errors import ManagerError, StorageError
-from tui_manager.operator.actor import ACTOR_KEY, CURRENT_ACTOR, stated_actor
+from tui_manager.domain.errors import StorageError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import (
     convert_host,
@@ -27,7 +23,7 @@ from tui_manager.operator.conversion import (
     convert_spec,
     convert_task,
 )
-from tui_manager.operator.socket.failure import FIELD, code_of, field_of, message_of
+from tui_manager.operator.socket.failure import Context, answering
 from tui_manager.operator.socket.socket_file import (
     OPTIONS,
     forget,
@@ -38,11 +34,7 @@ from tui_manager.operator.socket.socket_file import (
 from tui_manager.operator.watching import until, watching
 from tui_manager.security.private_files import private_folder
 
-_log = logging.getLogger(__name__)
-
 _GRACE = 2.0  # seconds for running calls when the server ends
-
-_Context = aio.ServicerContext[Any, Any]
 
 
 @asynccontextmanager
@@ -99,21 +91,21 @@ class OperatorServicer(OperatorServiceServicer):
         self.ending = asyncio.Event()
 
     async def GetManagerStatus(
-        self, request: wire.GetManagerStatusRequest, context: _Context
+        self, request: wire.GetManagerStatusRequest, context: Context
     ) -> wire.ManagerStatus:
-        async with _answering(context, "GetManagerStatus"):
+        async with answering(context, "GetManagerStatus"):
             return convert_manager.status_to_wire(await self._operator.manager_status())
 
     async def AcceptClock(
-        self, request: wire.AcceptClockRequest, context: _Context
+        self, request: wire.AcceptClockRequest, context: Context
     ) -> wire.AcceptClockResponse:
-        async with _answering(context, "AcceptClock", request.asked_by):
+        async with answering(context, "AcceptClock", request.asked_by):
             return wire.AcceptClockResponse(waited=await self._operator.accept_clock())
 
     async def ListHosts(
-        self, request: wire.ListHostsRequest, context: _Context
+        self, request: wire.ListHostsRequest, context: Context
     ) -> wire.ListHostsResponse:
-        async with _answering(context, "ListHosts"):
+        async with answering(context, "ListHosts"):
             page = await self._operator.list_hosts(convert_manager.window_from_wire(request.window))
             return wire.ListHostsResponse(
                 hosts=map(convert_host.host_to_wire, page.rows),
@@ -121,41 +113,37 @@ class OperatorServicer(OperatorServiceServicer):
             )
 
     async def ApproveHosts(
-        self, request: wire.HostsRequest, context: _Context
+        self, request: wire.HostsRequest, context: Context
     ) -> wire.HostsResponse:
-        async with _answering(context, "ApproveHosts", request.asked_by):
+        async with answering(context, "ApproveHosts", request.asked_by):
             names = await self._operator.approve_hosts(
                 tuple(request.names), all_pending=request.all_pending
             )
             return wire.HostsResponse(names=names)
 
-    async def RejectHosts(
-        self, request: wire.HostsRequest, context: _Context
-    ) -> wire.HostsResponse:
-        async with _answering(context, "RejectHosts", request.asked_by):
+    async def RejectHosts(self, request: wire.HostsRequest, context: Context) -> wire.HostsResponse:
+        async with answering(context, "RejectHosts", request.asked_by):
             names = await self._operator.reject_hosts(
                 tuple(request.names), all_pending=request.all_pending
             )
             return wire.HostsResponse(names=names)
 
-    async def RevokeHosts(
-        self, request: wire.HostsRequest, context: _Context
-    ) -> wire.HostsResponse:
-        async with _answering(context, "RevokeHosts", request.asked_by):
+    async def RevokeHosts(self, request: wire.HostsRequest, context: Context) -> wire.HostsResponse:
+        async with answering(context, "RevokeHosts", request.asked_by):
             names = await self._operator.revoke_hosts(convert_security.named(request))
             return wire.HostsResponse(names=names)
 
     async def CreateToken(
-        self, request: wire.CreateTokenRequest, context: _Context
+        self, request: wire.CreateTokenRequest, context: Context
     ) -> wire.CreateTokenResponse:
-        async with _answering(context, "CreateToken", request.asked_by):
+        async with answering(context, "CreateToken", request.asked_by):
             spec = convert_security.token_spec_from_wire(request)
             return convert_security.new_token_to_wire(await self._operator.create_token(spec))
 
     async def ListTokens(
-        self, request: wire.ListTokensRequest, context: _Context
+        self, request: wire.ListTokensRequest, context: Context
     ) -> wire.ListTokensResponse:
-        async with _answering(context, "ListTokens"):
+        async with answering(context, "ListTokens"):
             page = await self._operator.list_tokens(
                 convert_manager.window_from_wire(request.window), everything=request.all
             )
@@ -165,16 +153,16 @@ class OperatorServicer(OperatorServiceServicer):
             )
 
     async def RevokeTokens(
-        self, request: wire.RevokeTokensRequest, context: _Context
+        self, request: wire.RevokeTokensRequest, context: Context
     ) -> wire.RevokeTokensResponse:
-        async with _answering(context, "RevokeTokens", request.asked_by):
+        async with answering(context, "RevokeTokens", request.asked_by):
             tokens = await self._operator.revoke_tokens(tuple(request.token_ids))
             return wire.RevokeTokensResponse(tokens=map(convert_security.token_to_wire, tokens))
 
     async def ListAudit(
-        self, request: wire.ListAuditRequest, context: _Context
+        self, request: wire.ListAuditRequest, context: Context
     ) -> wire.ListAuditResponse:
-        async with _answering(context, "ListAudit"):
+        async with answering(context, "ListAudit"):
             page = await self._operator.list_audit(convert_manager.window_from_wire(request.window))
             return wire.ListAuditResponse(
                 entries=map(convert_security.entry_to_wire, page.rows),
@@ -182,9 +170,9 @@ class OperatorServicer(OperatorServiceServicer):
             )
 
     async def ListTasks(
-        self, request: wire.ListTasksRequest, context: _Context
+        self, request: wire.ListTasksRequest, context: Context
     ) -> wire.ListTasksResponse:
-        async with _answering(context, "ListTasks"):
+        async with answering(context, "ListTasks"):
             page = await self._operator.list_tasks(convert_manager.window_from_wire(request.window))
             return wire.ListTasksResponse(
                 tasks=map(convert_task.task_to_wire, page.rows),
@@ -192,9 +180,9 @@ class OperatorServicer(OperatorServiceServicer):
             )
 
     async def ListCommandHosts(
-        self, request: wire.ListCommandHostsRequest, context: _Context
+        self, request: wire.ListCommandHostsRequest, context: Context
     ) -> wire.ListCommandHostsResponse:
-        async with _answering(context, "ListCommandHosts"):
+        async with answering(context, "ListCommandHosts"):
             page = await self._operator.list_command_hosts(
                 request.task_id,
                 convert_manager.window_from_wire(request.window),
@@ -205,59 +193,59 @@ class OperatorServicer(OperatorServiceServicer):
                 size=convert_manager.size_to_wire(page),
             )
 
-    async def GetTask(self, request: wire.GetTaskRequest, context: _Context) -> wire.TaskDetail:
-        async with _answering(context, "GetTask"):
+    async def GetTask(self, request: wire.GetTaskRequest, context: Context) -> wire.TaskDetail:
+        async with answering(context, "GetTask"):
             return convert_task.detail_to_wire(await self._operator.get_task(request.task_id))
 
     async def GetTaskStatus(
-        self, request: wire.GetTaskStatusRequest, context: _Context
+        self, request: wire.GetTaskStatusRequest, context: Context
     ) -> wire.GetTaskStatusResponse:
-        async with _answering(context, "GetTaskStatus"):
+        async with answering(context, "GetTaskStatus"):
             status = await self._operator.get_task_status(request.task_id)
             return wire.GetTaskStatusResponse(status=convert_task.TASK_STATUSES[status])
 
     async def GetTaskProgress(
-        self, request: wire.GetTaskProgressRequest, context: _Context
+        self, request: wire.GetTaskProgressRequest, context: Context
     ) -> wire.Progress:
-        async with _answering(context, "GetTaskProgress"):
+        async with answering(context, "GetTaskProgress"):
             progress = await self._operator.get_task_progress(request.task_id)
             return convert_task.progress_to_wire(progress)
 
     async def PreviewTarget(
-        self, request: wire.PreviewTargetRequest, context: _Context
+        self, request: wire.PreviewTargetRequest, context: Context
     ) -> wire.TargetPreview:
-        async with _answering(context, "PreviewTarget"):
+        async with answering(context, "PreviewTarget"):
             return convert_manager.preview_to_wire(
                 await self._operator.preview_target(request.target)
             )
 
     async def CreateTask(
-        self, request: wire.CreateTaskRequest, context: _Context
+        self, request: wire.CreateTaskRequest, context: Context
     ) -> wire.CreateTaskResponse:
-        async with _answering(context, "CreateTask"):
+        async with answering(context, "CreateTask"):
             task_id = await self._operator.create_task(
                 convert_spec.spec_from_wire(request.spec), request.request_id
             )
             return wire.CreateTaskResponse(task_id=task_id)
 
     async def StartTask(
-        self, request: wire.StartTaskRequest, context: _Context
+        self, request: wire.StartTaskRequest, context: Context
     ) -> wire.StartTaskResponse:
-        async with _answering(context, "StartTask"):
+        async with answering(context, "StartTask"):
             await self._operator.start_task(request.task_id, request.request_id)
             return wire.StartTaskResponse()
 
     async def CancelTask(
-        self, request: wire.CancelTaskRequest, context: _Context
+        self, request: wire.CancelTaskRequest, context: Context
     ) -> wire.CancelTaskResponse:
-        async with _answering(context, "CancelTask"):
+        async with answering(context, "CancelTask"):
             await self._operator.cancel_task(request.task_id)
             return wire.CancelTaskResponse()
 
     async def ReadOutput(
-        self, request: wire.ReadOutputRequest, context: _Context
+        self, request: wire.ReadOutputRequest, context: Context
     ) -> wire.OutputResponse:
-        async with _answering(context, "ReadOutput"):
+        async with answering(context, "ReadOutput"):
             chunks = await self._operator.read_output(
                 request.execution_id,
                 convert_manager.word(convert_manager.STREAMS, request.stream),
@@ -267,9 +255,9 @@ class OperatorServicer(OperatorServiceServicer):
             return wire.OutputResponse(chunks=map(convert_manager.chunk_to_wire, chunks))
 
     async def FollowOutput(
-        self, request: wire.FollowOutputRequest, context: _Context
+        self, request: wire.FollowOutputRequest, context: Context
     ) -> wire.OutputResponse:
-        async with _answering(context, "FollowOutput"):
+        async with answering(context, "FollowOutput"):
             chunks = await self._operator.follow_output(
                 request.task_id,
                 request.after,
@@ -279,26 +267,12 @@ class OperatorServicer(OperatorServiceServicer):
             return wire.OutputResponse(chunks=map(convert_manager.chunk_to_wire, chunks))
 
     async def WatchChanges(
-        self, request: wire.WatchChangesRequest, context: _Context
+        self, request: wire.WatchChangesRequest, context: Context
     ) -> AsyncIterator[wire.Changes]:
         async with (
-            _answering(context, "WatchChanges"),
+            answering(context, "WatchChanges"),
             watching(self._operator) as changes,
             until(self.ending, changes) as coming,
         ):
             async for change in coming:
                 yield convert_manager.changes_to_wire(change)
-
-
-@asynccontextmanager
-async def _answering(context: _Context, call: str, asked_by: str = "") -> AsyncIterator[None]:
-    """Sets the actor of a call, and converts an error into its gRPC status."""
-    stated = asked_by.encode() or dict(context.invocation_metadata() or ()).get(ACTOR_KEY)
-    CURRENT_ACTOR.set(stated_actor(stated if isinstance(stated, bytes) else None))
-    try:
-        yield
-    except ManagerError as error:
-        await context.abort(code_of(error), message_of(error), ((FIELD, field_of(error)),))
-    except Exception as error:
-        _log.exception("OperatorService.%s failed", call)
-        await context.abort(grpc.StatusCode.INTERNAL, type(error).__name__)
