@@ -1,0 +1,68 @@
+"""CONTRIBUTING.md is true: its paths and functions exist; its map has every room and top file."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PACKAGES = (
+    "tui_manager",
+    "agent/tui_manager_agent",
+    "protos/tui_manager_protos",
+)
+# Their rooms and files have lines of their own.
+LAYERS = ("storage", "service", "transport", "ui", "cli")
+PATHS = sorted(
+    {
+        span
+        for span in re.findall(r"`(\w[\w./-]*)`", TEXT)
+        if "/" in span.rstrip("/") or span.endswith(("/", ".py", ".md", ".sql", ".toml"))
+    }
+)
+MAP = set(re.findall(r"^\| `([\w./-]+)` \|", TEXT, flags=re.MULTILINE))
+STEPS = re.findall(r"^\| [^|]+ \| `([\w./-]+\.py)` \| ([^|]+) \|$", TEXT, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_exists(path: str) -> None:
+    bases = (ROOT, ROOT / "tui_manager", ROOT / "tui_manager/storage/sql")
+    assert any((base / path).exists() for base in bases)
+
+
+@pytest.mark.parametrize(("path", "functions"), STEPS)
+def test_every_step_of_a_command_exists(path: str, functions: str) -> None:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    defined = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    wanted = set(re.findall(r"`(\w+)`", functions))
+    assert wanted
+    assert wanted <= defined
+
+
+def test_there_are_steps_of_a_command() -> None:
+    assert len(STEPS) > 20
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_map_has_every_room_and_top_file(package: str) -> None:
+    folder = ROOT / package
+    rooms = {path for path in folder.iterdir() if (path / "__init__.py").exists()}
+    for layer in LAYERS:
+        inner = folder / layer
+        subrooms = {path for path in inner.glob("*") if (path / "__init__.py").exists()}
+        if subrooms:
+            rooms.discard(inner)
+            rooms |= subrooms
+            rooms |= {path for path in inner.glob("*.py") if path.stem != "__init__"}
+    files = {path for path in folder.glob("*.py") if path.stem != "__init__"}
+    wanted = {
+        f"{path.relative_to(ROOT)}/" if path.is_dir() else f"{path.relative_to(ROOT)}"
+        for path in rooms | files
+    }
+    assert wanted <= MAP
