@@ -82,9 +82,9 @@ async def test_a_start_that_failed_can_be_asked_for_again(parts: Parts) -> None:
     "odd", ["1", "x" * 500, f"{new_request_id()}\n", f"{{{new_request_id()}}}"]
 )
 async def test_a_request_id_is_a_uuid(parts: Parts, odd: str) -> None:
-    with pytest.raises(InvalidInputError, match="is no UUID"):
+    with pytest.raises(InvalidInputError, match="is not a UUID"):
         await parts.tasks.create_task(spec("web01"), odd)
-    with pytest.raises(InvalidInputError, match="is no UUID"):
+    with pytest.raises(InvalidInputError, match="is not a UUID"):
         await parts.tasks.start_task(1, "ana", odd)
     made = {new_request_id() for _ in range(100)}
     assert len(made) == 100
