@@ -95,31 +95,18 @@ async def _serve_hosts(
     settings: Settings, parts: Parts, timeouts: Timeouts
 ) -> AsyncIterator[tuple[str, str]]:
     """Listens on both ports, and yields their addresses."""
-    room, tls, clock, limits = (
-        listening.share_open_files(),
-        parts.tls,
-        parts.core.clock,
-        parts.core.limits,
-    )
-    handshake = Handshake(
-        parts.core.manager_id,
-        parts.hosts,
-        parts.sessions,
-        clock,
-        limits,
-        timeouts,
-        secure=tls is not None,
-    )
+    room, tls, core = listening.share_open_files(), parts.tls, parts.core
+    secure = tls is not None
+    handshake = Handshake(core, parts.hosts, parts.sessions, timeouts, secure=secure)
     security = tls.security() if tls else None
-    service = CommandService(handshake, parts.hosts, parts.reports, clock, security)
+    service = CommandService(handshake, parts.hosts, parts.reports, core.clock, security)
     serving = serve_agents(
         service,
+        core,
         parts.hosts,
         parts.sessions,
         settings.listen,
-        clock,
-        limits,
-        listening.options(timeouts, room.commands, limits.max_message),
+        listening.options(timeouts, room.commands, core.limits.max_message),
         tls.credentials.commands.credentials if tls else None,
     )
     async with serving as address:
@@ -128,7 +115,7 @@ async def _serve_hosts(
             return
         enrolling = serve_enrollment(
             EnrollmentServicer(
-                parts.core.manager_id, tls.enrollment, tls.certificates, clock.monotonic
+                core.manager_id, tls.enrollment, tls.certificates, core.clock.monotonic
             ),
             enroll_address(settings),
             listening.options(timeouts.for_enrollment(), room.enrollment, MESSAGE_MAX),
@@ -192,15 +179,12 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
     )
     return InProcessOperator(
         identity,
+        parts.core,
         parts.hosts,
         parts.tasks,
-        parts.core.directory,
-        parts.core.feed,
-        parts.core.statistics,
-        clock=parts.clock_watch,
+        parts.clock_watch,
         tokens=parts.tls.enrollment if parts.tls else None,
         admissions=parts.admissions,
-        read_audit=parts.tasks.lists.audit,
     )
 
 

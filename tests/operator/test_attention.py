@@ -21,7 +21,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
 
 
 def _attention(parts: Parts) -> tuple[str, ...]:
-    return attention(parts.statistics, HostCounts(0, 0, 0), parts.directory, parts.violations)
+    return attention(parts.core, HostCounts(0, 0, 0))
 
 
 async def test_a_certificate_that_ends_is_said_as_long_as_it_does(parts: Parts) -> None:
@@ -37,7 +37,7 @@ async def test_a_host_with_a_certificate_from_the_future_is_named(parts: Parts) 
     counts = HostCounts(0, 0, 0)
 
     def said(now: datetime) -> tuple[str, ...]:
-        return attention(parts.statistics, counts, parts.directory, parts.violations, None, now)
+        return attention(parts.core, counts, None, now)
 
     assert said(BEGINS) == ()
     (sentence,) = said(BEGINS - timedelta(seconds=1))
@@ -112,7 +112,7 @@ async def test_a_host_that_holds_very_many_is_not_remembered_without_bound(parts
 )
 async def test_offline_hosts_are_counted(parts: Parts, hosts: int, said: str) -> None:
     counts = HostCounts(recovering=0, pending=0, offline=hosts)
-    assert attention(parts.statistics, counts, parts.directory, parts.violations) == (said,)
+    assert attention(parts.core, counts) == (said,)
 
 
 async def test_many_hosts_are_folded(parts: Parts) -> None:

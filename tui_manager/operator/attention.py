@@ -8,6 +8,7 @@ from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.health import ClockDoubt
 from tui_manager.domain.status import Admission
+from tui_manager.service.core.core import Core
 from tui_manager.service.core.directory import Directory
 from tui_manager.service.core.host_entry import UNKNOWN_MAX
 from tui_manager.service.core.statistics import Statistics
@@ -28,10 +29,8 @@ class HostCounts:
 
 
 def attention(
-    statistics: Statistics,
+    core: Core,
     hosts: HostCounts,
-    directory: Directory,
-    violations: Violations,
     clock: ClockDoubt | None = None,
     now: datetime | None = None,
 ) -> tuple[str, ...]:
@@ -41,6 +40,7 @@ def attention(
         clock: why the wall clock is not trusted; None: it is.
         now: the time by which certificates are checked; None: they are not checked.
     """
+    statistics, directory, violations = core.statistics, core.directory, core.violations
     return (
         *_storage(statistics),
         *_clock(clock),

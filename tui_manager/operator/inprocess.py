@@ -1,7 +1,7 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +21,9 @@ from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
-from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import ClockWatch
-from tui_manager.service.core.directory import HOST_COLUMNS, Directory
-from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.core.core import Core
+from tui_manager.service.core.directory import HOST_COLUMNS
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.tasks.task_service import TaskService
 
@@ -53,9 +52,6 @@ class Admissions(Protocol):
     async def revoke(self, names: Sequence[str], actor: str) -> tuple[str, ...]: ...
 
 
-ReadAudit = Callable[[Window], Awaitable[Page[AuditEntry]]]
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Facts that do not change while the manager runs."""
@@ -77,18 +73,15 @@ class InProcessOperator:
     """
 
     identity: Identity
+    core: Core
     hosts: HostService
     tasks: TaskService
-    directory: Directory
-    feed: ChangeFeed
-    statistics: Statistics
     clock: ClockWatch
     tokens: Tokens | None
     admissions: Admissions
-    read_audit: ReadAudit
 
     async def manager_status(self) -> ManagerStatus:
-        total, online, pending = self.directory.counts()
+        total, online, pending = self.core.directory.counts()
         doubt = self.clock.doubt
         recovering = self._recovering()
         return ManagerStatus(
@@ -105,14 +98,12 @@ class InProcessOperator:
             hosts_pending=pending,
             tasks_running=await self.tasks.count_running(),
             attention=attention(
-                self.statistics,
+                self.core,
                 HostCounts(total - online, pending, recovering),
-                self.directory,
-                self.hosts.violations,
                 doubt,
                 self.clock.now(),
             ),
-            health=self.statistics.health,
+            health=self.core.statistics.health,
             enroll_address=self.identity.enroll_address,
             clock_ahead=doubt.ahead if doubt else None,
             clock_waits=doubt.waits if doubt else None,
@@ -123,7 +114,7 @@ class InProcessOperator:
 
     def _recovering(self) -> int:
         """Hosts with work from before the start of the manager that have not connected since."""
-        return sum(entry.recovering and not entry.declared_lost for entry in self.directory)
+        return sum(entry.recovering and not entry.declared_lost for entry in self.core.directory)
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         window.check("hosts", HOST_COLUMNS)
@@ -162,7 +153,7 @@ class InProcessOperator:
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         window.check("audit entries")
-        return await self.read_audit(window)
+        return await self.tasks.lists.audit(window)
 
     async def list_tasks(self, window: Window) -> Page[Task]:
         window.check("tasks")
@@ -207,7 +198,7 @@ class InProcessOperator:
         return await self.tasks.follow_output(task_id, after, host_id, limit)
 
     def watch(self) -> AsyncIterator[Changes]:
-        return self.feed.watch()
+        return self.core.feed.watch()
 
 
 def _actor() -> str:

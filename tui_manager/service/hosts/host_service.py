@@ -60,7 +60,7 @@ class HostService:
         self._dispatch = dispatch
         self._identification = Identification(core.manager_id, core.directory, core.clock)
         self._heartbeat = FleetHeartbeat(core.limits.heartbeat, core.limits.lost_after)
-        self.violations = core.violations
+        self._violations = core.violations
 
     @property
     def count(self) -> int:
@@ -90,7 +90,7 @@ class HostService:
             if isinstance(error, ImpostorError):
                 self.record_violation(error.host_id, str(error))
             certified = identity.host_id if identity else ""
-            self.violations.record_refusal(greeting.name, greeting.address, error, certified)
+            self._violations.record_refusal(greeting.name, greeting.address, error, certified)
             raise
         heartbeat = self._heartbeat.current
         self._add_session(greeting, row, reconciled, heartbeat)
@@ -152,7 +152,7 @@ class HostService:
             features=features.known(greeting.features),
         )
         session.add_unknown(reconciled.unknown)
-        self.violations.recent_refusals.forget(row.name)
+        self._violations.recent_refusals.forget(row.name)
         self._directory.open_session(row, session, self._core.clock.now())
         self._heartbeat.update(self._directory.online)
 
@@ -169,7 +169,7 @@ class HostService:
             what: a sentence for the operator.
         """
         entry = self._directory.get(host_id)
-        self.violations.record_violation(host_id, entry.row.name if entry else "", what)
+        self._violations.record_violation(host_id, entry.row.name if entry else "", what)
 
     def session_ready(self, host_id: str) -> None:
         """The session takes commands from now on."""

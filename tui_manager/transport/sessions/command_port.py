@@ -14,9 +14,9 @@ from tui_manager_protos.v1.agent_pb2_grpc import add_CommandServiceServicer_to_s
 
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.core import Core
 from tui_manager.service.enrollment.enrollment_service import EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import ViolationError
@@ -181,11 +181,10 @@ _RENEWALS_A_CHECK = 50  # so that a fleet that enrolled at once does not renew a
 @contextlib.asynccontextmanager
 async def serve_agents(
     service: CommandService,
+    core: Core,
     hosts: HostService,
     sessions: Sessions,
     address: str,
-    clock: Clock,
-    limits: Limits,
     options: listening.Options,
     credentials: grpc.ServerCredentials | None,
 ) -> AsyncIterator[str]:
@@ -202,7 +201,7 @@ async def serve_agents(
     add_CommandServiceServicer_to_server(service, server)
     real = listening.listen(server, address, credentials)
     await server.start()
-    watching = asyncio.create_task(_watch(hosts, sessions, clock, limits))
+    watching = asyncio.create_task(_watch(core, hosts, sessions))
     try:
         yield real
     finally:
@@ -212,8 +211,8 @@ async def serve_agents(
         await asyncio.wait([watching])
 
 
-async def _watch(hosts: HostService, sessions: Sessions, clock: Clock, limits: Limits) -> None:
-    heartbeat = limits.heartbeat.total_seconds()
+async def _watch(core: Core, hosts: HostService, sessions: Sessions) -> None:
+    clock, heartbeat = core.clock, core.limits.heartbeat.total_seconds()
     while True:
         began = clock.monotonic()
         await asyncio.sleep(heartbeat / 2)

@@ -13,9 +13,8 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.domain.report import Greeting
 from tui_manager.security.peer import PeerCertificate, read_peer
-from tui_manager.service.core.clock import Clock
+from tui_manager.service.core.core import Core
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.guard import ID_MAX, UNKNOWN, Guard, ViolationError
 from tui_manager.transport.messages.rate_limits import ConnectionRates, TokenBuckets
@@ -48,25 +47,24 @@ class Handshake:
 
     def __init__(
         self,
-        manager_id: str,
+        core: Core,
         hosts: HostService,
         sessions: Sessions,
-        clock: Clock,
-        limits: Limits,
         timeouts: Timeouts,
         *,
         secure: bool,
     ) -> None:
-        self._manager_id = manager_id
+        self._manager_id = core.manager_id
         self._hosts = hosts
         self._sessions = sessions
-        self._clock = clock
-        self._limits = limits
-        self._shared_limits = limits.shared_by(hosts.count)
+        self._clock = core.clock
+        self._violations = core.violations
+        self._limits = core.limits
+        self._shared_limits = core.limits.shared_by(hosts.count)
         self._timeouts = timeouts
         self._secure = secure
-        self._connection_rates = ConnectionRates(clock.monotonic)
-        self._unknown = TokenBuckets(UNKNOWN, clock.monotonic)
+        self._connection_rates = ConnectionRates(core.clock.monotonic)
+        self._unknown = TokenBuckets(UNKNOWN, core.clock.monotonic)
 
     async def welcome(self, context: Context) -> Session | None:
         """The session of a stream; None if its agent left before it sent Hello.
@@ -157,7 +155,7 @@ class Handshake:
         except RefusedError as error:
             host_id = certificate.host_id if certificate else ""
             name = message.hello.name or message.hello.hostname
-            self._hosts.violations.record_refusal(name, address, error, host_id)
+            self._violations.record_refusal(name, address, error, host_id)
             raise
         return convert.to_greeting(message.hello, address, self._clock.now())
 
