@@ -51,6 +51,6 @@ def test_every_certificate_lasts_as_long_as_it_says(file: str, lifetime: timedel
 def test_what_a_token_is_unless_somebody_says_otherwise() -> None:
     usual = TokenSpec()
     assert (format_duration(usual.ttl), usual.uses, usual.auto_approve) == ("15m", 1, False)
-    assert "It lasts 15 minutes and takes in one\n   host unless you say otherwise" in TEXT
+    assert "It is valid for 15 minutes and for one\n   host, unless you say otherwise" in TEXT
     assert timedelta(days=1) == certificates.BACKDATED
     assert "All certificates begin one day before they are made" in TEXT
