@@ -239,11 +239,11 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_an_agent_from_starting
     await asyncio.sleep(0)  # it serves
     execution_id = await before.start("sleep 600")
     await before.stop()
-    buried = f"not ended, again later: execution_id={execution_id}"
+    not_ended = f"not ended, again later: execution_id={execution_id}"
     monkeypatch.setattr(
         claim,
         "is_locked",
-        faults.until(lambda: buried in caplog.text, faults.broken, claim.is_locked),
+        faults.until(lambda: not_ended in caplog.text, faults.broken, claim.is_locked),
     )
     after = LiveExecutions(tmp_path)
     assert f"supervisor not checked: execution_id={execution_id}" in caplog.text
