@@ -10,11 +10,13 @@ import pytest
 from tui_manager.storage.engine.aiosqlite_adapter import PRIVATE_PARTS
 from tui_manager.storage.engine.connection import Transaction, open_connection
 
-WHAT_TO_DO = r"""\ aiosqlite {version} has no `Connection.{name}` any more. Look into
-aiosqlite/core.py for the method \ that hands a function to the thread of the connection and waits
-for its result: `execute` calls it. \ Call that one in StorageConnection.run
-(tui_manager/storage/engine/aiosqlite_adapter.py). If there \ is none, keep the bound on aiosqlite
-in pyproject.toml below this version."""
+WHAT_TO_DO = (
+    "aiosqlite {version} has no `Connection.{name}` any more. Look into aiosqlite/core.py for the "
+    "method that hands a function to the thread of the connection and waits for its result: "
+    "`execute` calls it. Call that one in StorageConnection.run "
+    "(tui_manager/storage/engine/aiosqlite_adapter.py). If there is none, keep the bound on "
+    "aiosqlite in pyproject.toml below this version."
+)
 
 
 async def test_an_update_of_aiosqlite_keeps_the_private_parts(tmp_path: Path) -> None:
