@@ -60,8 +60,8 @@ def enroll_address(settings: Settings) -> str:
         if _same_port(settings.enroll_listen, settings.listen):
             raise InvalidInputError(
                 "enroll_listen",
-                f"Hosts cannot enrol on {settings.enroll_listen} while agents dial in on "
-                f"{settings.listen}: that port demands a certificate. Name another one with "
+                f"Hosts cannot enrol on {settings.enroll_listen} while agents connect on "
+                f"{settings.listen}: that port requires a certificate. Name another one with "
                 "--enroll-listen.",
             )
         return settings.enroll_listen

@@ -237,9 +237,9 @@ def test_hosts_enrol_on_the_next_port_unless_told(
     ("listen", "enroll_listen", "words"),
     [
         ("127.0.0.1:65535", "", "no port after"),
-        ("127.0.0.1:7443", "127.0.0.1:7443", "demands a certificate"),
-        ("0.0.0.0:7443", "127.0.0.1:7443", "demands a certificate"),
-        ("192.0.2.7:7443", "[::]:7443", "demands a certificate"),
+        ("127.0.0.1:7443", "127.0.0.1:7443", "requires a certificate"),
+        ("0.0.0.0:7443", "127.0.0.1:7443", "requires a certificate"),
+        ("192.0.2.7:7443", "[::]:7443", "requires a certificate"),
     ],
 )
 def test_where_hosts_cannot_enrol(listen: str, enroll_listen: str, words: str) -> None:

@@ -39,7 +39,7 @@ class Configuration:
 
 
 def config_path() -> Path:
-    """Where the configuration file lies, whether it exists or not."""
+    """The path of the configuration file, which need not exist."""
     return user_config_path(APP) / "config.toml"
 
 
@@ -93,7 +93,7 @@ def _check_pairs(settings: Settings, sources: Mapping[str, str]) -> None:
 
 
 def show_value(name: str, value: object) -> object:
-    """A setting's value as the configuration file would hold it."""
+    """The value of a setting as in the configuration file."""
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, Path):
@@ -193,7 +193,7 @@ def _groups(value: object) -> Mapping[str, str]:
             )
         if name in RESERVED_GROUPS:
             raise ValueError(
-                f"a group cannot be called {name}, because @{name} has a meaning of its own; "
+                f"a group cannot be called {name}, because @{name} has another meaning; "
                 "take another name"
             )
         if not isinstance(target, str) or not target.strip():

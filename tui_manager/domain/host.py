@@ -49,8 +49,7 @@ class Vitals:
     Attributes:
         cpu_percent: of all cores together, 0 to 100.
         memory_used, memory_total: bytes.
-        running: executions that run on the host; the manager counts them by what it was told of
-            each.
+        running: executions that run on the host; the manager counts them by their reports.
         queued: executions that wait for capacity there.
         skew: the host's wall clock minus the manager's.
     """
@@ -83,7 +82,8 @@ class Host:
         vitals: None when offline.
         cpu_history: the last readings of cpu_percent, oldest first.
         fingerprint: of its key, in the words that its agent prints; empty: it has no key.
-        note: what is odd about it and should be known before it is approved; a sentence.
+        note: a sentence that the operator should read before an approval, for example about another
+            host with the same name.
         features: what its agent can do, in the words of its Hello; none when offline.
     """
 

@@ -1,4 +1,4 @@
-"""What an agent reports of its executions, and what the manager answers, free of the wire."""
+"""What an agent reports of its executions, and what the manager answers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Output:
 
     Attributes:
         offset: of the first byte, from the beginning of the stream.
-        gap: instead of data, so many bytes from `offset` on are gone from the host.
+        gap: instead of data: this many bytes from `offset` on are lost.
     """
 
     execution_id: str
@@ -34,13 +34,13 @@ class Output:
 
     @property
     def end(self) -> int:
-        """The offset behind the last byte."""
+        """The offset after the last byte."""
         return self.offset + (self.gap or len(self.data))
 
 
 @dataclass(frozen=True, slots=True)
 class StreamTotal:
-    """Bytes of one stream: kept on the host, and dropped past the output limit."""
+    """Bytes of one stream: stored on the host, and dropped beyond the output limit."""
 
     stored: int = 0
     dropped: int = 0
@@ -52,7 +52,7 @@ class Result:
 
     Attributes:
         age: since it ended, on the host's clock.
-        duration: from exec to end; None when it never ran.
+        duration: from exec to end; None if it never ran.
         memory_peak: bytes, of its largest process.
     """
 
@@ -72,7 +72,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
-    """What one message of an agent says of its executions."""
+    """The news of executions in one message of an agent."""
 
     started: tuple[Started, ...] = ()
     output: tuple[Output, ...] = ()
@@ -80,7 +80,7 @@ class ExecutionReport:
 
     @property
     def execution_ids(self) -> Iterator[str]:
-        """Of what it says, some more than once."""
+        """The executions in the report; one may come more than once."""
         for items in (self.started, self.output, self.results):
             for item in items:
                 yield item.execution_id
@@ -88,11 +88,11 @@ class ExecutionReport:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What is in the database for good.
+    """What is committed to the database.
 
     Attributes:
-        offsets: stored up to here, a stream.
-        result: the result is stored and its output complete: the agent forgets the execution.
+        offsets: for each stream, up to which offset it is stored.
+        result: the result and all its output are stored; the agent removes the execution.
     """
 
     execution_id: str
@@ -101,7 +101,7 @@ class Acknowledged:
 
 
 class HeldState(StrEnum):
-    """Where an execution stands in an agent's journal."""
+    """The state of an execution in the journal of an agent."""
 
     ACCEPTED = "accepted"
     STARTING = "starting"
@@ -111,7 +111,7 @@ class HeldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An execution that an agent's journal holds, as its Hello names it."""
+    """An execution in the journal of an agent, as in its Hello."""
 
     execution_id: str
     state: HeldState
@@ -119,7 +119,7 @@ class Held:
 
 
 class ResumeAction(StrEnum):
-    """What an agent shall do with an execution that it holds."""
+    """What an agent must do with an execution in its journal."""
 
     GO_ON = "go_on"
     CANCEL = "cancel"
@@ -129,7 +129,7 @@ class ResumeAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The manager's answer for one held execution."""
+    """The answer of the manager for one execution in a Hello."""
 
     execution_id: str
     action: ResumeAction
@@ -158,13 +158,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """Who dialed in, as its Hello says.
+    """The host of a new stream, as its Hello says.
 
     Attributes:
-        host_id: what an earlier Welcome gave it; empty at the first contact.
+        host_id: from an earlier Welcome; empty at the first connection.
         instance_id: new with each start of the agent.
         skew: its wall clock minus the manager's.
-        features: the words of Hello, those among them that the manager knows matter.
+        features: the words of Hello; the manager ignores those that it does not know.
     """
 
     name: str

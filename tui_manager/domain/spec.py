@@ -24,7 +24,7 @@ RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a com
 USER_LENGTH = 128  # characters
 _USER = re.compile(r"(?!-)[^\s:/\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-DELIVERY_TIMEOUT = timedelta(hours=1)  # unless the task says otherwise
+DELIVERY_TIMEOUT = timedelta(hours=1)  # the default
 DELIVERY_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))
 
 
@@ -40,7 +40,7 @@ class CommandSpec:
     """One step of a task as the operator gives it.
 
     Attributes:
-        text: shell text, given whole to `/bin/sh -c --`.
+        text: shell text, an argument of `/bin/sh -c --`.
         timeout: from the exec of the shell until it is killed, 1 s to 7 d.
         parameters: reach the command as environment variables, and are shown with the task.
         environment: further variables for the command.
@@ -127,7 +127,7 @@ def _check_text(kind: str, text: str) -> None:
 
 
 def _check_user(name: str) -> None:
-    """Raises InvalidInputError unless a host may have a user of this name; empty is nobody's."""
+    """Raises InvalidInputError unless a host may have a user of this name; empty is allowed."""
     if name and not _USER.fullmatch(name):
         raise InvalidInputError(
             "user",
@@ -153,15 +153,15 @@ def check_variable(kind: str, name: str, value: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What an operator wants done: everything of a task that is known before it starts.
+    """A task as the operator gives it.
 
     Attributes:
         target: the TARGET notation; resolved, and frozen, when the task starts.
-        name: what people call it; empty for the first line of the first command.
-        created_by: who asked, `user@terminal`, as the client states it.
-        offline: what becomes of commands whose host is offline when their turn comes.
+        name: the name of the task; empty: the first line of the first command.
+        created_by: the actor, `user@terminal`, as the client states it.
+        offline: what happens to a command whose host is offline when its turn comes.
         delivery_timeout: with WAIT, from a command's turn on a host until the host must have
-            begun it, 1 s to 30 d.
+            started it, 1 s to 30 d.
     """
 
     target: str
@@ -192,7 +192,7 @@ class TaskSpec:
 
     @property
     def shown_name(self) -> str:
-        """The name, or what stands for it."""
+        """The name; if it is empty, the first line of the first command."""
         return self.name.strip() or self.commands[0].text.strip().splitlines()[0][:NAME_LENGTH]
 
 

@@ -1,11 +1,11 @@
-"""The words for states, as the database, the wire, the screens and the scripts spell them."""
+"""The statuses and reasons, spelled as in the database, in JSON and on the screen."""
 
 from collections.abc import Collection
 from enum import StrEnum
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands."""
+    """The status of a task."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -15,12 +15,12 @@ class TaskStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """True for a status that only a late result can still correct."""
+        """Whether the task has ended. A late result can still correct the status."""
         return self not in (TaskStatus.PENDING, TaskStatus.RUNNING)
 
 
 class CommandHostStatus(StrEnum):
-    """Where one command on one host stands; also what a command as a whole derives to."""
+    """The status of a command host, and the derived status of a command."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -32,12 +32,12 @@ class CommandHostStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """True when nothing more is expected, a late result aside."""
+        """Whether it has ended. A late result can still correct the status."""
         return self not in (CommandHostStatus.PENDING, CommandHostStatus.RUNNING)
 
 
 class Reason(StrEnum):
-    """Why a command host ended; empty while it has not, and for `completed`."""
+    """Why a command host ended; empty before its end, and for `completed`."""
 
     NONE = ""
     UNDELIVERABLE = "undeliverable"
@@ -56,7 +56,7 @@ class Reason(StrEnum):
 
 
 class Admission(StrEnum):
-    """Whether a host may be given work."""
+    """Whether a host belongs to the fleet; only an admitted host gets commands."""
 
     PENDING = "pending"
     ADMITTED = "admitted"

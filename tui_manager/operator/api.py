@@ -33,58 +33,57 @@ class Operator(Protocol):
         ...
 
     async def accept_clock(self) -> bool:
-        """Says that the manager's clock is right, so that what waits for it goes on; False when
-        nothing waits for it."""
+        """Confirms that the manager's clock is right, so that pruning goes on; False if nothing
+        waited for it."""
         ...
 
     async def list_hosts(self, window: Window) -> Page[Host]:
-        """Hosts by name, after those that wait to be approved and before those that were turned
-        away. `text` matches names and `key=value` labels; sort: name, state, cpu, memory, running,
-        since."""
+        """Hosts by name: first the pending ones, last those that were rejected or revoked. `text`
+        matches names and `key=value` labels; sort: name, state, cpu, memory, running, since."""
         ...
 
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """Admits pending hosts, these or all about which nothing is odd, and returns their names in
-        natural order.
+        """Admits pending hosts, and returns their names in natural order. `all_pending`: all of
+        them, except those with a note.
 
-        A host_id may stand for a name: several pending hosts can have the same. NotFoundError for
-        one that is not known; IllegalMoveError for one that is not pending, or whose name an
-        admitted host has.
+        A host_id can be used instead of a name, because several pending hosts can have the same
+        name. NotFoundError for an unknown host; IllegalMoveError for one that is not pending, or
+        whose name an admitted host has.
         """
         ...
 
     async def reject_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
     ) -> Sequence[str]:
-        """Turns pending hosts away for good, these or all of them; otherwise as `approve_hosts`."""
+        """Refuses pending hosts for good, these or all of them; otherwise as `approve_hosts`."""
         ...
 
     async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
-        """Takes the admission of hosts, by name or host_id, back for good, and returns their names
-        in natural order: their sessions end at once, their work is lost. NotFoundError,
+        """Revokes the admission of hosts, by name or host_id, for good, and returns their names in
+        natural order. Their sessions end at once, and their work is lost. NotFoundError,
         IllegalMoveError."""
         ...
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
-        """Makes a join token; its text cannot be read again. IllegalMoveError when the manager
-        has no TLS, so that nobody can enrol."""
+        """Makes a join token; its text cannot be read again. IllegalMoveError if the manager has no
+        TLS, because then no host enrols."""
         ...
 
     async def list_tokens(self, window: Window, everything: bool = False) -> Page[Token]:
-        """Join tokens, the newest first: those with which hosts may still enrol, or all. `text`
-        matches who made it. IllegalMoveError as `create_token`."""
+        """Join tokens, the newest first: those with which hosts can still enrol, or all. `text`
+        matches the actor who made it. IllegalMoveError as `create_token`."""
         ...
 
     async def revoke_tokens(self, token_ids: Sequence[int]) -> Sequence[Token]:
-        """Takes join tokens back, all of these or none, and returns them as they are now.
-        NotFoundError; IllegalMoveError for one that has expired or was revoked before, or as
+        """Revokes join tokens, all of these or none, and returns their new state. NotFoundError;
+        IllegalMoveError for a token that has expired or was revoked before, or as
         `create_token`."""
         ...
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
-        """Who did what to which, the newest first. `text` matches actor, action, host, detail, and
+        """The audit, the newest entry first. `text` matches actor, action, host, detail, and
         a task's number as `#12`."""
         ...
 
@@ -97,7 +96,7 @@ class Operator(Protocol):
         ...
 
     async def get_task_status(self, task_id: int) -> TaskStatus:
-        """Only where it stands."""
+        """Only the status of a task."""
         ...
 
     async def get_task_progress(self, task_id: int) -> Progress:
@@ -113,7 +112,8 @@ class Operator(Protocol):
         ...
 
     async def preview_target(self, target: str) -> TargetPreview:
-        """What a target means now. InvalidInputError("target") says what did not match."""
+        """The hosts that a target matches now. InvalidInputError("target") says what did not
+        match."""
         ...
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
@@ -132,7 +132,8 @@ class Operator(Protocol):
         ...
 
     async def cancel_task(self, task_id: int) -> None:
-        """Ends what was not sent at once and tells the agents to end the rest."""
+        """Cancels a task: what was not sent ends at once, and the agents are told to kill the
+        rest."""
         ...
 
     async def read_output(
@@ -145,14 +146,14 @@ class Operator(Protocol):
     async def follow_output(
         self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
     ) -> Sequence[OutputChunk]:
-        """Output of a task in the order in which it was stored, behind position `after`, at most
+        """Output of a task in the order in which it was stored, after position `after`, at most
         about `limit` bytes; of one host when `host_id` is given. A negative `after` asks for the
         newest `-after` chunks."""
         ...
 
     def watch(self) -> AsyncIterator[Changes]:
-        """Coalesced changes, at most 10 a second, until the iterator is closed. The first comes at
-        once and says to read everything. Raises UnreachableError when the manager ends."""
+        """Merged changes, at most 10 a second, until the iterator is closed. The first comes at
+        once and asks to read everything. Raises UnreachableError when the manager ends."""
         ...
 
 

@@ -1,5 +1,5 @@
-"""Who stands behind a client certificate. That it is signed by the authority and in date was
-checked in the TLS handshake; whether the host may come in is the service's to say."""
+"""Reads the certificate of a client. TLS has checked that the authority signed it and that it has
+not expired; the service decides whether the host is accepted."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +17,10 @@ HOST_URI = "urn:uuid:"
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """What a host's certificate says.
+    """The facts in a host's certificate.
 
     Attributes:
-        key_hash: of its key; must be the one that the host has enrolled with.
+        key_hash: of its key; it must be the key with which the host has enrolled.
     """
 
     host_id: str
@@ -30,13 +30,13 @@ class PeerCertificate:
 
 
 def read_peer(certificate_pem: bytes) -> PeerCertificate:
-    """What the certificate of a client says.
+    """Reads the certificate of a client.
 
     Args:
         certificate_pem: as gRPC gives it (`x509_pem_cert`).
 
     Raises:
-        InvalidInputError: it is no host's certificate.
+        InvalidInputError: it is not the certificate of a host.
     """
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
@@ -46,7 +46,7 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
     except UNREADABLE as error:
         raise _refused("cannot be read as one") from error
     if list(usage) != [ExtendedKeyUsageOID.CLIENT_AUTH]:
-        raise _refused("is not made out for a client")
+        raise _refused("is not a certificate for clients")
     if not is_p256(public_key):
         raise _refused("has a key that is not ECDSA P-256")
     return PeerCertificate(
@@ -58,8 +58,8 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
 
 
 def _host_id(names: x509.SubjectAlternativeName) -> str:
-    """The one name that a host's certificate has, as the authority writes it and in no other form:
-    two ways to write a host would be two hosts somewhere."""
+    """The only name in a host's certificate. Only the form that the authority writes is accepted,
+    because another form of the same id could count as another host."""
     only = next(iter(names)) if len(list(names)) == 1 else None
     if isinstance(only, x509.UniformResourceIdentifier) and only.value.startswith(HOST_URI):
         text = only.value.removeprefix(HOST_URI)
@@ -72,4 +72,4 @@ def _host_id(names: x509.SubjectAlternativeName) -> str:
 
 
 def _refused(what: str) -> InvalidInputError:
-    return InvalidInputError("certificate", f"The client's certificate is no host's: it {what}.")
+    return InvalidInputError("certificate", f"The client's certificate is not a host's: it {what}.")

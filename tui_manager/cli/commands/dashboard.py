@@ -1,4 +1,4 @@
-"""The dashboard: on a manager that runs already, or on one of its own."""
+"""The dashboard: connects to a running manager, or starts one in this process."""
 
 import asyncio
 import signal
@@ -38,14 +38,15 @@ def run_dashboard(settings: Settings) -> int:
     with redirect_stderr_for_dashboard(log_file):
         if (refusal := no_log or _refusal(settings)) is None:
             return _start_or_join(settings, log_file)
-        # It may not start a manager, but one that runs may be joined.
+        # It cannot start a manager, but it can connect to a running one.
         if not asyncio.run(_answers(settings)):
             raise refusal
         return _join(settings, log_file, f"{no_log} This dashboard has no log." if no_log else "")
 
 
 def _log(settings: Settings) -> tuple[Path | None, ManagerError | None]:
-    """The log file; or none, and why not: a manager needs one, a dashboard that joins does not."""
+    """The log file; or None and the reason. A manager needs one; a dashboard that connects does
+    not."""
     try:
         with starting():
             return log_to_file(settings), None
@@ -55,7 +56,7 @@ def _log(settings: Settings) -> tuple[Path | None, ManagerError | None]:
 
 
 def check_terminal(instead: str) -> None:
-    """Raises InvalidInputError, which says what to do `instead`, where there is no terminal."""
+    """Raises InvalidInputError if there is no terminal; it says what to do `instead`."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InvalidInputError("terminal", f"The dashboard needs a terminal; {instead}.")
 
@@ -68,13 +69,13 @@ def show(
     leaving: str = "",
     first_notice: str = "",
 ) -> int:
-    """Draws the dashboard until the operator leaves, SIGTERM or SIGHUP comes, or the terminal goes
-    away without that. An error in the screen is written to the log, and the screen built anew.
+    """Shows the dashboard until the operator quits, SIGTERM or SIGHUP arrives, or the terminal is
+    closed. An error of the screen is logged, and the screen is built again.
 
-    `leaving` is what ends with it, which a question says before a running task is left;
-    `first_notice` stands on the screen from the start.
+    `leaving` says what ends with the dashboard, for the question before the operator quits;
+    `first_notice` is shown at the start.
 
-    Raises ScreenFailedError when the screen has failed too often.
+    Raises ScreenFailedError if the screen has failed too often.
     """
     from tui_manager.ui.app import DashboardApp
     from tui_manager.ui.forms.questions import afterwards
@@ -97,7 +98,7 @@ def show(
 def handled(
     numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
 ) -> Iterator[None]:
-    """Lets `handler` take these signals; afterwards it is as before."""
+    """Within the block, `handler` handles these signals."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
@@ -107,7 +108,7 @@ def handled(
 
 
 def opened(operator: Operator) -> OpenOperator:
-    """For a manager in this process: there is nothing to open or to close."""
+    """Provides the operator of a manager in this process, which needs no opening."""
 
     @asynccontextmanager
     async def provide() -> AsyncIterator[Operator]:

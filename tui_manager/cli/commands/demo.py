@@ -25,10 +25,10 @@ from tui_manager.operator.api import Operator
 from tui_manager.operator.watching import watching
 from tui_manager.settings import Settings
 
-READY_SECONDS = 120.0  # within which the agents must have joined and run the first task
-END_SECONDS = 10.0  # that running tasks get to end when the demo is left
+READY_SECONDS = 120.0  # limit until the agents have joined and run the first task
+END_SECONDS = 10.0  # limit for running tasks to end when the demo ends
 LEAVING = "The demo ends: its agents, everything that they run, and its folder."
-_LOOK_SECONDS = 0.1  # between two looks at the agents' processes
+_LOOK_SECONDS = 0.1  # between two checks of the agents' processes
 _KILL_GRACE = timedelta(seconds=2)
 _PROGRESS = {Admission.PENDING: "have enrolled", Admission.ADMITTED: "belong and are online"}
 
@@ -94,7 +94,7 @@ async def _prepare(operator: Operator, fleet: Fleet, count: int) -> None:
 
 
 async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list[Host]:
-    """The agents' hosts, once all of them are online with this admission."""
+    """Waits until the hosts of all agents are online with this admission, and returns them."""
     wanted, word = len(fleet.agents), _PROGRESS[admission]
     while True:
         fleet.check_alive()
@@ -107,7 +107,7 @@ async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list
 
 
 async def _approve(operator: Operator, fleet: Fleet, waiting: Sequence[Host]) -> None:
-    """Lets in exactly those that were started.
+    """Approves exactly the agents that were started.
 
     They all run on one machine, which the manager finds odd of all but the first; here it is as it
     should be.
@@ -128,7 +128,7 @@ async def _wait_for_end(operator: Operator, task_ids: set[int]) -> None:
 
 
 def _clean_up(operator: Operator, fleet: Fleet) -> None:
-    """Ends what runs and then the agents, whatever happens meanwhile."""
+    """Ends running commands and then the agents, also if something fails meanwhile."""
     with handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _carry_on):
         executions: set[str] = set()
         try:
@@ -139,7 +139,8 @@ def _clean_up(operator: Operator, fleet: Fleet) -> None:
 
 
 async def _cancel_all(operator: Operator, executions: set[str]) -> None:
-    """Cancels what runs and waits for its end; adds all that ever ran to `executions`."""
+    """Cancels running tasks and waits for their end; adds the ids of all executions to
+    `executions`."""
     async with asyncio.timeout(END_SECONDS):
         tasks = await all_tasks(operator)
         for task in tasks:
@@ -147,19 +148,19 @@ async def _cancel_all(operator: Operator, executions: set[str]) -> None:
             executions.update(row.execution_id for row in rows)
         running = {task.task_id for task in tasks if task.status is TaskStatus.RUNNING}
         for task_id in running:
-            with suppress(IllegalMoveError):  # it has just ended
+            with suppress(IllegalMoveError):  # it has ended meanwhile
                 await operator.cancel_task(task_id)
         if running:
             await _wait_for_end(operator, running)
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    """Unwinds the stack, so that everything is cleaned up."""
+    """Raises an error, so that everything is cleaned up."""
     raise SystemExit(128 + number)
 
 
 def _carry_on(_number: int, _frame: FrameType | None) -> None:
-    """The end is under way already."""
+    """Ignores a signal while the demo ends."""
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Real agents on this machine for the demo: started, watched, and ended to the last process.
+"""Real agents on this machine for the demo: starts, watches and ends them with all their processes.
 
 A command outlives its agent, and what a command leaves may outlive the command: what is ours is
 found by what it carries, not by its parents.
@@ -20,9 +20,9 @@ import psutil
 from tui_manager.domain.errors import InvalidInputError, ManagerError
 
 AGENT = "tui-manager-agent"
-STOP_SECONDS = 5.0  # that an agent has to end by itself
-_MARK = "TUI_MANAGER_DEMO"  # on the agents
-_EXECUTION = "TUI_MANAGER_EXECUTION_ID"  # what agents put on every process of a command
+STOP_SECONDS = 5.0  # limit for an agent to end by itself
+_MARK = "TUI_MANAGER_DEMO"  # variable of the agents
+_EXECUTION = "TUI_MANAGER_EXECUTION_ID"  # variable that agents set for every process of a command
 _SWEEPS = 20
 _SWEEP_SECONDS = 0.05
 _TOKEN = "TUI_MANAGER_AGENT_JOIN_TOKEN"
@@ -39,7 +39,7 @@ class Agent:
 
     @property
     def last_words(self) -> str:
-        """The end of what it wrote to stderr."""
+        """The last lines of its stderr."""
         with suppress(OSError):
             return "\n".join(self.stderr.read_text(errors="replace").splitlines()[-5:])
         return ""
@@ -55,7 +55,7 @@ def host_names(count: int) -> Iterator[tuple[str, str]]:
 
 
 def _private(path: str, flags: int) -> int:
-    """Opens a file that its owner alone can read. The umask stays, because agents inherit it."""
+    """Opens a file that only its owner can read. The umask stays, because agents inherit it."""
     return os.open(path, flags, 0o600)
 
 
@@ -75,7 +75,7 @@ def agent_program() -> str:
 
 
 class Fleet:
-    """The agents of one demo. What runs under them carries a mark by which it is found again."""
+    """The agents of one demo. Their processes have a variable by which they are found again."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self._folder = folder
@@ -84,8 +84,8 @@ class Fleet:
         self.agents: list[Agent] = []
 
     def start(self, names: Iterable[tuple[str, str]], token: str) -> None:
-        """Starts an agent for each name and role, which enrols with the token. That stands in its
-        environment: a command line is everybody's to read."""
+        """Starts an agent for each name and role, which enrols with the token. The token is in its
+        environment, because every user can read a command line."""
         program = agent_program()
         for name, role in names:
             stderr = self._folder / f"{name}.log"
@@ -101,12 +101,12 @@ class Fleet:
                     stdout=log,
                     stderr=log,
                     env={**os.environ, _MARK: self._mark, _TOKEN: token},
-                    start_new_session=True,  # ctrl-c in the terminal is not for them
+                    start_new_session=True,  # so that ctrl-c in the terminal does not reach them
                 )
             self.agents.append(Agent(name, process, stderr))
 
     def check_alive(self) -> None:
-        """Raises ManagerError with the last words of an agent that ended by itself."""
+        """Raises ManagerError with the stderr of an agent that ended by itself."""
         for agent in self.agents:
             if agent.process.poll() is not None:
                 raise ManagerError(
@@ -115,7 +115,7 @@ class Fleet:
                 )
 
     def stop(self, executions: Collection[str] = ()) -> None:
-        """Ends the agents, and then everything that they and these executions leave behind."""
+        """Ends the agents, and then all processes that they and these executions left."""
         for agent in self.agents:
             agent.process.terminate()
         for agent in self.agents:
@@ -124,7 +124,7 @@ class Fleet:
             except subprocess.TimeoutExpired:
                 agent.process.kill()
                 agent.process.wait()
-        for _ in range(_SWEEPS):  # what is killed may have just started something
+        for _ in range(_SWEEPS):  # a killed process may have started another one
             left = [process for process in psutil.process_iter() if self._owns(process, executions)]
             if not left:
                 return
@@ -134,7 +134,7 @@ class Fleet:
             time.sleep(_SWEEP_SECONDS)
 
     def _owns(self, process: psutil.Process, executions: Collection[str]) -> bool:
-        """Whether it carries the mark of an agent or of an execution, or works in the folder."""
+        """Whether a process belongs to an agent or an execution, or runs in the folder."""
         with suppress(psutil.Error):
             environment = process.environ()
             return (

@@ -35,7 +35,7 @@ _SHORTENED = tuple(map(_HEADER.index, ("LABELS", "SYSTEM", "NAME")))
 
 
 def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
-    """Does what was asked of hosts, and returns the exit status."""
+    """Runs a command of `hosts`, and returns the exit status."""
     if options.hosts_action == "list":
         hosts, status = asyncio.run(_read(settings))
         _print_list(hosts, status, as_json=options.json)

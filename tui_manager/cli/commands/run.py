@@ -1,4 +1,4 @@
-"""`tui-manager run`: a task from its creation to its end, seen from a shell."""
+"""`tui-manager run`: creates and starts a task, prints its output, waits for its end."""
 
 import argparse
 import asyncio
@@ -40,7 +40,7 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Runs the command, and returns the exit status."""
     spec = replace(task_spec(options), created_by=this_actor())
     spec.check()
-    if options.secret:  # the last check, so that nobody types a secret in vain
+    if options.secret:  # after the first check, so that nobody types a secret in vain
         spec = with_secrets(spec, read_secrets(options.secret))
         spec.check()
     return asyncio.run(_run(settings, spec, options.mode))
@@ -49,7 +49,7 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
     async with connect(settings.state_dir) as operator:
         if mode != "no-start":
-            await operator.preview_target(spec.target)  # a target without hosts makes no task
+            await operator.preview_target(spec.target)  # no task for a target without hosts
         task_id = await _create(operator, spec)
         if mode != "no-start":
             await _start(operator, task_id)
@@ -62,7 +62,7 @@ async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
 
 @contextmanager
 def _name_task_in_errors(task_id: int) -> Iterator[None]:
-    """Names the task, which goes on, to whoever does not get its output."""
+    """Adds the number of the task, which goes on, to an error of the output."""
     try:
         yield
     except OutputError as error:
@@ -101,8 +101,8 @@ def _printer(mode: str) -> OutputPrinter:
 
 
 class _Watch:
-    """Follows a started task, and answers ctrl-c: the first tells how far it is, the second cancels
-    it, a third leaves it to end by itself."""
+    """Follows a started task, and handles ctrl-c: the first prints the progress, the second cancels
+    the task, the third ends the program while the task is being canceled."""
 
     def __init__(self, operator: Operator, task_id: int, printer: OutputPrinter) -> None:
         self._operator = operator
@@ -110,15 +110,15 @@ class _Watch:
         self._printer = printer
         self._presses: asyncio.Queue[None] = asyncio.Queue()
         self._canceled = False
-        self._trouble = StorageTroubleNote()
-        self._position = 0  # of the output that was taken
+        self._trouble_note = StorageTroubleNote()
+        self._position = 0  # of the output that was printed
 
     async def follow_to_end(self) -> int:
         """Waits for the end of the task, and returns the exit status."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._presses.put_nowait, None)
         following = asyncio.create_task(self._follow())
-        answering = asyncio.create_task(self._answer())
+        answering = asyncio.create_task(self._answer_interrupts())
         try:
             await asyncio.wait((following, answering), return_when=asyncio.FIRST_COMPLETED)
             if not following.done():
@@ -152,28 +152,28 @@ class _Watch:
         return task.status
 
     async def _print_until_ended(self, changes: AsyncIterator[Changes]) -> None:
-        """Takes what is stored until the task has ended. While it cannot be read, or results cannot
-        be stored, that is said, and waited out."""
+        """Prints stored output until the task has ended. While output cannot be read or results
+        cannot be stored, prints a note and waits."""
         unread = first = True
         async for change in changes:
             try:
                 if unread or change.touches(self._task_id):
                     unread = True
-                    if await self._take():
-                        self._trouble.tell("")
+                    if await self._print_new_output():
+                        self._trouble_note.tell("")
                         return
                     unread = False
-                if change.manager and not first:  # who watches is told anyway that all has changed
+                if change.manager and not first:  # the first says that all has changed
                     status = await self._operator.manager_status()
-                    self._trouble.tell(status.health.storage_error)
+                    self._trouble_note.tell(status.health.storage_error)
             except StorageError as error:
-                self._trouble.tell(str(error))
+                self._trouble_note.tell(str(error))
             first = False
         raise UnreachableError("The manager has ended.")
 
-    async def _take(self) -> bool:
-        """Takes the output that is stored behind what was taken; True if the task has ended."""
-        # The status first: what is stored once the task has ended is all of its output.
+    async def _print_new_output(self) -> bool:
+        """Prints the output that was stored since the last call; True if the task has ended."""
+        # The status first: if the task has ended now, all its output is stored.
         status = await self._operator.get_task_status(self._task_id)
         async for chunk in output_after(self._operator, self._task_id, self._position):
             self._printer.take(chunk)
@@ -181,7 +181,7 @@ class _Watch:
         self._printer.flush()
         return status.ended
 
-    async def _answer(self) -> None:
+    async def _answer_interrupts(self) -> None:
         await self._presses.get()
         progress = await self._operator.get_task_progress(self._task_id)
         elapsed = timedelta(seconds=int((progress.elapsed or timedelta()).total_seconds()))

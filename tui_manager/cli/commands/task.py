@@ -29,7 +29,7 @@ _HOSTS_SHORTENED = tuple(map(_HOST_HEADER.index, ("REASON", "HOST")))
 
 
 def run_task(settings: Settings, options: argparse.Namespace) -> int:
-    """Does what was asked of tasks, and returns the exit status."""
+    """Runs a command of `task`, and returns the exit status."""
     return asyncio.run(_run(settings, options))
 
 

@@ -25,7 +25,7 @@ _SHORTENED = tuple(map(_HEADER.index, ("LABELS", "BY")))
 
 
 def run_token(settings: Settings, options: argparse.Namespace) -> int:
-    """Does what was asked of join tokens, and returns the exit status."""
+    """Runs a command of `token`, and returns the exit status."""
     match options.token_action:
         case "create":
             _make(settings, options)

@@ -15,7 +15,7 @@ from tui_manager.cli.options.parser import (
 from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.domain.errors import InvalidInputError
 
-_NAMES = ("target", "names", "file")  # what may stand behind `--`, numbers aside
+_NAMES = ("target", "names", "file")  # arguments that may stand after `--`, besides numbers
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,5 +1,5 @@
-"""The values of `--secret`: typed at the terminal or read from a file descriptor, never arguments,
-which every user of the machine can see."""
+"""The values of `--secret`: typed at the terminal or read from a file descriptor. They are never
+arguments, because every user of the machine can see these."""
 
 import fcntl
 import getpass
@@ -27,7 +27,7 @@ def read_secrets(options: Sequence[str]) -> dict[str, str]:
 
 
 def _parse(options: Sequence[str]) -> dict[str, int | None]:
-    """Names and descriptors. Nothing of an option is repeated that may be the secret itself."""
+    """Names and descriptors. An error never repeats text that may be the secret."""
     wanted: dict[str, int | None] = {}
     for option in options:
         name, colon, descriptor = option.partition(":")
@@ -64,10 +64,10 @@ def _ask(name: str) -> str:
 
 
 def _read(name: str, descriptor: int) -> str:
-    """Up to the end of the descriptor, without one newline there."""
+    """Reads to the end of the descriptor, and removes one newline there."""
     data = b""
     try:
-        # What this program opened itself is closed on exec, what it was given is not.
+        # Descriptors of this program are close-on-exec; inherited ones are not.
         if fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC:
             raise OverflowError
         while len(data) <= COMMAND_LENGTH and (piece := os.read(descriptor, 65536)):

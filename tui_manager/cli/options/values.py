@@ -16,13 +16,13 @@ SIZE_FORMS = "a number of bytes, or one with a unit: 65536, 64KiB, 16MiB, 1GiB (
 _BYTES: Mapping[str, int] = MappingProxyType(
     {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 )
-# Digits are bounded: an int64 holds no more.
+# The digits are limited because an int64 holds no more.
 _COUNT = re.compile(r"[0-9]{1,9}")
 _SIZE = re.compile(r"([0-9]{1,16}) ?(B|KiB|MiB|GiB|TiB|[KMGT]|)")
 
 
 def parse_size(text: str) -> int:
-    """The number of bytes that `text` spells.
+    """The number of bytes in `text`.
 
     Raises:
         ValueError: with the forms that are allowed.
@@ -35,7 +35,7 @@ def parse_size(text: str) -> int:
 
 
 def format_size(size: int) -> str:
-    """The shortest exact spelling that `parse_size` reads back: 16MiB."""
+    """The exact size in the largest unit, which `parse_size` reads back: 16MiB."""
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         if size and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]}{unit}"
@@ -43,7 +43,7 @@ def format_size(size: int) -> str:
 
 
 def read_size(option: str, text: str) -> int:
-    """The bytes that an option spells.
+    """The size in an option, in bytes.
 
     Raises:
         InvalidInputError: naming the option and the forms that are allowed.
@@ -56,14 +56,14 @@ def read_size(option: str, text: str) -> int:
 
 
 def read_count(option: str, text: str) -> int:
-    """The whole number that an option spells. Raises InvalidInputError."""
+    """The whole number in an option. Raises InvalidInputError."""
     if not _COUNT.fullmatch(text):
         raise InvalidInputError(option, f"--{option} {text}: expected a whole number, such as 100.")
     return _not_zero(option, text, int(text))
 
 
 def read_percent(option: str, text: str) -> int:
-    """The percentage that an option spells. Raises InvalidInputError."""
+    """The percentage in an option. Raises InvalidInputError."""
     if not text.endswith("%") or not _COUNT.fullmatch(text[:-1]):
         raise InvalidInputError(option, f"--{option} {text}: expected a percentage, such as 50%.")
     return _not_zero(option, text, int(text[:-1]))
@@ -79,7 +79,7 @@ def _not_zero(option: str, text: str, value: int) -> int:
 
 
 def file_path(text: str) -> Path:
-    """The path that `text` names, which is UTF-8 also where the locale, such as C, is not."""
+    """The path that `text` names, which is UTF-8 also if the locale, such as C, is not."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -88,7 +88,7 @@ def file_path(text: str) -> Path:
 
 
 def read_duration(option: str, text: str) -> timedelta:
-    """The duration that an option spells.
+    """The duration in an option.
 
     Raises:
         InvalidInputError: naming the option and the forms that are allowed.
@@ -100,7 +100,7 @@ def read_duration(option: str, text: str) -> timedelta:
 
 
 def parse_pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
-    """The K=V of a repeated option; of a name given twice the last value counts.
+    """The K=V of a repeated option; if a name is given twice, the last value counts.
 
     Raises:
         InvalidInputError: there is no `=`.

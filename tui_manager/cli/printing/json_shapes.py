@@ -1,4 +1,4 @@
-"""The JSON that scripts read: names and shapes are a promise."""
+"""The JSON for scripts. Names and shapes must not change."""
 
 from typing import Any
 
@@ -83,8 +83,7 @@ def task_shape(task: Task) -> Shape:
 
 
 def limits_shape(detail: TaskDetail) -> Shape:
-    """What `task show --json` adds for a task with a limited command; a limit that is not set is
-    null."""
+    """What `task show --json` adds for a task that has a command with limits; null: no limit."""
     limits = [
         {
             "command": command.index,

@@ -41,7 +41,8 @@ def standard_streams() -> Iterator[None]:
 
 
 def _open_closed_descriptors() -> None:
-    """Else the next file that is opened, the database say, would become stdout."""
+    """Opens closed descriptors 0 to 2. Otherwise the next opened file, such as the database, would
+    become stdout."""
     for descriptor, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(descriptor)
@@ -60,11 +61,11 @@ def _stream(found: TextIO | None, descriptor: int) -> TextIO:
         found.flush()
         encoding = found.encoding
     if locale.setlocale(locale.LC_CTYPE) in ("C", "POSIX"):
-        encoding = "utf-8"  # that locale says nothing about the terminal
+        encoding = "utf-8"  # this locale does not say what the terminal supports
     return io.TextIOWrapper(
         io.BufferedWriter(_Descriptor(descriptor)),
         encoding=encoding or "utf-8",
-        errors="replace",  # a host may say what the locale cannot
+        errors="replace",  # the text of a host may not be encodable
         line_buffering=descriptor == 2 or os.isatty(descriptor),
     )
 
@@ -83,7 +84,7 @@ class _Descriptor(io.FileIO):
     """A descriptor that stays open, also when its stream is closed.
 
     Attributes:
-        dropping: whether what is written goes nowhere.
+        dropping: whether writes are ignored.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -91,7 +92,7 @@ class _Descriptor(io.FileIO):
         self.dropping = False
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """All of `data`, however long that takes."""
+        """Writes all of `data`, and waits as long as needed."""
         if self.dropping:
             return memoryview(data).nbytes
         try:
@@ -107,7 +108,7 @@ class _Descriptor(io.FileIO):
         return written
 
     def _wait(self) -> None:
-        """Somebody else has put a shared descriptor into non-blocking mode, and it is full."""
+        """Waits: another process has made a shared descriptor non-blocking, and it is full."""
         import select  # seldom needed
 
         poll = select.poll()

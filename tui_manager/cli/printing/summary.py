@@ -23,7 +23,7 @@ def count_words(counts: Counts) -> str:
 
 
 def outcome(row: CommandHost) -> str:
-    """Why a command host ended as it did: `exit code 3`; empty when it completed."""
+    """Why a command host ended: `exit code 3`; empty if it completed."""
     match row.reason:
         case Reason.EXIT_CODE:
             words = f"exit code {row.exit_code}"

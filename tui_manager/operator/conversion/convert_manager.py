@@ -26,13 +26,13 @@ _Word = TypeVar("_Word", bound=StrEnum)
 _Number = TypeVar("_Number", bound=int)
 _Row = TypeVar("_Row")
 
-OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, so that it stays far below a message's limit
+OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, far below the limit of a message
 
 STREAMS = {Stream.STDOUT: agent.STREAM_STDOUT, Stream.STDERR: agent.STREAM_STDERR}
 
 
 def word(table: Mapping[_Word, _Number], number: int) -> _Word:
-    """The domain's word for a number of an enum; InvalidInputError when there is none."""
+    """The domain's value for a number of an enum; InvalidInputError if there is none."""
     for found, known in table.items():
         if known == number:
             return found
@@ -59,7 +59,7 @@ def duration(length: timedelta | None) -> Duration | None:
 
 
 def length(message: Duration, field: str) -> timedelta:
-    """InvalidInputError, which names the field, for what no timedelta holds."""
+    """Raises InvalidInputError, naming the field, for a value that no timedelta holds."""
     try:
         return message.ToTimedelta()
     except (OverflowError, ValueError) as error:
@@ -198,7 +198,7 @@ def preview_from_wire(message: wire.TargetPreview) -> TargetPreview:
 
 
 def output_limit(request: wire.ReadOutputRequest | wire.FollowOutputRequest, default: int) -> int:
-    """How many bytes a reply may hold."""
+    """The limit of bytes of a reply."""
     return min(request.limit, OUTPUT_MAX) if request.HasField("limit") else default
 
 

@@ -22,7 +22,7 @@ TOKEN_STATES = {
 
 
 def named(request: wire.HostsRequest) -> tuple[str, ...]:
-    """The hosts of a request that must name them; InvalidInputError when it says "all pending"."""
+    """The hosts that a request names; InvalidInputError if it says "all pending"."""
     if request.all_pending:
         raise InvalidInputError("all_pending", "Hosts are revoked by name, never all pending ones.")
     return tuple(request.names)

@@ -1,4 +1,4 @@
-"""What an operator asks for, a task and its commands before they start, between wire and domain."""
+"""TaskSpec and CommandSpec between the wire and the domain."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ OFFLINE_POLICIES = {
     Offline.WAIT: wire.OFFLINE_POLICY_WAIT,
 }
 
-# Fields of the wire that the domain has no place for yet: what they ask for would not happen.
+# Fields of the wire that the domain does not have yet. A request with one is refused.
 _TASK_LATER = ("batches", "max_concurrency", "max_errors")
 _COMMAND_LATER = ("priority",)
 

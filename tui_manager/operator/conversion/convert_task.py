@@ -144,7 +144,7 @@ def _command_to_wire(command: Command) -> wire.Command:
 
 
 def _without_secrets(spec: CommandSpec) -> CommandSpec:
-    """With their names alone, should anybody have left the values in."""
+    """Only the names of the secrets, even if the values were given."""
     return replace(spec, secrets=dict.fromkeys(spec.secrets, ""))
 
 

@@ -272,8 +272,8 @@ class SocketOperator:
         follows: bool = False,
         unclear: str = "",
     ) -> _Reply:
-        """One call; a request that cannot be put on the wire is the caller's wrong input. `follows`
-        and `unclear`: see Patience."""
+        """One call; a request that cannot be encoded is an InvalidInputError. `follows`
+        and `unclear`: see AnswerTimeout."""
         try:
             request = make()
         except (

@@ -1,5 +1,4 @@
-"""The agents' messages in the words of the domain, and back. No behaviour; what comes here has
-passed the guard."""
+"""Converts the messages of agents between wire and domain. `guard` has checked them before."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -28,9 +27,9 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import bounds
 
-RETRY_LATE = timedelta(seconds=30)  # after what only a person can mend
-_DISKS = 64  # shown of a host
-_FEATURES = 256  # looked at of an agent
+RETRY_LATE = timedelta(seconds=30)  # after a problem that only a person can solve
+_DISKS = 64  # most disks of a host
+_FEATURES = 256  # most features of an agent
 _DAY = 86_400  # seconds
 
 STREAM = {pb.STREAM_STDOUT: Stream.STDOUT, pb.STREAM_STDERR: Stream.STDERR}
@@ -86,7 +85,7 @@ _REFUSAL = {
 
 
 def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
-    """Who dialed in."""
+    """The host of a Hello."""
     return Greeting(
         name=hello.name or hello.hostname,
         host_id=hello.host_id,
@@ -111,7 +110,7 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
 
 
 def to_report(report: pb.Report) -> ExecutionReport:
-    """What a report says of executions."""
+    """The executions in a report."""
     return ExecutionReport(
         started=tuple(
             [Started(item.execution_id, bounds.duration(item.age)) for item in report.started]
@@ -180,7 +179,7 @@ def _duration(value: timedelta) -> Duration:
 
 
 def _fill(duration: Duration, value: timedelta) -> None:
-    """With what is not negative."""
+    """Without negative offsets."""
     duration.seconds = value.days * _DAY + value.seconds
     duration.nanos = value.microseconds * 1000
 
@@ -196,7 +195,7 @@ def _offsets(offsets: Mapping[Stream, int]) -> list[pb.StreamOffset]:
 def from_limits(
     limits: Limits, heartbeat: timedelta, admission: Admission, *, renew: bool
 ) -> pb.Settings:
-    """What an agent has to keep to."""
+    """The settings that an agent must follow."""
     return pb.Settings(
         admission=ADMISSION[admission],
         heartbeat=_duration(heartbeat),
@@ -257,25 +256,25 @@ def from_run(run: Run) -> pb.ManagerMessage:
 
 
 def from_cancel(execution_id: str) -> pb.ManagerMessage:
-    """The wish that an execution ends."""
+    """The request to kill an execution."""
     cancel = pb.CancelCommand(execution_id=execution_id, mode=pb.CANCEL_MODE_KILL)
     return pb.ManagerMessage(cancel_command=cancel)
 
 
 def from_question(execution_id: str) -> pb.ManagerMessage:
-    """Asks how an execution ended that the agent no longer holds: the journal answers with its
-    result, or with the tombstone of one that never came."""
+    """Asks for the result of an execution that the agent did not name in its Hello. The journal
+    answers with the result, or with a tombstone if the execution never arrived."""
     mode = pb.CANCEL_MODE_ONLY_IF_NOT_STARTED
     cancel = pb.CancelCommand(execution_id=execution_id, mode=mode)
     return pb.ManagerMessage(cancel_command=cancel)
 
 
 def from_acknowledged(executions: Iterable[Acknowledged]) -> pb.ManagerMessage:
-    """What is in the database for good."""
+    """The acknowledgement of what is committed."""
     message = pb.ManagerMessage()
-    told = message.acknowledge.executions
+    added = message.acknowledge.executions
     for item in executions:
-        acknowledged = told.add(execution_id=item.execution_id, result=item.result)
+        acknowledged = added.add(execution_id=item.execution_id, result=item.result)
         for stream, offset in item.offsets.items():
             if offset:
                 acknowledged.offsets.add(stream=_STREAM_TO[stream], offset=offset)
@@ -283,7 +282,7 @@ def from_acknowledged(executions: Iterable[Acknowledged]) -> pb.ManagerMessage:
 
 
 def from_refusal(error: RefusedError, retry_after: timedelta) -> pb.ManagerMessage:
-    """Why the stream ends at once, and when another try may help."""
+    """The reason why the stream ends, and when the agent may connect again."""
     return disconnect(_REFUSAL[error.refusal], str(error), retry_after)
 
 

@@ -24,7 +24,7 @@ from tui_manager.transport.messages.rate_limits import Rate, TokenBucket
 
 PROTOCOL_VERSION = 1
 ID_MAX = 128  # characters
-ITEMS_MAX = 20_000  # of one report; an honest one has at most 6,000 (768 KiB, 128 bytes each)
+ITEMS_MAX = 20_000  # of one report; a correct agent sends at most 6,000 (768 KiB, 128 bytes each)
 HELD_MAX = 50_000  # executions in Hello
 
 # An agent reports at most every 3 ms. If the manager is stalled, messages queue in the connection
