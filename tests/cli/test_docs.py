@@ -189,6 +189,11 @@ def test_a_page_says_at_its_top_who_needs_it(page: str) -> None:
     assert top.startswith("*For ")
 
 
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_no_page_names_a_file_of_the_code(page: str) -> None:
+    assert re.findall(r"[\w/]+\.(?:py|sql|proto)\b", PAGES[page]) == []
+
+
 def test_the_readme_is_short_and_every_link_of_it_leads_somewhere() -> None:
     assert len(README.splitlines()) < 200
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README)
