@@ -200,7 +200,7 @@ def _row(table: RowTable[Any], row: Any) -> str:
     """How a row is to be drawn."""
     key, now = table.key_of(row), table.link.now()
     spans = row_spans(
-        table.shares_of(row, table._shares),
+        table.widths_of(row, table._column_widths),
         lambda column, width: table.cell(row, column, width, now),
         current=key == table.list.key,
         marked=key in table.list.marks,

@@ -60,7 +60,7 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that the app does depends on how long a test takes: notices stay, a problem is said
     once, a key waits for the one before it, and cursors do not blink."""
     monkeypatch.setattr(DashboardApp, "NOTIFICATION_TIMEOUT", A_DAY)
-    monkeypatch.setattr(app, "SAY_AGAIN", A_DAY)
+    monkeypatch.setattr(app, "REPEAT_ERROR_AFTER", A_DAY)
     monkeypatch.setattr(typed_ahead, "TICK", A_DAY)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)

@@ -13,7 +13,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.spans import plain, wrap
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.questions import approve_question, turn_away_question
+from tui_manager.ui.forms.questions import approve_question, reject_or_revoke_question
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import host_cell
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
@@ -260,23 +260,23 @@ def test_the_odd_ones_of_many_are_named_first() -> None:
 def test_a_question_fits_whatever_is_turned_away() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("web01", running=1)
-    assert "1 command runs there now." in " ".join(turn_away_question([], [host]).lines)
+    assert "1 command runs there now." in " ".join(reject_or_revoke_question([], [host]).lines)
     pending = fleet.add_host("db9", admission=Admission.PENDING)
-    assert not any("failed" in line for line in turn_away_question([pending], []).lines)
+    assert not any("failed" in line for line in reject_or_revoke_question([pending], []).lines)
 
 
-def described(host: Host, width: int) -> list[str]:
+def describe_error(host: Host, width: int) -> list[str]:
     return [plain(line) for line in host_facts(host, START, width)]
 
 
 def test_the_facts_of_a_host_tell_its_words_and_its_note() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("web01", admission=Admission.PENDING, fingerprint=WORDS, note=NOTE)
-    lines = described(host, 40)
+    lines = describe_error(host, 40)
     assert lines[0] == "◌ web01  pending admission for 2h"
     assert " ".join(lines[1:3]) == f"▲ {NOTE}"
     assert f"identity {WORDS}, host-web01" in lines
-    assert "identity no certificate, host-web02" in described(fleet.add_host("web02"), 40)
+    assert "identity no certificate, host-web02" in describe_error(fleet.add_host("web02"), 40)
 
 
 def test_who_was_turned_away_says_so_in_its_row() -> None:

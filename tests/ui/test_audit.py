@@ -14,7 +14,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import Role, fit, plain, width_of
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
-from tui_manager.ui.listing.table_layout import share
+from tui_manager.ui.listing.table_layout import fit_columns
 from tui_manager.ui.manager.audit_table import COLUMNS, audit_cell, audit_detail, audit_words
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager.manager_text import attention_lines, figure_lines
@@ -110,7 +110,7 @@ def test_every_cell_fits_its_width(width: int) -> None:
     what = AuditEntry(
         1, START, HOSTILE, "start_task", 1, "", HOSTILE, {"target": HOSTILE, "a": "b"}
     )
-    for column, cells in share(COLUMNS, width):
+    for column, cells in fit_columns(COLUMNS, width):
         assert width_of(fit(audit_cell(what, column.key, cells, START), cells)) == cells
 
 
@@ -170,7 +170,9 @@ async def test_enter_goes_to_what_was_acted_on(fleet: FakeOperator, running: Run
     async with running(fleet) as pilot:
         await press(pilot, "4", "enter")
         assert isinstance(pilot.app.screen, ManagerScreen)
-        assert [n.message for n in pilot.app._notifications] == ["It was done to no task or host."]
+        assert [n.message for n in pilot.app._notifications] == [
+            "This entry is about no task and no host."
+        ]
         await press(pilot, "down", "enter")
         await settle(pilot)
         screen = pilot.app.screen

@@ -10,7 +10,7 @@ from tests.support.waiting import wait_until
 from tests.ui.conftest import SOON, Running, press, settle, shown
 from tui_manager.ui import manager_link
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.hosts.host_strip import HostStrip
+from tui_manager.ui.hosts.fleet_line import FleetLine
 
 PAUSE = 2 * SOON  # seconds between two tries: an app that tried again sooner would never rest
 
@@ -81,7 +81,7 @@ async def test_the_strip_says_so_too(
 ) -> None:
     monkeypatch.setattr(manager_link, "RETRY", PAUSE)
     async with running(fleet) as pilot:
-        strip = pilot.app.screen.query_one(HostStrip)
+        strip = pilot.app.screen.query_one(FleetLine)
         assert "●" in strip.render_line(0).text
         fleet.end()
         await settle(pilot)

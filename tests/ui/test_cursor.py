@@ -272,7 +272,7 @@ async def test_marks_are_looked_up_in_turn_and_by_a_key_that_acts_on_them(runnin
         table = hosts_of(pilot).hosts
         fleet.change_host("n0001", online=False)
         await settle(pilot)
-        del fleet.hosts[table.list.marks[[*table.list.sought_marks][-1]].name]
+        del fleet.hosts[table.list.marks[[*table.list.missing_marks][-1]].name]
         fleet.change_host("n0002", online=False)
         await settle(pilot)
         assert len(table.marked) == 9
@@ -283,7 +283,7 @@ async def test_marks_are_looked_up_in_turn_and_by_a_key_that_acts_on_them(runnin
         for number in range(3):
             fleet.change_host("n0001", online=bool(number % 2))
             await settle(pilot)
-            del fleet.hosts[table.list.marks[next(iter(table.list.sought_marks))].name]
+            del fleet.hosts[table.list.marks[next(iter(table.list.missing_marks))].name]
             fleet.change_host("n0002", online=bool(number % 2))
             await settle(pilot)
             assert len(table.marked) == 7 - number

@@ -12,7 +12,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.ui.actions import ACTIONS, Place, actions_of
+from tui_manager.ui.actions import ACTIONS, ScreenName, actions_of
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.join_token import JoinTokenScreen
@@ -45,28 +45,29 @@ OPENS = {
 # And where it leads elsewhere than on the other screens.
 OPENS_HERE = {
     # The hosts have the focus there since the key before.
-    (Place.DASHBOARD, "reject"): ConfirmScreen,
-    (Place.DASHBOARD, "open"): HostsScreen,
-    (Place.HOSTS, "open"): DashboardScreen,
-    (Place.HOSTS, "approve"): ConfirmScreen,
-    (Place.HOSTS, "reject"): ConfirmScreen,
+    (ScreenName.DASHBOARD, "reject"): ConfirmScreen,
+    (ScreenName.DASHBOARD, "open"): HostsScreen,
+    (ScreenName.HOSTS, "open"): DashboardScreen,
+    (ScreenName.HOSTS, "approve"): ConfirmScreen,
+    (ScreenName.HOSTS, "reject"): ConfirmScreen,
 }
 WAY = {
-    Place.DASHBOARD: ("home", "down"),
-    Place.HOSTS: ("2",),
-    Place.TASKS: ("3", "home", "down"),
-    Place.MANAGER: ("4",),
-    Place.TASK: ("home", "down", "enter"),
+    ScreenName.DASHBOARD: ("home", "down"),
+    ScreenName.HOSTS: ("2",),
+    ScreenName.TASKS: ("3", "home", "down"),
+    ScreenName.MANAGER: ("4",),
+    ScreenName.TASK: ("home", "down", "enter"),
 }
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("place", "size"),
-    [(place, SMALL) for place in Place] + [(Place.DASHBOARD, LARGE), (Place.TASK, LARGE)],
+    [(place, SMALL) for place in ScreenName]
+    + [(ScreenName.DASHBOARD, LARGE), (ScreenName.TASK, LARGE)],
 )
 async def test_every_key_of_every_screen(
-    fleet: FakeOperator, running: Running, size: tuple[int, int], place: Place
+    fleet: FakeOperator, running: Running, size: tuple[int, int], place: ScreenName
 ) -> None:
     async with running(fleet, size) as pilot:
         for action in actions_of(place):
@@ -82,14 +83,14 @@ async def test_every_key_of_every_screen(
                     await press(pilot, "escape")
 
 
-def _stands_at(pilot: "Pilot[None]", place: Place) -> bool:
+def _stands_at(pilot: "Pilot[None]", place: ScreenName) -> bool:
     screen = pilot.app.screen
-    return isinstance(screen, MainScreen) and screen.PLACE is place
+    return isinstance(screen, MainScreen) and screen.SCREEN is place
 
 
-@pytest.mark.parametrize("place", list(Place))
+@pytest.mark.parametrize("place", list(ScreenName))
 async def test_every_action_of_a_screen_has_its_method(
-    fleet: FakeOperator, running: Running, place: Place
+    fleet: FakeOperator, running: Running, place: ScreenName
 ) -> None:
     async with running(fleet) as pilot:
         await press(pilot, *WAY[place])
@@ -99,7 +100,7 @@ async def test_every_action_of_a_screen_has_its_method(
 
 
 def test_no_key_stands_twice_on_a_screen() -> None:
-    for place in Place:
+    for place in ScreenName:
         keys = [key for action in actions_of(place) for key in action.keys]
         assert len(keys) == len(set(keys))
 

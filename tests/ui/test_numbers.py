@@ -12,12 +12,12 @@ from tests.support.fake_core import START
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.window import Window
-from tui_manager.ui.drawing.figures import clock, number, progress
+from tui_manager.ui.drawing.figures import number, progress, running_time
 from tui_manager.ui.drawing.spans import plain, width_of
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import WIDE_COLUMNS as HOST_COLUMNS
 from tui_manager.ui.hosts.host_table import host_cell
-from tui_manager.ui.listing.table_layout import GAP, GUTTER, row_spans, share
+from tui_manager.ui.listing.table_layout import GAP, GUTTER, fit_columns, row_spans
 from tui_manager.ui.tasks.command_host_table import STEP_COLUMNS, command_host_cell
 from tui_manager.ui.tasks.task_head import task_head
 from tui_manager.ui.tasks.task_table import WIDE_COLUMNS, columns_for, counts_line, task_cell
@@ -79,7 +79,7 @@ def test_what_is_not_all_never_reads_as_all(done: int, total: int, width: int) -
     ],
 )
 def test_a_running_time_in_few_cells(seconds: int, width: int, shown: str) -> None:
-    assert clock(timedelta(seconds=seconds), width) == shown
+    assert running_time(timedelta(seconds=seconds), width) == shown
 
 
 async def large_task() -> Task:
@@ -99,14 +99,14 @@ async def large_task() -> Task:
 @pytest.mark.parametrize("width", range(50, 160))
 async def test_a_row_of_a_large_task_cuts_no_number(width: int) -> None:
     task = await large_task()
-    shares = share(columns_for(WIDE_COLUMNS, [task]), width - GUTTER)
-    assert sum(cells + GAP for _, cells in shares) - GAP <= width - GUTTER
-    for column, cells in shares:
+    widths = fit_columns(columns_for(WIDE_COLUMNS, [task]), width - GUTTER)
+    assert sum(cells + GAP for _, cells in widths) - GAP <= width - GUTTER
+    for column, cells in widths:
         if column.key not in ("name", "target", "by"):
             assert width_of(task_cell(task, column.key, cells, START)) <= cells, column.key
     row = plain(
         row_spans(
-            shares,
+            widths,
             lambda key, cells: task_cell(task, key, cells, START),
             current=False,
             marked=False,

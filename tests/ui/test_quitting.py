@@ -26,7 +26,7 @@ async def test_ctrl_c_says_how_to_quit(fleet: FakeOperator, running: Running) ->
 
 
 async def test_quit_says_what_ends_with_the_app(fleet: FakeOperator) -> None:
-    app = DashboardApp(fleet.open, leaving="It ends: " + "word " * 20 + "end.", now=fleet.now)
+    app = DashboardApp(fleet.open, quit_text="It ends: " + "word " * 20 + "end.", now=fleet.now)
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, "q")

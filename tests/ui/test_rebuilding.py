@@ -22,7 +22,7 @@ from tui_manager.ui.manager_link import ManagerChanged
 from tui_manager.ui.terminal import guarded_app
 from tui_manager.ui.terminal.guarded_app import GuardedApp
 from tui_manager.ui.terminal.rebuilding import LIMIT, WITHIN, Rebuilding
-from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere, TerminalGone
+from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed
 
 LOG = Path("/var/log/tui-manager.log")
 AFTERWARDS = "The manager stops."
@@ -147,7 +147,7 @@ def in_an_action(app: Breaking) -> None:
 
 
 def outside_of_handlers(app: Breaking) -> None:
-    app.post_message(ErrorElsewhere(KeyError("scroll_y")))
+    app.post_message(BackgroundError(KeyError("scroll_y")))
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_failures_that_are_further_apart_do_not() -> None:
 
 def test_a_terminal_that_goes_away_is_no_failure() -> None:
     fleet = FakeOperator()
-    kind = acting(lambda app: app.post_message(TerminalGone()))
+    kind = acting(lambda app: app.post_message(TerminalClosed()))
     screens = Rebuilding(
         lambda notice: kind(fleet.open, notice=notice, now=fleet.now), LOG, "", headless=True
     )
@@ -288,7 +288,7 @@ def test_a_signal_ends_it_also_between_two_screens(hung_up: bool, status: int) -
         nonlocal made
         made += 1
         if made == 2:
-            screens.leave(hung_up=hung_up)
+            screens.stop(hung_up=hung_up)
         return acting(fail)(fleet.open, notice=notice, now=fleet.now)
 
     screens = Rebuilding(make_app, LOG, "", headless=True)

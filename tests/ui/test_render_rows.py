@@ -14,22 +14,29 @@ from tui_manager.domain.task import CommandHost, Counts
 from tui_manager.domain.window import Window
 from tui_manager.ui.drawing.figures import (
     age,
-    apportion,
-    clock,
-    precise,
+    divide_cells,
     progress_bar,
+    running_time,
+    short_duration,
     size,
     sparkline,
     timeout_text,
 )
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
-from tui_manager.ui.drawing.states import BUSY, OFFLINE, ONLINE, PARTLY, WAITING, row_words
+from tui_manager.ui.drawing.states import (
+    BUSY,
+    OFFLINE,
+    ONLINE,
+    PARTLY_ONLINE,
+    WAITING,
+    command_host_text,
+)
 from tui_manager.ui.frame.header import header_line
 from tui_manager.ui.hosts import host_table
+from tui_manager.ui.hosts.fleet_line import fleet_cells, hosts_at
 from tui_manager.ui.hosts.host_facts import host_facts
-from tui_manager.ui.hosts.host_strip import hosts_at, strip_cells
 from tui_manager.ui.hosts.host_table import host_cell, no_hosts
-from tui_manager.ui.listing.table_layout import Column, filtered_away, share, table_title
+from tui_manager.ui.listing.table_layout import Column, fit_columns, no_match_lines, table_title
 from tui_manager.ui.tasks import command_host_table, task_table
 from tui_manager.ui.tasks.task_head import task_head
 
@@ -72,12 +79,12 @@ def row(status: CommandHostStatus, reason: Reason = Reason.NONE, **fields: objec
     ],
 )
 def test_a_command_host_says_how_it_stands(what: CommandHost, words: str) -> None:
-    assert row_words(what) == words
+    assert command_host_text(what) == words
 
 
 def test_every_reason_has_words() -> None:
     for reason in Reason:
-        words = row_words(row(CommandHostStatus.FAILED, reason, exit_code=1, signal=1))
+        words = command_host_text(row(CommandHostStatus.FAILED, reason, exit_code=1, signal=1))
         assert words.startswith("failed")
 
 
@@ -87,7 +94,7 @@ def test_a_command_that_ended_in_silence_says_how_it_ended_to_the_last_word() ->
     lines = [plain(line) for line in command_host_table.ended_without_output(refused, 30)]
     assert lines[0] == "No output."
     assert all(len(line) <= 30 for line in lines)
-    assert " ".join(lines[1:]) == row_words(refused)
+    assert " ".join(lines[1:]) == command_host_text(refused)
     assert "ask ana" in " ".join(lines)
     running = row(CommandHostStatus.RUNNING)
     assert command_host_table.ended_without_output(running, 30) == ()
@@ -103,7 +110,7 @@ def test_every_column_of_every_row_fits_its_width() -> None:
     fleet = FakeOperator()
     host = fleet.add_host("名" * 40, labels={"k": "v" * 100}, cpu=(99.0,) * 30, memory=0.99)
     for columns in (host_table.COLUMNS, host_table.WIDE_COLUMNS):
-        for column, width in share(columns, 118):
+        for column, width in fit_columns(columns, 118):
             cell = host_table.host_cell(host, column.key, width, START)
             assert width_of(fit(cell, width, right=column.right)) == width
 
@@ -185,7 +192,7 @@ def test_a_bar_hides_nothing(counts: Counts, bar: str) -> None:
 def test_shares_add_up_to_the_width() -> None:
     for width in range(1, 40):
         for numbers in ([1, 0, 3], [1000, 1, 1], [5, 5, 5, 5]):
-            assert sum(apportion(numbers, width)) == width
+            assert sum(divide_cells(numbers, width)) == width
 
 
 def test_a_sparkline_shows_the_newest_readings() -> None:
@@ -208,20 +215,24 @@ def test_text_is_cut_by_cells(text: str, width: int, shown: str) -> None:
 
 
 def test_columns_fold_away_by_rank() -> None:
-    columns = (Column("a", "", 4), Column("b", "", 4, rank=1), Column("c", "", 4, rank=2, grow=1))
-    assert [column.key for column, _ in share(columns, 14)] == ["a", "b", "c"]
-    assert [column.key for column, _ in share(columns, 13)] == ["a", "b"]
-    assert [width for _, width in share(columns, 20)] == [4, 4, 10]
+    columns = (
+        Column("a", "", 4),
+        Column("b", "", 4, hide_order=1),
+        Column("c", "", 4, hide_order=2, grow=1),
+    )
+    assert [column.key for column, _ in fit_columns(columns, 14)] == ["a", "b", "c"]
+    assert [column.key for column, _ in fit_columns(columns, 13)] == ["a", "b"]
+    assert [width for _, width in fit_columns(columns, 20)] == [4, 4, 10]
 
 
 def test_durations_and_sizes() -> None:
-    assert [clock(timedelta(seconds=s)) for s in (7, 761, 11109, 400_000)] == [
+    assert [running_time(timedelta(seconds=s)) for s in (7, 761, 11109, 400_000)] == [
         "0:07", "12:41", "3:05:09", "4d 15:06",
     ]  # fmt: skip
     assert [age(timedelta(seconds=s)) for s in (-1, 42, 420, 7300, 200_000)] == [
         "0s", "42s", "7m", "2h", "2d",
     ]  # fmt: skip
-    assert [precise(s) for s in (0.0004, 0.012, 1.52)] == ["0.4ms", "12ms", "1.5s"]
+    assert [short_duration(s) for s in (0.0004, 0.012, 1.52)] == ["0.4ms", "12ms", "1.5s"]
     assert [size(n) for n in (0, 999, 1000, 12_000, 16_777_216, 3e12)] == [
         "0 B", "999 B", "1.0 kB", "12 kB", "17 MB", "3.0 TB",
     ]  # fmt: skip
@@ -268,14 +279,14 @@ def test_the_header_says_that_the_manager_is_gone() -> None:
 
 
 def test_the_strip_folds_a_large_fleet() -> None:
-    assert strip_cells([ONLINE, OFFLINE], 10) == (ONLINE, OFFLINE)
+    assert fleet_cells([ONLINE, OFFLINE], 10) == (ONLINE, OFFLINE)
     fleet = [ONLINE] * 10_000
     fleet[5_000] = OFFLINE
-    cells = strip_cells(fleet, 118)
+    cells = fleet_cells(fleet, 118)
     assert len(cells) == 118
-    assert [cell for cell in cells if cell != ONLINE] == [PARTLY]
-    assert 5_000 in hosts_at(cells.index(PARTLY), 10_000, 118)
-    assert strip_cells([ONLINE, BUSY, BUSY, WAITING], 2) == (ONLINE, WAITING)
+    assert [cell for cell in cells if cell != ONLINE] == [PARTLY_ONLINE]
+    assert 5_000 in hosts_at(cells.index(PARTLY_ONLINE), 10_000, 118)
+    assert fleet_cells([ONLINE, BUSY, BUSY, WAITING], 2) == (ONLINE, WAITING)
 
 
 async def test_without_hosts_the_line_to_paste_is_shown() -> None:
@@ -327,6 +338,6 @@ async def test_labels_are_in_one_order_whatever_order_they_came_in() -> None:
 
 def test_a_filter_is_shown_as_safely_as_a_name() -> None:
     window = Window(text="a\tb")
-    (sentence, *_) = filtered_away("hosts", 7, window)
+    (sentence, *_) = no_match_lines("hosts", 7, window)
     assert plain(sentence) == "None of 7 hosts contains “a␉b”."
     assert "/ a␉b" in table_title("Hosts", window, matching=0, total=7, marked=0).plain

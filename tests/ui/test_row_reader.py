@@ -27,7 +27,7 @@ class List:
     async def read(self, first: int = 0) -> None:
         read = await self.reader.read(first, 10)
         assert read is not None
-        self.held.place(*read)
+        self.held.hold_page(*read)
 
 
 async def test_the_rows_in_sight_are_read_with_a_margin() -> None:

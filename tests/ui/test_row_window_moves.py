@@ -22,7 +22,7 @@ class Lists(RuleBasedStateMachine):
         self.odd_only = False
         self.window: RowWindow[str] = RowWindow(lambda row: row)
         self.first_page = self.page(0)
-        self.window.place(0, self.first_page)
+        self.window.hold_page(0, self.first_page)
         self.read = {0: self.first_page.rows}  # the rows of the last read, by offset
 
     @property
@@ -47,10 +47,10 @@ class Lists(RuleBasedStateMachine):
         if at < len(self.rows):
             self.rows.insert(to, self.rows.pop(at))
 
-    @rule(seeks=st.booleans())
-    def filter(self, seeks: bool) -> None:
+    @rule(search_all=st.booleans())
+    def filter(self, search_all: bool) -> None:
         self.odd_only = not self.odd_only
-        self.window.restart(seeks=seeks)
+        self.window.restart(search_all=search_all)
         self.read.clear()
         assert self.window.selected is None
         assert not self.window.marked
@@ -58,13 +58,13 @@ class Lists(RuleBasedStateMachine):
     @rule(offset=numbers)
     def read_page(self, offset: int) -> None:
         page = self.page(offset)
-        self.window.place(offset, page)
+        self.window.hold_page(offset, page)
         self.read = {offset: page.rows}
 
     @rule(offset=numbers)
     def look_aside(self, offset: int) -> None:
         page = self.page(offset)
-        self.window.note(offset, page)
+        self.window.learn(offset, page)
         self.read[offset] = page.rows
 
     @rule(step=st.integers(-9, 9))
@@ -72,7 +72,7 @@ class Lists(RuleBasedStateMachine):
         self.window.move_by(step)
 
     @rule(at=numbers)
-    def jump(self, at: int) -> None:
+    def select_row(self, at: int) -> None:
         self.window.move_to(at)
 
     @rule()
@@ -81,17 +81,17 @@ class Lists(RuleBasedStateMachine):
 
     @rule(offset=numbers)
     def read_until_all_is_known(self, offset: int) -> None:
-        before, waits = self.window.key, self.window._takes_place
-        first = self.window._else_first
+        before, waits = self.window.key, self.window._select_at_cursor
+        first = self.window._select_first_if_absent
         self.read_page(offset)
         for start in range(0, self.window.matching, PAGE):
-            if self.window.sought:
+            if self.window.missing:
                 self.look_aside(start)
-        self.window.give_up()
-        assert not self.window.sought
+        self.window.set_missing_absent()
+        assert not self.window.missing
         listed = self.listed
         assert sorted(self.window.marked) == sorted(set(self.window.marks) & set(listed))
-        if before in listed and not (first and not self.window._seeks):
+        if before in listed and not (first and not self.window._search_all):
             assert self.window.selected == before
         elif not first and not waits:
             assert self.window.selected is None

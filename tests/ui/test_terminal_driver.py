@@ -14,7 +14,7 @@ from textual.events import Key
 from textual.message import Message
 
 from tests.support.waiting import wait_until
-from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere, TerminalDriver, TerminalGone
+from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed, TerminalDriver
 
 
 class Driver(TerminalDriver):
@@ -50,7 +50,7 @@ async def test_a_terminal_that_goes_away_is_told_once(ends: list[int]) -> None:
     os.close(ends.pop(0))
     assert driver.exit_event.is_set()
     assert driver.exit_event.is_set()
-    assert [type(message) for message in driver.told] == [TerminalGone]
+    assert [type(message) for message in driver.told] == [TerminalClosed]
 
 
 def fail(_: object) -> NoReturn:
@@ -62,11 +62,11 @@ async def test_an_error_while_input_is_read_is_told(
 ) -> None:
     driver = Driver(ends[1])
     driver.fileno = ends[1]
-    driver._told = True
+    driver._reported = True
     monkeypatch.setattr(LinuxDriver, "run_input_thread", fail)
     driver.run_input_thread()
     (message,) = driver.told
-    assert isinstance(message, ErrorElsewhere)
+    assert isinstance(message, BackgroundError)
     assert isinstance(message.error, KeyError)
 
 
@@ -97,7 +97,7 @@ async def test_a_terminal_that_an_error_left_taken_is_given_back(ends: list[int]
         tty.setraw(ends[1])
         driver.leave_terminal()  # it was never taken
         assert termios.tcgetattr(ends[1]) != before
-        driver._taken = True
+        driver._in_use = True
         driver.leave_terminal()
         assert termios.tcgetattr(ends[1]) == before
     assert driver.exit_event.is_set()

@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from tui_manager.domain.status import Admission
 
 
-class Place(StrEnum):
-    """Where an action can be used."""
+class ScreenName(StrEnum):
+    """The screens that have actions."""
 
     DASHBOARD = "dashboard"
     HOSTS = "hosts"
@@ -30,13 +30,13 @@ class Group(StrEnum):
     SCREENS = "Screens"
 
 
-EVERYWHERE = frozenset(Place)
-NOWHERE: frozenset[Place] = frozenset()
+EVERYWHERE = frozenset(ScreenName)
+NOWHERE: frozenset[ScreenName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that an operator can do.
+    """Something that an operator can do with a key.
 
     Attributes:
         id: its screen or the app has a method `action_` and this.
@@ -44,11 +44,11 @@ class Action:
         shown: the keys as people read them.
         label: a word or two, for the footer and the palette.
         text: a sentence, for the help.
-        destructive: it ends or hides something: it asks before it acts.
-        footer: the screens whose footer has room for it.
+        destructive: it ends or removes something, and asks first.
+        footer: the screens whose footer shows it.
         places: the screens that have it.
-        of_app: the app has the method, not the screen.
-        host_labels: by how a host stands, where it does something else to each.
+        of_app: the app has the method, and not the screen.
+        host_labels: its label for each admission of a host, if they differ.
     """
 
     id: str
@@ -58,26 +58,26 @@ class Action:
     text: str
     group: Group
     destructive: bool = False
-    footer: frozenset[Place] = NOWHERE
-    places: frozenset[Place] = EVERYWHERE
+    footer: frozenset[ScreenName] = NOWHERE
+    screens: frozenset[ScreenName] = EVERYWHERE
     of_app: bool = False
     host_labels: tuple[tuple[Admission, str], ...] = ()
 
     def label_for(self, hosts: Iterable[Admission]) -> str:
-        """What it would do to hosts that stand so; the label where they leave that open."""
-        stand = frozenset(hosts)
-        labels = [label for admission, label in self.host_labels if admission in stand]
+        """What it would do to hosts with these admissions. The label if that does not say."""
+        admissions = frozenset(hosts)
+        labels = [label for admission, label in self.host_labels if admission in admissions]
         return ", ".join(labels).capitalize() or self.label
 
 
-_START = frozenset({Place.DASHBOARD, Place.TASKS, Place.TASK})
-_HOSTS = frozenset({Place.DASHBOARD, Place.HOSTS})
-_OPENS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS, Place.MANAGER})
-_MARKS = frozenset({Place.DASHBOARD, Place.HOSTS, Place.TASKS})
-_PANES = frozenset({Place.DASHBOARD, Place.MANAGER, Place.TASK})
-_OUTPUT = frozenset({Place.DASHBOARD, Place.TASK})
-_TASK = frozenset({Place.TASK})
-_ALL_HOSTS = frozenset({Place.HOSTS})
+_START = frozenset({ScreenName.DASHBOARD, ScreenName.TASKS, ScreenName.TASK})
+_HOSTS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS})
+_OPENS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS, ScreenName.MANAGER})
+_MARKS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS})
+_PANES = frozenset({ScreenName.DASHBOARD, ScreenName.MANAGER, ScreenName.TASK})
+_OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK})
+_TASK = frozenset({ScreenName.TASK})
+_ALL_HOSTS = frozenset({ScreenName.HOSTS})
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -86,19 +86,19 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "start_task", ("s",), "s", "Start", "Start the selected or marked tasks",
-        Group.TASKS, footer=EVERYWHERE, places=_START,
+        Group.TASKS, footer=EVERYWHERE, screens=_START,
     ),
     Action(
         "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
-        Group.TASKS, destructive=True, footer=EVERYWHERE, places=_START,
+        Group.TASKS, destructive=True, footer=EVERYWHERE, screens=_START,
     ),
     Action(
         "approve", ("a",), "a", "Approve", "Approve the selected or marked pending hosts",
-        Group.HOSTS, footer=_ALL_HOSTS, places=_HOSTS,
+        Group.HOSTS, footer=_ALL_HOSTS, screens=_HOSTS,
     ),
     Action(
         "reject", ("x",), "x", "Reject", "Reject pending, revoke admitted hosts",
-        Group.HOSTS, destructive=True, footer=_ALL_HOSTS, places=_HOSTS,
+        Group.HOSTS, destructive=True, footer=_ALL_HOSTS, screens=_HOSTS,
         host_labels=((Admission.PENDING, "Reject"), (Admission.ADMITTED, "Revoke")),
     ),
     Action(
@@ -107,11 +107,11 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "open", ("enter",), "enter", "Open", "Open what is selected",
-        Group.LISTS, footer=EVERYWHERE, places=_OPENS,
+        Group.LISTS, footer=EVERYWHERE, screens=_OPENS,
     ),
     Action(
         "mark", ("space",), "space", "Mark", "Mark or unmark what is selected",
-        Group.LISTS, places=_MARKS,
+        Group.LISTS, screens=_MARKS,
     ),
     Action(
         "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
@@ -123,31 +123,31 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",
-        Group.LISTS, places=_PANES,
+        Group.LISTS, screens=_PANES,
     ),
     Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of the selected one",
-        Group.OUTPUT, footer=_TASK, places=_OUTPUT,
+        Group.OUTPUT, footer=_TASK, screens=_OUTPUT,
     ),
     Action(
         "groups", ("equals_sign",), "=", "Groups", "Group hosts with the same output",
-        Group.OUTPUT, footer=EVERYWHERE, places=_TASK,
+        Group.OUTPUT, footer=EVERYWHERE, screens=_TASK,
     ),
     Action(
         "compare", ("d",), "d", "Compare", "Compare a group with the largest",
-        Group.OUTPUT, places=_TASK,
+        Group.OUTPUT, screens=_TASK,
     ),
     Action(
         "follow", ("f",), "f", "Follow", "Stay at the newest line, or stop there",
-        Group.OUTPUT, places=_OUTPUT,
+        Group.OUTPUT, screens=_OUTPUT,
     ),
     Action(
         "wrap", ("w",), "w", "Wrap", "Wrap long lines, or cut them",
-        Group.OUTPUT, places=_OUTPUT,
+        Group.OUTPUT, screens=_OUTPUT,
     ),
     Action(
         "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save the shown output to a file",
-        Group.OUTPUT, places=_OUTPUT,
+        Group.OUTPUT, screens=_OUTPUT,
     ),
     Action(
         "show_dashboard", ("1",), "1", "Dashboard", "Hosts, tasks and live output",
@@ -182,24 +182,24 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID = {action.id: action for action in ACTIONS}
 
 
-def actions_of(place: Place) -> tuple[Action, ...]:
+def actions_of(screen: ScreenName) -> tuple[Action, ...]:
     """What can be done on a screen, in the order of the table."""
-    return tuple(action for action in ACTIONS if place in action.places)
+    return tuple(action for action in ACTIONS if screen in action.screens)
 
 
-def place_bindings(place: Place) -> list[BindingType]:
-    """All bindings of a screen, as Textual wants them declared."""
+def bindings_of(screen: ScreenName) -> list[BindingType]:
+    """The bindings of a screen, in the form that Textual needs."""
     return [
         Binding(
             ",".join(action.keys),
             f"app.{action.id}" if action.of_app else action.id,
             action.label,
-            show=place in action.footer,
+            show=screen in action.footer,
             key_display=action.shown.split()[0],
             id=action.id,
-            priority=action.id == "next_pane",  # keys typed behind it go to the next pane already
+            priority=action.id == "next_pane",  # keys that are typed after it go to the next pane
         )
-        for action in actions_of(place)
+        for action in actions_of(screen)
     ]
 
 

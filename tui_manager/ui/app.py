@@ -1,4 +1,4 @@
-"""The app: opens the operator, gives facts to the screens, and opens screens and forms."""
+"""The app: opens the operator, tells the screens what changed, and opens screens and forms."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from textual.screen import Screen
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
 from tui_manager.domain.status import Admission
-from tui_manager.ui.actions import Place
+from tui_manager.ui.actions import ScreenName
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen
@@ -35,15 +35,15 @@ from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 from tui_manager.ui.terminal.guarded_app import GuardedApp
 from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
-from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere
+from tui_manager.ui.terminal.terminal_driver import BackgroundError
 from tui_manager.ui.terminal.typed_ahead import TypedAhead
 
 
 class ChangesPending(Message, bubble=False):
-    """Something may have changed; what, is in the feed."""
+    """Something has changed. The feed knows what."""
 
     def can_replace(self, message: Message) -> bool:
-        """The feed has folded the older one in."""
+        """One message is enough for all changes in the feed."""
         return isinstance(message, ChangesPending)
 
 
@@ -52,7 +52,7 @@ def local_now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-SAY_AGAIN = 10.0  # seconds until a problem that goes on is said again
+REPEAT_ERROR_AFTER = 10.0  # seconds until an error that goes on is shown again
 
 
 class DashboardApp(GuardedApp, inherit_bindings=False):
@@ -60,9 +60,9 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
 
     Args:
         open_operator: opened on the app's loop when it starts, closed when it ends.
-        joined: the manager runs in another process, and goes on when the app ends.
+        joined: the manager runs in another process, and does not end with the app.
         leaving: what ends when the app is left, a sentence; asked when a task runs.
-        notice: what the screen says in a line until it is dismissed.
+        notice: a line that the screen shows until it is dismissed.
         now: the clock.
     """
 
@@ -70,7 +70,7 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ManagerProvider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "say_how_to_quit", show=False)]
-    ENABLE_COMMAND_PALETTE = False  # it is opened by the table's keys
+    ENABLE_COMMAND_PALETTE = False  # the keys of `actions` open it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (not a ClassVar there)
 
     def __init__(
@@ -78,29 +78,29 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
         open_operator: OpenOperator,
         *,
         joined: bool = False,
-        leaving: str = "",
+        quit_text: str = "",
         notice: str = "",
         now: Callable[[], datetime] = local_now,
     ) -> None:
         super().__init__()
         self.link = Link(now=now, joined=joined, notice=notice)
-        self._leaving = leaving
-        self.feed = Feed(open_operator, self.link, self._facts_came)
+        self._quit_text = quit_text
+        self.feed = Feed(open_operator, self.link, self._changes_waiting)
         self._watcher: asyncio.Task[None] | None = None
-        self._last_problem = ""
-        self._status_stale = self._status_read = False
-        self._outdated = False  # a read failed: screens read all again once the manager answers
-        self._typed = TypedAhead(self, super().on_event)
+        self._last_error = ""
+        self._status_stale = self._status_reading = False
+        self._read_failed = False  # screens read everything again when the manager answers
+        self._typed_ahead = TypedAhead(self, super().on_event)
         for place, screen in (
-            (Place.DASHBOARD, DashboardScreen),
-            (Place.HOSTS, HostsScreen),
-            (Place.TASKS, TasksScreen),
-            (Place.MANAGER, ManagerScreen),
+            (ScreenName.DASHBOARD, DashboardScreen),
+            (ScreenName.HOSTS, HostsScreen),
+            (ScreenName.TASKS, TasksScreen),
+            (ScreenName.MANAGER, ManagerScreen),
         ):
             self.add_mode(place, lambda screen=screen: screen(self.link))  # type: ignore[misc]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The variables that only our themes have, until one of them is set."""
+        """The variables that only our themes have. They are needed before a theme is set."""
         return dict(DARK.variables)
 
     def on_mount(self) -> None:
@@ -108,8 +108,8 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
-        self.switch_mode(Place.DASHBOARD)
-        # Behind the first paint: an operator that cannot be opened ends an app that stands.
+        self.switch_mode(ScreenName.DASHBOARD)
+        # After the first paint: if the operator cannot be opened, the app ends in order.
         self.call_after_refresh(self._start_watching)
 
     def _start_watching(self) -> None:
@@ -127,24 +127,24 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
         except ManagerError as error:
             self.exit(return_code=1, message=str(error))
         except Exception as error:
-            self.post_message(ErrorElsewhere(error))
+            self.post_message(BackgroundError(error))
 
-    # Facts.
+    # Changes.
 
-    def _facts_came(self) -> None:
+    def _changes_waiting(self) -> None:
         self.post_message(ChangesPending())
 
     @on(ChangesPending)
-    def _hand_on(self) -> None:
+    def _publish_changes(self) -> None:
         changes = self.feed.take()
-        self._tell_screens(changes)
+        self._notify_screens(changes)
         if changes.manager or changes.hosts or changes.all_tasks:
             self._status_stale = True
-            if not self._status_read:
-                self._status_read = True
+            if not self._status_reading:
+                self._status_reading = True
                 self._read_status()
 
-    def _tell_screens(self, changes: Changes) -> None:
+    def _notify_screens(self, changes: Changes) -> None:
         for screen in self.screen_stack:
             screen.post_message(ManagerChanged(changes))
 
@@ -154,25 +154,25 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
             while self._status_stale:
                 self._status_stale = False
                 self.link.status = await self.link.operator.manager_status()
-                self._tell_screens(EVERYTHING if self._outdated else Changes(manager=True))
-                self._outdated = False
+                self._notify_screens(EVERYTHING if self._read_failed else Changes(manager=True))
+                self._read_failed = False
         except ManagerError as error:
             self.post_message(CallFailed(error))
         finally:
-            self._status_read = False
+            self._status_reading = False
 
     @on(CallFailed)
-    def _say_problem(self, message: CallFailed) -> None:
-        """Says what is wrong once, not at every refresh; the header says what lasts."""
-        self._outdated |= isinstance(message.error, StorageError | UnreachableError)
+    def _show_error(self, message: CallFailed) -> None:
+        """Shows an error once, and not at every refresh. The header shows what lasts."""
+        self._read_failed |= isinstance(message.error, StorageError | UnreachableError)
         text = str(message.error)
-        if text != self._last_problem and not self.link.trouble:
-            self._last_problem = text
+        if text != self._last_error and not self.link.trouble:
+            self._last_error = text
             self.notify(text, severity="error", markup=False)
-            self.set_timer(SAY_AGAIN, self._forget_problem)
+            self.set_timer(REPEAT_ERROR_AFTER, self._forget_error)
 
-    def _forget_problem(self) -> None:
-        self._last_problem = ""
+    def _forget_error(self) -> None:
+        self._last_error = ""
 
     async def run_action(
         self,
@@ -180,23 +180,23 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Does it, unless it is the key of a screen that has no widgets yet, or none any more."""
+        """Does nothing for a screen that has no widgets yet, or none any more."""
         if isinstance(default_namespace, ClosableScreen) and not is_open(default_namespace):
             return False
         return await super().run_action(action, default_namespace, namespaces)
 
     async def on_event(self, event: Event) -> None:
-        """Keys, and what is pasted or clicked among them, are given in turn."""
-        await self._typed.take(event)
+        """Handles keys, pastes and clicks in the order in which they came."""
+        await self._typed_ahead.handle(event)
 
     def simulate_key(self, key: str) -> None:
-        """A click in the footer stands for its key, which comes before what was typed behind it."""
-        self.call_later(self._typed.take_first, Key(key, None))
+        """A click in the footer presses its key. It comes before keys that were typed later."""
+        self.call_later(self._typed_ahead.handle_first, Key(key, None))
 
-    # Going about.
+    # Screens.
 
-    async def _show(self, place: Place) -> Screen[Any]:
-        """The first screen of a mode; what lay on it is closed."""
+    async def _show(self, place: ScreenName) -> Screen[Any]:
+        """Shows the first screen of a mode, and closes those above it."""
         await self.switch_mode(place)
         while len(self.screen_stack) > 1:
             self.pop_screen()
@@ -204,19 +204,19 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
 
     async def action_show_dashboard(self) -> None:
         """Hosts, tasks and live output."""
-        await self._show(Place.DASHBOARD)
+        await self._show(ScreenName.DASHBOARD)
 
     async def action_show_hosts(self) -> None:
         """All hosts."""
-        await self._show(Place.HOSTS)
+        await self._show(ScreenName.HOSTS)
 
     async def action_show_tasks(self) -> None:
         """All tasks."""
-        await self._show(Place.TASKS)
+        await self._show(ScreenName.TASKS)
 
     async def action_show_manager(self) -> None:
         """What needs attention, and figures."""
-        await self._show(Place.MANAGER)
+        await self._show(ScreenName.MANAGER)
 
     async def action_open_task(self, task_id: int) -> None:
         """The screen of a task."""
@@ -224,13 +224,13 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
 
     async def action_open_host(self, host_id: str) -> None:
         """A host, on the screen of all hosts."""
-        screen = await self._show(Place.HOSTS)
+        screen = await self._show(ScreenName.HOSTS)
         if isinstance(screen, HostsScreen):
             screen.go_to(host_id)
 
     async def action_open_host_output(self, host_id: str) -> None:
         """The output of a host, on the dashboard."""
-        screen = await self._show(Place.DASHBOARD)
+        screen = await self._show(ScreenName.DASHBOARD)
         if isinstance(screen, DashboardScreen):
             screen.show_host(host_id)
 
@@ -267,15 +267,15 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
         await self.push_screen(HelpScreen())
 
     def action_say_how_to_quit(self) -> None:
-        """Where other programs end, this one says its key."""
+        """Ctrl+c ends other programs. Here it shows which key quits."""
         self.notify("q quits.", markup=False)
 
     async def action_quit(self) -> None:
-        """Asks when something runs that the operator may think would stop."""
+        """Asks first if a task runs."""
         self._quit()
 
     @work(group="quit", exclusive=True)
     async def _quit(self) -> None:
-        question = quit_question(self.link, self._leaving)
+        question = quit_question(self.link, self._quit_text)
         if question is None or await self.push_screen_wait(ConfirmScreen(question)):
             self.exit(message=GOES_ON if self.link.joined else None)

@@ -1,4 +1,4 @@
-"""The dashboard: hosts and tasks, side by side or as tabs, over the live output of the selected."""
+"""The dashboard: hosts and tasks, side by side or as tabs, and the output of the selected task."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,10 +13,10 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
-from tui_manager.ui.actions import Place, open_host, open_task, place_bindings
+from tui_manager.ui.actions import ScreenName, bindings_of, open_host, open_task
 from tui_manager.ui.frame.pane_tabs import PaneTabs
+from tui_manager.ui.hosts.fleet_line import FleetLine
 from tui_manager.ui.hosts.host_actions import HostActions
-from tui_manager.ui.hosts.host_strip import HostStrip
 from tui_manager.ui.hosts.host_table import HostTable, no_hosts
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
@@ -29,13 +29,13 @@ from tui_manager.ui.tasks.task_table import TaskTable
 
 
 class DashboardScreen(OutputActions, HostActions, TaskActions):
-    """What most operators look at all day."""
+    """The first screen."""
 
-    PLACE = Place.DASHBOARD
-    BINDINGS = place_bindings(Place.DASHBOARD)
+    SCREEN = ScreenName.DASHBOARD
+    BINDINGS = bindings_of(ScreenName.DASHBOARD)
 
     def body(self) -> Iterable[Widget]:
-        yield HostStrip(self.link)
+        yield FleetLine(self.link)
         yield PaneTabs(("Hosts", "Tasks"))
         yield Container(
             HostTable(self.link, id="hosts"), TaskTable(self.link, id="tasks"), id="lists"
@@ -44,7 +44,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
-        self._only: tuple[int, Host] | None = None  # a task, and the host that is shown alone of it
+        self._only: tuple[int, Host] | None = None  # a task, and the one host whose output is shown
         self._show_when_found = ""  # the host_id of a host to show alone once it is selected
 
     @property
@@ -67,12 +67,12 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self.show_pane(self.tasks)
 
     def tick(self) -> None:
-        """The strip goes round the fleet while it is seen."""
+        """While the screen is seen, the line of the fleet reads one page after the other."""
         super().tick()
         if self.is_current:
-            self.query_one(HostStrip).read_page()
+            self.query_one(FleetLine).read_page()
             if self.link.trouble:
-                self.query_one(HostStrip).refresh()
+                self.query_one(FleetLine).refresh()
 
     def take(self, changes: Changes) -> None:
         if changes.hosts:
@@ -80,27 +80,27 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         if changes.tasks or changes.all_tasks:
             self.tasks.reload()
         if changes == changes | Changes(hosts=True, manager=True, all_tasks=True):
-            self.query_one(HostStrip).read_page()
+            self.query_one(FleetLine).read_page()
         source = self.output.source
         if source is not None and changes.touches(source.task_id):
             self.output.poll()
         status = self.link.status
         empty = status is not None and not status.hosts_total
         width = self.output.size.width - 2
-        self.output.teach(no_hosts(status, self.link.dial_address, width) if empty else ())
+        self.output.set_hint(no_hosts(status, self.link.dial_address, width) if empty else ())
 
     # Panes.
 
     def show_pane(self, pane: Widget) -> None:
-        """Focuses a pane; where there are tabs, brings its table to the front."""
+        """Focuses a pane. If there are tabs, its table comes to the front."""
         if isinstance(pane, RowTable):
             self._bring_forward(pane)
         self.set_focus(pane)
 
     @on(DescendantFocus)
     def _focus_moved(self) -> None:
-        """A click may give it to a table where both are seen; keys act on this one also when the
-        terminal has become too narrow for both."""
+        """A click may focus a table while both are seen. Keys act on this one, so it stays in front
+        if the terminal becomes too narrow for both."""
         if isinstance(self.focused, RowTable):
             self._bring_forward(self.focused)
 
@@ -110,7 +110,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self.query_one(PaneTabs).chosen = int(tasks)
 
     def action_next_pane(self) -> None:
-        """Hosts, tasks, output, and round again."""
+        """Hosts, tasks, output, then hosts again."""
         panes: list[Widget] = [self.hosts, self.tasks, self.output]
         at = panes.index(self.focused) if self.focused in panes else -1
         self.show_pane(panes[(at + 1) % len(panes)])
@@ -138,7 +138,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._show_output()
 
     def _show_output(self) -> None:
-        """Output of the selected task, of all hosts unless one was chosen for this task."""
+        """Shows the output of the selected task: of all hosts, or of the one that was chosen."""
         task = self.tasks.selected
         if task is None:
             self.output.show(None)
@@ -146,11 +146,11 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         source = Source(task.task_id, title=f"#{task.task_id} {task.name}")
         if self._only is not None and self._only[0] == task.task_id:
             host = self._only[1]
-            source = replace(source, host_id=host.host_id, where=f" on {host.name}")
+            source = replace(source, host_id=host.host_id, title_end=f" on {host.name}")
         else:
             self._only = None  # another task shows all hosts again
         pending = task.status is TaskStatus.PENDING
-        self.output.silence = NOT_STARTED if pending else (NO_OUTPUT,)
+        self.output.no_output_text = NOT_STARTED if pending else (NO_OUTPUT,)
         self.output.ended = task.status.ended
         self.output.show(source)
 
@@ -160,7 +160,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         self._show_output()
 
     def action_all_output(self) -> None:
-        """Output of the selected host, or of all when it is that host's already."""
+        """Shows the output of the selected host, or of all hosts if that is shown already."""
         host = self.hosts.selected if self.focused is self.hosts else None
         shown = self._only[1] if self._only else None
         if host is None and shown is None:
@@ -170,24 +170,24 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
         else:
             self._show_alone(host)
 
-    @on(HostStrip.Picked)
-    def _picked(self, message: HostStrip.Picked) -> None:
+    @on(FleetLine.HostClicked)
+    def _picked(self, message: FleetLine.HostClicked) -> None:
         self.show_pane(self.hosts)
-        self.hosts.jump(message.host_id, message.number)
+        self.hosts.select_row(message.host_id, message.number)
 
-    # What keys act on.
+    # What the keys act on.
 
     async def leave(self) -> None:
         """There is no screen before."""
 
     @property
     def table(self) -> RowTable[Host] | RowTable[Task]:
-        """The focused table, else the tasks, whose output is shown."""
+        """The focused table, else the tasks: their output is shown."""
         return self.hosts if self.focused is self.hosts else self.tasks
 
     def task_created(self, task_id: int) -> None:
         """The newest task is the first."""
-        self.tasks.jump(str(task_id), 0)
+        self.tasks.select_row(str(task_id), 0)
 
     def chosen_tasks(self) -> list[Task]:
         return self.tasks.chosen

@@ -18,16 +18,16 @@ from tui_manager.own_addresses import reachable_addresses
 
 @dataclass(slots=True)
 class Link:
-    """Handed to every screen.
+    """What every screen gets.
 
     Attributes:
         now: the clock.
         joined: the manager runs in another process.
         status: None before the manager has answered.
-        trouble: why the manager cannot be reached; empty when it can.
-        away_since: when that began; None when it can.
-        notice: what every screen says in a line until it is dismissed; empty for none.
-        own_addresses: of this machine, for hosts to dial.
+        trouble: why the manager cannot be reached; empty if it can.
+        away_since: when that began; None if it can be reached.
+        notice: a line that every screen shows until it is dismissed; empty for none.
+        own_addresses: of this machine; hosts may dial them.
     """
 
     now: Callable[[], datetime]
@@ -39,18 +39,18 @@ class Link:
     notice: str = ""
     own_addresses: Callable[[], Sequence[str]] = reachable_addresses
 
-    def lose(self, trouble: str) -> None:
+    def set_unreachable(self, trouble: str) -> None:
         """The manager cannot be reached."""
         self.trouble = trouble
         self.away_since = self.away_since or self.now()
 
-    def find(self) -> None:
+    def set_reachable(self) -> None:
         """The manager answers again."""
         self.trouble, self.away_since = "", None
 
-    def known_at(self) -> datetime:
-        """The time of which the screens tell: now, or while the manager is away when that began.
-        What runs on hosts may have ended since."""
+    def data_time(self) -> datetime:
+        """The time of the data on the screens: now, or the time at which the manager was lost. What
+        ran on hosts then may have ended since."""
         return self.away_since or self.now()
 
     @property
@@ -62,12 +62,13 @@ class Link:
 
     @property
     def dial_address(self) -> str:
-        """Where a host dials in, `host:port`; empty before the manager has answered."""
+        """The address that a host dials, `host:port`; empty before the manager has answered."""
         return next(iter(self.dial_addresses), "")
 
     @property
     def dial_addresses(self) -> tuple[str, ...]:
-        """Where a host may dial in, the likeliest first; none before the manager has answered."""
+        """The addresses that a host may dial, the likeliest first; none before the manager has
+        answered."""
         return dial_addresses(self.status.address, self.own_addresses) if self.status else ()
 
 
@@ -77,10 +78,10 @@ OpenOperator = Callable[[], AbstractAsyncContextManager[Operator]]
 
 
 class Feed:
-    """Runs in a task of the app.
+    """Keeps the operator open, collects its changes, and tries again when it ends.
 
     Args:
-        changed: called when there is something to take.
+        changed: called when there are changes to take.
     """
 
     def __init__(
@@ -92,34 +93,34 @@ class Feed:
         self._pending = Changes()
 
     def take(self) -> Changes:
-        """What has come since the last call."""
+        """The changes since the last call."""
         pending, self._pending = self._pending, Changes()
         return pending
 
     async def run(self) -> None:
-        """Until it is cancelled. Raises ManagerError when the operator cannot be opened at all."""
+        """Runs until it is cancelled. Raises ManagerError if the operator cannot be opened."""
         async with self._open_operator() as operator:
             self._link.connected = operator
             while True:
                 try:
                     await self._watch(operator)
                 except ManagerError as error:
-                    self._link.lose(f"{error} Trying again…")
-                    self._tell(Changes(manager=True))
+                    self._link.set_unreachable(f"{error} Trying again…")
+                    self._publish(Changes(manager=True))
                 await asyncio.sleep(RETRY)
 
     async def _watch(self, operator: Operator) -> None:
         async for changes in operator.watch():
-            self._link.find()
-            self._tell(changes)
+            self._link.set_reachable()
+            self._publish(changes)
 
-    def _tell(self, changes: Changes) -> None:
+    def _publish(self, changes: Changes) -> None:
         self._pending |= changes
         self._changed()
 
 
 class CallFailed(Message):
-    """A call to the manager failed; the app says so once."""
+    """A call to the manager has failed. The app shows the error once."""
 
     def __init__(self, error: ManagerError) -> None:
         super().__init__()

@@ -78,17 +78,17 @@ def show(
     Raises ScreenFailedError if the screen has failed too often.
     """
     from tui_manager.ui.app import DashboardApp
-    from tui_manager.ui.forms.questions import afterwards
+    from tui_manager.ui.forms.questions import manager_after_quit
     from tui_manager.ui.terminal.rebuilding import Rebuilding
 
     def make_app(notice: str) -> DashboardApp:
         said = notice or first_notice
-        return DashboardApp(open_operator, joined=joined, leaving=leaving, notice=said)
+        return DashboardApp(open_operator, joined=joined, quit_text=leaving, notice=said)
 
-    screens = Rebuilding(make_app, log_file, afterwards(joined=joined, leaving=leaving))
+    screens = Rebuilding(make_app, log_file, manager_after_quit(joined=joined, quit_text=leaving))
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        screens.leave(hung_up=number == signal.SIGHUP)
+        screens.stop(hung_up=number == signal.SIGHUP)
 
     with short_collections(), handled((signal.SIGTERM, signal.SIGHUP), leave):
         return screens.run()

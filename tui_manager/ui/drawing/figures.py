@@ -14,7 +14,7 @@ _WIDE = 99  # cells: more than a number takes
 
 
 def number(value: int, width: int = _WIDE) -> str:
-    """A number within `width` cells: `1600`, else rounded down in a larger unit: `1.6k`, `1k`."""
+    """A number within `width` cells: `1600`, or rounded down in a larger unit: `1.6k`, `1k`."""
     text, factor = str(value), 1
     for unit in ("k", "M", "G"):
         if len(text) <= width or value < 1000 * factor:
@@ -27,17 +27,17 @@ def number(value: int, width: int = _WIDE) -> str:
 
 
 def progress(done: int, total: int, width: int = _WIDE) -> str:
-    """`7/14`, and in shorter units where `width` cells need it: `1.9k/2k`. As numbers are rounded
-    down, what is not all never reads as all."""
+    """`7/14`, or in larger units if `width` is small: `1.9k/2k`. Numbers are rounded down: a task
+    that is not done never looks done."""
     texts = [f"{done}/{total}"]
     for room in range(len(str(total)) - 1, 1, -1):
         texts.append(f"{number(done, room)}/{number(total, room)}")
     return next((text for text in texts if len(text) <= width), texts[-1])
 
 
-def clock(duration: timedelta, width: int = _WIDE) -> str:
-    """A running time: `0:07`, `12:41`, `3:05:09`, `4d 02:11`; where these do not fit `width` cells
-    in larger units: `13h05m`, `4d02h`, `13h`, `4d`."""
+def running_time(duration: timedelta, width: int = _WIDE) -> str:
+    """A running time: `0:07`, `12:41`, `3:05:09`, `4d 02:11`. In larger units if these do not fit
+    `width` cells: `13h05m`, `4d02h`, `13h`, `4d`."""
     seconds = max(0, int(duration.total_seconds()))
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -61,11 +61,11 @@ def age(duration: timedelta) -> str:
 
 
 def since(moment: datetime | None, now: datetime) -> str:
-    """The age of a moment; empty when there was none."""
+    """The age of a moment; empty for None."""
     return age(now - moment) if moment else ""
 
 
-def precise(duration: timedelta | float) -> str:
+def short_duration(duration: timedelta | float) -> str:
     """A short time with its unit: `0.4ms`, `12ms`, `1.5s`."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
     if seconds < 0.01:
@@ -102,22 +102,22 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], width: int, top: float = 100.0) -> str:
-    """The last `width` values between 0 and `top`, filled up on the left."""
+    """The last `width` values between 0 and `top`, padded on the left."""
     shown = values[-width:] if width > 0 else ()
     marks = (min(max(value / top, 0.0), 1.0) * (len(_SPARKS) - 1) for value in shown)
     return "".join(_SPARKS[round(mark)] for mark in marks).rjust(width)
 
 
 def progress_bar(counts: Counts, width: int, *, ended: bool = False) -> Spans:
-    """Completed, faulty, canceled and open command hosts, in proportion. What exists is at least
-    one cell wide, and the bar is full only when all have ended. What has `ended` is quiet."""
+    """Completed, faulty, canceled and open command hosts, in proportion. Each that is not zero has
+    at least one cell. The bar is full only if all have ended. A task that has `ended` is muted."""
     parts = (
         ("█", Role.MUTED if ended else Role.GOOD, counts.completed),
         ("▓", Role.FAULT, counts.faults),
         ("▒", Role.CAUTION, counts.canceled),
         ("░", Role.MUTED, counts.total - counts.ended if counts.total else 1),
     )
-    cells = apportion([number for _, _, number in parts], width)
+    cells = divide_cells([number for _, _, number in parts], width)
     return tuple(
         Span(glyph * number, role)
         for (glyph, role, _), number in zip(parts, cells, strict=True)
@@ -125,14 +125,14 @@ def progress_bar(counts: Counts, width: int, *, ended: bool = False) -> Spans:
     )
 
 
-def apportion(numbers: Sequence[int], width: int) -> list[int]:
-    """`width` cells divided as `numbers` are, with a cell for each that is not zero."""
+def divide_cells(numbers: Sequence[int], width: int) -> list[int]:
+    """`width` cells in the proportion of `numbers`; at least one cell for each that is not zero."""
     total = sum(numbers)
     if not total or width <= 0:
         return [0] * len(numbers)
     cells = [max(1, int(number * width / total)) if number else 0 for number in numbers]
     while (excess := sum(cells) - width) != 0:
-        # The widest gives up what is too much; the one furthest below its share takes what is left.
+        # Too many: the widest loses one. Too few: the one furthest below its share gets one.
         if excess > 0:
             cells[max(range(len(cells)), key=cells.__getitem__)] -= 1
         else:

@@ -16,24 +16,24 @@ from tui_manager.ui.drawing.spans import Role, Spans, fit
 ROLE_CLASSES = frozenset(f"role--{role}" for role in Role)
 
 
-class RolePainter(Widget):
+class SpanWidget(Widget):
     """A widget that draws spans. `app.tcss` has a rule for each role."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
-    _titled: Text | None = None
+    _shown_title: Text | None = None
 
     def role_style(self, role: Role) -> Style:
         """How a role looks in this widget."""
         return self.get_component_rich_style(f"role--{role}", partial=True)
 
-    def entitle(self, title: Text) -> None:
-        """Sets the title of the frame; to set it, whatever it was, draws the whole widget again."""
-        if title != self._titled or title.spans != self._titled.spans:
-            self._titled = title
+    def set_title(self, title: Text) -> None:
+        """Sets the title of the frame if it is another one: to set it draws the whole widget."""
+        if title != self._shown_title or title.spans != self._shown_title.spans:
+            self._shown_title = title
             self.border_title = title
 
     def paint(self, line: Spans, base: Style) -> list[Segment]:
-        """Segments of spans over a base style."""
+        """The segments of spans over a base style."""
         return [Segment(span.text, base + self.role_style(span.role)) for span in line]
 
     def strip(self, line: Iterable[Segment], width: int, base: Style) -> Strip:
@@ -41,7 +41,7 @@ class RolePainter(Widget):
         return Strip(line).adjust_cell_length(width, base)
 
 
-class FactLines(RolePainter):
+class SpanLines(SpanWidget):
     """As many lines as it was given, each cut at the width."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -68,11 +68,10 @@ class FactLines(RolePainter):
 
 
 class InstantScroll(ScrollView):
-    """Takes each position at once: keys, wheel, scrollbar and code never wait for one another.
+    """Scrolls without animation.
 
-    Textual's animator fails when the watcher of a position that it sets scrolls itself, as a pane
-    does that follows its newest line. An animation that runs would also overwrite what was
-    scrolled to meanwhile.
+    Textual's animator fails if the watcher of a scroll position scrolls too. A pane that follows
+    its newest line does so. An animation would also overwrite a position that is set meanwhile.
     """
 
     def animate(

@@ -8,7 +8,7 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 
 
 class Role(StrEnum):
-    """What a piece of text means; a theme decides how that looks."""
+    """What a piece of text means. The theme decides how it looks."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of text with one meaning."""
+    """A piece of text with one role."""
 
     text: str
     role: Role = Role.PLAIN
@@ -32,7 +32,7 @@ BLANK: Spans = ()
 
 
 def spans(text: str, role: Role = Role.PLAIN) -> Spans:
-    """One span, or none for an empty text."""
+    """One span; none for an empty text."""
     return (Span(text, role),) if text else BLANK
 
 
@@ -47,14 +47,14 @@ def width_of(line: Iterable[Span]) -> int:
 
 
 def shorten(text: str, width: int) -> str:
-    """`text`, cut with an ellipsis where it does not fit `width` cells."""
+    """`text`, cut with an ellipsis if it does not fit `width` cells."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
 def wrap(text: str, width: int) -> tuple[str, ...]:
-    """`text` in lines of at most `width` cells, broken at spaces where there are some."""
+    """`text` in lines of at most `width` cells, broken at spaces if possible."""
     lines, line = [], ""
     for word in text.split(" "):
         for piece in chop_cells(word, max(width, 2)) or [""]:
@@ -67,7 +67,7 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
 
 
 def fit(line: Spans, width: int, *, right: bool = False) -> Spans:
-    """Exactly `width` cells: cut with an ellipsis, or filled up on one side."""
+    """Exactly `width` cells: cut with an ellipsis, or padded on one side."""
     left = width
     fitted: list[Span] = []
     for span in line:
@@ -82,8 +82,8 @@ def fit(line: Spans, width: int, *, right: bool = False) -> Spans:
     return (*padding, *fitted) if right else (*fitted, *padding)
 
 
-def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Spans:
-    """`left` and `right` at the two ends of a line; the right one yields when space is short."""
+def justify(left: Sequence[Span], right: Sequence[Span], width: int) -> Spans:
+    """`left` and `right` at the two ends of a line. `right` is left out if there is no room."""
     room = width - width_of(left)
     if (size := width_of(right)) > room - 1:
         return fit(tuple(left), width)

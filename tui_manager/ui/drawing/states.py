@@ -18,18 +18,18 @@ _STATUS: dict[str, Span] = {
 }
 
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
-PARTLY = Span("◐", Role.CAUTION)
-WAITING, SHUT_OUT = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
+PARTLY_ONLINE = Span("◐", Role.CAUTION)
+WAITING, EXCLUDED = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
 UNKNOWN = Span("?", Role.CAUTION)
 MARKED = Span("◆", Role.STRONG)
-CUT = Span("✂", Role.CAUTION)
+TRUNCATED = Span("✂", Role.CAUTION)
 STDERR, STDOUT = Span("┃", Role.FAULT), Span("│", Role.MUTED)
 
 LEGEND: tuple[tuple[Span, str], ...] = (
     (ONLINE, "online"),
     (OFFLINE, "offline"),
     (WAITING, "waits for admission"),
-    (SHUT_OUT, "rejected or revoked"),
+    (EXCLUDED, "rejected or revoked"),
     (UNKNOWN, "not known while the manager is away"),
     (_STATUS["pending"], "pending"),
     (_STATUS["running"], "running"),
@@ -41,7 +41,7 @@ LEGEND: tuple[tuple[Span, str], ...] = (
     (_STATUS["skipped"], "skipped"),
     (MARKED, "marked"),
     (STDERR, "written to stderr"),
-    (CUT, "output past the limit"),
+    (TRUNCATED, "output past the limit"),
 )
 
 _REASONS = {
@@ -58,11 +58,11 @@ _REASONS = {
 
 
 def host_glyph(host: Host, *, away: bool = False) -> Span:
-    """The state of a host in one cell; while the manager is `away` nobody knows who is online."""
+    """The state of a host in one cell. Nobody knows who is online while the manager is `away`."""
     if host.admission is Admission.PENDING:
         return WAITING
     if host.admission is not Admission.ADMITTED:
-        return SHUT_OUT
+        return EXCLUDED
     if away:
         return UNKNOWN
     if not host.online:
@@ -71,7 +71,7 @@ def host_glyph(host: Host, *, away: bool = False) -> Span:
 
 
 def host_state(host: Host) -> str:
-    """The same in words."""
+    """The state of a host in words."""
     if host.admission is not Admission.ADMITTED:
         return f"{host.admission} admission" if host_glyph(host) is WAITING else host.admission
     return "online" if host.online else "offline"
@@ -88,7 +88,7 @@ def task_glyph(task: Task) -> Span:
 
 
 def glyph_of(status: str) -> str:
-    """The cell of a status by its name."""
+    """The glyph of a status by its name."""
     return _STATUS[status].text
 
 
@@ -97,14 +97,14 @@ def command_glyph(status: CommandHostStatus | TaskStatus) -> Span:
     return _STATUS[status]
 
 
-def row_glyph(row: CommandHost) -> Span:
-    """The status of a command host, a cancel under way included."""
+def command_host_glyph(row: CommandHost) -> Span:
+    """The status of a command host, or that it is being canceled."""
     return _STATUS["canceling" if row.canceling else row.status]
 
 
-def row_words(row: CommandHost) -> str:
-    """How a command host stands, in words: `failed: exit code 100`."""
-    words = _row_state(row)
+def command_host_text(row: CommandHost) -> str:
+    """The state of a command host in words: `failed: exit code 100`."""
+    words = _command_host_state(row)
     if row.detail:
         words += f" ({safe_line(row.detail)})"
     if row.kill_incomplete:
@@ -112,7 +112,7 @@ def row_words(row: CommandHost) -> str:
     return f"{words}, corrected late" if row.late else words
 
 
-def _row_state(row: CommandHost) -> str:
+def _command_host_state(row: CommandHost) -> str:
     if row.canceling:
         return "canceling"
     match row.reason:

@@ -1,1 +1,1 @@
-"""Forms and questions: new task, join token, confirmation."""
+"""Forms and questions: new task, join token, confirmation. Saving output is in `output`."""

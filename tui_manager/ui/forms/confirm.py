@@ -13,8 +13,8 @@ from textual.widgets import Button, Input, Label
 
 from tui_manager.ui.terminal.lifetime import ClosableScreen
 
-TYPED_ABOVE = 20  # hosts from which a yes is not enough
-ODD = "▲"  # stands in front of a line that wants a second look
+TYPED_ABOVE = 20  # hosts; for more of them the number must be typed
+REVIEW_MARK = "▲"  # begins a line that must be read with care
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Question:
     """What is asked.
 
     Attributes:
-        lines: what will happen, a sentence a line.
-        verb: what the button says that does it.
-        hosts: how many hosts it reaches; above TYPED_ABOVE the number has to be typed.
+        lines: what will happen, one sentence a line.
+        verb: the label of the button that does it.
+        hosts: how many hosts it acts on; above TYPED_ABOVE the number must be typed.
     """
 
     title: str
@@ -35,12 +35,12 @@ class Question:
 
     @property
     def typed(self) -> str:
-        """What has to be typed; empty when a key is enough."""
+        """What must be typed; empty if a key is enough."""
         return str(self.hosts) if self.hosts > TYPED_ABOVE else ""
 
 
 class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
-    """Answers True only to a deliberate yes."""
+    """Asks a question. It ends with True or False."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "answer(False)", "No"),
@@ -62,7 +62,7 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
             dialog.border_title = question.title.replace("[", r"\[")
             with VerticalScroll(id="said", can_focus=False):
                 for line in question.lines:
-                    odd = line.lstrip().startswith(ODD)
+                    odd = line.lstrip().startswith(REVIEW_MARK)
                     yield Label(line, classes="problem" if odd else None, markup=False)
             if question.typed:
                 yield Label(f"Type {question.typed}, the number of hosts, to go on:", classes="ask")
@@ -78,7 +78,7 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
                 )
 
     def on_mount(self) -> None:
-        """The safe answer has the focus, or the number that is asked for."""
+        """The focus is on "No", or on the number that must be typed."""
         self.set_focus(self.query_one("#number" if self.question.typed else "#no"))
 
     @property
@@ -100,11 +100,11 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
         self.dismiss(False)
 
     def action_read(self, direction: int) -> None:
-        """Goes through what does not fit."""
+        """Scrolls the text."""
         said = self.query_one("#said", VerticalScroll)
         said.scroll_relative(y=direction * said.size.height, animate=False)
 
     def action_answer(self, answer: bool) -> None:
-        """Ends the question, a yes only when what was asked for is typed."""
+        """Ends the question. A yes counts only if the number is typed that was asked for."""
         if not answer or self._allowed:
             self.dismiss(answer)

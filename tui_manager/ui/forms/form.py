@@ -1,4 +1,4 @@
-"""What all forms share: a form that is left loses nothing that was typed without a question."""
+"""Base of all forms: it asks before what was typed is lost."""
 
 from typing import ClassVar, TypeVar
 
@@ -27,15 +27,15 @@ class Form(ModalScreen[Made | None], ClosableScreen[Made | None]):
 
     @property
     def busy(self) -> bool:
-        """What the form asks for is under way: nothing is lost, and nothing taken back."""
+        """What the form makes is being made now: it cannot be left."""
         return False
 
-    def remember(self) -> None:
-        """Takes what stands in the fields now as not typed. For `on_mount` of a subclass."""
+    def remember_fields(self) -> None:
+        """What is in the fields now does not count as typed. For `on_mount` of a subclass."""
         self._untouched = self._contents()
 
     async def action_close(self) -> None:
-        """Makes nothing; asks first when something was typed."""
+        """Leaves the form. Asks first if something was typed."""
         if self.busy:
             self.notify("Wait: it is being made.", markup=False)
         elif self._contents() == self._untouched:
@@ -57,12 +57,12 @@ class Form(ModalScreen[Made | None], ClosableScreen[Made | None]):
 
 
 class TickBox(Checkbox):
-    """`[ ] label` or `[x] label`."""
+    """A check box that is drawn as `[ ] label` or `[x] label`, so that it needs no colour."""
 
     BUTTON_LEFT = BUTTON_RIGHT = ""
     BUTTON_INNER = "[ ]"
 
     def watch_value(self) -> None:
-        """Draws the tick, or none."""
+        """Draws the tick."""
         self.BUTTON_INNER = "[x]" if self.value else "[ ]"
         super().watch_value()

@@ -23,10 +23,9 @@ _BREAK = "\\"
 
 
 def broken(line: str, width: int) -> tuple[str, ...]:
-    """`line` in pieces of `width` cells that a shell reads as one: whoever copies them from the
-    screen by mouse gets the same command.
+    """`line` in pieces of `width` cells that a shell reads as one line when they are copied.
 
-    The backslash stands in the last column, so that no blanks are copied behind it.
+    The backslash is in the last column, so that no blanks are copied after it.
     """
     if len(line) <= width:
         return (line,)
@@ -36,11 +35,11 @@ def broken(line: str, width: int) -> tuple[str, ...]:
 
 
 class JoinLineScreen(ModalScreen[None], ClosableScreen[None]):
-    """As wide as the terminal, and with nothing beside the line: it can be copied by mouse too.
+    """As wide as the terminal, without a frame: the line can be copied by mouse.
 
     Args:
         line: the whole command.
-        dials: the address in it, and others that could stand there.
+        dials: the address in it, and others that hosts could dial.
         spec: what the token allows.
         expires_at: when it ends, in the operator's own time.
         copy: gives a text to the terminal's clipboard.
@@ -67,7 +66,7 @@ class JoinLineScreen(ModalScreen[None], ClosableScreen[None]):
         self._copy = copy
 
     def compose(self) -> ComposeResult:
-        """What it is, the line, what it is good for, the buttons."""
+        """The line, what its token allows, and the buttons."""
         with Vertical(id="join-line", classes="dialog"):
             yield Label("Paste this on a host:", id="what")
             yield Static(id="line", markup=False)
@@ -94,11 +93,11 @@ class JoinLineScreen(ModalScreen[None], ClosableScreen[None]):
         )
 
     def on_mount(self) -> None:
-        """Enter copies."""
+        """The button that copies has the focus."""
         self.set_focus(self.query_one("#copy"))
 
     def on_resize(self, event: Resize) -> None:
-        """The line is broken where the terminal ends."""
+        """Breaks the line at the width of the terminal."""
         self.query_one("#line", Static).update("\n".join(broken(self._line, event.size.width)))
 
     @on(Button.Pressed, "#copy")

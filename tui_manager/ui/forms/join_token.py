@@ -1,4 +1,4 @@
-"""The form for a join token. What is wrong stands below its fields while it is typed."""
+"""The form for a join token. Errors are shown below the fields at each key."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.join_line import JoinLineScreen
 from tui_manager.ui.forms.join_token_fields import TokenFields
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 from tui_manager.ui.terminal.textual_internals import HookedApp
 
 _LASTS = format_duration(TTL_DEFAULT)
@@ -27,7 +27,7 @@ _BOUND = "like env=prod role=web; an agent cannot change them"
 
 
 class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
-    """Ends with what was asked for and the token, or with None."""
+    """Ends with the spec and the token, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "make", show=False, priority=True),  # as in the form of a new task
@@ -41,7 +41,7 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
         self._making = False
 
     def compose(self) -> ComposeResult:
-        """Four fields, a line for what is wrong, and the buttons."""
+        """Four fields, a line for errors, and the buttons."""
         with Vertical(id="token", classes="dialog form") as dialog:
             dialog.border_title = "Join token"
             with Horizontal(classes="field"):
@@ -64,8 +64,8 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
                 yield Button("Make it  f5", id="make", compact=True, variant="primary")
 
     def on_mount(self) -> None:
-        """The defaults are good: f5 makes one."""
-        self.remember()
+        """f5 makes a token with the defaults."""
+        self.remember_fields()
         self.set_focus(self.query_one("#ttl"))
 
     @property
@@ -104,13 +104,13 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
 
     @on(Button.Pressed, "#make")
     def action_make(self) -> None:
-        """Makes the token; a second press, before the first has had its effect, makes no other."""
+        """Makes the token. A second press while it is made does nothing."""
         if not self._making:
             self._making = True
-            self._check()  # what a try before this one said may be true no more
+            self._check()  # the error of an earlier try may be gone
             self._make()
 
-    @reads("make")
+    @while_open("make")
     async def _make(self) -> None:
         try:
             spec = self.fields.spec()

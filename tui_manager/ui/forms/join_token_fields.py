@@ -1,4 +1,4 @@
-"""What the fields of the join-token form hold, and what is wrong with it. Pure."""
+"""The fields of the form for a join token, and their errors. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class TokenFields:
     auto_approve: bool = False
 
     def spec(self) -> TokenSpec:
-        """The token that they say. Raises InvalidInputError, naming the field."""
+        """The token that is asked for. Raises InvalidInputError with the field."""
         spec = TokenSpec(
             parse_ttl(self.ttl),
             parse_uses(self.uses),
@@ -35,9 +35,9 @@ class TokenFields:
         return spec
 
     def problems(self) -> Mapping[str, str]:
-        """What is wrong, by field; empty fields are not wrong."""
+        """The errors by field. An empty field has none."""
         found: dict[str, str] = {}
-        # Each field is judged alone: the others could hide what is wrong with it.
+        # Each field is checked alone: an error in another one would hide its own.
         for name, alone in (
             ("ttl", TokenFields(ttl=self.ttl)),
             ("uses", TokenFields(uses=self.uses)),

@@ -1,4 +1,4 @@
-"""The form for a new task. What is wrong stands below its field while it is typed."""
+"""The form for a new task. Errors are shown below their fields at each key."""
 
 from typing import ClassVar
 
@@ -23,7 +23,7 @@ from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.questions import start_question
 from tui_manager.ui.manager_link import Link, ManagerChanged
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 
 _HINTS = {
     "target": "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away",
@@ -56,7 +56,7 @@ class NewTaskScreen(Form[int]):
         self._request_id = ""
 
     def compose(self) -> ComposeResult:
-        """Five fields, with lines for what is wrong or what they want, and the buttons."""
+        """Five fields, each with a line for a hint or an error, and the buttons."""
         with VerticalScroll(id="form", classes="dialog form", can_focus=False) as form:
             form.border_title = "New task"
             with Horizontal(classes="field"):
@@ -85,8 +85,8 @@ class NewTaskScreen(Form[int]):
                 yield Button("Start  f5", id="start", compact=True, variant="primary")
 
     def on_mount(self) -> None:
-        """A target that is given already needs no more typing."""
-        self.remember()
+        """The focus is on the first field that is empty."""
+        self.remember_fields()
         self.set_focus(self.query_one("#command" if self._target else "#target"))
         self._check()
 
@@ -117,13 +117,12 @@ class NewTaskScreen(Form[int]):
         if target != self._looked_up:
             self._looked_up = target
             self._lookup = self._look_up(target)
-        elif self.preview is not None:  # in place of what was wrong when the task was made
+        elif self.preview is not None:  # in place of an error of an earlier try
             self._say_hosts(self.preview)
 
     @on(ManagerChanged)
     def _look_up_again(self, message: ManagerChanged) -> None:
-        """The reason why a target had no hosts may be gone: the manager answers again, or a host
-        has joined."""
+        """The cause of an error may be gone: the manager answers again, or a host has joined."""
         changes = message.changes
         if self.preview is not None or not (changes.hosts or changes.manager):
             return
@@ -131,9 +130,9 @@ class NewTaskScreen(Form[int]):
         if self._looked_up.strip() and not running:
             self._lookup = self._look_up(self._looked_up)
 
-    @reads("preview", exclusive=True)
+    @while_open("preview", exclusive=True)
     async def _look_up(self, target: str) -> None:
-        """What the target means now."""
+        """Shows which hosts the target stands for now."""
         self.preview = None
         self._label_start()
         problem = ""
@@ -163,7 +162,7 @@ class NewTaskScreen(Form[int]):
         label.update(problem or _HINTS[field])
 
     def _label_start(self) -> None:
-        """The button says on how many hosts; it can be pressed before that is known."""
+        """The button shows the number of hosts. It can be pressed before that is known."""
         hosts = len(self.preview.hosts) if self.preview else 0
         start = self.query_one("#start", Button)
         start.label = f"Start on {count_of(hosts, 'host')}  f5" if hosts else "Start  f5"
@@ -186,16 +185,16 @@ class NewTaskScreen(Form[int]):
 
     @on(Button.Pressed, "#start")
     def action_start(self) -> None:
-        """Makes the task and starts it; what is wrong is said at its field."""
+        """Makes the task and starts it. Errors are shown at their fields."""
         self._create_once(start=True)
 
     def _create_once(self, *, start: bool) -> None:
-        """A second press, before the first has had its effect, makes no second task."""
+        """A second press while the task is made does nothing."""
         if not self._creating:
             self._creating = True
             self._create(start=start)
 
-    @reads("create")
+    @while_open("create")
     async def _create(self, *, start: bool) -> None:
         try:
             await self._try_to_create(start=start)
@@ -225,14 +224,14 @@ class NewTaskScreen(Form[int]):
         self.dismiss(task_id)
 
     def _request_for(self, spec: TaskSpec) -> str:
-        """The same for the same task: a second try, after the first was not answered, makes no
-        second one."""
+        """The same id for the same task: if the first try was not answered, a second one makes no
+        second task."""
         if spec != self._asked_for:
             self._asked_for, self._request_id = spec, new_request_id()
         return self._request_id
 
     async def _start_created(self, task_id: int) -> None:
-        """The task exists from here on: what is wrong with its start is said, not undone."""
+        """The task exists now: if its start fails, it stays saved."""
         try:
             await self.link.operator.start_task(task_id)
         except UnreachableError as error:

@@ -1,4 +1,4 @@
-"""What the fields of the new-task form hold, and what is wrong with it. Pure."""
+"""The fields of the form for a new task, and their errors. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class FormFields:
     offline: str = ""
 
     def spec(self) -> TaskSpec:
-        """The task that they say. Raises InvalidInputError, naming the field."""
+        """The task that is asked for. Raises InvalidInputError with the field."""
         command = CommandSpec(self.command.strip("\n"), parse_timeout(self.timeout))
         offline, within = parse_offline(self.offline)
         spec = TaskSpec(
@@ -42,9 +42,9 @@ class FormFields:
         return spec
 
     def problems(self) -> Mapping[str, str]:
-        """What is wrong, by field; empty fields are not wrong yet."""
+        """The errors by field. An empty field has none yet."""
         found: dict[str, str] = {}
-        # Each field is judged with the others as they would be if they were right.
+        # Each field is checked alone, with valid values in place of the others.
         for field, text in (
             ("command", self.command),
             ("name", self.name),
@@ -74,7 +74,7 @@ def parse_timeout(text: str) -> timedelta:
 
 
 def parse_offline(text: str) -> tuple[Offline, timedelta]:
-    """`fail`, `wait`, or `wait 6h`: what becomes of hosts that are offline, and how long it waits.
+    """`fail`, `wait`, or `wait 6h`: what the task does on offline hosts, and how long it waits.
 
     Raises InvalidInputError("offline") when it is something else.
     """

@@ -1,4 +1,4 @@
-"""What is asked before something that cannot be undone. Pure."""
+"""The questions before an action that cannot be undone. Pure."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.drawing.spans import shorten
-from tui_manager.ui.forms.confirm import ODD, Question
+from tui_manager.ui.forms.confirm import REVIEW_MARK, Question
 from tui_manager.ui.manager_link import Link
 
 _NAMED = 6  # hosts that have a line of their own
@@ -17,13 +17,13 @@ _NOTE_WIDTH_OF_MANY = 58
 
 
 def approve_question(hosts: Sequence[Host]) -> Question:
-    """Who asks, by which key, and what is odd about it."""
-    what = _what(hosts)
+    """Which hosts ask to join, with their keys and notes."""
+    what = _hosts_text(hosts)
     trust = "it gets" if len(hosts) == 1 else "they get"
     return Question(
         f"Approve {what}?",
         (
-            *_who(hosts),
+            *_host_lines(hosts),
             "",
             "The agent printed the same words when it joined: compare them there.",
             f"Once approved {trust} commands, and the secrets of these.",
@@ -34,27 +34,27 @@ def approve_question(hosts: Sequence[Host]) -> Question:
     )
 
 
-def turn_away_question(pending: Sequence[Host], admitted: Sequence[Host]) -> Question:
-    """What ends, and what becomes of the work."""
+def reject_or_revoke_question(pending: Sequence[Host], admitted: Sequence[Host]) -> Question:
+    """What ends, and what happens to the work of these hosts."""
     hosts = [*admitted, *pending]
     if not admitted:
-        verb = f"Reject {_what(pending)}"
+        verb = f"Reject {_hosts_text(pending)}"
     elif not pending:
-        verb = f"Revoke {_what(admitted)}"
+        verb = f"Revoke {_hosts_text(admitted)}"
     else:
-        verb = f"Revoke {_what(admitted)}, reject {_what(pending)}"
-    lines = [*_who(hosts), ""]
+        verb = f"Revoke {_hosts_text(admitted)}, reject {_hosts_text(pending)}"
+    lines = [*_host_lines(hosts), ""]
     if admitted:
         lines.append("A revoked host is cut off at once, and its key is never accepted again.")
     if pending:
         lines.append("The key of a rejected host is never accepted again.")
     running = sum(host.running for host in hosts)
     if admitted or running:
-        lines += _work(running)
+        lines += _work_lines(running)
     return Question(f"{verb}?", lines, verb, len(hosts))
 
 
-def _work(running: int) -> tuple[str, ...]:
+def _work_lines(running: int) -> tuple[str, ...]:
     runs = f"{count_of(running, 'command')} {'runs' if running == 1 else 'run'} there now. "
     return (
         f"{runs if running else ''}What was sent becomes failed (agent lost), the rest failed "
@@ -63,23 +63,23 @@ def _work(running: int) -> tuple[str, ...]:
     )
 
 
-def _what(hosts: Sequence[Host]) -> str:
+def _hosts_text(hosts: Sequence[Host]) -> str:
     if len(hosts) > 1:
         return count_of(len(hosts), "host")
     return shorten(safe_line(hosts[0].name), _NAME_WIDTH)
 
 
-def _who(hosts: Sequence[Host]) -> list[str]:
-    """The odd ones first; of one all that is known of its note."""
+def _host_lines(hosts: Sequence[Host]) -> list[str]:
+    """Hosts with a note first. A single host has its note at full length."""
     if len(hosts) == 1:
         note = hosts[0].note
-        odd = [f"{ODD} {shorten(safe_line(note), _NOTE_WIDTH)}"] if note else []
+        odd = [f"{REVIEW_MARK} {shorten(safe_line(note), _NOTE_WIDTH)}"] if note else []
         return [_identity(hosts[0]), *odd]
     lines = []
     for host in sorted(hosts, key=lambda host: not host.note)[:_NAMED]:
         lines.append(_identity(host))
         if host.note:
-            lines.append(f"  {ODD} {shorten(safe_line(host.note), _NOTE_WIDTH_OF_MANY)}")
+            lines.append(f"  {REVIEW_MARK} {shorten(safe_line(host.note), _NOTE_WIDTH_OF_MANY)}")
     if (more := len(hosts) - _NAMED) > 0:
         lines.append(f"and {more:,} more")
     return lines
@@ -132,16 +132,16 @@ STOPS = (
 )
 
 
-def quit_question(link: Link, leaving: str = "") -> Question | None:
-    """None when nothing runs that would stop; `leaving` says what else ends with the app."""
+def quit_question(link: Link, quit_text: str = "") -> Question | None:
+    """None if no task runs that would stop. `quit_text` says what ends with the app."""
     running = link.status.tasks_running if link.status else 0
     if link.joined or not running or link.trouble:
         return None
     what = f"{count_of(running, 'task')} {'is' if running == 1 else 'are'} running."
-    lines = (leaving,) if leaving else STOPS
+    lines = (quit_text,) if quit_text else STOPS
     return Question("Quit?", (what, *lines), "Quit")
 
 
-def afterwards(*, joined: bool, leaving: str = "") -> str:
-    """What becomes of the manager when the dashboard ends."""
-    return GOES_ON if joined else leaving or " ".join(STOPS)
+def manager_after_quit(*, joined: bool, quit_text: str = "") -> str:
+    """What happens to the manager when the dashboard ends."""
+    return GOES_ON if joined else quit_text or " ".join(STOPS)

@@ -1,1 +1,1 @@
-"""What all screens share: header, footer, help, palette, theme, messages."""
+"""What all screens share: header, footer, tabs, help, palette. Forms are in `forms`."""

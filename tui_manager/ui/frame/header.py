@@ -6,9 +6,9 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.ui.drawing.figures import precise
-from tui_manager.ui.drawing.span_widgets import RolePainter
-from tui_manager.ui.drawing.spans import Role, Span, Spans, spread, width_of
+from tui_manager.ui.drawing.figures import short_duration
+from tui_manager.ui.drawing.span_widgets import SpanWidget
+from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, width_of
 from tui_manager.ui.drawing.states import WAITING
 from tui_manager.ui.manager_link import Link
 
@@ -23,20 +23,20 @@ def header_line(
     width: int,
     away_since: datetime | None = None,
 ) -> Spans:
-    """One line of `width` cells; what matters least is left out first.
+    """One line of `width` cells. The least important part is left out first.
 
     Args:
         status: None before the manager has answered.
-        trouble: why the manager cannot be reached; empty when it can.
-        away_since: when that began.
+        trouble: why the manager cannot be reached; empty if it can.
+        away_since: when it was lost.
     """
     clock = Span(f"{now:%H:%M:%S} ", Role.MUTED)
     name = Span(" tui-manager", Role.STRONG)
     if trouble:
         since = f"away since {away_since:%H:%M:%S}: " if away_since else ""
-        return spread((name, Span(f"  ✘ {since}{trouble}", Role.FAULT)), (clock,), width)
+        return justify((name, Span(f"  ✘ {since}{trouble}", Role.FAULT)), (clock,), width)
     if status is None:
-        return spread((name, Span("  connecting…", Role.MUTED)), (clock,), width)
+        return justify((name, Span("  connecting…", Role.MUTED)), (clock,), width)
     online = status.hosts_online == status.hosts_total
     parts: list[tuple[int, Spans]] = [
         (5, (name,)),
@@ -62,7 +62,7 @@ def header_line(
 
 
 def _fit_parts(parts: list[tuple[int, Spans]], clock: Span, width: int) -> Spans:
-    """Leaves out what has the highest number until the line fits, the name first of all."""
+    """Leaves out the part with the highest number until the line fits."""
     kept = [part for part in parts if part[1]]
     while True:
         left: list[Span] = []
@@ -70,7 +70,7 @@ def _fit_parts(parts: list[tuple[int, Spans]], clock: Span, width: int) -> Spans
             left += [Span("   " if left else ""), *group]
         optional = max(kept, key=lambda part: part[0])
         if width_of(left) + width_of((clock,)) + 1 <= width or optional[0] == 0:
-            return spread([Span(" "), *left] if optional[0] < 5 else left, (clock,), width)
+            return justify([Span(" "), *left] if optional[0] < 5 else left, (clock,), width)
         kept.remove(optional)
 
 
@@ -100,7 +100,7 @@ def _clock(status: ManagerStatus) -> Spans:
 
 
 def _storage(status: ManagerStatus) -> Spans:
-    """That nothing can be stored; why is the first of what needs attention."""
+    """Nothing can be stored. The first alert says why."""
     if not status.health.storage_error:
         return ()
     return (Span("✘ results cannot be stored", Role.FAULT),)
@@ -109,12 +109,13 @@ def _storage(status: ManagerStatus) -> Spans:
 def _health(status: ManagerStatus) -> Span:
     health = status.health
     slow = health.commit_seconds > _SLOW_COMMIT or health.loop_lag_seconds > _SLOW_LOOP
-    text = f"commit {precise(health.commit_seconds)}  lag {precise(health.loop_lag_seconds)}"
+    commit, lag = short_duration(health.commit_seconds), short_duration(health.loop_lag_seconds)
+    text = f"commit {commit}  lag {lag}"
     return Span(text, Role.CAUTION if slow else Role.MUTED)
 
 
-class HeaderLine(RolePainter):
-    """Who the manager is, how the fleet is, what needs an operator, what time it is."""
+class HeaderLine(SpanWidget):
+    """The manager, the fleet, alerts, and the time."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -122,8 +123,8 @@ class HeaderLine(RolePainter):
         self._drawn: Spans = ()
 
     def refresh_changed(self) -> None:
-        """Draws it again when it says something else now: what is drawn in vain takes a frame from
-        what comes a moment later."""
+        """Draws the line only if it has changed: Textual draws at most 60 times a second, and what
+        comes just after has to wait."""
         if self._line() != self._drawn:
             self.refresh()
 
@@ -138,17 +139,17 @@ class HeaderLine(RolePainter):
 
 
 class NoticeLine(Static):
-    """What has happened to the screen itself; seen only when there is something to say."""
+    """What has happened to the screen itself. Hidden without a notice."""
 
     def __init__(self, link: Link) -> None:
         super().__init__(markup=False)
         self.link = link
 
     def on_mount(self) -> None:
-        """A screen may be opened after it has happened."""
+        """A screen may be opened after the notice came."""
         self.tell()
 
     def tell(self) -> None:
-        """Says what the link has to say now."""
+        """Shows the notice that there is now."""
         self.display = bool(self.link.notice)
         self.update(f"{self.link.notice}  (esc hides this)")

@@ -11,7 +11,7 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 
 from tui_manager.ui.actions import ACTIONS, Group
-from tui_manager.ui.drawing.span_widgets import FactLines
+from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.states import LEGEND
 from tui_manager.ui.terminal.lifetime import ClosableScreen
@@ -20,7 +20,7 @@ _KEY = 9  # cells
 
 
 def help_lines(width: int) -> tuple[Spans, ...]:
-    """In two columns where there is room for them."""
+    """In two columns if there is room for them."""
     left = [*_group(Group.TASKS), (), *_group(Group.LISTS), (), *_legend()]
     right = [*_group(Group.HOSTS), (), *_group(Group.OUTPUT), (), *_group(Group.SCREENS)]
     need = 1 + max(sum(cell_len(span.text) for span in line) for line in left)
@@ -58,22 +58,22 @@ def _glyph(entry: tuple[Span, str], width: int) -> Iterable[Span]:
 
 
 class HelpScreen(ModalScreen[None], ClosableScreen[None]):
-    """Closes with the key that opened it, or esc."""
+    """All keys. The key that opened it closes it, and so does esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "close", "Back")]
 
     def compose(self) -> ComposeResult:
-        """One sheet that scrolls where it does not fit."""
+        """One page that scrolls if it does not fit."""
         with VerticalScroll(id="help", classes="dialog") as sheet:
             sheet.border_title = "Keys"
             sheet.border_subtitle = "esc"
-            yield FactLines(id="help-lines")
+            yield SpanLines(id="help-lines")
 
     def on_resize(self, event: Resize) -> None:
         """Two columns or one."""
         lines = help_lines(min(event.size.width - 6, 116))
-        self.query_one(FactLines).set_lines(lines)
+        self.query_one(SpanLines).set_lines(lines)
 
     def action_close(self) -> None:
-        """Back to where it was asked for."""
+        """Goes back to the screen before."""
         self.dismiss()

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
-from tui_manager.ui.actions import BY_ID, Action, Place, actions_of
+from tui_manager.ui.actions import BY_ID, Action, ScreenName, actions_of
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
 from tui_manager.ui.frame.key_footer import KeyFooter
 from tui_manager.ui.listing.filter_bar import FilterBar
@@ -25,13 +25,13 @@ from tui_manager.ui.manager_link import CallFailed, Link, ManagerChanged
 from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
-SMALLEST = (60, 16)  # columns and lines below which nothing can be shown
+SMALLEST = (60, 16)  # columns and lines; a smaller terminal shows a text about that
 
 
 class MainScreen(ClosableScreen[None]):
-    """A subclass says what is in its body and which of it reads again on which facts."""
+    """A subclass has the body, and reads it again when the manager has changed."""
 
-    PLACE: ClassVar[Place]
+    SCREEN: ClassVar[ScreenName]
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class MainScreen(ClosableScreen[None]):
         self._labels: list[str] = []  # of the keys, as the footer has them
 
     def compose(self) -> ComposeResult:
-        """The frame of every screen."""
+        """What every screen has around its body."""
         yield HeaderLine(self.link)
         yield NoticeLine(self.link)
         with Container(id="body"):
@@ -49,7 +49,7 @@ class MainScreen(ClosableScreen[None]):
         yield Static(id="too-small", markup=False)
 
     def body(self) -> Iterable[Widget]:
-        """What stands between header and footer."""
+        """The widgets between header and footer."""
         raise NotImplementedError
 
     def take(self, changes: Changes) -> None:
@@ -65,12 +65,12 @@ class MainScreen(ClosableScreen[None]):
         return next((table for table in tables if table.display), None)
 
     def on_mount(self) -> None:
-        """Running times go on between two facts. Textual calls this beside a subclass's own, which
-        must not call it too."""
+        """Running times go on while nothing changes. Textual calls this and the method of a
+        subclass, so that a subclass does not call it."""
         self.set_interval(1.0, self.tick)
 
     def tick(self) -> None:
-        """A second has passed."""
+        """Called once a second."""
         if self.is_current:
             self.query_one(HeaderLine).refresh_changed()
             for table in self.query(RowTable).results(RowTable):
@@ -83,7 +83,7 @@ class MainScreen(ClosableScreen[None]):
         self.take(EVERYTHING)
 
     @on(ManagerChanged)
-    def _facts(self, message: ManagerChanged) -> None:
+    def _manager_changed(self, message: ManagerChanged) -> None:
         if is_open(self):
             self.query_one(HeaderLine).refresh_changed()
             self.take(message.changes)
@@ -101,11 +101,11 @@ class MainScreen(ClosableScreen[None]):
             self.call_after_refresh(self._focus_again)
 
     def _focus_again(self) -> None:
-        """What is hidden loses the focus, as all is while the terminal is too small."""
+        """A widget that is hidden loses the focus. All are while the terminal is too small."""
         if self.focused is None and self.table is not None:
             self.set_focus(self.table)
 
-    # What the keys are called.
+    # The labels of the keys.
 
     def label_of(self, action: Action) -> str:
         """What an action would do now."""
@@ -113,7 +113,7 @@ class MainScreen(ClosableScreen[None]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """As they are declared, under the labels that they have now: the footer shows these."""
+        """The bindings with the labels that they have now. The footer shows these."""
         bound = super().active_bindings
         for key, active in bound.items():
             if active.node is self and (action := BY_ID.get(active.binding.id or "")):
@@ -123,7 +123,7 @@ class MainScreen(ClosableScreen[None]):
 
     @on(RowTable.Selected)
     def _label_keys(self) -> None:
-        labels = [self.label_of(action) for action in actions_of(self.PLACE)]
+        labels = [self.label_of(action) for action in actions_of(self.SCREEN)]
         if labels != self._labels:
             self._labels = labels
             self.refresh_bindings()
@@ -146,8 +146,8 @@ class MainScreen(ClosableScreen[None]):
             self.table.toggle_mark()
 
     async def action_back(self) -> None:
-        """One step back: the notice away, out of the filter, marks and filter away, then the
-        screen before."""
+        """Goes one step back: hides the notice, closes the filter, clears the marks, clears the
+        filter, then leaves the screen."""
         bar, table = self.query_one(FilterBar), self.table
         if self.link.notice:
             self.link.notice = ""
@@ -157,7 +157,7 @@ class MainScreen(ClosableScreen[None]):
         elif table is not None and table.list.marks:
             table.clear_marks()
         elif table is not None and table.window.text:
-            table.narrow_to("")
+            table.filter_by("")
         else:
             await self.leave()
 
@@ -166,18 +166,18 @@ class MainScreen(ClosableScreen[None]):
         await self.run_action("app.show_dashboard")
 
     def task_created(self, task_id: int) -> None:
-        """The form was opened here and has made a task."""
+        """A form that was opened here has made a task."""
 
     def marked_hosts(self) -> list[Host]:
         """The hosts that a new task is for."""
         return []
 
     async def find_marks(self) -> bool:
-        """Looks up what a key acts on: rows may have left their lists out of sight. False when the
-        manager does not say, or the screen is closed meanwhile: the key then does nothing."""
+        """Looks up the marked rows, as some may have left their lists. False if the manager does
+        not answer, or the screen is closed meanwhile: the key then does nothing."""
         try:
             for rows in self.query(RowList).results(RowList):
-                if rows.list.sought.keys() & rows.list.marks.keys():
+                if rows.list.missing.keys() & rows.list.marks.keys():
                     await rows.find_marks()
         except ManagerError as error:
             self.post_message(CallFailed(error))

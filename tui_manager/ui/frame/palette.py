@@ -1,4 +1,4 @@
-"""The palette: the actions of the screen, and hosts and tasks by name."""
+"""The palette: finds actions of the screen, hosts and tasks by name."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from tui_manager.domain.window import Window
 from tui_manager.ui.actions import Action, actions_of, open_host, open_task
 from tui_manager.ui.drawing.states import host_glyph, task_glyph
 from tui_manager.ui.frame.main_screen import MainScreen
-from tui_manager.ui.terminal.lifetime import ClosableScreen, reads
+from tui_manager.ui.terminal.lifetime import ClosableScreen, while_open
 from tui_manager.ui.terminal.textual_internals import SEARCH_GROUP, HookedPalette
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _FOUND = 8  # hosts, and tasks, that are offered
 _ENTER = "enter"  # group of the worker that waits to choose
-_TEXT_SCORE = 0.1  # of an action whose help only says it
-_NAME_SCORE = 0.2  # of a host or task that is found by a label or target
+_TEXT_SCORE = 0.1  # of an action that has the text in its help only
+_NAME_SCORE = 0.2  # of a host or task that is found by its label or target
 
 
 class ManagerPalette(HookedPalette, ClosableScreen[None]):
-    """Textual's, in which enter means what is typed, not what was found for a part of it."""
+    """A palette in which enter waits until the search for all that is typed has ended."""
 
     @on(Input.Submitted)
     def _find_first(self, event: Input.Submitted) -> None:
@@ -40,7 +40,7 @@ class ManagerPalette(HookedPalette, ClosableScreen[None]):
             if not any(worker.group == _ENTER for worker in working):
                 self._submit_after(working)
 
-    @reads(SEARCH_GROUP, exclusive=True)
+    @while_open(SEARCH_GROUP, exclusive=True)
     async def search(self, text: str) -> None:
         """It looks for its widgets when it starts, and they may be gone by then."""
         await self.find_commands(text)
@@ -49,12 +49,12 @@ class ManagerPalette(HookedPalette, ClosableScreen[None]):
         """Not before it is laid out: it would look for lines that it does not have."""
         return bool(self.query_one(CommandList).scrollable_content_region)
 
-    @reads(_ENTER)
+    @while_open(_ENTER)
     async def _submit_after(self, searches: Sequence[Worker[Any]]) -> None:
         try:
             for search in searches:
                 await search.wait()
-        except WorkerCancelled:  # something else is typed, or the palette was left
+        except WorkerCancelled:  # more was typed, or the palette was closed
             return
         self.call_later(self.query_one(Input).action_submit)
 
@@ -65,7 +65,7 @@ class ManagerProvider(Provider):
     @property
     def _actions(self) -> tuple[Action, ...]:
         screen = self.screen
-        offered = actions_of(screen.PLACE) if isinstance(screen, MainScreen) else ()
+        offered = actions_of(screen.SCREEN) if isinstance(screen, MainScreen) else ()
         return tuple(action for action in offered if action.id != "palette")
 
     async def discover(self) -> Hits:
@@ -93,7 +93,7 @@ class ManagerProvider(Provider):
             hosts = await link.operator.list_hosts(Window(text=query, limit=_FOUND))
             tasks = await link.operator.list_tasks(Window(text=query, limit=_FOUND))
         except ManagerError:
-            return  # the header says it already
+            return  # the header shows it
         for host in hosts.rows:
             text = f"{host_glyph(host).text} {safe_line(host.name)}"
             score = matcher.match(safe_line(host.name)) or _NAME_SCORE

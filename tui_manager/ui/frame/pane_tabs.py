@@ -1,4 +1,4 @@
-"""The tabs that stand for panes side by side where a screen is too narrow for both."""
+"""Tabs, for a screen that is too narrow for two panes side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from tui_manager.ui.drawing.span_widgets import RolePainter
+from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span
 
 
-class PaneTabs(RolePainter):
-    """One line: the titles, the chosen one in brackets."""
+class PaneTabs(SpanWidget):
+    """One line with the titles. The chosen one is in brackets."""
 
     chosen: reactive[int] = reactive(0)
 

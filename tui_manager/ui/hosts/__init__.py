@@ -1,1 +1,1 @@
-"""Hosts on the screen: their list, the strip of the fleet, and what is done with them."""
+"""Hosts on the screen: their table, facts, the line of the fleet, and the keys that act on them."""

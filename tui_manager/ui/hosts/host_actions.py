@@ -14,7 +14,7 @@ from tui_manager.ui.actions import Action
 from tui_manager.ui.drawing.figures import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.questions import approve_question, turn_away_question
+from tui_manager.ui.forms.questions import approve_question, reject_or_revoke_question
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
@@ -31,12 +31,12 @@ class HostActions(MainScreen):
         raise NotImplementedError
 
     def find_hosts(self) -> list[Host]:
-        """The same; if none are chosen, it shows where they could be."""
+        """The same. If none are chosen, it shows the hosts to choose from."""
         return self.chosen_hosts()
 
     @property
     def host_rows(self) -> RowList[Host]:
-        """The list that they are chosen from."""
+        """The list that hosts are chosen from."""
         raise NotImplementedError
 
     def label_of(self, action: Action) -> str:
@@ -52,7 +52,8 @@ class HostActions(MainScreen):
     async def action_reject(self) -> None:
         """Rejects or revokes the chosen hosts, after asking."""
         if await self.find_marks():
-            self.run_to_end(turn_away_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+            hosts = self.find_hosts()
+            self.run_to_end(reject_or_revoke_hosts(self.app, self.link, hosts, self.host_rows))
 
 
 async def approve_hosts(
@@ -61,78 +62,80 @@ async def approve_hosts(
     """Asks, then admits those that are pending."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     if not hosts:
-        _say(app, "Approve which? Select or mark a pending host (◌), then press a.")
+        _notify_warning(app, "Approve which? Select or mark a pending host (◌), then press a.")
     elif len(pending) < len(hosts):
         unfit = [host for host in hosts if host not in pending]
-        _say(app, f"{_standing(unfit)}: only a pending host can be approved.")
-    if not pending or not await _asked(app, approve_question(pending)):
+        _notify_warning(app, f"{_admission_text(unfit)}: only a pending host can be approved.")
+    if not pending or not await _confirmed(app, approve_question(pending)):
         return
     try:
-        names = await link.operator.approve_hosts(_seen(pending))
+        names = await link.operator.approve_hosts(_names_with_ids(pending))
     except ManagerError as error:
-        _complain(app, error)
+        _notify_error(app, error)
     else:
-        app.notify(f"Approved {_named(names)}.", markup=False)
-        _follow(rows)
+        app.notify(f"Approved {_names_text(names)}.", markup=False)
+        _reveal_hosts(rows)
 
 
-async def turn_away_hosts(
+async def reject_or_revoke_hosts(
     app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
 ) -> None:
     """Asks, then rejects those that are pending and revokes those that are admitted."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
     admitted = [host for host in hosts if host.admission is Admission.ADMITTED]
     if not hosts:
-        _say(app, "Reject or revoke which? Select or mark a host, then press x.")
+        _notify_warning(app, "Reject or revoke which? Select or mark a host, then press x.")
     elif len(pending) + len(admitted) < len(hosts):
         unfit = [host for host in hosts if host not in pending and host not in admitted]
-        _say(app, f"{_standing(unfit)} already.")
-    if not (pending or admitted) or not await _asked(app, turn_away_question(pending, admitted)):
+        _notify_warning(app, f"{_admission_text(unfit)} already.")
+    if not (pending or admitted):
+        return
+    if not await _confirmed(app, reject_or_revoke_question(pending, admitted)):
         return
     done = []
     try:
         if admitted:
-            done.append(f"Revoked {_named(await link.operator.revoke_hosts(_ids(admitted)))}.")
+            done.append(f"Revoked {_names_text(await link.operator.revoke_hosts(_ids(admitted)))}.")
         if pending:
-            done.append(f"Rejected {_named(await link.operator.reject_hosts(_ids(pending)))}.")
-        _follow(rows)
+            done.append(f"Rejected {_names_text(await link.operator.reject_hosts(_ids(pending)))}.")
+        _reveal_hosts(rows)
     except ManagerError as error:
-        _complain(app, error)
+        _notify_error(app, error)
     if done:
         app.notify(" ".join(done), markup=False)
 
 
-async def _asked(app: App[Any], question: Question) -> bool:
+async def _confirmed(app: App[Any], question: Question) -> bool:
     return await app.push_screen_wait(ConfirmScreen(question))
 
 
-def _follow(rows: RowList[Host]) -> None:
-    """Hosts that were acted on move to another place: the cursor goes with its host, so that the
-    next key acts on no other."""
+def _reveal_hosts(rows: RowList[Host]) -> None:
+    """Moves the cursor with its host, which has moved in the list: the next key acts on the same
+    host."""
     if not is_open(rows):
         return
     if rows.list.marks:
         rows.clear_marks()
     else:
-        rows.follow()
+        rows.reveal_selected()
 
 
 def _ids(hosts: Sequence[Host]) -> list[str]:
-    """Names may stand for several hosts; these do not."""
+    """Two hosts may have one name, but not one id."""
     return [host.host_id for host in hosts]
 
 
-def _seen(hosts: Sequence[Host]) -> list[str]:
-    """Who is to be trusted is trusted under the name that was shown: it may have changed since."""
+def _names_with_ids(hosts: Sequence[Host]) -> list[str]:
+    """Approves a host only under the name that was shown: it may have changed since."""
     return [f"{host.name}/{host.host_id}" for host in hosts]
 
 
-def _named(names: Sequence[str]) -> str:
+def _names_text(names: Sequence[str]) -> str:
     folded = shorten(safe_line(fold_names(names)), _NAMES_WIDTH)
     return folded if len(names) == 1 else f"{count_of(len(names), 'host')}: {folded}"
 
 
-def _standing(hosts: Sequence[Host]) -> str:
+def _admission_text(hosts: Sequence[Host]) -> str:
     """`web01 is admitted`, `3 of the marked hosts are admitted or revoked`."""
     states = sorted({host.admission for host in hosts})
     if len(hosts) == 1:
@@ -140,9 +143,9 @@ def _standing(hosts: Sequence[Host]) -> str:
     return f"{len(hosts):,} of the marked hosts are {' or '.join(states)}"
 
 
-def _say(app: App[Any], text: str) -> None:
+def _notify_warning(app: App[Any], text: str) -> None:
     app.notify(text, severity="warning", markup=False)
 
 
-def _complain(app: App[Any], error: ManagerError) -> None:
+def _notify_error(app: App[Any], error: ManagerError) -> None:
     app.notify(safe_line(str(error)), severity="error", markup=False)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from tui_manager.domain.features import Feature
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.figures import age, precise, since, size
+from tui_manager.ui.drawing.figures import age, short_duration, since, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
 from tui_manager.ui.drawing.states import host_glyph, host_state
 
@@ -18,7 +18,7 @@ _LIMITS = {
 
 
 def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> tuple[Spans, ...]:
-    """What is known of a host, a line each; what is odd about it in as many as it takes."""
+    """What is known of a host, one line each. Its note may take several lines."""
     state = f"{host_state(host)} for {since(host.since, now)}" if host.since else host_state(host)
     state += f" at {now:%H:%M:%S}, not known since" if away else ""
     note = wrap(f"▲ {safe_line(host.note)}", width) if host.note else ()
@@ -58,12 +58,14 @@ def _system(host: Host) -> str:
     text = safe_line(f"{host.os} {host.arch}, agent {host.agent_version}")
     if (vitals := host.vitals) is None:
         return text
-    skew = f"{precise(abs(vitals.skew))} {'ahead' if vitals.skew >= timedelta() else 'behind'}"
+    skew = (
+        f"{short_duration(abs(vitals.skew))} {'ahead' if vitals.skew >= timedelta() else 'behind'}"
+    )
     return f"{text}, up {age(vitals.uptime)}, clock {skew}"
 
 
 def _cgroups(host: Host) -> str:
-    """How surely commands are killed there, and what can be limited; empty while it is offline."""
+    """How commands are killed there, and what can be limited; empty while it is offline."""
     if not host.online:
         return ""
     if Feature.CGROUP not in host.features:
@@ -77,6 +79,6 @@ def _fact(name: str, value: str) -> Spans:
 
 
 def _fact_lines(name: str, value: str, width: int) -> list[Spans]:
-    """A fact in as many lines as it takes: a number that is cut reads as another one."""
+    """A fact in several lines if it is long. A cut number would read as another one."""
     first, *others = wrap(value, width - _NAME)
     return [_fact(name, first), *(_fact("", line) for line in others)]

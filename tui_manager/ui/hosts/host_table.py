@@ -16,39 +16,39 @@ from tui_manager.ui.drawing.figures import number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.states import host_glyph
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column, Shares, rest_after
+from tui_manager.ui.listing.table_layout import Column, ColumnWidths, merge_columns_after
 
-HOT = 90.0  # percent from which a figure deserves a look
+HIGH = 90.0  # percent from which a figure deserves a look
 
 COLUMNS = (
     Column("state", "", 1, sort="state"),
-    Column("name", "NAME", 9, grow=1, most=28, sort="name"),
-    Column("labels", "LABELS", 10, grow=4, most=48, rank=3),
+    Column("name", "NAME", 9, grow=1, max_width=28, sort="name"),
+    Column("labels", "LABELS", 10, grow=4, max_width=48, hide_order=3),
     Column("cpu", "CPU", 4, right=True, sort="cpu"),
-    Column("spark", "", 6, rank=4),
-    Column("memory", "MEM", 4, right=True, rank=1, sort="memory"),
+    Column("spark", "", 6, hide_order=4),
+    Column("memory", "MEM", 4, right=True, hide_order=1, sort="memory"),
     Column("running", "RUN", 3, right=True, sort="running"),
-    Column("since", "SINCE", 5, right=True, rank=2, sort="since"),
+    Column("since", "SINCE", 5, right=True, hide_order=2, sort="since"),
 )
 WIDE_COLUMNS = (
     *COLUMNS,
-    Column("load", "LOAD", 6, right=True, rank=5),
-    Column("capacity", "CAP", 4, right=True, rank=8),
-    Column("system", "SYSTEM", 13, rank=7),
-    Column("agent", "AGENT", 7, rank=9),
-    Column("address", "ADDRESS", 20, rank=6),
+    Column("load", "LOAD", 6, right=True, hide_order=5),
+    Column("capacity", "CAP", 4, right=True, hide_order=8),
+    Column("system", "SYSTEM", 13, hide_order=7),
+    Column("agent", "AGENT", 7, hide_order=9),
+    Column("address", "ADDRESS", 20, hide_order=6),
 )
 
 
 def host_cell(host: Host, key: str, width: int, now: datetime, *, away: bool = False) -> Spans:
-    """The cell of a host in a column; while the manager is `away` its state is not known."""
+    """The cell of a host in a column. While the manager is `away`, its state is not known."""
     if key == "state":
         return (host_glyph(host, away=away),)
     return _CELLS[key](host, width, now)
 
 
-def _rest(host: Host, width: int, now: datetime) -> Spans:
-    """What a host that is not admitted says instead of its figures."""
+def _admission_cell(host: Host, width: int, now: datetime) -> Spans:
+    """The admission of a host that is not admitted, in place of its figures."""
     words = f": {safe_line(host.fingerprint)}" if host.fingerprint else ""
     if host.admission is not Admission.PENDING:
         return spans(f"{host.admission}{words}", Role.MUTED)
@@ -100,7 +100,7 @@ _Cell = Callable[[Host, int, datetime], Spans]
 _CELLS: Mapping[str, _Cell] = {
     "name": _name,
     "labels": lambda host, width, now: spans(safe_line(labels_text(host.labels)), Role.MUTED),
-    "rest": _rest,
+    "rest": _admission_cell,
     "cpu": _cpu,
     "spark": _spark,
     "memory": _memory,
@@ -115,11 +115,11 @@ _CELLS: Mapping[str, _Cell] = {
 
 
 def _percent(value: float) -> Spans:
-    return spans(f"{value:.0f}%", Role.CAUTION if value >= HOT else Role.PLAIN)
+    return spans(f"{value:.0f}%", Role.CAUTION if value >= HIGH else Role.PLAIN)
 
 
 def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans, ...]:
-    """How the first host joins: the line to paste there, with the address to `dial`."""
+    """How the first host joins: the line to paste there, with the address that it dials."""
     if status is None:
         return ()
     lines: list[Spans] = [(Span("No host has joined yet.", Role.STRONG),), ()]
@@ -136,7 +136,7 @@ def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans
 
 
 def _to_paste(begin: str, end: str, width: int, role: Role) -> tuple[Spans, ...]:
-    """Broken where a shell lets it be, so that a narrow pane shows all of it."""
+    """The line, broken as a shell allows it if the pane is too narrow."""
     line = f"{begin} {end}"
     if cell_len(line) <= width:
         return ((Span(line, role),),)
@@ -156,9 +156,11 @@ class HostTable(RowTable[Host]):
     def cell(self, row: Host, key: str, width: int, now: datetime) -> Spans:
         return host_cell(row, key, width, now, away=bool(self.link.trouble))
 
-    def shares_of(self, row: Host, shares: Shares) -> Shares:
-        """Who is not admitted shows its identity in place of figures."""
-        return shares if row.admission is Admission.ADMITTED else rest_after(shares, "name")
+    def widths_of(self, row: Host, widths: ColumnWidths) -> ColumnWidths:
+        """A host that is not admitted shows its identity in place of figures."""
+        return (
+            widths if row.admission is Admission.ADMITTED else merge_columns_after(widths, "name")
+        )
 
     async def fetch(self, window: Window) -> Page[Host]:
         return await self.link.operator.list_hosts(window)
@@ -168,6 +170,6 @@ class HostTable(RowTable[Host]):
 
 
 class WideHostTable(HostTable):
-    """The same with more columns, for a screen of its own."""
+    """The table with more columns, for the screen of all hosts."""
 
     COLUMNS: ClassVar[Sequence[Column]] = WIDE_COLUMNS

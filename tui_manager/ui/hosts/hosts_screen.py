@@ -7,8 +7,8 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
-from tui_manager.ui.actions import Place, open_host_output, place_bindings
-from tui_manager.ui.drawing.span_widgets import FactLines
+from tui_manager.ui.actions import ScreenName, bindings_of, open_host_output
+from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import host_facts
 from tui_manager.ui.hosts.host_table import WideHostTable
@@ -17,14 +17,14 @@ from tui_manager.ui.listing.row_table import RowTable
 
 
 class HostsScreen(HostActions):
-    """The fleet."""
+    """All hosts."""
 
-    PLACE = Place.HOSTS
-    BINDINGS = place_bindings(Place.HOSTS)
+    SCREEN = ScreenName.HOSTS
+    BINDINGS = bindings_of(ScreenName.HOSTS)
 
     def body(self) -> Iterable[Widget]:
         yield WideHostTable(self.link, id="hosts")
-        yield FactLines(id="facts")
+        yield SpanLines(id="facts")
 
     @property
     def hosts(self) -> WideHostTable:
@@ -46,10 +46,10 @@ class HostsScreen(HostActions):
 
     @on(RowTable.Selected)
     def _describe(self) -> None:
-        host, facts = self.hosts.selected, self.query_one(FactLines)
+        host, facts = self.hosts.selected, self.query_one(SpanLines)
         width = facts.size.width or self.size.width
         facts.set_lines(
-            host_facts(host, self.link.known_at(), width, away=bool(self.link.trouble))
+            host_facts(host, self.link.data_time(), width, away=bool(self.link.trouble))
             if host
             else ()
         )
@@ -65,7 +65,7 @@ class HostsScreen(HostActions):
         return self.hosts
 
     def go_to(self, host_id: str) -> None:
-        """Selects a host, wherever it stands."""
+        """Selects a host, whatever its number."""
         self.hosts.find(host_id)
 
     @on(RowTable.Opened)

@@ -1,1 +1,1 @@
-"""Lists of any length: the window of rows, their columns and cells, the filter."""
+"""Lists of any length: which rows are read and held, the table that draws them, the filter."""

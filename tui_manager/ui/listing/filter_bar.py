@@ -1,4 +1,4 @@
-"""The line in which a filter is typed; it narrows the table while it is."""
+"""The line in which a filter is typed. The table is filtered at each key."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class FilterBar(Horizontal):
     def _narrow(self, event: Input.Changed) -> None:
         event.stop()
         if self.table is not None and self.display:
-            self.table.narrow_to(event.value)
+            self.table.filter_by(event.value)
 
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:
@@ -45,13 +45,13 @@ class FilterBar(Horizontal):
         self.close()
 
     def clear(self) -> None:
-        """Gives the filter up."""
+        """Clears the filter, and closes the line."""
         if self.table is not None:
-            self.table.narrow_to("")
+            self.table.filter_by("")
         self.close()
 
     def close(self) -> None:
-        """Keeps the filter; the table gets the focus back."""
+        """Keeps the filter. The table gets the focus back."""
         table, self.table = self.table, None
         self.display = False
         if table is not None:

@@ -1,4 +1,4 @@
-"""A list of any length: it asks for the rows that are seen, holds no others, and selects one."""
+"""The widget of a list of any length: it reads the rows in sight, selects one, and scrolls."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic
@@ -8,18 +8,18 @@ from textual.geometry import Region, Size
 from textual.message import Message
 
 from tui_manager.domain.window import Page, Row, Window
-from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
+from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.listing.row_reader import RowReader
 from tui_manager.ui.listing.row_window import RowWindow
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 
 HEADER = 1  # lines above the rows
-PACE = 0.1  # seconds until a filter that has not seen all rows goes on
+READ_ON_AFTER = 0.1  # seconds until a filter that has not looked at all rows continues
 
 
-class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
-    """What is read, selected and in sight; how it is drawn, is a table's."""
+class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
+    """Reading, selection and scrolling. A subclass draws the rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
@@ -32,7 +32,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
 
     @dataclass
     class Selected(Message):
-        """Another row is selected, the selected one has changed, or other rows are marked."""
+        """Another row is selected, the selected row has changed, or the marks have."""
 
         rows: "RowList[Any]"
 
@@ -42,7 +42,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
             return self.rows
 
         def can_replace(self, message: Message) -> bool:
-            """A handler looks at the list as it is now."""
+            """One message is enough: its handler looks at the list as it is now."""
             return isinstance(message, RowList.Selected) and message.rows is self.rows
 
     @dataclass
@@ -64,13 +64,13 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         self.loaded = False
         self._stale = False
         self._loading = False
-        self._goes_on = False  # the filter, before long
-        self._follows = True  # the cursor is to be in sight when rows are read next
-        self._opens = False  # the row that is selected when rows are read first
-        self._told: Row | None = None  # the selected row that `Selected` told of last
+        self._reads_on_soon = False  # the timer of READ_ON_AFTER runs
+        self._reveals_cursor = True  # the next read scrolls to the cursor
+        self._opens_when_read = False  # the first read opens the selected row
+        self._last_selected: Row | None = None  # of the last message `Selected`
         self._height = 0  # before it was resized
 
-    # What a subclass says.
+    # For subclasses.
 
     def key_of(self, row: Row) -> str:
         """What identifies a row."""
@@ -85,10 +85,10 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         raise NotImplementedError
 
     def refresh_changed(self, *, times: bool = False) -> None:
-        """Draws those lines again that say something else now; `times`: because time has passed."""
+        """Draws the lines again that have changed; with `times` also those that show a time."""
         raise NotImplementedError
 
-    # What others ask for.
+    # For screens.
 
     @property
     def window(self) -> Window:
@@ -107,24 +107,25 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
 
     @property
     def chosen(self) -> list[Row]:
-        """What keys act on: the marked rows, else the selected one. Rows that are not in the list
-        are neither; if all marked rows are such, keys act on nothing. A key that acts on them calls
-        `find_marks` first."""
+        """The rows that keys act on: the marked ones, else the selected one. Rows that are not in
+        the list are left out, also if none is left. A key calls `find_marks` first."""
         if self.list.marks:
             return self.marked
         return [self.selected] if self.selected is not None else []
 
-    def narrow_to(self, text: str) -> None:
+    def filter_by(self, text: str) -> None:
         """Shows only the rows that contain `text`."""
         if text != self.window.text:
-            self._restart(replace(self.window, text=text), seeks=False)
+            self._restart(replace(self.window, text=text), search_all=False)
 
     def toggle_faults(self) -> None:
         """Shows only what is wrong, or all."""
-        self._restart(replace(self.window, faults_only=not self.window.faults_only), seeks=False)
+        self._restart(
+            replace(self.window, faults_only=not self.window.faults_only), search_all=False
+        )
 
     def sort_by(self, key: str) -> None:
-        """Orders by a column; the same one again turns the order round, then back to none."""
+        """Sorts by a column. A second call reverses the order, a third one ends the sorting."""
         window = self.window
         if window.sort != key:
             self._restart(replace(window, sort=key, descending=False))
@@ -134,21 +135,21 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
             self._restart(replace(window, sort="", descending=False))
 
     def find(self, key: str) -> None:
-        """Selects the row with this key, wherever it stands; a filter is cleared."""
+        """Selects the row with this key, whatever its number. Clears a filter."""
         self._restart(Window())
-        self.jump(key, 0)
+        self.select_row(key, 0)
 
-    def _restart(self, window: Window, *, seeks: bool = True) -> None:
-        """Another window onto the list. A selected row that is in it stays selected: among the
-        first rows, or, with `seeks`, wherever it is. Else the first is."""
+    def _restart(self, window: Window, *, search_all: bool = True) -> None:
+        """Reads the list with another filter or order. The selected row stays selected if it is
+        among the first rows, or, with `search_all`, anywhere. Else the first one is selected."""
         self._reader.window = window
-        self.list.restart(seeks=seeks)
-        self._follows = True
+        self.list.restart(search_all=search_all)
+        self._reveals_cursor = True
         self.scroll_to(y=0, force=True)
         self.reload()
 
     def toggle_mark(self) -> None:
-        """Marks the selected row, or takes the mark away, and goes on to the next."""
+        """Marks or unmarks the selected row, and selects the next one."""
         if self.selected is not None:
             self.list.toggle_mark()
             self.action_move(1)
@@ -162,30 +163,30 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         self.retitle()
         self.refresh_changed()
 
-    def jump(self, key: str, number: int) -> None:
-        """Selects the row with this key, which stands at `number`; without a key the one that
-        stands there when the list is read next."""
+    def select_row(self, key: str, number: int) -> None:
+        """Selects the row with this key, which is likely at `number`. Without a key it is the row
+        that is there when the list is read next."""
         self.list.select(key, number)
-        self.follow()
+        self.reveal_selected()
 
-    def follow(self) -> None:
-        """Reads the list, and shows the selected row where it stands then."""
-        self._follows = True
+    def reveal_selected(self) -> None:
+        """Reads the list, and scrolls to the selected row."""
+        self._reveals_cursor = True
         self.reload()
 
     def open_when_read(self) -> None:
-        """Before rows were read: opens the one that is selected then."""
-        self._opens = not self.loaded
+        """If no rows were read yet: opens the row that is selected then."""
+        self._opens_when_read = not self.loaded
 
     def reload(self) -> None:
-        """Reads the visible window again; calls while it is read fold into one."""
+        """Reads the rows in sight again. Several calls during a read lead to one more read."""
         self._stale = True
         # Before the operator is open nothing can be read; its first facts say to read all.
         if not self._loading and self.is_mounted and self.link.connected is not None:
             self._loading = True
             self._load()
 
-    @reads("load")
+    @while_open("load")
     async def _load(self) -> None:
         try:
             async with self._reader.lock:
@@ -201,48 +202,48 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
             await self._take(*read)
 
     async def _take(self, offset: int, page: Page[Row]) -> None:
-        # In an order that readings make, the view stays where the operator has put it.
-        shows = self._follows or (self._cursor_in_sight and not self.window.sort)
-        self._follows = False
-        self.list.place(offset, page)
+        # In a sorted list rows move at each read: the view stays where the operator has put it.
+        reveal = self._reveals_cursor or (self._cursor_in_sight and not self.window.sort)
+        self._reveals_cursor = False
+        self.list.hold_page(offset, page)
         self.loaded = True
         self.virtual_size = Size(self.scrollable_size.width, page.matching + HEADER)
-        self._show_changes(shows)
-        if self.list.sought and not page.partial:
+        self._show_changes(reveal)
+        if self.list.missing and not page.partial:
             if not await self._reader.find_missing():
                 return
-            self._show_changes(shows)
-        if self._opens:
-            self._opens = False
+            self._show_changes(reveal)
+        if self._opens_when_read:
+            self._opens_when_read = False
             if self.selected is not None and self.screen.is_active:
                 self.post_message(self.Opened(self))
-        if not self.list.covers(self.first, self.size.height):
+        if not self.list.holds(self.first, self.size.height):
             self._stale = True
         elif page.partial:
-            self._go_on_soon()
+            self._read_on_soon()
 
     async def find_marks(self) -> None:
         """Reads until it knows which marked rows are in the list. May raise ManagerError."""
         await self._reader.find_marks()
-        self._show_changes(shows=False)
+        self._show_changes(reveal=False)
 
-    def _show_changes(self, shows: bool) -> None:
-        """`shows`: the cursor is to be in sight, wherever it went."""
-        if shows and not self._cursor_in_sight:
+    def _show_changes(self, reveal: bool) -> None:
+        """Draws what has changed. With `reveal` it scrolls to the cursor."""
+        if reveal and not self._cursor_in_sight:
             self._show_cursor()
-        if self.list.selected != self._told:
-            self._told = self.list.selected
+        if self.list.selected != self._last_selected:
+            self._last_selected = self.list.selected
             self.post_message(self.Selected(self))
         self.retitle()
         self.refresh_changed()
 
-    def _go_on_soon(self) -> None:
-        if not self._goes_on:
-            self._goes_on = True
-            self.set_timer(PACE, self._go_on)
+    def _read_on_soon(self) -> None:
+        if not self._reads_on_soon:
+            self._reads_on_soon = True
+            self.set_timer(READ_ON_AFTER, self._read_on)
 
-    def _go_on(self) -> None:
-        self._goes_on = False
+    def _read_on(self) -> None:
+        self._reads_on_soon = False
         self.reload()
 
     @property
@@ -254,7 +255,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     def _cursor_in_sight(self) -> bool:
         return 0 <= self.list.cursor - self.first < self.size.height - HEADER
 
-    # Moving about.
+    # Moving.
 
     def action_move(self, step: int) -> None:
         """Selects a row above or below."""
@@ -272,8 +273,8 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
         self.go_to(self.list.matching if last else 0)
 
     def go_to(self, number: int) -> None:
-        """Selects the row at a number, as near as there is one; before the list is read, the one
-        that will stand there."""
+        """Selects the row at a number, or the nearest. Before the list is read it is the row that
+        will be there."""
         if self.loaded:
             self._moved(self.list.move_to(number))
         else:
@@ -281,7 +282,7 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
 
     def _moved(self, changed: bool) -> None:
         if changed:
-            self._told = self.list.selected
+            self._last_selected = self.list.selected
             self.post_message(self.Selected(self))
         self._show_cursor()
         self.refresh_changed()
@@ -292,11 +293,11 @@ class RowList(RolePainter, InstantScroll, Generic[Row], can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Reads what came into sight."""
         super().watch_scroll_y(old_value, new_value)
-        if self.loaded and not self.list.covers(self.first, self.size.height):
+        if self.loaded and not self.list.holds(self.first, self.size.height):
             self.reload()
 
     def on_resize(self) -> None:
-        """A cursor that was in sight stays in sight."""
+        """Scrolls to the cursor if it was in sight."""
         if not self._height or 0 <= self.list.cursor - self.first < self._height - HEADER:
             self._show_cursor()
         self._height = self.size.height

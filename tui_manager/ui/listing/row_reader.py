@@ -1,4 +1,4 @@
-"""Reads the pages of a long list: those in sight, and those where a missing row may be.
+"""Reads the pages of a long list: the rows in sight, and pages where a missing row may be.
 
 It knows no widget. What it reads goes into a `RowWindow`.
 """
@@ -11,8 +11,8 @@ from typing import Generic
 from tui_manager.domain.window import LIMIT_MAX, Page, Row, Window
 from tui_manager.ui.listing.row_window import MARGIN, RowWindow
 
-NEAR = 8  # marks that are looked for around their last places before the whole list is read
-IN_TURN = 2  # marks that a reload looks for around their last places; the next one, for others
+NEAR = 8  # marks that are looked for at their last numbers before the whole list is read
+IN_TURN = 2  # marks that one reload looks for at their last numbers; the next one takes others
 
 
 class RowReader(Generic[Row]):
@@ -25,7 +25,7 @@ class RowReader(Generic[Row]):
     Attributes:
         window: how the list is filtered and sorted. A page that was asked for with another window
             is dropped.
-        lock: for whoever reads several pages that belong together.
+        lock: held while several pages are read that belong together.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class RowReader(Generic[Row]):
     async def read(self, first: int, height: int) -> tuple[int, Page[Row]] | None:
         """The page around `height` rows from `first` on, and its offset. None if the window was
         replaced meanwhile."""
-        offset, limit = self._rows.wanted(first, height)
+        offset, limit = self._rows.page_around(first, height)
         window = self.window
         page = await self._fetch(replace(window, offset=offset, limit=limit))
         return (offset, page) if self.window is window else None
@@ -48,36 +48,38 @@ class RowReader(Generic[Row]):
         """Reads until it is known which marked rows are in the list."""
         async with self.lock:
             window = self.window
-            for key, number in [*self._rows.sought_marks.items()][:NEAR]:
+            for key, number in [*self._rows.missing_marks.items()][:NEAR]:
                 await self._read_near(window, key, number)
-            await self._read_all(window, lambda: self._rows.sought.keys() & self._rows.marks.keys())
+            await self._read_all(
+                window, lambda: self._rows.missing.keys() & self._rows.marks.keys()
+            )
 
     async def find_missing(self) -> bool:
-        """Reads until it is known where the selected row stands, or that it is not in the list. The
-        same for marked rows without a last place, and for some of the others.
+        """Reads until the number of the selected row is known, or that it is not in the list. The
+        same for marks without a last number, and for some of the other marks.
 
         Returns False if the window was replaced meanwhile. The caller holds the lock.
         """
         window = self.window
-        if self._rows.key in self._rows.sought:
+        if self._rows.key in self._rows.missing:
             await self._read_near(window, self._rows.key, self._rows.cursor)
-        for key, number in [*self._rows.sought_marks.items()][:IN_TURN]:
+        for key, number in [*self._rows.missing_marks.items()][:IN_TURN]:
             await self._read_near(window, key, number)
-        await self._read_all(window, lambda: self._rows.unknown)
+        await self._read_all(window, lambda: self._rows.missing_anywhere)
         return self.window is window
 
     async def _read_near(self, window: Window, key: str, number: int) -> None:
-        if self.window is window and key in self._rows.sought:
+        if self.window is window and key in self._rows.missing:
             await self._learn(window, max(0, number - MARGIN), 2 * MARGIN + 1)
 
     async def _read_all(self, window: Window, keys: Callable[[], Set[str]]) -> None:
-        """Reads from the first row on until none of the keys is missing."""
+        """Reads from the first row on until no key is missing."""
         page, offset = None, 0
         while self.window is window and keys():
             if page is not None and page.partial:
                 return
             if page is not None and offset >= page.matching:
-                self._rows.give_up()
+                self._rows.set_missing_absent()
                 return
             page = await self._learn(window, offset, LIMIT_MAX)
             offset += LIMIT_MAX
@@ -85,5 +87,5 @@ class RowReader(Generic[Row]):
     async def _learn(self, window: Window, offset: int, limit: int) -> Page[Row]:
         page = await self._fetch(replace(window, offset=offset, limit=limit))
         if self.window is window:
-            self._rows.note(offset, page)
+            self._rows.learn(offset, page)
         return page

@@ -1,4 +1,4 @@
-"""How a table is laid out: columns, header, rows, title, and what an empty one says. Pure."""
+"""The layout of a table: columns, header, rows, title, and the text without matches. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,56 +16,58 @@ class Column:
     """A column of a table.
 
     Attributes:
-        width: cells that it needs at least.
-        grow: its share of what is left over; 0 keeps it at its width.
-        most: cells beyond which it does not grow.
+        width: its cells at least.
+        grow: its share of the cells that are left over; 0 keeps it at `width`.
+        max_width: its cells at most.
         right: whether it is aligned to the right.
-        rank: columns of the highest rank fold away first; rank 0 never does.
-        sort: what `Window.sort` calls it; empty when it cannot be sorted by.
+        hide_order: without room, the column with the highest number is hidden first; 0 never is.
+        sort: its name in `Window.sort`; empty if rows cannot be sorted by it.
     """
 
     key: str
     title: str
     width: int
     grow: int = 0
-    most: int = 60
+    max_width: int = 60
     right: bool = False
-    rank: int = 0
+    hide_order: int = 0
     sort: str = ""
 
 
 GAP = 1  # cells between two columns
 
 
-def share(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
+def fit_columns(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], ...]:
     """The columns that fit `width` cells, each with its width."""
     kept = list(columns)
     while sum(column.width + GAP for column in kept) - GAP > width:
-        worst = max(kept, key=lambda column: column.rank)
-        if worst.rank == 0:
+        combined_glyph = max(kept, key=lambda column: column.hide_order)
+        if combined_glyph.hide_order == 0:
             break
-        kept.remove(worst)
+        kept.remove(combined_glyph)
     widths = {column.key: column.width for column in kept}
     spare = width - sum(widths.values()) - GAP * (len(kept) - 1)
     while spare > 0:
-        growing = [column for column in kept if column.grow and widths[column.key] < column.most]
+        growing = [
+            column for column in kept if column.grow and widths[column.key] < column.max_width
+        ]
         if not growing:
             break
         for column in growing:
-            step = min(column.grow, spare, column.most - widths[column.key])
+            step = min(column.grow, spare, column.max_width - widths[column.key])
             widths[column.key] += step
             spare -= step
     return tuple((column, widths[column.key]) for column in kept)
 
 
 GUTTER = 2  # cells in front of a row: cursor or mark, and a space
-Shares = Sequence[tuple[Column, int]]
+ColumnWidths = Sequence[tuple[Column, int]]
 
 
-def header_spans(shares: Shares, window: Window) -> Spans:
-    """The titles of the columns; the one that the rows are ordered by has an arrow."""
+def header_spans(widths: ColumnWidths, window: Window) -> Spans:
+    """The titles of the columns. The one that the rows are sorted by has an arrow."""
     line: list[Span] = [Span(" " * GUTTER)]
-    for column, width in shares:
+    for column, width in widths:
         title = column.title
         if column.sort and column.sort == window.sort and title:
             title += "▴" if window.descending else "▾"
@@ -74,38 +76,38 @@ def header_spans(shares: Shares, window: Window) -> Spans:
     return tuple(line)
 
 
-def rest_after(shares: Shares, key: str) -> Shares:
-    """The columns up to this one, and one named "rest" in place of all behind it."""
-    last = next(number for number, (column, _) in enumerate(shares) if column.key == key)
-    behind = [width for _, width in shares[last + 1 :]]
+def merge_columns_after(widths: ColumnWidths, key: str) -> ColumnWidths:
+    """The columns up to this one, and one column "rest" in place of all after it."""
+    last = next(number for number, (column, _) in enumerate(widths) if column.key == key)
+    behind = [width for _, width in widths[last + 1 :]]
     rest = sum(behind) + GAP * (len(behind) - 1)
-    return (*shares[: last + 1], (Column("rest", "", rest), rest)) if behind else shares
+    return (*widths[: last + 1], (Column("rest", "", rest), rest)) if behind else widths
 
 
 def row_spans(
-    shares: Shares, cell: Callable[[str, int], Spans], *, current: bool, marked: bool
+    widths: ColumnWidths, cell: Callable[[str, int], Spans], *, current: bool, marked: bool
 ) -> Spans:
-    """A row; `cell` gives what stands in a column of a width."""
+    """A row. `cell` gives the spans of a column for a width."""
     mark = MARKED.text if marked else "▸" if current else " "
     line: list[Span] = [Span(f"{mark:<{GUTTER}}", Role.STRONG)]
-    for column, width in shares:
+    for column, width in widths:
         line += fit(cell(column.key, width), width, right=column.right)
         line.append(Span(" " * GAP))
     return tuple(line)
 
 
-def sort_at(shares: Shares, x: int) -> str:
-    """What the header at cell `x` sorts by; empty for nothing."""
+def sort_key_at(widths: ColumnWidths, x: int) -> str:
+    """What a click on the header at cell `x` sorts by; empty for nothing."""
     x -= GUTTER
-    for column, width in shares:
+    for column, width in widths:
         if 0 <= x < width + GAP:
             return column.sort
         x -= width + GAP
     return ""
 
 
-def filtered_away(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
-    """What a table says whose filter nothing passes."""
+def no_match_lines(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
+    """What a table shows if no row passes its filter."""
     text, faults = safe_line(window.text), window.faults_only
     what = f"contains “{text}”" if text else ""
     what += f"{' and ' if text and faults else ''}{'is faulty' if faults else ''}"
@@ -127,8 +129,12 @@ def table_title(
     absent: int = 0,
     partial: bool = False,
 ) -> Text:
-    """The title of a table's frame: how many rows, and why not all; `12+ of 900` while more are
-    looked for. Of the marked rows `absent` are not in the list."""
+    """The title of a table: how many rows, and by what they are filtered. `12+ of 900` while more
+    are looked for.
+
+    Args:
+        absent: marked rows that are not in the list.
+    """
     filtered = window.text or window.faults_only
     text = Text(f"{title} ", style="bold")
     text.append(

@@ -1,1 +1,1 @@
-"""The manager on the screen: its state, its figures, the audit."""
+"""The manager on the screen: alerts, figures, audit. The connection is in `manager_link`."""

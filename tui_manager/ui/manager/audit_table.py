@@ -16,9 +16,9 @@ from tui_manager.ui.listing.table_layout import Column
 
 COLUMNS = (
     Column("when", "WHEN", 11),
-    Column("who", "WHO", 12, grow=1, most=24),
-    Column("what", "WHAT", 24, grow=4, most=70),
-    Column("detail", "DETAIL", 10, grow=3, most=100, rank=1),
+    Column("who", "WHO", 12, grow=1, max_width=24),
+    Column("what", "WHAT", 24, grow=4, max_width=70),
+    Column("detail", "DETAIL", 10, grow=3, max_width=100, hide_order=1),
 )
 
 _SENTENCES = ("text", "note")  # details that need no name
@@ -28,12 +28,12 @@ _DIGITS_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """How an action reads.
+    """The text of an action.
 
     Attributes:
         text: with `{task}`, `{host}`, `{named}` (` named HOST` or nothing) and names of details.
-        used: the details that the text holds.
-        role: what it means to a reader.
+        used: the details that are in the text.
+        role: whether it is good, routine or a fault.
     """
 
     text: str
@@ -77,7 +77,7 @@ def audit_cell(entry: AuditEntry, key: str, width: int, now: datetime) -> Spans:
 
 
 def audit_words(entry: AuditEntry) -> str:
-    """What was done to which: `started task 12 on web[01-14]`."""
+    """The text of an entry: `started task 12 on web[01-14]`."""
     host = _host(entry)
     facts = {
         "task": f"task {entry.task_id}",
@@ -89,7 +89,7 @@ def audit_words(entry: AuditEntry) -> str:
 
 
 def audit_detail(entry: AuditEntry) -> str:
-    """What else was kept: sentences first, then `target role=web, hosts 14`."""
+    """The other details: sentences first, then `target role=web, hosts 14`."""
     said = {*_NOTHING, *_used(entry).values(), *(() if entry.host else (_host(entry),))}
     kept = {name: value for name, value in entry.detail.items() if value not in said}
     sentences = [kept.pop(name) for name in _SENTENCES if name in kept]
@@ -98,7 +98,7 @@ def audit_detail(entry: AuditEntry) -> str:
 
 
 def _used(entry: AuditEntry) -> Mapping[str, str]:
-    """The details that the sentence holds; what was not kept once is not known."""
+    """The details that are in the text. An old entry may not have them."""
     target = entry.detail.get("target", "?")
     return {name: entry.detail.get(name, target) for name in _words(entry).used}
 
@@ -120,14 +120,14 @@ def _host(entry: AuditEntry) -> str:
 def _words(entry: AuditEntry) -> _Words:
     if (known := _ACTIONS.get(entry.action)) is not None:
         return known
-    # Of a newer manager.
+    # An action of a newer manager.
     which = " {task}" if entry.task_id else " {host}" if entry.host else ""
     action = entry.action.replace("_", " ").replace("{", "(").replace("}", ")")
     return _Words(f"{action}{which}")
 
 
 def _when(at: datetime, now: datetime) -> str:
-    """In the operator's own time: the hour of today, else the day too."""
+    """In the operator's time zone: the time, with the day unless it is today."""
     local = at.astimezone(now.tzinfo)
     if local.date() == now.date():
         return f"{local:%H:%M:%S}"
@@ -138,7 +138,7 @@ NO_AUDIT: tuple[Spans, ...] = ((Span("Nothing has been done yet.", Role.MUTED),)
 
 
 class AuditTable(RowTable[AuditEntry]):
-    """Every act that was recorded."""
+    """All entries."""
 
     TITLE = "Audit"
     NOUN = "entries"

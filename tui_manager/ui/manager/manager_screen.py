@@ -1,4 +1,4 @@
-"""What needs an operator, how the manager itself is, and who did what."""
+"""Alerts, figures of the manager, and the audit."""
 
 from collections.abc import Iterable
 
@@ -8,8 +8,8 @@ from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.ui.actions import Place, open_host, open_task, place_bindings
-from tui_manager.ui.drawing.span_widgets import FactLines
+from tui_manager.ui.actions import ScreenName, bindings_of, open_host, open_task
+from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_table import RowTable
@@ -20,15 +20,15 @@ _CORNERS = 6  # cells of a frame's line that its subtitle leaves free
 
 
 class ManagerScreen(MainScreen):
-    """Sentences first, then figures, then the audit."""
+    """Alerts first, then figures, then the audit."""
 
-    PLACE = Place.MANAGER
-    BINDINGS = place_bindings(Place.MANAGER)
+    SCREEN = ScreenName.MANAGER
+    BINDINGS = bindings_of(ScreenName.MANAGER)
 
     def body(self) -> Iterable[Widget]:
-        attention = VerticalScroll(FactLines(id="attention-lines"), id="attention")
+        attention = VerticalScroll(SpanLines(id="attention-lines"), id="attention")
         attention.border_title = "Attention"
-        figures = VerticalScroll(FactLines(id="figure-lines"), id="figures")
+        figures = VerticalScroll(SpanLines(id="figure-lines"), id="figures")
         figures.border_title = "Manager"
         yield Container(attention, figures, id="state")
         yield AuditTable(self.link, id="audit")
@@ -44,8 +44,7 @@ class ManagerScreen(MainScreen):
 
     def take(self, changes: Changes) -> None:
         self._describe()
-        # The figures come once a second, and with them whatever was recorded since; hosts change
-        # too often to read the audit each time.
+        # The manager reports once a second. Hosts change too often to read the audit each time.
         if changes.manager or changes.tasks or changes.all_tasks:
             self.audit.reload()
 
@@ -54,36 +53,36 @@ class ManagerScreen(MainScreen):
         self._describe()
 
     def on_resize(self) -> None:
-        """The lines are made for a width."""
+        """The lines depend on the width."""
         self.call_after_refresh(self._describe)
 
     def _describe(self) -> None:
         status = self.link.status
         if status is not None:
-            now = self.link.known_at()
-            attention = self.query_one("#attention-lines", FactLines)
+            now = self.link.data_time()
+            attention = self.query_one("#attention-lines", SpanLines)
             attention.set_lines(attention_lines(status, self._width_of(attention)))
-            figures = self.query_one("#figure-lines", FactLines)
+            figures = self.query_one("#figure-lines", SpanLines)
             figures.set_lines(figure_lines(status, now, self._width_of(figures)))
 
-    def _width_of(self, lines: FactLines) -> int:
+    def _width_of(self, lines: SpanLines) -> int:
         return lines.size.width or self.size.width
 
     @on(RowTable.Selected)
     def _tell_selected(self) -> None:
-        """What the selected entry says where its columns have no room for it."""
+        """The details of the selected entry, as its column may have no room for them."""
         entry, room = self.audit.selected, max(0, self.audit.size.width - _CORNERS)
         self.audit.border_subtitle = Text(shorten(audit_detail(entry), room) if entry else "")
 
     def action_next_pane(self) -> None:
-        """Attention, figures, audit, and round again."""
+        """Alerts, figures, audit, then alerts again."""
         panes = [self.query_one("#attention"), self.query_one("#figures"), self.audit]
         at = panes.index(self.focused) if self.focused in panes else -1
         self.set_focus(panes[(at + 1) % len(panes)])
 
     @on(RowTable.Opened)
     async def action_open(self) -> None:
-        """Goes to the task or the host that was acted on."""
+        """Opens the task or host of the selected entry."""
         entry = self.audit.selected
         if entry is None:
             self.audit.open_when_read()
@@ -93,4 +92,4 @@ class ManagerScreen(MainScreen):
         elif entry.host_id:
             await self.app.run_action(open_host(entry.host_id))
         else:
-            self.notify("It was done to no task or host.", markup=False)
+            self.notify("This entry is about no task and no host.", markup=False)

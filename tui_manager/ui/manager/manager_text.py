@@ -1,4 +1,4 @@
-"""The manager's own state: what needs an operator, and its figures."""
+"""The lines of the manager's screen: alerts and figures. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,17 +7,17 @@ from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.figures import age, count_of, precise, size
+from tui_manager.ui.drawing.figures import age, count_of, short_duration, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of, wrap
 from tui_manager.ui.listing.table_layout import GAP
 
 _NAME = 10  # cells
-_LONG_LOG = 64 << 20  # bytes that are worth a word
+_LONG_LOG = 64 << 20  # bytes from which the log is shown
 _MARK = 2  # cells in front of a sentence
 
 
 def attention_lines(status: ManagerStatus, width: int) -> tuple[Spans, ...]:
-    """A sentence each, the most urgent first; a long one takes several lines."""
+    """One sentence for each alert, the most urgent first. A long one takes several lines."""
     if not status.attention:
         return ((Span("✔ ", Role.GOOD), Span("No alerts.")),)
     lines: list[Spans] = []
@@ -29,7 +29,7 @@ def attention_lines(status: ManagerStatus, width: int) -> tuple[Spans, ...]:
 
 
 def figure_lines(status: ManagerStatus, now: datetime, width: int) -> tuple[Spans, ...]:
-    """Name and value a line, in the order of a reader's questions; two columns where they fit."""
+    """A name and a value in each line, the most important first. Two columns if they fit."""
     fleet = [_line(*pair) for pair in _fleet(status, now)]
     own = [_line(*pair) for pair in _own(status)]
     place = f"{status.state_dir}  (process {status.pid}, {status.manager_id})"
@@ -78,8 +78,8 @@ def _rate(status: ManagerStatus) -> str:
 def _own(status: ManagerStatus) -> Sequence[tuple[str, str]]:
     health = status.health
     return (
-        ("commit", f"{precise(health.commit_seconds)} median"),
-        ("loop lag", f"{precise(health.loop_lag_seconds)} at worst"),
+        ("commit", f"{short_duration(health.commit_seconds)} median"),
+        ("loop lag", f"{short_duration(health.loop_lag_seconds)} at worst"),
         ("queues", f"{health.write_queue:,} write, {health.send_queue:,} send"),
         ("process", f"{size(health.memory_bytes)}, {health.cpu_percent:.0f}% cpu"),
         ("database", _database(health)),

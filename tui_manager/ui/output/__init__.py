@@ -1,1 +1,1 @@
-"""Output on the screen: live, by groups, and saved to a file."""
+"""Output of commands on the screen: live, by groups, and saved to a file."""

@@ -1,4 +1,4 @@
-"""The output of a task by groups of hosts that wrote the same; the chosen group is unfolded."""
+"""The output of a task by groups of hosts with the same output. The chosen group is open."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,7 +12,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from tui_manager.ui.drawing.figures import count_of, size
-from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
+from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_groups import (
@@ -23,16 +23,16 @@ from tui_manager.ui.output.output_groups import (
     compare,
 )
 from tui_manager.ui.output.output_rows import crop, segments
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 
 _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
 
-# A line: the group that it belongs to, what stands in front, the host's own text.
+# A line: the number of its group, the spans before the text, and the text of the host.
 _Line = tuple[int, Spans, str]
 
 
 def group_notes(group: OutputGroup) -> tuple[Sequence[Spans], Sequence[Spans]]:
-    """What stands above and below the lines of a group that are kept."""
+    """The notes above and below the lines of a group that are kept."""
     above = [_note(f"{count_of(group.dropped, 'earlier line')} not kept here")]
     below = [_note(f"{size(group.unshown)} more not shown here; hosts of a group have the same")]
     return above if group.dropped else (), below if group.unshown else ()
@@ -41,7 +41,7 @@ def group_notes(group: OutputGroup) -> tuple[Sequence[Spans], Sequence[Spans]]:
 def comparison_notes(
     found: Comparison, largest: OutputGroup, group: OutputGroup
 ) -> Sequence[Spans]:
-    """What stands below two outputs that are not compared to their ends."""
+    """The notes below two outputs that are not compared to their ends."""
     notes = []
     if found.left_out:
         left_out = count_of(found.left_out, "more line")
@@ -55,7 +55,7 @@ def _note(text: str) -> Spans:
     return (Span(f"  … {text}", Role.CAUTION),)
 
 
-class GroupsPane(RolePainter, InstantScroll, can_focus=True):
+class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
     """Groups, the largest first."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor"}
@@ -78,13 +78,13 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
         self._lines: list[_Line] = []
 
     def poll(self) -> None:
-        """Reads what has come, when it is seen."""
+        """Reads new output if the pane is seen."""
         self._stale = True
         if self.display and not self._reading:
             self._reading = True
             self._read()
 
-    @reads("groups")
+    @while_open("groups")
     async def _read(self) -> None:
         try:
             while self._stale:
@@ -97,7 +97,7 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
             self._reading = False
 
     def _regroup(self) -> None:
-        """The chosen group stays the one that holds its first host."""
+        """The chosen group is the one that now has its first host."""
         host = self.groups[self.chosen].hosts[0] if self.groups else ""
         command = self.groups[self.chosen].command if self.groups else 0
         self.groups = self._gathered.groups()
@@ -112,7 +112,7 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
         self._lay_out()
 
     def action_choose(self, step: int) -> None:
-        """Unfolds a group above or below."""
+        """Opens a group above or below."""
         if self.groups:
             self.chosen = max(0, min(self.chosen + step, len(self.groups) - 1))
             self._lay_out()
@@ -136,15 +136,15 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
             )
             self._lines.append((number, head, ""))
             if number == self.chosen:
-                self._lines += self._unfolded(number, group)
+                self._lines += self._body_lines(number, group)
         self.virtual_size = Size(self.scrollable_size.width, len(self._lines))
         title = Text("Output  ", style="bold")
         title.append(count_of(len(self.groups), "group"), style="not bold")
         title.append("  compared with the largest" if self.compares else "", style="not bold")
-        self.entitle(title)
+        self.set_title(title)
         self.refresh()
 
-    def _unfolded(self, number: int, group: OutputGroup) -> list[_Line]:
+    def _body_lines(self, number: int, group: OutputGroup) -> list[_Line]:
         largest = next(other for other in self.groups if other.command == group.command)
         if self.compares and largest is not group:
             found = compare(largest.lines, group.lines)
@@ -167,14 +167,14 @@ class GroupsPane(RolePainter, InstantScroll, can_focus=True):
         self._lay_out()
 
     def on_click(self, event: events.Click) -> None:
-        """Unfolds the group under the mouse."""
+        """Opens the group under the mouse."""
         if (offset := event.get_content_offset(self)) is not None:
             row = int(self.scroll_offset.y) + offset.y
             if row < len(self._lines):
                 self.action_choose(self._lines[row][0] - self.chosen)
 
     def render_line(self, y: int) -> Strip:
-        """A head, or a line of output."""
+        """The first line of a group, or a line of its output."""
         base, width = self.rich_style, self.size.width
         row = int(self.scroll_offset.y) + y
         if not self._lines and y == 1:

@@ -1,4 +1,4 @@
-"""What the keys of an output pane do, on every screen that has one. Saving asks for a file."""
+"""The keys of an output pane, on every screen that has one, and the form that saves output."""
 
 import asyncio
 import re
@@ -17,13 +17,13 @@ from tui_manager.ui.forms.form import Form
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_pane import OutputPane, Source
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 
-_OTHER = re.compile("[^A-Za-z0-9._]+")  # what has no place in a file's name
+_OTHER = re.compile("[^A-Za-z0-9._]+")  # characters that the name of a file should not have
 
 
 class SaveOutputScreen(Form[None]):
-    """Asks where to; writes the raw bytes in the order in which they were stored."""
+    """Asks for a file, and writes the raw bytes in the order in which they were stored."""
 
     def __init__(self, link: Link, source: Source) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class SaveOutputScreen(Form[None]):
         """The path and the buttons."""
         with Vertical(id="saving", classes="dialog") as dialog:
             dialog.border_title = "Save output"
-            yield Label(safe_line(self.source.whole_title), markup=False)
+            yield Label(safe_line(self.source.full_title), markup=False)
             yield Label("To the file:", classes="ask")
             yield Input(self.default_path, compact=True)
             yield Label("", id="problem", classes="problem", markup=False)
@@ -44,13 +44,13 @@ class SaveOutputScreen(Form[None]):
 
     @property
     def default_path(self) -> str:
-        """In the folder that the manager was started in."""
-        words = _OTHER.sub("-", self.source.whole_title.removeprefix(f"#{self.source.task_id}"))
+        """In the folder in which the dashboard was started."""
+        words = _OTHER.sub("-", self.source.full_title.removeprefix(f"#{self.source.task_id}"))
         return "-".join(filter(None, (f"task-{self.source.task_id}", words.strip("-.")))) + ".log"
 
     def on_mount(self) -> None:
-        """The proposed path is not typed."""
-        self.remember()
+        """The proposed path does not count as typed."""
+        self.remember_fields()
 
     @on(Button.Pressed, "#no")
     async def _no(self) -> None:
@@ -67,10 +67,10 @@ class SaveOutputScreen(Form[None]):
 
     @on(Input.Changed)
     def _forget_problem(self) -> None:
-        """It was about another name."""
+        """The error was about another name."""
         self._say("")
 
-    @reads("save", exclusive=True)
+    @while_open("save", exclusive=True)
     async def _save(self, name: str) -> None:
         path = Path(name)
         try:
@@ -122,12 +122,12 @@ class OutputActions(MainScreen):
         pane.follow = not pane.follow
 
     def action_wrap(self) -> None:
-        """Breaks long lines, or cuts them."""
+        """Wraps long lines, or cuts them."""
         pane = self.query_one(OutputPane)
         pane.wraps = not pane.wraps
 
     async def action_save_output(self) -> None:
-        """Asks for a file and writes what is stored of the shown source."""
+        """Asks for a file, and saves the stored output of what is shown."""
         source = self.query_one(OutputPane).source
         if source is None:
             self.notify("There is no output to save.", markup=False)

@@ -1,6 +1,6 @@
-"""Hosts with the same output, growing while results arrive. Pure.
+"""Groups of hosts with the same output. They grow while output arrives. Pure.
 
-What is compared is all bytes of both streams; what is kept to be shown is their head.
+All bytes of both streams are compared. Their beginnings are kept to be shown.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ COMPARED = 2_000  # lines of each side
 
 @dataclass(slots=True)
 class _Output:
-    """What one command host has written so far."""
+    """The output of one command host so far."""
 
     host: str
     command: int
@@ -43,7 +43,7 @@ class _Output:
         return sum(self.sizes.values()) - sum(len(chunk.data) + chunk.gap for chunk in self.kept)
 
     @property
-    def same_as(self) -> tuple[int, bytes, bytes]:
+    def comparison_key(self) -> tuple[int, bytes, bytes]:
         stdout, stderr = (self.digests[stream].digest() for stream in Stream)
         return self.command, stdout, stderr
 
@@ -54,7 +54,7 @@ class OutputGroup:
 
     Attributes:
         folded: their names, `web[01-02,04]`.
-        lines: the head of the output, safe text with colours.
+        lines: the beginning of the output, safe text with colours.
         dropped: lines before `lines` that are not kept.
         unshown: bytes behind `lines` that are not kept. All bytes are compared all the same.
     """
@@ -68,7 +68,7 @@ class OutputGroup:
 
 
 class OutputGroups:
-    """Grows by chunks, from the first on."""
+    """Reads chunks from the first on."""
 
     def __init__(self) -> None:
         self._outputs: dict[str, _Output] = {}
@@ -85,7 +85,7 @@ class OutputGroups:
         """By command, the largest first."""
         alike: dict[tuple[int, bytes, bytes], list[_Output]] = defaultdict(list)
         for output in self._outputs.values():
-            alike[output.same_as].append(output)
+            alike[output.comparison_key].append(output)
         made = [self._group(outputs) for outputs in alike.values()]
         return sorted(made, key=lambda group: (group.command, -len(group.hosts), group.hosts))
 

@@ -1,7 +1,7 @@
-"""The lines of a live output: from chunks of bytes, as they come, to a bounded list of lines.
+"""The lines of live output: makes a bounded list of lines from chunks of bytes.
 
 Pure: no widget. Every (execution, stream) has a decoder and a line of its own that grows until its
-end comes; a carriage return starts that line anew, so that the last rewrite is what is seen.
+end. A carriage return clears that line, so that the last rewrite is seen.
 """
 
 from collections import deque
@@ -23,11 +23,11 @@ class OutputLine:
     """One line of one stream of one command host.
 
     Attributes:
-        text: safe text with colours; it resets them at its end.
-        revision: grows when the text changes, for caches of how it is drawn.
-        cut: characters that came past LINE_MAX and are not kept here.
-        note: it is the manager's word, not the host's.
-        dropped: it was let go while it still grew.
+        text: safe text with colours. It resets them at its end.
+        revision: grows when the text changes. A cache of its rows compares it.
+        cut: characters after LINE_MAX that are not kept.
+        note: it comes from the manager, and not from the host.
+        dropped: it was dropped while it still grew.
     """
 
     host: str
@@ -66,11 +66,11 @@ class _Source:
 
 
 class OutputLines:
-    """A bounded list of lines that grows by chunks."""
+    """A bounded list of lines. It drops the oldest."""
 
     def __init__(self, lines_max: int = LINES_MAX, characters_max: int = CHARACTERS_MAX) -> None:
         self.lines: deque[OutputLine] = deque()
-        self.dropped = 0  # lines that were let go at the beginning
+        self.dropped = 0  # lines that were dropped at the beginning
         self._lines_max = lines_max
         self._characters_max = characters_max
         self._characters = 0

@@ -15,25 +15,25 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.figures import count_of
-from tui_manager.ui.drawing.span_widgets import InstantScroll, RolePainter
+from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
 from tui_manager.ui.drawing.states import STDERR, STDOUT
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_lines import OutputLine, OutputLines
 from tui_manager.ui.output.output_rows import LineRows
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 
-NEWEST = 400  # chunks read when a source is shown
+NEWEST = 400  # chunks that are read when a source is shown
 NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
-NONE_AT_ALL: Spans = (Span("No output.", Role.MUTED),)  # of what has ended
+ENDED_WITHOUT_OUTPUT: Spans = (Span("No output.", Role.MUTED),)  # of a task that has ended
 HOST_WIDTH = 16  # cells of a host's name at most
 _TITLE_LEAST = 8  # cells of a title
 _FRAME = 6  # cells of the frame and its spaces beside a title
-ROUNDS = 8  # reads in a row before the screen gets its turn
+ROUNDS = 8  # reads in a row before other messages are handled
 
 
 def dropped_note(lines: int) -> Spans:
-    """What stands above the first line that is kept."""
+    """The row above the first line that is kept."""
     text = f"… {count_of(lines, 'earlier line')} not kept here: ctrl+s saves all output"
     return (Span(text, Role.CAUTION),)
 
@@ -45,39 +45,39 @@ class Source:
     Attributes:
         host_id: of one host only; empty for all.
         execution_id: of one command host only; empty for all.
-        title: what stands in the frame; shortened where space is short.
-        where: what stands behind it, whole.
-        steps: whether lines say of which command they are.
+        title: in the frame; shortened if space is short.
+        title_end: after the title; never shortened.
+        steps: whether lines show the number of their command.
     """
 
     task_id: int
     host_id: str = ""
     execution_id: str = ""
     title: str = ""
-    where: str = ""
+    title_end: str = ""
     steps: bool = False
 
     @property
-    def whole_title(self) -> str:
-        """As where there is space."""
-        return self.title + self.where
+    def full_title(self) -> str:
+        """The title as it is if there is space."""
+        return self.title + self.title_end
 
 
-class OutputPane(RolePainter, InstantScroll, can_focus=True):
+class OutputPane(SpanWidget, InstantScroll, can_focus=True):
     """Lines of output, the newest at the end."""
 
     follow: reactive[bool] = reactive(True)
     wraps: reactive[bool] = reactive(False)
-    ended: reactive[bool] = reactive(False)  # nothing more is printed
+    ended: reactive[bool] = reactive(False)  # nothing more will be printed
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.link = link
         self.source: Source | None = None
         self.log_lines = OutputLines()
-        self.teaching: tuple[Spans, ...] = ()  # what stands here without a source
-        self.silence: tuple[Spans, ...] = (NO_OUTPUT,)  # what stands here without output
-        self.end_note: Spans = ()  # the manager's word below the last line
+        self.hint: tuple[Spans, ...] = ()  # shown without a source
+        self.no_output_text: tuple[Spans, ...] = (NO_OUTPUT,)  # shown without output
+        self.end_note: Spans = ()  # a note of the manager below the last line
         self._after = 0
         self._stale = False
         self._reading = False
@@ -88,7 +88,7 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         self._dropped = 0
 
     def show(self, source: Source | None) -> None:
-        """Shows another source from its newest output on; the same one stays as it is."""
+        """Shows another source, from its newest output on. Does nothing for the same source."""
         if source == self.source:
             return
         self.source = source
@@ -97,29 +97,29 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         self._read_once = self._from_start = False
         self._rows.forget()
         self.follow = True
-        self._laid_out()
+        self._lay_out()
         self.poll()
 
-    def teach(self, lines: tuple[Spans, ...]) -> None:
-        """What the pane says while it has no source."""
-        if lines != self.teaching:
-            self.teaching = lines
+    def set_hint(self, lines: tuple[Spans, ...]) -> None:
+        """What the pane shows while it has no source."""
+        if lines != self.hint:
+            self.hint = lines
             self.refresh()
 
-    def end_with(self, note: Spans) -> None:
-        """What stands below the last line."""
+    def set_end_note(self, note: Spans) -> None:
+        """Sets the note below the last line."""
         if note != self.end_note:
             self.end_note = note
-            self._laid_out()
+            self._lay_out()
 
     def poll(self) -> None:
-        """Reads what has come; calls while it reads fold into one."""
+        """Reads new output. Several calls during a read lead to one more read."""
         self._stale = True
         if not self._reading and self.source is not None and self.is_mounted:
             self._reading = True
             self._read()
 
-    @reads("read")
+    @while_open("read")
     async def _read(self) -> None:
         try:
             while self._stale and self.source is not None:
@@ -139,11 +139,11 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
             first, self._read_once = not self._read_once, True
             if not chunks:
                 if first:
-                    self._laid_out()
+                    self._lay_out()
                 return
             wanted = [chunk for chunk in chunks if self._belongs(chunk, source)]
             if start < 0 and not wanted:
-                # The newest output is all of other commands on this host: it lies further back.
+                # The newest output is all of other commands on this host: read from the start.
                 self._from_start = True
                 continue
             self._after = chunks[-1].position
@@ -156,16 +156,16 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
 
     def _feed(self, chunks: list[OutputChunk]) -> None:
         self.log_lines.feed(chunks)
-        if not self._one_host:
+        if not self._shows_one_host:
             names = {chunk.host for chunk in chunks}
             longest = max((cell_len(safe_line(name)) for name in names), default=0)
             self._host_width = max(self._host_width, min(longest, HOST_WIDTH))
-        self._laid_out()
+        self._lay_out()
 
     # Layout: how many rows each line takes.
 
     @property
-    def _one_host(self) -> bool:
+    def _shows_one_host(self) -> bool:
         return bool(self.source and (self.source.host_id or self.source.execution_id))
 
     @property
@@ -177,11 +177,11 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
     def _text_width(self) -> int:
         return max(1, self.scrollable_size.width - self._prefix_width)
 
-    def _laid_out(self) -> None:
+    def _lay_out(self) -> None:
         rows = self._rows.place(self.log_lines.lines, self._text_width)
         before, self._dropped = self._dropped, self.log_lines.dropped
-        gone = self._dropped - before - (not before)  # the note about them takes a row
-        self._grow_to(bool(self._dropped) + rows + bool(self.end_note))
+        gone = self._dropped - before - (not before)  # the note about them takes one row
+        self._set_rows(bool(self._dropped) + rows + bool(self.end_note))
         if self.follow:
             self.scroll_end(force=True)
         elif self._dropped > before:
@@ -189,8 +189,8 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
         self.retitle()
         self.refresh()
 
-    def _grow_to(self, rows: int) -> None:
-        """The screen needs another layout only when the scrollbar comes or goes."""
+    def _set_rows(self, rows: int) -> None:
+        """Only a scrollbar that appears or disappears needs another layout of the screen."""
         size = Size(self.scrollable_size.width, rows)
         if self.size.height and self.show_vertical_scrollbar != (rows > self.size.height):
             self.virtual_size = size
@@ -200,34 +200,34 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
             self.vertical_scrollbar.window_virtual_size = rows
 
     def watch_show_vertical_scrollbar(self, shows: bool) -> None:
-        """A scrollbar that comes stands where the lines do, which may have been at their end."""
+        """A new scrollbar begins at the position of the lines."""
         if shows:
             self.vertical_scrollbar.position = self.scroll_y
 
     def on_resize(self) -> None:
         """Wrapped lines take other heights."""
         self._rows.forget()
-        self._laid_out()
+        self._lay_out()
         self.poll()
 
     def watch_wraps(self) -> None:
-        """Lines are cut, or broken."""
+        """Lines are cut, or wrapped."""
         self._rows.wraps = self.wraps
         self._rows.forget()
-        self._laid_out()
+        self._lay_out()
 
     def watch_follow(self) -> None:
-        """Back to the end, or stay."""
+        """Scrolls to the end, or stays."""
         if self.follow:
             self.scroll_end(force=True)
         self.retitle()
 
     def watch_ended(self) -> None:
-        """What has ended is not followed."""
+        """Output that has ended is not followed."""
         self.retitle()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Scrolling up stops following; scrolling to the end takes it up again."""
+        """Scrolling up stops following. Scrolling to the end starts it again."""
         super().watch_scroll_y(old_value, new_value)
         if new_value < old_value and new_value < self.max_scroll_y:
             self.follow = False
@@ -235,21 +235,21 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
             self.follow = True
 
     def retitle(self) -> None:
-        """The frame says what is shown and how."""
+        """The title says what is shown and how."""
         title = Text("Output", style="bold")
         if self.source is not None:
             state = "" if self.ended else "  ▼ following" if self.follow else "  ‖ not following"
             state += "  wrapped" if self.wraps else ""
-            behind = safe_line(self.source.where) + state
+            behind = safe_line(self.source.title_end) + state
             room = self.size.width - _FRAME - title.cell_len - cell_len(behind)
             name = shorten(safe_line(self.source.title), max(_TITLE_LEAST, room))
             title.append(f"  {name}{behind}", style="not bold")
-        self.entitle(title)
+        self.set_title(title)
 
     # Drawing.
 
     def render_line(self, y: int) -> Strip:
-        """A row of a line, or of what an empty pane says."""
+        """A row of a line, a note, or the text of an empty pane."""
         base = self.rich_style
         width = self.size.width
         if not self.log_lines.lines:
@@ -287,10 +287,12 @@ class OutputPane(RolePainter, InstantScroll, can_focus=True):
 
     def _empty_line(self, y: int) -> Spans:
         if self.source is None:
-            lines = self.teaching
+            lines = self.hint
         elif not self._read_once:
             lines = ((Span("…", Role.MUTED),),)
         else:
-            none = (NONE_AT_ALL,) if self.ended and self.silence == (NO_OUTPUT,) else self.silence
-            lines = (self.end_note,) if self.end_note else none
+            nothing = self.no_output_text
+            if self.ended and nothing == (NO_OUTPUT,):
+                nothing = (ENDED_WITHOUT_OUTPUT,)
+            lines = (self.end_note,) if self.end_note else nothing
         return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()

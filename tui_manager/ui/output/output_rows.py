@@ -81,7 +81,7 @@ def _run(runs: list[Segment], text: str, style: Style, column: int) -> int:
 
 
 def crop(runs: list[Segment], width: int) -> list[Segment]:
-    """The first row of a line, with a mark where something is cut."""
+    """The first row of a line, with a mark if it is cut."""
     rows = wrap(runs, width, limit=1)
     first = rows[0] if rows else []
     if sum(len(run.text) for run in first) < sum(len(run.text) for run in runs):
@@ -91,7 +91,7 @@ def crop(runs: list[Segment], width: int) -> list[Segment]:
 
 
 def wrap(runs: list[Segment], width: int, limit: int = 0) -> list[list[Segment]]:
-    """The rows of a line at `width` cells, at most `limit` of them when it is not 0."""
+    """The rows of a line at `width` cells; at most `limit` of them unless it is 0."""
     rows: list[list[Segment]] = [[]]
     left = width
     for run in runs:
@@ -113,13 +113,13 @@ def wrap(runs: list[Segment], width: int, limit: int = 0) -> list[list[Segment]]
 
 
 def _fitting(text: str, at: int, width: int) -> tuple[int, int]:
-    """Where the characters from `at` on that fit `width` cells end, and their cells."""
+    """The end of the characters from `at` on that fit `width` cells, and their cells."""
     part = text[at : at + max(width, 0) + 1]
     if part.isascii():
         count = min(len(part), max(width, 0))
         return at + count, count
     used, end = 0, at
-    # What has no width of its own stays with the character before it.
+    # A character without a width stays with the one before it.
     while end < len(text) and used + (size := get_character_cell_size(text[end])) <= width:
         used += size
         end += 1

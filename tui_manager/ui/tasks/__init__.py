@@ -1,1 +1,1 @@
-"""Tasks and command hosts on the screen, and what is done with them."""
+"""Tasks and command hosts on the screen, and the keys that act on them. Output is in `output`."""

@@ -8,21 +8,21 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.drawing.figures import clock, number, size
+from tui_manager.ui.drawing.figures import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
-from tui_manager.ui.drawing.states import CUT, row_glyph, row_words
+from tui_manager.ui.drawing.states import TRUNCATED, command_host_glyph, command_host_text
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager_link import Link
 
 COLUMNS = (
     Column("state", "", 1),
-    Column("host", "HOST", 10, grow=1, most=24),
-    Column("words", "STATUS", 14, grow=3, most=80),
-    Column("bytes", "OUTPUT", 7, right=True, rank=2),
-    Column("time", "TIME", 7, right=True, rank=1),
+    Column("host", "HOST", 10, grow=1, max_width=24),
+    Column("words", "STATUS", 14, grow=3, max_width=80),
+    Column("bytes", "OUTPUT", 7, right=True, hide_order=2),
+    Column("time", "TIME", 7, right=True, hide_order=1),
 )
-# A task of one command does not need to say which.
+# A task of one command needs no number of the command.
 STEP_COLUMNS = (COLUMNS[0], Column("command", "#", 3, right=True), *COLUMNS[1:])
 
 _WORDS = {
@@ -40,43 +40,43 @@ def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> 
     """The cell of a command host in a column; commands count from 1 on the screen."""
     match key:
         case "state":
-            return (row_glyph(row),)
+            return (command_host_glyph(row),)
         case "command":
             return spans(number(row.command + 1, width), Role.MUTED)
         case "host":
             return spans(safe_line(row.host), Role.STRONG)
         case "words":
             role = Role.CAUTION if row.canceling else _WORDS[row.status]
-            return spans(row_words(row), role)
+            return spans(command_host_text(row), role)
         case "bytes":
             stored = row.stdout_bytes + row.stderr_bytes
             cut = row.truncated_bytes > 0
-            text = size(stored) + (CUT.text if cut else "") if stored or cut else ""
+            text = size(stored) + (TRUNCATED.text if cut else "") if stored or cut else ""
             return spans(text, Role.CAUTION if cut else Role.MUTED)
         case _:
             if row.started_at is None:
                 return BLANK
-            return spans(clock((row.finished_at or now) - row.started_at, width))
+            return spans(running_time((row.finished_at or now) - row.started_at, width))
 
 
 def cut_note(row: CommandHost) -> Spans:
-    """What stands below output that is not whole; nothing below output that is."""
+    """The note below output that is not complete; empty for complete output."""
     if not row.truncated_bytes:
         return BLANK
     text = f" {size(row.truncated_bytes)} past the output limit were not kept"
-    return (CUT, Span(text, CUT.role))
+    return (TRUNCATED, Span(text, TRUNCATED.role))
 
 
 def ended_without_output(row: CommandHost, width: int) -> tuple[Spans, ...]:
-    """What stands instead of output once a command has ended that printed nothing: how it ended,
-    whole, which its row may have no room for. Nothing while it may still print.
+    """The text in place of output if a command has ended and printed nothing: how it ended. Its row
+    may have no room for that. Empty while it may still print.
 
     Args:
         width: of a line, in cells.
     """
     if not row.status.ended:
         return ()
-    lines = ("No output.", *textwrap.wrap(row_words(row), max(20, width)))
+    lines = ("No output.", *textwrap.wrap(command_host_text(row), max(20, width)))
     return tuple(spans(line, Role.MUTED) for line in lines)
 
 

@@ -38,7 +38,8 @@ async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
         app.notify("Select a task to start.", markup=False)
     for task in tasks:
         if task.status is not TaskStatus.PENDING:
-            _say(app, f"{task_title(task)} is {task.status}: only a pending task can be started.")
+            state = f"{task_title(task)} is {task.status}"
+            _notify_warning(app, f"{state}: only a pending task can be started.")
             continue
         try:
             preview = await link.operator.preview_target(task.target)
@@ -57,7 +58,7 @@ async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None
     for task in tasks:
         if task not in open_tasks:
             state = "being cancelled already" if task.canceling else task.status
-            _say(app, f"{task_title(task)} is {state}: there is nothing to cancel.")
+            _notify_warning(app, f"{task_title(task)} is {state}: there is nothing to cancel.")
     if not tasks:
         app.notify("Select a task to cancel.", markup=False)
     if not open_tasks or not await app.push_screen_wait(ConfirmScreen(cancel_question(open_tasks))):
@@ -69,5 +70,5 @@ async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None
             app.post_message(CallFailed(error))
 
 
-def _say(app: App[Any], text: str) -> None:
+def _notify_warning(app: App[Any], text: str) -> None:
     app.notify(text, severity="warning", markup=False)

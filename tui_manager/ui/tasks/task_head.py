@@ -1,4 +1,4 @@
-"""The head of a task's screen: what it is, how far it is, what it runs."""
+"""The head of the screen of a task: its name, state, progress and commands. Pure."""
 
 from datetime import datetime
 
@@ -6,8 +6,8 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Task, TaskDetail
-from tui_manager.ui.drawing.figures import clock, progress_bar, timeout_text
-from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spread, width_of
+from tui_manager.ui.drawing.figures import progress_bar, running_time, timeout_text
+from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
 from tui_manager.ui.drawing.states import command_glyph, task_glyph, task_state
 from tui_manager.ui.tasks.task_table import counts_line, elapsed, remaining
 
@@ -25,7 +25,7 @@ def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...
     hosts = counts_line(task.counts, task.host_count, width - cells - 2)
     how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
     return (
-        spread(
+        justify(
             _name(task, now, width), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width
         ),
         how_far,
@@ -34,7 +34,7 @@ def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...
 
 
 def _name(task: Task, now: datetime, width: int) -> Spans:
-    """A long name yields to the state behind it."""
+    """A long name is shortened, and its state is not."""
     number = Span(f"#{task.task_id} ", Role.MUTED)
     state = (Span("  "), task_glyph(task), Span(f" {_state(task, now)}"))
     room = max(_NAME_LEAST, width - width_of((number, *state)))
@@ -47,8 +47,10 @@ def _state(task: Task, now: datetime) -> str:
     if passed is None:
         return f"{state}, not started"
     if task.status is not TaskStatus.RUNNING:
-        return f"{state} after {clock(passed)}"
-    return f"{state} {clock(passed)}" + (f", about {clock(left)} left" if left else "")
+        return f"{state} after {running_time(passed)}"
+    return f"{state} {running_time(passed)}" + (
+        f", about {running_time(left)} left" if left else ""
+    )
 
 
 def _target(task: Task) -> Span:
@@ -74,7 +76,7 @@ def _commands(commands: tuple[Command, ...], width: int) -> tuple[Spans, ...]:
 
 
 def _command(command: Command, width: int, *before: Span) -> Spans:
-    """A long text yields to how it runs: as whom, with which secrets, how long."""
+    """A long text is shortened. Its user, secrets, limits and timeout are not."""
     spec = command.spec
     secrets = (f"{name}={HIDDEN}" for name in spec.secrets)
     options = "".join(f"   {safe_line(text)}" for text in (*spec.option_texts, *secrets))

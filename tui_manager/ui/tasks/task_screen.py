@@ -8,8 +8,8 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task, TaskDetail
-from tui_manager.ui.actions import Place, place_bindings
-from tui_manager.ui.drawing.span_widgets import FactLines
+from tui_manager.ui.actions import ScreenName, bindings_of
+from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane
@@ -18,16 +18,16 @@ from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note, ended_without_output
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_head import task_head
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 
 _MARGINS = 4  # cells beside a line of an empty output pane
 
 
 class TaskScreen(OutputActions, TaskActions):
-    """Faults first."""
+    """The command hosts of a task, faults first, and their output."""
 
-    PLACE = Place.TASK
-    BINDINGS = place_bindings(Place.TASK)
+    SCREEN = ScreenName.TASK
+    BINDINGS = bindings_of(ScreenName.TASK)
 
     def __init__(self, link: Link, task_id: int) -> None:
         super().__init__(link)
@@ -36,7 +36,7 @@ class TaskScreen(OutputActions, TaskActions):
         self.all_hosts = False  # whether the output is of all hosts, not of the selected one
 
     def body(self) -> Iterable[Widget]:
-        yield FactLines(id="head")
+        yield SpanLines(id="head")
         yield Container(
             CommandHostTable(self.link, self.task_id, id="rows"),
             OutputPane(self.link, id="output"),
@@ -76,7 +76,7 @@ class TaskScreen(OutputActions, TaskActions):
             self.output.poll()
             self.groups.poll()
 
-    @reads("head", exclusive=True)
+    @while_open("head", exclusive=True)
     async def _read_head(self) -> None:
         self.detail = await self.link.operator.get_task(self.task_id)
         self.rows.steps = self.groups.steps = len(self.detail.commands) > 1
@@ -85,31 +85,31 @@ class TaskScreen(OutputActions, TaskActions):
 
     def _show_head(self) -> None:
         if self.detail is not None:
-            head = self.query_one(FactLines)
+            head = self.query_one(SpanLines)
             width = max(1, self.size.width - 2)
-            head.set_lines(task_head(self.detail, self.link.known_at(), width))
+            head.set_lines(task_head(self.detail, self.link.data_time(), width))
 
     def tick(self) -> None:
         super().tick()
         self._show_head()
 
     def on_resize(self) -> None:
-        """The head is made for a width."""
+        """The head depends on the width."""
         self._show_head()
 
     @on(RowTable.Selected)
     def _show_output(self) -> None:
         row, steps = self.rows.selected, self.rows.steps
         if self.all_hosts or row is None:
-            self.output.end_with(())
+            self.output.set_end_note(())
             self.output.ended = self.detail is not None and self.detail.task.status.ended
-            self.output.silence = (NO_OUTPUT,)
+            self.output.no_output_text = (NO_OUTPUT,)
             self.output.show(Source(self.task_id, title="all hosts", steps=steps))
             return
-        self.output.end_with(cut_note(row))
+        self.output.set_end_note(cut_note(row))
         self.output.ended = row.status.ended
         said = ended_without_output(row, self.output.size.width - _MARGINS)
-        self.output.silence = said or (NO_OUTPUT,)
+        self.output.no_output_text = said or (NO_OUTPUT,)
         self.output.refresh()
         step = f", command {row.command + 1}" if steps else ""
         self.output.show(Source(self.task_id, row.host_id, row.execution_id, row.host, step))
@@ -120,7 +120,7 @@ class TaskScreen(OutputActions, TaskActions):
         self._show_output()
 
     def action_next_pane(self) -> None:
-        """Command hosts, output, and round again."""
+        """Command hosts, output, then command hosts again."""
         self.set_focus(self.shown_output if self.focused is self.rows else self.rows)
 
     def action_groups(self) -> None:
@@ -131,7 +131,7 @@ class TaskScreen(OutputActions, TaskActions):
         self.groups.poll()
 
     def action_compare(self) -> None:
-        """A group beside the largest one; groups first when lines are shown."""
+        """Compares a group with the largest one. Shows the groups first."""
         if not self.groups.display:
             self.action_groups()
         self.groups.toggle_compare()

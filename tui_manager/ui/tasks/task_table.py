@@ -9,7 +9,14 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
 from tui_manager.domain.window import Page, Window
-from tui_manager.ui.drawing.figures import clock, count_of, number, progress, progress_bar, since
+from tui_manager.ui.drawing.figures import (
+    count_of,
+    number,
+    progress,
+    progress_bar,
+    running_time,
+    since,
+)
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
 from tui_manager.ui.drawing.states import glyph_of, task_glyph, task_state
 from tui_manager.ui.listing.row_table import RowTable
@@ -20,23 +27,23 @@ _DONE_MOST = 11  # cells: 10000/10000
 COLUMNS = (
     Column("state", "", 1),
     Column(ID, "#", 4, right=True),
-    Column("name", "NAME", 12, grow=3, most=40),
-    Column("target", "TARGET", 8, grow=2, most=30, rank=3),
-    Column("bar", "PROGRESS", 8, grow=1, most=20, rank=2),
+    Column("name", "NAME", 12, grow=3, max_width=40),
+    Column("target", "TARGET", 8, grow=2, max_width=30, hide_order=3),
+    Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=2),
     Column(DONE, "DONE", 7, right=True),
     Column("faults", "", 5, right=True),
-    Column("time", "TIME", 7, right=True, rank=1),
-    Column("left", "LEFT", 6, right=True, rank=4),
+    Column("time", "TIME", 7, right=True, hide_order=1),
+    Column("left", "LEFT", 6, right=True, hide_order=4),
 )
 WIDE_COLUMNS = (
     *COLUMNS,
-    Column("by", "BY", 12, rank=6),
-    Column("created", "AGE", 5, right=True, rank=5),
+    Column("by", "BY", 12, hide_order=6),
+    Column("created", "AGE", 5, right=True, hide_order=5),
 )
 
 
 def columns_for(columns: Sequence[Column], tasks: Iterable[Task]) -> tuple[Column, ...]:
-    """The columns as wide as the numbers of these tasks need it."""
+    """The columns, wide enough for the numbers of these tasks."""
     most = {ID: 0, DONE: 0}
     for task in tasks:
         most[ID] = max(most[ID], task.task_id)
@@ -53,7 +60,7 @@ def elapsed(task: Task, now: datetime) -> timedelta | None:
 
 
 def remaining(task: Task, now: datetime) -> timedelta | None:
-    """What a running task still takes at its pace."""
+    """How long a running task still takes at its present speed."""
     passed = elapsed(task, now)
     if passed is None or task.status is not TaskStatus.RUNNING:
         return None
@@ -90,12 +97,12 @@ def _faults(task: Task, width: int, now: datetime) -> Spans:
 
 def _time(task: Task, width: int, now: datetime) -> Spans:
     passed = elapsed(task, now)
-    return spans(clock(passed, width)) if passed is not None else BLANK
+    return spans(running_time(passed, width)) if passed is not None else BLANK
 
 
 def _left(task: Task, width: int, now: datetime) -> Spans:
     left = remaining(task, now)
-    return spans(f"~{clock(left, width - 1)}", Role.MUTED) if left is not None else BLANK
+    return spans(f"~{running_time(left, width - 1)}", Role.MUTED) if left is not None else BLANK
 
 
 _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
@@ -125,7 +132,7 @@ _COUNT_ROLES = (
 
 
 def counts_line(counts: Counts, hosts: int, width: int) -> Spans:
-    """`14 hosts: 9 completed  2 failed  1 running  2 pending`; with glyphs for the words where
+    """`14 hosts: 9 completed  2 failed  1 running  2 pending`, with glyphs in place of the words if
     these do not fit `width` cells."""
     numbers = counts.as_dict()
     shown = [(numbers[name], name, role) for name, role in _COUNT_ROLES if numbers[name]]
@@ -171,6 +178,6 @@ class TaskTable(RowTable[Task]):
 
 
 class WideTaskTable(TaskTable):
-    """The same with more columns, for a screen of its own."""
+    """The table with more columns, for the screen of all tasks."""
 
     COLUMNS: ClassVar[Sequence[Column]] = WIDE_COLUMNS

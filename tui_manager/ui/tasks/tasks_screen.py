@@ -7,17 +7,17 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task
-from tui_manager.ui.actions import Place, open_task, place_bindings
+from tui_manager.ui.actions import ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_table import WideTaskTable
 
 
 class TasksScreen(TaskActions):
-    """What was ever started, the newest first."""
+    """All tasks, the newest first."""
 
-    PLACE = Place.TASKS
-    BINDINGS = place_bindings(Place.TASKS)
+    SCREEN = ScreenName.TASKS
+    BINDINGS = bindings_of(ScreenName.TASKS)
 
     def body(self) -> Iterable[Widget]:
         yield WideTaskTable(self.link, id="tasks")
@@ -37,7 +37,7 @@ class TasksScreen(TaskActions):
 
     def task_created(self, task_id: int) -> None:
         """The newest task is the first."""
-        self.tasks.jump(str(task_id), 0)
+        self.tasks.select_row(str(task_id), 0)
 
     def chosen_tasks(self) -> list[Task]:
         return self.tasks.chosen

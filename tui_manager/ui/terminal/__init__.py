@@ -1,1 +1,1 @@
-"""The screen and its terminal: input in turn, errors that end a screen, the driver."""
+"""The terminal and what makes Textual safe on it: driver, errors, order of keys. No widgets."""

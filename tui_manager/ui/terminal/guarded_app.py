@@ -1,4 +1,4 @@
-"""An app that an error ends in order: logged with its traceback, the terminal as it was before."""
+"""An app that ends in order after an error: it logs the traceback and restores the terminal."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from textual.worker import WorkerFailed
 
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.spans import shorten
-from tui_manager.ui.terminal.terminal_driver import ErrorElsewhere, TerminalDriver, TerminalGone
+from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed, TerminalDriver
 from tui_manager.ui.terminal.textual_internals import HookedApp
 
 HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class GuardedApp(HookedApp, inherit_bindings=False):
-    """Ends after the first error, and says how it ended.
+    """Ends after the first error, and keeps how it ended.
 
     Attributes:
-        exit_status: of `exit`, once it was called; None: an error ends the app, or nothing does.
+        exit_status: of `exit`; None if it was not called, as after an error.
         failure: the first error in a few words; empty when there was none.
     """
 
@@ -36,16 +36,16 @@ class GuardedApp(HookedApp, inherit_bindings=False):
     def exit(
         self, result: None = None, return_code: int = 0, message: RenderableType | None = None
     ) -> None:
-        """Ends the app, as somebody wants it."""
+        """Ends the app without an error."""
         self.exit_status = return_code
         super().exit(result, return_code, message)
 
     async def run_to_end(self, *, headless: bool = False, seconds: float = END_SECONDS) -> None:
-        """Runs until it ends, and leaves the terminal as it was before.
+        """Runs until it ends, and restores the terminal.
 
         Args:
             headless: without a terminal, for tests.
-            seconds: after an error, within which it must end; then it is cancelled.
+            seconds: how long it may take to end after an error, before it is cancelled.
         """
         running = asyncio.create_task(self.run_async(headless=headless))
         failing = asyncio.create_task(self._failed.wait())
@@ -62,22 +62,22 @@ class GuardedApp(HookedApp, inherit_bindings=False):
         if running.done() and not running.cancelled():
             running.result()
 
-    @on(TerminalGone)
+    @on(TerminalClosed)
     def hang_up(self) -> None:
-        """Ends without a question, as there is nobody to answer it; what runs on hosts goes on."""
+        """Ends without a question, as the terminal is closed. What runs on hosts goes on."""
         if self.return_code != HUNG_UP:
             log.warning("hung up, the dashboard ends")
         self.exit(return_code=HUNG_UP)
 
-    @on(ErrorElsewhere)
-    def _raise_here(self, message: ErrorElsewhere) -> None:
+    @on(BackgroundError)
+    def _raise_here(self, message: BackgroundError) -> None:
         raise message.error
 
     def report_error(self, error: Exception) -> None:
         """Logs it with its traceback, and keeps the first one in a few words."""
         cause = error.error if isinstance(error, WorkerFailed) else error
         log.error("the screen failed", exc_info=cause)
-        self.failure = self.failure or described(cause)
+        self.failure = self.failure or describe_error(cause)
 
     def panic(self, *renderables: RenderableType) -> None:
         """Prints nothing on the terminal."""
@@ -89,7 +89,7 @@ class GuardedApp(HookedApp, inherit_bindings=False):
         self._failed.set()
 
 
-def described(error: BaseException) -> str:
-    """An error in a few words, for people: its kind and what it says."""
+def describe_error(error: BaseException) -> str:
+    """An error in a few words: its class and its text."""
     text = safe_line(str(error))
     return shorten(f"{type(error).__name__}: {text}" if text else type(error).__name__, _TEXT_MAX)

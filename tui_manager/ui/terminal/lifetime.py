@@ -1,7 +1,7 @@
-"""What may be done while a screen or widget is being built or closed.
+"""What code may do while a screen or widget is composed or closed.
 
-A screen can be closed at any moment: before it has its widgets, while the manager answers it, and
-between the removal of its widgets and its own. Reads and handlers then find no widgets.
+A screen can be closed at any moment: before it has its widgets, while it waits for the manager, and
+after its widgets were removed. Code that runs then finds no widgets.
 """
 
 import asyncio
@@ -24,25 +24,25 @@ from tui_manager.ui.terminal.textual_internals import HookedScreen, is_closing
 
 _Node = TypeVar("_Node", bound=Widget)
 _Given = ParamSpec("_Given")
-# What Textual needs to close a screen, and to give keys in turn.
+# Textual needs these to close a screen, and `typed_ahead` to handle keys in order.
 _WHILE_CLOSING = (Callback, CloseMessages, Compose, Prune, ScreenSuspend, Unmount)
 
 
 def is_open(node: Widget) -> bool:
-    """Whether a screen or widget has all its widgets, and nothing is closing it."""
+    """Whether a screen or widget has all its widgets, and is not being closed."""
     return node.is_mounted and node.is_attached and not is_closing(node)
 
 
-def reads(
+def while_open(
     group: str, *, exclusive: bool = False
 ) -> Callable[
     [Callable[Concatenate[_Node, _Given], Coroutine[Any, Any, None]]],
     Callable[Concatenate[_Node, _Given], Worker[None]],
 ]:
-    """Makes a worker of a method that awaits the manager and then shows what it said.
+    """Makes a worker of a method that awaits the manager and then shows the answer.
 
-    It is cancelled as soon as its screen or widget is not open, so that what stands behind an
-    `await` finds its widgets. A ManagerError that it raises is told to the operator.
+    The worker is cancelled as soon as its screen or widget is not open, so that the code after an
+    `await` finds its widgets. A ManagerError that it raises is shown to the operator.
 
     Args:
         group: of the workers of this node.
@@ -66,7 +66,7 @@ def reads(
 
 
 class _WhileOpen(Awaitable[None]):
-    """Runs a coroutine step by step, and cancels it at the first that finds its node not open."""
+    """Runs a coroutine step by step, and cancels it as soon as its node is closed."""
 
     def __init__(self, node: Widget, coroutine: Coroutine[Any, Any, None]) -> None:
         self._node = node
@@ -101,5 +101,5 @@ class ClosableScreen(HookedScreen[ScreenResultType]):
         return not is_closing(self) or isinstance(message, _WHILE_CLOSING)
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        """Closes this screen; one that is closed already closes no other in its place."""
+        """Closes this screen. A screen that is closed already closes no other one."""
         return super().dismiss(result) if self.is_active else AwaitComplete()

@@ -1,4 +1,4 @@
-"""Shows the screen, and builds it anew on the same running manager when an error has ended it."""
+"""Shows the screen. After an error it builds a new one on the same running manager."""
 
 import asyncio
 import logging
@@ -8,20 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager.domain.errors import ScreenFailedError
-from tui_manager.ui.terminal.guarded_app import HUNG_UP, GuardedApp, described
+from tui_manager.ui.terminal.guarded_app import HUNG_UP, GuardedApp, describe_error
 
 LIMIT = 3  # failures
-WITHIN = 60.0  # seconds; that many failures within them end the dashboard
+WITHIN = 60.0  # seconds; LIMIT failures within them end the dashboard
 log = logging.getLogger(__name__)
 
 
 class Rebuilding:
-    """Runs one app after the other, each on an event loop of its own.
+    """Runs one app after another, each on its own event loop.
 
     Args:
-        make_app: builds the app; it is given a line that the screen says, empty the first time.
-        log_file: has the tracebacks; None: nothing has them.
-        afterwards: what becomes of the manager when the dashboard ends, a sentence or two.
+        make_app: builds the app. Its argument is the notice to show, empty the first time.
+        log_file: the file with the tracebacks; None if there is none.
+        end_text: what happens to the manager when the dashboard ends.
         monotonic: the clock that counts the failures, in seconds.
         headless: without a terminal, for tests.
     """
@@ -30,14 +30,14 @@ class Rebuilding:
         self,
         make_app: Callable[[str], GuardedApp],
         log_file: Path | None,
-        afterwards: str,
+        manager_after_quit: str,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         headless: bool = False,
     ) -> None:
         self._make_app = make_app
         self._log_file = log_file
-        self._afterwards = afterwards
+        self._end_text = manager_after_quit
         self._monotonic = monotonic
         self._headless = headless
         self._failures: deque[float] = deque(maxlen=LIMIT)
@@ -45,9 +45,9 @@ class Rebuilding:
         self._shown: tuple[asyncio.AbstractEventLoop, GuardedApp] | None = None
 
     def run(self) -> int:
-        """Returns the exit status when somebody has left the screen.
+        """Returns the exit status when the operator has quit.
 
-        Raises ScreenFailedError when the screen has failed too often.
+        Raises ScreenFailedError if the screen has failed too often.
         """
         notice = ""
         while True:
@@ -58,7 +58,7 @@ class Rebuilding:
             if len(self._failures) == LIMIT and self._failures[-1] - self._failures[0] < WITHIN:
                 raise ScreenFailedError(
                     f"The screen failed {LIMIT} times within a minute, the last time with "
-                    f"{failure}. {self._tracebacks()} {self._afterwards}"
+                    f"{failure}. {self._tracebacks()} {self._end_text}"
                 )
             log_file = self._log_file or "none"
             notice = f"The screen failed ({failure}) and was built anew. Log: {log_file}"
@@ -68,15 +68,15 @@ class Rebuilding:
             return "There is no log with the tracebacks."
         return f"The log {self._log_file} has the tracebacks."
 
-    def leave(self, *, hung_up: bool) -> None:
-        """Ends the dashboard; a signal handler may call it."""
+    def stop(self, *, hung_up: bool) -> None:
+        """Ends the dashboard. A signal handler may call it."""
         self._exit_status = HUNG_UP if hung_up else 0
         if self._shown is not None:
             loop, app = self._shown
             loop.call_soon_threadsafe(app.hang_up if hung_up else app.exit)
 
     async def _show(self, notice: str) -> str:
-        """Returns what was wrong; sets the exit status when it was left."""
+        """Shows one app. Returns its error, and sets the exit status if there was none."""
         app: GuardedApp | None = None
         failure = "an end without a reason"
         try:
@@ -89,7 +89,7 @@ class Rebuilding:
                 failure = app.failure or failure
         except Exception as error:
             log.exception("the screen failed")
-            failure = (app and app.failure) or described(error)
+            failure = (app and app.failure) or describe_error(error)
         finally:
             self._shown = None
         return failure

@@ -1,8 +1,8 @@
-"""Keys and clicks one after the other: each acts where the one before it has led.
+"""Handles keys and clicks in order: each one after the effect of the one before.
 
-Textual gives a key to what has the focus when it is read, and looks for its binding when it comes
-back from there unused. Of keys that came while the app was busy, a field that the first one opens
-would miss its letters, and the actions of these names would run.
+Textual gives a key to the widget that has the focus when the key is read. If the first of several
+keys opens a form, the others would still go to the screen before. They would run actions there, and
+the form would miss its letters.
 """
 
 import re
@@ -17,100 +17,100 @@ from textual.errors import NoWidget
 from textual.events import Event, InputEvent, Key, MouseDown, MouseEvent, MouseUp, Paste
 
 TICK = 0.5  # seconds
-TICKS = 6  # after which a key keeps the next one waiting no longer
+TICKS = 6  # after so many the next key does not wait any longer
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _FOLLOWED = (Key, Paste, MouseDown, MouseUp)
-_ROUNDS = 3  # behind the key, the messages that it has led to, and those that these have led to
+_ROUNDS = 3  # for the key, the messages that it caused, and those that these caused
 
 
 class TypedAhead:
-    """Holds what is typed and clicked until what came before has had its effect.
+    """Keeps keys and clicks until the one before has had its effect.
 
-    An action that opens a screen awaits it, so that the screen stands when the next key is given.
+    An action that opens a screen awaits it, so that the screen is there for the next key.
 
     Args:
-        app: where a key comes back to.
-        give: hands an event to what has the focus or stands there, as Textual does.
+        app: the app.
+        dispatch: gives an event to a widget, as Textual does.
     """
 
-    def __init__(self, app: App[None], give: Callable[[Event], Awaitable[None]]) -> None:
+    def __init__(self, app: App[None], dispatch: Callable[[Event], Awaitable[None]]) -> None:
         self._app = app
-        self._give = give
+        self._dispatch = dispatch
         self._waiting: deque[Event] = deque()
-        self._number = 0  # of what was given last
-        self._out = False  # it has not come back
-        self._watched = False
+        self._number = 0  # of the last event that was dispatched
+        self._waits_for_effect = False  # the last event may still have effects
+        self._timer_runs = False
 
-    async def take(self, event: Event) -> None:
-        """Gives it at once, or in its turn."""
+    async def handle(self, event: Event) -> None:
+        """Dispatches an event now, or after those that wait."""
         if event.is_forwarded or not isinstance(event, InputEvent | Paste):
-            await self._give(event)
+            await self._dispatch(event)
             return
-        if isinstance(event, Paste):  # a field would write them to the terminal as they are
+        if isinstance(event, Paste):  # a field would write control characters to the terminal
             event.text = _CONTROLS.sub("", event.text)
         self._waiting.append(event)
-        await self._go_on()
+        await self._continue()
 
-    async def take_first(self, event: Key) -> None:
-        """Gives it before all that waits: what was given last stands for it."""
+    async def handle_first(self, event: Key) -> None:
+        """Dispatches a key before those that wait: the last event, a click, stands for it."""
         self._waiting.appendleft(event)
-        await self._go_on()
+        await self._continue()
 
-    async def _go_on(self) -> None:
-        await self._give_next()
-        if self._waiting and not self._watched:
-            self._watched = True
-            await self._watch(self._number, 0)
+    async def _continue(self) -> None:
+        await self._dispatch_next()
+        if self._waiting and not self._timer_runs:
+            self._timer_runs = True
+            await self._check_time(self._number, 0)
 
-    async def _give_next(self) -> None:
-        while self._waiting and not self._out:
+    async def _dispatch_next(self) -> None:
+        while self._waiting and not self._waits_for_effect:
             event = self._waiting.popleft()
             if isinstance(event, Key | MouseDown):
-                self._app.app_focus = True  # as Textual does, which gives the focus back by that
-            given_to = self._goes_to(event)
+                self._app.app_focus = True  # as Textual does, to give the focus back
+            given_to = self._target_of(event)
             if isinstance(event, MouseDown) and not given_to.is_attached:
-                continue  # it has just been removed, and is only seen until the next drawing
-            self._out = True
+                continue  # it was removed, and is seen until the next drawing only
+            self._waits_for_effect = True
             self._number += 1
-            await self._give(event)
+            await self._dispatch(event)
             if event.is_forwarded and isinstance(event, _FOLLOWED):
-                self._follow(given_to, self._number, _ROUNDS)
-            else:  # it moves or scrolls, or a binding that goes before all others has used it
-                self._out = False
+                self._follow_event(given_to, self._number, _ROUNDS)
+            else:  # a move, a scroll, or a key of a binding with priority
+                self._waits_for_effect = False
 
-    def _goes_to(self, event: Event) -> DOMNode:
+    def _target_of(self, event: Event) -> DOMNode:
         if isinstance(event, MouseEvent):
             with suppress(NoWidget):
                 return self._app.mouse_captured or self._app.get_widget_at(event.x, event.y)[0]
         return self._app.focused or self._app.screen
 
-    def _follow(self, node: DOMNode, number: int, rounds: int) -> None:
-        """Goes the way of the key, behind it: through the queues of what has the focus and of all
-        that this is in. What is being closed gets no key either."""
-        if node is self._app or not node.call_later(self._left, node, number, rounds):
-            self._app.call_later(self._came_back, number, rounds)
+    def _follow_event(self, node: DOMNode, number: int, rounds: int) -> None:
+        """Sends a callback after the event, through the queues of the same widgets. A widget that
+        is being closed gets neither."""
+        if node is self._app or not node.call_later(self._passed_on, node, number, rounds):
+            self._app.call_later(self._effect_done, number, rounds)
 
-    def _left(self, node: DOMNode, number: int, rounds: int) -> None:
-        self._follow(node.parent or self._app, number, rounds)
+    def _passed_on(self, node: DOMNode, number: int, rounds: int) -> None:
+        self._follow_event(node.parent or self._app, number, rounds)
 
-    async def _came_back(self, number: int, rounds: int) -> None:
-        if number != self._number:  # it was given up
+    async def _effect_done(self, number: int, rounds: int) -> None:
+        if number != self._number:  # its time was over
             return
         if rounds > 1:
-            self._follow(self._app.focused or self._app.screen, number, rounds - 1)
+            self._follow_event(self._app.focused or self._app.screen, number, rounds - 1)
             return
-        self._out = False
-        await self._give_next()
+        self._waits_for_effect = False
+        await self._dispatch_next()
 
-    async def _watch(self, number: int, ticks: int) -> None:
-        """A widget that hangs does not keep the keys of others for ever. Only ticks count in which
-        the app was not busy itself."""
-        self._watched = bool(self._waiting)
+    async def _check_time(self, number: int, ticks: int) -> None:
+        """A widget that hangs does not stop the keys for ever. A tick counts only if the app itself
+        was not busy."""
+        self._timer_runs = bool(self._waiting)
         if not self._waiting:
             return
         if number == self._number and ticks == TICKS:
             self._number += 1
-            self._out = False
-            await self._give_next()
+            self._waits_for_effect = False
+            await self._dispatch_next()
         ticks = ticks + 1 if number == self._number else 0
-        self._app.set_timer(TICK, partial(self._watch, self._number, ticks))
+        self._app.set_timer(TICK, partial(self._check_time, self._number, ticks))

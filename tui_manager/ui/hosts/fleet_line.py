@@ -13,34 +13,42 @@ from textual.strip import Strip
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.window import LIMIT_MAX, Window
-from tui_manager.ui.drawing.span_widgets import RolePainter
+from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Span
-from tui_manager.ui.drawing.states import OFFLINE, PARTLY, SHUT_OUT, UNKNOWN, WAITING, host_glyph
+from tui_manager.ui.drawing.states import (
+    EXCLUDED,
+    OFFLINE,
+    PARTLY_ONLINE,
+    UNKNOWN,
+    WAITING,
+    host_glyph,
+)
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.lifetime import reads
+from tui_manager.ui.terminal.lifetime import while_open
 
 
-def strip_cells(glyphs: Sequence[Span], width: int) -> tuple[Span, ...]:
+def fleet_cells(glyphs: Sequence[Span], width: int) -> tuple[Span, ...]:
     """At most `width` cells for hosts with these glyphs."""
     if len(glyphs) <= width:
         return tuple(glyphs)
-    return tuple(worst(glyphs[first:last]) for first, last in _buckets(len(glyphs), max(width, 0)))
+    buckets = _buckets(len(glyphs), max(width, 0))
+    return tuple(combined_glyph(glyphs[first:last]) for first, last in buckets)
 
 
-def worst(glyphs: Sequence[Span]) -> Span:
-    """What one cell says for several hosts: all alike as they are, some offline as half full."""
+def combined_glyph(glyphs: Sequence[Span]) -> Span:
+    """The glyph for several hosts: theirs if they have the same one, `◐` if some are offline."""
     kinds = set(glyphs)
     if len(kinds) == 1:
         return glyphs[0]
     if OFFLINE in kinds:
-        return PARTLY
+        return PARTLY_ONLINE
     if WAITING in kinds:
         return WAITING
     return max(glyphs, key=glyphs.count)
 
 
 def hosts_at(cell: int, hosts: int, width: int) -> range:
-    """Which hosts, by their place in the list, the cell at `cell` stands for."""
+    """The numbers of the hosts that a cell stands for."""
     if hosts <= width:
         return range(cell, min(cell + 1, hosts))
     buckets = list(_buckets(hosts, width))
@@ -51,24 +59,24 @@ def _buckets(hosts: int, width: int) -> list[tuple[int, int]]:
     return [(hosts * cell // width, hosts * (cell + 1) // width) for cell in range(width)]
 
 
-_NOT_SEEN = (WAITING, SHUT_OUT)  # glyphs that do not say whether the host is online
+_NOT_ADMITTED = (WAITING, EXCLUDED)  # glyphs that do not depend on the connection
 
 
-class HostStrip(RolePainter):
+class FleetLine(SpanWidget):
     """One cell a host, or a cell for several."""
 
     @dataclass
-    class Picked(Message):
-        """The mouse chose a host, the one at `number` of the list."""
+    class HostClicked(Message):
+        """A click on the cell of a host, the one at `number` of the list."""
 
-        strip: "HostStrip"
+        fleet: "FleetLine"
         host_id: str
         number: int
 
         @property
-        def control(self) -> "HostStrip":
-            """The strip."""
-            return self.strip
+        def control(self) -> "FleetLine":
+            """The line of the fleet."""
+            return self.fleet
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -79,12 +87,12 @@ class HostStrip(RolePainter):
         self._reading = False
 
     def read_page(self) -> None:
-        """Reads one page; the whole fleet at first."""
+        """Reads one page. The first time it reads the whole fleet."""
         if self.link.connected is not None and not self._reading:
             self._reading = True
             self._read()
 
-    @reads("strip")
+    @while_open("fleet")
     async def _read(self) -> None:
         whole = not self._glyphs
         try:
@@ -110,23 +118,25 @@ class HostStrip(RolePainter):
         """The one line."""
         width, base = self.size.width, self.rich_style
         away = bool(self.link.trouble)
-        glyphs = [glyph if not away or glyph in _NOT_SEEN else UNKNOWN for glyph in self._glyphs]
-        cells = strip_cells(glyphs, width - 2)
+        glyphs = [
+            glyph if not away or glyph in _NOT_ADMITTED else UNKNOWN for glyph in self._glyphs
+        ]
+        cells = fleet_cells(glyphs, width - 2)
         line = (Span(" "), *(cells or (Span("no hosts", WAITING.role),)))
         return self.strip(self.paint(line, base), width, base)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Says which hosts are under the mouse."""
-        numbers = self._under(event)
+        """Shows the names of the hosts under the mouse."""
+        numbers = self._hosts_under(event)
         names = [safe_line(self._hosts[number][1]) for number in numbers]
         shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}" if names else None
         self.tooltip = shown
 
     def on_click(self, event: events.Click) -> None:
         """Goes to the host under the mouse."""
-        for number in self._under(event)[:1]:
-            self.post_message(self.Picked(self, self._hosts[number][0], number))
+        for number in self._hosts_under(event)[:1]:
+            self.post_message(self.HostClicked(self, self._hosts[number][0], number))
 
-    def _under(self, event: events.MouseEvent) -> range:
+    def _hosts_under(self, event: events.MouseEvent) -> range:
         found = hosts_at(event.x - 1, len(self._hosts), self.size.width - 2)
         return found if event.x > 0 and found.stop <= len(self._hosts) else range(0)
