@@ -48,7 +48,7 @@ def combined_glyph(glyphs: Sequence[Span]) -> Span:
 
 
 def hosts_at(cell: int, hosts: int, width: int) -> range:
-    """The numbers of the hosts that a cell stands for."""
+    """The numbers of the hosts of a cell."""
     if hosts <= width:
         return range(cell, min(cell + 1, hosts))
     buckets = list(_buckets(hosts, width))

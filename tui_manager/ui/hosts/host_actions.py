@@ -64,8 +64,8 @@ async def approve_hosts(
     if not hosts:
         _notify_warning(app, "Approve which? Select or mark a pending host (◌), then press a.")
     elif len(pending) < len(hosts):
-        unfit = [host for host in hosts if host not in pending]
-        _notify_warning(app, f"{_admission_text(unfit)}: only a pending host can be approved.")
+        others = [host for host in hosts if host not in pending]
+        _notify_warning(app, f"{_admission_text(others)}: only a pending host can be approved.")
     if not pending or not await _confirmed(app, approve_question(pending)):
         return
     try:
@@ -86,8 +86,8 @@ async def reject_or_revoke_hosts(
     if not hosts:
         _notify_warning(app, "Reject or revoke which? Select or mark a host, then press x.")
     elif len(pending) + len(admitted) < len(hosts):
-        unfit = [host for host in hosts if host not in pending and host not in admitted]
-        _notify_warning(app, f"{_admission_text(unfit)} already.")
+        others = [host for host in hosts if host not in pending and host not in admitted]
+        _notify_warning(app, f"{_admission_text(others)} already.")
     if not (pending or admitted):
         return
     if not await _confirmed(app, reject_or_revoke_question(pending, admitted)):

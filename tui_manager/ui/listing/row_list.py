@@ -192,14 +192,11 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
             async with self._reader.lock:
                 while self._stale:
                     self._stale = False
-                    await self._read()
+                    read = await self._reader.read(self.first, max(self.size.height, 1))
+                    if read is not None:
+                        await self._take(*read)
         finally:
             self._loading = False
-
-    async def _read(self) -> None:
-        read = await self._reader.read(self.first, max(self.size.height, 1))
-        if read is not None:
-            await self._take(*read)
 
     async def _take(self, offset: int, page: Page[Row]) -> None:
         # In a sorted list rows move at each read: the view stays where the operator has put it.
@@ -254,8 +251,6 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
     @property
     def _cursor_in_sight(self) -> bool:
         return 0 <= self.list.cursor - self.first < self.size.height - HEADER
-
-    # Moving.
 
     def action_move(self, step: int) -> None:
         """Selects a row above or below."""

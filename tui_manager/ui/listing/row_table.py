@@ -54,11 +54,11 @@ class RowTable(RowList[Row]):
     # For subclasses.
 
     def cell(self, row: Row, key: str, width: int, now: datetime) -> Spans:
-        """What stands in a column."""
+        """The cell of a row in a column."""
         raise NotImplementedError
 
     def empty_lines(self) -> Sequence[Spans]:
-        """What stands in an empty, unfiltered table."""
+        """The text of an empty table without a filter."""
         raise NotImplementedError
 
     @property

@@ -90,8 +90,8 @@ def audit_words(entry: AuditEntry) -> str:
 
 def audit_detail(entry: AuditEntry) -> str:
     """The other details: sentences first, then `target role=web, hosts 14`."""
-    said = {*_NOTHING, *_used(entry).values(), *(() if entry.host else (_host(entry),))}
-    kept = {name: value for name, value in entry.detail.items() if value not in said}
+    shown = {*_NOTHING, *_used(entry).values(), *(() if entry.host else (_host(entry),))}
+    kept = {name: value for name, value in entry.detail.items() if value not in shown}
     sentences = [kept.pop(name) for name in _SENTENCES if name in kept]
     others = ", ".join(_fact(name, value) for name, value in kept.items())
     return safe_line("  ".join([*sentences, *([others] if others else [])]))

@@ -56,7 +56,7 @@ class OutputGroup:
         folded: their names, `web[01-02,04]`.
         lines: the beginning of the output, safe text with colours.
         dropped: lines before `lines` that are not kept.
-        unshown: bytes behind `lines` that are not kept. All bytes are compared all the same.
+        unshown: bytes after `lines` that are not kept. They are compared too.
     """
 
     command: int

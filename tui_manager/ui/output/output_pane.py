@@ -240,10 +240,10 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
         if self.source is not None:
             state = "" if self.ended else "  ▼ following" if self.follow else "  ‖ not following"
             state += "  wrapped" if self.wraps else ""
-            behind = safe_line(self.source.title_end) + state
-            room = self.size.width - _FRAME - title.cell_len - cell_len(behind)
+            end = safe_line(self.source.title_end) + state
+            room = self.size.width - _FRAME - title.cell_len - cell_len(end)
             name = shorten(safe_line(self.source.title), max(_TITLE_LEAST, room))
-            title.append(f"  {name}{behind}", style="not bold")
+            title.append(f"  {name}{end}", style="not bold")
         self.set_title(title)
 
     # Drawing.

@@ -108,8 +108,8 @@ class TaskScreen(OutputActions, TaskActions):
             return
         self.output.set_end_note(cut_note(row))
         self.output.ended = row.status.ended
-        said = ended_without_output(row, self.output.size.width - _MARGINS)
-        self.output.no_output_text = said or (NO_OUTPUT,)
+        ending = ended_without_output(row, self.output.size.width - _MARGINS)
+        self.output.no_output_text = ending or (NO_OUTPUT,)
         self.output.refresh()
         step = f", command {row.command + 1}" if steps else ""
         self.output.show(Source(self.task_id, row.host_id, row.execution_id, row.host, step))

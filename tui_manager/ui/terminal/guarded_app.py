@@ -15,7 +15,7 @@ from tui_manager.ui.terminal.textual_internals import HookedApp
 
 HUNG_UP = 128 + signal.SIGHUP  # what a shell reports of a program that SIGHUP ended
 END_SECONDS = 5.0  # that an app gets to end after an error
-_TEXT_MAX = 120  # characters of what is said of an error
+_TEXT_MAX = 120  # characters of an error that is shown
 log = logging.getLogger(__name__)
 
 
