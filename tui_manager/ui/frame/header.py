@@ -37,20 +37,18 @@ def header_line(
         return justify((name, Span(f"  ✘ {since}{trouble}", Role.FAULT)), (clock,), width)
     if status is None:
         return justify((name, Span("  connecting…", Role.MUTED)), (clock,), width)
-    online = status.hosts_online == status.hosts_total
-    parts: list[tuple[int, Spans]] = [
+    return _fit_parts(_parts(status, name), clock, width)
+
+
+def _parts(status: ManagerStatus, name: Span) -> list[tuple[int, Spans]]:
+    """The parts of the line. The highest number is left out first, 0 never."""
+    online = f"{status.hosts_online:,}/{status.hosts_total:,} online"
+    all_online = status.hosts_online == status.hosts_total
+    return [
         (5, (name,)),
         (3, (Span(status.address),)),
         (0, (_security(status.security),)),
-        (
-            0,
-            (
-                Span(
-                    f"{status.hosts_online:,}/{status.hosts_total:,} online",
-                    Role.PLAIN if online else Role.CAUTION,
-                ),
-            ),
-        ),
+        (0, (Span(online, Role.PLAIN if all_online else Role.CAUTION),)),
         (1, _pending(status.hosts_pending)),
         (2, (_running(status.tasks_running),)),
         (0, _storage(status)),
@@ -58,7 +56,6 @@ def header_line(
         (1, _clock(status)),
         (4, (_health(status),)),
     ]
-    return _fit_parts(parts, clock, width)
 
 
 def _fit_parts(parts: list[tuple[int, Spans]], clock: Span, width: int) -> Spans:
