@@ -1,18 +1,20 @@
 """An operator whose answers come late, in another order, or not at all."""
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from tests.support.fake_operator import FakeOperator
+from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.operator.api import Operator
+from tui_manager.operator.api import Call, ForwardingOperator, Operator
+
+_Reply = TypeVar("_Reply")
 
 
-class WaywardOperator:
+class WaywardOperator(ForwardingOperator):
     """Hands calls on to the fake operator.
 
     Args:
@@ -30,23 +32,19 @@ class WaywardOperator:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Operator]:
         """What the app opens."""
-        yield cast(Operator, self)
+        yield self
 
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._truth, name)
-        if not inspect.iscoroutinefunction(call):
-            return call
+    async def forward(self, call: Call[_Reply]) -> _Reply:
+        await self._passes()
+        if self._fails:
+            raise StorageError("The disk is [b]full[/b].")
+        self._told(call.name, call.arguments)
+        answer = await call.on(self._truth)
+        await self._passes()
+        return answer
 
-        async def handed_on(*arguments: Any, **options: Any) -> Any:
-            await self._passes()
-            if self._fails:
-                raise StorageError("The disk is [b]full[/b].")
-            self._told(name, arguments)
-            answer = await call(*arguments, **options)
-            await self._passes()
-            return answer
-
-        return handed_on
+    def watch(self) -> AsyncIterator[Changes]:
+        return self._truth.watch()
 
     async def _passes(self) -> None:
         if self._random.random() < self._holds:

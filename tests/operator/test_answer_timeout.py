@@ -12,7 +12,7 @@ from tests.operator.recording import CALLS, CHUNKS, EVERYTHING, SPEC, RecordingO
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NoAnswerError
-from tui_manager.domain.request_id import new_request_id
+from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.manager_parts import Parts, result, spec
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.request_id import check_request_id, new_request_id
+from tui_manager.domain.ids import check_request_id, new_request_id
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.window import Window
 

@@ -1,4 +1,5 @@
-"""An entry of the audit: who did what to which host or task, and when."""
+"""An entry of the audit: who did what to which host or task, and when. A file of its own, because
+it belongs neither to tasks nor to hosts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

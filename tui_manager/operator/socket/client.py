@@ -14,7 +14,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
-from tui_manager.domain.request_id import new_request_id
+from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail

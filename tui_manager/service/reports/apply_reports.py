@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
-from tui_manager.domain.execution_id import made_before
+from tui_manager.domain.ids import made_before
 from tui_manager.domain.report import (
     Acknowledged,
     ExecutionReport,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
-from tui_manager.domain.execution_id import new_execution_ids
+from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason

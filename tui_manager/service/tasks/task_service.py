@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.names import fold_names
-from tui_manager.domain.request_id import check_request_id
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target, resolve_target

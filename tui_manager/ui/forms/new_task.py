@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Label, TextArea
 from textual.worker import Worker
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
-from tui_manager.domain.request_id import new_request_id
+from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.operator.api import TargetPreview

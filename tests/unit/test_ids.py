@@ -5,7 +5,7 @@ from uuid import RFC_4122, UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.execution_id import made_before, new_execution_ids
+from tui_manager.domain.ids import made_before, new_execution_ids
 
 NOW = 1_767_225_600_000_000
 
