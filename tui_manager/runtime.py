@@ -12,7 +12,7 @@ from tui_manager import state_dir
 from tui_manager.assembly import Parts, assemble
 from tui_manager.domain.address import split_address
 from tui_manager.operator.api import Operator
-from tui_manager.operator.hop import HoppingOperator
+from tui_manager.operator.cross_thread import CrossThreadOperator
 from tui_manager.operator.inprocess import Identity, InProcessOperator
 from tui_manager.operator.socket.server import serve_operator
 from tui_manager.service.core.change_feed import ChangeFeed
@@ -215,7 +215,7 @@ def manager_thread(settings: Settings) -> Iterator[RunningManager]:
     thread.start()
     try:
         manager, loop, _ = ready.result()
-        operator = HoppingOperator(manager.operator, loop)
+        operator = CrossThreadOperator(manager.operator, loop)
         yield replace(manager, operator=operator)
     finally:
         wait([ready])  # also if a signal interrupts the start, what was started is stopped in order

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.swarm.enrolled import pem
 from tui_manager.security.authority import Authority, IssuedCertificate
+from tui_manager.security.certificate_requests import HostKey
 from tui_manager.security.keys import PrivateKey, key_hash, key_pem
-from tui_manager.security.requests import HostKey
 
 _ADDRESS = "127.0.0.1"
 _ROOT, _SERVER, _CLIENT = "root.pem", "server", "client"

@@ -20,8 +20,8 @@ from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tui_manager.security.authority import Authority, IssuedCertificate
+from tui_manager.security.certificate_requests import HostKey
 from tui_manager.security.keys import key_hash, key_pem
-from tui_manager.security.requests import HostKey
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.migrations import migrate
 from tui_manager.storage.tables import admissions, manager_state

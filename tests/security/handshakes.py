@@ -10,8 +10,8 @@ from cryptography import x509
 
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.certificates import to_pem
+from tui_manager.security.client_certificate import PeerCertificate, read_peer
 from tui_manager.security.keys import PrivateKey, key_pem
-from tui_manager.security.peer import PeerCertificate, read_peer
 from tui_manager.security.server_identity import ServerIdentity
 
 Context = grpc.aio.ServicerContext[bytes, bytes]

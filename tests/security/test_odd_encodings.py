@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.security.examples import name, request
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.security.certificate_requests import read_request
 from tui_manager.security.certificates import (
     FOR_CLIENTS,
     Issuer,
@@ -21,9 +22,8 @@ from tui_manager.security.certificates import (
     leaf_certificate,
     to_der,
 )
+from tui_manager.security.client_certificate import HOST_URI, PeerCertificate, read_peer
 from tui_manager.security.keys import key_hash
-from tui_manager.security.peer import HOST_URI, PeerCertificate, read_peer
-from tui_manager.security.requests import read_request
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 HOST = "0b5ce1b4-2f0a-4a4b-9d6e-7c1a52f0de11"

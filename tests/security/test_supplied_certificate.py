@@ -22,8 +22,8 @@ from tests.security.pki import (
 )
 from tui_manager.domain.errors import StorageError
 from tui_manager.security.authority import Authority
+from tui_manager.security.certificate_requests import read_request
 from tui_manager.security.keys import key_pem
-from tui_manager.security.requests import read_request
 from tui_manager.security.server_identity import ServerIdentity
 
 

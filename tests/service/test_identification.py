@@ -11,7 +11,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Window
-from tui_manager.security.peer import PeerCertificate
+from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.limited_audit import LOG_LINES_MAX
 
 

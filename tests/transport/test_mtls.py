@@ -19,9 +19,9 @@ from tui_manager.assembly import SECURITY
 from tui_manager.domain.address import split_address
 from tui_manager.runtime import run_manager
 from tui_manager.security.authority import Authority
+from tui_manager.security.client_certificate import read_peer
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.keys import key_hash
-from tui_manager.security.peer import read_peer
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
 from tui_manager.transport.ports import listening

@@ -19,7 +19,7 @@ STORE = ("sqlite3", "aiosqlite")
         ("tui_manager.service.tasks.task_service", (*SCREEN, *WIRE)),
         ("tui_manager.transport.sessions.command_port", SCREEN),
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
-        ("tui_manager.operator.hop", (*SCREEN, *WIRE, *STORE)),
+        ("tui_manager.operator.cross_thread", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),
         ("tui_manager.runtime", SCREEN),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),

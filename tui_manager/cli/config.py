@@ -15,7 +15,7 @@ from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration, p
 from tui_manager.cli.options.values import SIZE_FORMS, file_path, format_size, parse_size
 from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.notation import RESERVED_GROUPS
+from tui_manager.domain.target_notation import RESERVED_GROUPS
 from tui_manager.own_addresses import is_server_name
 from tui_manager.service.limits import BOUNDS, Bounds, SettableLimits
 from tui_manager.settings import APP, Settings

@@ -1,11 +1,12 @@
-"""Which hosts a TARGET matches. The notation is parsed in `notation.py`."""
+"""Which hosts a TARGET matches. The notation is parsed in `target_notation.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import fold_names, natural_key
-from tui_manager.domain.notation import (
+from tui_manager.domain.status import Admission
+from tui_manager.domain.target_notation import (
     Everything,
     Glob,
     Group,
@@ -15,7 +16,6 @@ from tui_manager.domain.notation import (
     Term,
     read_notation,
 )
-from tui_manager.domain.status import Admission
 
 __all__ = [
     "TargetHost",

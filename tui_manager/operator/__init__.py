@@ -1,2 +1,2 @@
 """The operator's API: the Protocol (`api`), its implementation in the process of the manager
-(`inprocess`), in another thread (`hop`), and over a socket (`socket`)."""
+(`inprocess`), in another thread (`cross_thread`), and over a socket (`socket`)."""

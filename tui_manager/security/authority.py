@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
+from tui_manager.security.certificate_requests import HostKey
 from tui_manager.security.certificates import (
     AUTHORITY_LIFETIME,
     FOR_CLIENTS,
@@ -27,10 +28,9 @@ from tui_manager.security.certificates import (
     to_der,
     to_pem,
 )
+from tui_manager.security.client_certificate import HOST_URI
 from tui_manager.security.keys import PrivateKey, load_or_make_key
 from tui_manager.security.own_certificate import OwnCertificate
-from tui_manager.security.peer import HOST_URI
-from tui_manager.security.requests import HostKey
 from tui_manager.security.supplied_certificate import (
     SuppliedCertificate,
     SuppliedFiles,

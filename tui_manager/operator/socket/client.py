@@ -30,7 +30,7 @@ from tui_manager.operator.conversion import (
     convert_task,
 )
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT, AnswerTimeout
-from tui_manager.operator.socket.failure import error_of
+from tui_manager.operator.socket.errors import error_of
 from tui_manager.operator.socket.find_manager import find_manager
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
 

@@ -19,7 +19,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.domain.window import Page, Window
 from tui_manager.security.authority import IssuedCertificate
-from tui_manager.security.requests import HostKey, read_request
+from tui_manager.security.certificate_requests import HostKey, read_request
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
 from tui_manager.service.enrollment import join_tokens

@@ -14,7 +14,7 @@ from tui_manager.domain.host import Host, Vitals
 from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
 from tui_manager.domain.window import Page, Window
-from tui_manager.security.peer import PeerCertificate
+from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
 from tui_manager.service.core.host_entry import LiveSession

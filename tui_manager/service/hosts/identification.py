@@ -11,7 +11,7 @@ from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError
 from tui_manager.domain.host import check_labels, check_name
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission
-from tui_manager.security.peer import PeerCertificate
+from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.directory import Directory
 from tui_manager.storage.engine.connection import Transaction

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.certificates import renewal_time
-from tui_manager.security.peer import PeerCertificate
+from tui_manager.security.client_certificate import PeerCertificate
 from tui_manager.transport.messages.guard import Guard
 
 ASK_AGAIN = 3600.0  # seconds until an agent is asked again

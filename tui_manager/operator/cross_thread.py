@@ -20,7 +20,7 @@ _Reply = TypeVar("_Reply")
 _CHECK_INTERVAL = 1.0  # seconds between checks whether the manager's loop still runs
 
 
-class HoppingOperator(ForwardingOperator):
+class CrossThreadOperator(ForwardingOperator):
     """An Operator that runs each call of `operator` on `loop`, which another thread runs.
 
     Cancelling a call cancels it on `loop`. After `loop` has stopped, every call raises

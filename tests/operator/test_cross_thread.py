@@ -12,9 +12,9 @@ import pytest
 from tests.operator.recording import CALLS, EVERYTHING, SPEC, RecordingOperator, call
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError, UnreachableError
-from tui_manager.operator import hop
+from tui_manager.operator import cross_thread
 from tui_manager.operator.api import Operator
-from tui_manager.operator.hop import HoppingOperator
+from tui_manager.operator.cross_thread import CrossThreadOperator
 from tui_manager.operator.watching import watching
 
 
@@ -65,7 +65,7 @@ def manager() -> Iterator[ManagerThread]:
 
 @pytest.fixture
 def operator(recording: RecordingOperator, manager: ManagerThread) -> Operator:
-    return HoppingOperator(recording, manager.loop)
+    return CrossThreadOperator(recording, manager.loop)
 
 
 class Hanging:
@@ -184,7 +184,7 @@ async def test_a_call_under_way_fails_when_the_manager_ends(
     end: Callable[[ManagerThread], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hop, "_CHECK_INTERVAL", 0.01)
+    monkeypatch.setattr(cross_thread, "_CHECK_INTERVAL", 0.01)
     recording.answers["start_task"] = hanging = Hanging()
     pending = asyncio.create_task(operator.start_task(7))
     await seen(hanging.began)
@@ -293,7 +293,7 @@ async def test_watching_ends_with_the_manager(
     end: Callable[[ManagerThread], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hop, "_CHECK_INTERVAL", 0.01)
+    monkeypatch.setattr(cross_thread, "_CHECK_INTERVAL", 0.01)
     changes = operator.watch()
     assert await anext(changes) == EVERYTHING
     await asyncio.to_thread(end, manager)
@@ -315,7 +315,7 @@ def test_a_watch_left_open_ends_with_its_own_loop(
 
 
 async def test_the_same_loop_will_do(recording: RecordingOperator) -> None:
-    operator = HoppingOperator(recording, asyncio.get_running_loop())
+    operator = CrossThreadOperator(recording, asyncio.get_running_loop())
     assert await operator.create_task(SPEC) == 8
     async with watching(operator) as changes:
         assert await anext(changes) == EVERYTHING

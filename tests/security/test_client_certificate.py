@@ -11,8 +11,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.security.examples import TestClock, name
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.security.client_certificate import read_peer
 from tui_manager.security.keys import key_hash
-from tui_manager.security.peer import read_peer
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 HOST = "0b5ce1b4-2f0a-4a4b-9d6e-7c1a52f0de11"
