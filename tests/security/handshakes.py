@@ -1,4 +1,4 @@
-"""A real gRPC server with what this room issues, and clients that try to get in."""
+"""A real gRPC server with what this room issues, and clients that try to connect."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,36 +15,38 @@ from tui_manager.security.keys import PrivateKey, key_pem
 from tui_manager.security.server_identity import ServerIdentity
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-_METHOD = "/test.Door/Knock"
+_METHOD = "/test.Echo/Echo"
 
 
 @dataclass(slots=True)
-class Door:
-    """A server that remembers who knocked."""
+class EchoServer:
+    """A server that records the certificates of its clients."""
 
     address: str = ""
     port: int = 0
     seen: list[PeerCertificate] = field(default_factory=list)
 
-    async def knock(self, request: bytes, context: Context) -> bytes:
+    async def echo(self, request: bytes, context: Context) -> bytes:
         for found in context.auth_context().get("x509_pem_cert", ()):
             self.seen.append(read_peer(found))
         return request
 
 
 @asynccontextmanager
-async def listening_port(credentials: grpc.ServerCredentials) -> AsyncIterator[Door]:
+async def listening_port(credentials: grpc.ServerCredentials) -> AsyncIterator[EchoServer]:
     """Listens with these credentials."""
-    door, server = Door(), grpc.aio.server()
-    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(door.knock)
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("test.Door", {"Knock": handler}),)
+    echo_server, server = EchoServer(), grpc.aio.server()
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+        echo_server.echo
     )
-    door.port = server.add_secure_port("127.0.0.1:0", credentials)
-    door.address = f"127.0.0.1:{door.port}"
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("test.Echo", {"Echo": handler}),)
+    )
+    echo_server.port = server.add_secure_port("127.0.0.1:0", credentials)
+    echo_server.address = f"127.0.0.1:{door.port}"
     await server.start()
     try:
-        yield door
+        yield echo_server
     finally:
         await server.stop(None)
 

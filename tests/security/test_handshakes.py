@@ -60,13 +60,15 @@ def key() -> PrivateKey:
 
 async def test_a_host_gets_in_and_is_known(manager: Manager, key: PrivateKey) -> None:
     host_id = str(uuid4())
-    async with listening_port(command_port(manager.server)) as door:
+    async with listening_port(command_port(manager.server)) as echo_server:
         credentials = client(manager.roots(), key, manager.host(key, host_id))
-        assert await connects(door.address, credentials, manager.server.server_name)
-        assert await connects(door.address, credentials), "its address is in the certificate too"
-        assert not await connects(door.address, credentials, "another.tui-manager.internal")
-    assert {peer.host_id for peer in door.seen} == {host_id}
-    assert {peer.key_hash for peer in door.seen} == {key_hash(key.public_key())}
+        assert await connects(echo_server.address, credentials, manager.server.server_name)
+        assert await connects(echo_server.address, credentials), (
+            "its address is in the certificate too"
+        )
+        assert not await connects(echo_server.address, credentials, "another.tui-manager.internal")
+    assert {peer.host_id for peer in echo_server.seen} == {host_id}
+    assert {peer.key_hash for peer in echo_server.seen} == {key_hash(key.public_key())}
 
 
 async def test_nobody_else_gets_in(manager: Manager, key: PrivateKey, tmp_path: Path) -> None:
@@ -85,20 +87,22 @@ async def test_nobody_else_gets_in(manager: Manager, key: PrivateKey, tmp_path: 
         "a server's": client(roots, own_server, manager.server.chain_pem),
         "the enrolment port's": client(roots, enrollment_key, enrollment.certificate_pem),
     }
-    async with listening_port(command_port(manager.server)) as door:
+    async with listening_port(command_port(manager.server)) as echo_server:
         for who, credentials in strangers.items():
-            assert not await connects(door.address, credentials, name), who
-        assert door.seen == []
-        assert await connects(door.address, client(roots, key, manager.host(key)), name)
+            assert not await connects(echo_server.address, credentials, name), who
+        assert echo_server.seen == []
+        assert await connects(echo_server.address, client(roots, key, manager.host(key)), name)
 
 
 async def test_a_host_is_not_believed_as_the_server(manager: Manager, key: PrivateKey) -> None:
     true = [(manager.server.key_pem, manager.server.chain_pem)]
     false = [(key_pem(key), manager.host(key))]
     for shows, believed in ((true, True), (false, False)):
-        async with listening_port(grpc.ssl_server_credentials(shows)) as door:
+        async with listening_port(grpc.ssl_server_credentials(shows)) as echo_server:
             asked = client(manager.roots())
-            assert await connects(door.address, asked, manager.server.server_name) is believed
+            assert (
+                await connects(echo_server.address, asked, manager.server.server_name) is believed
+            )
 
 
 async def test_renewed_certificates_are_shown_without_a_restart(
@@ -106,17 +110,19 @@ async def test_renewed_certificates_are_shown_without_a_restart(
 ) -> None:
     manager = make_manager(tmp_path, days_ago=9 * 365)
     old_roots, name = manager.roots(), manager.server.server_name
-    async with listening_port(command_port(manager.server)) as door:
-        before = await asyncio.to_thread(_credentials, door.port)
+    async with listening_port(command_port(manager.server)) as echo_server:
+        before = await asyncio.to_thread(_credentials, echo_server.port)
         manager.clock.at = TestClock().at
-        assert not await connects(door.address, client(old_roots, key, manager.host(key)), name)
+        assert not await connects(
+            echo_server.address, client(old_roots, key, manager.host(key)), name
+        )
         assert manager.server.renew_if_due()
         assert not manager.server.renew_if_due()
-        assert await asyncio.to_thread(_credentials, door.port) != before
+        assert await asyncio.to_thread(_credentials, echo_server.port) != before
         certificate = manager.host(key)
         assert manager.roots() != old_roots
-        assert await connects(door.address, client(manager.roots(), key, certificate), name)
-        assert await connects(door.address, client(old_roots, key, certificate), name), (
+        assert await connects(echo_server.address, client(manager.roots(), key, certificate), name)
+        assert await connects(echo_server.address, client(old_roots, key, certificate), name), (
             "who knows the authority by its old certificate knows it by its key"
         )
 
@@ -129,23 +135,27 @@ async def test_a_certificate_outlives_the_renewal_of_its_authority(
     certificate, before = manager.host(key), manager.authority.roots_pem
     manager.server.renew_if_due()
     assert manager.authority.roots_pem != before
-    async with listening_port(command_port(manager.server)) as door:
+    async with listening_port(command_port(manager.server)) as echo_server:
         credentials = client(manager.roots(), key, certificate)
-        assert await connects(door.address, credentials, manager.server.server_name)
+        assert await connects(echo_server.address, credentials, manager.server.server_name)
 
 
 async def test_the_enrolment_port_is_known_by_its_pin(tmp_path: Path) -> None:
     clock = TestClock()
     identity, other = (EnrollmentIdentity(tmp_path / name, clock.now) for name in ("a", "b"))
     shows = grpc.ssl_server_credentials([(identity.key_pem, identity.certificate_pem)])
-    async with listening_port(shows) as door:
-        leaf = x509.load_der_x509_certificate(await asyncio.to_thread(_credentials, door.port))
+    async with listening_port(shows) as echo_server:
+        leaf = x509.load_der_x509_certificate(
+            await asyncio.to_thread(_credentials, echo_server.port)
+        )
         spki = leaf.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         assert pin(hashlib.sha256(spki).digest()) == identity.pin != other.pin
-        assert await connects(door.address, client(to_pem(leaf)), ENROLLMENT_NAME)
-        assert not await connects(door.address, client(other.certificate_pem), ENROLLMENT_NAME)
+        assert await connects(echo_server.address, client(to_pem(leaf)), ENROLLMENT_NAME)
+        assert not await connects(
+            echo_server.address, client(other.certificate_pem), ENROLLMENT_NAME
+        )
 
 
 def _credentials(port: int) -> bytes:

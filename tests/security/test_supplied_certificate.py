@@ -46,11 +46,13 @@ async def test_an_authority_that_is_brought_vouches_for_hosts(
         .sign(pki.root_key, hashes.SHA256())
         .public_bytes(serialization.Encoding.PEM)
     )
-    async with listening_port(command_port(server)) as door:
-        assert await connects(door.address, client(roots, key, pem(issued)), server.server_name)
-        assert not await connects(door.address, client(roots, key, beside), server.server_name), (
-            "who stands above the authority does not vouch for hosts"
+    async with listening_port(command_port(server)) as echo_server:
+        assert await connects(
+            echo_server.address, client(roots, key, pem(issued)), server.server_name
         )
+        assert not await connects(
+            echo_server.address, client(roots, key, beside), server.server_name
+        ), "who stands above the authority does not vouch for hosts"
 
 
 async def test_a_server_that_is_brought_is_known_by_the_host_dialed(
@@ -67,7 +69,7 @@ async def test_a_server_that_is_brought_is_known_by_the_host_dialed(
     assert not (tmp_path / "security" / "server.key").exists()
     key = new_key()
     certificate = pem(own.issue_host(read_request(request(key)), str(uuid4())))
-    async with listening_port(command_port(server)) as door:
+    async with listening_port(command_port(server)) as echo_server:
         for authority in (pki.authority, pki.root):
             roots = authority.public_bytes(serialization.Encoding.PEM)
             assert await connects(f"localhost:{door.port}", client(roots, key, certificate))
