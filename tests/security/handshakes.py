@@ -43,7 +43,7 @@ async def listening_port(credentials: grpc.ServerCredentials) -> AsyncIterator[E
         (grpc.method_handlers_generic_handler("test.Echo", {"Echo": handler}),)
     )
     echo_server.port = server.add_secure_port("127.0.0.1:0", credentials)
-    echo_server.address = f"127.0.0.1:{door.port}"
+    echo_server.address = f"127.0.0.1:{echo_server.port}"
     await server.start()
     try:
         yield echo_server

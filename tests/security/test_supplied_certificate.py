@@ -72,8 +72,10 @@ async def test_a_server_that_is_brought_is_known_by_the_host_dialed(
     async with listening_port(command_port(server)) as echo_server:
         for authority in (pki.authority, pki.root):
             roots = authority.public_bytes(serialization.Encoding.PEM)
-            assert await connects(f"localhost:{door.port}", client(roots, key, certificate))
-            assert not await connects(f"127.0.0.1:{door.port}", client(roots, key, certificate))
+            assert await connects(f"localhost:{echo_server.port}", client(roots, key, certificate))
+            assert not await connects(
+                f"127.0.0.1:{echo_server.port}", client(roots, key, certificate)
+            )
 
 
 def test_rsa_and_larger_curves_can_be_brought(pki: Pki, clock: TestClock, tmp_path: Path) -> None:
