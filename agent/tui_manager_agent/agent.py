@@ -12,10 +12,11 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.identity.renewal import Renewal
+from tui_manager_agent.link.endings import RefusedByManagerError, describe
 from tui_manager_agent.link.host_facts import Vitals, describe_host
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 from tui_manager_agent.link.membership import Membership
-from tui_manager_agent.link.reconnect import Reconnect, RefusedByManagerError, describe
+from tui_manager_agent.link.reconnect import Reconnect
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import Settings
 

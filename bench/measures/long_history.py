@@ -15,8 +15,8 @@ from bench.measures.commands import SHORT
 from bench.served import Manager
 from bench.swarm.swarm import swarm
 from bench.weight import CpuMeter
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import Stream
-from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 from tui_manager.state_dir import DATABASE

@@ -12,7 +12,7 @@ from tui_manager_agent.supervisor import record
     [
         (["tui_manager_agent.identity.keys", "request"], {"folder": "/no/such/folder"}),
         (["tui_manager_agent.identity.keys", "request"], {}),
-        (["tui_manager_agent.link.enrollment"], {}),
+        (["tui_manager_agent.link.enrollment_program"], {}),
     ],
 )
 def test_a_child_whose_agent_is_gone_prints_nothing(

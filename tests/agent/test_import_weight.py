@@ -51,7 +51,7 @@ def test_only_child_programs_load_cryptography() -> None:
     assert modules & {
         "cryptography",
         "tui_manager_agent.identity.keys",
-        "tui_manager_agent.link.enrollment",
+        "tui_manager_agent.link.enrollment_program",
     } == (set())
 
 

@@ -24,9 +24,9 @@ from tests.faults.proxy import Proxy
 from tests.support.processes import installed
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, UnreachableError
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 

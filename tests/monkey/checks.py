@@ -27,8 +27,8 @@ from tests.monkey.inputs import (
     Wheel,
 )
 from tests.support.fake_operator import FakeOperator
+from tui_manager.domain.list_window import LIMIT_MAX
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.window import LIMIT_MAX
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.spans import plain, shorten
 from tui_manager.ui.forms.confirm import Question

@@ -10,11 +10,11 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Disk, Host, Vitals
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
-from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import (
     Call,
     ForwardingOperator,

@@ -13,8 +13,8 @@ from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NoAnswerError
 from tui_manager.domain.ids import new_request_id
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.window import Window
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket import answer_timeout
 from tui_manager.operator.socket.client import connect

@@ -9,8 +9,8 @@ from tests.support.enrolled_hosts import csr, host_key, used
 from tests.support.manager_parts import Parts
 from tui_manager.domain.errors import NotFoundError, Refusal, RefusedError
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.window import Window
 from tui_manager.storage.maintenance.check import contradictions
 
 

@@ -15,9 +15,9 @@ from tui_manager.domain.errors import (
     StorageError,
 )
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import TokenSpec
-from tui_manager.domain.window import Window
 from tui_manager.storage.engine.connection import Transaction
 
 

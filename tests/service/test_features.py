@@ -9,10 +9,10 @@ from tests.support.manager_parts import Parts, spec
 from tests.support.manager_parts import result as ended
 from tui_manager.domain import features
 from tui_manager.domain.features import Feature
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
-from tui_manager.domain.window import Window
 from tui_manager.transport.messages.convert import from_run
 
 LIMITS = ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=50)

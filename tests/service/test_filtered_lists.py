@@ -4,9 +4,9 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
-from tui_manager.domain.window import Page, Window
 from tui_manager.service.tasks import lists
 from tui_manager.storage.views import command_host_list, filtered_scan
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import Admission
-from tui_manager.domain.window import Window
-from tui_manager.service.core.directory import Directory
 from tui_manager.service.core.heartbeat import SessionHeartbeat
+from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import LiveSession
 from tui_manager.storage.tables.hosts import HostRow
 

@@ -8,11 +8,11 @@ from tests.support.enrolled_hosts import peer
 from tests.support.manager_parts import Parts, greeting, result
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
-from tui_manager.domain.window import Window
 from tui_manager.security.client_certificate import PeerCertificate
-from tui_manager.service.core.limited_audit import LOG_LINES_MAX
+from tui_manager.service.core.audit_rate_limit import LOG_LINES_MAX
 
 
 def _hosts(parts: Parts) -> dict[str, Host]:

@@ -201,7 +201,7 @@ async def test_claimed_commands_are_sent_whatever_else_fails(
     def fail(*_: object) -> None:
         raise ValueError("no room for lines")
 
-    monkeypatch.setattr(report_service, "_log_tasks", fail)
+    monkeypatch.setattr(report_service, "log_tasks", fail)
     await parts.report(host, result(execution_id))
     await parts.database.read(lambda tx: None)
     assert (host, "second") in {(host, run.command.text) for host, run in parts.dispatcher.sent}

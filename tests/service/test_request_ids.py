@@ -7,8 +7,8 @@ import pytest
 from tests.support.manager_parts import Parts, result, spec
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.ids import check_request_id, new_request_id
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.window import Window
 
 
 async def test_a_repeated_create_is_the_same_task(parts: Parts) -> None:

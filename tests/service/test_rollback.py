@@ -13,9 +13,9 @@ from tests.support.enrolled_hosts import csr
 from tests.support.manager_parts import Parts, counters_differ, greeting, result, spec, totals
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import Stream
-from tui_manager.domain.window import Window
 from tui_manager.storage.engine.connection import Transaction
 
 TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens")

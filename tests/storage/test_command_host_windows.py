@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost
-from tui_manager.domain.window import Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.migrations import migrate
 from tui_manager.storage.views import command_host_list

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.domain.window import Page, Row, Window
+from tui_manager.domain.list_window import Page, Row, Window
 
 START = datetime(2026, 3, 2, 14, 3, 22, tzinfo=UTC)
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)

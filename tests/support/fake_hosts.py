@@ -8,9 +8,9 @@ from tests.support.fake_core import FakeCore, page
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.names import natural_key
 from tui_manager.domain.status import Admission
-from tui_manager.domain.window import Page, Window
 
 WAYS_OUT = {Admission.PENDING: Admission.REJECTED, Admission.ADMITTED: Admission.REVOKED}
 

@@ -9,8 +9,8 @@ from tests.support.fake_hosts import FakeHosts
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
-from tui_manager.domain.window import Page, Window
 
 PIN = "pinpinpin-PINPINPIN_pinpinpinPINPINPIN01234"
 

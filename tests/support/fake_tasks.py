@@ -11,6 +11,7 @@ from tests.support.fake_rows import FAULTS, ORDER, FakeTask, count, limited, wai
 from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
@@ -25,7 +26,6 @@ from tui_manager.domain.task import (
     estimate_remaining,
 )
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
-from tui_manager.domain.window import Page, Window
 from tui_manager.operator.api import OutputChunk, TargetPreview
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import (
     ExecutionReport,
     Greeting,
@@ -24,7 +25,6 @@ from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.token import TokenSpec
-from tui_manager.domain.window import Window
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.support.manager_parts import Parts, result, totals
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.window import Window
 from tui_manager.storage.engine.connection import Transaction
 
 DAY = 24 * 3600

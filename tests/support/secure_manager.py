@@ -14,10 +14,10 @@ from tests.support.secure_agent import SecureHost, enroll
 from tests.support.waiting import wait_until
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.token import TokenSpec
-from tui_manager.domain.window import Window
 from tui_manager.runtime import RunningManager, run_manager
 from tui_manager.service.core.clock import Clock
 from tui_manager.settings import Settings

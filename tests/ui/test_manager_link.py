@@ -10,7 +10,7 @@ from tests.support.jumping_loop import run_jumping
 from tests.ui.conftest import Running, press, settle
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.operator.api import Operator
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.manager_link import Feed, Link

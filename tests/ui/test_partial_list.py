@@ -3,9 +3,9 @@
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.task import Task
-from tui_manager.domain.window import Page, Window
 
 
 class SlowFilter(FakeOperator):

@@ -12,7 +12,7 @@ from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ScreenFailedError
 from tui_manager.domain.host import Host
-from tui_manager.domain.window import Page, Window
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.ui import app as app_module
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
@@ -21,7 +21,7 @@ from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.manager_link import ManagerChanged
 from tui_manager.ui.terminal import guarded_app
 from tui_manager.ui.terminal.guarded_app import GuardedApp
-from tui_manager.ui.terminal.rebuilding import LIMIT, WITHIN, Rebuilding
+from tui_manager.ui.terminal.restart_screen import LIMIT, WITHIN, Rebuilding
 from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed
 
 LOG = Path("/var/log/tui-manager.log")

@@ -8,11 +8,11 @@ import pytest
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.host import labels_text
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts
-from tui_manager.domain.window import Window
-from tui_manager.ui.drawing.figures import (
+from tui_manager.ui.drawing.number_format import (
     age,
     divide_cells,
     progress_bar,

@@ -17,9 +17,9 @@ from textual.widgets.option_list import Option
 from tests.support.fake_operator import FakeOperator
 from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
-from tui_manager.domain.window import Page, Window
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.frame.help import HelpScreen

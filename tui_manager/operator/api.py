@@ -13,13 +13,13 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
 from tui_manager.domain.task import OutputChunk as OutputChunk
 from tui_manager.domain.token import NewToken, Token, TokenSpec
-from tui_manager.domain.window import Page, Window
 
 _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")

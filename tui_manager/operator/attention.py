@@ -9,7 +9,7 @@ from tui_manager_protos.rules.duration import rough_duration
 from tui_manager.domain.health import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.directory import Directory
+from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import UNKNOWN_MAX
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.core.violations import BAD_TOKENS_MAX, Violations

@@ -13,17 +13,17 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec
-from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.directory import HOST_COLUMNS
+from tui_manager.service.core.host_directory import HOST_COLUMNS
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.tasks.task_service import TaskService
 

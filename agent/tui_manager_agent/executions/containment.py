@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterable
 
-from tui_manager_agent.executions.held import HeldExecutions
+from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.journal.journal import DiskThread
 from tui_manager_agent.journal.records import Order
 from tui_manager_agent.policy.policy import RefusedError

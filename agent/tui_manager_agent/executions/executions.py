@@ -9,7 +9,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.containment import check_limits, remove_empty_regularly
 from tui_manager_agent.executions.execution import Execution, State
-from tui_manager_agent.executions.held import HeldExecutions
+from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.order import is_execution_id, make_order
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.recovery import Recovery

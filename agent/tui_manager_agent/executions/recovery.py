@@ -7,7 +7,7 @@ import os
 import time
 
 from tui_manager_agent.executions.execution import Execution, State
-from tui_manager_agent.executions.held import HeldExecutions
+from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
 from tui_manager_agent.journal.records import Order, Owner, Result

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tui_manager_agent.identity.child_program import answer_agent
+from tui_manager_agent.identity.child_process import answer_agent
 from tui_manager_agent.identity.credentials import KEY
 from tui_manager_agent.supervisor import record
 

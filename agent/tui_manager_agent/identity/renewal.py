@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.identity import child_program, credentials
+from tui_manager_agent.identity import child_process, credentials
 from tui_manager_agent.identity.credentials import Credentials, format_time
 
 _PROGRAM = "tui_manager_agent.identity.keys"
@@ -98,8 +98,8 @@ class Renewal:
         if self._send_request is None:
             return
         try:
-            answer = await child_program.ask(_PROGRAM, "request", order=self._folder())
-        except (child_program.ChildError, OSError) as error:
+            answer = await child_process.ask(_PROGRAM, "request", order=self._folder())
+        except (child_process.ChildError, OSError) as error:
             _LOG.warning("no certificate request could be made: error=%s", error)
             return
         self._is_requested = self._awaits_certificate = True
@@ -119,7 +119,7 @@ class Renewal:
             "authorities": _encode(message.authorities_der),
         }
         try:
-            answer = await child_program.ask(_PROGRAM, "accept", order=order)
+            answer = await child_process.ask(_PROGRAM, "accept", order=order)
             fields = {
                 **answer,
                 "manager_id": held.manager_id,
@@ -140,7 +140,7 @@ class Renewal:
                 return
             save = credentials.save_newer
             self._newer = await asyncio.to_thread(save, self._state_dir, fields)
-        except (child_program.ChildError, credentials.DamagedError, OSError) as error:
+        except (child_process.ChildError, credentials.DamagedError, OSError) as error:
             _LOG.warning("the new certificate is not used: error=%s", error)
             return
         _LOG.info("certificate renewed: ends=%r", self._newer.end)

@@ -8,20 +8,15 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.rules.join_token import JoinToken
 from tui_manager_protos.v1 import enrollment_pb2 as wire
 
-from tui_manager_agent.identity import child_program, credentials
+from tui_manager_agent.identity import child_process, credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity, StateError
+from tui_manager_agent.link.endings import Ending, RefusedByManagerError, StreamEnd, describe
 from tui_manager_agent.link.host_facts import describe_host
-from tui_manager_agent.link.reconnect import (
-    Ending,
-    Reconnect,
-    RefusedByManagerError,
-    StreamEnd,
-    describe,
-)
+from tui_manager_agent.link.reconnect import Reconnect
 from tui_manager_agent.settings import Settings
 
-_PROGRAM = "tui_manager_agent.link.enrollment"
+_PROGRAM = "tui_manager_agent.link.enrollment_program"
 # Temporary failures, and how often a host tries that already has a certificate. The manager may
 # still hold a session of an agent that has ended.
 _TEMPORARY = (Ending.OVERLOADED, Ending.DUPLICATE_IDENTITY)
@@ -98,10 +93,10 @@ class Joining:
         """Enrols. Returns why there is no certificate, None if there is one."""
         self._reserve_space()
         try:
-            answer = await child_program.ask(_PROGRAM, order=self._order())
-        except child_program.ProblemError as error:
+            answer = await child_process.ask(_PROGRAM, order=self._order())
+        except child_process.ProblemError as error:
             raise StateError(str(error)) from error
-        except child_program.ChildError as error:
+        except child_process.ChildError as error:
             return StreamEnd(Ending.ENROLMENT_FAILED, str(error))
         if "ending" in answer:
             return StreamEnd(Ending[answer["ending"]], answer["detail"])

@@ -79,7 +79,7 @@ def show(
     """
     from tui_manager.ui.app import DashboardApp
     from tui_manager.ui.forms.questions import manager_after_quit
-    from tui_manager.ui.terminal.rebuilding import Rebuilding
+    from tui_manager.ui.terminal.restart_screen import Rebuilding
 
     def make_app(notice: str) -> DashboardApp:
         said = notice or first_notice

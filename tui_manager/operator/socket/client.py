@@ -15,11 +15,11 @@ from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.ids import new_request_id
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec
-from tui_manager.domain.window import Page, Window
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (

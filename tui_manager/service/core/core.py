@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
-from tui_manager.service.core.directory import Directory
+from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.core.violations import Violations
 from tui_manager.service.limits import Limits

@@ -1,5 +1,5 @@
 """What agents do against the rules: refusals, violations, wrong join tokens. Each is counted, kept
-for the operator's attention, and written to the audit as often as `limited_audit.py` allows."""
+for the operator's attention, and written to the audit as often as `audit_rate_limit.py` allows."""
 
 import logging
 from collections import deque
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.service.core.audit_rate_limit import AuditEvent, LimitedAudit
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
-from tui_manager.service.core.limited_audit import AuditEvent, LimitedAudit
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.storage.engine.database import Database
 

@@ -4,36 +4,16 @@ import uuid
 from collections.abc import Mapping
 
 from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.service.enrollment.check_token import check_token, used_up
 from tui_manager.service.hosts import host_notes
 from tui_manager.service.hosts.identification import refuse_name, refuse_turned_away
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.tables import admissions, audit, hosts, tokens
 from tui_manager.storage.tables.admissions import EnrollingHost
 from tui_manager.storage.tables.hosts import HostRow
 from tui_manager.storage.tables.tokens import TokenRow
 
 PENDING_MAX = 1000  # hosts that enrolled with one token and wait for approval
-_CREATE_ANOTHER = "Make another on the manager: tui-manager token create."
-
-
-def check_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
-    """The token with this hashed secret, used up or not.
-
-    Args:
-        now: microseconds since 1970 UTC.
-
-    Raises:
-        RefusedError: it is unknown, was revoked, or has expired.
-    """
-    token = tokens.by_secret(tx, secret)
-    if token is None:
-        raise _bad_token("This manager does not know the join token.")
-    if token.revoked_at is not None:
-        raise _bad_token(f"The join token was revoked, on {_day(token.revoked_at)}.")
-    if token.expires_at <= now:
-        raise _bad_token(f"The join token has expired, on {_day(token.expires_at)}.")
-    return token
 
 
 def enroll_host(
@@ -55,7 +35,7 @@ def enroll_host(
         return _enroll_new(tx, host, token, now), False
     refuse_turned_away(known)
     if known.token_id != token.token_id and not tokens.use(tx, token.token_id, now):
-        raise _used_up(token)
+        raise used_up(token)
     pending_again = host_notes.record_changes(tx, known, host.name, host.machine_id, now)
     row = admissions.enroll_again(tx, known, host, token.token_id)
     _record(tx, row, token, now, {"again": "true"})
@@ -65,7 +45,7 @@ def enroll_host(
 def _enroll_new(tx: Transaction, host: EnrollingHost, token: TokenRow, now: int) -> HostRow:
     """Admits the host at once if the token says so and there is no note about it."""
     if not tokens.use(tx, token.token_id, now):
-        raise _used_up(token)
+        raise used_up(token)
     host_id = str(uuid.uuid4())
     note = host_notes.describe_duplicates(tx, host_id, host.name, host.machine_id)
     if note or not token.auto_approve:
@@ -90,19 +70,6 @@ def _check_pending_limit(tx: Transaction, token: TokenRow) -> None:
             f"{PENDING_MAX:,} hosts wait that came with this join token; an operator must approve "
             "or reject some before others may come.",
         )
-
-
-def _day(stamp: int) -> str:
-    return f"{to_datetime(stamp):%Y-%m-%d at %H:%M} UTC"
-
-
-def _bad_token(why: str) -> RefusedError:
-    return RefusedError(Refusal.BAD_TOKEN, f"{why} {_CREATE_ANOTHER}")
-
-
-def _used_up(token: TokenRow) -> RefusedError:
-    times = "once" if token.uses == 1 else f"{token.uses} times"
-    return _bad_token(f"The join token was used {times}, and may not be used again.")
 
 
 def _record(

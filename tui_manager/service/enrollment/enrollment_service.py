@@ -15,15 +15,16 @@ from tui_manager.domain.errors import (
     RefusedError,
     StorageError,
 )
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.token import NewToken, Token, TokenSpec
-from tui_manager.domain.window import Page, Window
 from tui_manager.security.authority import IssuedCertificate
 from tui_manager.security.certificate_requests import HostKey, read_request
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
-from tui_manager.service.enrollment import join_tokens
-from tui_manager.service.enrollment.enroll_host import check_token, enroll_host
+from tui_manager.service.enrollment import manage_tokens
+from tui_manager.service.enrollment.check_token import check_token
+from tui_manager.service.enrollment.enroll_host import enroll_host
 from tui_manager.service.hosts.identification import refuse_labels, refuse_turned_away
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, hosts
@@ -125,10 +126,10 @@ class EnrollmentService:
         spec.check()
         new = JoinToken.new(self._port.pin, self._port.number())
         token = await self._database.write(
-            lambda tx: join_tokens.create(tx, new.secret_hash, spec, actor, self._clock.stamp())
+            lambda tx: manage_tokens.create(tx, new.secret_hash, spec, actor, self._clock.stamp())
         )
         log.info("join token created", extra={"token": token.token_id, "uses": token.uses})
-        expires_at = join_tokens.to_token(token, token.created_at).expires_at
+        expires_at = manage_tokens.to_token(token, token.created_at).expires_at
         return NewToken(new.text, expires_at, token.token_id)
 
     async def list_tokens(self, window: Window, *, everything: bool) -> Page[Token]:
@@ -144,7 +145,7 @@ class EnrollmentService:
         page = await self._database.read(
             lambda tx: stored_tokens.window(tx, window, now, everything=everything)
         )
-        rows = [join_tokens.to_token(row, now) for row in page.rows]
+        rows = [manage_tokens.to_token(row, now) for row in page.rows]
         return Page(rows, page.matching, page.total)
 
     async def revoke_tokens(self, token_ids: Sequence[int], actor: str) -> Sequence[Token]:
@@ -155,10 +156,12 @@ class EnrollmentService:
             StorageError: the database cannot be written now.
         """
         now = self._clock.stamp()
-        rows = await self._database.write(lambda tx: join_tokens.revoke(tx, token_ids, actor, now))
+        rows = await self._database.write(
+            lambda tx: manage_tokens.revoke(tx, token_ids, actor, now)
+        )
         ids = ",".join(str(row.token_id) for row in rows)
         log.info("join tokens revoked", extra={"tokens": ids, "actor": actor})
-        return [join_tokens.to_token(row, now) for row in rows]
+        return [manage_tokens.to_token(row, now) for row in rows]
 
     async def enroll(self, request: EnrollmentRequest) -> Enrolled:
         """Enrols a host that shows a join token, and issues its certificate. The same key is the

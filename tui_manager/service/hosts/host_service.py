@@ -11,14 +11,14 @@ from tui_manager.domain import features
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
-from tui_manager.domain.window import Page, Window
 from tui_manager.security.client_certificate import PeerCertificate
+from tui_manager.service.core.audit_rate_limit import warn_of_each
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
 from tui_manager.service.core.host_entry import LiveSession
-from tui_manager.service.core.limited_audit import warn_of_each
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.hosts import host_notes
 from tui_manager.service.hosts.identification import Identification, ImpostorError

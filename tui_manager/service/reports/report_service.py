@@ -4,19 +4,18 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.report import ExecutionReport
-from tui_manager.domain.status import TaskStatus
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.limited_audit import LOG_LINES_MAX, warn_of_each
 from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.reports import apply_reports
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport
+from tui_manager.service.reports.log_reports import log_outcome, log_tasks
 from tui_manager.service.reports.report_outcome import ReportOutcome
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables.hosts import HostRow
@@ -218,11 +217,11 @@ class ReportService:
             ended = (result.execution_id for result in item.received.report.results)
             hosts |= self._core.directory.update_running(host.host_id, started, ended)
             self._count(outcome)
-            _log_outcome(host.name, outcome)
+            log_outcome(host.name, outcome)
             for what in outcome.violations():
                 self._core.violations.record_violation(host.host_id, host.name, what)
             output |= outcome.output
-        _log_tasks(applied.tasks)
+        log_tasks(applied.tasks)
         feed = self._core.feed
         feed.publish(Changes(tasks=frozenset(applied.tasks), output=frozenset(output)))
         feed.publish_figures(Changes(hosts=hosts))
@@ -233,24 +232,3 @@ class ReportService:
         counters.late_results += outcome.late
         counters.conflicting_results += len(outcome.conflicts)
         counters.output_bytes += outcome.output_bytes
-
-
-def _log_outcome(host: str, outcome: ReportOutcome) -> None:
-    for task_id, execution_id in outcome.started:
-        ids = {"task": task_id, "host": host, "execution": execution_id}
-        log.info("command started", extra=ids)
-    for what, level, results in (
-        ("result", logging.INFO, outcome.results),
-        ("second, different result ignored", logging.WARNING, outcome.conflicts[:LOG_LINES_MAX]),
-    ):
-        for task_id, result in results:
-            ids = {"task": task_id, "host": host, "execution": result.execution_id}
-            end = {"status": result.status, "reason": result.reason, "exit": result.exit_code}
-            log.log(level, what, extra={**ids, **end})
-    warn_of_each(log, "report of an unknown execution", host, outcome.unknown)
-
-
-def _log_tasks(changed: Mapping[int, TaskStatus | None]) -> None:
-    for task_id, status in changed.items():
-        if status:
-            log.info("task is now", extra={"task": task_id, "status": status})

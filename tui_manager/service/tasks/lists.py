@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.window import Page, Window
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import tasks

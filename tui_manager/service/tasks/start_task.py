@@ -1,9 +1,12 @@
 """The transaction that starts a task: it resolves the target, and adds the command hosts."""
 
+import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.spec import Offline
@@ -25,6 +28,21 @@ class StartedTask:
 
     host_ids: tuple[str, ...]
     offline: int
+
+
+def check_free_disk(folder: Path, needed: int) -> None:
+    """Raises StorageError if fewer bytes than `needed` are free in the state folder."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError(
+            f"{folder} is out of reach: {error.strerror}. Put it back in its place."
+        ) from error
+    if free < needed:
+        raise StorageError(
+            f"Only {free >> 20} MiB are free in {folder}; no task starts below "
+            f"{needed >> 20} MiB. Free some space, or set free_disk."
+        )
 
 
 def start(

@@ -5,12 +5,12 @@ Results of commands are handled in `reports/`.
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Sequence
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import AgentUnavailableError, StorageError
+from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.ids import check_request_id
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
@@ -23,7 +23,6 @@ from tui_manager.domain.task import (
     TaskDetail,
     estimate_remaining,
 )
-from tui_manager.domain.window import Page, Window
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
@@ -106,7 +105,7 @@ class TaskService:
         def work(tx: Transaction) -> start_task.StartedTask | None:
             if request_id and tasks.was_started_by(tx, task_id, request_id):
                 return None
-            self._check_free_disk()
+            start_task.check_free_disk(self._database.path.parent, self._limits.free_disk)
             now = self._core.clock.stamp()
             started = start_task.start(tx, task_id, self._limits.groups, online, actor, now)
             tasks.set_start_request(tx, task_id, request_id)
@@ -121,20 +120,6 @@ class TaskService:
         )
         self._dispatch.wake(started.host_ids)
         self._core.feed.publish(Changes(tasks=frozenset({task_id})))
-
-    def _check_free_disk(self) -> None:
-        folder = self._database.path.parent
-        try:
-            free = shutil.disk_usage(folder).free
-        except OSError as error:
-            raise StorageError(
-                f"{folder} is out of reach: {error.strerror}. Put it back in its place."
-            ) from error
-        if free < self._limits.free_disk:
-            raise StorageError(
-                f"Only {free >> 20} MiB are free in {folder}; no task starts below "
-                f"{self._limits.free_disk >> 20} MiB. Free some space, or set free_disk."
-            )
 
     async def cancel_task(self, task_id: int, actor: str = "") -> None:
         """Ends commands that were not sent at once, and tells the agents to end the others.

@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.token import TokenSpec
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, like_pattern, load_queries
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
 from tui_manager.storage.tables.audit import pack_detail

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
 from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep, ids_of

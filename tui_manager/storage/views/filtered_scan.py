@@ -11,7 +11,7 @@ from operator import neg
 from typing import Generic, Protocol, TypeVar
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.window import LIMIT_MAX, Window
+from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.storage.engine.connection import Transaction
 
 ROWS_A_STEP = 5_000  # rows that one question looks at, at most

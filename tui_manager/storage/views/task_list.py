@@ -4,8 +4,8 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import Task
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries
 from tui_manager.storage.tables.tasks import task_of

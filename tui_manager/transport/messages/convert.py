@@ -25,7 +25,7 @@ from tui_manager.domain.report import (
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
-from tui_manager.transport.messages import bounds
+from tui_manager.transport.messages import field_limits
 
 RETRY_LATE = timedelta(seconds=30)  # after a problem that only a person can solve
 _DISKS = 64  # most disks of a host
@@ -94,14 +94,14 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
         machine_id=hello.machine_id,
         boot_id=hello.boot_id,
         instance_id=hello.instance_id,
-        hostname=bounds.cut(hello.hostname),
-        os=bounds.cut(hello.os),
-        arch=bounds.cut(hello.arch),
+        hostname=field_limits.cut(hello.hostname),
+        os=field_limits.cut(hello.os),
+        arch=field_limits.cut(hello.arch),
         labels=dict(hello.labels),
         capacity=hello.capacity,
-        agent_version=bounds.cut(hello.agent_version),
+        agent_version=field_limits.cut(hello.agent_version),
         address=address,
-        skew=bounds.skew(hello.clock, now) if hello.HasField("clock") else timedelta(0),
+        skew=field_limits.skew(hello.clock, now) if hello.HasField("clock") else timedelta(0),
         held=tuple(
             Held(item.execution_id, HELD[item.state], item.has_result) for item in hello.executions
         ),
@@ -113,7 +113,7 @@ def to_report(report: pb.Report) -> ExecutionReport:
     """The executions in a report."""
     return ExecutionReport(
         started=tuple(
-            [Started(item.execution_id, bounds.duration(item.age)) for item in report.started]
+            [Started(item.execution_id, field_limits.duration(item.age)) for item in report.started]
         ),
         output=tuple(map(_to_output, report.output)),
         results=tuple(map(_to_result, report.results)),
@@ -126,7 +126,7 @@ def _to_output(output: pb.Output) -> Output:
         STREAM[output.stream],
         output.offset,
         b"" if output.gap else output.data,
-        bounds.number(output.gap),
+        field_limits.number(output.gap),
     )
 
 
@@ -136,19 +136,19 @@ def _to_result(result: pb.Result) -> Result:
         execution_id=result.execution_id,
         status=status,
         reason=_IMPLIED_REASON[status] if status in _IMPLIED_REASON else REASON[result.reason],
-        detail=bounds.cut(result.detail, bounds.DETAIL),
+        detail=field_limits.cut(result.detail, field_limits.DETAIL),
         exit_code=result.exit_code if result.HasField("exit_code") else None,
         signal=result.signal if result.HasField("signal") else None,
-        age=bounds.duration(result.age),
-        duration=bounds.duration(result.duration) if result.HasField("duration") else None,
+        age=field_limits.duration(result.age),
+        duration=field_limits.duration(result.duration) if result.HasField("duration") else None,
         totals={
             STREAM[total.stream]: StreamTotal(
-                bounds.number(total.stored), bounds.number(total.dropped)
+                field_limits.number(total.stored), field_limits.number(total.dropped)
             )
             for total in result.totals
         },
-        cpu=bounds.duration(result.cpu),
-        memory_peak=bounds.number(result.memory_peak),
+        cpu=field_limits.duration(result.cpu),
+        memory_peak=field_limits.number(result.memory_peak),
         kill_incomplete=result.kill_incomplete,
     )
 
@@ -156,19 +156,23 @@ def _to_result(result: pb.Result) -> Result:
 def to_vitals(vitals: pb.Vitals, now: datetime) -> Vitals:
     """The newest measurements of a host, received `now`."""
     return Vitals(
-        cpu_percent=bounds.finite(vitals.cpu_percent, 100.0),
-        load_1m=bounds.finite(vitals.load_1m, 1e6),
-        memory_used=bounds.number(vitals.memory_used),
-        memory_total=bounds.number(vitals.memory_total),
+        cpu_percent=field_limits.finite(vitals.cpu_percent, 100.0),
+        load_1m=field_limits.finite(vitals.load_1m, 1e6),
+        memory_used=field_limits.number(vitals.memory_used),
+        memory_total=field_limits.number(vitals.memory_total),
         disks=tuple(
-            Disk(bounds.cut(disk.mount), bounds.number(disk.used), bounds.number(disk.total))
+            Disk(
+                field_limits.cut(disk.mount),
+                field_limits.number(disk.used),
+                field_limits.number(disk.total),
+            )
             for disk in vitals.disks[:_DISKS]
         ),
         running=vitals.running,
         queued=vitals.queued,
         cores=vitals.cores,
-        uptime=bounds.duration(vitals.uptime),
-        skew=bounds.skew(vitals.clock, now) if vitals.HasField("clock") else timedelta(0),
+        uptime=field_limits.duration(vitals.uptime),
+        skew=field_limits.skew(vitals.clock, now) if vitals.HasField("clock") else timedelta(0),
     )
 
 

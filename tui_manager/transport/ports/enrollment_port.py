@@ -14,7 +14,7 @@ from tui_manager_protos.v1 import enrollment_pb2_grpc as pb_grpc
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.security.certificate_requests import read_request
 from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest, EnrollmentService
-from tui_manager.transport.messages import bounds, convert, guard
+from tui_manager.transport.messages import convert, field_limits, guard
 from tui_manager.transport.messages.rate_limits import Rate, TokenBucket, TokenBuckets
 from tui_manager.transport.ports import listening
 from tui_manager.transport.ports.certificates import Certificates
@@ -107,11 +107,11 @@ def _to_request(request: pb.EnrollRequest, address: str) -> EnrollmentRequest:
         secret=request.secret,
         name=request.name or request.hostname,
         machine_id=request.machine_id,
-        hostname=bounds.cut(request.hostname),
-        os=bounds.cut(request.os),
-        arch=bounds.cut(request.arch),
+        hostname=field_limits.cut(request.hostname),
+        os=field_limits.cut(request.os),
+        arch=field_limits.cut(request.arch),
         labels=dict(request.labels),
-        agent_version=bounds.cut(request.agent_version),
+        agent_version=field_limits.cut(request.agent_version),
         address=address,
         key=read_request(request.csr_der),
     )

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
-from tui_manager.ui.terminal.lifetime import ClosableScreen
+from tui_manager.ui.terminal.closable import ClosableScreen
 
 TYPED_ABOVE = 20  # hosts; for more of them the number must be typed
 REVIEW_MARK = "▲"  # begins a line that must be read with care

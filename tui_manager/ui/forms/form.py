@@ -7,7 +7,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input, TextArea
 
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.terminal.lifetime import ClosableScreen
+from tui_manager.ui.terminal.closable import ClosableScreen
 
 Made = TypeVar("Made")
 

@@ -17,7 +17,7 @@ from tui_manager.ui.forms.form import Form, TickBox
 from tui_manager.ui.forms.join_line import JoinLineScreen
 from tui_manager.ui.forms.join_token_fields import TokenFields
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 from tui_manager.ui.terminal.textual_internals import HookedApp
 
 _LASTS = format_duration(TTL_DEFAULT)

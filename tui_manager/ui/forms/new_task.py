@@ -16,14 +16,14 @@ from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
-from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.questions import start_question
 from tui_manager.ui.manager_link import Link, ManagerChanged
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 
 _HINTS = {
     "target": "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away",

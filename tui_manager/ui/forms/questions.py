@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import Task
-from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import REVIEW_MARK, Question
 from tui_manager.ui.manager_link import Link

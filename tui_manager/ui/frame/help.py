@@ -14,7 +14,7 @@ from tui_manager.ui.actions import ACTIONS, Group
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.states import LEGEND
-from tui_manager.ui.terminal.lifetime import ClosableScreen
+from tui_manager.ui.terminal.closable import ClosableScreen
 
 _KEY = 9  # cells
 

@@ -21,7 +21,7 @@ from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import CallFailed, Link, ManagerChanged
-from tui_manager.ui.terminal.lifetime import ClosableScreen, is_open
+from tui_manager.ui.terminal.closable import ClosableScreen, is_open
 
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
 SMALLEST = (60, 16)  # columns and lines; a smaller terminal shows a text about that

@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.window import LIMIT_MAX, Window
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Span
 from tui_manager.ui.drawing.states import (
@@ -24,7 +24,7 @@ from tui_manager.ui.drawing.states import (
     host_glyph,
 )
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 
 
 def fleet_cells(glyphs: Sequence[Span], width: int) -> tuple[Span, ...]:

@@ -11,14 +11,14 @@ from tui_manager.domain.names import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.actions import Action
-from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.forms.questions import approve_question, reject_or_revoke_question
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.lifetime import is_open
+from tui_manager.ui.terminal.closable import is_open
 
 _NAMES_WIDTH = 60  # cells
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from tui_manager.domain.features import Feature
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.figures import age, short_duration, since, size
+from tui_manager.ui.drawing.number_format import age, short_duration, since, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
 from tui_manager.ui.drawing.states import host_glyph, host_state
 

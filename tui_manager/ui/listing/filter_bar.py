@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
-from tui_manager.domain.window import TEXT_MAX
+from tui_manager.domain.list_window import TEXT_MAX
 from tui_manager.ui.listing.row_table import RowTable
 
 

@@ -7,12 +7,12 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from tui_manager.domain.window import Page, Row, Window
+from tui_manager.domain.list_window import Page, Row, Window
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.listing.row_reader import RowReader
 from tui_manager.ui.listing.row_window import RowWindow
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 
 HEADER = 1  # lines above the rows
 READ_ON_AFTER = 0.1  # seconds until a filter that has not looked at all rows continues

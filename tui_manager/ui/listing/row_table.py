@@ -8,7 +8,7 @@ from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tui_manager.domain.window import Row
+from tui_manager.domain.list_window import Row
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.listing.row_list import HEADER, RowList
 from tui_manager.ui.listing.table_layout import (

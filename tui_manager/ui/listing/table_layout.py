@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.window import Window
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.states import MARKED
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.window import Page, Window
 from tui_manager.ui.drawing.spans import Role, Span, Spans, spans
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column

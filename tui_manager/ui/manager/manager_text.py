@@ -7,7 +7,7 @@ from tui_manager_protos.rules.duration import rough_duration
 
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.figures import age, count_of, short_duration, size
+from tui_manager.ui.drawing.number_format import age, count_of, short_duration, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of, wrap
 from tui_manager.ui.listing.table_layout import GAP
 

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui_manager.ui.drawing.figures import count_of, size
+from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.manager_link import Link
@@ -23,7 +23,7 @@ from tui_manager.ui.output.output_groups import (
     compare,
 )
 from tui_manager.ui.output.output_rows import crop, segments
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 
 _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}
 

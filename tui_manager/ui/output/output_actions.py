@@ -12,12 +12,12 @@ from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.figures import size
+from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_pane import OutputPane, Source
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 
 _OTHER = re.compile("[^A-Za-z0-9._]+")  # characters that the name of a file should not have
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tui_manager.domain.safe_text import SafeTextDecoder
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.drawing.figures import size
+from tui_manager.ui.drawing.number_format import size
 
 LINES_MAX = 10_000  # that a pane keeps
 CHARACTERS_MAX = 4_000_000  # of all lines together

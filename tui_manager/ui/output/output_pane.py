@@ -14,14 +14,14 @@ from textual.widget import Widget
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.drawing.figures import count_of
+from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
 from tui_manager.ui.drawing.states import STDERR, STDOUT
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.output_lines import OutputLine, OutputLines
 from tui_manager.ui.output.output_rows import LineRows
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 
 NEWEST = 400  # chunks that are read when a source is shown
 NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)

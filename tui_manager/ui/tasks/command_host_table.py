@@ -4,11 +4,11 @@ import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
-from tui_manager.domain.window import Page, Window
-from tui_manager.ui.drawing.figures import number, running_time, size
+from tui_manager.ui.drawing.number_format import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.states import TRUNCATED, command_host_glyph, command_host_text
 from tui_manager.ui.listing.row_table import RowTable

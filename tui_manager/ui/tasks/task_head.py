@@ -6,7 +6,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Task, TaskDetail
-from tui_manager.ui.drawing.figures import progress_bar, running_time, timeout_text
+from tui_manager.ui.drawing.number_format import progress_bar, running_time, timeout_text
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
 from tui_manager.ui.drawing.states import command_glyph, task_glyph, task_state
 from tui_manager.ui.tasks.task_table import counts_line, elapsed, remaining

@@ -18,7 +18,7 @@ from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note, ended_without_output
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_head import task_head
-from tui_manager.ui.terminal.lifetime import while_open
+from tui_manager.ui.terminal.closable import while_open
 
 _MARGINS = 4  # cells beside a line of an empty output pane
 

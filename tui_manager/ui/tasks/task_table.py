@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
-from tui_manager.domain.window import Page, Window
-from tui_manager.ui.drawing.figures import (
+from tui_manager.ui.drawing.number_format import (
     count_of,
     number,
     progress,

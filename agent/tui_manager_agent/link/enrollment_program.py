@@ -1,6 +1,6 @@
 """Requests this host's first certificate. It is a child program, so that the agent stays small.
 
-    python -P -m tui_manager_agent.link.enrollment
+    python -P -m tui_manager_agent.link.enrollment_program
 
 reads one record from stdin: `address` of the manager, `port` of enrolment, `pin`, `folder` of the
 credentials, and `request`, an EnrollRequest in hex that lacks the certificate request. It writes
@@ -24,8 +24,8 @@ from tui_manager_protos.v1.agent_pb2 import Admission
 from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tui_manager_agent.identity import keys
-from tui_manager_agent.identity.child_program import answer_agent
-from tui_manager_agent.link.reconnect import Ending
+from tui_manager_agent.identity.child_process import answer_agent
+from tui_manager_agent.link.endings import Ending
 
 SERVER_NAME = "enroll.tui-manager.internal"
 CONNECT_WITHIN = 10.0  # seconds

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost, natural_key
-from tui_manager.domain.window import LIMIT_MAX, Page, Window
 from tui_manager.service.core.host_entry import HostEntry, LiveSession
 from tui_manager.storage.tables.hosts import HostRow
 

@@ -1,0 +1,42 @@
+"""Whether a join token lets a host in, and what the owner of the host reads if it does not."""
+
+from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.tables import tokens
+from tui_manager.storage.tables.tokens import TokenRow
+
+_CREATE_ANOTHER = "Make another on the manager: tui-manager token create."
+
+
+def check_token(tx: Transaction, secret: bytes, now: int) -> TokenRow:
+    """The token with this hashed secret, used up or not.
+
+    Args:
+        now: microseconds since 1970 UTC.
+
+    Raises:
+        RefusedError: it is unknown, was revoked, or has expired.
+    """
+    token = tokens.by_secret(tx, secret)
+    if token is None:
+        raise _bad_token("This manager does not know the join token.")
+    if token.revoked_at is not None:
+        raise _bad_token(f"The join token was revoked, on {_day(token.revoked_at)}.")
+    if token.expires_at <= now:
+        raise _bad_token(f"The join token has expired, on {_day(token.expires_at)}.")
+    return token
+
+
+def _day(stamp: int) -> str:
+    return f"{to_datetime(stamp):%Y-%m-%d at %H:%M} UTC"
+
+
+def _bad_token(why: str) -> RefusedError:
+    return RefusedError(Refusal.BAD_TOKEN, f"{why} {_CREATE_ANOTHER}")
+
+
+def used_up(token: TokenRow) -> RefusedError:
+    """The error for a host whose join token has no use left."""
+    times = "once" if token.uses == 1 else f"{token.uses} times"
+    return _bad_token(f"The join token was used {times}, and may not be used again.")
