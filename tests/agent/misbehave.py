@@ -94,9 +94,12 @@ def large_environment() -> None:
 
 def leak_the_pipe() -> None:
     """Ends, and leaves a daemon that holds stdout until it finds the file named in argv[2]."""
+    reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.setsid()
+        os.close(writer)
+        os.read(reader, 1)  # returns once the parent has printed the pid, and ended
         while not os.path.exists(sys.argv[2]):
             print("still here", flush=True)
             time.sleep(0.01)

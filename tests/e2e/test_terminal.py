@@ -129,7 +129,7 @@ def test_without_a_manager_and_on_an_address_that_needs_tls(machine: Machine) ->
     with on_terminal(arguments, machine.environment()) as terminal:
         machine.wait_for("its end", terminal.process.poll, lambda seen: seen is not None)
         assert terminal.process.returncode == 2
-        machine.wait_for("why", lambda: terminal.drawn, lambda seen: "no TLS" in seen)
+        machine.wait_for("why", lambda: terminal.drawn, lambda seen: "without TLS" in seen)
     assert ENTER not in terminal.drawn
 
 
