@@ -127,3 +127,16 @@ def test_only_what_is_seen_and_a_margin_is_asked_for() -> None:
 def test_an_empty_list_is_covered() -> None:
     rows = window()
     assert rows.holds(0, 30)
+
+
+def test_a_newer_page_tells_that_a_row_which_was_just_read_is_gone() -> None:
+    rows = window("a", "b", "c")
+    rows.learn(0, page("b", "c"))
+    assert (rows.selected, dict(rows.missing)) == (None, {"a": 0})
+
+
+def test_the_rows_that_are_held_follow_a_newer_page() -> None:
+    rows = window("a", "b", "c")
+    rows.learn(0, page("new", "a", "b", "c"))
+    rows.move_by(0)
+    assert rows.selected == "a"

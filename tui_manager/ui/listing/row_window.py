@@ -33,9 +33,8 @@ class RowWindow(Generic[Row]):
         self._search_all = True  # a key that was not read is looked for in the whole list
         self._found: set[str] = set()  # keys whose numbers were read since `hold_page`
         self.marks: dict[str, Row] = {}  # also rows that are not in the list now
-        self._mark_numbers: dict[
-            str, int
-        ] = {}  # of marks in the list; the one that was read last is last
+        # Of marks in the list; the one that was read last is last.
+        self._mark_numbers: dict[str, int] = {}
         self._absent: set[str] = set()  # marks that are not in the list
 
     @property
@@ -95,14 +94,18 @@ class RowWindow(Generic[Row]):
 
     def learn(self, offset: int, page: Page[Row]) -> None:
         """Learns from a page which of the selected and marked rows are in it, and which are not any
-        more."""
+        more. It is newer than the pages before it."""
         here = range(offset, offset + len(page.rows))
-        if self.key not in self._found and (self.cursor in here or self.cursor >= page.matching):
+        if self.cursor in here or self.cursor >= page.matching:
             self.selected = None
+            self._found.discard(self.key)
         for key, number in [*self._mark_numbers.items()]:
-            if key not in self._found and (number in here or number >= page.matching):
+            if number in here or number >= page.matching:
                 del self._mark_numbers[key]
+                self._found.discard(key)
         for number, row in enumerate(page.rows, offset):
+            if number in self._rows:
+                self._rows[number] = row
             key = self._key_of(row)
             if key == self.key:
                 self.cursor, self.selected, self._select_first_if_absent = number, row, False
