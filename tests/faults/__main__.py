@@ -23,8 +23,8 @@ from tests.faults.sweep import NAMED, dies_at
 from tests.faults.tally import Tally
 
 _RUNS_AT_ONCE = 20  # between two lines of progress
-_BETWEEN_STATEMENTS = "manager killed between two statements of a transaction"
-_RACE = "canceled while it is sent, started or ended"
+BETWEEN_STATEMENTS = "manager killed between two statements of a transaction"
+RACE = "canceled while it is sent, started or ended"
 
 
 async def _counted(tally: Tally, name: str, run: Awaitable[object]) -> object:
@@ -48,16 +48,16 @@ async def _all(seed: str, runs: int, tally: Tally) -> None:
             await _counted(tally, name, scenario(seed))
     _say(f"{len(SCENARIOS)} scenarios", tally)
     for point in CANCEL_POINTS:
-        await _counted(tally, _RACE, canceled_at(seed, point))
+        await _counted(tally, RACE, canceled_at(seed, point))
     for who, point in CANCEL_DEATHS:
         await _counted(tally, AT_A_FAILPOINT, cancel_outlives(seed, who, point))
     for who, point in NAMED:
         await _counted(tally, AT_A_FAILPOINT, dies_at(seed, who, point))
     _say(f"{len(NAMED)} failpoints by name", tally)
     count = 1
-    while await _counted(tally, _BETWEEN_STATEMENTS, dies_at(seed, "manager", "statement", count)):
+    while await _counted(tally, BETWEEN_STATEMENTS, dies_at(seed, "manager", "statement", count)):
         count += 1
-    tally.faults[_BETWEEN_STATEMENTS] -= 1  # the last was not reached
+    tally.faults[BETWEEN_STATEMENTS] -= 1  # the last was not reached
     _say(f"{count - 1} places between statements", tally)
     while runs > 0:
         await campaign(seed, min(runs, _RUNS_AT_ONCE), tally)

@@ -15,7 +15,9 @@ from tests.support.waiting import wait_until
 
 AGENTS = ("h1", "h2", "h3")
 RUNS_OF_A_FLEET = 10
-AT_A_FAILPOINT = "killed at a failpoint (manager, agent, fork server or supervisor)"
+AT_A_FAILPOINT = (
+    "killed at a chosen place in the program (manager, agent, fork server or supervisor)"
+)
 _LINE = 129  # bytes that a command prints a line
 _STORED = "SELECT sum(stdout_bytes) FROM command_hosts"
 

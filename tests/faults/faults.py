@@ -181,7 +181,7 @@ async def _half_close(fleet: Fleet, dice: random.Random) -> bool:
     return bool(count)
 
 
-@_fault("connections swallow everything")
+@_fault("connections stay open and deliver nothing")
 async def _swallow(fleet: Fleet, dice: random.Random) -> bool:
     seconds = dice.uniform(0.5, 3)
     fleet.note(f"nothing passes for {seconds:.1f} s")

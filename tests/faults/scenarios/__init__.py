@@ -18,7 +18,7 @@ from tests.faults.scenarios.running import SCENARIOS
 NEED_ROOT = (
     "the manager's disk full",
     "an agent's disk full",
-    "the host started anew: another boot id",
+    "the host restarted",
 )
 
 __all__ = [

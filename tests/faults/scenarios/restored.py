@@ -1,4 +1,4 @@
-"""A database that is put back from a backup."""
+"""A database that is restored from a backup."""
 
 import contextlib
 import shutil
@@ -9,7 +9,7 @@ from tests.faults.command import command
 from tests.faults.scenarios.running import new_fleet, scenario, status, stored
 
 
-@scenario("the database put back from a backup")
+@scenario("the database restored from a backup")
 async def put_back(seed: str) -> None:
     async with new_fleet(seed, "h1", "h2") as fleet:
         short = await fleet.run("h1", command(40, held=True))

@@ -96,7 +96,7 @@ async def state_copied(seed: str) -> None:
         check(fleet)
 
 
-@scenario("the host started anew: another boot id")
+@scenario("the host restarted")
 async def booted_anew(seed: str) -> None:
     async with new_fleet(seed, "h1") as fleet:
         task_id = await fleet.run("h1", command(400))
@@ -137,7 +137,7 @@ async def another_manager(seed: str) -> None:
         check(fleet)
 
 
-@scenario("an agent registered that never hears its welcome")
+@scenario("an agent connects, and the manager's first answer is lost")
 async def never_welcomed(seed: str) -> None:
     async with new_fleet(seed) as fleet:
         fleet.manager.arm("before.send_welcome")

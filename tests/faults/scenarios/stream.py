@@ -41,7 +41,7 @@ async def _shuffled(seed: str, twice: float, swapped: float) -> Relay:
     return relay
 
 
-@scenario("messages said twice")
+@scenario("messages sent twice")
 async def twice(seed: str) -> None:
     await _shuffled(seed, twice=0.5, swapped=0)
 
