@@ -27,9 +27,9 @@ class Budget:
 
     def kept(self, figure: Figure) -> bool:
         """Whether a figure is within it."""
-        value = figure.value
-        if self.of_floor:
-            value = figure.ratio if figure.ratio is not None else 0.0
+        value = figure.ratio if self.of_floor else figure.value
+        if value is None:
+            return False
         return value >= self.limit if self.at_least else value <= self.limit
 
     def words(self, unit: str) -> str:
@@ -38,10 +38,12 @@ class Budget:
         return f"{bound} {self.limit:g} {'x floor' if self.of_floor else unit}"
 
 
-def _both(what: str, key: str, insecure: float, mtls: float) -> list[Budget]:
+def _both(
+    what: str, key: str, insecure: float, mtls: float, *, of_floor: bool = True
+) -> list[Budget]:
     return [
-        Budget(what=what, key=key, limit=insecure, security=INSECURE, agents=10_000),
-        Budget(what=what, key=key, limit=mtls, security=MTLS, agents=10_000),
+        Budget(what=what, key=key, limit=limit, security=security, of_floor=of_floor, agents=10_000)
+        for security, limit in ((INSECURE, insecure), (MTLS, mtls))
     ]
 
 
@@ -50,34 +52,53 @@ BUDGETS: tuple[Budget, ...] = (
         Budget(
             what=f"commands, committed: {what}",
             key=key,
-            limit=0.5,
+            limit=limit,
             security=security,
             at_least=True,
             of_floor=True,
             agents=10_000,
         )
-        for what, key in (
-            ("one under way on each host", "command_rate"),
-            ("eight tasks at once", "tasks_at_once_rate"),
+        for what, key, limit in (
+            ("one under way on each host", "command_rate", 0.5),
+            ("eight tasks at once", "tasks_at_once_rate", 0.8),
         )
         for security in (INSECURE, MTLS)
     ),
-    *_both("agents connected and idle: CPU", "idle_cpu", 25, 25),
-    *_both("agents connected and idle: memory each", "idle_memory", 60, 180),
-    *_both("agents after a manager restart: all back", "restart_seconds", 60, 120),
-    *_both("agents after a manager restart: dials of each", "restart_dials", 3, 3),
-    Budget(what="key to paint while agents answer, p95", key="key_p95", limit=100, agents=5_000),
-    Budget(what="line printed to line on the screen, p95", key="line_p95", limit=150),
+    *_both("agents connected and idle: CPU", "idle_cpu", 0.6, 0.6),
+    *_both("agents connected and idle: memory each", "idle_memory", 1.5, 1.2),
+    *_both("agents after a manager restart: all back", "restart_seconds", 2, 2),
+    *_both("agents after a manager restart: dials of each", "restart_dials", 3, 3, of_floor=False),
     Budget(
-        what="sustained output into the database", key="output_10mb_rate", limit=50, at_least=True
+        what="key to paint while agents answer, p95",
+        key="key_p95",
+        limit=1.5,
+        of_floor=True,
+        agents=5_000,
+    ),
+    Budget(what="line printed to line on the screen, p95", key="line_p95", limit=60),
+    Budget(
+        what="sustained output into the database",
+        key="output_10mb_rate",
+        limit=0.6,
+        at_least=True,
+        of_floor=True,
     ),
     Budget(what="its memory: growth over three runs", key="output_10mb_growth", limit=16),
+    # The design has three times a bare start as the limit. That floor is not measured yet.
     Budget(what="1,000,000 command hosts: start", key="history_start", limit=1),
-    Budget(what="1,000,000 command hosts: slowest query", key="history_worst", limit=20),
+    # The design's floor is one row; the one that is measured is 50 rows.
+    Budget(
+        what="1,000,000 command hosts: slowest query",
+        key="history_worst",
+        limit=100,
+        of_floor=True,
+    ),
     Budget(what="an idle agent: PSS", key="agent_pss", limit=30),
     Budget(what="an idle agent: CPU", key="agent_cpu", limit=1),
-    Budget(what="the supervisor: CPU of a command", key="supervisor_cpu", limit=20),
-    Budget(what="the supervisor: PSS", key="supervisor_pss", limit=8),
+    Budget(
+        what="the supervisor: CPU of a command", key="supervisor_cpu", limit=0.35, of_floor=True
+    ),
+    Budget(what="the supervisor: PSS", key="supervisor_pss", limit=4),
 )
 _NOT_MEASURED = "not measured"
 

@@ -51,6 +51,7 @@ def test_a_budget_is_kept_or_not_and_what_was_not_measured_says_so() -> None:
     slow = replace(RATE, value=400.0)
     assert budget.kept(RATE)
     assert not budget.kept(slow)
+    assert not replace(budget, at_least=False).kept(replace(RATE, floor=None))
     assert find(budget, [slow, replace(RATE, agents=100)]) is slow  # the most agents count
     assert [one["kept"] for one in verdicts([RATE])].count(None) == len(BUDGETS) - 1
     lines = budget_table([slow], full=True).splitlines()
