@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.cli import arguments as agent_arguments
 
+from bench.budgets import BUDGETS, Budget
+from tests.faults.__main__ import BETWEEN_STATEMENTS, RACE
+from tests.faults.campaign import AT_A_FAILPOINT
+from tests.faults.faults import FAULTS
+from tests.faults.scenarios import SCENARIOS
 from tui_manager.cli import config
 from tui_manager.cli.config import NAMES, show_value
 from tui_manager.cli.options.commands import command_line_parser
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.token import USES_MAX
 from tui_manager.settings import Settings
 from tui_manager.ui.actions import ACTIONS
 from tui_manager.ui.manager import audit_table
@@ -171,6 +177,40 @@ def test_the_table_of_audit_actions_is_what_the_service_writes() -> None:
     nouns = "task|tasks|token|host|certificate|clock"
     assert documented == set(re.findall(rf'"([a-z]+_(?:{nouns})|violation)"', text))
     assert documented == set(audit_table._ACTIONS)
+
+
+def test_the_table_of_faults_has_the_names_of_make_faults() -> None:
+    named = re.findall(
+        r"^\| ([^*|]+?) \| \d+ \|$", section(PAGES["survives.md"], "How it was tried"), re.M
+    )
+    shown_otherwise = {"runs, each checked whole", "commands on hosts"}
+    assert set(named) - shown_otherwise <= {
+        *SCENARIOS,
+        *FAULTS,
+        AT_A_FAILPOINT,
+        RACE,
+        BETWEEN_STATEMENTS,
+    }
+
+
+@pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: f"{budget.key}-{budget.security}")
+def test_the_budgets_of_the_manual_are_those_of_make_bench(budget: Budget) -> None:
+    what = f"{budget.what}, {budget.security}" if budget.security else budget.what
+    (row,) = re.findall(rf"^\| {re.escape(what)} \|[^|]*\| (.+?) \|", PAGES["speed.md"], re.M)
+    if budget.key != "history_start":  # whose floor `make bench` does not measure
+        limit = budget.words("").strip().replace(" x ", " \N{MULTIPLICATION SIGN} ")
+        assert f"{row} ".startswith(f"{limit} ")
+
+
+def test_the_manual_has_one_spelling_of_canceled_and_no_other_word_for_join() -> None:
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    for text in (README, security, *(PAGES[name] for name in PAGES if name != "glossary.md")):
+        assert re.findall(r"\b[Cc]ancell(?:ed|ing)\b", text) == []
+        assert re.findall(r"\b[Ee]nrols?\b", text) == []
+
+
+def test_the_page_of_commands_says_how_many_hosts_a_token_may_have() -> None:
+    assert f"1 to {USES_MAX:,}; 1 unless given" in COMMANDS
 
 
 @pytest.mark.parametrize("program", sorted(ALL))
