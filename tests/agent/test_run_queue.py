@@ -1,6 +1,7 @@
 """Capacity, order and cancels of commands that wait on the host."""
 
 import os
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tests.agent.agent_process import AgentProcess
 from tests.agent.conftest import MISBEHAVE, Gate
 from tests.agent.fake_manager import FakeManager
+from tests.agent.in_process import InProcess
 
 
 @pytest.fixture
@@ -143,3 +145,14 @@ async def test_an_id_that_would_leave_the_journal_is_left_alone(
     manager.cancel("..")
     assert (await manager.result(manager.run("true"))).exit_code == 0
     assert not any("evil" in names for _, names, _ in os.walk(tmp_path))
+
+
+async def test_an_execution_that_ended_before_its_start_uses_no_capacity(tmp_path: Path) -> None:
+    agent = InProcess(tmp_path, capacity=1)
+    await agent.run(str(uuid.uuid4()), "true")
+    execution = agent.executions.queue.pop_ready()
+    assert execution is not None
+    execution.order = None
+    await agent.executions._runner._start(execution)
+    assert agent.executions.queue.running == 0
+    agent.close()

@@ -116,8 +116,9 @@ class Runner:
 
     async def _start(self, execution: Execution) -> None:
         order = execution.order
-        if order is None:
-            return  # it has ended
+        if order is None:  # it has ended
+            self._queue.release(execution.id)
+            return
         execution.state, execution.order = State.STARTING, None
         try:
             await self._disk.run(self._check_and_mark_starting, execution.spool, order)
