@@ -11,7 +11,6 @@ import os
 
 from tui_manager_agent.supervisor import record
 
-OWNER = ("pid", "folder", "uid", "cgroup")  # the entries that a claim adds
 STATUS = "status"  # the entry that makes a record a result
 _OWNED = b"pid="  # a file with an owner begins so
 

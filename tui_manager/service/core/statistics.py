@@ -29,7 +29,6 @@ class Counters:
     late_results: int = 0
     conflicting_results: int = 0
     output_bytes: int = 0
-    connects: int = 0
     refusals: int = 0
     violations: int = 0
     bad_tokens: int = 0

@@ -94,7 +94,6 @@ class HostService:
             raise
         heartbeat = self._heartbeat.current
         self._add_session(greeting, row, reconciled, heartbeat)
-        self._core.statistics.counters.connects += 1
         _log_opened(row, reconciled)
         self._core.feed.publish(Changes(hosts=True, tasks=frozenset(reconciled.tasks)))
         return OpenedSession(

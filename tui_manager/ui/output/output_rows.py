@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import accumulate
 
@@ -15,8 +15,6 @@ from tui_manager.ui.output.output_lines import OutputLine
 _SGR = re.compile("\x1b\\[([0-9;]*)m")
 _TAB = 8
 _CUT_MARK = "…"
-
-StyleOf = Callable[[str], Style]
 
 
 @lru_cache(maxsize=512)
