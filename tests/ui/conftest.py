@@ -16,6 +16,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.ui import app
 from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.forms import new_task
 from tui_manager.ui.terminal import typed_ahead
 
 A_DAY = 86_400.0  # seconds
@@ -58,10 +59,12 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that the app does depends on how long a test takes: notices stay, a problem is said
-    once, a key waits for the one before it, and cursors do not blink."""
+    once, a key waits for the one before it, a wrong target is looked up again soon after a change,
+    and cursors do not blink."""
     monkeypatch.setattr(DashboardApp, "NOTIFICATION_TIMEOUT", A_DAY)
     monkeypatch.setattr(app, "REPEAT_ERROR_AFTER", A_DAY)
     monkeypatch.setattr(typed_ahead, "TICK", A_DAY)
+    monkeypatch.setattr(new_task, "LOOK_UP_AGAIN_AFTER", SOON / 5)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)
 

@@ -4,17 +4,21 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Label
 
 from tests.support.fake_operator import FakeOperator
-from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.errors import InvalidInputError, NoAnswerError
+from tests.ui.conftest import A_DAY, Running, press, settle, shown
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError, NoAnswerError, StorageError
 from tui_manager.domain.spec import DELIVERY_TIMEOUT, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.dashboard import DashboardScreen
+from tui_manager.ui.forms import new_task
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.new_task_fields import FormFields, parse_offline, parse_timeout
+from tui_manager.ui.manager_link import ManagerChanged
 
 
 @pytest.mark.parametrize(
@@ -171,3 +175,65 @@ async def test_a_target_is_looked_up_when_it_changes(fleet: FakeOperator, runnin
         before = fleet.calls.count("preview_target")
         await press(pilot, "tab", *"true", "tab", *"name")
         assert fleet.calls.count("preview_target") == before
+
+
+HOSTS, MANAGER = Changes(hosts=True), Changes(manager=True)
+
+
+async def look_ups_after(pilot: "Pilot[None]", fleet: FakeOperator, *changes: Changes) -> int:
+    """How often the form asks for the hosts of its target after these changes."""
+    before = fleet.calls.count("preview_target")
+    for change in changes:
+        pilot.app.screen.post_message(ManagerChanged(change))
+    await settle(pilot)
+    return fleet.calls.count("preview_target") - before
+
+
+async def test_many_changes_lead_to_one_look_up_of_a_wrong_target(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *"web99")
+        assert await look_ups_after(pilot, fleet, *[HOSTS] * 20) == 1
+        assert await look_ups_after(pilot, fleet, *[HOSTS] * 20) == 1
+        fleet.add_host("web99")
+        await settle(pilot)
+        assert "Start on 1 host" in shown(pilot)
+        assert await look_ups_after(pilot, fleet, HOSTS, MANAGER) == 0
+
+
+async def test_a_wrong_target_is_not_looked_up_at_once_after_a_change(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_task, "LOOK_UP_AGAIN_AFTER", A_DAY)
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *"web99")
+        for _ in range(3):
+            assert await look_ups_after(pilot, fleet, HOSTS) == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "look_ups"),
+    [
+        ("web99", HOSTS, 1),
+        ("web99", MANAGER, 0),  # only a host ends this error
+        ("db1,", HOSTS, 0),  # only another text ends this one
+        ("db1&!x", MANAGER, 0),
+        (" ", HOSTS, 0),  # this is no error yet
+    ],
+)
+async def test_only_a_change_that_may_end_the_error_leads_to_a_look_up(
+    fleet: FakeOperator, running: Running, target: str, changes: Changes, look_ups: int
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *target)
+        assert await look_ups_after(pilot, fleet, changes) == look_ups
+
+
+async def test_a_manager_that_cannot_answer_is_asked_again(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        fleet.failure = StorageError("The database is locked.")
+        await press(pilot, "n", *"db1")
+        assert await look_ups_after(pilot, fleet, MANAGER, HOSTS) == 1

@@ -138,7 +138,7 @@ class _Resolution:
         found: set[str] = set()
         for part in parts:
             matching = self._intersection(part)
-            if part.takes_away:
+            if part.excludes:
                 found -= matching
             else:
                 found |= matching
@@ -183,10 +183,10 @@ class _Resolution:
         if not self.by_name:
             return "There are no admitted hosts."
         empty = dict.fromkeys(
-            text for part in parts if not part.takes_away for text in self._empty_of(part)
+            text for part in parts if not part.excludes for text in self._empty_of(part)
         )
         if not empty:
-            kept = ", ".join(part.text[:200] for part in parts if not part.takes_away)
+            kept = ", ".join(part.text[:200] for part in parts if not part.excludes)
             return f"Nothing is left of {kept}: all hosts that match are excluded."
         named = list(empty)[:_NAMED_MAX]
         more = f" and {len(empty) - _NAMED_MAX} more" if len(empty) > _NAMED_MAX else ""

@@ -76,12 +76,12 @@ class Part:
     """A part of the target between two commas.
 
     Attributes:
-        takes_away: whether it began with `!`.
+        excludes: whether it began with `!`.
         terms: all of them must match.
     """
 
     text: str
-    takes_away: bool
+    excludes: bool
     terms: tuple[Term, ...]
 
 
@@ -115,6 +115,12 @@ def read_notation(target: str, groups: Mapping[str, str]) -> Notation:
     parts = reader.read(target)
     reader.follow(parts, ())
     return Notation(parts, reader.read_groups)
+
+
+def check_notation(target: str) -> None:
+    """Raises InvalidInputError("target") if the notation is wrong, whatever hosts and groups there
+    are."""
+    _Reader({}).read(target)
 
 
 class _Reader:
@@ -160,7 +166,7 @@ class _Reader:
         if not text.strip():
             raise _wrong("The target is empty; name hosts, or @all.")
         parts = tuple(self._part(piece.strip()) for piece in _split(",", text))
-        if parts[0].takes_away:
+        if parts[0].excludes:
             raise _wrong(
                 f"{_shown(parts[0].text)} takes away from nothing; begin with what it is taken "
                 f"from, as in @all,{_shown(parts[0].text)}"
@@ -168,10 +174,10 @@ class _Reader:
         return parts
 
     def _part(self, text: str) -> Part:
-        takes_away = text.startswith("!")
-        body = text[1:] if takes_away else text
+        excludes = text.startswith("!")
+        body = text[1:] if excludes else text
         terms = tuple(self._term(piece.strip()) for piece in _split("&", body))
-        return Part(text, takes_away, terms)
+        return Part(text, excludes, terms)
 
     def _term(self, text: str) -> Term:
         if not text:

@@ -8,13 +8,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Button, Input, Label, TextArea
 from textual.worker import Worker
 
+from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.target_notation import check_notation
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
@@ -31,6 +34,7 @@ _HINTS = {
     "name": "",
     "timeout": "",
 }
+LOOK_UP_AGAIN_AFTER = 1.0  # seconds after a change that may have ended the target's error
 
 
 class NewTaskScreen(Form[int]):
@@ -51,6 +55,8 @@ class NewTaskScreen(Form[int]):
         self._looked_up = ""  # the target that `preview` is of, or will be
         self._lookup: Worker[None] | None = None
         self.preview: TargetPreview | None = None
+        self._target_error: ManagerError | None = None  # why there is no preview
+        self._next_lookup: Timer | None = None
         self._creating = False
         self._asked_for: TaskSpec | None = None  # what `_request_id` makes
         self._request_id = ""
@@ -118,36 +124,51 @@ class NewTaskScreen(Form[int]):
             self._looked_up = target
             self._lookup = self._look_up(target)
         elif self.preview is not None:  # in place of an error of an earlier try
-            self._say_hosts(self.preview)
+            self._show_hosts(self.preview)
 
     @on(ManagerChanged)
     def _look_up_again(self, message: ManagerChanged) -> None:
-        """The cause of an error may be gone: the manager answers again, or a host has joined."""
-        changes = message.changes
-        if self.preview is not None or not (changes.hosts or changes.manager):
-            return
-        running = self._lookup is not None and not self._lookup.is_finished
-        if self._looked_up.strip() and not running:
+        """The cause of an error may be gone: the manager answers again, or a host has joined.
+
+        Hosts change several times a second in a large fleet, so the changes of a second lead to one
+        look-up.
+        """
+        if self._next_lookup is None and self._may_end_error(message.changes):
+            self._next_lookup = self.set_timer(LOOK_UP_AGAIN_AFTER, self._look_up_now)
+
+    def _may_end_error(self, changes: Changes) -> bool:
+        if self._target_error is None:
+            return False
+        if not isinstance(self._target_error, InvalidInputError):
+            return changes.hosts or changes.manager
+        try:
+            check_notation(self._looked_up)
+        except InvalidInputError:
+            return False  # only another text ends this error
+        return changes.hosts
+
+    def _look_up_now(self) -> None:
+        self._next_lookup = None
+        if self._target_error is not None and (self._lookup is None or self._lookup.is_finished):
             self._lookup = self._look_up(self._looked_up)
 
     @while_open("preview", exclusive=True)
     async def _look_up(self, target: str) -> None:
         """Shows which hosts the target stands for now."""
-        self.preview = None
+        self.preview = self._target_error = None
         self._label_start()
-        problem = ""
         if target.strip():
             try:
                 self.preview = await self.link.operator.preview_target(target)
             except ManagerError as error:
-                problem = str(error)
+                self._target_error = error
         if self.preview is not None:
-            self._say_hosts(self.preview)
+            self._show_hosts(self.preview)
         else:
-            self._hint("target", problem)
+            self._hint("target", str(self._target_error or ""))
         self._label_start()
 
-    def _say_hosts(self, preview: TargetPreview) -> None:
+    def _show_hosts(self, preview: TargetPreview) -> None:
         text = Text(count_of(len(preview.hosts), "host"), style="bold")
         if preview.offline:
             text.append(f", {len(preview.offline):,} offline", style="not bold")
