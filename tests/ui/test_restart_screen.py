@@ -21,7 +21,7 @@ from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.manager_link import ManagerChanged
 from tui_manager.ui.terminal import guarded_app
 from tui_manager.ui.terminal.guarded_app import GuardedApp
-from tui_manager.ui.terminal.restart_screen import LIMIT, WITHIN, Rebuilding
+from tui_manager.ui.terminal.restart_screen import LIMIT, WITHIN, ScreenRestarter
 from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed
 
 LOG = Path("/var/log/tui-manager.log")
@@ -101,7 +101,7 @@ def rebuild(first: type[Breaking], fleet: FakeOperator, broken: FakeOperator | N
         operator = fleet if notice or broken is None else broken
         return kind(operator.open, notice=notice, now=fleet.now)
 
-    assert Rebuilding(make_app, LOG, AFTERWARDS, headless=True).run() == 0
+    assert ScreenRestarter(make_app, LOG, AFTERWARDS, headless=True).run() == 0
     (said,) = Second.notices
     return said
 
@@ -189,7 +189,7 @@ def hand_on_facts(app: Breaking) -> None:
         (HelpScreen, "compose", compose_help),
         (HelpScreen, "on_mount", compose_help),
         (HeaderLine, "render_line", refresh_header),
-        (DashboardScreen, "take", hand_on_facts),
+        (DashboardScreen, "read_again", hand_on_facts),
         (DashboardScreen, "on_mount", in_a_callback),
         (DashboardScreen, "body", in_a_callback),
     ],
@@ -215,7 +215,7 @@ def test_an_error_of_a_screen_or_widget(
         monkeypatch.setattr(owner, name, sometimes, raising=False)
         action(app)
 
-    if owner is DashboardScreen and name != "take":  # it is broken from the beginning
+    if owner is DashboardScreen and name != "read_again":  # it is broken from the beginning
         monkeypatch.setattr(owner, name, sometimes)
     said = rebuild(acting(break_and_act), FakeOperator())
     said_once(said, caplog, "".join(capfd.readouterr()))
@@ -255,7 +255,9 @@ def failing_at(*times: float) -> Callable[[], int]:
         kind._leave = kind._act  # type: ignore[method-assign]
         return kind(fleet.open, notice=notice, now=fleet.now)
 
-    return Rebuilding(make_app, LOG, AFTERWARDS, monotonic=lambda: next(clock), headless=True).run
+    return ScreenRestarter(
+        make_app, LOG, AFTERWARDS, monotonic=lambda: next(clock), headless=True
+    ).run
 
 
 def test_too_many_failures_within_a_minute_end_the_dashboard() -> None:
@@ -274,7 +276,7 @@ def test_failures_that_are_further_apart_do_not() -> None:
 def test_a_terminal_that_goes_away_is_no_failure() -> None:
     fleet = FakeOperator()
     kind = acting(lambda app: app.post_message(TerminalClosed()))
-    screens = Rebuilding(
+    screens = ScreenRestarter(
         lambda notice: kind(fleet.open, notice=notice, now=fleet.now), LOG, "", headless=True
     )
     assert screens.run() == guarded_app.HUNG_UP
@@ -291,7 +293,7 @@ def test_a_signal_ends_it_also_between_two_screens(hung_up: bool, status: int) -
             screens.stop(hung_up=hung_up)
         return acting(fail)(fleet.open, notice=notice, now=fleet.now)
 
-    screens = Rebuilding(make_app, LOG, "", headless=True)
+    screens = ScreenRestarter(make_app, LOG, "", headless=True)
     assert screens.run() == status
     assert made == 2
 

@@ -61,7 +61,7 @@ class DashboardApp(GuardedApp, inherit_bindings=False):
     Args:
         open_operator: opened on the app's loop when it starts, closed when it ends.
         joined: the manager runs in another process, and does not end with the app.
-        leaving: what ends when the app is left, a sentence; asked when a task runs.
+        quit_text: a sentence that says what ends with the dashboard.
         notice: a line that the screen shows until it is dismissed.
         now: the clock.
     """

@@ -74,7 +74,7 @@ class DashboardScreen(OutputActions, HostActions, TaskActions):
             if self.link.trouble:
                 self.query_one(FleetLine).refresh()
 
-    def take(self, changes: Changes) -> None:
+    def read_again(self, changes: Changes) -> None:
         if changes.hosts:
             self.hosts.reload()
         if changes.tasks or changes.all_tasks:

@@ -28,8 +28,7 @@ def supervise(folder: str, cgroup_root: CgroupRoot | None = None) -> int:
     """Runs the order in an execution's folder to its end. Returns the exit status of the process.
 
     If the execution is claimed already, it runs nothing and returns 1. With a
-    `cgroup_root` the
-    command gets a cgroup of its own.
+    `cgroup_root` the command gets a cgroup of its own.
     """
     server = os.getppid()
     cgroup = cgroup_root.cgroup(folder.rpartition("/")[2]) if cgroup_root else None

@@ -53,7 +53,7 @@ class _Sqlite:
         return sqlite3.connect(database, factory=factory, **options)
 
 
-class _Telling:
+class _ReachingStream:
     """A stream with a failpoint on either side of each message that is written."""
 
     def __init__(self, stream: Any) -> None:
@@ -73,13 +73,11 @@ class _Telling:
             POINTS.reach(f"after.send_{kind}")
 
 
-def _telling(write: Callable[..., Any], cgroup_root: int) -> Callable[..., Any]:
-    async def told(*args: Any) -> Any:
-        return await write(
-            *args[:cgroup_root], _Telling(args[cgroup_root]), *args[cgroup_root + 1 :]
-        )
+def _with_failpoints(write: Callable[..., Any], position: int) -> Callable[..., Any]:
+    async def write_with_failpoints(*args: Any) -> Any:
+        return await write(*args[:position], _ReachingStream(args[position]), *args[position + 1 :])
 
-    return told
+    return write_with_failpoints
 
 
 def _connection(module: Any) -> None:
@@ -88,7 +86,7 @@ def _connection(module: Any) -> None:
 
 def _server(module: Any) -> None:
     service = module.CommandService
-    service._write = _telling(service._write, 2)
+    service._write = _with_failpoints(service._write, 2)
     service._take = POINTS.around_async("take_report", service._take)
 
 
@@ -100,7 +98,7 @@ def _session(module: Any) -> None:
 
 def _link(module: Any) -> None:
     link = module.Link
-    link._write = _telling(link._write, 1)
+    link._write = _with_failpoints(link._write, 1)
     handle = link._handle
 
     async def pointed(self: Any, kind: str, message: Any) -> Any:
@@ -125,7 +123,7 @@ def _supervisors(module: Any) -> None:
     supervisors.start = POINTS.around_async("start_supervisor", supervisors.start)
 
 
-def _launcher(module: Any) -> None:
+def _fork_server(module: Any) -> None:
     launch = module.launch
     os.environ["LD_FAULTS_PACKAGES"] = launch.__file__.rsplit("/", 3)[0]
     launch.__file__ = os.path.join(os.path.dirname(__file__), "launch.py")
@@ -148,7 +146,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager_agent.link.link": _link,
     "tui_manager_agent.journal.spool": _spool,
     "tui_manager_agent.journal.acknowledged": _acknowledged,
-    "tui_manager_agent.executions.fork_server_client": _launcher,
+    "tui_manager_agent.executions.fork_server_client": _fork_server,
     "tui_manager_agent.executions.supervisors": _supervisors,
     "tui_manager_agent.link.reconnect": _reconnect,
 }

@@ -66,26 +66,28 @@ def show(
     log_file: Path | None,
     *,
     joined: bool = False,
-    leaving: str = "",
+    quit_text: str = "",
     first_notice: str = "",
 ) -> int:
     """Shows the dashboard until the operator quits, SIGTERM or SIGHUP arrives, or the terminal is
     closed. An error of the screen is logged, and the screen is built again.
 
-    `leaving` says what ends with the dashboard, for the question before the operator quits;
+    `quit_text` says what ends with the dashboard, for the question before the operator quits;
     `first_notice` is shown at the start.
 
     Raises ScreenFailedError if the screen has failed too often.
     """
     from tui_manager.ui.app import DashboardApp
     from tui_manager.ui.forms.questions import manager_after_quit
-    from tui_manager.ui.terminal.restart_screen import Rebuilding
+    from tui_manager.ui.terminal.restart_screen import ScreenRestarter
 
     def make_app(notice: str) -> DashboardApp:
         said = notice or first_notice
-        return DashboardApp(open_operator, joined=joined, quit_text=leaving, notice=said)
+        return DashboardApp(open_operator, joined=joined, quit_text=quit_text, notice=said)
 
-    screens = Rebuilding(make_app, log_file, manager_after_quit(joined=joined, quit_text=leaving))
+    screens = ScreenRestarter(
+        make_app, log_file, manager_after_quit(joined=joined, quit_text=quit_text)
+    )
 
     def leave(number: int, _frame: FrameType | None) -> None:
         screens.stop(hung_up=number == signal.SIGHUP)

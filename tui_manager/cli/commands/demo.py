@@ -27,7 +27,7 @@ from tui_manager.settings import Settings
 
 READY_SECONDS = 120.0  # limit until the agents have joined and run the first task
 END_SECONDS = 10.0  # limit for running tasks to end when the demo ends
-LEAVING = "The demo ends: its agents, everything that they run, and its folder."
+QUIT_TEXT = "The demo ends: its agents, everything that they run, and its folder."
 _LOOK_SECONDS = 0.1  # between two checks of the agents' processes
 _KILL_GRACE = timedelta(seconds=2)
 _PROGRESS = {Admission.PENDING: "have enrolled", Admission.ADMITTED: "belong and are online"}
@@ -68,7 +68,7 @@ def _show_fleet(settings: Settings, folder: Path, log_file: Path, count: int) ->
         fleet = Fleet(folder, manager.address)
         try:
             asyncio.run(_prepare(manager.operator, fleet, count))
-            return show(opened(manager.operator), log_file, leaving=LEAVING)
+            return show(opened(manager.operator), log_file, quit_text=QUIT_TEXT)
         finally:
             _clean_up(manager.operator, fleet)
 
@@ -90,7 +90,7 @@ async def _prepare(operator: Operator, fleet: Fleet, count: int) -> None:
             f"Not all {count} agents were ready after {READY_SECONDS:g} s.\n{words}"
         ) from None
     finally:
-        _say("\n")
+        _print("\n")
 
 
 async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list[Host]:
@@ -100,7 +100,7 @@ async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list
         fleet.check_alive()
         hosts = await all_hosts(operator)
         ready = [host for host in hosts if host.online and host.admission is admission]
-        _say(f"\r\x1b[K{len(ready)} of {wanted} agents {word}")
+        _print(f"\r\x1b[K{len(ready)} of {wanted} agents {word}")
         if len(ready) >= wanted:
             return ready
         await asyncio.sleep(_LOOK_SECONDS)
@@ -109,8 +109,8 @@ async def _until(operator: Operator, fleet: Fleet, admission: Admission) -> list
 async def _approve(operator: Operator, fleet: Fleet, waiting: Sequence[Host]) -> None:
     """Approves exactly the agents that were started.
 
-    They all run on one machine, which the manager finds odd of all but the first; here it is as it
-    should be.
+    They all run on one machine. The manager flags all but the first for review because of that.
+    Here it is intended.
     """
     came = sorted(host.name for host in waiting)
     started = sorted(agent.name for agent in fleet.agents)
@@ -163,6 +163,6 @@ def _carry_on(_number: int, _frame: FrameType | None) -> None:
     """Ignores a signal while the demo ends."""
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()

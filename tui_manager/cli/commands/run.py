@@ -160,14 +160,14 @@ class _Watch:
                 if unread or change.touches(self._task_id):
                     unread = True
                     if await self._print_new_output():
-                        self._trouble_note.tell("")
+                        self._trouble_note.update("")
                         return
                     unread = False
                 if change.manager and not first:  # the first says that all has changed
                     status = await self._operator.manager_status()
-                    self._trouble_note.tell(status.health.storage_error)
+                    self._trouble_note.update(status.health.storage_error)
             except StorageError as error:
-                self._trouble_note.tell(str(error))
+                self._trouble_note.update(str(error))
             first = False
         raise UnreachableError("The manager has ended.")
 

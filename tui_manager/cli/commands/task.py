@@ -44,10 +44,10 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 note_storage_trouble(await operator.manager_status())
             case "start":
                 await operator.start_task(options.task_id)
-                await _say_state(operator, options.task_id, as_json=options.json)
+                await _print_state(operator, options.task_id, as_json=options.json)
             case "cancel":
                 await operator.cancel_task(options.task_id)
-                await _say_state(operator, options.task_id, as_json=options.json)
+                await _print_state(operator, options.task_id, as_json=options.json)
     return 0
 
 
@@ -75,7 +75,7 @@ async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
         write("\n" + table(_HOST_HEADER, hosts, stretch=_HOSTS_SHORTENED))
 
 
-async def _say_state(operator: Operator, task_id: int, *, as_json: bool) -> None:
+async def _print_state(operator: Operator, task_id: int, *, as_json: bool) -> None:
     task = (await operator.get_task(task_id)).task
     if as_json:
         write_json(task_shape(task))

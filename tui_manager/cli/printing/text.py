@@ -95,7 +95,7 @@ class StorageTroubleNote:
     def __init__(self) -> None:
         self._error = ""
 
-    def tell(self, error: str) -> None:
+    def update(self, error: str) -> None:
         """`error`: why results cannot be stored now; empty: they can."""
         if error and not self._error:
             note(f"results cannot be stored now: {error} The hosts keep them until then.")
@@ -106,4 +106,4 @@ class StorageTroubleNote:
 
 def note_storage_trouble(status: ManagerStatus) -> None:
     """Prints a note if results cannot be stored now."""
-    StorageTroubleNote().tell(status.health.storage_error)
+    StorageTroubleNote().update(status.health.storage_error)

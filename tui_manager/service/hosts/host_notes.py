@@ -73,9 +73,8 @@ def record_changes(tx: Transaction, known: HostRow, name: str, machine_id: str, 
         note = _append(known.note, _append(changes, duplicates))
         admissions.put_back(tx, known.host_id, note)
         if note == known.note and known.admission is Admission.PENDING:
-            return (
-                True  # a pending host may change as often as it likes, and must not fill the audit
-            )
+            # A pending host may change as often as it likes, and must not fill the audit.
+            return True
     more = {"admission": "pending"} if enrolled else {}
     changed = []
     if known.name != name:

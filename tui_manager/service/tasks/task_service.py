@@ -141,7 +141,7 @@ class TaskService:
             return sent
 
         sent = await self._database.write(work)
-        log.info("task canceled", extra={"task": task_id, "told": len(sent)})
+        log.info("task canceled", extra={"task": task_id, "cancels": len(sent)})
         for number, (host, execution_id) in enumerate(sent, start=1):
             await self._send_cancel(task_id, self._core.directory.by_row_id(host).row, execution_id)
             if number % _CANCELS_A_TURN == 0:

@@ -6,8 +6,8 @@
     rates    of messages and their items, of vitals, of executions that are not known
 
 A correct agent stays within these bounds. A message beyond them is a violation, and the session
-ends. Values that are only unusual, such as a long detail, are clamped in `bounds`. Whether an
-execution belongs to the host is checked where the report is stored.
+ends. Values that are only unusual, such as a long detail, are clamped in `field_limits`. Whether
+an execution belongs to the host is checked when the report is stored.
 """
 
 from collections.abc import Callable, Iterable
@@ -155,8 +155,8 @@ def check_hello(hello: pb.Hello) -> None:
 
 
 def check_enrollment(request: enrollment_pb2.EnrollRequest) -> None:
-    """Raises RefusedError for an enrolment that is out of bounds. `security.requests` checks its
-    certificate request."""
+    """Raises RefusedError for an enrolment that is out of bounds.
+    `security.certificate_requests` checks its certificate request."""
     _check_version(request.protocol_version)
     _check_id("The secret", request.secret)
     _check_id("The machine_id", request.machine_id)

@@ -97,7 +97,7 @@ class ConnectionRates:
         self._hosts = TokenBuckets(rate, monotonic)
         self._identity_changes = TokenBuckets(IDENTITY_CHANGES, monotonic)
         self._burst = rate.burst
-        self._told = TokenBucket(_LOG_LINES, monotonic)
+        self._log_lines = TokenBucket(_LOG_LINES, monotonic)
 
     def wait(self, host_id: str, held: int = 0) -> float:
         """Counts a connection. Returns 0.0 if it is accepted, otherwise seconds until the next try.
@@ -109,7 +109,7 @@ class ConnectionRates:
         cost = min(1 + held / _EXECUTIONS_PER_CONNECTION, self._burst)
         if bucket.take(cost):
             return 0.0
-        if self._told.take():
+        if self._log_lines.take():
             log.warning("a host connects too often", extra={"host_id": host_id})
         return bucket.wait(cost)
 

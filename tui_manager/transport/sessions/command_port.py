@@ -160,8 +160,8 @@ class CommandService(pb_grpc.CommandServiceServicer):
         try:
             issued = await self._security.enrollment.renew_certificate(session.host_id, csr_der)
         except StorageError as error:  # the agent is asked again later
-            told = {"host_id": session.host_id, "error": str(error)}
-            log.error("certificate not renewed", extra=told)
+            fields = {"host_id": session.host_id, "error": str(error)}
+            log.error("certificate not renewed", extra=fields)
             session.send_settings()  # so that the next request counts as a new one
             return
         session.renewal.certificate_issued(issued)

@@ -70,7 +70,7 @@ class Handshake:
         """The session of a stream; None if its agent left before it sent Hello.
 
         Raises:
-            TurnedBackError: the host is not accepted, or not now.
+            HandshakeRefusedError: the host is not accepted, or not now.
         """
         try:
             return await self._welcome(context)
@@ -177,8 +177,8 @@ class Handshake:
             self._hosts.record_violation(certificate.host_id, str(error))
             self.slow_down(certificate.host_id)
         else:
-            told = {"address": address, "error": str(error)}
-            log.warning("a stream without a known host violated the protocol", extra=told)
+            fields = {"address": address, "error": str(error)}
+            log.warning("a stream without a known host violated the protocol", extra=fields)
 
     async def _open(
         self,

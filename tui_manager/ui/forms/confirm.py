@@ -62,8 +62,8 @@ class ConfirmScreen(ModalScreen[bool], ClosableScreen[bool]):
             dialog.border_title = question.title.replace("[", r"\[")
             with VerticalScroll(id="said", can_focus=False):
                 for line in question.lines:
-                    odd = line.lstrip().startswith(REVIEW_MARK)
-                    yield Label(line, classes="problem" if odd else None, markup=False)
+                    flagged = line.lstrip().startswith(REVIEW_MARK)
+                    yield Label(line, classes="problem" if flagged else None, markup=False)
             if question.typed:
                 yield Label(f"Type {question.typed}, the number of hosts, to go on:", classes="ask")
                 yield Input(id="number", compact=True, max_length=9, restrict="[0-9]*")

@@ -85,7 +85,7 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
 
     @on(Input.Changed)
     def _check(self) -> None:
-        self._say(" ".join(self.fields.problems().values()))
+        self._show_problem(" ".join(self.fields.problems().values()))
 
     @on(TickBox.Changed)
     def _explain(self, event: TickBox.Changed) -> None:
@@ -116,7 +116,7 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
             spec = self.fields.spec()
             token = await self.link.operator.create_token(spec)
         except ManagerError as error:
-            self._say(safe_line(str(error)))
+            self._show_problem(safe_line(str(error)))
             field = error.field if isinstance(error, InvalidInputError) else ""
             if field in ("ttl", "uses", "label"):
                 self.set_focus(self.query_one(f"#{field}"))
@@ -125,7 +125,7 @@ class JoinTokenScreen(Form[tuple[TokenSpec, NewToken]]):
         finally:
             self._making = False
 
-    def _say(self, text: str) -> None:
+    def _show_problem(self, text: str) -> None:
         self.query_one("#problem", Label).update(text)
 
 

@@ -73,8 +73,8 @@ def _host_lines(hosts: Sequence[Host]) -> list[str]:
     """Hosts with a note first. A single host has its note at full length."""
     if len(hosts) == 1:
         note = hosts[0].note
-        odd = [f"{REVIEW_MARK} {shorten(safe_line(note), _NOTE_WIDTH)}"] if note else []
-        return [_identity(hosts[0]), *odd]
+        flags = [f"{REVIEW_MARK} {shorten(safe_line(note), _NOTE_WIDTH)}"] if note else []
+        return [_identity(hosts[0]), *flags]
     lines = []
     for host in sorted(hosts, key=lambda host: not host.note)[:_NAMED]:
         lines.append(_identity(host))

@@ -144,9 +144,9 @@ class NoticeLine(Static):
 
     def on_mount(self) -> None:
         """A screen may be opened after the notice came."""
-        self.tell()
+        self.show_notice()
 
-    def tell(self) -> None:
+    def show_notice(self) -> None:
         """Shows the notice that there is now."""
         self.display = bool(self.link.notice)
         self.update(f"{self.link.notice}  (esc hides this)")

@@ -51,7 +51,7 @@ class MainScreen(ClosableScreen[None]):
         """The widgets between header and footer."""
         raise NotImplementedError
 
-    def take(self, changes: Changes) -> None:
+    def read_again(self, changes: Changes) -> None:
         """Reads again what may have changed."""
         raise NotImplementedError
 
@@ -78,14 +78,14 @@ class MainScreen(ClosableScreen[None]):
 
     @on(ScreenResume)
     def _resumed(self) -> None:
-        self.query_one(NoticeLine).tell()
-        self.take(EVERYTHING)
+        self.query_one(NoticeLine).show_notice()
+        self.read_again(EVERYTHING)
 
     @on(ManagerChanged)
     def _manager_changed(self, message: ManagerChanged) -> None:
         if is_open(self):
             self.query_one(HeaderLine).refresh_changed()
-            self.take(message.changes)
+            self.read_again(message.changes)
 
     @on(Resize)
     def _check_size(self, event: Resize) -> None:
@@ -150,7 +150,7 @@ class MainScreen(ClosableScreen[None]):
         bar, table = self.query_one(FilterBar), self.table
         if self.link.notice:
             self.link.notice = ""
-            self.query_one(NoticeLine).tell()
+            self.query_one(NoticeLine).show_notice()
         elif bar.display:
             bar.clear()
         elif table is not None and table.list.marks:

@@ -52,12 +52,12 @@ def _admission_cell(host: Host, width: int, now: datetime) -> Spans:
     words = f": {safe_line(host.fingerprint)}" if host.fingerprint else ""
     if host.admission is not Admission.PENDING:
         return spans(f"{host.admission}{words}", Role.MUTED)
-    odd = (
+    hint = (
         Span(f"  ▲ {safe_line(host.note)}", Role.FAULT)
         if host.note
         else Span("  a approves, x rejects", Role.MUTED)
     )
-    return (Span(f"pending{words}", Role.CAUTION), odd)
+    return (Span(f"pending{words}", Role.CAUTION), hint)
 
 
 def _name(host: Host, width: int, now: datetime) -> Spans:

@@ -36,7 +36,7 @@ class HostsScreen(HostActions):
         self.query_one("#facts").border_title = "Selected"
         self.set_focus(self.hosts)
 
-    def take(self, changes: Changes) -> None:
+    def read_again(self, changes: Changes) -> None:
         if changes.hosts:
             self.hosts.reload()
 

@@ -42,7 +42,7 @@ class ManagerScreen(MainScreen):
         """The audit has the focus."""
         self.set_focus(self.audit)
 
-    def take(self, changes: Changes) -> None:
+    def read_again(self, changes: Changes) -> None:
         self._describe()
         # The manager reports once a second. Hosts change too often to read the audit each time.
         if changes.manager or changes.tasks or changes.all_tasks:
@@ -69,7 +69,7 @@ class ManagerScreen(MainScreen):
         return lines.size.width or self.size.width
 
     @on(RowTable.Selected)
-    def _tell_selected(self) -> None:
+    def _show_details(self) -> None:
         """The details of the selected entry, as its column may have no room for them."""
         entry, room = self.audit.selected, max(0, self.audit.size.width - _CORNERS)
         self.audit.border_subtitle = Text(shorten(audit_detail(entry), room) if entry else "")

@@ -61,14 +61,14 @@ class SaveOutputScreen(Form[None]):
     def _yes(self) -> None:
         name = self.query_one(Input).value.strip()
         if not name:
-            self._say("Give a name.")
+            self._show_problem("Give a name.")
             return
         self._save(name)
 
     @on(Input.Changed)
     def _forget_problem(self) -> None:
         """The error was about another name."""
-        self._say("")
+        self._show_problem("")
 
     @while_open("save", exclusive=True)
     async def _save(self, name: str) -> None:
@@ -77,18 +77,18 @@ class SaveOutputScreen(Form[None]):
             path = await asyncio.to_thread(lambda: path.expanduser().absolute())
             file = await asyncio.to_thread(path.open, "xb")
         except FileExistsError:
-            self._say(f"{path} exists already; give another name.")
+            self._show_problem(f"{path} exists already; give another name.")
             return
         except OSError as error:
-            self._say(f"{path}: {error.strerror}.")
+            self._show_problem(f"{path}: {error.strerror}.")
             return
         except (ValueError, RuntimeError) as error:  # a NUL in it; a ~name that nobody has
-            self._say(f"{path}: {error}.")
+            self._show_problem(f"{path}: {error}.")
             return
         try:
             written = await self._copy(file)
         except (ManagerError, OSError) as error:
-            self._say(str(error))
+            self._show_problem(str(error))
             return
         finally:
             await asyncio.to_thread(file.close)
@@ -109,7 +109,7 @@ class SaveOutputScreen(Form[None]):
             written += await asyncio.to_thread(file.write, b"".join(kept))
         return written
 
-    def _say(self, text: str) -> None:
+    def _show_problem(self, text: str) -> None:
         self.query_one("#problem", Label).update(text)
 
 

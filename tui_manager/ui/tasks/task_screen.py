@@ -69,7 +69,7 @@ class TaskScreen(OutputActions, TaskActions):
         self.groups.display = False
         self.set_focus(self.rows)
 
-    def take(self, changes: Changes) -> None:
+    def read_again(self, changes: Changes) -> None:
         if changes.touches(self.task_id):
             self._read_head()
             self.rows.reload()

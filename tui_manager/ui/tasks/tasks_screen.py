@@ -31,7 +31,7 @@ class TasksScreen(TaskActions):
         """The table has the focus."""
         self.set_focus(self.tasks)
 
-    def take(self, changes: Changes) -> None:
+    def read_again(self, changes: Changes) -> None:
         if changes.tasks or changes.all_tasks:
             self.tasks.reload()
 

@@ -15,13 +15,13 @@ WITHIN = 60.0  # seconds; LIMIT failures within them end the dashboard
 log = logging.getLogger(__name__)
 
 
-class Rebuilding:
+class ScreenRestarter:
     """Runs one app after another, each on its own event loop.
 
     Args:
         make_app: builds the app. Its argument is the notice to show, empty the first time.
         log_file: the file with the tracebacks; None if there is none.
-        end_text: what happens to the manager when the dashboard ends.
+        manager_after_quit: what happens to the manager when the dashboard ends.
         monotonic: the clock that counts the failures, in seconds.
         headless: without a terminal, for tests.
     """
