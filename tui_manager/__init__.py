@@ -1,3 +1,3 @@
 """tui-manager: a terminal dashboard that runs commands on a fleet."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
+from tui_manager import __version__
 from tui_manager.cli.main import main
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.printing.text import local_time, table
@@ -288,7 +289,7 @@ def test_help(arguments: list[str], capsys: Capture) -> None:
 
 def test_version(capsys: Capture) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == "tui-manager 0.1.0\n"
+    assert capsys.readouterr().out == f"tui-manager {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["demo"]])
