@@ -24,16 +24,7 @@ DEMO_AGENTS_MAX = 50
 def command_line_parser() -> Parser:
     """The parser of the whole command line."""
     state, listen = state_options(), listen_options()
-    parser = Parser(
-        prog=PROGRAM,
-        description="Without a command it shows the dashboard, which connects to the manager that "
-        "runs on the state folder, or starts one.",
-        epilog=f"`{PROGRAM} COMMAND --help` explains a command.",
-        parents=[state, listen],
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.set_defaults(action="dashboard")
+    parser = _main_parser(state, listen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
 
     def add(name: str, summary: str, *parents: Parser, epilog: str = "") -> argparse.ArgumentParser:
@@ -49,13 +40,8 @@ def command_line_parser() -> Parser:
         return made
 
     add("serve", "run a manager without a screen, until ctrl-c or SIGTERM", state, listen)
-    demo = add("demo", "show the dashboard with real local agents, in a temporary state folder")
-    demo.add_argument(
-        "--agents",
-        metavar="N",
-        type=_agents,
-        default=DEMO_AGENTS,
-        help=f"number of agents, 1 to {DEMO_AGENTS_MAX} (default {DEMO_AGENTS})",
+    add_demo_options(
+        add("demo", "show the dashboard with real local agents, in a temporary state folder")
     )
     add_run_options(
         add("run", "run a command on hosts and print its output", state, epilog=EXIT_CODES)
@@ -66,19 +52,38 @@ def command_line_parser() -> Parser:
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
     add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)
     add_audit_options(add("audit", "list who did what to which host or task, and when", state))
-    check = add("check", "search the database for damage and contradictions", state)
-    check.add_argument(
-        "file",
-        metavar="FILE",
-        nargs="?",
-        help="a database file to check, such as a backup (default: that of the state folder)",
+    add_check_options(add("check", "search the database for damage and contradictions", state))
+    add_backup_options(
+        add("backup", "copy the database to a file; a manager may run meanwhile", state)
     )
-    add_json(check)
-    backup = add("backup", "copy the database to a file; a manager may run meanwhile", state)
-    backup.add_argument("file", metavar="FILE", help="the copy; its folder must exist")
-    backup.add_argument("--force", action="store_true", help="replace FILE if it is a regular file")
     add_json(add("config", "list every setting, its value and where it comes from", state, listen))
     return parser
+
+
+def _main_parser(*parents: Parser) -> Parser:
+    """The options that come before a command."""
+    parser = Parser(
+        prog=PROGRAM,
+        description="Without a command it shows the dashboard, which connects to the manager that "
+        "runs on the state folder, or starts one.",
+        epilog=f"`{PROGRAM} COMMAND --help` explains a command.",
+        parents=parents,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.set_defaults(action="dashboard")
+    return parser
+
+
+def add_demo_options(demo: argparse.ArgumentParser) -> None:
+    """The options of `demo`."""
+    demo.add_argument(
+        "--agents",
+        metavar="N",
+        type=_agents,
+        default=DEMO_AGENTS,
+        help=f"number of agents, 1 to {DEMO_AGENTS_MAX} (default {DEMO_AGENTS})",
+    )
 
 
 def _agents(text: str) -> int:
@@ -210,3 +215,20 @@ def add_clock_commands(clock: argparse.ArgumentParser, state: Parser) -> None:
         parents=[state],
         allow_abbrev=False,
     )
+
+
+def add_check_options(check: argparse.ArgumentParser) -> None:
+    """The options of `check`."""
+    check.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="a database file to check, such as a backup (default: that of the state folder)",
+    )
+    add_json(check)
+
+
+def add_backup_options(backup: argparse.ArgumentParser) -> None:
+    """The options of `backup`."""
+    backup.add_argument("file", metavar="FILE", help="the copy; its folder must exist")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it is a regular file")

@@ -48,6 +48,21 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
     run.add_argument("--name", metavar="N", default="", help="name of the task")
     run.add_argument("--description", metavar="D", default="", help="description of the task")
+    _add_variable_options(run)
+    _add_process_options(run)
+    _add_limit_options(run)
+    _add_offline_options(run)
+    _add_output_options(run)
+    run.add_argument_group(
+        "COMMAND…",
+        "Shell text for /bin/sh -c, after `--`. Several words are joined with spaces, and the "
+        "shell of the host reads them, as with ssh: quote the text once, e.g. "
+        "-- 'echo \"$HOME\"; date'.",
+    )
+
+
+def _add_variable_options(run: argparse.ArgumentParser) -> None:
+    """Adds what the command gets as environment variables."""
     for option, text in (
         ("param", "a parameter: the command gets it as an environment variable; it is shown with "
          "the task"),
@@ -62,6 +77,10 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         help="a variable whose value is never shown: you are asked for it at the terminal, or it "
         "is read from the file descriptor FD",
     )
+
+
+def _add_process_options(run: argparse.ArgumentParser) -> None:
+    """Adds who runs the command, where, and for how long."""
     run.add_argument(
         "--user",
         metavar="NAME",
@@ -79,7 +98,10 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         help=f"time after which the command is killed, 1s to 7d: {DURATION_FORMS} "
         "(default %(default)s)",
     )
-    _add_limit_options(run)
+
+
+def _add_offline_options(run: argparse.ArgumentParser) -> None:
+    """Adds what happens to hosts that are offline."""
     run.add_argument(
         "--offline",
         type=Offline,
@@ -95,6 +117,10 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         help="with --offline wait: how long a command waits until its host starts it, 1s to 30d "
         f"(default {format_duration(DELIVERY_TIMEOUT)})",
     )
+
+
+def _add_output_options(run: argparse.ArgumentParser) -> None:
+    """Adds what is printed, and when."""
     mode = run.add_mutually_exclusive_group()
     for name, text in (
         ("json", "print one JSON object when the task has ended"),
@@ -105,12 +131,6 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         mode.add_argument(
             f"--{name}", dest="mode", action="store_const", const=name, default="live", help=text
         )
-    run.add_argument_group(
-        "COMMAND…",
-        "Shell text for /bin/sh -c, after `--`. Several words are joined with spaces, and the "
-        "shell of the host reads them, as with ssh: quote the text once, e.g. "
-        "-- 'echo \"$HOME\"; date'.",
-    )
 
 
 def _add_limit_options(run: argparse.ArgumentParser) -> None:
