@@ -111,7 +111,8 @@ def no_match_lines(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
     text, faults = safe_line(window.text), window.faults_only
     what = f"contains “{text}”" if text else ""
     what += f"{' and ' if text and faults else ''}{'is faulty' if faults else ''}"
-    lines: list[Spans] = [(Span(f"None of {total:,} {noun} {what}."),)]
+    rows = "No row" if total == 1 else f"None of {total:,} {noun}"
+    lines: list[Spans] = [(Span(f"{rows} {what}."),)]
     if faults:
         lines.append((Span("ctrl+z shows the others too.", Role.MUTED),))
     if text:
