@@ -1,4 +1,5 @@
-"""What a host's owner can set; where the values come from is `arguments.py`."""
+"""What a host's owner can set. A file of its own, because all packages of the agent may import it;
+`cli/arguments.py` reads the values from options and variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""Whether the agent dials again after a stream has ended, and after which pause."""
+"""Whether the agent dials again after a stream has ended, and after which pause. A file of
+its own, because `link.py` knows one stream and this counts the failures of many."""
 
 import random
 

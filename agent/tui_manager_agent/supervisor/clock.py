@@ -1,4 +1,5 @@
-"""The host's boot-time clock: counts while the host sleeps, knows nothing of wall clocks."""
+"""The host's boot-time clock: counts while the host sleeps, knows nothing of wall clocks. A
+file of its own, because agent and supervisor both measure time with it and share little else."""
 
 import time
 

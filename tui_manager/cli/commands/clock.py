@@ -1,4 +1,5 @@
-"""`tui-manager clock accept`: the operator confirms that the manager's clock is right."""
+"""`tui-manager clock accept`: the operator confirms that the manager's clock is right. Each
+command has a file of its own, which is imported only when the command is called."""
 
 import asyncio
 

@@ -1,4 +1,5 @@
-"""`tui-manager config`: every setting, its value and where it came from."""
+"""`tui-manager config`: every setting, its value and where it came from. Each command has a file of
+its own, which is imported only when the command is called."""
 
 import json
 

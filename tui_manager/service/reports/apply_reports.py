@@ -162,9 +162,13 @@ class _ReportHandler:
             self._outcome.output_bytes += len(allowed.data)
 
     def handle_command_result(self, result: Result) -> None:
-        """Stores how a command ended on its host: the command host, the command's and the task's
-        counters and status change in this transaction. A second, different result for an ended
-        execution changes nothing and is a conflict."""
+        """HandleCommandResult: what the manager does when an agent reports the end of a command.
+
+        One transaction stores all of it: the command host (status, reason, exit code or signal,
+        times, sizes), the counters of its command and its task, and the status of the task. If a
+        second, different result comes for an execution that has ended, nothing changes, and it is
+        recorded as a conflict.
+        """
         execution = self._find(result.execution_id)
         if execution is None:
             return

@@ -1,4 +1,5 @@
-"""The log lines on what agents reported."""
+"""The log lines on what agents reported. A file of its own, because they are written after the
+transaction, and `apply_reports` works inside it."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
-"""Two themes with few colours: faults stand out, normal states do not."""
+"""Two themes with few colours: faults stand out, normal states do not. A file of its
+own, because it holds only colours, which no other file names."""
 
 from textual.theme import Theme
 
