@@ -1,4 +1,4 @@
-"""The reasons that an agent reports are the same words in the agent, on the wire and in the manager."""
+"""Agent, wire and manager have the same words for the reasons that an agent reports."""
 
 from tui_manager_agent.executions import conversion
 from tui_manager_protos.v1 import agent_pb2 as wire
