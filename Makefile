@@ -9,7 +9,7 @@ AGENTS ?= 3
 MINUTES ?= 30
 RUNS ?= 200
 SEED ?=
-ROOM ?=
+PACKAGE ?=
 # More processes than cores, as many tests wait for the programs that they have started.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
@@ -32,10 +32,10 @@ demo: setup
 test: setup
 	$(PYTEST)
 
-# The tests of the rooms that differ from main, or of ROOM, e.g. `make test-fast ROOM=ui`, without
-# those that take long.
+# The tests of the packages that differ from main, or of PACKAGE, e.g. `make test-fast PACKAGE=ui`,
+# without those that take long.
 test-fast: setup
-	@tests=$$($(BIN)/python tools/tests_of_change.py $(ROOM)) && \
+	@tests=$$($(BIN)/python tools/tests_of_change.py $(PACKAGE)) && \
 	if test -n "$$tests"; then $(PYTEST) -m "not long" $$tests; else echo "Nothing differs from main."; fi
 
 # The long run of tests/faults, as random as SEED; ends with the table of docs/survives.md.

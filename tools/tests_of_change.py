@@ -1,7 +1,8 @@
-"""Prints the test folders that a change needs: those of the rooms that differ from main.
+"""Prints the test folders that a change needs: those of the packages that differ from main.
 
-With the name of a room, e.g. `ui`, it prints the folders of that room. Each test of `ui` starts the
-whole app, and so a change there needs the files of tests/ui that name a changed module only.
+With the name of a package, e.g. `ui`, it prints the folders of that package. Each test of `ui`
+starts the whole app, and so a change there needs only the files of tests/ui that name a changed
+module.
 """
 
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# For each room its own tests, and those of the rooms that call it and answer within seconds.
+# For each package its own tests, and those of the packages that call it and answer within seconds.
 # The programs as a whole (tests/e2e, tests/faults) are left to `make test`.
 TESTS = {
     "domain": ("unit", "storage", "service", "cli"),
@@ -28,14 +29,16 @@ TESTS = {
 
 def main(arguments: list[str]) -> int:
     """Prints the folders and files on one line."""
-    unknown = [room for room in arguments if room not in TESTS]
+    unknown = [package for package in arguments if package not in TESTS]
     if unknown:
-        print(f"There is no room {unknown[0]}; there are: {', '.join(TESTS)}.", file=sys.stderr)
+        print(f"There is no package {unknown[0]}; there are: {', '.join(TESTS)}.", file=sys.stderr)
         return 2
     names = [] if arguments else changed_names()
     folders = {"unit"} if arguments else set()
-    for room in arguments or {room for name in names for room in rooms_of(Path(name).parts)}:
-        folders.update(TESTS.get(room, (room,)))
+    for package in arguments or {
+        package for name in names for package in packages_of(Path(name).parts)
+    }:
+        folders.update(TESTS.get(package, (package,)))
     found = [f"tests/{name}" for name in sorted(folders) if (ROOT / "tests" / name).is_dir()]
     if "tests/ui" in found and (files := ui_tests(names)):
         found = [name for name in found if name != "tests/ui"] + files
@@ -68,8 +71,8 @@ def ui_tests(names: list[str]) -> list[str]:
     return sorted(found)
 
 
-def rooms_of(parts: tuple[str, ...]) -> list[str]:
-    """The room of a file; the documents belong to `cli`, whose tests read them."""
+def packages_of(parts: tuple[str, ...]) -> list[str]:
+    """The package of a file; the documents belong to `cli`, whose tests read them."""
     if parts[0] in ("tui_manager", "tests") and len(parts) > 2:
         return [] if parts[1] == "support" else [parts[1]]
     return [parts[0]] if parts[0] in TESTS else ["cli"]

@@ -1,4 +1,4 @@
-"""What the tests of this room share: a clock, and an organisation with its own certificates."""
+"""What the tests of this folder share: a clock, and an organisation with its own certificates."""
 
 from pathlib import Path
 

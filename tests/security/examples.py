@@ -1,4 +1,4 @@
-"""Requests, certificates and clocks for the tests of this room."""
+"""Requests, certificates and clocks for the tests of this folder."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A real gRPC server with what this room issues, and clients that try to connect."""
+"""A real gRPC server with what `tui_manager.security` issues, and clients that try to connect."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

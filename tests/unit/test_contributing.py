@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md is true: its paths and functions exist; its map has every room and top file."""
+"""CONTRIBUTING.md is true: paths and functions exist; the map has every package and top file."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ PACKAGES = (
     "agent/tui_manager_agent",
     "protos/tui_manager_protos",
 )
-# Their rooms and files have lines of their own.
+# Their packages and files have lines of their own.
 LAYERS = ("storage", "service", "transport", "ui", "cli")
 PATHS = sorted(
     {
@@ -50,19 +50,19 @@ def test_there_are_steps_of_a_command() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_map_has_every_room_and_top_file(package: str) -> None:
+def test_the_map_has_every_package_and_top_file(package: str) -> None:
     folder = ROOT / package
-    rooms = {path for path in folder.iterdir() if (path / "__init__.py").exists()}
+    packages = {path for path in folder.iterdir() if (path / "__init__.py").exists()}
     for layer in LAYERS:
         inner = folder / layer
-        subrooms = {path for path in inner.glob("*") if (path / "__init__.py").exists()}
-        if subrooms:
-            rooms.discard(inner)
-            rooms |= subrooms
-            rooms |= {path for path in inner.glob("*.py") if path.stem != "__init__"}
+        inner_packages = {path for path in inner.glob("*") if (path / "__init__.py").exists()}
+        if inner_packages:
+            packages.discard(inner)
+            packages |= inner_packages
+            packages |= {path for path in inner.glob("*.py") if path.stem != "__init__"}
     files = {path for path in folder.glob("*.py") if path.stem != "__init__"}
     wanted = {
         f"{path.relative_to(ROOT)}/" if path.is_dir() else f"{path.relative_to(ROOT)}"
-        for path in rooms | files
+        for path in packages | files
     }
     assert wanted <= MAP

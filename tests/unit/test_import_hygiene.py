@@ -1,4 +1,4 @@
-"""What a room loads when it is imported alone: each layer stays as light as it promises."""
+"""What a package loads when it is imported alone: each layer stays as light as it promises."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ STORE = ("sqlite3", "aiosqlite")
 
 
 @pytest.mark.parametrize(
-    ("room", "absent"),
+    ("package", "absent"),
     [
         ("tui_manager.domain.task", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs", "asyncio")),
         ("tui_manager.domain.target", (*SCREEN, *WIRE, *STORE, "psutil", "platformdirs")),
@@ -27,11 +27,11 @@ STORE = ("sqlite3", "aiosqlite")
         ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),
     ],
 )
-def test_a_room_loads_nothing_that_is_not_its_own(room: str, absent: tuple[str, ...]) -> None:
-    program = f"import sys, {room}; print('\\n'.join(sys.modules))"
+def test_a_package_loads_nothing_that_is_not_its_own(package: str, absent: tuple[str, ...]) -> None:
+    program = f"import sys, {package}; print('\\n'.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.splitlines())
-    assert room in loaded
+    assert package in loaded
     assert loaded.isdisjoint(absent)

@@ -19,7 +19,7 @@ def tool() -> ModuleType:
     return module
 
 
-def test_every_room_has_its_folders(tool: ModuleType) -> None:
+def test_every_package_has_its_folders(tool: ModuleType) -> None:
     folders = {name for names in tool.TESTS.values() for name in names}
     assert [name for name in folders if not (ROOT / "tests" / name).is_dir()] == []
 

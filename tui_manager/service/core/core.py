@@ -21,8 +21,8 @@ T = TypeVar("T")
 class Core:
     """What most services need. There is one in a manager.
 
-    A part belongs here if several rooms use it and if it knows no service. What a service needs of
-    another service is an argument of its own.
+    A part belongs here if several packages use it and if it knows no service. What a service needs
+    of another service is an argument of its own.
 
     Attributes:
         manager_id: of this manager.
