@@ -66,3 +66,18 @@ def test_the_map_has_every_package_and_top_file(package: str) -> None:
         for path in packages | files
     }
     assert wanted <= MAP
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_function_has_more_lines_than_it_says(package: str) -> None:
+    (most,) = re.findall(r"If a function passes (\d+) lines", TEXT)
+    too_long = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and "_pb2" not in path.name
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= int(most)
+    ]
+    assert too_long == []
