@@ -16,7 +16,7 @@ from tui_manager_agent.supervisor.cgroup import (
     enable_controllers,
     make_base,
 )
-from tui_manager_agent.supervisor.limits import NEEDS
+from tui_manager_agent.supervisor.cgroup_limits import NEEDS
 
 CLEAN_EVERY = 60.0  # seconds
 _SUBGROUP = "agent"  # the agent's own cgroup in its unit (DelegateSubgroup=)

@@ -11,7 +11,7 @@ from tui_manager_agent.journal.records import Order, RunAs
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
 from tui_manager_agent.policy.policy import RefusedError
-from tui_manager_agent.supervisor import clock, limits, record
+from tui_manager_agent.supervisor import cgroup_limits, clock, record
 
 TIMEOUT = 3600 * clock.SECOND
 KILL_GRACE = 10 * clock.SECOND
@@ -49,7 +49,7 @@ def make_order(run: wire.RunCommand, *, fifo: Path, boot_id: str) -> Order:
         priority=run.priority,
         fifo=fifo,
         boot_id=boot_id,
-        limits={name: value for name in limits.NEEDS if (value := getattr(run, name))},
+        limits={name: value for name in cgroup_limits.NEEDS if (value := getattr(run, name))},
         start_before=0 if start_before is None else clock.now() + start_before,
         run_as=None if is_own else RunAs(uid=user.uid, gid=user.gid, groups=user.groups),
         environment={

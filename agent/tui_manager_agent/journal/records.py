@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui_manager_agent.policy.policy import CommandRequest
-from tui_manager_agent.supervisor import clock, limits, record
+from tui_manager_agent.supervisor import cgroup_limits, clock, record
 
 STREAMS = (record.STDOUT, record.STDERR)
 _NOT_RECORDED = "?"  # by an older agent; no policy allows it
@@ -44,7 +44,7 @@ class Order:
         priority: the highest starts first.
         fifo: where the supervisor notifies the agent.
         boot_id: of the boot in which the order came.
-        limits: of its cgroup, by the entries that `supervisor/limits.py` names.
+        limits: of its cgroup, by the entries that `supervisor/cgroup_limits.py` names.
         start_before: boot-time ns by which it has to start; 0: no limit.
         run_as: None: the agent's own user.
         environment: all variables of the command, secrets among them.
@@ -108,7 +108,9 @@ class Order:
                 priority=int(entries.get("priority", 0)),
                 fifo=Path(entries["bell"]),
                 boot_id=entries["boot_id"],
-                limits={name: int(entries[name]) for name in limits.NEEDS if name in entries},
+                limits={
+                    name: int(entries[name]) for name in cgroup_limits.NEEDS if name in entries
+                },
                 start_before=int(entries.get("start_before", 0)),
                 run_as=_run_as(entries),
                 environment={

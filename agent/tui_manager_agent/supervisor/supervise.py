@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 import select
 
-from tui_manager_agent.supervisor import claim, clock, limits, processes, record, shell, spawn
+from tui_manager_agent.supervisor import (
+    cgroup_limits,
+    claim,
+    clock,
+    processes,
+    record,
+    shell,
+    spawn,
+)
 from tui_manager_agent.supervisor.killing import SURVIVORS_NAMED, CommandProcesses, Killing
 from tui_manager_agent.supervisor.notifier import Notifier
 from tui_manager_agent.supervisor.output import OutputLimit, Pipe
@@ -93,8 +101,8 @@ class Supervisor:
 
     def _start(self) -> shell.Shell:
         """Starts the shell, in its cgroup if there can be one. Raises SpawnError."""
-        if limits.are_in(self._order):
-            cgroup = limits.make_limited(self._cgroup, self._order)
+        if cgroup_limits.are_in(self._order):
+            cgroup = cgroup_limits.make_limited(self._cgroup, self._order)
             return shell.Shell(self._order, self._pipes, cgroup)
         if self._cgroup is not None:
             try:
@@ -225,7 +233,7 @@ class Supervisor:
         survivors = self._killing.targets.survivors() if self._killing and killed else []
         details = [self._output_limit.failure] if self._output_limit.failure else []
         if not killed and outcome.get("signal") == signal.SIGKILL and self._cgroup is not None:
-            details += limits.memory_detail(self._cgroup, self._order)
+            details += cgroup_limits.memory_detail(self._cgroup, self._order)
         if survivors:
             named = ", ".join(survivors[:SURVIVORS_NAMED])
             details.append(f"still alive, out of the agent's reach: {named}")
