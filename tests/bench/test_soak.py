@@ -17,7 +17,7 @@ from bench.swarm.agent import Agent
 from bench.swarm.tally import Tally
 from bench.swarm.work import Work, output, parse
 from bench.weight import MIB, Weight
-from tests.support.waiting import wait_until
+from tests.support.waiting import GIVE_UP, wait_until
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.runtime import run_manager
@@ -79,7 +79,7 @@ async def test_emulated_agents_lose_nothing_when_they_are_cut_and_restarted(
     tmp_path: Path,
 ) -> None:
     settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True, free_disk=0)
-    async with run_manager(settings) as manager, asyncio.timeout(60):
+    async with run_manager(settings) as manager, asyncio.timeout(GIVE_UP):
         operator, tally = manager.operator, Tally()
         agents = [Agent(f"h{n}", manager.address, tally, random.Random(n)) for n in range(3)]
         running = [asyncio.create_task(agent.run()) for agent in agents]
