@@ -151,9 +151,6 @@ def test_an_unknown_number_is_wrong_input(number: int) -> None:
 @pytest.mark.parametrize(
     ("field", "spec"),
     [
-        ("batches", wire.TaskSpec(batches="1,rest")),
-        ("max_concurrency", wire.TaskSpec(max_concurrency="10%")),
-        ("max_errors", wire.TaskSpec(max_errors="3")),
         ("priority", wire.TaskSpec(commands=[wire.CommandSpec(priority=-1)])),
     ],
 )

@@ -339,7 +339,11 @@ async def stub(recording: RecordingOperator, state_dir: Path) -> AsyncIterator[A
     [
         ("ReadOutput", wire.ReadOutputRequest(execution_id="e-1"), "stream"),
         ("RevokeHosts", wire.HostsRequest(all_pending=True), "all_pending"),
-        ("CreateTask", wire.CreateTaskRequest(spec=wire.TaskSpec(batches="1")), "batches"),
+        (
+            "CreateTask",
+            wire.CreateTaskRequest(spec=wire.TaskSpec(commands=[wire.CommandSpec(priority=1)])),
+            "priority",
+        ),
     ],
 )
 async def test_requests_that_cannot_be_read_are_wrong_input(

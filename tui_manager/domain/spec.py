@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
+from tui_manager.domain.rollout import ALL_AT_ONCE, RolloutSpec
 
 TIMEOUT_DEFAULT = timedelta(hours=1)
 TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))
@@ -162,6 +163,8 @@ class TaskSpec:
         offline: what happens to a command whose host is offline when its turn comes.
         delivery_timeout: with WAIT, from a command's turn on a host until the host must have
             started it, 1 s to 30 d.
+        rollout: how it goes through its hosts.
+        include_maintenance: hosts in maintenance are not left out.
     """
 
     target: str
@@ -171,6 +174,8 @@ class TaskSpec:
     created_by: str = ""
     offline: Offline = Offline.FAIL
     delivery_timeout: timedelta = DELIVERY_TIMEOUT
+    rollout: RolloutSpec = ALL_AT_ONCE
+    include_maintenance: bool = False
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""
@@ -187,6 +192,7 @@ class TaskSpec:
                 "description", f"A description has at most {DESCRIPTION_LENGTH} characters."
             )
         check_delivery_timeout(self.delivery_timeout)
+        self.rollout.check()
         for command in self.commands:
             command.check()
 

@@ -53,6 +53,8 @@ class Reason(StrEnum):
     CANCEL_UNCONFIRMED = "cancel_unconfirmed"
     EARLIER_FAILED = "earlier_failed"
     BUDGET_SPENT = "budget_spent"
+    HOLD_EXPIRED = "hold_expired"
+    MAINTENANCE = "maintenance"
 
 
 class Admission(StrEnum):

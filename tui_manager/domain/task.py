@@ -6,6 +6,7 @@ What an operator asks for, and its checks, are in spec.py.
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
+from tui_manager.domain.rollout import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.spec import DELIVERY_TIMEOUT, CommandSpec, Offline
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 
@@ -69,6 +70,42 @@ def ended_task_status(counts: Counts, *, canceled: bool) -> TaskStatus | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A task waits after a batch until an operator resumes it.
+
+    Attributes:
+        batch: the one that has ended, from 1.
+        of: so many batches.
+        expires_at: then the rest is skipped; None: the task is paused, and this clock with it.
+    """
+
+    batch: int
+    of: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutProgress:
+    """Where a rollout is.
+
+    Attributes:
+        batch: that began last, from 1; 0: none yet.
+        hosts_waiting: whose turn has not come.
+        hosts_failed: as the failure budget counts them.
+        max_failures: hosts that may fail; None: all.
+        max_concurrency: hosts under way at one time; 0: no limit.
+    """
+
+    batch: int
+    batches: int
+    hosts_waiting: int
+    hosts_under_way: int
+    hosts_failed: int
+    max_failures: int | None
+    max_concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A task as lists show it.
 
@@ -76,6 +113,10 @@ class Task:
         task_id: a small integer, what people say aloud.
         host_count: hosts it was started on; 0 before the start.
         cancel_requested_at: when an operator cancelled it; the status follows once it is true.
+        paused: nothing more is sent until an operator resumes it.
+        hold: None if it does not wait after a batch.
+        rerun_of: the task whose hosts it repeats; 0: none.
+        rollout: None if all hosts began at once.
     """
 
     task_id: int
@@ -92,6 +133,10 @@ class Task:
     cancel_requested_at: datetime | None
     offline: Offline = Offline.FAIL
     delivery_timeout: timedelta = DELIVERY_TIMEOUT
+    paused: bool = False
+    hold: Hold | None = None
+    rerun_of: int = 0
+    rollout: RolloutProgress | None = None
 
     @property
     def canceling(self) -> bool:
@@ -111,10 +156,20 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class TaskDetail:
-    """A task with its commands."""
+    """A task with its commands.
+
+    Attributes:
+        rollout: as it was asked for.
+        reruns: tasks that repeat hosts of this one, the newest first, at most 20.
+        left_out: names of hosts that its target matched and that were left out.
+    """
 
     task: Task
     commands: tuple[Command, ...]
+    rollout: RolloutSpec = ALL_AT_ONCE
+    reruns: tuple[int, ...] = ()
+    left_out: tuple[str, ...] = ()
+    include_maintenance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +182,7 @@ class CommandHost:
         truncated_bytes: what came past the output limit and was counted, not kept.
         late: a result that replaced a guess of the manager.
         kill_incomplete: processes of it survive that the agent may not signal.
+        batch: of its host in the rollout, from 1; 0: the task has none.
     """
 
     execution_id: str
@@ -148,6 +204,7 @@ class CommandHost:
     cancel_requested_at: datetime | None
     late: bool
     kill_incomplete: bool
+    batch: int = 0
 
     @property
     def canceling(self) -> bool:

@@ -101,7 +101,15 @@ TRANSITIONS: Mapping[tuple[Operation, Source], Move] = {
     (Operation.LOSE_STATE, _PENDING): Move(Status.FAILED, frozenset({Reason.AGENT_STATE_LOST})),
     (Operation.LOSE_STATE, _RUNNING): Move(Status.FAILED, frozenset({Reason.AGENT_STATE_LOST})),
     (Operation.SKIP, _PENDING): Move(
-        Status.SKIPPED, frozenset({Reason.EARLIER_FAILED, Reason.BUDGET_SPENT})
+        Status.SKIPPED,
+        frozenset(
+            {
+                Reason.EARLIER_FAILED,
+                Reason.BUDGET_SPENT,
+                Reason.HOLD_EXPIRED,
+                Reason.MAINTENANCE,
+            }
+        ),
     ),
 }
 

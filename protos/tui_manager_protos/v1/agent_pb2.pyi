@@ -458,6 +458,7 @@ class Hello(_message.Message):
     HOST_ID_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1"""
     agent_version: _builtins.str
@@ -490,6 +491,8 @@ class Hello(_message.Message):
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """what it can do beyond the first version; see RunCommand"""
 
+    @_builtins.property
+    def facts(self) -> Global___Facts: ...
     def __init__(
         self,
         *,
@@ -510,14 +513,61 @@ class Hello(_message.Message):
         host_id: _builtins.str = ...,
         clock: _timestamp_pb2.Timestamp | None = ...,
         features: _abc.Iterable[_builtins.str] | None = ...,
+        facts: Global___Facts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "boot_id", b"boot_id", "capacity", b"capacity", "clock", b"clock", "executions", b"executions", "features", b"features", "host_id", b"host_id", "hostname", b"hostname", "instance_id", b"instance_id", "journal_id", b"journal_id", "labels", b"labels", "machine_id", b"machine_id", "manager_id", b"manager_id", "name", b"name", "os", b"os", "protocol_version", b"protocol_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "boot_id", b"boot_id", "capacity", b"capacity", "clock", b"clock", "executions", b"executions", "facts", b"facts", "features", b"features", "host_id", b"host_id", "hostname", b"hostname", "instance_id", b"instance_id", "journal_id", b"journal_id", "labels", b"labels", "machine_id", b"machine_id", "manager_id", b"manager_id", "name", b"name", "os", b"os", "protocol_version", b"protocol_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hello: _TypeAlias = Hello  # noqa: Y015
+
+@_typing.final
+class Facts(_message.Message):
+    """What an agent knows of its machine, and what the owner of the host adds. Only shown, and used in
+    targets: no decision on who may do what rests on it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """at most 200, keys as of labels, values of up to 255 bytes"""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Facts: _TypeAlias = Facts  # noqa: Y015
 
 @_typing.final
 class HeldExecution(_message.Message):
@@ -581,6 +631,7 @@ class Report(_message.Message):
     OUTPUT_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
     VITALS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def started(self) -> _containers.RepeatedCompositeFieldContainer[Global___Started]: ...
     @_builtins.property
@@ -589,6 +640,10 @@ class Report(_message.Message):
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Result]: ...
     @_builtins.property
     def vitals(self) -> Global___Vitals: ...
+    @_builtins.property
+    def facts(self) -> Global___Facts:
+        """all of them, when one has changed"""
+
     def __init__(
         self,
         *,
@@ -596,10 +651,11 @@ class Report(_message.Message):
         output: _abc.Iterable[Global___Output] | None = ...,
         results: _abc.Iterable[Global___Result] | None = ...,
         vitals: Global___Vitals | None = ...,
+        facts: Global___Facts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["vitals", b"vitals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "results", b"results", "started", b"started", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "output", b"output", "results", b"results", "started", b"started", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -162,7 +162,11 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_EARLIER_FAILED: _Reason.ValueType  # 12
     """an earlier command did not complete on this host"""
     REASON_BUDGET_SPENT: _Reason.ValueType  # 13
-    """too many errors in the task"""
+    """too many hosts of the task failed"""
+    REASON_HOLD_EXPIRED: _Reason.ValueType  # 14
+    """nobody resumed the task in time"""
+    REASON_MAINTENANCE: _Reason.ValueType  # 15
+    """its host was in maintenance when its turn came"""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a command host ended."""
@@ -189,7 +193,11 @@ REASON_CANCEL_UNCONFIRMED: Reason.ValueType  # 11
 REASON_EARLIER_FAILED: Reason.ValueType  # 12
 """an earlier command did not complete on this host"""
 REASON_BUDGET_SPENT: Reason.ValueType  # 13
-"""too many errors in the task"""
+"""too many hosts of the task failed"""
+REASON_HOLD_EXPIRED: Reason.ValueType  # 14
+"""nobody resumed the task in time"""
+REASON_MAINTENANCE: Reason.ValueType  # 15
+"""its host was in maintenance when its turn came"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _OfflinePolicy:
@@ -216,28 +224,73 @@ OFFLINE_POLICY_WAIT: OfflinePolicy.ValueType  # 2
 """waits for it, up to delivery_timeout"""
 Global___OfflinePolicy: _TypeAlias = OfflinePolicy  # noqa: Y015
 
-class _RerunScope:
+class _RolloutOrder:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _RerunScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RerunScope.ValueType], _builtins.type):
+class _RolloutOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RolloutOrder.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    RERUN_SCOPE_UNSPECIFIED: _RerunScope.ValueType  # 0
-    RERUN_SCOPE_FAILED: _RerunScope.ValueType  # 1
-    """hosts on which a command failed, timed out or was skipped"""
-    RERUN_SCOPE_NOT_REACHED: _RerunScope.ValueType  # 2
-    """hosts on which nothing was started"""
-    RERUN_SCOPE_ALL: _RerunScope.ValueType  # 3
+    ROLLOUT_ORDER_UNSPECIFIED: _RolloutOrder.ValueType  # 0
+    """as NAME"""
+    ROLLOUT_ORDER_NAME: _RolloutOrder.ValueType  # 1
+    ROLLOUT_ORDER_RANDOM: _RolloutOrder.ValueType  # 2
 
-class RerunScope(_RerunScope, metaclass=_RerunScopeEnumTypeWrapper): ...
+class RolloutOrder(_RolloutOrder, metaclass=_RolloutOrderEnumTypeWrapper):
+    """In which order hosts begin."""
 
-RERUN_SCOPE_UNSPECIFIED: RerunScope.ValueType  # 0
-RERUN_SCOPE_FAILED: RerunScope.ValueType  # 1
-"""hosts on which a command failed, timed out or was skipped"""
-RERUN_SCOPE_NOT_REACHED: RerunScope.ValueType  # 2
-"""hosts on which nothing was started"""
-RERUN_SCOPE_ALL: RerunScope.ValueType  # 3
-Global___RerunScope: _TypeAlias = RerunScope  # noqa: Y015
+ROLLOUT_ORDER_UNSPECIFIED: RolloutOrder.ValueType  # 0
+"""as NAME"""
+ROLLOUT_ORDER_NAME: RolloutOrder.ValueType  # 1
+ROLLOUT_ORDER_RANDOM: RolloutOrder.ValueType  # 2
+Global___RolloutOrder: _TypeAlias = RolloutOrder  # noqa: Y015
+
+class _HoldRule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HoldRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldRule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLD_RULE_UNSPECIFIED: _HoldRule.ValueType  # 0
+    """after none"""
+    HOLD_RULE_EACH: _HoldRule.ValueType  # 1
+    HOLD_RULE_FIRST: _HoldRule.ValueType  # 2
+
+class HoldRule(_HoldRule, metaclass=_HoldRuleEnumTypeWrapper):
+    """After which batches a task waits for ResumeTask."""
+
+HOLD_RULE_UNSPECIFIED: HoldRule.ValueType  # 0
+"""after none"""
+HOLD_RULE_EACH: HoldRule.ValueType  # 1
+HOLD_RULE_FIRST: HoldRule.ValueType  # 2
+Global___HoldRule: _TypeAlias = HoldRule  # noqa: Y015
+
+class _HostClass:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HostClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HostClass.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOST_CLASS_UNSPECIFIED: _HostClass.ValueType  # 0
+    HOST_CLASS_UNKNOWN: _HostClass.ValueType  # 1
+    """its command may have run, or may still run"""
+    HOST_CLASS_FAILED: _HostClass.ValueType  # 2
+    """a command failed, timed out, or was canceled after its start"""
+    HOST_CLASS_UNREACHED: _HostClass.ValueType  # 3
+    """anything else that did not complete"""
+    HOST_CLASS_COMPLETED: _HostClass.ValueType  # 4
+
+class HostClass(_HostClass, metaclass=_HostClassEnumTypeWrapper):
+    """What became of a host in a task that has ended; the first that fits."""
+
+HOST_CLASS_UNSPECIFIED: HostClass.ValueType  # 0
+HOST_CLASS_UNKNOWN: HostClass.ValueType  # 1
+"""its command may have run, or may still run"""
+HOST_CLASS_FAILED: HostClass.ValueType  # 2
+"""a command failed, timed out, or was canceled after its start"""
+HOST_CLASS_UNREACHED: HostClass.ValueType  # 3
+"""anything else that did not complete"""
+HOST_CLASS_COMPLETED: HostClass.ValueType  # 4
+Global___HostClass: _TypeAlias = HostClass  # noqa: Y015
 
 @_typing.final
 class Window(_message.Message):
@@ -603,6 +656,7 @@ class Host(_message.Message):
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
+    MAINTENANCE_FIELD_NUMBER: _builtins.int
     host_id: _builtins.str
     """a UUID, the manager's name for this host"""
     name: _builtins.str
@@ -637,6 +691,10 @@ class Host(_message.Message):
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """what its agent can do, as its Hello says; empty: offline"""
 
+    @_builtins.property
+    def maintenance(self) -> Global___Maintenance:
+        """absent: it is not in maintenance"""
+
     def __init__(
         self,
         *,
@@ -656,14 +714,269 @@ class Host(_message.Message):
         fingerprint: _builtins.str = ...,
         note: _builtins.str = ...,
         features: _abc.Iterable[_builtins.str] | None = ...,
+        maintenance: Global___Maintenance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "vitals", b"vitals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maintenance", b"maintenance", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "features", b"features", "fingerprint", b"fingerprint", "host_id", b"host_id", "labels", b"labels", "name", b"name", "note", b"note", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "admission", b"admission", "agent_version", b"agent_version", "arch", b"arch", "capacity", b"capacity", "cpu_history", b"cpu_history", "features", b"features", "fingerprint", b"fingerprint", "host_id", b"host_id", "labels", b"labels", "maintenance", b"maintenance", "name", b"name", "note", b"note", "online", b"online", "os", b"os", "since", b"since", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Host: _TypeAlias = Host  # noqa: Y015
+
+@_typing.final
+class Maintenance(_message.Message):
+    """Why tasks leave a host out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    asked_by: _builtins.str
+    """user@terminal"""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """absent: until an operator ends it"""
+
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "reason", b"reason", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Maintenance: _TypeAlias = Maintenance  # noqa: Y015
+
+@_typing.final
+class GetHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """or its host_id"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHostRequest: _TypeAlias = GetHostRequest  # noqa: Y015
+
+@_typing.final
+class HostDetail(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class FactsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class OperatorLabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    HOST_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    FACTS_AT_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    OPERATOR_LABELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def host(self) -> Global___Host: ...
+    @_builtins.property
+    def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """what its agent knows of the machine, and its owner's own facts"""
+
+    @_builtins.property
+    def facts_at(self) -> _timestamp_pb2.Timestamp:
+        """when they came; absent: never"""
+
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Task]:
+        """that ran on it, the newest 20"""
+
+    @_builtins.property
+    def operator_labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """those of its labels that operators gave it"""
+
+    def __init__(
+        self,
+        *,
+        host: Global___Host | None = ...,
+        facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        facts_at: _timestamp_pb2.Timestamp | None = ...,
+        tasks: _abc.Iterable[Global___Task] | None = ...,
+        operator_labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts_at", b"facts_at", "host", b"host"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "facts_at", b"facts_at", "host", b"host", "operator_labels", b"operator_labels", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostDetail: _TypeAlias = HostDetail  # noqa: Y015
+
+@_typing.final
+class RenameHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NEW_NAME_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """or host_id, or NAME/HOST_ID"""
+    new_name: _builtins.str
+    asked_by: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        new_name: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "name", b"name", "new_name", b"new_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenameHostRequest: _TypeAlias = RenameHostRequest  # noqa: Y015
+
+@_typing.final
+class LabelHostsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SetEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    SET_FIELD_NUMBER: _builtins.int
+    UNSET_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    asked_by: _builtins.str
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as HostsRequest"""
+
+    @_builtins.property
+    def set(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """keys"""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        set: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        unset: _abc.Iterable[_builtins.str] | None = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "names", b"names", "set", b"set", "unset", b"unset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LabelHostsRequest: _TypeAlias = LabelHostsRequest  # noqa: Y015
+
+@_typing.final
+class SetMaintenanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """must be given, unless `end`"""
+    end: _builtins.bool
+    asked_by: _builtins.str
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as HostsRequest"""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """absent: until an operator ends it"""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        end: _builtins.bool = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "end", b"end", "names", b"names", "reason", b"reason", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetMaintenanceRequest: _TypeAlias = SetMaintenanceRequest  # noqa: Y015
 
 @_typing.final
 class HostVitals(_message.Message):
@@ -1151,16 +1464,20 @@ class PreviewTargetRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TARGET_FIELD_NUMBER: _builtins.int
+    INCLUDE_MAINTENANCE_FIELD_NUMBER: _builtins.int
     target: _builtins.str
-    """web[01-20],db1  web*  env=prod&role!=db  @group  @all,!web07"""
+    """web[01-20],db1  web*  env=prod&role!=db  @group  @all,!web07  task:62:failed"""
+    include_maintenance: _builtins.bool
+    """hosts in maintenance are not left out"""
     def __init__(
         self,
         *,
         target: _builtins.str = ...,
+        include_maintenance: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_maintenance", b"include_maintenance", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1173,6 +1490,7 @@ class TargetPreview(_message.Message):
     HOSTS_FIELD_NUMBER: _builtins.int
     OFFLINE_FIELD_NUMBER: _builtins.int
     FOLDED_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     folded: _builtins.str
     """the names with ranges, web[01-14]"""
     @_builtins.property
@@ -1183,25 +1501,251 @@ class TargetPreview(_message.Message):
     def offline(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """names of those that are offline"""
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """names of those in maintenance, or gone, which a task leaves out"""
+
     def __init__(
         self,
         *,
         hosts: _abc.Iterable[_builtins.str] | None = ...,
         offline: _abc.Iterable[_builtins.str] | None = ...,
         folded: _builtins.str = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["folded", b"folded", "hosts", b"hosts", "offline", b"offline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folded", b"folded", "hosts", b"hosts", "left_out", b"left_out", "offline", b"offline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TargetPreview: _TypeAlias = TargetPreview  # noqa: Y015
 
 @_typing.final
+class PlanTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def spec(self) -> Global___TaskSpec: ...
+    def __init__(
+        self,
+        *,
+        spec: Global___TaskSpec | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanTaskRequest: _TypeAlias = PlanTaskRequest  # noqa: Y015
+
+@_typing.final
+class TaskPlan(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOSTS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    BATCHES_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
+    MAX_FAILURES_FIELD_NUMBER: _builtins.int
+    batches: _builtins.int
+    max_concurrency: _builtins.int
+    """hosts under way at one time; 0: no limit"""
+    max_failures: _builtins.int
+    """hosts that may fail; absent: all"""
+    @_builtins.property
+    def hosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedHost]:
+        """in the order in which they begin"""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as TargetPreview"""
+
+    def __init__(
+        self,
+        *,
+        hosts: _abc.Iterable[Global___PlannedHost] | None = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
+        batches: _builtins.int = ...,
+        max_concurrency: _builtins.int = ...,
+        max_failures: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "max_failures", b"max_failures"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "batches", b"batches", "hosts", b"hosts", "left_out", b"left_out", "max_concurrency", b"max_concurrency", "max_failures", b"max_failures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_failures: _TypeAlias = _typing.Literal["max_failures"]  # noqa: Y015
+    _WhichOneofArgType__max_failures: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_failures) -> _WhichOneofReturnType__max_failures | None: ...
+
+Global___TaskPlan: _TypeAlias = TaskPlan  # noqa: Y015
+
+@_typing.final
+class PlannedHost(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    ONLINE_FIELD_NUMBER: _builtins.int
+    MAINTENANCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    batch: _builtins.int
+    """from 1"""
+    online: _builtins.bool
+    maintenance: _builtins.bool
+    """with include_maintenance"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        batch: _builtins.int = ...,
+        online: _builtins.bool = ...,
+        maintenance: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "maintenance", b"maintenance", "name", b"name", "online", b"online"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedHost: _TypeAlias = PlannedHost  # noqa: Y015
+
+@_typing.final
+class Rollout(_message.Message):
+    """How a task goes through its hosts. Without one all hosts begin at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCHES_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    DELAY_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
+    MAX_FAILURES_FIELD_NUMBER: _builtins.int
+    STRICT_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    HOLD_TIMEOUT_FIELD_NUMBER: _builtins.int
+    batches: _builtins.str
+    """as typed: 1,10%,rest; empty: one batch"""
+    order: Global___RolloutOrder.ValueType
+    max_concurrency: _builtins.str
+    """hosts under way at one time, a number or a percentage; empty: all"""
+    max_failures: _builtins.str
+    """hosts that may fail, a number or a percentage; empty: all"""
+    strict: _builtins.bool
+    """at most max_failures + 1 hosts can fail"""
+    hold: Global___HoldRule.ValueType
+    @_builtins.property
+    def delay(self) -> _duration_pb2.Duration:
+        """between the end of a batch and the begin of the next"""
+
+    @_builtins.property
+    def hold_timeout(self) -> _duration_pb2.Duration:
+        """then the rest is skipped; absent: 24 h"""
+
+    def __init__(
+        self,
+        *,
+        batches: _builtins.str = ...,
+        order: Global___RolloutOrder.ValueType = ...,
+        delay: _duration_pb2.Duration | None = ...,
+        max_concurrency: _builtins.str = ...,
+        max_failures: _builtins.str = ...,
+        strict: _builtins.bool = ...,
+        hold: Global___HoldRule.ValueType = ...,
+        hold_timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "hold_timeout", b"hold_timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "delay", b"delay", "hold", b"hold", "hold_timeout", b"hold_timeout", "max_concurrency", b"max_concurrency", "max_failures", b"max_failures", "order", b"order", "strict", b"strict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rollout: _TypeAlias = Rollout  # noqa: Y015
+
+@_typing.final
+class RolloutProgress(_message.Message):
+    """Where a rollout is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    BATCHES_FIELD_NUMBER: _builtins.int
+    HOSTS_WAITING_FIELD_NUMBER: _builtins.int
+    HOSTS_UNDER_WAY_FIELD_NUMBER: _builtins.int
+    HOSTS_FAILED_FIELD_NUMBER: _builtins.int
+    MAX_FAILURES_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """that began last, from 1; 0: none yet"""
+    batches: _builtins.int
+    hosts_waiting: _builtins.int
+    """whose turn has not come"""
+    hosts_under_way: _builtins.int
+    hosts_failed: _builtins.int
+    """as the failure budget counts them"""
+    max_failures: _builtins.int
+    """resolved; absent: no budget"""
+    max_concurrency: _builtins.int
+    """resolved; 0: no limit"""
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+        batches: _builtins.int = ...,
+        hosts_waiting: _builtins.int = ...,
+        hosts_under_way: _builtins.int = ...,
+        hosts_failed: _builtins.int = ...,
+        max_failures: _builtins.int | None = ...,
+        max_concurrency: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "max_failures", b"max_failures"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "batch", b"batch", "batches", b"batches", "hosts_failed", b"hosts_failed", "hosts_under_way", b"hosts_under_way", "hosts_waiting", b"hosts_waiting", "max_concurrency", b"max_concurrency", "max_failures", b"max_failures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_failures: _TypeAlias = _typing.Literal["max_failures"]  # noqa: Y015
+    _WhichOneofArgType__max_failures: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_failures) -> _WhichOneofReturnType__max_failures | None: ...
+
+Global___RolloutProgress: _TypeAlias = RolloutProgress  # noqa: Y015
+
+@_typing.final
+class Hold(_message.Message):
+    """The task waits after a batch for ResumeTask."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    OF_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """the one that has ended"""
+    of: _builtins.int
+    """so many batches"""
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """then the rest is skipped; absent: its clock is stopped"""
+
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+        of: _builtins.int = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "expires_at", b"expires_at", "of", b"of"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hold: _TypeAlias = Hold  # noqa: Y015
+
+@_typing.final
 class TaskSpec(_message.Message):
-    """Everything of a task that is known before it starts. What a manager cannot do yet (rollout,
-    priority) it refuses with INVALID_ARGUMENT.
+    """Everything of a task that is known before it starts. What a manager cannot do yet (priority) it
+    refuses with INVALID_ARGUMENT.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1211,11 +1755,10 @@ class TaskSpec(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     CREATED_BY_FIELD_NUMBER: _builtins.int
-    BATCHES_FIELD_NUMBER: _builtins.int
-    MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
-    MAX_ERRORS_FIELD_NUMBER: _builtins.int
     OFFLINE_FIELD_NUMBER: _builtins.int
     DELIVERY_TIMEOUT_FIELD_NUMBER: _builtins.int
+    ROLLOUT_FIELD_NUMBER: _builtins.int
+    INCLUDE_MAINTENANCE_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """resolved, and frozen, when the task starts"""
     name: _builtins.str
@@ -1223,13 +1766,9 @@ class TaskSpec(_message.Message):
     description: _builtins.str
     created_by: _builtins.str
     """who asked, user@terminal"""
-    batches: _builtins.str
-    """as typed: 1,10%,rest; empty: all at once"""
-    max_concurrency: _builtins.str
-    """hosts at once, a number or a percentage; empty: all"""
-    max_errors: _builtins.str
-    """hosts that may fail, a number or a percentage; empty: all"""
     offline: Global___OfflinePolicy.ValueType
+    include_maintenance: _builtins.bool
+    """hosts in maintenance are not left out"""
     @_builtins.property
     def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommandSpec]:
         """run one after the other on each host"""
@@ -1237,6 +1776,10 @@ class TaskSpec(_message.Message):
     @_builtins.property
     def delivery_timeout(self) -> _duration_pb2.Duration:
         """with WAIT, from a command's turn on a host; absent: 1 h"""
+
+    @_builtins.property
+    def rollout(self) -> Global___Rollout:
+        """absent: all hosts begin at once"""
 
     def __init__(
         self,
@@ -1246,15 +1789,14 @@ class TaskSpec(_message.Message):
         name: _builtins.str = ...,
         description: _builtins.str = ...,
         created_by: _builtins.str = ...,
-        batches: _builtins.str = ...,
-        max_concurrency: _builtins.str = ...,
-        max_errors: _builtins.str = ...,
         offline: Global___OfflinePolicy.ValueType = ...,
         delivery_timeout: _duration_pb2.Duration | None = ...,
+        rollout: Global___Rollout | None = ...,
+        include_maintenance: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_timeout", b"delivery_timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_timeout", b"delivery_timeout", "rollout", b"rollout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "commands", b"commands", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "max_concurrency", b"max_concurrency", "max_errors", b"max_errors", "name", b"name", "offline", b"offline", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "include_maintenance", b"include_maintenance", "name", b"name", "offline", b"offline", "rollout", b"rollout", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1452,6 +1994,10 @@ class Task(_message.Message):
     CANCEL_REQUESTED_AT_FIELD_NUMBER: _builtins.int
     OFFLINE_FIELD_NUMBER: _builtins.int
     DELIVERY_TIMEOUT_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    RERUN_OF_FIELD_NUMBER: _builtins.int
+    ROLLOUT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """small: what people say aloud"""
     name: _builtins.str
@@ -1463,6 +2009,9 @@ class Task(_message.Message):
     """hosts it was started on; 0 before the start"""
     created_by: _builtins.str
     offline: Global___OfflinePolicy.ValueType
+    paused: _builtins.bool
+    rerun_of: _builtins.int
+    """the task whose hosts it repeats; 0: none"""
     @_builtins.property
     def counts(self) -> Global___Counts: ...
     @_builtins.property
@@ -1483,6 +2032,14 @@ class Task(_message.Message):
     def delivery_timeout(self) -> _duration_pb2.Duration:
         """with WAIT"""
 
+    @_builtins.property
+    def hold(self) -> Global___Hold:
+        """absent: it is not on hold"""
+
+    @_builtins.property
+    def rollout(self) -> Global___RolloutProgress:
+        """absent: all hosts began at once"""
+
     def __init__(
         self,
         *,
@@ -1500,10 +2057,14 @@ class Task(_message.Message):
         cancel_requested_at: _timestamp_pb2.Timestamp | None = ...,
         offline: Global___OfflinePolicy.ValueType = ...,
         delivery_timeout: _duration_pb2.Duration | None = ...,
+        paused: _builtins.bool = ...,
+        hold: Global___Hold | None = ...,
+        rerun_of: _builtins.int = ...,
+        rollout: Global___RolloutProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "delivery_timeout", b"delivery_timeout", "finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "delivery_timeout", b"delivery_timeout", "finished_at", b"finished_at", "hold", b"hold", "rollout", b"rollout", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "finished_at", b"finished_at", "host_count", b"host_count", "name", b"name", "offline", b"offline", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "finished_at", b"finished_at", "hold", b"hold", "host_count", b"host_count", "name", b"name", "offline", b"offline", "paused", b"paused", "rerun_of", b"rerun_of", "rollout", b"rollout", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1547,19 +2108,40 @@ class TaskDetail(_message.Message):
 
     TASK_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
+    ROLLOUT_FIELD_NUMBER: _builtins.int
+    RERUNS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    INCLUDE_MAINTENANCE_FIELD_NUMBER: _builtins.int
+    include_maintenance: _builtins.bool
     @_builtins.property
     def task(self) -> Global___Task: ...
     @_builtins.property
     def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___Command]: ...
+    @_builtins.property
+    def rollout(self) -> Global___Rollout:
+        """as it was asked for; absent: all hosts at once"""
+
+    @_builtins.property
+    def reruns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """tasks that repeat hosts of this one, the newest first, at most 20"""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """hosts that its target matched and that were left out"""
+
     def __init__(
         self,
         *,
         task: Global___Task | None = ...,
         commands: _abc.Iterable[Global___Command] | None = ...,
+        rollout: Global___Rollout | None = ...,
+        reruns: _abc.Iterable[_builtins.int] | None = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
+        include_maintenance: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rollout", b"rollout", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "include_maintenance", b"include_maintenance", "left_out", b"left_out", "reruns", b"reruns", "rollout", b"rollout", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1588,6 +2170,7 @@ class CommandHost(_message.Message):
     CANCEL_REQUESTED_AT_FIELD_NUMBER: _builtins.int
     LATE_FIELD_NUMBER: _builtins.int
     KILL_INCOMPLETE_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     task_id: _builtins.int
     command: _builtins.int
@@ -1610,6 +2193,8 @@ class CommandHost(_message.Message):
     """the result replaced a guess of the manager"""
     kill_incomplete: _builtins.bool
     """processes survive that the agent may not signal"""
+    batch: _builtins.int
+    """of its host in the rollout, from 1; 0: the task has none"""
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1640,10 +2225,11 @@ class CommandHost(_message.Message):
         cancel_requested_at: _timestamp_pb2.Timestamp | None = ...,
         late: _builtins.bool = ...,
         kill_incomplete: _builtins.bool = ...,
+        batch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "cancel_requested_at", b"cancel_requested_at", "exit_code", b"exit_code", "finished_at", b"finished_at", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "cancel_requested_at", b"cancel_requested_at", "command", b"command", "detail", b"detail", "execution_id", b"execution_id", "exit_code", b"exit_code", "finished_at", b"finished_at", "host", b"host", "host_id", b"host_id", "kill_incomplete", b"kill_incomplete", "late", b"late", "reason", b"reason", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "status", b"status", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "task_id", b"task_id", "truncated_bytes", b"truncated_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "batch", b"batch", "cancel_requested_at", b"cancel_requested_at", "command", b"command", "detail", b"detail", "execution_id", b"execution_id", "exit_code", b"exit_code", "finished_at", b"finished_at", "host", b"host", "host_id", b"host_id", "kill_incomplete", b"kill_incomplete", "late", b"late", "reason", b"reason", "sent_at", b"sent_at", "signal", b"signal", "started_at", b"started_at", "status", b"status", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "task_id", b"task_id", "truncated_bytes", b"truncated_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -1709,18 +2295,38 @@ class ListTasksRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WINDOW_FIELD_NUMBER: _builtins.int
+    STATUSES_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """only tasks that ran on the host of this name or host_id; empty: all"""
+    created_by: _builtins.str
+    """only of this actor, or of this user at any terminal; empty: all"""
     @_builtins.property
     def window(self) -> Global___Window:
         """text matches name, target and id; faults: failed tasks"""
+
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___TaskStatus.ValueType]:
+        """only tasks with one of these; empty: all"""
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """only tasks that were created since then; absent: all"""
 
     def __init__(
         self,
         *,
         window: Global___Window | None = ...,
+        statuses: _abc.Iterable[Global___TaskStatus.ValueType] | None = ...,
+        host: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_by", b"created_by", "host", b"host", "since", b"since", "statuses", b"statuses", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1951,12 +2557,19 @@ Global___StartTaskRequest: _TypeAlias = StartTaskRequest  # noqa: Y015
 class StartTaskResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """hosts that the target matches and that were left out"""
+
     def __init__(
         self,
+        *,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2000,23 +2613,56 @@ Global___CancelTaskResponse: _TypeAlias = CancelTaskResponse  # noqa: Y015
 class RerunTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class SecretsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TASK_ID_FIELD_NUMBER: _builtins.int
-    SCOPE_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
     CREATED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
-    scope: Global___RerunScope.ValueType
     created_by: _builtins.str
     """who asked, user@terminal"""
+    request_id: _builtins.str
+    """a UUID of the client's; empty: each call makes a task"""
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedScalarFieldContainer[Global___HostClass.ValueType]:
+        """empty: failed and unreached"""
+
+    @_builtins.property
+    def secrets(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """again, for each secret of the task; UTF-8"""
+
     def __init__(
         self,
         *,
         task_id: _builtins.int = ...,
-        scope: Global___RerunScope.ValueType = ...,
+        classes: _abc.Iterable[Global___HostClass.ValueType] | None = ...,
         created_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        secrets: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_by", b"created_by", "scope", b"scope", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "created_by", b"created_by", "request_id", b"request_id", "secrets", b"secrets", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2027,16 +2673,22 @@ class RerunTaskResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_ID_FIELD_NUMBER: _builtins.int
+    GONE_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """of the new task"""
+    @_builtins.property
+    def gone(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """hosts of these classes that are not admitted any more, left out"""
+
     def __init__(
         self,
         *,
         task_id: _builtins.int = ...,
+        gone: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone", b"gone", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -79,6 +79,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewTargetRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TargetPreview.FromString,
                 _registered_method=True)
+        self.PlanTask = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/PlanTask',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PlanTaskRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TaskPlan.FromString,
+                _registered_method=True)
         self.CreateTask = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/CreateTask',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTaskRequest.SerializeToString,
@@ -123,6 +128,31 @@ class OperatorServiceStub:
                 '/tui_manager.v1.OperatorService/RevokeHosts',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+                _registered_method=True)
+        self.RemoveHosts = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/RemoveHosts',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+                _registered_method=True)
+        self.RenameHost = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/RenameHost',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RenameHostRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+                _registered_method=True)
+        self.LabelHosts = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/LabelHosts',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.LabelHostsRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+                _registered_method=True)
+        self.SetMaintenance = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/SetMaintenance',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SetMaintenanceRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+                _registered_method=True)
+        self.GetHost = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/GetHost',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetHostRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostDetail.FromString,
                 _registered_method=True)
         self.CreateToken = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/CreateToken',
@@ -228,6 +258,14 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanTask(self, request, context):
+        """Which hosts a task would run on, in which batches, without storing or starting anything.
+        INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateTask(self, request, context):
         """Stores a pending task. Only the notation of the target is checked. The same request_id again
         returns the same task. INVALID_ARGUMENT; FAILED_PRECONDITION when the request_id is another
@@ -255,22 +293,25 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RerunTask(self, request, context):
-        """Stores a new pending task with the same commands for hosts of a task that has ended.
-        NOT_FOUND, FAILED_PRECONDITION when it has not ended, or none of its hosts is in the scope.
+        """Stores a new pending task with the same commands, limits and rollout, for the hosts of some
+        classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
+        FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
+        INVALID_ARGUMENT (secret) when a secret is missing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PauseTask(self, request, context):
-        """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND, FAILED_PRECONDITION.
+        """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND; FAILED_PRECONDITION when the
+        task does not run, is canceled, or is paused already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeTask(self, request, context):
-        """Goes on after PauseTask. NOT_FOUND, FAILED_PRECONDITION.
+        """Ends a pause, and a hold after a batch. NOT_FOUND; FAILED_PRECONDITION when there is neither.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -294,6 +335,44 @@ class OperatorServiceServicer:
     def RevokeHosts(self, request, context):
         """Takes the admission of hosts back: their sessions end, their work is lost. NOT_FOUND,
         FAILED_PRECONDITION; INVALID_ARGUMENT with all_pending.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveHosts(self, request, context):
+        """Forgets hosts for good: their keys are refused from then on, and their names are free. NOT_FOUND;
+        FAILED_PRECONDITION while one is online or has a command that has not ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenameHost(self, request, context):
+        """Gives a host another name; its identity and its history stay. NOT_FOUND, INVALID_ARGUMENT (name);
+        FAILED_PRECONDITION when another host has the name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LabelHosts(self, request, context):
+        """Sets and takes away the labels that operators give to hosts. NOT_FOUND, INVALID_ARGUMENT (label).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetMaintenance(self, request, context):
+        """Puts hosts into maintenance, or ends it: tasks leave such hosts out. NOT_FOUND, INVALID_ARGUMENT;
+        FAILED_PRECONDITION when a maintenance is to be ended and there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHost(self, request, context):
+        """One host with its facts, and the newest tasks that ran on it. NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -401,6 +480,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewTargetRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TargetPreview.SerializeToString,
             ),
+            'PlanTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanTask,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.PlanTaskRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TaskPlan.SerializeToString,
+            ),
             'CreateTask': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateTask,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTaskRequest.FromString,
@@ -445,6 +529,31 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.RevokeHosts,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.SerializeToString,
+            ),
+            'RemoveHosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveHosts,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.SerializeToString,
+            ),
+            'RenameHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameHost,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RenameHostRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.SerializeToString,
+            ),
+            'LabelHosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.LabelHosts,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.LabelHostsRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.SerializeToString,
+            ),
+            'SetMaintenance': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMaintenance,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SetMaintenanceRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.SerializeToString,
+            ),
+            'GetHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHost,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetHostRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostDetail.SerializeToString,
             ),
             'CreateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateToken,
@@ -736,6 +845,33 @@ class OperatorService:
             _registered_method=True)
 
     @staticmethod
+    def PlanTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/PlanTask',
+            tui__manager__protos_dot_v1_dot_operator__pb2.PlanTaskRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.TaskPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateTask(request,
             target,
             options=(),
@@ -968,6 +1104,141 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/RevokeHosts',
             tui__manager__protos_dot_v1_dot_operator__pb2.HostsRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveHosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/RemoveHosts',
+            tui__manager__protos_dot_v1_dot_operator__pb2.HostsRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/RenameHost',
+            tui__manager__protos_dot_v1_dot_operator__pb2.RenameHostRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LabelHosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/LabelHosts',
+            tui__manager__protos_dot_v1_dot_operator__pb2.LabelHostsRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMaintenance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/SetMaintenance',
+            tui__manager__protos_dot_v1_dot_operator__pb2.SetMaintenanceRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.HostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/GetHost',
+            tui__manager__protos_dot_v1_dot_operator__pb2.GetHostRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.HostDetail.FromString,
             options,
             channel_credentials,
             insecure,

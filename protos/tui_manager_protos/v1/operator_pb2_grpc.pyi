@@ -81,6 +81,10 @@ class OperatorServiceStub:
     """Counts, elapsed time and an estimate of what is left. NOT_FOUND."""
     PreviewTarget: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
+    PlanTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PlanTaskRequest, _operator_pb2.TaskPlan]
+    """Which hosts a task would run on, in which batches, without storing or starting anything.
+    INVALID_ARGUMENT.
+    """
     CreateTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTaskRequest, _operator_pb2.CreateTaskResponse]
     """Stores a pending task. Only the notation of the target is checked. The same request_id again
     returns the same task. INVALID_ARGUMENT; FAILED_PRECONDITION when the request_id is another
@@ -96,13 +100,17 @@ class OperatorServiceStub:
     that is proven. NOT_FOUND, FAILED_PRECONDITION when it has ended.
     """
     RerunTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RerunTaskRequest, _operator_pb2.RerunTaskResponse]
-    """Stores a new pending task with the same commands for hosts of a task that has ended.
-    NOT_FOUND, FAILED_PRECONDITION when it has not ended, or none of its hosts is in the scope.
+    """Stores a new pending task with the same commands, limits and rollout, for the hosts of some
+    classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
+    FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
+    INVALID_ARGUMENT (secret) when a secret is missing.
     """
     PauseTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PauseTaskRequest, _operator_pb2.PauseTaskResponse]
-    """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND, FAILED_PRECONDITION."""
+    """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND; FAILED_PRECONDITION when the
+    task does not run, is canceled, or is paused already.
+    """
     ResumeTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ResumeTaskRequest, _operator_pb2.ResumeTaskResponse]
-    """Goes on after PauseTask. NOT_FOUND, FAILED_PRECONDITION."""
+    """Ends a pause, and a hold after a batch. NOT_FOUND; FAILED_PRECONDITION when there is neither."""
     ApproveHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]
     """Admits pending hosts. With all_pending those about which something is odd go on waiting: who has a
     note, or a name that another host has. NOT_FOUND, FAILED_PRECONDITION.
@@ -113,6 +121,22 @@ class OperatorServiceStub:
     """Takes the admission of hosts back: their sessions end, their work is lost. NOT_FOUND,
     FAILED_PRECONDITION; INVALID_ARGUMENT with all_pending.
     """
+    RemoveHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]
+    """Forgets hosts for good: their keys are refused from then on, and their names are free. NOT_FOUND;
+    FAILED_PRECONDITION while one is online or has a command that has not ended.
+    """
+    RenameHost: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RenameHostRequest, _operator_pb2.HostsResponse]
+    """Gives a host another name; its identity and its history stay. NOT_FOUND, INVALID_ARGUMENT (name);
+    FAILED_PRECONDITION when another host has the name.
+    """
+    LabelHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.LabelHostsRequest, _operator_pb2.HostsResponse]
+    """Sets and takes away the labels that operators give to hosts. NOT_FOUND, INVALID_ARGUMENT (label)."""
+    SetMaintenance: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetMaintenanceRequest, _operator_pb2.HostsResponse]
+    """Puts hosts into maintenance, or ends it: tasks leave such hosts out. NOT_FOUND, INVALID_ARGUMENT;
+    FAILED_PRECONDITION when a maintenance is to be ended and there is none.
+    """
+    GetHost: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetHostRequest, _operator_pb2.HostDetail]
+    """One host with its facts, and the newest tasks that ran on it. NOT_FOUND."""
     CreateToken: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]
@@ -160,6 +184,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Counts, elapsed time and an estimate of what is left. NOT_FOUND."""
     PreviewTarget: _aio.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]  # type: ignore[assignment]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
+    PlanTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.PlanTaskRequest, _operator_pb2.TaskPlan]  # type: ignore[assignment]
+    """Which hosts a task would run on, in which batches, without storing or starting anything.
+    INVALID_ARGUMENT.
+    """
     CreateTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTaskRequest, _operator_pb2.CreateTaskResponse]  # type: ignore[assignment]
     """Stores a pending task. Only the notation of the target is checked. The same request_id again
     returns the same task. INVALID_ARGUMENT; FAILED_PRECONDITION when the request_id is another
@@ -175,13 +203,17 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     that is proven. NOT_FOUND, FAILED_PRECONDITION when it has ended.
     """
     RerunTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.RerunTaskRequest, _operator_pb2.RerunTaskResponse]  # type: ignore[assignment]
-    """Stores a new pending task with the same commands for hosts of a task that has ended.
-    NOT_FOUND, FAILED_PRECONDITION when it has not ended, or none of its hosts is in the scope.
+    """Stores a new pending task with the same commands, limits and rollout, for the hosts of some
+    classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
+    FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
+    INVALID_ARGUMENT (secret) when a secret is missing.
     """
     PauseTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.PauseTaskRequest, _operator_pb2.PauseTaskResponse]  # type: ignore[assignment]
-    """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND, FAILED_PRECONDITION."""
+    """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND; FAILED_PRECONDITION when the
+    task does not run, is canceled, or is paused already.
+    """
     ResumeTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.ResumeTaskRequest, _operator_pb2.ResumeTaskResponse]  # type: ignore[assignment]
-    """Goes on after PauseTask. NOT_FOUND, FAILED_PRECONDITION."""
+    """Ends a pause, and a hold after a batch. NOT_FOUND; FAILED_PRECONDITION when there is neither."""
     ApproveHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
     """Admits pending hosts. With all_pending those about which something is odd go on waiting: who has a
     note, or a name that another host has. NOT_FOUND, FAILED_PRECONDITION.
@@ -192,6 +224,22 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Takes the admission of hosts back: their sessions end, their work is lost. NOT_FOUND,
     FAILED_PRECONDITION; INVALID_ARGUMENT with all_pending.
     """
+    RemoveHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.HostsRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
+    """Forgets hosts for good: their keys are refused from then on, and their names are free. NOT_FOUND;
+    FAILED_PRECONDITION while one is online or has a command that has not ended.
+    """
+    RenameHost: _aio.UnaryUnaryMultiCallable[_operator_pb2.RenameHostRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
+    """Gives a host another name; its identity and its history stay. NOT_FOUND, INVALID_ARGUMENT (name);
+    FAILED_PRECONDITION when another host has the name.
+    """
+    LabelHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.LabelHostsRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
+    """Sets and takes away the labels that operators give to hosts. NOT_FOUND, INVALID_ARGUMENT (label)."""
+    SetMaintenance: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetMaintenanceRequest, _operator_pb2.HostsResponse]  # type: ignore[assignment]
+    """Puts hosts into maintenance, or ends it: tasks leave such hosts out. NOT_FOUND, INVALID_ARGUMENT;
+    FAILED_PRECONDITION when a maintenance is to be ended and there is none.
+    """
+    GetHost: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetHostRequest, _operator_pb2.HostDetail]  # type: ignore[assignment]
+    """One host with its facts, and the newest tasks that ran on it. NOT_FOUND."""
     CreateToken: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]  # type: ignore[assignment]
@@ -292,6 +340,16 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
 
     @_abc_1.abstractmethod
+    def PlanTask(
+        self,
+        request: _operator_pb2.PlanTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.TaskPlan, _abc.Awaitable[_operator_pb2.TaskPlan]]:
+        """Which hosts a task would run on, in which batches, without storing or starting anything.
+        INVALID_ARGUMENT.
+        """
+
+    @_abc_1.abstractmethod
     def CreateTask(
         self,
         request: _operator_pb2.CreateTaskRequest,
@@ -329,8 +387,10 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.RerunTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.RerunTaskResponse, _abc.Awaitable[_operator_pb2.RerunTaskResponse]]:
-        """Stores a new pending task with the same commands for hosts of a task that has ended.
-        NOT_FOUND, FAILED_PRECONDITION when it has not ended, or none of its hosts is in the scope.
+        """Stores a new pending task with the same commands, limits and rollout, for the hosts of some
+        classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
+        FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
+        INVALID_ARGUMENT (secret) when a secret is missing.
         """
 
     @_abc_1.abstractmethod
@@ -339,7 +399,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.PauseTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.PauseTaskResponse, _abc.Awaitable[_operator_pb2.PauseTaskResponse]]:
-        """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND, FAILED_PRECONDITION."""
+        """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND; FAILED_PRECONDITION when the
+        task does not run, is canceled, or is paused already.
+        """
 
     @_abc_1.abstractmethod
     def ResumeTask(
@@ -347,7 +409,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.ResumeTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.ResumeTaskResponse, _abc.Awaitable[_operator_pb2.ResumeTaskResponse]]:
-        """Goes on after PauseTask. NOT_FOUND, FAILED_PRECONDITION."""
+        """Ends a pause, and a hold after a batch. NOT_FOUND; FAILED_PRECONDITION when there is neither."""
 
     @_abc_1.abstractmethod
     def ApproveHosts(
@@ -376,6 +438,52 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes the admission of hosts back: their sessions end, their work is lost. NOT_FOUND,
         FAILED_PRECONDITION; INVALID_ARGUMENT with all_pending.
         """
+
+    @_abc_1.abstractmethod
+    def RemoveHosts(
+        self,
+        request: _operator_pb2.HostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.HostsResponse, _abc.Awaitable[_operator_pb2.HostsResponse]]:
+        """Forgets hosts for good: their keys are refused from then on, and their names are free. NOT_FOUND;
+        FAILED_PRECONDITION while one is online or has a command that has not ended.
+        """
+
+    @_abc_1.abstractmethod
+    def RenameHost(
+        self,
+        request: _operator_pb2.RenameHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.HostsResponse, _abc.Awaitable[_operator_pb2.HostsResponse]]:
+        """Gives a host another name; its identity and its history stay. NOT_FOUND, INVALID_ARGUMENT (name);
+        FAILED_PRECONDITION when another host has the name.
+        """
+
+    @_abc_1.abstractmethod
+    def LabelHosts(
+        self,
+        request: _operator_pb2.LabelHostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.HostsResponse, _abc.Awaitable[_operator_pb2.HostsResponse]]:
+        """Sets and takes away the labels that operators give to hosts. NOT_FOUND, INVALID_ARGUMENT (label)."""
+
+    @_abc_1.abstractmethod
+    def SetMaintenance(
+        self,
+        request: _operator_pb2.SetMaintenanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.HostsResponse, _abc.Awaitable[_operator_pb2.HostsResponse]]:
+        """Puts hosts into maintenance, or ends it: tasks leave such hosts out. NOT_FOUND, INVALID_ARGUMENT;
+        FAILED_PRECONDITION when a maintenance is to be ended and there is none.
+        """
+
+    @_abc_1.abstractmethod
+    def GetHost(
+        self,
+        request: _operator_pb2.GetHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.HostDetail, _abc.Awaitable[_operator_pb2.HostDetail]]:
+        """One host with its facts, and the newest tasks that ran on it. NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def CreateToken(

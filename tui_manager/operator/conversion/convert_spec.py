@@ -14,6 +14,7 @@ from tui_manager.domain.spec import (
     TaskSpec,
 )
 from tui_manager.operator.conversion.convert_manager import duration, length, word
+from tui_manager.operator.conversion.convert_rollout import rollout_from_wire, rollout_to_wire
 
 OFFLINE_POLICIES = {
     Offline.FAIL: wire.OFFLINE_POLICY_FAIL,
@@ -21,7 +22,6 @@ OFFLINE_POLICIES = {
 }
 
 # Fields of the wire that the domain does not have yet. A request with one is refused.
-_TASK_LATER = ("batches", "max_concurrency", "max_errors")
 _COMMAND_LATER = ("priority",)
 
 
@@ -34,12 +34,13 @@ def spec_to_wire(spec: TaskSpec) -> wire.TaskSpec:
         created_by=spec.created_by,
         offline=OFFLINE_POLICIES[spec.offline],
         delivery_timeout=duration(spec.delivery_timeout),
+        rollout=rollout_to_wire(spec.rollout),
+        include_maintenance=spec.include_maintenance,
     )
 
 
 def spec_from_wire(message: wire.TaskSpec) -> TaskSpec:
     """Raises InvalidInputError for what this manager cannot do yet."""
-    _refuse(message, _TASK_LATER)
     for command in message.commands:
         _refuse(command, _COMMAND_LATER)
     return TaskSpec(
@@ -50,6 +51,8 @@ def spec_from_wire(message: wire.TaskSpec) -> TaskSpec:
         created_by=message.created_by,
         offline=offline_from_wire(message.offline),
         delivery_timeout=delivery_timeout_from_wire(message),
+        rollout=rollout_from_wire(message),
+        include_maintenance=message.include_maintenance,
     )
 
 
@@ -65,7 +68,7 @@ def delivery_timeout_from_wire(message: wire.TaskSpec | wire.Task) -> timedelta:
     return DELIVERY_TIMEOUT
 
 
-def _refuse(message: wire.TaskSpec | wire.CommandSpec, later: tuple[str, ...]) -> None:
+def _refuse(message: wire.CommandSpec, later: tuple[str, ...]) -> None:
     for field, _ in message.ListFields():
         if field.name in later:
             raise InvalidInputError(field.name, f"This manager cannot do {field.name} yet.")

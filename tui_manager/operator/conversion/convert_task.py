@@ -10,6 +10,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.operator.conversion import convert_rollout
 from tui_manager.operator.conversion.convert_manager import duration, instant, timestamp, word
 from tui_manager.operator.conversion.convert_spec import (
     OFFLINE_POLICIES,
@@ -50,6 +51,8 @@ REASONS = {
     Reason.CANCEL_UNCONFIRMED: wire.REASON_CANCEL_UNCONFIRMED,
     Reason.EARLIER_FAILED: wire.REASON_EARLIER_FAILED,
     Reason.BUDGET_SPENT: wire.REASON_BUDGET_SPENT,
+    Reason.HOLD_EXPIRED: wire.REASON_HOLD_EXPIRED,
+    Reason.MAINTENANCE: wire.REASON_MAINTENANCE,
 }
 
 
@@ -95,6 +98,10 @@ def task_to_wire(task: Task) -> wire.Task:
         cancel_requested_at=timestamp(task.cancel_requested_at),
         offline=OFFLINE_POLICIES[task.offline],
         delivery_timeout=duration(task.delivery_timeout),
+        paused=task.paused,
+        hold=convert_rollout.hold_to_wire(task.hold),
+        rerun_of=task.rerun_of,
+        rollout=convert_rollout.progress_to_wire(task.rollout),
     )
 
 
@@ -117,6 +124,10 @@ def task_from_wire(message: wire.Task) -> Task:
         ),
         offline=offline_from_wire(message.offline),
         delivery_timeout=delivery_timeout_from_wire(message),
+        paused=message.paused,
+        hold=convert_rollout.hold_from_wire(message),
+        rerun_of=message.rerun_of,
+        rollout=convert_rollout.progress_from_wire(message),
     )
 
 
@@ -124,6 +135,10 @@ def detail_to_wire(detail: TaskDetail) -> wire.TaskDetail:
     return wire.TaskDetail(
         task=task_to_wire(detail.task),
         commands=[_command_to_wire(command) for command in detail.commands],
+        rollout=convert_rollout.rollout_to_wire(detail.rollout),
+        reruns=detail.reruns,
+        left_out=detail.left_out,
+        include_maintenance=detail.include_maintenance,
     )
 
 
@@ -131,6 +146,10 @@ def detail_from_wire(message: wire.TaskDetail) -> TaskDetail:
     return TaskDetail(
         task=task_from_wire(message.task),
         commands=tuple(_command_from_wire(command) for command in message.commands),
+        rollout=convert_rollout.rollout_from_wire(message),
+        reruns=tuple(message.reruns),
+        left_out=tuple(message.left_out),
+        include_maintenance=message.include_maintenance,
     )
 
 
@@ -178,6 +197,7 @@ def command_host_to_wire(row: CommandHost) -> wire.CommandHost:
         cancel_requested_at=timestamp(row.cancel_requested_at),
         late=row.late,
         kill_incomplete=row.kill_incomplete,
+        batch=row.batch,
     )
 
 
@@ -205,6 +225,7 @@ def command_host_from_wire(message: wire.CommandHost) -> CommandHost:
         ),
         late=message.late,
         kill_incomplete=message.kill_incomplete,
+        batch=message.batch,
     )
 
 
