@@ -8,10 +8,11 @@ import logging
 from collections.abc import Sequence
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import AgentUnavailableError
+from tui_manager.domain.errors import AgentUnavailableError, InvalidInputError
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.names import fold_names
+from tui_manager.domain.rollout import ALL_AT_ONCE
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target, resolve_target
@@ -65,6 +66,8 @@ class TaskService:
         """
         request_id = check_request_id(request_id)
         spec.check()
+        if spec.rollout != ALL_AT_ONCE:
+            raise InvalidInputError("rollout", "This manager cannot do rollouts yet.")
         check_target(spec.target, self._limits.groups)
         return await run_to_completion(self._create(spec, request_id))
 
