@@ -11,7 +11,7 @@ HOLD_TIMEOUT = timedelta(hours=24)  # the default
 HOLD_TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=30))
 DELAY_MAX = timedelta(days=7)
 BATCHES_LENGTH = 1000  # characters
-_NUMBER = re.compile(r"(\d{1,9})(%?)")
+_NUMBER = re.compile(r"([0-9]{1,9})(%?)")
 _REST = "rest"
 
 
@@ -125,10 +125,36 @@ class RolloutSpec:
         if not low <= self.hold_timeout <= high:
             raise InvalidInputError("hold_timeout", "A hold timeout must be from 1 s to 30 d.")
         if self.strict and not self.max_failures:
-            raise InvalidInputError("strict", "--strict needs --max-failures.")
+            raise InvalidInputError(
+                "strict", "A strict budget needs a number of hosts that may fail (max failures)."
+            )
         if not batches and (self.delay or self.hold is not HoldRule.NEVER):
             field = "delay" if self.delay else "hold"
-            raise InvalidInputError(field, f"--{field} needs --batches.")
+            raise InvalidInputError(field, f"A {field} needs batches.")
 
 
 ALL_AT_ONCE = RolloutSpec()
+
+
+def batch_sizes(spec: RolloutSpec, hosts: int) -> tuple[int, ...]:
+    """How many of all `hosts` are in each batch; without batches all are in one."""
+    sizes = read_batches(spec.batches) or (None,)
+    found: list[int] = []
+    left = hosts
+    while left > 0:
+        size = sizes[min(len(found), len(sizes) - 1)]  # the last one repeats
+        found.append(left if size is None else min(left, size.of(hosts)))
+        left -= found[-1]
+    return tuple(found)
+
+
+def concurrency_limit(spec: RolloutSpec, hosts: int) -> int:
+    """How many of all `hosts` may be under way at one time; 0: no limit."""
+    text = spec.max_concurrency
+    return read_size("max_concurrency", text).of(hosts) if text else 0
+
+
+def failure_budget(spec: RolloutSpec, hosts: int) -> int | None:
+    """How many of all `hosts` may fail; None: all."""
+    text = spec.max_failures
+    return read_size("max_failures", text, lowest=0).of(hosts, at_least=0) if text else None

@@ -1550,25 +1550,28 @@ class TaskPlan(_message.Message):
     BATCHES_FIELD_NUMBER: _builtins.int
     MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
     MAX_FAILURES_FIELD_NUMBER: _builtins.int
-    batches: _builtins.int
     max_concurrency: _builtins.int
     """hosts under way at one time; 0: no limit"""
     max_failures: _builtins.int
     """hosts that may fail; absent: all"""
     @_builtins.property
     def hosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedHost]:
-        """in the order in which they begin"""
+        """in the order in which they begin, or by name if it is random"""
 
     @_builtins.property
     def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """as TargetPreview"""
+
+    @_builtins.property
+    def batches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """the number of hosts in each"""
 
     def __init__(
         self,
         *,
         hosts: _abc.Iterable[Global___PlannedHost] | None = ...,
         left_out: _abc.Iterable[_builtins.str] | None = ...,
-        batches: _builtins.int = ...,
+        batches: _abc.Iterable[_builtins.int] | None = ...,
         max_concurrency: _builtins.int = ...,
         max_failures: _builtins.int | None = ...,
     ) -> None: ...
@@ -1592,7 +1595,7 @@ class PlannedHost(_message.Message):
     MAINTENANCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     batch: _builtins.int
-    """from 1"""
+    """from 1; 0: not known, as a random order is drawn when the task starts"""
     online: _builtins.bool
     maintenance: _builtins.bool
     """with include_maintenance"""
@@ -2253,10 +2256,14 @@ class Progress(_message.Message):
     FRACTION_FIELD_NUMBER: _builtins.int
     ELAPSED_FIELD_NUMBER: _builtins.int
     REMAINING_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     status: Global___TaskStatus.ValueType
     fraction: _builtins.float
     """of its command hosts that have ended, 0.0 to 1.0"""
+    paused: _builtins.bool
+    """as in Task"""
     @_builtins.property
     def counts(self) -> Global___Counts: ...
     @_builtins.property
@@ -2271,6 +2278,8 @@ class Progress(_message.Message):
     def remaining(self) -> _duration_pb2.Duration:
         """an estimate; absent: nothing to judge by"""
 
+    @_builtins.property
+    def hold(self) -> Global___Hold: ...
     def __init__(
         self,
         *,
@@ -2281,10 +2290,12 @@ class Progress(_message.Message):
         fraction: _builtins.float = ...,
         elapsed: _duration_pb2.Duration | None = ...,
         remaining: _duration_pb2.Duration | None = ...,
+        paused: _builtins.bool = ...,
+        hold: Global___Hold | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "elapsed", b"elapsed", "remaining", b"remaining"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "elapsed", b"elapsed", "hold", b"hold", "remaining", b"remaining"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "counts", b"counts", "elapsed", b"elapsed", "fraction", b"fraction", "remaining", b"remaining", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "counts", b"counts", "elapsed", b"elapsed", "fraction", b"fraction", "hold", b"hold", "paused", b"paused", "remaining", b"remaining", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
