@@ -34,6 +34,25 @@ def labels_text(labels: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """An operator works on a host, and tasks leave it out.
+
+    Attributes:
+        reason: why; one line.
+        until: when it ends by itself; None: an operator ends it.
+        asked_by: who put the host into maintenance, `user@terminal`.
+    """
+
+    reason: str
+    until: datetime | None
+    asked_by: str
+
+    def active(self, now: datetime) -> bool:
+        """Whether it has not ended yet. One that has ended is as if there were none."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True)
 class Disk:
     """One mounted file system; sizes in bytes."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from tui_manager.domain.host import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost
@@ -28,6 +29,7 @@ class HostRow:
         bound_labels: of its join token; an agent cannot change them.
         note: what an operator should know before it is approved.
         token_id: of the join token that it enrolled with.
+        maintenance: the newest one, which may have ended; None: there is none.
     """
 
     row_id: int
@@ -49,12 +51,20 @@ class HostRow:
     bound_labels: Mapping[str, str]
     note: str
     token_id: int | None
+    maintenance: Maintenance | None = None
 
 
 def _unpack_labels(labels: str) -> Mapping[str, str]:
     """Labels from their column. At a start those of every host are read, so this is fast."""
     found: Mapping[str, str] = _DECODER.raw_decode(labels)[0] if labels != "{}" else {}
     return found
+
+
+def _maintenance(row: sqlite3.Row) -> Maintenance | None:
+    reason = row["maintenance_reason"]
+    if reason is None:
+        return None
+    return Maintenance(reason, to_datetime(row["maintenance_until"]), row["maintenance_by"])
 
 
 def host_row(row: sqlite3.Row) -> HostRow:
@@ -79,6 +89,7 @@ def host_row(row: sqlite3.Row) -> HostRow:
         bound_labels=_unpack_labels(row["bound_labels"]),
         note=row["note"],
         token_id=row["token_id"],
+        maintenance=_maintenance(row),
     )
 
 

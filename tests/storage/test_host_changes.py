@@ -1,0 +1,42 @@
+"""What operators change of a host is stored, and read again."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tui_manager.domain.host import Maintenance
+from tui_manager.domain.status import Admission
+from tui_manager.storage.engine.database import Database, open_database
+from tui_manager.storage.tables import host_changes, hosts
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_database(tmp_path / "manager.db") as made:
+        await made.write(lambda tx: hosts.insert(tx, "id1", "web01", Admission.ADMITTED, 0))
+        yield made
+
+
+@pytest.mark.parametrize("until", [None, NOW + timedelta(hours=2)])
+async def test_a_maintenance_is_replaced_and_ended(
+    database: Database, until: datetime | None
+) -> None:
+    for made in (Maintenance("new disks", NOW, "ana"), Maintenance("memory", until, "bob"), None):
+        work = partial(host_changes.set_maintenance, host_id="id1", maintenance=made)
+        assert (await database.write(work)).maintenance == made
+        row = await database.read(lambda tx: hosts.by_host_id(tx, "id1"))
+        assert row is not None
+        assert row.maintenance == made
+
+
+def test_a_maintenance_ends_at_its_end() -> None:
+    for_good = Maintenance("new disks", None, "ana")
+    assert for_good.active(NOW)
+    bounded = Maintenance("new disks", NOW, "ana")
+    assert bounded.active(NOW - timedelta(microseconds=1))
+    assert not bounded.active(NOW)
