@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 
+from tui_manager_protos.rules import host_variables
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.containment import features, find_cgroup_root
@@ -140,7 +141,7 @@ class Agent:
             capacity=self._settings.capacity,
             executions=self._executions.begin_session() if self._executions else [],
             host_id=self._identity.host_id,
-            features=features(self._cgroup_root),
+            features=[host_variables.FEATURE, *features(self._cgroup_root)],
         )
         hello.clock.GetCurrentTime()
         return hello

@@ -83,7 +83,7 @@ async def test_an_agent_tells_its_manager_and_rejects_what_it_cannot(
 ) -> None:
     """Also when a manager has not looked at its features."""
     listed = set(manager.hellos[-1].features)
-    assert listed <= {"cgroup", "memory-max", "tasks-max", "cpu-max"}
+    assert listed <= {"host-variables", "cgroup", "memory-max", "tasks-max", "cpu-max"}
     if "memory-max" in listed:
         pytest.skip("this system gives its tests cgroups with the controller memory")
     result = await manager.result(manager.run("true", memory_max=MEMORY))

@@ -34,6 +34,20 @@ def test_the_manager_has_the_last_word_on_variables_but_not_on_the_mark() -> Non
     assert made.environment[record.MARK] == ID
 
 
+def test_a_policy_does_not_judge_what_the_manager_adds() -> None:
+    made = order(
+        environment={
+            "OWN": "x",
+            "TUI_MANAGER_HOST": "web01",
+            "TUI_MANAGER_LABEL_ENV": "prod",
+            "TUI_MANAGER_BATCH": "not what a manager makes",
+            "TUI_MANAGER_AGENT_POLICY": "/dev/null",
+        }
+    )
+    assert set(made.variables) == {"OWN", "TUI_MANAGER_BATCH", "TUI_MANAGER_AGENT_POLICY"}
+    assert made.environment["TUI_MANAGER_HOST"] == "web01"
+
+
 def test_the_agents_own_variables_stay_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_TOKEN", "secret")
     monkeypatch.setenv("LC_TIME", "de_DE.UTF-8")

@@ -48,6 +48,8 @@ async def test_every_part_of_the_wire_is_looked_at(manager: FakeManager, tmp_pat
         ("max_timeout", {"timeout": within, "kill_grace": Duration(seconds=1 << 30)}),
         ("environment", {"timeout": within, "environment": {"PATH": "/tmp"}}),
         ("folders", {"timeout": within, "cwd": "/tmp"}),
+        ("environment", {"timeout": within, "environment": {"TUI_MANAGER_HOST": "$(id)"}}),
+        ("", {"timeout": within, "environment": {"TUI_MANAGER_HOST": "web01"}}),
         ("", {"timeout": within}),
     ):
         result = await manager.result(manager.run("echo a", **fields))

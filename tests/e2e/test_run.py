@@ -169,3 +169,19 @@ def test_a_task_waits_for_a_host_that_comes_back(machine: Machine) -> None:
     machine.agent("web01")
     machine.wait_for_task(task_id, "completed")
     assert machine.run("output", str(task_id)).out == b"back\n"
+
+
+def test_a_command_knows_its_task_and_its_host(machine: Machine) -> None:
+    machine.serve()
+    machine.agent("web01", "--label", "example.com/role=web")
+    machine.wait_until_online("web01")
+    done = machine.run("run", "web01", "--json", "--", "env | grep ^TUI_MANAGER | sort")
+    found = json.loads(done.out)
+    told = dict(line.split("=", 1) for line in found["hosts"][0]["stdout"].splitlines())
+    assert told.pop("TUI_MANAGER_EXECUTION_ID")
+    assert told == {
+        "TUI_MANAGER_BATCH": "1",
+        "TUI_MANAGER_HOST": "web01",
+        "TUI_MANAGER_LABEL_EXAMPLE_COM_ROLE": "web",
+        "TUI_MANAGER_TASK_ID": str(found["task_id"]),
+    }

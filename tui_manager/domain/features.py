@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from tui_manager_protos.rules import host_variables
+
 from tui_manager.domain.spec import CommandSpec
 
 
@@ -18,6 +20,8 @@ class Feature(StrEnum):
     MEMORY_MAX = "memory-max"
     TASKS_MAX = "tasks-max"
     CPU_MAX = "cpu-max"
+    # Its policy need not name the variables that the manager adds. Other agents do not get them.
+    HOST_VARIABLES = host_variables.FEATURE
 
 
 class _Need(NamedTuple):

@@ -46,7 +46,7 @@ def find_cgroup_root(agent: str) -> CgroupRoot | None:
 
 
 def features(cgroup_root: CgroupRoot | None) -> list[str]:
-    """The features that Hello lists."""
+    """The features that Hello lists because of the cgroups."""
     if cgroup_root is None:
         return []
     limits = [word for need, word in NEEDS.values() if need in cgroup_root.controllers]

@@ -4,6 +4,7 @@ import os
 import uuid
 from pathlib import Path
 
+from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.conversion import to_nanoseconds
@@ -42,7 +43,9 @@ def make_order(run: wire.RunCommand, *, fifo: Path, boot_id: str) -> Order:
         user=user.name,
         folder=run.cwd,
         cwd=run.cwd or user.folder,
-        variables=tuple(run.environment),
+        variables=tuple(
+            name for name, value in run.environment.items() if not is_host_variable(name, value)
+        ),
         timeout=to_nanoseconds(run.timeout) if run.HasField("timeout") else TIMEOUT,
         kill_grace=to_nanoseconds(run.kill_grace) if run.HasField("kill_grace") else KILL_GRACE,
         output_limit=run.output_limit or OUTPUT_LIMIT,

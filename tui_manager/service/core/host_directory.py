@@ -123,7 +123,7 @@ class Directory:
             self._by_admission = self._by_name = self._targets = None
         if before.labels != row.labels:
             self._targets = None
-        entry.search_text = None
+        entry.search_text = entry.kept_variables = None
 
     def close_session(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
         """A session has ended; False if a newer one has already replaced it. The host is silent

@@ -2,9 +2,11 @@
 
 import itertools
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from tui_manager_protos.rules.host_variables import variables_of_host
 
 from tui_manager.domain.features import Feature
 from tui_manager.domain.host import Host, Vitals
@@ -65,6 +67,7 @@ class HostEntry:
         opening: sessions that are being opened; the database may already hold them.
         search_text: the lines that a filter searches; None: to be made from the row.
         sort_key: orders by name; empty: to be made from the name.
+        kept_variables: what `variables` gives; None: to be made from the row.
         certificate: begin and end of the newest one that this manager issued since it started.
     """
 
@@ -79,6 +82,7 @@ class HostEntry:
     opening: int = 0
     search_text: str | None = None
     sort_key: str = ""
+    kept_variables: Mapping[str, str] | None = None
     certificate: tuple[datetime, datetime] | None = None
 
     @property
@@ -90,6 +94,13 @@ class HostEntry:
     def away(self) -> bool:
         """Whether no agent is connected, and no session is being opened."""
         return not (self.online or self.opening)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment variables that each command of the host gets."""
+        if self.kept_variables is None:
+            self.kept_variables = variables_of_host(self.row.name, self.row.labels)
+        return self.kept_variables
 
     def session_of(self, generation: int) -> LiveSession | None:
         """Its session, if it is still the one of this generation."""

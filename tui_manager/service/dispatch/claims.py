@@ -1,7 +1,7 @@
 """The transaction that claims commands for sessions: it marks them as sent, before they are."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tui_manager.domain import features
@@ -28,6 +28,7 @@ class ReadySession:
         room: commands that it takes now.
         limit: commands that its host may have under way.
         features: what its agent can do.
+        variables: that each of its commands gets, if its agent takes them.
     """
 
     host_id: str
@@ -38,6 +39,7 @@ class ReadySession:
     room: int
     limit: int
     features: frozenset[Feature]
+    variables: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -71,7 +73,13 @@ def claim(
     claims = Claims()
     by_row = {session.row_id: session for session in sessions}
     recipients = [
-        Recipient(session.row_id, session.room, session.limit, session.journal_id)
+        Recipient(
+            session.row_id,
+            session.room,
+            session.limit,
+            session.journal_id,
+            session.variables if Feature.HOST_VARIABLES in session.features else None,
+        )
         for session in by_row.values()
     ]
     settings = RunSettings(now, limits.kill_grace, limits.output_limit)

@@ -111,6 +111,7 @@ class DispatchLoop:
             room=room,
             limit=row.capacity + _QUEUED_MAX,
             features=entry.session.features,
+            variables=entry.variables,
         )
 
     def claim(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Claims:

@@ -9,7 +9,8 @@ GROUP BY host HAVING count(*) > :spare;
 -- Commands that may be sent to some hosts now, in the order of each host. A host that is not admitted
 -- is sent nothing.
 SELECT json_group_array(json_array(
-    ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.deliver_before))
+    ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.batch,
+    ch.deliver_before))
 FROM json_each(:hosts) AS asked
 CROSS JOIN hosts AS h ON h.id = asked.value AND h.admission = 'admitted'
 CROSS JOIN command_hosts AS ch ON ch.id IN (

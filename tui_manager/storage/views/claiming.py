@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from tui_manager_protos.rules import host_variables
+
 from tui_manager.domain.report import Run
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.storage.engine.connection import Transaction
@@ -27,12 +29,14 @@ class Recipient:
         room: commands that its session takes.
         limit: commands that may be under way.
         journal_id: of the journal to which they are sent.
+        variables: that each of its commands gets; None: its agent takes none from the manager.
     """
 
     host: int
     room: int
     limit: int
     journal_id: str
+    variables: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def claim(
             task_id=row.task_id,
             command_id=row.command_id,
             position=row.position,
-            run=_run(row, specs[row.command_id], settings),
+            run=_run(row, specs[row.command_id], by_host[row.host], settings),
             secrets=sealed.get(row.command_id, {}),
         )
         for row in rows
@@ -105,6 +109,7 @@ class _Unsent(NamedTuple):
     command_id: int
     task_id: int
     position: int
+    batch: int
     deliver_before: int | None
 
 
@@ -136,12 +141,18 @@ def _fitting(
     return fitting
 
 
-def _run(row: _Unsent, spec: CommandSpec, settings: RunSettings) -> Run:
+def _run(row: _Unsent, spec: CommandSpec, recipient: Recipient, settings: RunSettings) -> Run:
     deadline = row.deliver_before
+    environment = {**spec.environment, **spec.parameters}
+    if recipient.variables is not None:
+        environment |= recipient.variables
+        environment[host_variables.TASK_ID] = str(row.task_id)
+        environment[host_variables.EXECUTION_ID] = row.execution_id
+        environment[host_variables.BATCH] = str(row.batch or 1)  # 0: the task has no batches
     return Run(
         execution_id=row.execution_id,
         command=spec,
-        environment={**spec.environment, **spec.parameters},
+        environment=environment,
         kill_grace=settings.kill_grace,
         output_limit=settings.output_limit,
         start_before=None if deadline is None else timedelta(microseconds=deadline - settings.now),
