@@ -11,9 +11,20 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Disk, Host, Vitals
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.rollout import HoldRule, Order, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.domain.task import (
+    Command,
+    CommandHost,
+    Counts,
+    Hold,
+    Progress,
+    RolloutProgress,
+    Task,
+    TaskDetail,
+)
+from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import (
     Call,
@@ -43,17 +54,32 @@ SPEC = TaskSpec(
     "name",
     "why",
     "ann@tty1",
-)
+    rollout=RolloutSpec(
+        "1,10%,rest", Order.RANDOM, timedelta(minutes=5), "2", "10%", True, HoldRule.EACH,
+        timedelta(hours=6),
+    ),
+    include_maintenance=True,
+)  # fmt: skip
 REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 COUNTS = Counts(total=2, running=1, failed=1)
-TASK = Task(7, "name", "why", "web*", TaskStatus.RUNNING, COUNTS, 2, "ann", AT, AT, None, None)
-DETAIL = TaskDetail(TASK, (Command(0, SPEC.commands[0], CommandHostStatus.RUNNING, COUNTS),))
+TASK = Task(
+    7, "name", "why", "web*", TaskStatus.RUNNING, COUNTS, 2, "ann", AT, AT, None, None,
+    paused=True, hold=Hold(1, 3, AT), rerun_of=4, rollout=RolloutProgress(1, 3, 7, 2, 1, 3, 5),
+)  # fmt: skip
+DETAIL = TaskDetail(
+    TASK, (Command(0, SPEC.commands[0], CommandHostStatus.RUNNING, COUNTS),), SPEC.rollout, (9, 8),
+    ("web03",), True,
+)  # fmt: skip
 COMMAND_HOST = CommandHost(
     "e-1", 7, 0, "h-1", "web01", CommandHostStatus.FAILED, Reason.EXIT_CODE, "detail", 0, None, 5,
-    6, 7, AT, AT, AT, None, True, False,
+    6, 7, AT, AT, AT, None, True, False, 3,
 )  # fmt: skip
-PROGRESS = Progress(7, TaskStatus.RUNNING, COUNTS, (COUNTS,), 0.5, timedelta(seconds=9), None)
+PROGRESS = Progress(
+    7, TaskStatus.RUNNING, COUNTS, (COUNTS,), 0.5, timedelta(seconds=9), None, True, Hold(1, 2, AT),
+)  # fmt: skip
 PREVIEW = TargetPreview(("web01", "web02"), ("web02",), "web[01-02]")
+PLAN = TaskPlan((PlannedHost("web01", 1, True), PlannedHost("web02", 2, False, True)), ("web03",),
+    (1, 1), 5, 0)  # fmt: skip
 CHUNKS = (
     OutputChunk(3, "e-1", "web01", 0, Stream.STDOUT, 0, b"\xff\0x"),
     OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10),
@@ -85,6 +111,7 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("get_task_status", (7,), TaskStatus.CANCELED),
     ("get_task_progress", (7,), PROGRESS),
     ("preview_target", ("web*",), PREVIEW),
+    ("plan_task", (SPEC,), PLAN),
     ("create_task", (SPEC, REQUEST), 8),
     ("start_task", (7, REQUEST), None),
     ("cancel_task", (7,), None),

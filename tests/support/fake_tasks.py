@@ -25,6 +25,7 @@ from tui_manager.domain.task import (
     ended_task_status,
     estimate_remaining,
 )
+from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
 from tui_manager.operator.api import OutputChunk, TargetPreview
 
@@ -150,6 +151,8 @@ class FakeTasks(FakeHosts):
             fraction=row.counts.ended / row.counts.total if row.counts.total else 0.0,
             elapsed=elapsed,
             remaining=estimate_remaining(row.counts, elapsed) if elapsed is not None else None,
+            paused=row.paused,
+            hold=row.hold,
         )
 
     async def list_command_hosts(
@@ -178,6 +181,13 @@ class FakeTasks(FakeHosts):
         names = resolve(target, self.admitted)
         offline = tuple(name for name in names if not self.hosts[name].online)
         return TargetPreview(tuple(names), offline, fold(names))
+
+    async def plan_task(self, spec: TaskSpec) -> TaskPlan:
+        self._check("plan_task")
+        spec.check()
+        names = resolve(spec.target, self.admitted)
+        offline = frozenset(name for name in names if not self.hosts[name].online)
+        return make_plan(spec.rollout, names, offline=offline)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         self._check("create_task")

@@ -220,6 +220,7 @@ class Progress:
         fraction: of its command hosts that have ended, 0.0 to 1.0.
         elapsed: since the start, up to the end; None before the start.
         remaining: an estimate from the pace so far; None when there is nothing to judge by.
+        paused, hold: of the task.
     """
 
     task_id: int
@@ -229,6 +230,8 @@ class Progress:
     fraction: float
     elapsed: timedelta | None
     remaining: timedelta | None
+    paused: bool = False
+    hold: Hold | None = None
 
 
 def estimate_remaining(counts: Counts, elapsed: timedelta) -> timedelta | None:

@@ -19,6 +19,7 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
 from tui_manager.domain.task import OutputChunk as OutputChunk
+from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 
 _Parameters = ParamSpec("_Parameters")
@@ -100,7 +101,7 @@ class Operator(Protocol):
         ...
 
     async def get_task_progress(self, task_id: int) -> Progress:
-        """Counts, fraction, elapsed time and an estimate of what is left."""
+        """Status, counts, fraction, elapsed time, an estimate of what is left, pause and hold."""
         ...
 
     async def list_command_hosts(
@@ -114,6 +115,11 @@ class Operator(Protocol):
     async def preview_target(self, target: str) -> TargetPreview:
         """The hosts that a target matches now. InvalidInputError("target") says what did not
         match."""
+        ...
+
+    async def plan_task(self, spec: TaskSpec) -> TaskPlan:
+        """On which hosts a task would run now, and in which batches. Nothing is stored or started,
+        and no host is asked. InvalidInputError."""
         ...
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
@@ -216,6 +222,7 @@ class ForwardingOperator(ABC):
     get_task_progress = _forwarded(Operator.get_task_progress)
     list_command_hosts = _forwarded(Operator.list_command_hosts)
     preview_target = _forwarded(Operator.preview_target)
+    plan_task = _forwarded(Operator.plan_task)
     create_task = _forwarded(Operator.create_task)
     start_task = _forwarded(Operator.start_task)
     cancel_task = _forwarded(Operator.cancel_task)

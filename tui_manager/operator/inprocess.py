@@ -18,6 +18,7 @@ from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Task, TaskDetail
+from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
@@ -176,6 +177,9 @@ class InProcessOperator:
 
     async def preview_target(self, target: str) -> TargetPreview:
         return await self.tasks.preview_target(target)
+
+    async def plan_task(self, spec: TaskSpec) -> TaskPlan:
+        return await self.tasks.plan_task(spec)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         spec = replace(spec, created_by=spec.created_by or _actor())

@@ -1,4 +1,4 @@
-"""Rollouts, holds and where a rollout is, between the wire and the domain."""
+"""Rollouts, plans, holds and where a rollout is, between the wire and the domain."""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
@@ -10,6 +10,7 @@ from tui_manager.domain.rollout import (
     RolloutSpec,
 )
 from tui_manager.domain.task import Hold, RolloutProgress
+from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.operator.conversion.convert_manager import (
     duration,
     instant,
@@ -98,9 +99,37 @@ def hold_to_wire(hold: Hold | None) -> wire.Hold | None:
     return wire.Hold(batch=hold.batch, of=hold.of, expires_at=timestamp(hold.expires_at))
 
 
-def hold_from_wire(message: wire.Task) -> Hold | None:
+def hold_from_wire(message: wire.Task | wire.Progress) -> Hold | None:
     if not message.HasField("hold"):
         return None
     hold = message.hold
     expires_at = instant(hold.expires_at) if hold.HasField("expires_at") else None
     return Hold(hold.batch, hold.of, expires_at)
+
+
+def plan_to_wire(plan: TaskPlan) -> wire.TaskPlan:
+    return wire.TaskPlan(
+        hosts=[
+            wire.PlannedHost(
+                name=host.name, batch=host.batch, online=host.online, maintenance=host.maintenance
+            )
+            for host in plan.hosts
+        ],
+        left_out=plan.left_out,
+        batches=plan.batches,
+        max_concurrency=plan.max_concurrency,
+        max_failures=plan.max_failures,
+    )
+
+
+def plan_from_wire(message: wire.TaskPlan) -> TaskPlan:
+    return TaskPlan(
+        hosts=tuple(
+            PlannedHost(host.name, host.batch, host.online, host.maintenance)
+            for host in message.hosts
+        ),
+        left_out=tuple(message.left_out),
+        batches=tuple(message.batches),
+        max_concurrency=message.max_concurrency,
+        max_failures=message.max_failures if message.HasField("max_failures") else None,
+    )

@@ -238,6 +238,8 @@ def progress_to_wire(progress: Progress) -> wire.Progress:
         fraction=progress.fraction,
         elapsed=duration(progress.elapsed),
         remaining=duration(progress.remaining),
+        paused=progress.paused,
+        hold=convert_rollout.hold_to_wire(progress.hold),
     )
 
 
@@ -251,4 +253,6 @@ def progress_from_wire(message: wire.Progress) -> Progress:
         fraction=message.fraction,
         elapsed=message.elapsed.ToTimedelta() if has("elapsed") else None,
         remaining=message.remaining.ToTimedelta() if has("remaining") else None,
+        paused=message.paused,
+        hold=convert_rollout.hold_from_wire(message),
     )

@@ -19,12 +19,14 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (
     convert_host,
     convert_manager,
+    convert_rollout,
     convert_security,
     convert_spec,
     convert_task,
@@ -186,7 +188,9 @@ class SocketOperator:
 
     async def get_task_progress(self, task_id: int) -> Progress:
         reply = await self._call(
-            self._stub.GetTaskProgress, lambda: wire.GetTaskProgressRequest(task_id=task_id)
+            self._stub.GetTaskProgress,
+            lambda: wire.GetTaskProgressRequest(task_id=task_id),
+            follows=True,
         )
         return convert_task.progress_from_wire(reply)
 
@@ -195,6 +199,13 @@ class SocketOperator:
             self._stub.PreviewTarget, lambda: wire.PreviewTargetRequest(target=target)
         )
         return convert_manager.preview_from_wire(reply)
+
+    async def plan_task(self, spec: TaskSpec) -> TaskPlan:
+        reply = await self._call(
+            self._stub.PlanTask,
+            lambda: wire.PlanTaskRequest(spec=convert_spec.spec_to_wire(spec)),
+        )
+        return convert_rollout.plan_from_wire(reply)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         reply = await self._call(

@@ -19,6 +19,7 @@ from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import (
     convert_host,
     convert_manager,
+    convert_rollout,
     convert_security,
     convert_spec,
     convert_task,
@@ -218,6 +219,11 @@ class OperatorServicer(OperatorServiceServicer):
             return convert_manager.preview_to_wire(
                 await self._operator.preview_target(request.target)
             )
+
+    async def PlanTask(self, request: wire.PlanTaskRequest, context: Context) -> wire.TaskPlan:
+        async with answering(context, "PlanTask"):
+            spec = convert_spec.spec_from_wire(request.spec)
+            return convert_rollout.plan_to_wire(await self._operator.plan_task(spec))
 
     async def CreateTask(
         self, request: wire.CreateTaskRequest, context: Context

@@ -24,6 +24,7 @@ from tui_manager.domain.task import (
     TaskDetail,
     estimate_remaining,
 )
+from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
@@ -189,6 +190,8 @@ class TaskService:
             fraction=counts.ended / counts.total if counts.total else 0.0,
             elapsed=elapsed,
             remaining=estimate_remaining(counts, elapsed) if running and elapsed else None,
+            paused=task.paused,
+            hold=task.hold,
         )
 
     async def list_tasks(self, window: Window) -> Page[Task]:
@@ -218,6 +221,12 @@ class TaskService:
         ]
         names = tuple(host.name for host in found)
         return TargetPreview(names, tuple(offline), fold_names(names))
+
+    async def plan_task(self, spec: TaskSpec) -> TaskPlan:
+        """What the task would do if it started now. Raises InvalidInputError."""
+        spec.check()
+        preview = await self.preview_target(spec.target)
+        return make_plan(spec.rollout, preview.hosts, offline=frozenset(preview.offline))
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int, limit: int
