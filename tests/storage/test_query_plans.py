@@ -60,6 +60,7 @@ CONSTANT = {
     ("output.sql", "newest_of_stream"): "output_chunks_by_offset (command_host_id=? AND stream=?)",
     ("output.sql", "newest_of_task"): "output_chunks_by_task (task_id=?)",
     ("hosts.sql", "targetable_named"): "hosts_admitted_name (name=?)",
+    ("task_list.sql", "of_host"): "command_hosts_of_host (host=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
 }
 

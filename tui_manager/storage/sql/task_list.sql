@@ -24,6 +24,14 @@ JOIN tasks AS t ON t.id = found.id ORDER BY t.id;
 SELECT t.* FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.value
 WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 
+-- name: of_host
+-- The newest tasks that ran on a host.
+SELECT t.* FROM (
+    SELECT DISTINCT ch.task_id FROM command_hosts AS ch INDEXED BY command_hosts_of_host
+    JOIN tasks AS listed ON listed.id = ch.task_id AND listed.pruned_at IS NULL
+    WHERE ch.host = :host ORDER BY ch.task_id DESC LIMIT :limit) AS found
+JOIN tasks AS t ON t.id = found.task_id ORDER BY t.id DESC;
+
 -- name: newest
 -- The highest id.
 SELECT coalesce(max(id), 0) AS id FROM tasks;

@@ -32,6 +32,12 @@ def window(tx: Transaction, window: Window) -> Page[Task]:
     return Page([task_of(row) for row in rows], total, total)
 
 
+def tasks_of_host(tx: Transaction, host: int, limit: int) -> list[Task]:
+    """The newest tasks that ran on a host, which is given by its row id."""
+    rows = tx.execute(_SQL["of_host"], {"host": host, "limit": limit})
+    return [task_of(row) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
     """A text and whether only faults are wanted; implements `filtered_scan.FilteredRows`."""
