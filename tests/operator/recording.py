@@ -115,6 +115,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("create_task", (SPEC, REQUEST), 8),
     ("start_task", (7, REQUEST), None),
     ("cancel_task", (7,), None),
+    ("pause_task", (7,), None),
+    ("resume_task", (7,), None),
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100), CHUNKS),
 ]

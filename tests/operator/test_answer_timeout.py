@@ -26,6 +26,8 @@ UNCLEAR = {
     "create_task": "The task may have been made.",
     "start_task": "Task 7 may have started.",
     "cancel_task": "Task 7 may have been canceled.",
+    "pause_task": "Task 7 may have been paused.",
+    "resume_task": "Task 7 may have been resumed.",
     "approve_hosts": "The hosts may have been approved.",
     "reject_hosts": "The hosts may have been rejected.",
     "revoke_hosts": "The hosts may have been revoked.",

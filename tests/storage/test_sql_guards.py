@@ -35,6 +35,8 @@ STATES = [
     (Status.CANCELED, Reason.CANCEL_UNCONFIRMED),
     (Status.SKIPPED, Reason.EARLIER_FAILED),
     (Status.SKIPPED, Reason.BUDGET_SPENT),
+    (Status.SKIPPED, Reason.HOLD_EXPIRED),
+    (Status.SKIPPED, Reason.MAINTENANCE),
     *(
         (Status.FAILED, reason)
         for reason in (
@@ -151,9 +153,16 @@ async def test_the_guard_of_a_command_host_agrees_with_the_table(
                 assert why in expected.reasons
 
 
+def _resume(tx: Transaction) -> object:
+    tx.execute("UPDATE tasks SET paused_at = 1")
+    return tasks.resume(tx, 1)
+
+
 TASK_GUARDS: dict[TaskOperation, Callable[[Transaction], object]] = {
     TaskOperation.START: lambda tx: tasks.start(tx, 1, 1, NOW),
     TaskOperation.CANCEL: lambda tx: tasks.cancel(tx, 1, NOW),
+    TaskOperation.PAUSE: lambda tx: tasks.pause(tx, 1, NOW),
+    TaskOperation.RESUME: _resume,
     TaskOperation.END: lambda tx: tasks.end(tx, 1, TaskStatus.COMPLETED, NOW),
     TaskOperation.REOPEN: lambda tx: tasks.reopen(tx, 1),
 }

@@ -239,7 +239,7 @@ class FakeTasks(FakeHosts):
         self._check("cancel_task")
         task = self._task(task_id)
         self._guard(task, TaskOperation.CANCEL)
-        task.row = replace(task.row, cancel_requested_at=self.now())
+        task.row = replace(task.row, cancel_requested_at=self.now(), paused=False, hold=None)
         self.record("cancel_task", task_id=task_id)
         if task.row.status is TaskStatus.PENDING:
             task.row = replace(task.row, status=TaskStatus.CANCELED, finished_at=self.now())
@@ -249,6 +249,26 @@ class FakeTasks(FakeHosts):
                 if row.sent_at is None:
                     self.apply(execution_id, Operation.CANCEL_UNSENT, Reason.CANCELED)
         self._recount(task)
+
+    async def pause_task(self, task_id: int) -> None:
+        self._check("pause_task")
+        task = self._task(task_id)
+        self._guard(task, TaskOperation.PAUSE)
+        if task.row.paused or task.row.canceling:
+            raise IllegalMoveError(f"Task {task_id} cannot be paused.")
+        task.row = replace(task.row, paused=True)
+        self.record("pause_task", task_id=task_id)
+        self._touched(task_id)
+
+    async def resume_task(self, task_id: int) -> None:
+        self._check("resume_task")
+        task = self._task(task_id)
+        self._guard(task, TaskOperation.RESUME)
+        if task.row.canceling or not (task.row.paused or task.row.hold):
+            raise IllegalMoveError(f"Task {task_id} cannot be resumed.")
+        task.row = replace(task.row, paused=False, hold=None)
+        self.record("resume_task", task_id=task_id)
+        self._touched(task_id)
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
@@ -295,7 +315,7 @@ class FakeTasks(FakeHosts):
         task.row = replace(task.row, counts=counts)
         if ended is not None:
             at = task.row.finished_at or self.now()
-            task.row = replace(task.row, status=ended, finished_at=at)
+            task.row = replace(task.row, status=ended, finished_at=at, paused=False, hold=None)
         self._touched(task.row.task_id)
 
     def _touched(self, task_id: int) -> None:

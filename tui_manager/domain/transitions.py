@@ -139,6 +139,8 @@ class TaskOperation(StrEnum):
 
     START = "start"
     CANCEL = "cancel"
+    PAUSE = "pause"  # an operator wants nothing more to be sent
+    RESUME = "resume"  # an operator ends a pause, and a hold after a batch
     END = "end"  # all its command hosts have ended
     REOPEN = "reopen"  # an agent called lost is back and still runs a command of it
     CORRECT = "correct"  # a late result turns completed into failed, or back
@@ -149,6 +151,10 @@ TASK_TRANSITIONS: Mapping[tuple[TaskOperation, TaskStatus], frozenset[TaskStatus
     (TaskOperation.CANCEL, TaskStatus.PENDING): frozenset({TaskStatus.CANCELED}),
     # The task ends once its command hosts have; until then the wish stands in cancel_requested_at.
     (TaskOperation.CANCEL, TaskStatus.RUNNING): frozenset({TaskStatus.RUNNING}),
+    # Neither after a cancel. A paused task is not paused again, and only a paused or held one is
+    # resumed.
+    (TaskOperation.PAUSE, TaskStatus.RUNNING): frozenset({TaskStatus.RUNNING}),
+    (TaskOperation.RESUME, TaskStatus.RUNNING): frozenset({TaskStatus.RUNNING}),
     (TaskOperation.END, TaskStatus.RUNNING): frozenset(
         {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELED}
     ),

@@ -142,6 +142,15 @@ class Operator(Protocol):
         rest."""
         ...
 
+    async def pause_task(self, task_id: int) -> None:
+        """Sends nothing more of a running task until it is resumed; what hosts already have goes
+        on. IllegalMoveError for a task that does not run, or is paused or being canceled."""
+        ...
+
+    async def resume_task(self, task_id: int) -> None:
+        """Ends a pause, and a hold after a batch. IllegalMoveError if there is neither."""
+        ...
+
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
     ) -> Sequence[OutputChunk]:
@@ -226,5 +235,7 @@ class ForwardingOperator(ABC):
     create_task = _forwarded(Operator.create_task)
     start_task = _forwarded(Operator.start_task)
     cancel_task = _forwarded(Operator.cancel_task)
+    pause_task = _forwarded(Operator.pause_task)
+    resume_task = _forwarded(Operator.resume_task)
     read_output = _forwarded(Operator.read_output)
     follow_output = _forwarded(Operator.follow_output)

@@ -191,6 +191,12 @@ class InProcessOperator:
     async def cancel_task(self, task_id: int) -> None:
         await self.tasks.cancel_task(task_id, _actor())
 
+    async def pause_task(self, task_id: int) -> None:
+        await self.tasks.pause_task(task_id, _actor())
+
+    async def resume_task(self, task_id: int) -> None:
+        await self.tasks.resume_task(task_id, _actor())
+
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
     ) -> Sequence[OutputChunk]:

@@ -233,6 +233,20 @@ class SocketOperator:
             unclear=f"Task {task_id} may have been canceled.",
         )
 
+    async def pause_task(self, task_id: int) -> None:
+        await self._call(
+            self._stub.PauseTask,
+            lambda: wire.PauseTaskRequest(task_id=task_id),
+            unclear=f"Task {task_id} may have been paused.",
+        )
+
+    async def resume_task(self, task_id: int) -> None:
+        await self._call(
+            self._stub.ResumeTask,
+            lambda: wire.ResumeTaskRequest(task_id=task_id),
+            unclear=f"Task {task_id} may have been resumed.",
+        )
+
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
     ) -> Sequence[OutputChunk]:

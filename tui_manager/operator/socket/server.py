@@ -248,6 +248,20 @@ class OperatorServicer(OperatorServiceServicer):
             await self._operator.cancel_task(request.task_id)
             return wire.CancelTaskResponse()
 
+    async def PauseTask(
+        self, request: wire.PauseTaskRequest, context: Context
+    ) -> wire.PauseTaskResponse:
+        async with answering(context, "PauseTask"):
+            await self._operator.pause_task(request.task_id)
+            return wire.PauseTaskResponse()
+
+    async def ResumeTask(
+        self, request: wire.ResumeTaskRequest, context: Context
+    ) -> wire.ResumeTaskResponse:
+        async with answering(context, "ResumeTask"):
+            await self._operator.resume_task(request.task_id)
+            return wire.ResumeTaskResponse()
+
     async def ReadOutput(
         self, request: wire.ReadOutputRequest, context: Context
     ) -> wire.OutputResponse:

@@ -1,4 +1,4 @@
-"""TaskService: create, start and cancel tasks, get their status and progress.
+"""TaskService: create, start, cancel, pause and resume tasks, get their status and progress.
 
 Results of commands are handled in `reports/`.
 """
@@ -30,7 +30,7 @@ from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
-from tui_manager.service.tasks import start_task
+from tui_manager.service.tasks import pause_task, start_task
 from tui_manager.service.tasks.lists import Lists
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
@@ -160,6 +160,40 @@ class TaskService:
             log.info("cancel waits for the agent", extra=ids)
         else:
             log.info("cancel sent", extra=ids)
+
+    async def pause_task(self, task_id: int, actor: str = "") -> None:
+        """Sends nothing more of a running task until it is resumed.
+
+        Raises:
+            NotFoundError, IllegalMoveError: there is no such task, or it does not run, is being
+                canceled, or is paused already.
+        """
+        await run_to_completion(self._pause(task_id, actor))
+
+    async def _pause(self, task_id: int, actor: str) -> None:
+        now = self._core.clock.stamp
+        await self._database.write(lambda tx: pause_task.pause(tx, task_id, actor, now()))
+        log.info("task paused", extra={"task": task_id})
+        self._core.feed.publish(Changes(tasks=frozenset({task_id})))
+
+    async def resume_task(self, task_id: int, actor: str = "") -> None:
+        """Ends a pause, and a hold after a batch.
+
+        Raises:
+            NotFoundError, IllegalMoveError: there is no such task, or it is neither paused nor
+                held, or is being canceled.
+        """
+        await run_to_completion(self._resume(task_id, actor))
+
+    async def _resume(self, task_id: int, actor: str) -> None:
+        now, online = self._core.clock.stamp, self._core.directory.online_rows()
+        rows = await self._database.write(
+            lambda tx: pause_task.resume(tx, task_id, online, actor, now())
+        )
+        log.info("task resumed", extra={"task": task_id})
+        by_row_id = self._core.directory.by_row_id
+        self._dispatch.wake(by_row_id(host).row.host_id for host in rows)
+        self._core.feed.publish(Changes(tasks=frozenset({task_id})))
 
     async def get_task(self, task_id: int) -> TaskDetail:
         """A task with its commands. Raises NotFoundError."""

@@ -43,6 +43,7 @@ _SENTENCES: Mapping[str, str] = {
     "not ended.",
     "running_task_all_ended": "Task {task_id} is running, but all its command hosts have ended.",
     "task_status": "Task {task_id} is {status} with {completed} of {total} completed.",
+    "paused_task": "Task {task_id} is paused, and it is {status} or being canceled.",
     "task_times": "Task {task_id} is {status}, and its times say otherwise.",
     "output_hole": f"Output of {_OF}, stream {{stream}}: a piece begins at {{begins}}, the one "
     "before it ends at {expected}.",
@@ -62,7 +63,7 @@ _SENTENCES: Mapping[str, str] = {
 # The first schema that has the tables and columns of a query; all others need the schema 1.
 _SINCE = dict.fromkeys(
     ("secret_not_erased", "token_uses", "bound_labels", "turned_away_with_work"), 4
-)
+) | {"paused_task": 13}
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
 _PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows
 

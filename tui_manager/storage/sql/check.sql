@@ -102,6 +102,11 @@ FROM tasks AS t JOIN command_hosts AS ch ON ch.task_id = t.id
 WHERE t.status IN ('completed', 'failed')
 GROUP BY t.id HAVING (t.status = 'completed') <> (completed = total);
 
+-- name: paused_task
+-- Only a running task that nobody has canceled is paused.
+SELECT id AS task_id, status FROM tasks
+WHERE paused_at IS NOT NULL AND (status <> 'running' OR cancel_requested_at IS NOT NULL) ORDER BY id;
+
 -- name: task_times
 -- The times of a task agree with its status.
 SELECT id AS task_id, status FROM tasks

@@ -7,7 +7,7 @@ GROUP BY host HAVING count(*) > :spare;
 
 -- name: to_send
 -- Commands that may be sent to some hosts now, in the order of each host. A host that is not admitted
--- is sent nothing.
+-- is sent nothing, and of a paused task nothing is sent.
 SELECT json_group_array(json_array(
     ch.id, ch.host, ch.execution_id, ch.command_id, ch.task_id, ch.position, ch.batch,
     ch.deliver_before))
@@ -16,7 +16,7 @@ CROSS JOIN hosts AS h ON h.id = asked.value AND h.admission = 'admitted'
 CROSS JOIN command_hosts AS ch ON ch.id IN (
     SELECT waiting.id FROM command_hosts AS waiting JOIN tasks AS t ON t.id = waiting.task_id
     WHERE waiting.host = asked.value AND waiting.status = 'pending' AND waiting.ready = 1
-      AND waiting.sent_at IS NULL AND t.status = 'running'
+      AND waiting.sent_at IS NULL AND t.status = 'running' AND t.paused_at IS NULL
       AND (waiting.deliver_before IS NULL OR waiting.deliver_before > :now)
     ORDER BY waiting.id LIMIT :room);
 

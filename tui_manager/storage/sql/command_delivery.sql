@@ -1,8 +1,30 @@
 -- name: unsent_of_host
--- Unsent commands of a host that is away for too long, without a delivery timeout.
+-- Unsent commands of a host that is away for too long, without a delivery timeout. Those of paused
+-- tasks are judged when their task is resumed.
 SELECT id, task_id, host, position FROM command_hosts
 WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL
-  AND deliver_before IS NULL;
+  AND deliver_before IS NULL
+  AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL);
+
+-- name: unsent_of_task
+-- Unsent commands of a task whose turn has come, without a delivery timeout.
+SELECT id, task_id, host, position FROM command_hosts
+WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND ready = 1
+  AND sent_at IS NULL AND deliver_before IS NULL;
+
+-- name: hosts_to_send
+-- Hosts with an unsent command of a task whose turn has come.
+SELECT DISTINCT host FROM command_hosts
+WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND ready = 1
+  AND sent_at IS NULL;
+
+-- name: extend_delivery
+-- The delivery timeouts of a task did not run while it was paused. The turn of a command may have come
+-- in the pause.
+UPDATE command_hosts SET deliver_before = deliver_before + :now
+    - max(:paused_at, deliver_before - (SELECT delivery_timeout FROM tasks WHERE id = :task_id))
+WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND sent_at IS NULL
+  AND deliver_before IS NOT NULL;
 
 -- name: unsent_of_turned_away
 -- Unsent commands of a host that will never be sent a command again.
@@ -10,9 +32,10 @@ SELECT id, task_id, host, position FROM command_hosts
 WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL;
 
 -- name: undelivered
--- Commands that were not sent within their delivery timeout.
+-- Commands that were not sent within their delivery timeout, which does not run in a pause.
 SELECT id, task_id, host, position FROM command_hosts
-WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now;
+WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now
+  AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL);
 
 -- name: hosts_to_give_up
 -- Hosts with a sent command that has not begun, and is past its delivery timeout or was cancelled.

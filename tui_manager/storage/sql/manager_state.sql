@@ -37,6 +37,11 @@ WHERE status = 'pending' AND sent_at IS NULL AND deliver_before IS NOT NULL;
 UPDATE command_hosts SET deliver_before = deliver_before + :by
 WHERE status = 'pending' AND sent_at IS NOT NULL AND deliver_before IS NOT NULL;
 
+-- name: move_pauses
+-- The length of a pause is a duration too.
+UPDATE tasks SET paused_at = paused_at + :by
+WHERE status IN ('pending', 'running') AND paused_at IS NOT NULL;
+
 -- name: forget_jumps_at_start
 -- The operator says that the manager was off for so long.
 DELETE FROM clock_errors WHERE at_start = 1;

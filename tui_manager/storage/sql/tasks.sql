@@ -38,17 +38,34 @@ UPDATE tasks SET status = 'running', started_at = :now, host_count = :host_count
 WHERE id = :task_id AND status = 'pending';
 
 -- name: cancel
--- pending → canceled; a running task keeps its status until its command hosts have ended.
+-- pending → canceled; a running task keeps its status until its command hosts have ended. It is not
+-- paused any more.
 UPDATE tasks SET
     cancel_requested_at = coalesce(cancel_requested_at, :now),
     finished_at = CASE status WHEN 'pending' THEN :now END,
-    status = CASE status WHEN 'pending' THEN 'canceled' ELSE status END
+    status = CASE status WHEN 'pending' THEN 'canceled' ELSE status END,
+    paused_at = NULL
 WHERE id = :task_id AND status IN ('pending', 'running')
 RETURNING status;
 
+-- name: pause
+-- Nothing more is sent. A task that is canceled or paused is not paused.
+UPDATE tasks SET paused_at = :now
+WHERE id = :task_id AND status = 'running' AND cancel_requested_at IS NULL AND paused_at IS NULL;
+
+-- name: resume
+-- The end of a pause.
+UPDATE tasks SET paused_at = NULL
+WHERE id = :task_id AND status = 'running' AND cancel_requested_at IS NULL
+  AND paused_at IS NOT NULL;
+
+-- name: paused_at
+-- Since when a task is paused.
+SELECT paused_at FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
+
 -- name: end
 -- running → completed, failed or canceled: all command hosts have ended.
-UPDATE tasks SET status = :status, finished_at = :now WHERE id = :task_id AND status = 'running';
+UPDATE tasks SET status = :status, finished_at = :now, paused_at = NULL WHERE id = :task_id AND status = 'running';
 
 -- name: reopen
 -- failed → running: an agent that was declared lost still runs a command of it.

@@ -70,7 +70,8 @@ def store_clock(tx: Transaction, row: ClockRow) -> None:
 
 
 def record_jump(tx: Transaction, jump: ClockJump, smallest: int) -> None:
-    """Stores by how much the times of earlier rows are wrong, and moves delivery timeouts.
+    """Stores by how much the times of earlier rows are wrong, and moves delivery timeouts and
+    pauses.
 
     Args:
         smallest: microseconds. A smaller error is forgotten.
@@ -81,6 +82,7 @@ def record_jump(tx: Transaction, jump: ClockJump, smallest: int) -> None:
     if not jump.at_start:
         tx.execute(_SQL["move_deadlines"], {"by": jump.by})
         tx.execute(_SQL["move_deadlines_of_sent"], {"by": jump.by})
+        tx.execute(_SQL["move_pauses"], {"by": jump.by})
 
 
 def forget_jumps_at_start(tx: Transaction) -> None:

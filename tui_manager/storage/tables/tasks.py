@@ -49,6 +49,7 @@ def task_of(row: sqlite3.Row) -> Task:
         cancel_requested_at=to_datetime(row["cancel_requested_at"]),
         offline=Offline(row["offline"]),
         delivery_timeout=timedelta(microseconds=row["delivery_timeout"]),
+        paused=row["paused_at"] is not None,
     )
 
 
@@ -183,6 +184,42 @@ def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
         status = get(tx, task_id).status
         raise IllegalMoveError(f"Task {task_id} cannot be canceled: it is {status} already.")
     return TaskStatus(rows[0]["status"])
+
+
+def pause(tx: Transaction, task_id: int, now: int) -> None:
+    """Lets nothing more of a running task be sent.
+
+    Raises:
+        IllegalMoveError: it does not run, was cancelled, or is paused already.
+    """
+    if not tx.execute(_SQL["pause"], {"task_id": task_id, "now": now}).rowcount:
+        task = get(tx, task_id)
+        state = "paused already" if task.paused else _state(task)
+        raise IllegalMoveError(f"Task {task_id} cannot be paused: it is {state}.")
+
+
+def resume(tx: Transaction, task_id: int) -> int:
+    """Ends the pause of a running task.
+
+    Returns:
+        Since when it was paused, in microseconds since 1970 UTC.
+
+    Raises:
+        IllegalMoveError: it does not run, was cancelled, or is not paused.
+    """
+    row = tx.execute(_SQL["paused_at"], {"task_id": task_id}).fetchone()
+    if not tx.execute(_SQL["resume"], {"task_id": task_id}).rowcount:
+        task = get(tx, task_id)
+        running = task.status is TaskStatus.RUNNING and not task.canceling
+        state = "not paused" if running else _state(task)
+        raise IllegalMoveError(f"Task {task_id} cannot be resumed: it is {state}.")
+    since: int = row["paused_at"]
+    return since
+
+
+def _state(task: Task) -> str:
+    """What an operator calls the state of a task."""
+    return "being canceled" if task.canceling else task.status
 
 
 def end(tx: Transaction, task_id: int, status: TaskStatus, now: int) -> bool:

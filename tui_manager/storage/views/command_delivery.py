@@ -39,6 +39,23 @@ def unsent_of_turned_away(tx: Transaction, host: int) -> list[UnsentCommand]:
     return _unsent(tx.execute(_SQL["unsent_of_turned_away"], {"host": host}))
 
 
+def unsent_of_task(tx: Transaction, task_id: int) -> list[UnsentCommand]:
+    """Unsent commands of a task whose turn has come and that have no delivery timeout."""
+    return _unsent(tx.execute(_SQL["unsent_of_task"], {"task_id": task_id}))
+
+
+def hosts_to_send(tx: Transaction, task_id: int) -> set[int]:
+    """Row ids of the hosts with an unsent command of a task whose turn has come."""
+    return {row["host"] for row in tx.execute(_SQL["hosts_to_send"], {"task_id": task_id})}
+
+
+def extend_delivery(tx: Transaction, task_id: int, paused_at: int, now: int) -> None:
+    """The delivery timeouts of a task's unsent commands did not run since `paused_at`, in
+    microseconds since 1970 UTC."""
+    values = {"task_id": task_id, "paused_at": paused_at, "now": now}
+    tx.execute(_SQL["extend_delivery"], values)
+
+
 def undelivered(tx: Transaction, now: int) -> list[UnsentCommand]:
     """Unsent commands past their delivery timeout."""
     return _unsent(tx.execute(_SQL["undelivered"], {"now": now}))

@@ -45,6 +45,8 @@ _ACTIONS: Mapping[str, _Words] = {
     "create_task": _Words("made {task} for {target}", ("target",)),
     "start_task": _Words("started {task} on {names}", ("names",)),
     "cancel_task": _Words("canceled {task}", role=Role.CAUTION),
+    "pause_task": _Words("paused {task}", role=Role.CAUTION),
+    "resume_task": _Words("resumed {task}"),
     "create_token": _Words("made a join token"),
     "revoke_token": _Words("revoked join token {token}", ("token",), Role.CAUTION),
     "enroll_host": _Words("{host} asked to join"),

@@ -1,0 +1,51 @@
+"""The transactions that pause and resume a task. What hosts already have goes on in a pause."""
+
+from collections.abc import Set
+
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.service.core import task_status
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import audit, command_hosts, tasks
+from tui_manager.storage.views import command_delivery
+
+_OFFLINE = "The host was offline when the task was resumed."
+
+
+def pause(tx: Transaction, task_id: int, actor: str, now: int) -> None:
+    """Lets nothing more of a running task be sent.
+
+    Args:
+        actor: who asked, `user@terminal`.
+        now: microseconds since 1970 UTC.
+
+    Raises:
+        NotFoundError, IllegalMoveError: there is no such task, or it cannot be paused.
+    """
+    tasks.pause(tx, task_id, now)
+    audit.record(tx, now, actor, "pause_task", task_id=task_id)
+
+
+def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: int) -> set[int]:
+    """Ends a pause. Delivery timeouts go on. Commands that do not wait for their hosts and whose
+    turn has come are judged now: if the host is offline, they fail.
+
+    Args:
+        reachable: row ids of the hosts that are connected, or are expected to be soon.
+        actor, now: as for `pause`.
+
+    Returns:
+        Row ids of the hosts whose commands may be sent now.
+
+    Raises:
+        NotFoundError, IllegalMoveError: there is no such task, or it is not paused.
+    """
+    paused_at = tasks.resume(tx, task_id)
+    command_delivery.extend_delivery(tx, task_id, paused_at, now)
+    for command in command_delivery.unsent_of_task(tx, task_id):
+        if command.host not in reachable:
+            command_hosts.give_up_sending(tx, command.row_id, _OFFLINE, now)
+            failed = CommandHostStatus.FAILED
+            task_status.advance(tx, task_id, command.host, command.position, failed, now)
+    task_status.update_task_status(tx, task_id, now)
+    audit.record(tx, now, actor, "resume_task", task_id=task_id)
+    return command_delivery.hosts_to_send(tx, task_id)
