@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Mapping
 
 from tui_manager_protos.rules import host_variables
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -10,11 +11,12 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_agent.executions.containment import features, find_cgroup_root
 from tui_manager_agent.executions.executions import Executions
 from tui_manager_agent.executions.outbox import Outbox
+from tui_manager_agent.facts.fact_watch import FactWatch
+from tui_manager_agent.facts.vitals import Vitals, describe_host
 from tui_manager_agent.identity import credentials
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.identity.renewal import Renewal
 from tui_manager_agent.link.endings import RefusedByManagerError, describe
-from tui_manager_agent.link.host_facts import Vitals, describe_host
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 from tui_manager_agent.link.membership import Membership
 from tui_manager_agent.link.reconnect import Reconnect
@@ -44,6 +46,7 @@ class Agent:
         self._cgroup_root = find_cgroup_root(self._identity.journal_id)
         self._membership = Membership(self._renewal)
         self._vitals = Vitals()
+        self._facts = FactWatch(settings.facts)
         self._reconnect = Reconnect(random.Random())
         self._outbox = Outbox()
         self._executions: Executions | None = None
@@ -56,6 +59,7 @@ class Agent:
         cannot be used.
         """
         refusal: Exception | None = None
+        self._facts.start()
         try:
             async with self._tasks:
                 self._membership.log_fingerprint()
@@ -65,6 +69,7 @@ class Agent:
         except* (RefusedByManagerError, OSError) as group:
             refusal = group.exceptions[0]
         finally:
+            self._facts.stop()
             if self._executions is not None:
                 self._executions.close()
             self._identity.close()
@@ -95,6 +100,7 @@ class Agent:
         return executions
 
     async def _keep_dialling(self) -> None:
+        await self._facts.wait_for_first()
         while True:
             held = self._renewal.credentials if self._renewal else None
             link = Link(
@@ -105,7 +111,8 @@ class Agent:
                 credentials=held,
             )
             self._membership.begin_session(link)
-            end = await link.run(self._hello())
+            facts = self._facts.begin_session(link.send_facts)
+            end = await link.run(self._hello(facts))
             if self._renewal:
                 self._renewal.stream_ended(welcomed=link.welcomed)
             pause = self._reconnect.pause_after(end)
@@ -131,7 +138,7 @@ class Agent:
             **self._membership.handlers(),
         }
 
-    def _hello(self) -> wire.Hello:
+    def _hello(self, facts: Mapping[str, str]) -> wire.Hello:
         hello = wire.Hello(
             **describe_host(self._settings),
             manager_id=self._identity.manager_id,
@@ -143,6 +150,8 @@ class Agent:
             host_id=self._identity.host_id,
             features=[host_variables.FEATURE, *features(self._cgroup_root)],
         )
+        if facts:
+            hello.facts.values.update(facts)
         hello.clock.GetCurrentTime()
         return hello
 

@@ -21,6 +21,7 @@ class Settings:
         spool_limit: bytes that output of ended commands may take until the manager has it; past it
             the oldest goes first, and is shown as a gap.
         policy: the file that says what may run; None: at the default place, if it is there.
+        facts: the file with the owner's facts; None: as of `policy`.
     """
 
     manager: str
@@ -31,3 +32,4 @@ class Settings:
     capacity: int = 5
     spool_limit: int = SPOOL_LIMIT
     policy: Path | None = None
+    facts: Path | None = None

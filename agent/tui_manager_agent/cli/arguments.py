@@ -32,6 +32,7 @@ _OPTIONS: Mapping[str, tuple[Callable[[str], object], object]] = {
     "join_token_file": (Path, None),
     "name": (option_values.name, ""),
     "state_dir": (Path, Path()),
+    "facts": (Path, None),
     "capacity": (option_values.capacity, CAPACITY),
     "spool_limit": (option_values.mebibytes, SPOOL_LIMIT),
     "log_level": (option_values.log_level, "info"),
@@ -85,6 +86,7 @@ def parse(arguments: list[str] | None) -> Arguments | Question:
         capacity=chosen.capacity,
         spool_limit=chosen.spool_limit,
         policy=chosen.policy,
+        facts=chosen.facts,
     )
     return Arguments(
         settings=settings,

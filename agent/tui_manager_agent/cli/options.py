@@ -121,6 +121,13 @@ def _add_host_options(run: argparse.ArgumentParser) -> None:
         f"{ENVIRONMENT}LABELS=K=V,K=V",
     )
     run.add_argument(
+        "--facts",
+        metavar="FILE",
+        type=Path,
+        help="a file with facts of this host, which the manager shows and targets can use; by "
+        f"default facts.toml beside policy.toml, if it is there ({ENVIRONMENT}FACTS)",
+    )
+    run.add_argument(
         "--insecure",
         action="store_true",
         help="no encryption and no enrolment; for a manager on this machine only",

@@ -8,11 +8,11 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.rules.join_token import JoinToken
 from tui_manager_protos.v1 import enrollment_pb2 as wire
 
+from tui_manager_agent.facts.vitals import describe_host
 from tui_manager_agent.identity import child_process, credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity, StateError
 from tui_manager_agent.link.endings import Ending, RefusedByManagerError, StreamEnd, describe
-from tui_manager_agent.link.host_facts import describe_host
 from tui_manager_agent.link.reconnect import Reconnect
 from tui_manager_agent.settings import Settings
 

@@ -76,6 +76,7 @@ class Link:
         self._heartbeat = HEARTBEAT
         self._welcomed_at = 0.0
         self._csr = b""
+        self._facts: wire.Facts | None = None
 
     @property
     def welcomed(self) -> bool:
@@ -85,6 +86,11 @@ class Link:
     def request_certificate(self, csr_der: bytes) -> None:
         """Sends a certificate request on this stream. If the stream ends before, it is not sent."""
         self._csr = csr_der
+        self._outbox.wake()
+
+    def send_facts(self, facts: Mapping[str, str]) -> None:
+        """Sends these facts on this stream. If the stream ends before, they are not sent."""
+        self._facts = wire.Facts(values=facts)
         self._outbox.wake()
 
     async def run(self, hello: wire.Hello) -> StreamEnd:
@@ -195,6 +201,9 @@ class Link:
                     self._csr = b""
                     await call.write(wire.AgentMessage(certificate_request=request))
                 report = self._outbox.report()
+                if self._facts is not None:
+                    report.facts.CopyFrom(self._facts)
+                    self._facts = None
                 if heartbeat.is_due(self._heartbeat):
                     report.vitals.CopyFrom(self._vitals())
                     heartbeat.begin()

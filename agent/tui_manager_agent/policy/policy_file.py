@@ -8,11 +8,8 @@ TOML the limits of all rules come before the first rule.
 import logging
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
-
-from tui_manager_protos.rules.trusted_path import UntrustedPathError, trusted_path
 
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.pattern import Pattern
@@ -25,9 +22,14 @@ from tui_manager_agent.policy.policy import (
     may_match_line_break,
     parse_limit,
 )
+from tui_manager_agent.policy.trusted_file import (
+    UntrustedFileError,
+    configuration_folder,
+    read_trusted,
+    signature,
+)
 
 FILE = "policy.toml"
-_LARGEST = 256 * 1024  # bytes
 _WORDS = 500  # characters of the owner's reason
 _LIMITS = ("reason", "users", "max_timeout", "environment", "folders", "allow")
 _LOG = logging.getLogger(__name__)
@@ -39,11 +41,7 @@ class PolicyError(Exception):
 
 def default_path() -> Path:
     """Where the policy is, unless its owner names another file."""
-    if os.geteuid() == 0:
-        return Path("/etc/tui-manager-agent") / FILE
-    from platformdirs import user_config_path
-
-    return user_config_path("tui-manager-agent") / FILE
+    return configuration_folder() / FILE
 
 
 class PolicyFile:
@@ -97,7 +95,7 @@ class PolicyFile:
 
     def _current(self) -> Policy | None:
         try:
-            signature = _signature(os.stat(self.path))
+            found = signature(os.stat(self.path))
         except FileNotFoundError:
             if self._must_be_there:
                 raise PolicyError(f"There is no policy {self.path}.") from None
@@ -105,7 +103,7 @@ class PolicyFile:
         except OSError as error:
             raise PolicyError(f"{self.path} cannot be read: {error.strerror}.") from error
         self._must_be_there = True  # from now on: editors may remove a file and make it anew
-        if signature != self._signature:
+        if found != self._signature:
             self._read()
         if self._problem:
             raise PolicyError(self._problem)
@@ -114,11 +112,11 @@ class PolicyFile:
     def _read(self) -> None:
         self._policy, self._problem = None, ""
         try:
-            text, self._signature = _read_trusted(self.path)
+            text, self._signature = read_trusted(self.path)
             self._policy = parse(text)
         except OSError as error:
             self._problem = f"{self.path} cannot be read: {error.strerror}."
-        except PolicyError as error:
+        except (UntrustedFileError, PolicyError) as error:
             self._problem = f"{self.path}: {error}"
 
     def _log_state(self, level: int, what: Policy | str | None) -> None:
@@ -130,37 +128,6 @@ class PolicyFile:
         if what != self._logged:
             self._logged = what
             _LOG.log(level, "%s", what)
-
-
-def _signature(status: os.stat_result) -> tuple[int, ...]:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _read_trusted(path: Path) -> tuple[str, tuple[int, ...]]:
-    """The text and its signature. Raises PolicyError if others than root and the agent's user can
-    write the file."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise PolicyError("It is not a regular file.")
-        _check_path(path)
-        data = os.read(descriptor, _LARGEST + 1)
-    finally:
-        os.close(descriptor)
-    if len(data) > _LARGEST:
-        raise PolicyError(f"It is longer than {_LARGEST >> 10} KiB.")
-    try:
-        return data.decode(), _signature(status)
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"It is not UTF-8 at byte {error.start}.") from error
-
-
-def _check_path(path: Path) -> None:
-    try:
-        trusted_path(path)
-    except UntrustedPathError as error:
-        raise PolicyError(f"{error}.") from None
 
 
 def parse(text: str) -> Policy:

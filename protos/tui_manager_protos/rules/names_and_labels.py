@@ -26,9 +26,14 @@ def check_host_name(name: str, *, admitted: bool = False) -> None:
         )
 
 
+def is_label_key(key: str) -> bool:
+    """Whether a label may have this key."""
+    return bool(_LABEL_KEY.fullmatch(key))
+
+
 def check_label(key: str, value: str) -> None:
     """Raises ValueError if a host cannot have this label."""
-    if not _LABEL_KEY.fullmatch(key):
+    if not is_label_key(key):
         raise ValueError(
             f"{key[:_SHOWN]!r} is not a label's key: 1 to 63 letters, digits, '.', '_', '/' "
             "and '-', of which the first is a letter or a digit"

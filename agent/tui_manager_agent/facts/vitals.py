@@ -1,4 +1,4 @@
-"""What this host says of itself: at its enrolment, in every Hello, and in every heartbeat."""
+"""What this host says of itself at its enrolment, in every Hello, and in every heartbeat."""
 
 import os
 import socket
