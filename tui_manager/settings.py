@@ -1,6 +1,6 @@
 """Every setting of the manager, with its default. Those that the services obey are in
-`service/limits.py`. Reading them from the command line, the environment and the file is the task of
-`cli/config.py`."""
+`service/service_settings.py`. `cli/config.py` reads the values from the command line, the
+environment and the file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from platformdirs import user_log_path, user_state_path
 
 from tui_manager.domain.address import PORT_MAX, is_loopback, split_address
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.service.limits import SettableLimits
+from tui_manager.service.service_settings import ServiceSettings
 
 APP = "tui-manager"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(SettableLimits):
-    """What an operator can set: the limits of the services, and what follows.
+class Settings(ServiceSettings):
+    """What an operator can set: the settings of the services, and what follows.
 
     Attributes:
         state_dir: holds the database and the operator's socket.

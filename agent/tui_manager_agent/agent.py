@@ -9,7 +9,7 @@ from tui_manager_protos.rules import host_variables
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.containment import features, find_cgroup_root
-from tui_manager_agent.executions.executions import Executions
+from tui_manager_agent.executions.execution_requests import ExecutionRequests
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch
 from tui_manager_agent.facts.vitals import Vitals, describe_host
@@ -49,7 +49,7 @@ class Agent:
         self._facts = FactWatch(settings.facts)
         self._reconnect = Reconnect(random.Random())
         self._outbox = Outbox()
-        self._executions: Executions | None = None
+        self._executions: ExecutionRequests | None = None
         self._tasks = asyncio.TaskGroup()
 
     async def run(self) -> None:
@@ -86,8 +86,8 @@ class Agent:
         self._identity.bind_to_issuer(held)
         return Renewal(state_dir, held, credentials.load_newer(state_dir, held))
 
-    def _open_executions(self) -> Executions:
-        executions = Executions(
+    def _open_executions(self) -> ExecutionRequests:
+        executions = ExecutionRequests(
             self._identity,
             self._outbox,
             self._policy,

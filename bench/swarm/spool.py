@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tui_manager_agent.journal.records import Result
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
+from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import clock, record
 
 from bench.swarm.work import Outcome, output
@@ -12,7 +12,7 @@ BOOT_ID = "emulated"
 _NOWHERE = Path("/nonexistent")
 
 
-class PretendSpool(Spool):
+class PretendSpool(ExecutionFolder):
     """The agent's `Execution` reads it as it would read an execution's folder."""
 
     def __init__(self, execution_id: str, outcome: Outcome) -> None:
@@ -59,17 +59,17 @@ class PretendSpool(Spool):
         ).ended_now(BOOT_ID)
 
     def started(self, boot_id: str) -> int:
-        """See Spool."""
+        """See ExecutionFolder."""
         return self._began
 
     def result(self) -> Result | None:
-        """See Spool."""
+        """See ExecutionFolder."""
         return self._result
 
     def size(self, stream: str) -> int:
-        """See Spool."""
+        """See ExecutionFolder."""
         return self._printed if stream == record.STDOUT else 0
 
     def read(self, stream: str, offset: int, length: int) -> bytes:
-        """See Spool."""
+        """See ExecutionFolder."""
         return output(self.execution_id, min(length, self._printed - offset), offset)

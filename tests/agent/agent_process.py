@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import processes
 
 from tests.agent.fake_manager import FakeManager
@@ -79,10 +79,10 @@ class AgentProcess:
         if self._process is not None and self._process.returncode is None:
             await self.kill()
         for folder in self.state_dir.glob("managers/*/executions/*"):
-            _end(Spool(folder))
+            _end(ExecutionFolder(folder))
 
 
-def _end(spool: Spool) -> None:
+def _end(spool: ExecutionFolder) -> None:
     """What the agent has left running, as it should."""
     supervisor = spool.supervisor_pid()
     for pid in (*processes.find(spool.folder.name, supervisor), supervisor):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tui_manager_agent.executions.containment import find_cgroup_root
-from tui_manager_agent.executions.executions import Executions
+from tui_manager_agent.executions.execution_requests import ExecutionRequests
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.policy.policy_file import PolicyFile
@@ -19,7 +19,7 @@ class InProcess:
         self._identity = Identity(state_dir)
         self._identity.bind("manager", "host")
         self.outbox = Outbox()
-        self.executions = Executions(
+        self.executions = ExecutionRequests(
             self._identity,
             self.outbox,
             PolicyFile(policy),

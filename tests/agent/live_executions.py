@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import processes
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -49,7 +49,7 @@ class LiveExecutions(InProcess):
 
     def supervisor_of(self, execution_id: str) -> int:
         (folder,) = self._state_dir.glob(f"managers/*/executions/{execution_id}")
-        return Spool(folder).supervisor_pid()
+        return ExecutionFolder(folder).supervisor_pid()
 
     async def stop(self) -> None:
         self._serving.cancel()
@@ -58,7 +58,7 @@ class LiveExecutions(InProcess):
 
     def end_commands(self) -> None:
         for folder in self._state_dir.glob("managers/*/executions/*"):
-            for pid in (Spool(folder).supervisor_pid(), *processes.find(folder.name, 0)):
+            for pid in (ExecutionFolder(folder).supervisor_pid(), *processes.find(folder.name, 0)):
                 if pid:
                     os.kill(pid, signal.SIGKILL)
 

@@ -1,6 +1,6 @@
 """Orders that an agent could have journalled."""
 
-from tui_manager_agent.journal.records import Order
+from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.supervisor import clock
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import clock, launch, processes, record
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
@@ -54,7 +54,7 @@ class ForkServer:
 class Supervisor:
     """A supervisor, forked for one folder."""
 
-    def __init__(self, spool: Spool, cgroup_root: CgroupRoot | None = None) -> None:
+    def __init__(self, spool: ExecutionFolder, cgroup_root: CgroupRoot | None = None) -> None:
         self._spool = spool
         self._server = ForkServer(cgroup_root)
         self._server.start(spool.folder)
@@ -94,7 +94,7 @@ class Supervised:
         a `cgroup_root` the command gets a cgroup."""
         self._cgroup_root = cgroup_root
         self.id = str(uuid.uuid4())
-        self.spool = Spool(root / self.id)
+        self.spool = ExecutionFolder(root / self.id)
         root.mkdir(exist_ok=True)
         fifo = root / "bell"
         os.mkfifo(fifo)

@@ -9,7 +9,7 @@ import pytest
 from tui_manager_agent.journal import ack_compactor
 from tui_manager_agent.journal.ack_compactor import AckCompactor
 from tui_manager_agent.journal.journal import DiskThread, Journal
-from tui_manager_agent.journal.records import Result
+from tui_manager_agent.journal.order_and_result import Result
 
 from tests.support.waiting import wait_until
 

@@ -14,7 +14,7 @@ import pytest
 from tui_manager_agent.executions import recovery
 from tui_manager_agent.identity import identity
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.journal.records import Owner
+from tui_manager_agent.journal.order_and_result import Owner
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 from tui_manager_agent.supervisor.killing import CommandProcesses, Killing

@@ -13,9 +13,9 @@ import pytest
 from tui_manager_agent.executions import outbox, recovery, runner
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.journal import spool
+from tui_manager_agent.journal import execution_folder
 from tui_manager_agent.journal.acknowledged import Acknowledged
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_agent.supervisor.processes import Process
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -41,7 +41,7 @@ async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @pytest.mark.parametrize(
     ("room", "name", "fault"),
     [
-        (Spool, "set_mark", faults.full),
+        (ExecutionFolder, "set_mark", faults.full),
         (record, "read", faults.too_many_files),
         (claim, "is_locked", faults.broken),
         (Process, "send", faults.forbidden),
@@ -132,7 +132,7 @@ async def test_a_resume_whose_mark_cannot_be_changed_is_obeyed(
     agent.executions.begin_session()
     agent.output.clear()
     with monkeypatch.context() as host:
-        host.setattr(Spool, name, faults.broken)
+        host.setattr(ExecutionFolder, name, faults.broken)
         await agent.resume(execution_id, action)
     assert execution_id in caplog.text
     if action == wire.RESUME_ACTION_UNKNOWN:
@@ -149,14 +149,14 @@ async def test_output_that_cannot_be_read_is_read_later_and_keeps_nobody_waiting
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.01)
     unlucky = await agent.start(f"cat {gate}; printf unlucky")
-    can_read, read = asyncio.Event(), Spool.read
+    can_read, read = asyncio.Event(), ExecutionFolder.read
 
-    def read_others(spool: Spool, *what: Any) -> bytes:
+    def read_others(spool: ExecutionFolder, *what: Any) -> bytes:
         if spool.folder.name == unlucky and not can_read.is_set():
             faults.broken()
         return read(spool, *what)
 
-    monkeypatch.setattr(Spool, "read", read_others)
+    monkeypatch.setattr(ExecutionFolder, "read", read_others)
     gate.open()
     await agent.until(
         lambda: f"output not read, again later: execution_id={unlucky}" in caplog.text
@@ -173,7 +173,7 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
     agent: LiveExecutions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
-    monkeypatch.setattr(spool, "GONE_AFTER", 1)
+    monkeypatch.setattr(execution_folder, "GONE_AFTER", 1)
     execution_id, looked_at, put = str(uuid.uuid4()), list[str](), Outbox.add
 
     def note(self: Outbox, held: Execution) -> None:
@@ -182,7 +182,7 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
 
     monkeypatch.setattr(Outbox, "add", note)
     with monkeypatch.context() as disk:
-        disk.setattr(Spool, "read", faults.broken)
+        disk.setattr(ExecutionFolder, "read", faults.broken)
         await agent.run(execution_id, "printf lost")
         await agent.result(execution_id)
     assert agent.gaps == {execution_id: len("lost")}
@@ -195,17 +195,17 @@ async def test_output_for_which_there_is_no_descriptor_is_never_given_up(
     agent: LiveExecutions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
-    monkeypatch.setattr(spool, "GONE_AFTER", 0)
-    execution_id, looks, read = str(uuid.uuid4()), 0, Spool.read
+    monkeypatch.setattr(execution_folder, "GONE_AFTER", 0)
+    execution_id, looks, read = str(uuid.uuid4()), 0, ExecutionFolder.read
 
-    def read_in_the_end(spool: Spool, *what: Any) -> bytes:
+    def read_in_the_end(spool: ExecutionFolder, *what: Any) -> bytes:
         nonlocal looks
         looks += 1
         if looks < 5:
             faults.too_many_files()
         return read(spool, *what)
 
-    monkeypatch.setattr(Spool, "read", read_in_the_end)
+    monkeypatch.setattr(ExecutionFolder, "read", read_in_the_end)
     await agent.run(execution_id, "printf kept")
     await agent.result(execution_id)
     assert agent.output == {execution_id: b"kept"}

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from tui_manager_agent.executions import fork_server_client
 from tui_manager_agent.executions.fork_server_client import ForkServerClient
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import fork_server, launch, processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -38,7 +38,7 @@ def server() -> Iterator[ForkServer]:
     server.close()
 
 
-def status_in(spool: Spool) -> str:
+def status_in(spool: ExecutionFolder) -> str:
     result = spool.result()
     return result.status if result else ""
 
@@ -109,7 +109,7 @@ def test_supervisors_live_on_without_it(tmp_path: Path, how: str) -> None:
 
 
 def test_a_supervisor_that_breaks_leaves_word(server: ForkServer, tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "execution")
+    spool = ExecutionFolder(tmp_path / "execution")
     spool.folder.mkdir()
     data = record.pad(record.seal(record.encode({"command": "true"})))
     record.create(str(spool.folder / record.STARTING), data)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions import recovery
-from tui_manager_agent.journal.records import Result
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
+from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import claim, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -58,7 +58,7 @@ async def test_what_could_not_be_compacted_is_answered_and_compacted_later(
 def test_an_order_that_was_withdrawn_keeps_no_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = Spool(tmp_path / "execution")
+    spool = ExecutionFolder(tmp_path / "execution")
     spool.accept(order(**{"env:PASSWORD": "hunter2"}))
     monkeypatch.setattr(record, "write_all", full)
     with pytest.raises(OSError, match="No space left"):
@@ -75,7 +75,7 @@ async def test_a_start_that_cannot_be_prevented_now_is_prevented_later(
     await before.run(execution_id, "echo ran")
     before.close()
     (folder,) = tmp_path.glob("managers/*/executions/*")
-    Spool(folder).mark_starting()
+    ExecutionFolder(folder).mark_starting()
     agent = InProcess(tmp_path)
     await agent.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     assert agent.outbox.report().results == []

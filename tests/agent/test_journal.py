@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.journal import acknowledged
 from tui_manager_agent.journal.acknowledged import KEEP, Acknowledged
+from tui_manager_agent.journal.execution_folder import UNKNOWN
 from tui_manager_agent.journal.journal import Journal
-from tui_manager_agent.journal.records import Result
-from tui_manager_agent.journal.spool import UNKNOWN
+from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import claim, record
 
 from tests.agent.faults import broken, full, too_many_files

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions.containment import check_limits, features
-from tui_manager_agent.executions.order import make_order
+from tui_manager_agent.executions.make_order import make_order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import launch
 from tui_manager_agent.supervisor.cgroup import CgroupRoot

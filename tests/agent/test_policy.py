@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.journal.records import Order
+from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import CommandRequest, RefusedError, Rule
 from tui_manager_agent.policy.policy_file import PolicyError, PolicyFile, parse
 from tui_manager_agent.supervisor import clock, record

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from tui_manager_agent.executions import recovery, runner
-from tui_manager_agent.journal import spool
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal import execution_folder
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -56,7 +56,7 @@ async def test_a_claimed_order_is_not_taken_for_one_that_waits(
     await before.stop()
     os.kill(supervisor, signal.SIGKILL)
     with monkeypatch.context() as host:
-        host.setattr(Spool, "order", faults.too_many_files)
+        host.setattr(ExecutionFolder, "order", faults.too_many_files)
         after = LiveExecutions(tmp_path)
     await after.resume(execution_id, wire.RESUME_ACTION_GO_ON)
     result = await after.result(execution_id)
@@ -73,9 +73,9 @@ async def test_what_could_be_read_again_has_its_time_anew(
     await asyncio.sleep(0)  # it serves
     execution_id = await agent.start("sleep 600")
     (folder,) = tmp_path.glob(f"managers/*/executions/{execution_id}")
-    looks, recover_result = 0, Spool.recover_result
+    looks, recover_result = 0, ExecutionFolder.recover_result
 
-    def fail_now_and_then(spool: Spool) -> None:
+    def fail_now_and_then(spool: ExecutionFolder) -> None:
         nonlocal looks
         looks += 1
         if looks % 2 and looks < 8:
@@ -84,9 +84,9 @@ async def test_what_could_be_read_again_has_its_time_anew(
         if looks < 8:
             faults.too_many_files()
 
-    monkeypatch.setattr(Spool, "recover_result", fail_now_and_then)
-    monkeypatch.setattr(spool, "GONE_AFTER", 0)
-    os.kill(Spool(folder).supervisor_pid(), signal.SIGKILL)
+    monkeypatch.setattr(ExecutionFolder, "recover_result", fail_now_and_then)
+    monkeypatch.setattr(execution_folder, "GONE_AFTER", 0)
+    os.kill(ExecutionFolder(folder).supervisor_pid(), signal.SIGKILL)
     result = await agent.result(execution_id)
     assert "its supervisor died" in result.detail
     await agent.stop()
@@ -149,11 +149,11 @@ async def test_a_result_that_a_broken_disk_keeps_is_given_up_in_the_end(
         return faults.broken()
 
     monkeypatch.setattr(record, "read", read_others)
-    monkeypatch.setattr(spool, "GONE_AFTER", 1 << 62)
-    os.kill(Spool(folder).supervisor_pid(), signal.SIGKILL)
+    monkeypatch.setattr(execution_folder, "GONE_AFTER", 1 << 62)
+    os.kill(ExecutionFolder(folder).supervisor_pid(), signal.SIGKILL)
     await looked_again.wait()
     assert lost not in agent.results
-    monkeypatch.setattr(spool, "GONE_AFTER", 0)
+    monkeypatch.setattr(execution_folder, "GONE_AFTER", 0)
     result = await agent.result(lost)
     assert result.reason == wire.RESULT_REASON_INTERRUPTED
     assert "what it left cannot be read: Input/output error" in result.detail

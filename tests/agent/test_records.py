@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.journal.acknowledged import Acknowledged
-from tui_manager_agent.journal.records import Order, Result, RunAs
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
+from tui_manager_agent.journal.order_and_result import Order, Result, RunAs
 from tui_manager_agent.policy.policy_file import parse
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -57,7 +57,7 @@ def test_an_order_is_spelled_as_ever() -> None:
 
 
 def test_an_order_on_disk_is_the_same_to_its_last_byte(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "execution")
+    spool = ExecutionFolder(tmp_path / "execution")
     spool.accept(ORDER_VALUE)
     data = (spool.folder / "accepted").read_bytes()
     assert data == (ORDER + SEAL).ljust(8192, b"\0")
@@ -117,7 +117,7 @@ def test_a_result_of_an_agent_is_spelled_as_ever(tmp_path: Path) -> None:
         duration=2,
         kill_incomplete=False,
     )
-    spool = Spool(tmp_path / "execution")
+    spool = ExecutionFolder(tmp_path / "execution")
     spool.write_result(result)
     assert (spool.folder / "result").read_bytes() == OF_AN_AGENT
     assert spool.result() == result

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.order import make_order
-from tui_manager_agent.journal.records import Order, RunAs
+from tui_manager_agent.executions.make_order import make_order
+from tui_manager_agent.journal.order_and_result import Order, RunAs
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_agent.executions import recovery
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -53,7 +53,7 @@ async def test_a_command_has_it_and_nothing_else_does(
     words = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
     assert not any(VALUE.encode() in line for line in words)
     (folder,) = agent.state_dir.glob(f"managers/*/executions/{execution_id}")
-    pid = Spool(folder).supervisor_pid()
+    pid = ExecutionFolder(folder).supervisor_pid()
     assert VALUE.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
     gate.open()
     await manager.result(execution_id)
@@ -130,7 +130,7 @@ async def test_a_crash_between_journal_and_start_leaves_it_until_the_agent_is_ba
     )
     before.close()
     (folder,) = tmp_path.glob("managers/*/executions/*")
-    Spool(folder).mark_starting()
+    ExecutionFolder(folder).mark_starting()
     assert found_in(tmp_path) == [str((folder / "starting").relative_to(tmp_path))]
     after = InProcess(tmp_path)
     (held,) = after.executions.begin_session()

@@ -7,19 +7,19 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions import executions
+from tui_manager_agent.executions import execution_requests
 from tui_manager_agent.journal.acknowledged import KEEP
-from tui_manager_agent.journal.records import Result
-from tui_manager_agent.journal.spool import UNKNOWN, Spool
+from tui_manager_agent.journal.execution_folder import UNKNOWN, ExecutionFolder
+from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.in_process import InProcess
 from tests.support.waiting import GIVE_UP
 
 
-def ended(state_dir: Path, size: int, ago: int = 0) -> Spool:
+def ended(state_dir: Path, size: int, ago: int = 0) -> ExecutionFolder:
     """An execution that ended `ago` seconds ago without an agent, with `size` bytes of output."""
-    spool = Spool(state_dir / "managers" / "manager" / "executions" / str(uuid.uuid4()))
+    spool = ExecutionFolder(state_dir / "managers" / "manager" / "executions" / str(uuid.uuid4()))
     spool.folder.mkdir(parents=True)
     (spool.folder / "stdout").write_bytes(b"x" * size)
     spool.write_result(
@@ -84,7 +84,7 @@ async def test_what_ended_last_keeps_its_output_however_large(tmp_path: Path) ->
 async def test_what_is_unknown_for_too_long_goes_while_the_agent_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executions, "EXPIRE_EVERY", 0.01)
+    monkeypatch.setattr(execution_requests, "EXPIRE_EVERY", 0.01)
     old, young = ended(tmp_path, 4), ended(tmp_path, 4)
     agent = InProcess(tmp_path)
     for spool in (old, young):
@@ -92,14 +92,14 @@ async def test_what_is_unknown_for_too_long_goes_while_the_agent_runs(
     then = time.time() - KEEP - 24 * 3600
     os.utime(old.folder / UNKNOWN, (then, then))
     removed = asyncio.Event()
-    remove = Spool.remove
+    remove = ExecutionFolder.remove
     loop = asyncio.get_running_loop()
 
-    def watched(spool: Spool) -> None:
+    def watched(spool: ExecutionFolder) -> None:
         remove(spool)
         loop.call_soon_threadsafe(removed.set)
 
-    monkeypatch.setattr(Spool, "remove", watched)
+    monkeypatch.setattr(ExecutionFolder, "remove", watched)
     working = asyncio.create_task(agent.executions.serve())
     async with asyncio.timeout(GIVE_UP):
         await removed.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import claim, clock, processes, record, shell, supervise
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 from tui_manager_agent.supervisor.killing import KILL_WITHIN, CommandProcesses, Killing
@@ -376,7 +376,7 @@ def test_a_command_that_has_just_ended_is_not_canceled(folder: Path) -> None:
 def test_a_copy_of_a_folder_is_told_from_the_folder(folder: Path) -> None:
     with Supervised(folder, "echo ready; sleep 60") as run:
         run.until(lambda: b"ready" in run.stdout)
-        copy = Spool(folder / "copy" / run.id)
+        copy = ExecutionFolder(folder / "copy" / run.id)
         copy.folder.mkdir(parents=True)
         shutil.copy(run.spool.folder / record.CLAIM, copy.folder)
         assert (copy.is_copy(), run.spool.is_copy()) == (True, False)

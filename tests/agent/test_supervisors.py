@@ -19,8 +19,8 @@ import pytest
 from tui_manager_agent.executions import fork_server_client, runner
 from tui_manager_agent.executions.fork_server_client import ForkServerClient
 from tui_manager_agent.executions.supervisors import Supervisors
-from tui_manager_agent.journal.records import Order
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
+from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.supervisor import claim, processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -54,7 +54,7 @@ class Watched:
         """An order without a folder, for which there is no more than a process; its id, if the
         order is out."""
         execution_id = str(uuid.uuid4())
-        spool = Spool(self._root / execution_id)
+        spool = ExecutionFolder(self._root / execution_id)
         return execution_id if await self.supervisors.start(execution_id, spool) else ""
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -155,7 +155,7 @@ async def test_an_order_that_comes_as_the_agent_stops_waits_for_the_next_one(
     loop = asyncio.get_running_loop()
     release = runner._accept_and_start
 
-    def release_slowly(spool: Spool, accept: Callable[[], Order]) -> Order | None:
+    def release_slowly(spool: ExecutionFolder, accept: Callable[[], Order]) -> Order | None:
         late = release(spool, accept)
         loop.call_soon_threadsafe(released.set)
         stopped.wait()

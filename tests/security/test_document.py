@@ -8,9 +8,9 @@ import pytest
 from tui_manager_protos.rules.duration import format_duration
 
 from tests.security.examples import TestClock
-from tui_manager.assembly import SECURITY
 from tui_manager.domain.token import TokenSpec
-from tui_manager.security import certificates
+from tui_manager.manager_parts import SECURITY
+from tui_manager.security import certificate_lifetimes
 from tui_manager.security.authority import Authority
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.secret_box import SecretBox
@@ -35,10 +35,10 @@ def test_every_file_of_keys_has_a_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "lifetime"),
     [
-        ("authority.pem", certificates.AUTHORITY_LIFETIME),
-        ("server.pem", certificates.SERVER_LIFETIME),
-        ("enrollment.pem", certificates.ENROLLMENT_LIFETIME),
-        ("certificate", certificates.HOST_LIFETIME),
+        ("authority.pem", certificate_lifetimes.AUTHORITY_LIFETIME),
+        ("server.pem", certificate_lifetimes.SERVER_LIFETIME),
+        ("enrollment.pem", certificate_lifetimes.ENROLLMENT_LIFETIME),
+        ("certificate", certificate_lifetimes.HOST_LIFETIME),
     ],
 )
 def test_every_certificate_lasts_as_long_as_it_says(file: str, lifetime: timedelta) -> None:
@@ -52,5 +52,5 @@ def test_what_a_token_is_unless_somebody_says_otherwise() -> None:
     usual = TokenSpec()
     assert (format_duration(usual.ttl), usual.uses, usual.auto_approve) == ("15m", 1, False)
     assert "It is valid for 15 minutes and for one\n   host, unless you say otherwise" in TEXT
-    assert timedelta(days=1) == certificates.BACKDATED
+    assert timedelta(days=1) == certificate_lifetimes.BACKDATED
     assert "All certificates begin one day before they are made" in TEXT

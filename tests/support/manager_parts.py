@@ -39,7 +39,7 @@ from tui_manager.service.enrollment.enrollment_service import (
     EnrollmentService,
 )
 from tui_manager.service.hosts.host_service import HostService, OpenedSession
-from tui_manager.service.hosts.silence import SilenceWatch
+from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.tasks.prune_history import Pruning
@@ -102,7 +102,7 @@ class Parts:
     core: Core
     dispatcher: RecordingDispatcher
     dispatch: DispatchLoop
-    silence: SilenceWatch
+    silence: HostTimeouts
     watch: ClockWatch
     pruning: Pruning
     hosts: HostService
@@ -269,7 +269,7 @@ async def manager_parts(
             core=core,
             dispatcher=dispatcher,
             dispatch=dispatch,
-            silence=SilenceWatch(core, watch),
+            silence=HostTimeouts(core, watch),
             watch=watch,
             pruning=Pruning(core, watch),
             hosts=HostService(core, dispatch),

@@ -18,7 +18,7 @@ from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tests.support.agent_stream import AgentStream
-from tui_manager.runtime import RunningManager
+from tui_manager.run_manager import RunningManager
 from tui_manager.security.authority import Authority
 from tui_manager.security.certificate_requests import read_request
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME

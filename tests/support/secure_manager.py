@@ -18,10 +18,10 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.task import CommandHost
 from tui_manager.domain.token import TokenSpec
-from tui_manager.runtime import RunningManager, run_manager
+from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.service.core.clock import Clock
 from tui_manager.settings import Settings
-from tui_manager.transport.ports.listening import Timeouts
+from tui_manager.transport.ports.port_limits import Timeouts
 
 
 @dataclass

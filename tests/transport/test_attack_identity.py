@@ -19,12 +19,12 @@ from tests.support.raw_http2 import DATA, SETTINGS, RawConnection, call, frame, 
 from tests.support.secure_agent import SecureHost, enroll, new_key, signed_by
 from tests.support.secure_manager import SecureManager, completed, secure_manager
 from tests.support.waiting import wait_until
-from tui_manager.assembly import SECURITY
-from tui_manager.runtime import run_manager
+from tui_manager.manager_parts import SECURITY
+from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.keys import key_pem
 from tui_manager.settings import Settings
-from tui_manager.transport.messages.rate_limits import IDENTITY_CHANGES
+from tui_manager.transport.messages.connection_rates import IDENTITY_CHANGES
 
 CONNECT = "/tui_manager.v1.CommandService/ConnectForCommands"
 

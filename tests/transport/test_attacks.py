@@ -66,7 +66,7 @@ test_ports.py: what gRPC keeps out by itself
     large headers                            large_headers_are_refused
     a flood of pings                         a_flood_of_pings_ends_the_connection
 
-test_guard.py: what a session may say
+test_message_guard.py: what a session may say
     a flood of messages                      a_flood_ends_and_what_an_agent_can_say_does_not
 
 test_streams.py: streams

@@ -16,7 +16,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
-from tui_manager.runtime import RunningManager, run_manager
+from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.maintenance.check import check_database

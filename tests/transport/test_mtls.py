@@ -15,16 +15,16 @@ from tests.support.agent_stream import dial
 from tests.support.secure_agent import enroll, new_key
 from tests.support.secure_manager import MovedClock, SecureManager, secure_manager
 from tests.support.waiting import wait_until
-from tui_manager.assembly import SECURITY
 from tui_manager.domain.address import split_address
-from tui_manager.runtime import run_manager
+from tui_manager.manager_parts import SECURITY
+from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.client_certificate import read_peer
 from tui_manager.security.enrollment_identity import EnrollmentIdentity
 from tui_manager.security.keys import key_hash
 from tui_manager.security.server_identity import ServerIdentity
 from tui_manager.settings import Settings
-from tui_manager.transport.ports import listening
+from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import AllPortCredentials, Certificates
 
 
@@ -163,8 +163,8 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
     authority = Authority(tmp_path, "m", moved.now)
     server = ServerIdentity(authority, tmp_path, ("127.0.0.1",), moved.now)
     shown = AllPortCredentials(Certificates(server, EnrollmentIdentity(tmp_path, moved.now)))
-    grpc_server = grpc.aio.server(options=listening.options(listening.Timeouts(), 10, 1000))
-    address = listening.listen(grpc_server, "127.0.0.1:0", getattr(shown, port).credentials)
+    grpc_server = grpc.aio.server(options=port_limits.options(port_limits.Timeouts(), 10, 1000))
+    address = port_limits.listen(grpc_server, "127.0.0.1:0", getattr(shown, port).credentials)
     await grpc_server.start()
     first = await _shown_at(address)
     shown.renew_if_due()

@@ -20,10 +20,10 @@ from tests.support import raw_http2
 from tests.support.raw_http2 import RawConnection, frame, trusting
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.security.enrollment_identity import ENROLLMENT_NAME, EnrollmentIdentity
-from tui_manager.transport.ports import listening
+from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import enrollment_credentials
 from tui_manager.transport.ports.enrollment_port import MESSAGE_MAX, serve_enrollment
-from tui_manager.transport.ports.listening import Timeouts
+from tui_manager.transport.ports.port_limits import Timeouts
 
 ENROLL = "/tui_manager.v1.EnrollmentService/Enroll"
 CALLED = raw_http2.PREFACE + frame(raw_http2.SETTINGS) + raw_http2.call(ENROLL)
@@ -65,7 +65,7 @@ async def _serve(
     timeouts = timeouts or Timeouts()
     identity = EnrollmentIdentity(folder, lambda: datetime.now(UTC))
     servicer = _Answers()
-    options = listening.options(timeouts, connections, MESSAGE_MAX)
+    options = port_limits.options(timeouts, connections, MESSAGE_MAX)
     credentials = enrollment_credentials(identity).credentials
     async with serve_enrollment(servicer, "127.0.0.1:0", options, credentials, timeouts) as address:
         yield _Port(address, servicer, identity.certificate_pem)
@@ -195,12 +195,12 @@ async def test_pings_that_come_no_more_often_than_they_may_are_answered(tmp_path
 async def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
     async with _serve(tmp_path) as port:
         with pytest.raises(InvalidInputError, match=r"in use.*--enroll-listen") as caught:
-            listening.listen(grpc.aio.server(), port.address, None, "enroll-listen")
+            port_limits.listen(grpc.aio.server(), port.address, None, "enroll-listen")
     assert caught.value.field == "enroll_listen"
 
 
 def test_connections_leave_files_for_the_rest() -> None:
-    room = listening.share_open_files()
+    room = port_limits.share_open_files()
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert room.commands > 0
     assert room.enrollment > 0

@@ -3,14 +3,9 @@
 import pytest
 
 from tests.support.manager_parts import TurnedClock
-from tui_manager.transport.messages.guard import HELD_MAX
-from tui_manager.transport.messages.rate_limits import (
-    CONNECTIONS_OF_A_HOST,
-    ConnectionRates,
-    Rate,
-    TokenBucket,
-    TokenBuckets,
-)
+from tui_manager.transport.messages.connection_rates import CONNECTIONS_OF_A_HOST, ConnectionRates
+from tui_manager.transport.messages.message_guard import HELD_MAX
+from tui_manager.transport.messages.token_bucket import Rate, TokenBucket, TokenBuckets
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
-from tui_manager.transport.messages.guard import Guard
+from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session, in_batches
 
 
 def _session(on_room: Callable[[str], None] = lambda _: None) -> Session:
     opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, Limits().heartbeat, (), ())
-    return Session(opened, Limits(), Guard(Limits(), lambda: 0.0), on_room)
+    return Session(opened, Limits(), MessageGuard(Limits(), lambda: 0.0), on_room)
 
 
 def _run(number: int) -> Run:
@@ -110,7 +110,7 @@ async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
 ) -> None:
     opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, timedelta(seconds=5), (), ())
     limits = Limits().shared_by(hosts)
-    session = Session(opened, limits, Guard(Limits(), lambda: 0.0), lambda _: None)
+    session = Session(opened, limits, MessageGuard(Limits(), lambda: 0.0), lambda _: None)
     session.welcome("m", opened)
     session.send_settings()
     welcome, settings = await session.next_messages()

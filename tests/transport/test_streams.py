@@ -21,7 +21,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import CommandHost
-from tui_manager.runtime import RunningManager, manager_thread, run_manager
+from tui_manager.run_manager import RunningManager, manager_thread, run_manager
 from tui_manager.service import limits
 from tui_manager.settings import Settings
 
@@ -343,7 +343,7 @@ def test_a_manager_in_a_thread_is_stopped_when_a_signal_ends_its_start(
                 raise KeyboardInterrupt
             return super().result(timeout)
 
-    monkeypatch.setattr("tui_manager.runtime.Future", Interrupted)
+    monkeypatch.setattr("tui_manager.run_manager.Future", Interrupted)
     settings = Settings(state_dir=tmp_path, listen="127.0.0.1:0", insecure=True)
     with pytest.raises(KeyboardInterrupt), manager_thread(settings):
         pass

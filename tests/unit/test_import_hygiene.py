@@ -21,7 +21,7 @@ STORE = ("sqlite3", "aiosqlite")
         ("tui_manager.operator.api", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.cross_thread", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager.operator.socket.client", (*SCREEN, *STORE)),
-        ("tui_manager.runtime", SCREEN),
+        ("tui_manager.run_manager", SCREEN),
         ("tui_manager.ui.app", (*WIRE, *STORE, "tui_manager.service", "tui_manager.storage")),
         ("tui_manager.cli.main", (*SCREEN, *WIRE, *STORE)),
         ("tui_manager_agent.cli.main", (*SCREEN, "tui_manager")),

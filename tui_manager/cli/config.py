@@ -17,7 +17,7 @@ from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.target_notation import RESERVED_GROUPS
 from tui_manager.own_addresses import is_server_name
-from tui_manager.service.limits import BOUNDS, Bounds, SettableLimits
+from tui_manager.service.service_settings import BOUNDS, Bounds, ServiceSettings
 from tui_manager.settings import APP, Settings
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -25,8 +25,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "TUI_MANAGER_LISTEN": "listen",
     "TUI_MANAGER_ENROLL_LISTEN": "enroll_listen",
 }
-_LIMITS = {item.name for item in fields(SettableLimits)}
-NAMES = tuple(sorted((item.name for item in fields(Settings)), key=_LIMITS.__contains__))
+_SERVICE_SETTINGS = {item.name for item in fields(ServiceSettings)}
+NAMES = tuple(sorted((item.name for item in fields(Settings)), key=_SERVICE_SETTINGS.__contains__))
 _GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 from cryptography import x509
 
 from tui_manager.domain.errors import InvalidInputError, StorageError
-from tui_manager.security.certificate_requests import HostKey
-from tui_manager.security.certificates import (
+from tui_manager.security.certificate_lifetimes import (
     AUTHORITY_LIFETIME,
-    FOR_CLIENTS,
-    FOR_SERVERS,
     HOST_LIFETIME,
     SERVER_LIFETIME,
+)
+from tui_manager.security.certificate_requests import HostKey
+from tui_manager.security.certificates import (
+    FOR_CLIENTS,
+    FOR_SERVERS,
     Issuer,
     PublicKey,
     SigningKey,

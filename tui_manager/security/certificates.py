@@ -1,5 +1,5 @@
-"""Makes certificates, compares them with keys, says how long they last. Who gets one is decided
-elsewhere."""
+"""Makes certificates and compares them with keys. How long they last is in
+`certificate_lifetimes.py`; who gets one is decided elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+from tui_manager.security.certificate_lifetimes import BACKDATED
 
 # Kinds of keys that gRPC can use; of these the manager itself makes only P-256.
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -25,13 +27,6 @@ UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-
-AUTHORITY_LIFETIME = timedelta(days=3650)
-ENROLLMENT_LIFETIME = timedelta(days=3650)
-SERVER_LIFETIME = timedelta(days=90)
-HOST_LIFETIME = timedelta(days=30)
-# A certificate begins this long ago, so that a host whose clock is behind can use it at once.
-BACKDATED = timedelta(days=1)
 
 FOR_SERVERS = ExtendedKeyUsageOID.SERVER_AUTH
 FOR_CLIENTS = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -104,17 +99,6 @@ def to_pem(*certificates: x509.Certificate) -> bytes:
 def to_der(certificate: x509.Certificate) -> bytes:
     """A certificate as the wire carries it."""
     return certificate.public_bytes(serialization.Encoding.DER)
-
-
-def renewal_time(begins: datetime, ends: datetime) -> datetime:
-    """When a certificate should be renewed: after two thirds of its time."""
-    return begins + (ends - begins) * 2 / 3
-
-
-def is_due(begins: datetime, ends: datetime, now: datetime) -> bool:
-    """Whether a certificate should be renewed: it is time, or it has not begun, as can happen after
-    a clock was corrected."""
-    return now < begins or now >= renewal_time(begins, ends)
 
 
 def _certificate_builder(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from tui_manager.security.certificate_lifetimes import ENROLLMENT_LIFETIME
 from tui_manager.security.certificates import (
-    ENROLLMENT_LIFETIME,
     FOR_SERVERS,
     Issuer,
     common_name,

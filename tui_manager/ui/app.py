@@ -33,8 +33,8 @@ from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
+from tui_manager.ui.terminal.clean_exit_app import CleanExitApp
 from tui_manager.ui.terminal.closable import ClosableScreen, is_open
-from tui_manager.ui.terminal.guarded_app import GuardedApp
 from tui_manager.ui.terminal.terminal_driver import BackgroundError
 from tui_manager.ui.terminal.typed_ahead import TypedAhead
 
@@ -55,7 +55,7 @@ def local_now() -> datetime:
 REPEAT_ERROR_AFTER = 10.0  # seconds until an error that goes on is shown again
 
 
-class DashboardApp(GuardedApp, inherit_bindings=False):
+class DashboardApp(CleanExitApp, inherit_bindings=False):
     """The dashboard.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.journal.records import STREAMS, Result
+from tui_manager_agent.journal.order_and_result import STREAMS, Result
 from tui_manager_agent.supervisor import clock
 
 WIRE_STREAM = {"stdout": wire.STREAM_STDOUT, "stderr": wire.STREAM_STDERR}

@@ -7,8 +7,8 @@ from enum import StrEnum
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions import conversion
-from tui_manager_agent.journal.records import STREAMS, Order, Result
-from tui_manager_agent.journal.spool import ReadFailures, Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder, ReadFailures
+from tui_manager_agent.journal.order_and_result import STREAMS, Order, Result
 from tui_manager_agent.supervisor import clock
 
 CHUNK = 64 * 1024  # bytes of one Output
@@ -41,7 +41,7 @@ class Execution:
         read_failed: output could not be read for the last report.
     """
 
-    def __init__(self, execution_id: str, spool: Spool, boot_id: str) -> None:
+    def __init__(self, execution_id: str, spool: ExecutionFolder, boot_id: str) -> None:
         self.id = execution_id
         self.spool = spool
         self._boot_id = boot_id

@@ -7,7 +7,7 @@ from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.journal.journal import DiskThread, Journal
-from tui_manager_agent.journal.records import Result
+from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.journal.spool_quota import SpoolQuota
 
 _LOG = logging.getLogger(__name__)

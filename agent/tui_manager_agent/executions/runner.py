@@ -8,9 +8,9 @@ from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.journal import DiskThread
-from tui_manager_agent.journal.records import Order, Result
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile
 
@@ -130,7 +130,7 @@ class Runner:
         else:
             await self._launch(execution)
 
-    def _check_and_mark_starting(self, spool: Spool, order: Order) -> None:
+    def _check_and_mark_starting(self, spool: ExecutionFolder, order: Order) -> None:
         """The owner may have changed the policy while the order waited."""
         self._policy.require_allowed(order.request)
         spool.mark_starting()
@@ -189,7 +189,7 @@ class Runner:
                     await self._request_cancel(execution)
 
 
-def _accept_and_start(spool: Spool, accept: Callable[[], Order]) -> Order | None:
+def _accept_and_start(spool: ExecutionFolder, accept: Callable[[], Order]) -> Order | None:
     """Returns an order that came too late, which is not started; else None."""
     order = accept()
     if order.is_late:
@@ -198,7 +198,7 @@ def _accept_and_start(spool: Spool, accept: Callable[[], Order]) -> Order | None
     return None
 
 
-def _is_out_of_reach(spool: Spool) -> bool:
+def _is_out_of_reach(spool: ExecutionFolder) -> bool:
     try:
         spool.check_reachable()
     except OSError:

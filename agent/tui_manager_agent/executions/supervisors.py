@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager_agent.executions.fork_server_client import ForkServerClient
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 CHECK_EVERY = 2.0  # seconds between checks of all supervisors, in case a notification was lost
@@ -36,12 +36,12 @@ class Supervisors:
     ) -> None:
         self._on_exit = on_exit
         self.is_any = asyncio.Event()
-        self._spools: dict[str, Spool] = {}
+        self._spools: dict[str, ExecutionFolder] = {}
         self._adopted: set[str] = set()
         self._pidfds: dict[str, int] = {}
         self._fork_server = ForkServerClient(self._exited, self._adopt_or_exited, cgroup_root)
 
-    async def start(self, execution_id: str, spool: Spool) -> bool:
+    async def start(self, execution_id: str, spool: ExecutionFolder) -> bool:
         """Starts the supervisor of an order that is `starting`. Raises OSError.
 
         False if this was closed before: no supervisor will ever be started for it.
@@ -55,7 +55,7 @@ class Supervisors:
                 self._remove(execution_id)
         return started
 
-    def adopt(self, execution_id: str, spool: Spool) -> bool:
+    def adopt(self, execution_id: str, spool: ExecutionFolder) -> bool:
         """Watches a supervisor that no fork server tells of. False if it is not alive.
 
         Raises OSError.
@@ -112,7 +112,7 @@ class Supervisors:
         if not alive:
             self._exited(execution_id)
 
-    def _add(self, execution_id: str, spool: Spool) -> None:
+    def _add(self, execution_id: str, spool: ExecutionFolder) -> None:
         self._spools[execution_id] = spool
         self.is_any.set()
 

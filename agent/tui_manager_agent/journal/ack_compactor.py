@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from tui_manager_agent.journal.journal import DiskThread, Journal
-from tui_manager_agent.journal.records import Result
+from tui_manager_agent.journal.order_and_result import Result
 
 DELAY = 0.5  # seconds from the first acknowledgement to the sync that serves it
 RETRY_AFTER = 10.0  # seconds until a disk that failed is tried again

@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tui_manager_agent.journal.records import Result
+from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import record
 
 KEEP = 30 * 24 * 3600  # seconds

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from tui_manager_agent.journal.acknowledged import KEEP, Acknowledged
-from tui_manager_agent.journal.records import Result
-from tui_manager_agent.journal.spool import UNKNOWN, Spool
+from tui_manager_agent.journal.execution_folder import UNKNOWN, ExecutionFolder
+from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import record
 
 _P = ParamSpec("_P")
@@ -55,8 +55,8 @@ class Journal:
     def close(self) -> None:
         self._log.close()
 
-    def spool(self, execution_id: str) -> Spool:
-        return Spool(self._spools / execution_id)
+    def spool(self, execution_id: str) -> ExecutionFolder:
+        return ExecutionFolder(self._spools / execution_id)
 
     def held_ids(self) -> list[str]:
         """The executions that have a folder, in the order in which they came or ended.
@@ -65,14 +65,14 @@ class Journal:
         """
         held = []
         for folder in sorted(self._spools.iterdir(), key=_changed_at):
-            spool = Spool(folder)
+            spool = ExecutionFolder(folder)
             if folder.name in self._log or not _was_journalled(spool) or self.is_expired(spool):
                 spool.remove()
             else:
                 held.append(folder.name)
         return held
 
-    def is_expired(self, spool: Spool) -> bool:
+    def is_expired(self, spool: ExecutionFolder) -> bool:
         """Whether it ended and the manager has not known it for longer than KEEP."""
         try:
             marked = (spool.folder / UNKNOWN).stat().st_mtime
@@ -116,7 +116,7 @@ def _changed_at(folder: Path) -> int:
         return folder.stat().st_ctime_ns
 
 
-def _was_journalled(spool: Spool) -> bool:
+def _was_journalled(spool: ExecutionFolder) -> bool:
     """False for what a crash or a full disk left before there was an order."""
     names = (record.STARTING, record.CLAIM, record.RESULT)
     try:

@@ -6,7 +6,7 @@ deleted first. Its result stays, and the manager gets the missing bytes as a cou
 
 import logging
 
-from tui_manager_agent.journal.spool import Spool
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 
 _LOG = logging.getLogger(__name__)
 
@@ -18,10 +18,10 @@ class SpoolQuota:
     def __init__(self, limit: int) -> None:
         """`limit` is in bytes, of all spooled output together."""
         self._limit = limit
-        self._kept: dict[str, tuple[Spool, int]] = {}
+        self._kept: dict[str, tuple[ExecutionFolder, int]] = {}
         self._total = 0
 
-    def add(self, spool: Spool) -> None:
+    def add(self, spool: ExecutionFolder) -> None:
         """Counts the output of an execution that ended. Deletes older output if it is too much."""
         self.remove(spool)
         size = spool.output_size()
@@ -30,7 +30,7 @@ class SpoolQuota:
         while self._total > self._limit and len(self._kept) > 1:
             self._delete_oldest_output()
 
-    def remove(self, spool: Spool) -> None:
+    def remove(self, spool: ExecutionFolder) -> None:
         """Counts it no longer: its folder is deleted, or will be."""
         _, size = self._kept.pop(spool.folder.name, (None, 0))
         self._total -= size

@@ -108,7 +108,7 @@ def _link(module: Any) -> None:
 
 
 def _spool(module: Any) -> None:
-    spool = module.Spool
+    spool = module.ExecutionFolder
     for name in ("accept", "mark_starting", "write_result", "request_cancel", "remove"):
         setattr(spool, name, POINTS.around(name, getattr(spool, name)))
 
@@ -144,7 +144,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.transport.sessions.session": _session,
     "tui_manager_agent.executions.containment": _containment,
     "tui_manager_agent.link.link": _link,
-    "tui_manager_agent.journal.spool": _spool,
+    "tui_manager_agent.journal.execution_folder": _spool,
     "tui_manager_agent.journal.acknowledged": _acknowledged,
     "tui_manager_agent.executions.fork_server_client": _fork_server,
     "tui_manager_agent.executions.supervisors": _supervisors,

@@ -79,7 +79,7 @@ def show(
     """
     from tui_manager.ui.app import DashboardApp
     from tui_manager.ui.forms.questions import manager_after_quit
-    from tui_manager.ui.terminal.restart_screen import ScreenRestarter
+    from tui_manager.ui.terminal.screen_restarter import ScreenRestarter
 
     def make_app(notice: str) -> DashboardApp:
         said = notice or first_notice
@@ -120,7 +120,7 @@ def opened(operator: Operator) -> OpenOperator:
 
 
 def _start_or_join(settings: Settings, log_file: Path | None) -> int:
-    from tui_manager.runtime import manager_thread
+    from tui_manager.run_manager import manager_thread
 
     with suppress(AlreadyRunningError), ExitStack() as stack:
         with starting():

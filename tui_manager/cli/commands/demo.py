@@ -62,7 +62,7 @@ def run_demo(count: int) -> int:
 
 
 def _show_fleet(settings: Settings, folder: Path, log_file: Path, count: int) -> int:
-    from tui_manager.runtime import manager_thread
+    from tui_manager.run_manager import manager_thread
 
     with manager_thread(settings) as manager:
         fleet = Fleet(folder, manager.address)

@@ -45,7 +45,7 @@ def run_serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    from tui_manager.runtime import run_manager
+    from tui_manager.run_manager import run_manager
 
     stop: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

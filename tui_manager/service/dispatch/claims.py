@@ -16,7 +16,6 @@ from tui_manager.storage.views import claiming, command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand, Recipient, RunSettings
 
 log = logging.getLogger(__name__)
-HOSTS_A_TRANSACTION = 500  # so many hosts get commands in one transaction, or report in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch import claims
-from tui_manager.service.dispatch.claims import HOSTS_A_TRANSACTION, Claims, ReadySession
+from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.storage.engine.connection import Transaction
@@ -20,6 +20,7 @@ from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand
 
 log = logging.getLogger(__name__)
+_HOSTS_A_CLAIM = 500  # hosts that get commands in one transaction
 _QUEUED_MAX = 64  # commands that a host may hold beyond its capacity; more wait in the database
 _RETRY = 1.0  # seconds until the next attempt if the database cannot be written
 
@@ -75,7 +76,7 @@ class DispatchLoop:
         Raises:
             StorageError: the database cannot be written now; the hosts will be looked at again.
         """
-        hosts = list(self._hosts)[:HOSTS_A_TRANSACTION]
+        hosts = list(self._hosts)[:_HOSTS_A_CLAIM]
         for host_id in hosts:
             del self._hosts[host_id]
         if not self._hosts:

@@ -2,7 +2,7 @@
 older than what is stored, changes nothing and is acknowledged.
 
 What is stored of all executions of these reports is read at once. Then each report is compared with
-it by the table of transitions. At the end `report_changes` writes all changes; its statements have
+it by the table of transitions. At the end `report_writes` writes all changes; its statements have
 the same guards.
 """
 
@@ -22,8 +22,8 @@ from tui_manager.domain.report import (
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
 from tui_manager.service.core.task_status import update_task_status
-from tui_manager.service.reports.report_changes import ReportChanges
 from tui_manager.service.reports.report_outcome import ReportOutcome
+from tui_manager.service.reports.report_writes import ReportWrites
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.tables import command_hosts, hosts
@@ -68,7 +68,7 @@ def apply(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports
         execution_id for item in received for execution_id in item.report.execution_ids
     )
     executions = command_hosts.stored_executions(tx, execution_ids)
-    changes = ReportChanges()
+    changes = ReportWrites()
     outcomes = []
     for item in received:
         if admission := turned_away.get(item.host):
@@ -89,7 +89,7 @@ class _ReportHandler:
         self,
         received: ReceivedReport,
         executions: Mapping[str, StoredExecution],
-        changes: ReportChanges,
+        changes: ReportWrites,
     ) -> None:
         self._host = received.host
         self._report = received.report

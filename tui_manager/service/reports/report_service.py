@@ -11,7 +11,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError, StorageError
 from tui_manager.domain.report import ExecutionReport
 from tui_manager.service.core.core import Core
-from tui_manager.service.dispatch.claims import HOSTS_A_TRANSACTION, Claims, ReadySession
+from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.reports import apply_reports
 from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport
@@ -22,6 +22,7 @@ from tui_manager.storage.tables.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  # seconds until a report is tried again if the database cannot be written
+_REPORTS_A_TRANSACTION = 500  # one a host
 _BYTES_A_TRANSACTION = 8 << 20  # of output: everybody else waits for that long
 
 
@@ -168,7 +169,7 @@ class ReportService:
         batch: dict[int, _PendingReport] = {}
         again, size = [], 0
         with contextlib.suppress(IndexError):
-            while len(batch) < HOSTS_A_TRANSACTION and size < _BYTES_A_TRANSACTION:
+            while len(batch) < _REPORTS_A_TRANSACTION and size < _BYTES_A_TRANSACTION:
                 item = self._pending.popleft()
                 if item.received.host in batch:
                     again.append(item)

@@ -14,9 +14,9 @@ from tui_manager_protos.v1 import enrollment_pb2_grpc as pb_grpc
 from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, StorageError
 from tui_manager.security.certificate_requests import read_request
 from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest, EnrollmentService
-from tui_manager.transport.messages import convert, field_limits, guard
-from tui_manager.transport.messages.rate_limits import Rate, TokenBucket, TokenBuckets
-from tui_manager.transport.ports import listening
+from tui_manager.transport.messages import convert, field_limits, message_guard
+from tui_manager.transport.messages.token_bucket import Rate, TokenBucket, TokenBuckets
+from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import Certificates
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
 
     async def Enroll(self, request: pb.EnrollRequest, context: Context) -> pb.EnrollResponse:
         """See enrollment.proto."""
-        address = listening.address_of(context)
+        address = port_limits.address_of(context)
         bucket = self._addresses.of(_network(address))
         if not (bucket.take() and self._all.take()):
             await _abort(
@@ -71,7 +71,7 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
                 "Too many hosts enrol at once; try again in a minute.",
             )
         try:
-            guard.check_enrollment(request)
+            message_guard.check_enrollment(request)
             asked = _to_request(request, address)
             key = self._keys.of(asked.key.key_hash.hex())
             _check_rate(key)
@@ -136,9 +136,9 @@ async def _abort(context: Context, code: grpc.StatusCode, why: str) -> NoReturn:
 async def serve_enrollment(
     servicer: pb_grpc.EnrollmentServiceServicer,
     address: str,
-    options: listening.Options,
+    options: port_limits.Options,
     credentials: grpc.ServerCredentials,
-    timeouts: listening.Timeouts,
+    timeouts: port_limits.Timeouts,
 ) -> AsyncIterator[str]:
     """Listens for hosts that enrol, and yields the address with the real port.
 
@@ -150,7 +150,7 @@ async def serve_enrollment(
     grace = ("grpc.max_connection_age_grace_ms", round(timeouts.enrollment * 100))
     server = grpc.aio.server(options=[*options, age, grace])
     pb_grpc.add_EnrollmentServiceServicer_to_server(servicer, server)
-    real = listening.listen(server, address, credentials, "enroll-listen")
+    real = port_limits.listen(server, address, credentials, "enroll-listen")
     await server.start()
     try:
         yield real

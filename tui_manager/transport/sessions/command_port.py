@@ -19,8 +19,8 @@ from tui_manager.service.enrollment.enrollment_service import EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.transport.messages import convert
-from tui_manager.transport.messages.guard import ViolationError
-from tui_manager.transport.ports import listening
+from tui_manager.transport.messages.message_guard import ViolationError
+from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import Certificates
 from tui_manager.transport.sessions.handshake import (
     RETRY_SOON,
@@ -185,7 +185,7 @@ async def serve_agents(
     hosts: HostService,
     sessions: Sessions,
     address: str,
-    options: listening.Options,
+    options: port_limits.Options,
     credentials: grpc.ServerCredentials | None,
 ) -> AsyncIterator[str]:
     """Listens for agents, and yields the address with the real port.
@@ -199,7 +199,7 @@ async def serve_agents(
     """
     server = grpc.aio.server(options=options)
     add_CommandServiceServicer_to_server(service, server)
-    real = listening.listen(server, address, credentials)
+    real = port_limits.listen(server, address, credentials)
     await server.start()
     watching = asyncio.create_task(_watch(core, hosts, sessions))
     try:

@@ -16,9 +16,11 @@ from tui_manager.security.client_certificate import PeerCertificate, read_peer
 from tui_manager.service.core.core import Core
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.transport.messages import convert
-from tui_manager.transport.messages.guard import ID_MAX, UNKNOWN, Guard, ViolationError
-from tui_manager.transport.messages.rate_limits import ConnectionRates, TokenBuckets
-from tui_manager.transport.ports.listening import Timeouts, address_of
+from tui_manager.transport.messages.connection_rates import ConnectionRates
+from tui_manager.transport.messages.message_guard import ID_MAX, MessageGuard, ViolationError
+from tui_manager.transport.messages.message_rates import UNKNOWN
+from tui_manager.transport.messages.token_bucket import TokenBuckets
+from tui_manager.transport.ports.port_limits import Timeouts, address_of
 from tui_manager.transport.sessions.renewal import Renewal
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions
@@ -99,7 +101,7 @@ class Handshake:
         if certificate and self._clock.now() >= certificate.ends:
             raise HandshakeRefusedError(certificate_expired(certificate))
         unknown = self._unknown.of(certificate.host_id) if certificate else None
-        guard = Guard(self._limits, self._clock.monotonic, unknown)
+        guard = MessageGuard(self._limits, self._clock.monotonic, unknown)
         greeting = self._check(hello, address_of(context), guard, certificate)
         otherwise = self._identity_changed(greeting, certificate)
         opening = asyncio.ensure_future(self._open(greeting, guard, certificate, otherwise))
@@ -144,7 +146,7 @@ class Handshake:
         self,
         message: pb.AgentMessage,
         address: str,
-        guard: Guard,
+        guard: MessageGuard,
         certificate: PeerCertificate | None,
     ) -> Greeting:
         try:
@@ -183,7 +185,7 @@ class Handshake:
     async def _open(
         self,
         greeting: Greeting,
-        guard: Guard,
+        guard: MessageGuard,
         certificate: PeerCertificate | None,
         otherwise: bool,
     ) -> Session:

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from tui_manager.security.authority import IssuedCertificate
-from tui_manager.security.certificates import renewal_time
+from tui_manager.security.certificate_lifetimes import renewal_time
 from tui_manager.security.client_certificate import PeerCertificate
-from tui_manager.transport.messages.guard import Guard
+from tui_manager.transport.messages.message_guard import MessageGuard
 
 ASK_AGAIN = 3600.0  # seconds until an agent is asked again
 _JUMP = 60.0  # seconds; a clock that was set by more makes the manager ask again
@@ -21,7 +21,7 @@ class Renewal:
         wanted: the agent was asked and has not answered; its Settings say so.
     """
 
-    def __init__(self, certificate: PeerCertificate, guard: Guard) -> None:
+    def __init__(self, certificate: PeerCertificate, guard: MessageGuard) -> None:
         self.certificate = certificate
         self.wanted = False
         self._guard = guard

@@ -13,7 +13,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
-from tui_manager.transport.messages.guard import Guard
+from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.renewal import Renewal
 
 RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
@@ -30,7 +30,7 @@ class Session:
         self,
         opened: OpenedSession,
         limits: Limits,
-        guard: Guard,
+        guard: MessageGuard,
         on_room: Callable[[str], None],
         renewal: Renewal | None = None,
     ) -> None:

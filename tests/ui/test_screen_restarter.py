@@ -19,9 +19,9 @@ from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.manager_link import ManagerChanged
-from tui_manager.ui.terminal import guarded_app
-from tui_manager.ui.terminal.guarded_app import GuardedApp
-from tui_manager.ui.terminal.restart_screen import LIMIT, WITHIN, ScreenRestarter
+from tui_manager.ui.terminal import clean_exit_app
+from tui_manager.ui.terminal.clean_exit_app import CleanExitApp
+from tui_manager.ui.terminal.screen_restarter import LIMIT, WITHIN, ScreenRestarter
 from tui_manager.ui.terminal.terminal_driver import BackgroundError, TerminalClosed
 
 LOG = Path("/var/log/tui-manager.log")
@@ -238,7 +238,9 @@ def test_an_app_that_cannot_be_built_or_ended(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(GuardedApp.run_to_end, "__kwdefaults__", {"headless": True, "seconds": 0.2})
+    monkeypatch.setattr(
+        CleanExitApp.run_to_end, "__kwdefaults__", {"headless": True, "seconds": 0.2}
+    )
     said = rebuild(kind, FakeOperator())
     said_once(said, caplog, "".join(capfd.readouterr()))
 
@@ -251,7 +253,7 @@ def failing_at(*times: float) -> Callable[[], int]:
         nonlocal left
         left -= 1
         fleet = FakeOperator()
-        kind = acting(GuardedApp.exit) if left < 0 else acting(fail)
+        kind = acting(CleanExitApp.exit) if left < 0 else acting(fail)
         kind._leave = kind._act  # type: ignore[method-assign]
         return kind(fleet.open, notice=notice, now=fleet.now)
 
@@ -279,10 +281,10 @@ def test_a_terminal_that_goes_away_is_no_failure() -> None:
     screens = ScreenRestarter(
         lambda notice: kind(fleet.open, notice=notice, now=fleet.now), LOG, "", headless=True
     )
-    assert screens.run() == guarded_app.HUNG_UP
+    assert screens.run() == clean_exit_app.HUNG_UP
 
 
-@pytest.mark.parametrize(("hung_up", "status"), [(True, guarded_app.HUNG_UP), (False, 0)])
+@pytest.mark.parametrize(("hung_up", "status"), [(True, clean_exit_app.HUNG_UP), (False, 0)])
 def test_a_signal_ends_it_also_between_two_screens(hung_up: bool, status: int) -> None:
     fleet, made = FakeOperator(), 0
 

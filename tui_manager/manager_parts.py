@@ -1,4 +1,4 @@
-"""Makes the parts of a manager from its settings. Nothing of them runs yet; `runtime.py` starts
+"""Makes the parts of a manager from its settings. Nothing of them runs yet; `run_manager.py` starts
 them."""
 
 import asyncio
@@ -19,7 +19,7 @@ from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.enrollment.admission_service import AdmissionService
 from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, EnrollmentService
 from tui_manager.service.hosts.host_service import HostService
-from tui_manager.service.hosts.silence import SilenceWatch
+from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.tasks.prune_history import Pruning
@@ -44,7 +44,7 @@ class Parts:
     core: Core
     sessions: Sessions
     dispatch: DispatchLoop
-    silence: SilenceWatch
+    host_timeouts: HostTimeouts
     pruning: Pruning
     hosts: HostService
     reports: ReportService
@@ -92,7 +92,7 @@ async def assemble(
         core=core,
         sessions=sessions,
         dispatch=dispatch,
-        silence=SilenceWatch(core, clock_watch),
+        host_timeouts=HostTimeouts(core, clock_watch),
         pruning=Pruning(core, clock_watch),
         hosts=HostService(core, dispatch),
         reports=ReportService(core, dispatch),

@@ -19,7 +19,7 @@ _TEXT_MAX = 120  # characters of an error that is shown
 log = logging.getLogger(__name__)
 
 
-class GuardedApp(HookedApp, inherit_bindings=False):
+class CleanExitApp(HookedApp, inherit_bindings=False):
     """Ends after the first error, and keeps how it ended.
 
     Attributes:

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from tui_manager_agent.journal.records import STREAMS, Order, Owner, Result
+from tui_manager_agent.journal.order_and_result import STREAMS, Order, Owner, Result
 from tui_manager_agent.supervisor import claim, clock, record
 from tui_manager_agent.supervisor.processes import Process
 
@@ -15,7 +15,7 @@ UNKNOWN = "unknown"  # the manager's database does not have this execution
 GONE_AFTER = 300 * clock.SECOND  # what a disk has failed to read for so long is given up
 
 
-class Spool:
+class ExecutionFolder:
     """The files of one execution. Reading what is not there yet gives nothing, not an error."""
 
     def __init__(self, folder: Path) -> None:

@@ -8,7 +8,7 @@ from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.conversion import to_nanoseconds
-from tui_manager_agent.journal.records import Order, RunAs
+from tui_manager_agent.journal.order_and_result import Order, RunAs
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
 from tui_manager_agent.policy.policy import RefusedError

@@ -5,8 +5,8 @@ import pwd
 from pathlib import Path
 
 import pytest
-from tui_manager_agent.executions.order import is_execution_id, make_order
-from tui_manager_agent.journal.records import Order
+from tui_manager_agent.executions.make_order import is_execution_id, make_order
+from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import clock, record
 from tui_manager_protos.v1 import agent_pb2 as wire

@@ -3,7 +3,7 @@
     order    Hello comes first and once; then reports; a certificate request when one was asked for
     sizes    of ids, items of a message, bytes of one Output; gRPC limits the whole message
     values   enums that this protocol has
-    rates    of messages and their items, of vitals, of executions that are not known
+    rates    of messages and what is in them: see `message_rates`
 
 A correct agent stays within these bounds. A message beyond them is a violation, and the session
 ends. Values that are only unusual, such as a long detail, are clamped in `field_limits`. Whether
@@ -20,19 +20,13 @@ from tui_manager_protos.v1 import enrollment_pb2
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
-from tui_manager.transport.messages.rate_limits import Rate, TokenBucket
+from tui_manager.transport.messages.message_rates import VITALS_A_HEARTBEAT, WORK, MessageRates
+from tui_manager.transport.messages.token_bucket import TokenBucket
 
 PROTOCOL_VERSION = 1
 ID_MAX = 128  # characters
 ITEMS_MAX = 20_000  # of one report; a correct agent sends at most 6,000 (768 KiB, 128 bytes each)
 HELD_MAX = 50_000  # executions in Hello
-
-# An agent reports at most every 3 ms. If the manager is stalled, messages queue in the connection
-# and arrive at once afterwards. Therefore the burst is that of a minute.
-WORK = Rate(per_second=5_000, burst=100_000)  # messages and their items
-UNKNOWN = Rate(per_second=10, burst=1_000)  # executions that are not known, or have another result
-_VITALS_A_HEARTBEAT = 4  # of the shortest heartbeat that the manager sets
-_VITALS_AT_ONCE = 1_000
 
 Kind = Literal["hello", "report", "certificate_request"]
 _IDS = ("journal_id", "machine_id", "boot_id", "instance_id", "host_id", "manager_id")
@@ -45,10 +39,10 @@ class ViolationError(RefusedError):
         super().__init__(Refusal.PROTOCOL_ERROR, what)
 
 
-class Guard:
+class MessageGuard:
     """The bounds of one stream, and how much of its rates is used."""
 
-    __slots__ = ("_greeted", "_renewal_expected", "_unknown", "_vitals", "_window", "_work")
+    __slots__ = ("_greeted", "_rates", "_renewal_expected", "_window")
 
     def __init__(
         self, limits: Limits, monotonic: Callable[[], float], unknown: TokenBucket | None = None
@@ -58,11 +52,8 @@ class Guard:
             monotonic: returns seconds.
             unknown: bucket for all streams of one host; None: this stream gets its own.
         """
-        vitals = Rate(_VITALS_A_HEARTBEAT / limits.heartbeat.total_seconds(), _VITALS_AT_ONCE)
         self._window = limits.output_window
-        self._work = TokenBucket(WORK, monotonic)
-        self._vitals = TokenBucket(vitals, monotonic)
-        self._unknown = unknown or TokenBucket(UNKNOWN, monotonic)
+        self._rates = MessageRates(limits.heartbeat, monotonic, unknown)
         self._greeted = False
         self._renewal_expected = False
 
@@ -95,7 +86,7 @@ class Guard:
     def check_unknown(self, executions: int) -> None:
         """Counts executions of a report that are not in the database or have another result there,
         as can happen after a backup was restored. Raises ViolationError if there are too many."""
-        if not self._unknown.take(executions):
+        if not self._rates.count_unknown(executions):
             raise ViolationError(
                 "Too many executions were reported that are not known, or that have another result."
             )
@@ -104,13 +95,13 @@ class Guard:
         items = len(report.started) + len(report.output) + len(report.results)
         if items > ITEMS_MAX:
             raise ViolationError(f"A report has {items:,} items; {ITEMS_MAX:,} are allowed.")
-        if not self._work.take(1 + items):
+        if not self._rates.count_report(items):
             raise ViolationError(
                 f"More than {WORK.per_second:,.0f} reports and items of reports a second were sent."
             )
-        if report.HasField("vitals") and not self._vitals.take():
+        if report.HasField("vitals") and not self._rates.count_vitals():
             raise ViolationError(
-                f"Vitals were sent more often than {_VITALS_A_HEARTBEAT} times a heartbeat."
+                f"Vitals were sent more often than {VITALS_A_HEARTBEAT} times a heartbeat."
             )
         if not items:
             return

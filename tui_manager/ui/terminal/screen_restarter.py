@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager.domain.errors import ScreenFailedError
-from tui_manager.ui.terminal.guarded_app import HUNG_UP, GuardedApp, describe_error
+from tui_manager.ui.terminal.clean_exit_app import HUNG_UP, CleanExitApp, describe_error
 
 LIMIT = 3  # failures
 WITHIN = 60.0  # seconds; LIMIT failures within them end the dashboard
@@ -28,7 +28,7 @@ class ScreenRestarter:
 
     def __init__(
         self,
-        make_app: Callable[[str], GuardedApp],
+        make_app: Callable[[str], CleanExitApp],
         log_file: Path | None,
         manager_after_quit: str,
         *,
@@ -42,7 +42,7 @@ class ScreenRestarter:
         self._headless = headless
         self._failures: deque[float] = deque(maxlen=LIMIT)
         self._exit_status: int | None = None
-        self._shown: tuple[asyncio.AbstractEventLoop, GuardedApp] | None = None
+        self._shown: tuple[asyncio.AbstractEventLoop, CleanExitApp] | None = None
 
     def run(self) -> int:
         """Returns the exit status when the operator has quit.
@@ -77,7 +77,7 @@ class ScreenRestarter:
 
     async def _show(self, notice: str) -> str:
         """Shows one app. Returns its error, and sets the exit status if there was none."""
-        app: GuardedApp | None = None
+        app: CleanExitApp | None = None
         failure = "an end without a reason"
         try:
             app = self._make_app(notice)

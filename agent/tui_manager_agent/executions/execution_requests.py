@@ -10,7 +10,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_agent.executions.containment import check_limits, remove_empty_regularly
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
-from tui_manager_agent.executions.order import is_execution_id, make_order
+from tui_manager_agent.executions.make_order import is_execution_id, make_order
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.recovery import Recovery
 from tui_manager_agent.executions.run_queue import RunQueue
@@ -18,9 +18,9 @@ from tui_manager_agent.executions.runner import Runner
 from tui_manager_agent.executions.supervisors import FifoListener
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.journal.ack_compactor import AckCompactor
+from tui_manager_agent.journal.execution_folder import UNKNOWN, ExecutionFolder
 from tui_manager_agent.journal.journal import DiskThread, Journal
-from tui_manager_agent.journal.records import Order, Result
-from tui_manager_agent.journal.spool import UNKNOWN, Spool
+from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.journal.spool_quota import SpoolQuota
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import SPOOL_LIMIT
@@ -30,7 +30,7 @@ EXPIRE_EVERY = 24 * 3600.0  # seconds
 _LOG = logging.getLogger(__name__)
 
 
-class Executions:
+class ExecutionRequests:
     """The executions of one manager. Messages are handled one at a time, in order.
 
     Attributes:
@@ -116,7 +116,7 @@ class Executions:
         execution = self._held.add(execution_id)
         await self._runner.begin(execution, partial(self._accept, message, execution.spool))
 
-    def _accept(self, message: wire.RunCommand, spool: Spool) -> Order:
+    def _accept(self, message: wire.RunCommand, spool: ExecutionFolder) -> Order:
         """Journals what may run, and returns its order. Raises RefusedError, OSError."""
         order = make_order(message, fifo=self._fifo.path, boot_id=self._boot_id)
         check_limits(order, self._cgroup_root)

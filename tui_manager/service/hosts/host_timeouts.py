@@ -1,4 +1,4 @@
-"""SilenceWatch: commands fail when their agent is silent, or their host is away, for too long."""
+"""HostTimeouts: commands fail when their agent is silent, or their host is away, for too long."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ _AWAY = "The host did not come back in time."
 _UNDELIVERED = "It could not be handed to its host within the task's delivery timeout."
 
 
-class SilenceWatch:
+class HostTimeouts:
     """Looks at hosts that are away and at commands that wait for them."""
 
     def __init__(self, core: Core, clock_watch: ClockWatch) -> None:

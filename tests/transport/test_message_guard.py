@@ -10,8 +10,8 @@ from tests.support.agent_stream import hello
 from tests.support.manager_parts import TurnedClock
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service.limits import Limits
-from tui_manager.transport.messages import guard
-from tui_manager.transport.messages.guard import Guard, ViolationError
+from tui_manager.transport.messages import message_guard
+from tui_manager.transport.messages.message_guard import MessageGuard, ViolationError
 
 HELLO = pb.AgentMessage(hello=hello("web01"))
 HEARTBEAT = pb.AgentMessage(report=pb.Report())
@@ -27,8 +27,8 @@ def clock() -> TurnedClock:
 
 
 @pytest.fixture
-def greeted(clock: TurnedClock) -> Guard:
-    greeted = Guard(Limits(), lambda: clock.seconds)
+def greeted(clock: TurnedClock) -> MessageGuard:
+    greeted = MessageGuard(Limits(), lambda: clock.seconds)
     assert greeted.check(HELLO) == "hello"
     return greeted
 
@@ -37,7 +37,7 @@ def _report(**given: object) -> pb.AgentMessage:
     return pb.AgentMessage(report=pb.Report(**given))  # type: ignore[arg-type]
 
 
-def _repeat(guard: Guard, message: pb.AgentMessage, times: int) -> None:
+def _repeat(guard: MessageGuard, message: pb.AgentMessage, times: int) -> None:
     for _ in range(times):
         guard.check(message)
 
@@ -45,17 +45,17 @@ def _repeat(guard: Guard, message: pb.AgentMessage, times: int) -> None:
 @pytest.mark.parametrize("first", [HEARTBEAT, REQUEST, pb.AgentMessage()])
 def test_hello_comes_first(clock: TurnedClock, first: pb.AgentMessage) -> None:
     with pytest.raises(ViolationError):
-        Guard(Limits(), lambda: clock.seconds).check(first)
+        MessageGuard(Limits(), lambda: clock.seconds).check(first)
 
 
 @pytest.mark.parametrize("later", [HELLO, REQUEST, pb.AgentMessage()])
-def test_what_does_not_belong_behind_hello(greeted: Guard, later: pb.AgentMessage) -> None:
+def test_what_does_not_belong_behind_hello(greeted: MessageGuard, later: pb.AgentMessage) -> None:
     assert greeted.check(HEARTBEAT) == "report"
     with pytest.raises(ViolationError):
         greeted.check(later)
 
 
-def test_a_certificate_request_comes_when_asked_for_and_once(greeted: Guard) -> None:
+def test_a_certificate_request_comes_when_asked_for_and_once(greeted: MessageGuard) -> None:
     greeted.expect_certificate_request()
     assert greeted.check(REQUEST) == "certificate_request"
     with pytest.raises(ViolationError, match="did not ask for"):
@@ -69,7 +69,7 @@ def test_a_certificate_request_comes_when_asked_for_and_once(greeted: Guard) -> 
         {"started": [pb.Started(execution_id="x" * 129)]},
         {"started": [pb.Started(execution_id="\x1b[2J")]},
         {"started": [pb.Started(execution_id="a\0b")]},
-        {"started": [pb.Started(execution_id="e")] * (guard.ITEMS_MAX + 1)},
+        {"started": [pb.Started(execution_id="e")] * (message_guard.ITEMS_MAX + 1)},
         {"output": [pb.Output(execution_id="e", data=b"x")]},
         {"output": [pb.Output(execution_id="e", stream=STDOUT, data=b"x" * ((1 << 20) + 1))]},
         {"output": [pb.Output(execution_id="e", stream=STDOUT, data=b"x", gap=1)]},
@@ -85,7 +85,9 @@ def test_a_certificate_request_comes_when_asked_for_and_once(greeted: Guard) -> 
         {"results": [pb.Result(execution_id="e", status=COMPLETED, totals=[pb.StreamTotal()])]},
     ],
 )
-def test_a_report_out_of_bounds_is_a_violation(greeted: Guard, report: dict[str, object]) -> None:
+def test_a_report_out_of_bounds_is_a_violation(
+    greeted: MessageGuard, report: dict[str, object]
+) -> None:
     with pytest.raises(ViolationError) as caught:
         greeted.check(_report(**report))
     assert len(str(caught.value)) < 200
@@ -104,14 +106,14 @@ def test_a_report_out_of_bounds_is_a_violation(greeted: Guard, report: dict[str,
             Refusal.INVALID_HELLO,
         ),
         (
-            {"executions": [pb.HeldExecution(execution_id="e")] * (guard.HELD_MAX + 1)},
+            {"executions": [pb.HeldExecution(execution_id="e")] * (message_guard.HELD_MAX + 1)},
             Refusal.INVALID_HELLO,
         ),
     ],
 )
 def test_a_hello_out_of_bounds_is_refused(given: dict[str, object], refusal: Refusal) -> None:
     with pytest.raises(RefusedError) as caught:
-        guard.check_hello(hello("web01", **given))
+        message_guard.check_hello(hello("web01", **given))
     assert caught.value.refusal is refusal
 
 
@@ -127,12 +129,12 @@ def test_a_hello_out_of_bounds_is_refused(given: dict[str, object], refusal: Ref
 def test_an_enrolment_out_of_bounds_is_refused(given: dict[str, object], refusal: Refusal) -> None:
     request = enrollment_pb2.EnrollRequest(**{"protocol_version": 1, **given})  # type: ignore[arg-type]
     with pytest.raises(RefusedError) as caught:
-        guard.check_enrollment(request)
+        message_guard.check_enrollment(request)
     assert caught.value.refusal is refusal
 
 
 def test_a_flood_ends_and_what_an_agent_can_say_does_not(
-    greeted: Guard, clock: TurnedClock
+    greeted: MessageGuard, clock: TurnedClock
 ) -> None:
     full = _report(
         started=[pb.Started(execution_id="e")] * 5,
@@ -149,7 +151,7 @@ def test_a_flood_ends_and_what_an_agent_can_say_does_not(
 
 
 def test_vitals_come_with_heartbeats(clock: TurnedClock) -> None:
-    greeted = Guard(Limits(heartbeat=timedelta(seconds=1)), lambda: clock.seconds)
+    greeted = MessageGuard(Limits(heartbeat=timedelta(seconds=1)), lambda: clock.seconds)
     greeted.check(HELLO)
     beat = _report(vitals=pb.Vitals(cpu_percent=1))
     for _ in range(2000):
@@ -160,7 +162,7 @@ def test_vitals_come_with_heartbeats(clock: TurnedClock) -> None:
 
 
 def test_a_restored_database_does_not_know_much_and_not_everything(
-    greeted: Guard, clock: TurnedClock
+    greeted: MessageGuard, clock: TurnedClock
 ) -> None:
     greeted.check_unknown(1000)
     clock.turn(10)

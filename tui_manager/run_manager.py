@@ -9,8 +9,8 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 
 from tui_manager import state_dir
-from tui_manager.assembly import Parts, assemble
 from tui_manager.domain.address import split_address
+from tui_manager.manager_parts import Parts, assemble
 from tui_manager.operator.api import Operator
 from tui_manager.operator.cross_thread import CrossThreadOperator
 from tui_manager.operator.inprocess import Identity, InProcessOperator
@@ -21,13 +21,13 @@ from tui_manager.service.core.statistics import Statistics
 from tui_manager.settings import Settings, enroll_address
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database
-from tui_manager.transport.ports import listening
+from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.enrollment_port import (
     MESSAGE_MAX,
     EnrollmentServicer,
     serve_enrollment,
 )
-from tui_manager.transport.ports.listening import Timeouts
+from tui_manager.transport.ports.port_limits import Timeouts
 from tui_manager.transport.sessions.command_port import CommandService, serve_agents
 from tui_manager.transport.sessions.handshake import Handshake
 
@@ -95,7 +95,7 @@ async def _serve_hosts(
     settings: Settings, parts: Parts, timeouts: Timeouts
 ) -> AsyncIterator[tuple[str, str]]:
     """Listens on both ports, and yields their addresses."""
-    room, tls, core = listening.share_open_files(), parts.tls, parts.core
+    room, tls, core = port_limits.share_open_files(), parts.tls, parts.core
     secure = tls is not None
     handshake = Handshake(core, parts.hosts, parts.sessions, timeouts, secure=secure)
     security = tls.security() if tls else None
@@ -106,7 +106,7 @@ async def _serve_hosts(
         parts.hosts,
         parts.sessions,
         settings.listen,
-        listening.options(timeouts, room.commands, core.limits.max_message),
+        port_limits.options(timeouts, room.commands, core.limits.max_message),
         tls.credentials.commands.credentials if tls else None,
     )
     async with serving as address:
@@ -118,7 +118,7 @@ async def _serve_hosts(
                 core.manager_id, tls.enrollment, tls.certificates, core.clock.monotonic
             ),
             enroll_address(settings),
-            listening.options(timeouts.for_enrollment(), room.enrollment, MESSAGE_MAX),
+            port_limits.options(timeouts.for_enrollment(), room.enrollment, MESSAGE_MAX),
             tls.credentials.enrollment.credentials,
             timeouts,
         )
@@ -131,8 +131,8 @@ async def _serve_hosts(
 
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
-    """The background tasks: sending, silence, statistics, audit, clock, pruning, certificates. If
-    one fails, the manager ends."""
+    """The background tasks: sending, timeouts of hosts, statistics, audit, clock, pruning,
+    certificates. If one fails, the manager ends."""
     owner = asyncio.current_task()
     failures: list[BaseException] = []
 
@@ -147,7 +147,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
 
     running = [
         asyncio.create_task(parts.dispatch.run(), name="dispatch"),
-        asyncio.create_task(parts.silence.run(), name="silence"),
+        asyncio.create_task(parts.host_timeouts.run(), name="host timeouts"),
         asyncio.create_task(parts.core.statistics.run(), name="statistics"),
         asyncio.create_task(parts.core.violations.audit.run(), name="audit"),
         asyncio.create_task(parts.clock_watch.run(), name="clock"),

@@ -20,7 +20,7 @@ _COUNT_MAX = 1 << 60  # bytes: far below what an INTEGER of the database holds
 
 
 @dataclass(slots=True)
-class ReportChanges:
+class ReportWrites:
     """The changes so far. The caller has found each of them legal. Each method also changes the
     execution in memory, so that the rest of the report is compared with what will be stored.
 

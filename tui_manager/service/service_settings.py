@@ -1,0 +1,53 @@
+"""The settings that the services obey, with their defaults and the values that are allowed. All
+other settings are in `tui_manager/settings.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
+
+_MIB = 1024 * 1024
+
+
+class Bounds(NamedTuple):
+    """The lowest and the highest value of a setting; `size`: the setting is a number of bytes."""
+
+    low: Any
+    high: Any
+    size: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """What an operator can set and a service obeys. Each field is a setting.
+
+    Attributes:
+        lost_after: silence of an agent that turns its work into failure.
+        heartbeat: an agent reports at least this often; with thousands of agents less often.
+        kill_grace: time between SIGTERM and SIGKILL.
+        output_limit: stored bytes of one command on one host, both streams together.
+        free_disk: bytes that must be free in the state folder before a task can start.
+        history_days: days after its end at which a task is removed with its output; 0: never.
+        groups: host groups, name → target.
+    """
+
+    lost_after: Annotated[timedelta, Bounds(timedelta(seconds=1), timedelta(days=7))] = timedelta(
+        minutes=5
+    )
+    heartbeat: Annotated[timedelta, Bounds(timedelta(milliseconds=100), timedelta(minutes=10))] = (
+        timedelta(seconds=5)
+    )
+    kill_grace: Annotated[timedelta, Bounds(timedelta(0), timedelta(hours=1))] = timedelta(
+        seconds=10
+    )
+    output_limit: Annotated[int, Bounds(1024, 16 << 30, size=True)] = 16 * _MIB
+    free_disk: Annotated[int, Bounds(0, 1 << 50, size=True)] = 256 * _MIB
+    history_days: Annotated[int, Bounds(0, 36_500)] = 30
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+BOUNDS: Mapping[str, Bounds] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(ServiceSettings, include_extras=True).items()
+    if get_origin(hint) is Annotated
+}
