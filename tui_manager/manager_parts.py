@@ -18,6 +18,7 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.enrollment.admission_service import AdmissionService
 from tui_manager.service.enrollment.enrollment_service import EnrollmentPort, EnrollmentService
+from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
@@ -50,6 +51,7 @@ class Parts:
     reports: ReportService
     tasks: TaskService
     admissions: AdmissionService
+    fleet: FleetService
     clock_watch: ClockWatch
     tls: "TlsParts | None" = None
 
@@ -98,6 +100,7 @@ async def assemble(
         reports=ReportService(core, dispatch),
         tasks=TaskService(core, sessions, dispatch, secrets),
         admissions=AdmissionService(core, dispatch, sessions),
+        fleet=FleetService(core),
         clock_watch=clock_watch,
     )
     if not settings.insecure:

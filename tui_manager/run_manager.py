@@ -185,6 +185,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         parts.clock_watch,
         tokens=parts.tls.enrollment if parts.tls else None,
         admissions=parts.admissions,
+        fleet=parts.fleet,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health, ManagerStatus
-from tui_manager.domain.host import Disk, Host, Vitals
+from tui_manager.domain.host import Disk, Host, Maintenance, Vitals
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout import HoldRule, Order, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
@@ -47,6 +47,7 @@ HOST = Host(
     "h-1", "web01", {"env": "prod"}, Admission.ADMITTED, True, AT, "10.0.0.1:5", "Linux", "x86_64",
     "0.1.0", 4, Vitals(12.5, 0.5, 1, 2, (Disk("/", 1, 2),), 1, 0, 8), (1.0, 12.5),
     "lusab-babad-gutih", "Its machine id is another host's.",
+    maintenance=Maintenance("new disks", AT, "ann@tty1"),
 )  # fmt: skip
 SPEC = TaskSpec(
     "web*,!web02",
@@ -98,6 +99,10 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("approve_hosts", (("web01", "h-2"),), ("web01", "web02")),
     ("reject_hosts", (("web01",),), ("web01",)),
     ("revoke_hosts", (("web01",),), ("web01",)),
+    ("remove_hosts", (("web01/h-1",),), ("web01",)),
+    ("rename_host", ("web01", "web02"), "web02"),
+    ("label_hosts", (("web01",), {"env": "prod"}, ("role",)), ("web01",)),
+    ("set_maintenance", (("web01",), "new disks", AT), ("web01",)),
     ("create_token", (TOKEN_SPEC,), TOKEN),
     ("list_tokens", (WINDOW, True), Page((LISTED,), 1, 3)),
     ("list_tokens", (WINDOW, False), Page((), 0, 3)),

@@ -28,7 +28,7 @@ ANA = "ana@pts/3"
 def _host(parts: Parts, host_id: str) -> Host:
     entry = parts.directory.get(host_id)
     assert entry is not None
-    return entry.to_host()
+    return entry.to_host(parts.clock.instant)
 
 
 async def _waiting(parts: Parts, name: str, **given: Any) -> OpenedSession:
@@ -140,7 +140,7 @@ async def test_a_host_with_another_name_than_the_operator_saw_is_not_approved(pa
     await parts.dial(host.host_id, "prod-db-07", key="test-vm", instance_id="instance-test-vm")
     seen = [f"test-vm/{host.host_id}"]
     approving = parts.admission.approve(seen, False, ANA)
-    await _stays(parts, approving, IllegalMoveError, "calls itself prod-db-07 by now")
+    await _stays(parts, approving, IllegalMoveError, "is called prod-db-07 by now")
     seen = [f"prod-db-07/{host.host_id}"]
     assert await parts.admission.approve(seen, False, ANA) == ("prod-db-07",)
 

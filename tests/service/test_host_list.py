@@ -22,7 +22,7 @@ def row(number: int, name: str, admission: Admission = Admission.ADMITTED) -> Ho
 
 
 def names(directory: Directory, window: Window | None = None) -> list[str]:
-    return [host.name for host in directory.window(window or Window()).rows]
+    return [host.name for host in directory.window(window or Window(), NOW).rows]
 
 
 def test_pending_hosts_are_listed_first_and_turned_away_ones_last() -> None:

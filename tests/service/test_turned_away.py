@@ -25,7 +25,7 @@ ANA = "ana@pts/3"
 def _host(parts: Parts, host_id: str) -> Host:
     entry = parts.directory.get(host_id)
     assert entry is not None
-    return entry.to_host()
+    return entry.to_host(parts.clock.instant)
 
 
 async def test_a_revoked_host_is_disconnected_and_refused(parts: Parts) -> None:

@@ -102,6 +102,8 @@ SPOILED: dict[str, str] = {
     "secret_not_erased": "INSERT INTO secrets VALUES (3, 'KEY', x'00')",
     "token_uses": "UPDATE tokens SET used = used - 1",
     "bound_labels": "UPDATE hosts SET labels = '{\"role\":\"db\"}' WHERE bound_labels <> '{}'",
+    "operator_labels": 'UPDATE hosts SET operator_labels = \'{"role":"db"}\'',
+    "removed_not_revoked": "UPDATE hosts SET removed_at = 1 WHERE name = 'web02'",
     "turned_away_with_work": "UPDATE hosts SET admission = 'revoked' WHERE name = 'web01'",
     "foreign_key": "DELETE FROM hosts WHERE name = 'web02'",
     "schema": "DROP TRIGGER command_hosts_counted_in",

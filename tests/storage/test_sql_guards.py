@@ -205,6 +205,7 @@ ADMISSION_GUARDS: dict[AdmissionOperation, Callable[[Transaction], object]] = {
     AdmissionOperation.ADMIT: lambda tx: admissions.admit(tx, "h"),
     AdmissionOperation.REJECT: lambda tx: admissions.reject(tx, "h"),
     AdmissionOperation.REVOKE: lambda tx: admissions.revoke(tx, "h"),
+    AdmissionOperation.REMOVE: lambda tx: admissions.remove(tx, "h", NOW),
     AdmissionOperation.PUT_BACK: lambda tx: admissions.put_back(tx, "h", "odd"),
 }
 

@@ -90,9 +90,19 @@ class FakeHosts(FakeCore):
         hosts = [self.hosts[key] for key in self._order]
         text = window.text.lower()
         if text:
-            hosts = [host for host in hosts if text in _words(host) or text == host.admission]
+            hosts = [
+                host
+                for host in hosts
+                if text in _words(host)
+                or text == host.admission
+                or (text == "maintenance" and host.maintenance)
+            ]
         if window.faults_only:
-            hosts = [h for h in hosts if not h.online or h.admission is not Admission.ADMITTED]
+            hosts = [
+                host
+                for host in hosts
+                if not (host.online or host.maintenance) or host.admission is not Admission.ADMITTED
+            ]
         if window.sort and window.sort != "name":
             hosts.sort(key=_SORT_KEYS[window.sort])
         return page(hosts, window, len(self.hosts))
@@ -140,19 +150,24 @@ class FakeHosts(FakeCore):
             return fit
         keys = []
         for name in dict.fromkeys(names):
-            known = [
-                key
-                for key, host in self.hosts.items()
-                if name in (host.name, host.host_id, f"{host.name}/{host.host_id}")
-            ]
-            if not known:
-                raise NotFoundError(f"There is no host {name}.")
+            known = self._keys_of(name)
             if not (found := [key for key in known if key in fit]):
                 raise IllegalMoveError(
                     f"{name} is {self.hosts[known[0]].admission}, not {admission}."
                 )
             keys += found
         return list(dict.fromkeys(keys))
+
+    def _keys_of(self, name: str) -> list[str]:
+        """The keys of the hosts with a name, or of the one with a host_id."""
+        known = [
+            key
+            for key, host in self.hosts.items()
+            if name in (host.name, host.host_id, f"{host.name}/{host.host_id}")
+        ]
+        if not known:
+            raise NotFoundError(f"There is no host {name}.")
+        return known
 
     def _move(self, keys: list[str], admission: Admission, action: str) -> tuple[str, ...]:
         for key in keys:

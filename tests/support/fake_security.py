@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
-from tests.support.fake_hosts import FakeHosts
+from tests.support.fake_fleet import FakeFleet
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.host import Host
@@ -15,7 +15,7 @@ from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 PIN = "pinpinpin-PINPINPIN_pinpinpinPINPINPIN01234"
 
 
-class FakeSecurity(FakeHosts):
+class FakeSecurity(FakeFleet):
     """Tokens are numbered, and the audit is a list."""
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:

@@ -38,6 +38,7 @@ from tui_manager.service.enrollment.enrollment_service import (
     EnrollmentPort,
     EnrollmentService,
 )
+from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService, OpenedSession
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
@@ -109,6 +110,7 @@ class Parts:
     reports: ReportService
     tasks: TaskService
     admission: AdmissionService
+    fleet: FleetService
     enrollment: EnrollmentService
     sessions: RecordingSessions
     authority: NotingAuthority
@@ -276,6 +278,7 @@ async def manager_parts(
             reports=ReportService(core, dispatch),
             tasks=TaskService(core, dispatcher, dispatch, secrets),
             admission=AdmissionService(core, dispatch, sessions),
+            fleet=FleetService(core),
             enrollment=EnrollmentService(
                 core, sessions, authority, EnrollmentPort("pin", lambda: None)
             ),

@@ -2,21 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from tui_manager_protos.rules import names_and_labels
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 
+REASON_LENGTH = 200  # characters of the reason of a maintenance
 
-def check_name(name: str) -> None:
-    """Raises InvalidInputError unless a new host can have this name."""
+
+def check_name(name: str, to_do: str = "Start this agent with another --name.") -> None:
+    """Raises InvalidInputError unless a host can be given this name.
+
+    Args:
+        to_do: the last sentence of the error.
+    """
     try:
         names_and_labels.check_host_name(name)
     except ValueError as error:
-        message = f"{error}. Start this agent with another --name."
-        raise InvalidInputError("name", message) from error
+        raise InvalidInputError("name", f"{error}. {to_do}") from error
 
 
 def check_labels(labels: Mapping[str, str]) -> None:
@@ -50,6 +56,26 @@ class Maintenance:
     def active(self, now: datetime) -> bool:
         """Whether it has not ended yet. One that has ended is as if there were none."""
         return self.until is None or now < self.until
+
+    def check(self, now: datetime) -> None:
+        """Raises InvalidInputError unless a host can be put into this maintenance now."""
+        if not self.reason.strip():
+            raise InvalidInputError("reason", "Give the reason of the maintenance.")
+        if len(self.reason) > REASON_LENGTH:
+            raise InvalidInputError(
+                "reason", f"The reason is longer than {REASON_LENGTH} characters."
+            )
+        if safe_line(self.reason) != self.reason:
+            raise InvalidInputError(
+                "reason", "The reason is one line of text, without control characters."
+            )
+        if self.until is not None and self.until <= now:
+            end = self.until.astimezone(UTC)
+            raise InvalidInputError(
+                "until",
+                f"The maintenance would end at {end:%Y-%m-%d %H:%M:%S} UTC, which has passed. "
+                "Give a later end.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +130,7 @@ class Host:
         note: a sentence that the operator should read before an approval, for example about another
             host with the same name.
         features: what its agent can do, in the words of its Hello; none when offline.
+        maintenance: None if there is none, or it has ended.
     """
 
     host_id: str
@@ -122,6 +149,7 @@ class Host:
     fingerprint: str = ""
     note: str = ""
     features: frozenset[str] = frozenset()
+    maintenance: Maintenance | None = None
 
     @property
     def running(self) -> int:

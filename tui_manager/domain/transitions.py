@@ -170,6 +170,7 @@ class AdmissionOperation(StrEnum):
     ADMIT = "admit"  # an operator says that it belongs, or its join token does
     REJECT = "reject"  # an operator does not let it in
     REVOKE = "revoke"  # an operator throws it out
+    REMOVE = "remove"  # an operator forgets it: it is also gone from every list
     PUT_BACK = "put_back"  # it says something else of itself than when it was approved
 
 
@@ -178,6 +179,7 @@ ADMISSION_TRANSITIONS: Mapping[tuple[AdmissionOperation, Admission], Admission] 
     (AdmissionOperation.ADMIT, Admission.PENDING): Admission.ADMITTED,
     (AdmissionOperation.REJECT, Admission.PENDING): Admission.REJECTED,
     (AdmissionOperation.REVOKE, Admission.ADMITTED): Admission.REVOKED,
+    **{(AdmissionOperation.REMOVE, admission): Admission.REVOKED for admission in Admission},
     (AdmissionOperation.PUT_BACK, Admission.PENDING): Admission.PENDING,
     (AdmissionOperation.PUT_BACK, Admission.ADMITTED): Admission.PENDING,
 }

@@ -7,6 +7,7 @@ NotFoundError, IllegalMoveError, StorageError, UnreachableError. A call that rai
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
@@ -65,6 +66,41 @@ class Operator(Protocol):
         """Revokes the admission of hosts, by name or host_id, for good, and returns their names in
         natural order. Their sessions end at once, and their work is lost. NotFoundError,
         IllegalMoveError."""
+        ...
+
+    async def remove_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        """Forgets hosts, with any admission, for good, and returns their names in natural order.
+        Their keys are refused from then on, their names are free, and tasks keep them in their
+        history. NotFoundError; IllegalMoveError while one is online or has a command that has not
+        ended, and for a name that several hosts have."""
+        ...
+
+    async def rename_host(self, name: str, new_name: str) -> str:
+        """Gives a host another name, and returns that. The name that its agent gives is ignored
+        from then on. NotFoundError; IllegalMoveError if another host has the name."""
+        ...
+
+    async def label_hosts(
+        self, names: Sequence[str], to_set: Mapping[str, str], to_unset: Sequence[str] = ()
+    ) -> Sequence[str]:
+        """Sets labels of hosts, and takes away labels that operators have set (keys); returns the
+        names of the hosts in natural order. An operator's label wins over that of a join token,
+        which wins over the agent's. NotFoundError; IllegalMoveError for a host that was turned
+        away."""
+        ...
+
+    async def set_maintenance(
+        self,
+        names: Sequence[str],
+        reason: str = "",
+        until: datetime | None = None,
+        *,
+        end: bool = False,
+    ) -> Sequence[str]:
+        """Puts hosts into maintenance, so that tasks leave them out, until a time or until an
+        operator ends it; or ends it. A reason must be given, unless `end`. Returns the names of the
+        hosts in natural order. NotFoundError; IllegalMoveError for a host that was turned away, and
+        if a maintenance is to be ended and there is none."""
         ...
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
@@ -221,6 +257,10 @@ class ForwardingOperator(ABC):
     approve_hosts = _forwarded(Operator.approve_hosts)
     reject_hosts = _forwarded(Operator.reject_hosts)
     revoke_hosts = _forwarded(Operator.revoke_hosts)
+    remove_hosts = _forwarded(Operator.remove_hosts)
+    rename_host = _forwarded(Operator.rename_host)
+    label_hosts = _forwarded(Operator.label_hosts)
+    set_maintenance = _forwarded(Operator.set_maintenance)
     create_token = _forwarded(Operator.create_token)
     list_tokens = _forwarded(Operator.list_tokens)
     revoke_tokens = _forwarded(Operator.revoke_tokens)

@@ -21,11 +21,16 @@ _BAD_TOKENS = 10  # in an hour; fewer are probably mistakes
 
 @dataclass(frozen=True, slots=True)
 class HostCounts:
-    """Numbers of hosts that need attention."""
+    """Numbers of hosts that need attention.
+
+    Attributes:
+        offline: without those in maintenance.
+    """
 
     offline: int
     pending: int
     recovering: int
+    maintenance: int = 0
 
 
 def attention(
@@ -144,6 +149,9 @@ def _hosts(hosts: HostCounts) -> Iterator[str]:
         yield f"{who} to be approved."
     if hosts.offline:
         yield f"{hosts.offline:,} host{' is' if hosts.offline == 1 else 's are'} offline."
+    if hosts.maintenance:
+        who = "1 host is" if hosts.maintenance == 1 else f"{hosts.maintenance:,} hosts are"
+        yield f"{who} in maintenance: tasks leave {'it' if hosts.maintenance == 1 else 'them'} out."
 
 
 def _refused(violations: Violations) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The Operator that calls the services of this process. Use it on the manager's loop only."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Protocol
 import tui_manager
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Page, Window
@@ -25,6 +25,7 @@ from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import HOST_COLUMNS
+from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.tasks.task_service import TaskService
 
@@ -80,9 +81,12 @@ class InProcessOperator:
     clock: ClockWatch
     tokens: Tokens | None
     admissions: Admissions
+    fleet: FleetService
 
     async def manager_status(self) -> ManagerStatus:
+        now = self.clock.now()
         total, online, pending = self.core.directory.counts()
+        maintained, away = self.core.directory.in_maintenance(now)
         doubt = self.clock.doubt
         recovering = self._recovering()
         return ManagerStatus(
@@ -100,9 +104,9 @@ class InProcessOperator:
             tasks_running=await self.tasks.count_running(),
             attention=attention(
                 self.core,
-                HostCounts(total - online, pending, recovering),
+                HostCounts(total - online - away, pending, recovering, maintained),
                 doubt,
-                self.clock.now(),
+                now,
             ),
             health=self.core.statistics.health,
             enroll_address=self.identity.enroll_address,
@@ -133,6 +137,33 @@ class InProcessOperator:
 
     async def revoke_hosts(self, names: Sequence[str]) -> Sequence[str]:
         return await self.admissions.revoke(names, _actor())
+
+    async def remove_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        return await self.fleet.remove(names, _actor())
+
+    async def rename_host(self, name: str, new_name: str) -> str:
+        return await self.fleet.rename(name, new_name, _actor())
+
+    async def label_hosts(
+        self, names: Sequence[str], to_set: Mapping[str, str], to_unset: Sequence[str] = ()
+    ) -> Sequence[str]:
+        return await self.fleet.label(names, to_set, to_unset, _actor())
+
+    async def set_maintenance(
+        self,
+        names: Sequence[str],
+        reason: str = "",
+        until: datetime | None = None,
+        *,
+        end: bool = False,
+    ) -> Sequence[str]:
+        if end and (reason or until):
+            raise InvalidInputError(
+                "end", "Either end the maintenance, or give the reason and the end of one."
+            )
+        if end:
+            return await self.fleet.end_maintenance(names, _actor())
+        return await self.fleet.set_maintenance(names, reason, until, _actor())
 
     async def create_token(self, spec: TokenSpec) -> NewToken:
         return await self._tokens().create_token(spec, _actor())

@@ -1,11 +1,19 @@
 """Hosts and their vitals between the wire and the domain."""
 
+from datetime import datetime
+
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.host import Disk, Host, Vitals
+from tui_manager.domain.host import Disk, Host, Maintenance, Vitals
 from tui_manager.domain.status import Admission
-from tui_manager.operator.conversion.convert_manager import duration, instant, timestamp, word
+from tui_manager.operator.conversion.convert_manager import (
+    duration,
+    instant,
+    moment,
+    timestamp,
+    word,
+)
 
 ADMISSIONS = {
     Admission.PENDING: agent.ADMISSION_PENDING,
@@ -33,6 +41,7 @@ def host_to_wire(host: Host) -> wire.Host:
         fingerprint=host.fingerprint,
         note=host.note,
         features=sorted(host.features),
+        maintenance=_maintenance_to_wire(host.maintenance) if host.maintenance else None,
     )
 
 
@@ -54,7 +63,28 @@ def host_from_wire(message: wire.Host) -> Host:
         fingerprint=message.fingerprint,
         note=message.note,
         features=frozenset(message.features),
+        maintenance=(
+            _maintenance_from_wire(message.maintenance) if message.HasField("maintenance") else None
+        ),
     )
+
+
+def _maintenance_to_wire(maintenance: Maintenance) -> wire.Maintenance:
+    return wire.Maintenance(
+        reason=maintenance.reason,
+        until=timestamp(maintenance.until),
+        asked_by=maintenance.asked_by,
+    )
+
+
+def _maintenance_from_wire(message: wire.Maintenance) -> Maintenance:
+    until = instant(message.until) if message.HasField("until") else None
+    return Maintenance(message.reason, until, message.asked_by)
+
+
+def end_from_wire(request: wire.SetMaintenanceRequest) -> datetime | None:
+    """When the maintenance ends; InvalidInputError("until") if it is no time."""
+    return moment(request.until, "until") if request.HasField("until") else None
 
 
 def _vitals_to_wire(vitals: Vitals) -> wire.HostVitals:

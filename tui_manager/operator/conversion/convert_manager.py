@@ -73,6 +73,14 @@ def instant(message: Timestamp) -> datetime:
     return message.ToDatetime(tzinfo=UTC)
 
 
+def moment(message: Timestamp, field: str) -> datetime:
+    """In UTC. Raises InvalidInputError, naming the field, for a value that no datetime holds."""
+    try:
+        return instant(message)
+    except (OverflowError, ValueError) as error:
+        raise InvalidInputError(field, f"{field}: this time is out of bounds.") from error
+
+
 def window_to_wire(window: Window) -> wire.Window:
     return wire.Window(
         text=window.text,

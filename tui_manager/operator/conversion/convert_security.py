@@ -24,7 +24,9 @@ TOKEN_STATES = {
 def named(request: wire.HostsRequest) -> tuple[str, ...]:
     """The hosts that a request names; InvalidInputError if it says "all pending"."""
     if request.all_pending:
-        raise InvalidInputError("all_pending", "Hosts are revoked by name, never all pending ones.")
+        raise InvalidInputError(
+            "all_pending", "Name the hosts; all pending ones can only be approved or rejected."
+        )
     return tuple(request.names)
 
 

@@ -1,7 +1,8 @@
 """The client: an Operator that calls a manager in another process over its unix socket."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,6 +116,50 @@ class SocketOperator:
             self._stub.RevokeHosts,
             lambda: wire.HostsRequest(names=names),
             unclear="The hosts may have been revoked.",
+        )
+        return tuple(reply.names)
+
+    async def remove_hosts(self, names: Sequence[str]) -> Sequence[str]:
+        reply = await self._call(
+            self._stub.RemoveHosts,
+            lambda: wire.HostsRequest(names=names),
+            unclear="The hosts may have been removed.",
+        )
+        return tuple(reply.names)
+
+    async def rename_host(self, name: str, new_name: str) -> str:
+        reply = await self._call(
+            self._stub.RenameHost,
+            lambda: wire.RenameHostRequest(name=name, new_name=new_name),
+            unclear="The host may have been renamed.",
+        )
+        (renamed,) = reply.names
+        return str(renamed)
+
+    async def label_hosts(
+        self, names: Sequence[str], to_set: Mapping[str, str], to_unset: Sequence[str] = ()
+    ) -> Sequence[str]:
+        reply = await self._call(
+            self._stub.LabelHosts,
+            lambda: wire.LabelHostsRequest(names=names, set=to_set, unset=to_unset),
+            unclear="The labels may have been changed.",
+        )
+        return tuple(reply.names)
+
+    async def set_maintenance(
+        self,
+        names: Sequence[str],
+        reason: str = "",
+        until: datetime | None = None,
+        *,
+        end: bool = False,
+    ) -> Sequence[str]:
+        reply = await self._call(
+            self._stub.SetMaintenance,
+            lambda: wire.SetMaintenanceRequest(
+                names=names, reason=reason, until=convert_manager.timestamp(until), end=end
+            ),
+            unclear="The maintenance may have been changed.",
         )
         return tuple(reply.names)
 

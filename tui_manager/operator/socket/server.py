@@ -134,6 +134,39 @@ class OperatorServicer(OperatorServiceServicer):
             names = await self._operator.revoke_hosts(convert_security.named(request))
             return wire.HostsResponse(names=names)
 
+    async def RemoveHosts(self, request: wire.HostsRequest, context: Context) -> wire.HostsResponse:
+        async with answering(context, "RemoveHosts", request.asked_by):
+            names = await self._operator.remove_hosts(convert_security.named(request))
+            return wire.HostsResponse(names=names)
+
+    async def RenameHost(
+        self, request: wire.RenameHostRequest, context: Context
+    ) -> wire.HostsResponse:
+        async with answering(context, "RenameHost", request.asked_by):
+            name = await self._operator.rename_host(request.name, request.new_name)
+            return wire.HostsResponse(names=[name])
+
+    async def LabelHosts(
+        self, request: wire.LabelHostsRequest, context: Context
+    ) -> wire.HostsResponse:
+        async with answering(context, "LabelHosts", request.asked_by):
+            names = await self._operator.label_hosts(
+                tuple(request.names), dict(request.set), tuple(request.unset)
+            )
+            return wire.HostsResponse(names=names)
+
+    async def SetMaintenance(
+        self, request: wire.SetMaintenanceRequest, context: Context
+    ) -> wire.HostsResponse:
+        async with answering(context, "SetMaintenance", request.asked_by):
+            names = await self._operator.set_maintenance(
+                tuple(request.names),
+                request.reason,
+                convert_host.end_from_wire(request),
+                end=request.end,
+            )
+            return wire.HostsResponse(names=names)
+
     async def CreateToken(
         self, request: wire.CreateTokenRequest, context: Context
     ) -> wire.CreateTokenResponse:

@@ -13,8 +13,9 @@ from tui_manager.service.core.host_entry import HostEntry, LiveSession
 from tui_manager.storage.tables.hosts import HostRow
 
 
-def _state_key(entry: HostEntry) -> tuple[bool, str]:
-    return (entry.online, entry.row.admission)
+def _state_key(entry: HostEntry, now: datetime) -> tuple[int, str]:
+    """Hosts that are offline come first, then those in maintenance, then those that are online."""
+    return (1 if entry.maintenance(now) else 2 * entry.online, entry.row.admission)
 
 
 _ADMISSION_ORDER = {Admission.PENDING: 0, Admission.ADMITTED: 1}
@@ -30,12 +31,12 @@ def _name_key(entry: HostEntry) -> str:
     return entry.sort_key
 
 
-_ORDERS: dict[str, Callable[[HostEntry], Any]] = {
+_ORDERS: dict[str, Callable[[HostEntry, datetime], Any]] = {
     "state": _state_key,
-    "cpu": lambda entry: entry.vitals.cpu_percent if entry.vitals else -1.0,
-    "memory": lambda entry: entry.vitals.memory_percent if entry.vitals else -1.0,
-    "running": lambda entry: entry.vitals.running if entry.vitals else -1,
-    "since": lambda entry: entry.since.timestamp() if entry.since else 0.0,
+    "cpu": lambda entry, now: entry.vitals.cpu_percent if entry.vitals else -1.0,
+    "memory": lambda entry, now: entry.vitals.memory_percent if entry.vitals else -1.0,
+    "running": lambda entry, now: entry.vitals.running if entry.vitals else -1,
+    "since": lambda entry, now: entry.since.timestamp() if entry.since else 0.0,
 }
 
 HOST_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
@@ -114,6 +115,12 @@ class Directory:
             return
         self._replace_row(entry, row)
 
+    def remove(self, host_id: str) -> None:
+        """A host was removed; it was offline. It is still found by its row, which may have been
+        read from the database before."""
+        del self._entries[host_id]
+        self._by_admission = self._by_name = self._targets = None
+
     def _replace_row(self, entry: HostEntry, row: HostRow) -> None:
         """Takes the new row, after which the host may have another place in the lists."""
         before, entry.row = entry.row, row
@@ -121,7 +128,7 @@ class Directory:
             entry.sort_key = ""
         if (before.name, before.admission) != (row.name, row.admission):
             self._by_admission = self._by_name = self._targets = None
-        if before.labels != row.labels:
+        if before.labels != row.labels or before.maintenance != row.maintenance:
             self._targets = None
         entry.search_text = entry.kept_variables = None
 
@@ -186,35 +193,56 @@ class Directory:
                 pending += admission is Admission.PENDING
         return total, online, pending
 
-    def window(self, window: Window) -> Page[Host]:
+    def in_maintenance(self, now: datetime) -> tuple[int, int]:
+        """How many hosts are in maintenance, and how many of these are offline; without the hosts
+        that were turned away."""
+        found = [
+            entry
+            for entry in self._entries.values()
+            if entry.row.admission in _ADMISSION_ORDER and entry.maintenance(now)
+        ]
+        return len(found), sum(not entry.online for entry in found)
+
+    def window(self, window: Window, now: datetime) -> Page[Host]:
         """A window of the list. Unless it names a column, hosts that wait for approval come first,
-        and hosts that were turned away last; each group is ordered by name."""
-        entries = self._ordered(window)
+        and hosts that were turned away last; each group is ordered by name.
+
+        Args:
+            now: the time by which a maintenance has ended.
+        """
+        entries = self._ordered(window, now)
         text = window.text.casefold()
         if text or window.faults_only:
-            entries = [entry for entry in entries if _passes(entry, text, window.faults_only)]
+            entries = [entry for entry in entries if _passes(entry, text, window.faults_only, now)]
         shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
-        return Page([entry.to_host() for entry in shown], len(entries), len(self._entries))
+        return Page([entry.to_host(now) for entry in shown], len(entries), len(self._entries))
 
     def _sorted_by_name(self) -> list[HostEntry]:
         if self._by_name is None:
             self._by_name = sorted(self._entries.values(), key=_name_key)
         return self._by_name
 
-    def _ordered(self, window: Window) -> list[HostEntry]:
+    def _ordered(self, window: Window, now: datetime) -> list[HostEntry]:
         """The hosts in the order of a window. Orders that rarely change are kept."""
         if self._by_admission is None:
             self._by_admission = sorted(self._sorted_by_name(), key=_admission_key)
         if order := _ORDERS.get(window.sort):
-            return sorted(self._by_admission, key=order, reverse=window.descending)
+            return sorted(
+                self._by_admission,
+                key=lambda entry: order(entry, now),
+                reverse=window.descending,
+            )
         kept = self._sorted_by_name() if window.sort == "name" else self._by_admission
         return kept[::-1] if window.descending else kept
 
 
-def _passes(entry: HostEntry, text: str, faults_only: bool) -> bool:
-    if faults_only and entry.online and entry.row.admission is Admission.ADMITTED:
-        return False
+def _passes(entry: HostEntry, text: str, faults_only: bool, now: datetime) -> bool:
+    """Whether a host is listed. That a host in maintenance is offline is no fault."""
     row = entry.row
+    maintained = entry.maintenance(now) is not None
+    fine = (entry.online or maintained) and row.admission is Admission.ADMITTED
+    if faults_only and fine:
+        return False
     if entry.search_text is None:
         labels = (f"{key}={value}" for key, value in row.labels.items())
         entry.search_text = "\n".join((row.name, *labels, row.fingerprint)).casefold()
@@ -222,4 +250,5 @@ def _passes(entry: HostEntry, text: str, faults_only: bool) -> bool:
         text in entry.search_text
         or text == row.admission
         or text == ("online" if entry.online else "offline")
+        or (maintained and text == "maintenance")
     )

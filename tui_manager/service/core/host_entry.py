@@ -9,7 +9,7 @@ from datetime import datetime
 from tui_manager_protos.rules.host_variables import variables_of_host
 
 from tui_manager.domain.features import Feature
-from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.host import Host, Maintenance, Vitals
 from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.storage.tables.hosts import HostRow
 
@@ -107,7 +107,12 @@ class HostEntry:
         session = self.session
         return session if session and session.generation == generation else None
 
-    def to_host(self) -> Host:
+    def maintenance(self, now: datetime) -> Maintenance | None:
+        """Its maintenance, if that has not ended."""
+        found = self.row.maintenance
+        return found if found and found.active(now) else None
+
+    def to_host(self, now: datetime) -> Host:
         """The host as lists show it."""
         row = self.row
         return Host(
@@ -127,4 +132,5 @@ class HostEntry:
             fingerprint=row.fingerprint,
             note=row.note,
             features=frozenset(self.session.features) if self.session else frozenset(),
+            maintenance=self.maintenance(now),
         )

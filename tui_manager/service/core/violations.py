@@ -124,6 +124,11 @@ class Violations:
         self._write("manager", "refuse_host", "", "", detail)
         self._feed.publish(Changes(manager=True))
 
+    def forget(self, name: str) -> None:
+        """The host of this name was removed."""
+        self.recent_refusals.forget(name)
+        self.recent_violations.forget(name)
+
     def count_bad_tokens(self) -> int:
         """Wrong join tokens of the last hour, of which at most `BAD_TOKENS_MAX` are counted."""
         limit = self._clock.monotonic() - _HOUR

@@ -2,14 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
-    NotFoundError,
     Refusal,
 )
 from tui_manager.domain.names import fold_names
@@ -18,8 +17,9 @@ from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import SessionControl
+from tui_manager.service.enrollment import named_hosts
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import admissions, audit, hosts
+from tui_manager.storage.tables import admissions, hosts
 from tui_manager.storage.tables.hosts import HostRow
 from tui_manager.storage.views import command_delivery
 
@@ -79,7 +79,9 @@ class AdmissionService:
                 _check_name_is_free(tx, host)
                 row = admissions.admit(tx, host.host_id)
                 assert row is not None
-                _record(tx, now, actor, "admit_host", row, {"note": host.note} if host.note else {})
+                named_hosts.record(
+                    tx, now, actor, "admit_host", row, {"note": host.note} if host.note else {}
+                )
                 change.rows.append(row)
             return change
 
@@ -121,7 +123,7 @@ class AdmissionService:
         """
         return await run_to_completion(
             self._turn_away(
-                lambda tx: _named(tx, names, Admission.ADMITTED, "revoked"),
+                lambda tx: named_hosts.in_admission(tx, names, Admission.ADMITTED, "revoked"),
                 admissions.revoke,
                 "revoke_host",
                 actor,
@@ -144,7 +146,7 @@ class AdmissionService:
                 unsent = command_delivery.unsent_of_turned_away(tx, row.row_id)
                 why = f"The host was {row.admission} before it was sent."
                 failed = task_status.fail_host(tx, row.row_id, unsent, why, now, for_good=True)
-                _record(tx, now, actor, action, row, {"tasks": len(failed)})
+                named_hosts.record(tx, now, actor, action, row, {"tasks": len(failed)})
                 change.rows.append(row)
                 change.tasks |= failed
             for task_id in change.tasks:
@@ -171,7 +173,7 @@ def _pending(tx: Transaction, names: Sequence[str], all_pending: bool, verb: str
         return admissions.pending(tx)
     if all_pending:
         raise InvalidInputError("names", "Name hosts, or say all that are pending; not both.")
-    return _named(tx, names, Admission.PENDING, verb)
+    return named_hosts.in_admission(tx, names, Admission.PENDING, verb)
 
 
 def _without_flagged(tx: Transaction, pending: Sequence[HostRow]) -> list[HostRow]:
@@ -188,31 +190,6 @@ def _admitted(tx: Transaction, name: str) -> HostRow | None:
     """The admitted host of this name."""
     first = next(iter(hosts.by_name(tx, name)), None)
     return first if first and first.admission is Admission.ADMITTED else None
-
-
-def _named(tx: Transaction, names: Iterable[str], admission: Admission, verb: str) -> list[HostRow]:
-    """The hosts that are named, each once: of those with a name, the ones with this admission."""
-    found: dict[str, HostRow] = {}
-    for word in names:
-        name, slash, host_id = word.partition("/")
-        known = admissions.find(tx, host_id if slash else name)
-        if not known:
-            raise NotFoundError(f"There is no host {word[:80]!r}.")
-        if slash and known[0].name != name:
-            raise IllegalMoveError(
-                f"The host that was {name[:80]} calls itself {known[0].name} by now. "
-                "Look at it again."
-            )
-        selected = [host for host in known if host.admission is admission]
-        if not selected:
-            states = " and ".join(sorted({host.admission for host in known}))
-            raise IllegalMoveError(
-                f"{known[0].name} cannot be {verb}: it is {states}, not {admission}."
-            )
-        found.update((host.host_id, host) for host in selected)
-    if not found:
-        raise InvalidInputError("names", f"Name the hosts that are to be {verb}.")
-    return list(found.values())
 
 
 def _check_distinct(selected: Sequence[HostRow]) -> None:
@@ -238,19 +215,4 @@ def _check_name_is_free(tx: Transaction, host: HostRow) -> None:
         f"{host.name} (key {host.fingerprint}) cannot be approved: another host of that name is "
         f"admitted ({key}, last seen from {owner.address or 'nowhere'}). Revoke that one first, or "
         "start this agent with another --name."
-    )
-
-
-def _record(
-    tx: Transaction, now: int, actor: str, action: str, row: HostRow, more: Mapping[str, str | int]
-) -> None:
-    audit.record(
-        tx,
-        now,
-        actor,
-        action,
-        host_id=row.host_id,
-        host=row.name,
-        key=row.fingerprint,
-        more=more,
     )

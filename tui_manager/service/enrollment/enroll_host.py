@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service.enrollment.check_token import check_token, used_up
@@ -30,10 +31,12 @@ def enroll_host(
     """
     token = check_token(tx, secret, now)
     known = hosts.by_key(tx, host.key_hash)
-    refuse_name(tx, host.name, known)
     if known is None:
+        refuse_name(tx, host.name, None)
         return _enroll_new(tx, host, token, now), False
     refuse_turned_away(known)
+    host = replace(host, name=known.name_with(host.name))
+    refuse_name(tx, host.name, known)
     if known.token_id != token.token_id and not tokens.use(tx, token.token_id, now):
         raise used_up(token)
     pending_again = host_notes.record_changes(tx, known, host.name, host.machine_id, now)

@@ -38,6 +38,7 @@ def describe_changes(known: HostRow, name: str, machine_id: str) -> str:
     """What a known host says of itself that differs from what is stored; empty: nothing. A machine
     id that is missing, now or before, is no difference."""
     sentences = []
+    name = known.name_with(name)
     if name != known.name:
         sentences.append(f"It was called {known.name} and calls itself {name} now.")
     if has_moved(known, machine_id):

@@ -125,10 +125,11 @@ class HostService:
         now = self._core.clock.stamp()
         known = self._identification.identify(tx, greeting, identity)
         if known:
+            greeting = replace(greeting, name=known.name_with(greeting.name))
             host_notes.record_changes(tx, known, greeting.name, greeting.machine_id, now)
         host_id = known.host_id if known else _register(tx, greeting.name, now)
-        bound = known.bound_labels if known else {}
-        row = hosts.open_session(tx, host_id, greeting, now, bound)
+        fixed = known.fixed_labels if known else {}
+        row = hosts.open_session(tx, host_id, greeting, now, fixed)
         since = self._core.limits.kept_since(now)
         reconciled = resume.reconcile(
             tx, row.row_id, greeting.journal_id, greeting.held, now, since
@@ -252,7 +253,7 @@ class HostService:
 
     def list_hosts(self, window: Window) -> Page[Host]:
         """A window of the hosts; see `Directory.window`."""
-        return self._directory.window(window)
+        return self._directory.window(window, self._core.clock.now())
 
 
 def _log_opened(row: HostRow, reconciled: resume.Reconciled) -> None:

@@ -77,10 +77,11 @@ class Identification:
             known: HostRow | None = _find_by_certificate(tx, identity)
         else:
             known = self._find_without_tls(tx, greeting)
-        refuse_name(tx, greeting.name, known)
         if known:
             refuse_turned_away(known)
-        self._refuse_taken_name(tx, greeting, known, secure=identity is not None)
+        name = known.name_with(greeting.name) if known else greeting.name
+        refuse_name(tx, name, known)
+        _refuse_taken_name(tx, name, known, secure=identity is not None)
         return known
 
     def _find_without_tls(self, tx: Transaction, greeting: Greeting) -> HostRow | None:
@@ -116,24 +117,24 @@ class Identification:
                 "If its state folder was copied, give this one a new --state-dir and --name.",
             )
 
-    def _refuse_taken_name(
-        self, tx: Transaction, greeting: Greeting, known: HostRow | None, *, secure: bool
-    ) -> None:
-        """Raises RefusedError if a new name is that of another host. With TLS, several pending
-        hosts may have one name, and an admitted host keeps its name whatever a pending one has."""
-        if secure and known and known.name == greeting.name:
-            return
-        for owner in hosts.by_name(tx, greeting.name):
-            if (known and owner.host_id == known.host_id) or (
-                secure and owner.admission is not Admission.ADMITTED
-            ):
-                continue
-            raise RefusedError(
-                Refusal.NAME_TAKEN,
-                f"Another host is known as {greeting.name} already (last seen from "
-                f"{owner.address or 'nowhere'}). Start this agent with another --name, or with "
-                "the --state-dir that it had before.",
-            )
+
+def _refuse_taken_name(tx: Transaction, name: str, known: HostRow | None, *, secure: bool) -> None:
+    """Raises RefusedError if a new name is that of another host. With TLS, several pending
+    hosts may have one name, and an admitted host keeps its name whatever a pending one has."""
+    if secure and known and known.name == name:
+        return
+    for owner in hosts.by_name(tx, name):
+        if (known and owner.host_id == known.host_id) or (
+            secure and owner.admission is not Admission.ADMITTED
+        ):
+            continue
+        raise RefusedError(
+            Refusal.NAME_TAKEN,
+            f"Another host is known as {name} already (last seen from "
+            f"{owner.address or 'nowhere'}). Start this agent with another --name, or with "
+            "the --state-dir that it had before. If that state folder is lost, an operator first "
+            "removes the host: tui-manager hosts remove.",
+        )
 
 
 def refuse_labels(labels: Mapping[str, str]) -> None:
@@ -164,7 +165,13 @@ def refuse_name(tx: Transaction, name: str, known: HostRow | None) -> None:
 
 
 def refuse_turned_away(host: HostRow) -> None:
-    """Raises RefusedError if this host was rejected or revoked."""
+    """Raises RefusedError if this host was rejected, revoked or removed."""
+    if host.removed:
+        raise RefusedError(
+            Refusal.REVOKED,
+            f"The host {host.name} was removed from this manager. To make its machine a new host, "
+            "start the agent with a new --state-dir.",
+        )
     if host.admission in (Admission.REVOKED, Admission.REJECTED):
         raise RefusedError(
             Refusal(host.admission.value), f"The host {host.name} was {host.admission}."

@@ -56,14 +56,18 @@ _SENTENCES: Mapping[str, str] = {
     "token_uses": "Join token {token}, good for {uses}, counts {used} uses, and {enrolled} hosts "
     "have enrolled with it.",
     "bound_labels": "The host {host} lacks the label {label}={bound} of its join token.",
+    "operator_labels": "The host {host} lacks the label {label}={given} of an operator.",
+    "removed_not_revoked": "The host {host} was removed and is {admission}, not revoked.",
     "turned_away_with_work": "The host {host} is {admission}, but {unended} of its command hosts "
     "have not ended.",
 }
 
 # The first schema that has the tables and columns of a query; all others need the schema 1.
-_SINCE = dict.fromkeys(
-    ("secret_not_erased", "token_uses", "bound_labels", "turned_away_with_work"), 4
-) | {"paused_task": 13}
+_SINCE = {
+    **dict.fromkeys(("secret_not_erased", "token_uses", "turned_away_with_work"), 4),
+    "paused_task": 13,
+    **dict.fromkeys(("bound_labels", "operator_labels", "removed_not_revoked"), 14),
+}
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
 _PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows
 

@@ -156,12 +156,26 @@ FROM tokens AS t LEFT JOIN hosts AS h ON h.token_id = t.id
 GROUP BY t.id HAVING t.used > t.uses OR t.used < enrolled;
 
 -- name: bound_labels
--- A host has the labels of its join token, whatever its agent says.
+-- A host has the labels of its join token, whatever its agent says, unless an operator replaced them.
 SELECT h.name AS host, b.key AS label, b.value AS bound
 FROM hosts AS h, json_each(h.bound_labels) AS b
 WHERE NOT EXISTS (
     SELECT 1 FROM json_each(h.labels) AS l WHERE l.key = b.key AND l.value = b.value)
+AND NOT EXISTS (SELECT 1 FROM json_each(h.operator_labels) AS o WHERE o.key = b.key)
 ORDER BY h.id, b.key;
+
+-- name: operator_labels
+-- A host has the labels that operators gave it, whatever its agent says.
+SELECT h.name AS host, o.key AS label, o.value AS given
+FROM hosts AS h, json_each(h.operator_labels) AS o
+WHERE NOT EXISTS (
+    SELECT 1 FROM json_each(h.labels) AS l WHERE l.key = o.key AND l.value = o.value)
+ORDER BY h.id, o.key;
+
+-- name: removed_not_revoked
+-- A host that was removed is revoked too, so that nothing is sent to it.
+SELECT name AS host, admission FROM hosts
+WHERE removed_at IS NOT NULL AND admission <> 'revoked' ORDER BY id;
 
 -- name: turned_away_with_work
 -- A host that was turned away has no command that has not ended.

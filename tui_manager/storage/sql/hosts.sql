@@ -1,13 +1,13 @@
 -- name: all
--- Every host, for the directory that the service keeps in memory.
-SELECT * FROM hosts;
+-- Every host that was not removed, for the directory that the service keeps in memory.
+SELECT * FROM hosts WHERE removed_at IS NULL;
 
 -- name: by_host_id
--- One host by the id that its agent knows.
+-- One host by the id that its agent knows, removed or not.
 SELECT * FROM hosts WHERE host_id = :host_id;
 
 -- name: by_key
--- The host that has enrolled with this key, turned away or not.
+-- The host that has enrolled with this key, turned away, removed or not.
 SELECT * FROM hosts WHERE key_hash = :key_hash;
 
 -- name: by_name
@@ -17,7 +17,7 @@ ORDER BY admission, id;
 
 -- name: admissions_of
 -- How all hosts with a name stand, also those that were turned away.
-SELECT admission FROM hosts WHERE name = :name;
+SELECT admission FROM hosts WHERE name = :name AND removed_at IS NULL;
 
 -- name: by_machine
 -- The hosts with this machine id that were not turned away, admitted ones first.
@@ -32,7 +32,8 @@ VALUES (:host_id, :name, :admission, :now, :now);
 -- name: open_session
 -- An agent has dialed in; the generation counts its sessions. An empty machine id changes nothing.
 UPDATE hosts SET
-    generation = generation + 1, name = :name, labels = :labels, journal_id = :journal_id,
+    generation = generation + 1, name = :name, labels = :labels, agent_labels = :agent_labels,
+    journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
     address = :address, capacity = :capacity, since = :now

@@ -27,10 +27,15 @@ class EnrollingHost:
     key_hash: bytes
     fingerprint: str
 
-    def values(self, bound: Mapping[str, str]) -> dict[str, object]:
-        """The columns; bound labels replace the agent's."""
+    def values(self, fixed: Mapping[str, str]) -> dict[str, object]:
+        """The columns.
+
+        Args:
+            fixed: labels that the agent cannot change.
+        """
         fields = {name: getattr(self, name) for name in EnrollingHost.__dataclass_fields__}
-        return {**fields, "labels": pack_labels(self.labels, bound)}
+        labels = pack_labels(self.labels, fixed)
+        return {**fields, "labels": labels, "agent_labels": pack_labels(self.labels)}
 
 
 def enroll(
@@ -55,7 +60,7 @@ def enroll(
         "host_id": host_id,
         "admission": Admission.PENDING,
         "token_id": token_id,
-        "bound_labels": pack_labels({}, bound),
+        "bound_labels": pack_labels(bound),
         "note": note,
         "now": now,
     }
@@ -65,16 +70,15 @@ def enroll(
 def enroll_again(tx: Transaction, known: HostRow, host: EnrollingHost, token_id: int) -> HostRow:
     """Stores what the agent with a known key says of itself now, and its join token. The bound
     labels of its first token stay."""
-    bound = known.bound_labels
-    values = {**host.values(bound), "host_id": known.host_id, "token_id": token_id}
+    values = {**host.values(known.fixed_labels), "host_id": known.host_id, "token_id": token_id}
     return host_row(tx.execute(_SQL["enroll_again"], values).fetchall()[0])
 
 
 def find(tx: Transaction, name: str) -> list[HostRow]:
-    """Every host of this name, or the one host with this host_id."""
+    """Every host of this name, or the one host with this host_id; none that was removed."""
     host = by_host_id(tx, name)
     if host:
-        return [host]
+        return [] if host.removed else [host]
     return [host_row(row) for row in tx.execute(_SQL["named"], {"name": name})]
 
 
@@ -105,11 +109,16 @@ def revoke(tx: Transaction, host_id: str) -> HostRow | None:
     return _update(tx, "revoke", {"host_id": host_id})
 
 
+def remove(tx: Transaction, host_id: str, now: int) -> HostRow | None:
+    """REMOVE; None: it was removed before."""
+    return _update(tx, "remove", {"host_id": host_id, "now": now})
+
+
 def put_back(tx: Transaction, host_id: str, note: str) -> HostRow | None:
     """PUT_BACK, with a note; None: not legal in the present admission."""
     return _update(tx, "put_back", {"host_id": host_id, "note": note})
 
 
-def _update(tx: Transaction, query: str, values: Mapping[str, str]) -> HostRow | None:
+def _update(tx: Transaction, query: str, values: Mapping[str, str | int]) -> HostRow | None:
     rows = tx.execute(_SQL[query], values).fetchall()
     return host_row(rows[0]) if rows else None

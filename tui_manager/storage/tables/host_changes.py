@@ -5,9 +5,31 @@ from collections.abc import Mapping
 from tui_manager.domain.host import Maintenance
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_datetime, load_queries
-from tui_manager.storage.tables.hosts import HostRow, host_row
+from tui_manager.storage.tables.hosts import HostRow, host_row, pack_labels, unpack_labels
 
 _SQL = load_queries("host_changes.sql")
+
+
+def unended_tasks(tx: Transaction, row_id: int) -> dict[int, int]:
+    """How many commands of a host have not ended, by task."""
+    rows = tx.execute(_SQL["unended_tasks"], {"host": row_id})
+    return {row["task_id"]: row["commands"] for row in rows}
+
+
+def label(tx: Transaction, host: HostRow, labels: Mapping[str, str]) -> HostRow:
+    """Stores all labels that operators give to a host, and the labels that it has by that."""
+    row = tx.execute(_SQL["agent_labels"], {"host_id": host.host_id}).fetchone()
+    values = {
+        "host_id": host.host_id,
+        "operator_labels": pack_labels(labels),
+        "labels": pack_labels(unpack_labels(row["agent_labels"]), host.bound_labels, labels),
+    }
+    return _update(tx, "label", values)
+
+
+def rename(tx: Transaction, host_id: str, name: str) -> HostRow:
+    """Gives a host a name, which its agent cannot change any more."""
+    return _update(tx, "rename", {"host_id": host_id, "name": name})
 
 
 def set_maintenance(tx: Transaction, host_id: str, maintenance: Maintenance | None) -> HostRow:

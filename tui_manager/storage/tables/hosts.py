@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tui_manager.domain.host import Maintenance
@@ -23,10 +23,13 @@ class HostRow:
 
     Attributes:
         row_id: what `command_hosts.host` holds.
-        labels: of the agent and of its join token.
+        labels: of the agent, of its join token and of operators.
         key_hash: SHA-256 of its key; None: it is known without TLS.
         fingerprint: of its key, in words.
-        bound_labels: of its join token; an agent cannot change them.
+        bound_labels: of its join token; they win over the agent's.
+        operator_labels: given by operators; they win over all others.
+        renamed: an operator has given the name; the one that its agent gives is ignored.
+        removed: its key is refused, and nothing but its history shows it.
         note: what an operator should know before it is approved.
         token_id: of the join token that it enrolled with.
         maintenance: the newest one, which may have ended; None: there is none.
@@ -52,9 +55,21 @@ class HostRow:
     note: str
     token_id: int | None
     maintenance: Maintenance | None = None
+    operator_labels: Mapping[str, str] = field(default_factory=dict)
+    renamed: bool = False
+    removed: bool = False
+
+    @property
+    def fixed_labels(self) -> Mapping[str, str]:
+        """Labels that its agent cannot change."""
+        return {**self.bound_labels, **self.operator_labels}
+
+    def name_with(self, own_name: str) -> str:
+        """The name of the host now that its agent gives itself `own_name`."""
+        return self.name if self.renamed else own_name
 
 
-def _unpack_labels(labels: str) -> Mapping[str, str]:
+def unpack_labels(labels: str) -> Mapping[str, str]:
     """Labels from their column. At a start those of every host are read, so this is fast."""
     found: Mapping[str, str] = _DECODER.raw_decode(labels)[0] if labels != "{}" else {}
     return found
@@ -73,7 +88,7 @@ def host_row(row: sqlite3.Row) -> HostRow:
         row_id=row["id"],
         host_id=row["host_id"],
         name=row["name"],
-        labels=_unpack_labels(row["labels"]),
+        labels=unpack_labels(row["labels"]),
         admission=Admission(row["admission"]),
         generation=row["generation"],
         journal_id=row["journal_id"],
@@ -86,26 +101,29 @@ def host_row(row: sqlite3.Row) -> HostRow:
         machine_id=row["machine_id"],
         key_hash=row["key_hash"],
         fingerprint=row["fingerprint"],
-        bound_labels=_unpack_labels(row["bound_labels"]),
+        bound_labels=unpack_labels(row["bound_labels"]),
         note=row["note"],
         token_id=row["token_id"],
         maintenance=_maintenance(row),
+        operator_labels=unpack_labels(row["operator_labels"]),
+        renamed=bool(row["renamed"]),
+        removed=row["removed_at"] is not None,
     )
 
 
 def all_hosts(tx: Transaction) -> list[HostRow]:
-    """Every host."""
+    """Every host that was not removed."""
     return [host_row(row) for row in tx.execute(_SQL["all"])]
 
 
 def by_host_id(tx: Transaction, host_id: str) -> HostRow | None:
-    """One host."""
+    """One host, removed or not."""
     row = tx.execute(_SQL["by_host_id"], {"host_id": host_id}).fetchone()
     return row and host_row(row)
 
 
 def by_key(tx: Transaction, key_hash: bytes) -> HostRow | None:
-    """The host that has enrolled with this key, turned away or not."""
+    """The host that has enrolled with this key, turned away, removed or not."""
     row = tx.execute(_SQL["by_key"], {"key_hash": key_hash}).fetchone()
     return row and host_row(row)
 
@@ -141,23 +159,25 @@ def insert(tx: Transaction, host_id: str, name: str, admission: Admission, now: 
     tx.execute(_SQL["insert"], values)
 
 
-def pack_labels(labels: Mapping[str, str], bound: Mapping[str, str]) -> str:
-    """Labels for their column; bound labels replace the agent's."""
-    return json.dumps(dict(sorted({**labels, **bound}.items())))
+def pack_labels(*layers: Mapping[str, str]) -> str:
+    """Labels for their column; each layer wins over those before it."""
+    merged = {key: value for layer in layers for key, value in layer.items()}
+    return json.dumps(dict(sorted(merged.items())))
 
 
 def open_session(
-    tx: Transaction, host_id: str, greeting: Greeting, now: int, bound: Mapping[str, str]
+    tx: Transaction, host_id: str, greeting: Greeting, now: int, fixed: Mapping[str, str]
 ) -> HostRow:
     """Stores what an agent says of itself, and the generation of its new session.
 
     Args:
-        bound: labels that it cannot change.
+        fixed: labels that it cannot change.
     """
     values = {
         "host_id": host_id,
         "name": greeting.name,
-        "labels": pack_labels(greeting.labels, bound),
+        "labels": pack_labels(greeting.labels, fixed),
+        "agent_labels": pack_labels(greeting.labels),
         "journal_id": greeting.journal_id,
         "machine_id": greeting.machine_id,
         "boot_id": greeting.boot_id,
@@ -190,5 +210,5 @@ def targetable(
         rows = tx.execute(_SQL["targetable"]).fetchall()
     else:
         rows = tx.execute(_SQL["targetable_named"], {"names": json.dumps(list(names))}).fetchall()
-    hosts = [TargetHost(row["host_id"], row["name"], _unpack_labels(row["labels"])) for row in rows]
+    hosts = [TargetHost(row["host_id"], row["name"], unpack_labels(row["labels"])) for row in rows]
     return hosts, {row["host_id"]: row["id"] for row in rows}
