@@ -169,3 +169,39 @@ def test_a_restored_database_does_not_know_much_and_not_everything(
     greeted.check_unknown(100)
     with pytest.raises(ViolationError, match="not known"):
         greeted.check_unknown(1)
+
+
+FACTS = {f"f{number}": "x" for number in range(200)}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        FACTS | {"more": "x"},
+        {f"f{number}": "x" for number in range(10_000)},
+        {"": "x"},
+        {"a b": "x"},
+        {"[red]": "x"},
+        {"\x1b[2J": "x"},
+        {"x" * 64: "x"},
+    ],
+)
+def test_facts_out_of_bounds_are_a_violation(
+    greeted: MessageGuard, clock: TurnedClock, facts: dict[str, str]
+) -> None:
+    told = pb.Facts(values=facts)
+    with pytest.raises(ViolationError, match=r"(facts, not|fact's name)"):
+        greeted.check(_report(facts=told))
+    with pytest.raises(ViolationError, match=r"(facts, not|fact's name)"):
+        MessageGuard(Limits(), lambda: clock.seconds).check(
+            pb.AgentMessage(hello=hello("web01", facts=told))
+        )
+
+
+def test_facts_come_when_they_change(greeted: MessageGuard, clock: TurnedClock) -> None:
+    report = _report(facts=pb.Facts(values=FACTS | {"f0": "v" * 100_000}))
+    for _ in range(3600):  # five times as often as an agent looks
+        clock.turn(1)
+        greeted.check(report)
+    with pytest.raises(ViolationError, match="Facts were sent more often"):
+        _repeat(greeted, report, 100)

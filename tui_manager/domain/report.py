@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from tui_manager.domain.facts import PackedFacts
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 
@@ -165,6 +166,7 @@ class Greeting:
         instance_id: new with each start of the agent.
         skew: its wall clock minus the manager's.
         features: the words of Hello; the manager ignores those that it does not know.
+        facts: of the host; None: its agent tells none.
     """
 
     name: str
@@ -184,3 +186,4 @@ class Greeting:
     skew: timedelta = timedelta(0)
     held: tuple[Held, ...] = ()
     features: tuple[str, ...] = ()
+    facts: PackedFacts | None = None

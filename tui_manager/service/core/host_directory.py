@@ -128,7 +128,11 @@ class Directory:
             entry.sort_key = ""
         if (before.name, before.admission) != (row.name, row.admission):
             self._by_admission = self._by_name = self._targets = None
-        if before.labels != row.labels or before.maintenance != row.maintenance:
+        if (before.labels, before.maintenance, before.facts) != (
+            row.labels,
+            row.maintenance,
+            row.facts,
+        ):
             self._targets = None
         entry.search_text = entry.kept_variables = None
 

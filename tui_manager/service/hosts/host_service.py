@@ -1,5 +1,6 @@
 """HostService: sessions of agents open and close, vitals come in, hosts are listed."""
 
+import asyncio
 import contextlib
 import logging
 import uuid
@@ -10,6 +11,7 @@ from datetime import timedelta
 from tui_manager.domain import features
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
+from tui_manager.domain.facts import PackedFacts
 from tui_manager.domain.host import Host, Vitals
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.report import Greeting, Resume
@@ -29,6 +31,7 @@ from tui_manager.storage.tables.hosts import HostRow
 
 log = logging.getLogger(__name__)
 _HOSTS = Changes(hosts=True)
+_RETRY = 1.0  # seconds until facts are stored again if the database cannot be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ class HostService:
         host_id = known.host_id if known else _register(tx, greeting.name, now)
         fixed = known.fixed_labels if known else {}
         row = hosts.open_session(tx, host_id, greeting, now, fixed)
+        if greeting.facts is not None:
+            row = hosts.store_facts(tx, host_id, greeting.facts, now) or row
         since = self._core.limits.kept_since(now)
         reconciled = resume.reconcile(
             tx, row.row_id, greeting.journal_id, greeting.held, now, since
@@ -241,6 +246,26 @@ class HostService:
             return None
         session.heartbeat.change(heartbeat, self._core.clock.monotonic())
         return heartbeat
+
+    async def record_facts(self, host_id: str, generation: int, facts: PackedFacts) -> None:
+        """Stores the facts of a host if one has changed, and waits while that is impossible: its
+        agent does not tell them again."""
+        entry = self._directory.get(host_id)
+        if entry is None or entry.session_of(generation) is None or entry.row.facts == facts:
+            return
+        clock = self._core.clock
+        stamp = clock.stamp()
+        while True:
+            try:
+                row = await self._core.database.write(
+                    lambda tx: hosts.store_facts(tx, host_id, facts, stamp)
+                )
+                break
+            except StorageError:
+                await asyncio.sleep(_RETRY)
+        if row is not None:
+            self._directory.put(row, clock.now(), clock.monotonic())
+            self._core.feed.publish(_HOSTS)
 
     def silent_sessions(self) -> list[tuple[str, int]]:
         """(host_id, generation) of sessions from which nothing came for too long."""

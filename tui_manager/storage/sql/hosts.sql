@@ -40,6 +40,10 @@ UPDATE hosts SET
 WHERE host_id = :host_id
 RETURNING *;
 
+-- name: store_facts
+-- What an agent tells of its machine.
+UPDATE hosts SET facts = :facts, facts_at = :now WHERE host_id = :host_id RETURNING *;
+
 -- name: close_session
 -- A session has ended; if a newer one has begun, nothing changes.
 UPDATE hosts SET since = :now WHERE host_id = :host_id AND generation = :generation;

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tui_manager.domain.facts import NO_FACTS, PackedFacts
 from tui_manager.domain.host import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
@@ -33,6 +34,7 @@ class HostRow:
         note: what an operator should know before it is approved.
         token_id: of the join token that it enrolled with.
         maintenance: the newest one, which may have ended; None: there is none.
+        facts_at: when its agent told the facts; None: never.
     """
 
     row_id: int
@@ -58,6 +60,8 @@ class HostRow:
     operator_labels: Mapping[str, str] = field(default_factory=dict)
     renamed: bool = False
     removed: bool = False
+    facts: PackedFacts = NO_FACTS
+    facts_at: datetime | None = None
 
     @property
     def fixed_labels(self) -> Mapping[str, str]:
@@ -108,6 +112,8 @@ def host_row(row: sqlite3.Row) -> HostRow:
         operator_labels=unpack_labels(row["operator_labels"]),
         renamed=bool(row["renamed"]),
         removed=row["removed_at"] is not None,
+        facts=PackedFacts(row["facts"]),
+        facts_at=to_datetime(row["facts_at"]),
     )
 
 
@@ -190,6 +196,13 @@ def open_session(
         "now": now,
     }
     return host_row(tx.execute(_SQL["open_session"], values).fetchall()[0])
+
+
+def store_facts(tx: Transaction, host_id: str, facts: PackedFacts, now: int) -> HostRow | None:
+    """Stores what an agent tells of its machine; None: there is no such host."""
+    values = {"host_id": host_id, "facts": facts.text, "now": now}
+    row = tx.execute(_SQL["store_facts"], values).fetchone()
+    return row and host_row(row)
 
 
 def close_session(tx: Transaction, host_id: str, generation: int, now: int) -> None:

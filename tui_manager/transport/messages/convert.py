@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
+from tui_manager_protos.rules.facts import cut_value
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.errors import Refusal, RefusedError
+from tui_manager.domain.facts import PackedFacts
 from tui_manager.domain.host import Disk, Vitals
 from tui_manager.domain.report import (
     Acknowledged,
@@ -106,7 +108,13 @@ def to_greeting(hello: pb.Hello, address: str, now: datetime) -> Greeting:
             Held(item.execution_id, HELD[item.state], item.has_result) for item in hello.executions
         ),
         features=tuple(hello.features[:_FEATURES]),
+        facts=to_facts(hello.facts) if hello.HasField("facts") else None,
     )
+
+
+def to_facts(facts: pb.Facts) -> PackedFacts:
+    """The facts of a host. A value that is too long is cut, with a mark."""
+    return PackedFacts.pack({name: cut_value(value) for name, value in facts.values.items()})
 
 
 def to_report(report: pb.Report) -> ExecutionReport:

@@ -2,6 +2,7 @@
 
     order    Hello comes first and once; then reports; a certificate request when one was asked for
     sizes    of ids, items of a message, bytes of one Output; gRPC limits the whole message
+    facts    how many, and their names
     values   enums that this protocol has
     rates    of messages and what is in them: see `message_rates`
 
@@ -13,6 +14,7 @@ an execution belongs to the host is checked when the report is stored.
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from tui_manager_protos.rules.facts import FACTS_LIMIT, is_fact_name
 from tui_manager_protos.rules.names_and_labels import LABELS_LIMIT
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
@@ -20,13 +22,20 @@ from tui_manager_protos.v1 import enrollment_pb2
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
-from tui_manager.transport.messages.message_rates import VITALS_A_HEARTBEAT, WORK, MessageRates
+from tui_manager.transport.messages.message_rates import (
+    FACTS,
+    VITALS_A_HEARTBEAT,
+    WORK,
+    MessageRates,
+)
 from tui_manager.transport.messages.token_bucket import TokenBucket
 
 PROTOCOL_VERSION = 1
 ID_MAX = 128  # characters
 ITEMS_MAX = 20_000  # of one report; a correct agent sends at most 6,000 (768 KiB, 128 bytes each)
 HELD_MAX = 50_000  # executions in Hello
+
+_SHOWN = 80  # characters of a wrong name in an error
 
 Kind = Literal["hello", "report", "certificate_request"]
 _IDS = ("journal_id", "machine_id", "boot_id", "instance_id", "host_id", "manager_id")
@@ -103,6 +112,12 @@ class MessageGuard:
             raise ViolationError(
                 f"Vitals were sent more often than {VITALS_A_HEARTBEAT} times a heartbeat."
             )
+        if report.HasField("facts"):
+            if not self._rates.count_facts():
+                raise ViolationError(
+                    f"Facts were sent more often than {FACTS.per_second:g} times a second."
+                )
+            _check_facts(report.facts)
         if not items:
             return
         for started in report.started:
@@ -134,6 +149,7 @@ def check_hello(hello: pb.Hello) -> None:
     for field in _IDS:
         _check_id(f"Hello's {field}", getattr(hello, field))
     _check_labels(hello)
+    _check_facts(hello.facts)
     if len(hello.executions) > HELD_MAX:
         raise _invalid(
             f"Hello names {len(hello.executions):,} executions; {HELD_MAX:,} are allowed."
@@ -143,6 +159,15 @@ def check_hello(hello: pb.Hello) -> None:
         _check_value(convert.HELD, execution.state, "An execution's state")
     if len({execution.execution_id for execution in hello.executions}) < len(hello.executions):
         raise _invalid("Hello names an execution twice.")
+
+
+def _check_facts(facts: pb.Facts) -> None:
+    """Raises ViolationError. A value that is too long is no violation."""
+    if len(facts.values) > FACTS_LIMIT:
+        raise ViolationError(f"A host has at most {FACTS_LIMIT} facts, not {len(facts.values):,}.")
+    for name in facts.values:
+        if not is_fact_name(name):
+            raise ViolationError(f"{name[:_SHOWN]!r} is not a fact's name.")
 
 
 def check_enrollment(request: enrollment_pb2.EnrollRequest) -> None:

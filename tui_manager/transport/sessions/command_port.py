@@ -141,6 +141,10 @@ class CommandService(pb_grpc.CommandServiceServicer):
             vitals = convert.to_vitals(report.vitals, self._clock.now())
             if heartbeat := self._hosts.record_vitals(session.host_id, session.generation, vitals):
                 session.set_heartbeat(heartbeat)
+        if report.HasField("facts"):
+            with self._hosts.busy_with(session.host_id, session.generation):
+                facts = convert.to_facts(report.facts)
+                await self._hosts.record_facts(session.host_id, session.generation, facts)
         if not (report.started or report.output or report.results):
             return
         with self._hosts.busy_with(session.host_id, session.generation):

@@ -1,0 +1,110 @@
+"""What agents tell of their machines is stored, shown with its age, and used for targets."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import Parts, manager_parts
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.facts import NO_FACTS, PackedFacts
+from tui_manager.service.hosts import host_service
+from tui_manager.storage.tables import hosts
+from tui_manager.storage.tables.hosts import HostRow
+
+DEBIAN = PackedFacts.pack({"os": "debian", "cores": "8"})
+FEDORA = PackedFacts.pack({"os": "fedora", "cores": "8"})
+
+
+def row_of(parts: Parts, host_id: str) -> HostRow:
+    entry = parts.directory.get(host_id)
+    assert entry is not None
+    return entry.row
+
+
+async def stored(parts: Parts, host_id: str) -> HostRow:
+    row = await parts.database.read(lambda tx: hosts.by_host_id(tx, host_id))
+    assert row is not None
+    assert row == row_of(parts, host_id)
+    return row
+
+
+async def test_the_facts_of_a_hello_are_stored_with_their_time(parts: Parts) -> None:
+    host = await parts.connect("web01", facts=DEBIAN)
+    row = await stored(parts, host.host_id)
+    assert row.facts == {"os": "debian", "cores": "8"}
+    assert row.facts_at == parts.clock.instant
+    parts.clock.turn(60)
+    await parts.connect("web01", facts=DEBIAN)
+    assert (await stored(parts, host.host_id)).facts_at == parts.clock.instant
+
+
+async def test_an_agent_that_tells_none_leaves_what_is_known(parts: Parts) -> None:
+    """An old one, or one that has not looked yet."""
+    host = await parts.connect("web01")
+    row = await stored(parts, host.host_id)
+    assert (row.facts, row.facts_at) == (NO_FACTS, None)
+    await parts.connect("web01", facts=DEBIAN)
+    told_at = parts.clock.instant
+    parts.clock.turn(60)
+    await parts.connect("web01")
+    row = await stored(parts, host.host_id)
+    assert (row.facts, row.facts_at) == (DEBIAN, told_at)
+
+
+async def test_a_change_is_stored_once(parts: Parts) -> None:
+    host = await parts.connect("web01", facts=DEBIAN)
+    parts.clock.turn(60)
+    await parts.hosts.record_facts(host.host_id, host.generation, FEDORA)
+    row = await stored(parts, host.host_id)
+    assert (row.facts, row.facts_at) == (FEDORA, parts.clock.instant)
+    parts.clock.turn(60)
+    await parts.hosts.record_facts(host.host_id, host.generation, FEDORA)
+    assert (await stored(parts, host.host_id)).facts_at == parts.clock.instant - timedelta(0, 60)
+
+
+async def test_an_old_session_changes_nothing(parts: Parts) -> None:
+    old = await parts.connect("web01", facts=DEBIAN)
+    await parts.connect("web01", facts=FEDORA)
+    await parts.hosts.record_facts(old.host_id, old.generation, DEBIAN)
+    assert (await stored(parts, old.host_id)).facts == FEDORA
+
+
+async def test_they_are_there_after_a_restart(tmp_path: Path) -> None:
+    async with manager_parts(tmp_path) as parts:
+        host = await parts.connect("web01", facts=DEBIAN)
+    async with manager_parts(tmp_path) as parts:
+        row = row_of(parts, host.host_id)
+        assert (row.facts, row.facts_at) == (DEBIAN, parts.clock.instant)
+
+
+async def test_who_watches_hears_of_a_change(parts: Parts) -> None:
+    host = await parts.connect("web01", facts=DEBIAN)
+    watching = parts.feed.watch()
+    await anext(watching)
+    await parts.hosts.record_facts(host.host_id, host.generation, FEDORA)
+    assert await anext(watching) == Changes(hosts=True)
+
+
+async def test_a_change_waits_for_the_database(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its agent does not tell it again."""
+    host = await parts.connect("web01", facts=DEBIAN)
+    failed = asyncio.Event()
+    write = parts.database.write
+
+    async def fails(*given: object, **more: object) -> None:
+        failed.set()
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr(host_service, "_RETRY", 0.001)
+    monkeypatch.setattr(parts.database, "write", fails)
+    recording = asyncio.create_task(parts.hosts.record_facts(host.host_id, host.generation, FEDORA))
+    await failed.wait()
+    assert row_of(parts, host.host_id).facts == DEBIAN
+    monkeypatch.setattr(parts.database, "write", write)
+    await recording
+    assert (await stored(parts, host.host_id)).facts == FEDORA
