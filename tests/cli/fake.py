@@ -74,11 +74,12 @@ class FakeOperator(Manager):
         operation = OPERATION_OF_RESULT[status]
         self.apply(execution_id, operation, reason, exit_code=code, detail=detail)
 
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
         """What is started runs at once."""
-        await super().start_task(task_id, request_id)
+        left_out = await super().start_task(task_id, request_id)
         for execution_id in self.tasks[task_id].rows:
             self.apply(execution_id, Operation.START)
+        return left_out
 
     async def cancel_task(self, task_id: int) -> None:
         """What is canceled ends at once."""

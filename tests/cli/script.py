@@ -1,7 +1,7 @@
 """Hosts that act by a script while a command of the program runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from tests.cli.fake import FakeOperator
 
@@ -14,10 +14,11 @@ class ScriptedOperator(FakeOperator):
         self._script = script
         self._acting: asyncio.Future[None] | None = None
 
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
         """Starts the task, and then the script."""
-        await super().start_task(task_id, request_id)
+        left_out = await super().start_task(task_id, request_id)
         self._acting = asyncio.ensure_future(_of(self._script(self)))
+        return left_out
 
 
 def scripted(

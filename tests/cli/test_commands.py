@@ -124,6 +124,8 @@ def test_task_show_as_json_adds_the_hosts(operator: FakeOperator, capsys: Captur
     found = json.loads(capsys.readouterr().out)
     assert main(["task", "list", "--json"]) == 0
     hosts = found.pop("hosts")
+    more = {name: found.pop(name) for name in ("rerun_of", "reruns", "left_out")}
+    assert more == {"rerun_of": None, "reruns": [], "left_out": []}
     assert found == json.loads(capsys.readouterr().out)[1]
     assert hosts[1] == {
         "host": "web02",

@@ -1,7 +1,7 @@
 """`run`: what is printed, in all its modes, and the exit status."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.host import Maintenance
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 
@@ -163,6 +164,41 @@ def test_gather_does_not_care_how_output_was_cut(
     )
 
 
+class Resting(FakeOperator):
+    """web02 is in maintenance."""
+
+    def __init__(self) -> None:
+        super().__init__("web01", "web02")
+        self.change_host("web02", maintenance=Maintenance("new disk", None, "ana@pts/3"))
+
+    async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
+        left_out = await super().start_task(task_id, request_id)
+        for row in list(self.tasks[task_id].rows.values()):
+            self.end_on(row.host)
+        return left_out
+
+
+def test_hosts_in_maintenance_are_named(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect_to(Resting)
+    assert main(["run", "web*", "--", "true"]) == 0
+    assert capsys.readouterr().err == (
+        "tui-manager: left out, in maintenance or not in the fleet any more: web02\n"
+        "tui-manager: 1 completed\n"
+    )
+    assert main(["run", "web*", "--json", "--", "true"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == ["web02"]
+
+
+def test_hosts_in_maintenance_can_be_included(
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect_to(Resting)
+    assert main(["run", "web*", "--include-maintenance", "--", "true"]) == 0
+    assert capsys.readouterr().err == "tui-manager: 2 completed\n"
+
+
 def test_json_is_one_object_of_the_promised_shape(
     connect_to: Connect, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,6 +214,7 @@ def test_json_is_one_object_of_the_promised_shape(
             "total": 2, "pending": 0, "running": 0, "completed": 1, "failed": 1, "timeout": 0,
             "canceled": 0, "skipped": 0,
         },
+        "left_out": [],
     }  # fmt: skip
     assert [row["host"] for row in hosts] == ["web01", "web02"]
     assert hosts[1] == {

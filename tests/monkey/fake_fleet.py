@@ -114,7 +114,7 @@ class FakeFleet:
         open_tasks = [row.task_id for row in rows if not row.status.ended and not row.canceling]
         await self._quietly(open_tasks, self.operator.cancel_task)
 
-    async def _quietly(self, ids: list[int], act: Callable[[int], Awaitable[None]]) -> None:
+    async def _quietly(self, ids: list[int], act: Callable[[int], Awaitable[object]]) -> None:
         """Acts on one of them."""
         if ids:
             with self._answering(), suppress(ManagerError):  # its target may name nobody

@@ -78,7 +78,7 @@ COMMAND_HOST = CommandHost(
 PROGRESS = Progress(
     7, TaskStatus.RUNNING, COUNTS, (COUNTS,), 0.5, timedelta(seconds=9), None, True, Hold(1, 2, AT),
 )  # fmt: skip
-PREVIEW = TargetPreview(("web01", "web02"), ("web02",), "web[01-02]")
+PREVIEW = TargetPreview(("web01", "web02"), ("web02",), "web[01-02]", ("web03",))
 PLAN = TaskPlan((PlannedHost("web01", 1, True), PlannedHost("web02", 2, False, True)), ("web03",),
     (1, 1), 5, 0)  # fmt: skip
 CHUNKS = (
@@ -118,7 +118,7 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("preview_target", ("web*",), PREVIEW),
     ("plan_task", (SPEC,), PLAN),
     ("create_task", (SPEC, REQUEST), 8),
-    ("start_task", (7, REQUEST), None),
+    ("start_task", (7, REQUEST), ("web03",)),
     ("cancel_task", (7,), None),
     ("pause_task", (7,), None),
     ("resume_task", (7,), None),

@@ -189,8 +189,8 @@ class _Tasks(RecordingOperator):
     async def create_task(self, spec: object, request_id: str = "") -> int:
         return await self._parts.tasks.create_task(spec, request_id)  # type: ignore[arg-type]
 
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
-        await self._parts.tasks.start_task(task_id, "ana", request_id)
+    async def start_task(self, task_id: int, request_id: str = "") -> tuple[str, ...]:
+        return await self._parts.tasks.start_task(task_id, "ana", request_id)
 
 
 async def test_the_client_gives_each_create_an_id_of_its_own(

@@ -230,7 +230,12 @@ async def test_two_clients_are_served_at_once(
     operator: Operator, recording: RecordingOperator, state_dir: Path
 ) -> None:
     hold = asyncio.Event()
-    recording.answers["start_task"] = hold.wait
+
+    async def held() -> tuple[str, ...]:
+        await hold.wait()
+        return ()
+
+    recording.answers["start_task"] = held
     pending = asyncio.create_task(operator.start_task(7))
     async with connect(state_dir) as other, watching(other) as changes:
         assert await anext(changes) == EVERYTHING

@@ -159,7 +159,7 @@ def _resume(tx: Transaction) -> object:
 
 
 TASK_GUARDS: dict[TaskOperation, Callable[[Transaction], object]] = {
-    TaskOperation.START: lambda tx: tasks.start(tx, 1, 1, NOW),
+    TaskOperation.START: lambda tx: tasks.start(tx, 1, 1, (), NOW),
     TaskOperation.CANCEL: lambda tx: tasks.cancel(tx, 1, NOW),
     TaskOperation.PAUSE: lambda tx: tasks.pause(tx, 1, NOW),
     TaskOperation.RESUME: _resume,

@@ -31,6 +31,7 @@ class FakeTask:
     output: list[OutputChunk] = field(default_factory=list)
     dirty: bool = False
     sorted_rows: list[CommandHost] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def waiting_row(task_id: int, command: int, host: Host, now: datetime) -> CommandHost:

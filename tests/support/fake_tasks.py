@@ -10,7 +10,7 @@ from tests.support.fake_hosts import FakeHosts
 from tests.support.fake_rows import FAULTS, ORDER, FakeTask, count, limited, waiting_row
 from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
@@ -133,7 +133,12 @@ class FakeTasks(FakeHosts):
             )
             shown = replace(spec, secrets=dict.fromkeys(spec.secrets, ""))
             commands.append(Command(index, shown, status, counts))
-        return TaskDetail(task.row, tuple(commands))
+        return TaskDetail(
+            task.row,
+            tuple(commands),
+            left_out=task.left_out,
+            include_maintenance=task.spec.include_maintenance,
+        )
 
     async def get_task_status(self, task_id: int) -> TaskStatus:
         self._check("get_task_status")
@@ -176,18 +181,27 @@ class FakeTasks(FakeHosts):
             rows = sorted(rows, key=lambda row: (row.command, row.host))
         return page(rows, window, len(task.rows))
 
-    async def preview_target(self, target: str) -> TargetPreview:
+    async def preview_target(
+        self, target: str, *, include_maintenance: bool = False
+    ) -> TargetPreview:
         self._check("preview_target")
-        names = resolve(target, self.admitted)
+        names, left_out = self._resolve(target, include_maintenance=include_maintenance)
         offline = tuple(name for name in names if not self.hosts[name].online)
-        return TargetPreview(tuple(names), offline, fold(names))
+        return TargetPreview(names, offline, fold(names), left_out)
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         self._check("plan_task")
         spec.check()
-        names = resolve(spec.target, self.admitted)
-        offline = frozenset(name for name in names if not self.hosts[name].online)
-        return make_plan(spec.rollout, names, offline=offline)
+        names, left_out = self._resolve(
+            spec.target, include_maintenance=spec.include_maintenance
+        )
+        return make_plan(
+            spec.rollout,
+            names,
+            offline={name for name in names if not self.hosts[name].online},
+            maintenance={name for name in names if self.hosts[name].maintenance},
+            left_out=left_out,
+        )
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         self._check("create_task")
@@ -216,13 +230,15 @@ class FakeTasks(FakeHosts):
         self._touched(task_id)
         return task_id
 
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
+    async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
         self._check("start_task")
         task = self._task(task_id)
         if request_id and self.starts.get(task_id) == request_id:
-            return
+            return task.left_out
         self._guard(task, TaskOperation.START)
-        names = resolve(task.spec.target, self.admitted)
+        names, task.left_out = self._resolve(
+            task.spec.target, include_maintenance=task.spec.include_maintenance
+        )
         for index in range(len(task.spec.commands)):
             for name in names:
                 row = waiting_row(task_id, index, self.hosts[name], self.now())
@@ -234,6 +250,7 @@ class FakeTasks(FakeHosts):
         target, hosts = task.spec.target, str(len(names))
         self.record("start_task", task_id=task_id, target=target, hosts=hosts, names=fold(names))
         self._recount(task)
+        return task.left_out
 
     async def cancel_task(self, task_id: int) -> None:
         self._check("cancel_task")
@@ -300,6 +317,18 @@ class FakeTasks(FakeHosts):
         if task_id not in self.tasks:
             raise NotFoundError(f"There is no task {task_id}.")
         return self.tasks[task_id]
+
+    def _resolve(
+        self, target: str, *, include_maintenance: bool
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The hosts that a target matches, and the names of those that are left out."""
+        names = resolve(target, self.admitted)
+        if include_maintenance:
+            return tuple(names), ()
+        left_out = tuple(name for name in names if self.hosts[name].maintenance)
+        if len(left_out) == len(names):
+            raise InvalidInputError("target", f"All are in maintenance: {fold(left_out)}.")
+        return tuple(name for name in names if name not in left_out), left_out
 
     def _guard(self, task: FakeTask, operation: TaskOperation) -> None:
         if (operation, task.row.status) not in TASK_TRANSITIONS:

@@ -11,6 +11,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError, StorageError
+from tui_manager.domain.host import Maintenance
 from tui_manager.domain.spec import DELIVERY_TIMEOUT, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import TargetPreview
@@ -89,6 +90,17 @@ async def test_a_second_try_after_no_answer_makes_no_second_task(
     assert fleet.tasks[7].row.status is TaskStatus.RUNNING
 
 
+async def test_hosts_in_maintenance_are_counted_apart(
+    fleet: FakeOperator, running: Running
+) -> None:
+    fleet.change_host("web03", maintenance=Maintenance("new disk", None, "ana@pts/3"))
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"web*")
+        await settle(pilot)
+        text = str(pilot.app.screen.query_one("#target-hint", Label).content)
+        assert "13 hosts, 1 offline, 1 in maintenance   web[01-02,04-14]" in text
+
+
 async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "tab", "enter")
@@ -115,9 +127,9 @@ async def test_keys_that_come_before_the_preview_are_not_lost(
 ) -> None:
     answered, preview_target = asyncio.Event(), fleet.preview_target
 
-    async def slow(target: str) -> TargetPreview:
+    async def slow(target: str, *, include_maintenance: bool = False) -> TargetPreview:
         await answered.wait()
-        return await preview_target(target)
+        return await preview_target(target, include_maintenance=include_maintenance)
 
     monkeypatch.setattr(fleet, "preview_target", slow)
     async with running(fleet, (80, 24)) as pilot:

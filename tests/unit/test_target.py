@@ -1,7 +1,8 @@
-"""The TARGET notation, against examples, a naive model of sets, and hostile input."""
+"""The TARGET notation, against examples and hostile input."""
 
 import contextlib
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import pytest
 from ClusterShell.RangeSet import RangeSet
@@ -9,15 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.names import natural_key, unfold_names
+from tui_manager.domain.names import unfold_names
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target import (
+    TargetContext,
     TargetHost,
     check_target,
     fold_names,
-    named_hosts,
+    read_notation,
     resolve_target,
 )
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PLAIN = TargetContext(NOW)
 
 
 def host(name: str, **labels: str) -> TargetHost:
@@ -43,13 +48,22 @@ GROUPS = {
 }
 
 
+def hosts_of(
+    target: str,
+    hosts: Sequence[TargetHost] = HOSTS,
+    groups: Mapping[str, str] = GROUPS,
+    context: TargetContext = PLAIN,
+) -> tuple[TargetHost, ...]:
+    return resolve_target(read_notation(target, groups), hosts, context).hosts
+
+
 def resolve(target: str) -> str:
-    return fold_names(found.name for found in resolve_target(target, HOSTS, GROUPS))
+    return fold_names(found.name for found in hosts_of(target))
 
 
-def refusal(target: str, groups: dict[str, str] | None = None) -> str:
+def refusal(target: str, groups: Mapping[str, str] = GROUPS) -> str:
     with pytest.raises(InvalidInputError) as caught:
-        resolve_target(target, HOSTS, GROUPS if groups is None else groups)
+        hosts_of(target, groups=groups)
     assert caught.value.field == "target"
     return str(caught.value)
 
@@ -86,7 +100,7 @@ def test_what_a_target_means(target: str, expected: str) -> None:
 
 
 def test_hosts_come_in_natural_order_each_once() -> None:
-    found = resolve_target("web100,web*,Mail,db2,db1", HOSTS, {})
+    found = hosts_of("web100,web*,Mail,db2,db1")
     names = [one.name for one in found]
     assert names[:4] == ["Mail", "db1", "db2", "web01"]
     assert names[-2:] == ["web20", "web100"]
@@ -168,7 +182,7 @@ def test_hostile_targets_are_refused_before_they_are_expanded(target: str) -> No
 
 def test_many_stars_take_linear_time() -> None:
     slow = [host("a" * 64), host("a" * 63 + "b")]
-    assert len(resolve_target("*a" * 30 + "*b", slow, {})) == 1
+    assert len(hosts_of("*a" * 30 + "*b", slow)) == 1
 
 
 def test_no_group_of_the_machine_is_consulted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +201,7 @@ def test_groups_that_hold_themselves_are_found() -> None:
 
 def test_groups_named_many_times_are_read_once() -> None:
     groups = {f"g{i}": f"@g{i + 1},@g{i + 1},@all&@g{i + 1}" for i in range(15)} | {"g15": "db1"}
-    assert [one.name for one in resolve_target("@g0", HOSTS, groups)] == ["db1"]
+    assert [one.name for one in hosts_of("@g0", groups=groups)] == ["db1"]
     deep = {f"g{i}": f"@g{i + 1}" for i in range(5000)} | {"g5000": "db1"}
     assert "20 deep" in refusal("@g0", deep)
 
@@ -202,74 +216,33 @@ def test_check_looks_at_the_notation_only() -> None:
     "target", ["db1", "web[01-03],db1,!web02", "@both", "@less,bare", "web01&@web", "db1,!@web"]
 )
 def test_where_names_alone_are_asked_for_their_hosts_suffice(target: str) -> None:
-    named = named_hosts(target, GROUPS)
+    named = read_notation(target, GROUPS).names
     assert named is not None
     few = [one for one in HOSTS if one.name in named]
     assert len(few) < len(HOSTS)
-    assert resolve_target(target, few, GROUPS) == resolve_target(target, HOSTS, GROUPS)
+    assert hosts_of(target, few) == hosts_of(target)
 
 
-@pytest.mark.parametrize("target", ["@all", "web*", "db1,env=prod", "db1&@prod", "db1,!role!=web"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("@all", "web*", "db1,env=prod", "db1&@prod", "db1,!role!=web"),
+        *("db1,@online", "db1,!@maintenance", "fact.os=*", "db1,task:7:failed"),
+    ],
+)
 def test_where_more_than_names_is_asked_for_all_hosts_are_needed(target: str) -> None:
-    assert named_hosts(target, GROUPS) is None
+    assert read_notation(target, GROUPS).names is None
 
 
 def test_without_hosts_nothing_can_be_meant() -> None:
     with pytest.raises(InvalidInputError, match="There are no admitted hosts"):
-        resolve_target("@all", [], {})
-
-
-NAMES = [f"{word}{number}" for word in ("web", "db", "n1-") for number in ("1", "01", "2", "10")]
-VALUES = ["prod", "test", "pre"]
-MODEL_HOSTS = st.lists(
-    st.builds(
-        lambda name, env: TargetHost(name, name, {} if env is None else {"env": env}),
-        st.sampled_from(NAMES),
-        st.none() | st.sampled_from(VALUES),
-    ),
-    unique_by=lambda one: one.name,
-)
-TERMS = st.one_of(
-    st.sampled_from([*NAMES, "@all", "web*", "*1", "?b*", "env=prod", "env!=p*", "env=*e*"])
-)
-PARTS = st.tuples(st.booleans(), st.lists(TERMS, min_size=1, max_size=3))
-TARGETS = st.lists(PARTS, min_size=1, max_size=5).map(lambda ps: [(False, ps[0][1]), *ps[1:]])
-
-
-def naive(term: str, hosts: list[TargetHost]) -> set[str]:
-    if term == "@all":
-        return {one.name for one in hosts}
-    if "!=" in term:
-        key, glob = term.split("!=")
-        return {h.name for h in hosts if not (key in h.labels and fnmatchcase(h.labels[key], glob))}
-    if "=" in term:
-        key, glob = term.split("=")
-        return {h.name for h in hosts if key in h.labels and fnmatchcase(h.labels[key], glob)}
-    return {one.name for one in hosts if fnmatchcase(one.name, term)}
-
-
-@given(hosts=MODEL_HOSTS, parts=TARGETS)
-def test_means_what_sets_say(hosts: list[TargetHost], parts: list[tuple[bool, list[str]]]) -> None:
-    target = ",".join(("!" if away else "") + "&".join(terms) for away, terms in parts)
-    known = {one.name for one in hosts}
-    spelled = {term for _, terms in parts for term in terms if term in NAMES}
-    expected: set[str] = set()
-    for away, terms in parts:
-        matching = set.intersection(*(naive(term, hosts) for term in terms))
-        expected = expected - matching if away else expected | matching
-    if spelled <= known and expected:
-        found = [one.name for one in resolve_target(target, hosts, {})]
-        assert found == sorted(expected, key=natural_key)
-    else:
-        with pytest.raises(InvalidInputError) as caught:
-            resolve_target(target, hosts, {})
-        assert ("Not known" in str(caught.value)) is bool(spelled - known)
+        hosts_of("@all", [])
 
 
 @given(st.text(alphabet="ab01289[]-/,!&@=*?. \u0663", max_size=40))
 def test_any_text_is_resolved_or_refused(target: str) -> None:
     with contextlib.suppress(InvalidInputError):
-        assert resolve_target(target, HOSTS, GROUPS)
+        assert hosts_of(target)
 
 
 @given(st.sets(st.from_regex(r"[ab0-2.-]{1,12}", fullmatch=True), max_size=40))
@@ -321,8 +294,9 @@ def test_a_host_that_cannot_be_used_is_named_with_the_reason() -> None:
         "new1": Admission.PENDING,
         "bad": Admission.REJECTED,
     }
+    context = TargetContext(NOW, admission_of=admissions.get)
     with pytest.raises(InvalidInputError) as caught:
-        resolve_target("web01,db7,!db8,new1,bad,nope", HOSTS, GROUPS, admissions.get)
+        hosts_of("web01,db7,!db8,new1,bad,nope", context=context)
     assert str(caught.value) == (
         "Rejected: bad. Revoked: db[7-8]. Not approved yet: new1. Not known: nope."
     )

@@ -1,33 +1,32 @@
-"""Which hosts a TARGET matches. The notation is parsed in `target_notation.py`."""
+"""Which hosts a TARGET matches, and which of them a task leaves out. The sets of hosts are found in
+`target_matching.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import fold_names, natural_key
 from tui_manager.domain.status import Admission
-from tui_manager.domain.target_notation import (
-    Everything,
-    Glob,
-    Group,
-    Label,
-    Names,
-    Part,
-    Term,
-    read_notation,
-)
+from tui_manager.domain.target_matching import Matching, TargetContext, TargetHost, TaskHost
+from tui_manager.domain.target_notation import read_notation
+from tui_manager.domain.target_terms import HostState, Notation
 
 __all__ = [
+    "ResolvedTarget",
+    "TargetContext",
     "TargetHost",
     "TargetPreview",
+    "TaskHost",
     "check_target",
     "fold_names",
-    "named_hosts",
     "natural_key",
+    "read_notation",
     "resolve_target",
 ]
 
 _NAMED_MAX = 5  # hosts that an error names one by one
+_REASON_MAX = 100  # characters of a maintenance's reason in an error
+_INCLUDE = "include hosts in maintenance (--include-maintenance)"
 _NOT_USABLE = {
     Admission.PENDING: "Not approved yet",
     Admission.REVOKED: "Revoked",
@@ -38,12 +37,17 @@ _NOT_USABLE = {
 
 
 @dataclass(frozen=True, slots=True)
-class TargetHost:
-    """The facts of a host that a target can match."""
+class ResolvedTarget:
+    """The hosts of a target.
 
-    host_id: str
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    Attributes:
+        hosts: in natural order of their names, each once.
+        left_out: names of hosts that the target matches and that a task leaves out, in natural
+            order: those in maintenance, and those of an earlier task that are gone.
+    """
+
+    hosts: tuple[TargetHost, ...]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,65 +55,105 @@ class TargetPreview:
     """The hosts that a target matches now.
 
     Attributes:
-        hosts: names of all that match, in order.
+        hosts: names of all on which a task would run, in order.
         offline: names of those that are offline.
         folded: the names in ClusterShell notation, `web[01-14]`.
+        left_out: as of ResolvedTarget.
     """
 
     hosts: tuple[str, ...]
     offline: tuple[str, ...]
     folded: str
+    left_out: tuple[str, ...] = ()
 
 
-def check_target(target: str, groups: Mapping[str, str]) -> None:
+def check_target(
+    target: str, groups: Mapping[str, str], *, include_maintenance: bool = False
+) -> None:
     """Checks only the notation.
 
     Args:
         target: in the TARGET notation.
         groups: name, without `@`, → target.
+        include_maintenance: hosts in maintenance are not left out.
 
     Raises InvalidInputError("target").
     """
-    read_notation(target, groups)
+    _check_maintenance(read_notation(target, groups), include_maintenance=include_maintenance)
 
 
-def named_hosts(target: str, groups: Mapping[str, str]) -> frozenset[str] | None:
-    """The names of all hosts that the target can match, if it contains only names; otherwise None.
-
-    Args: as of `check_target`.
-
-    Raises InvalidInputError("target"): the notation is wrong.
-    """
-    return read_notation(target, groups).names
+def _check_maintenance(notation: Notation, *, include_maintenance: bool) -> None:
+    """Raises InvalidInputError if the target asks for hosts in maintenance, which are left out."""
+    if not include_maintenance and notation.adds(HostState.MAINTENANCE):
+        raise InvalidInputError(
+            "target",
+            "@maintenance matches only hosts in maintenance, and these are left out; "
+            f"{_INCLUDE} to run there.",
+        )
 
 
 def resolve_target(
-    target: str,
-    hosts: Sequence[TargetHost],
-    groups: Mapping[str, str],
-    admission_of: Callable[[str], Admission | None] = lambda name: None,
-) -> list[TargetHost]:
-    """The hosts that `target` matches, in natural order of their names, each once.
+    notation: Notation, hosts: Sequence[TargetHost], context: TargetContext
+) -> ResolvedTarget:
+    """The hosts that a target matches.
 
     Args:
-        target: in the TARGET notation.
-        hosts: all that can match, with unique names; those of `named_hosts` are enough.
-        groups: name, without `@`, → target.
-        admission_of: of a host that is not among `hosts`, for the error; None: no host has that
-            name.
+        notation: from `read_notation`.
+        hosts: all admitted hosts, with unique names; those of `notation.names` are enough.
+        context: with the hosts of all `notation.task_ids`.
 
-    Raises InvalidInputError("target"): the notation is wrong, a name is not known or its host is
-    not admitted (also after `!`), or nothing matches; the message names what did not.
+    Raises InvalidInputError("target"): a name is not known or its host is not admitted (also after
+    `!`); a name is spelled out and its host is in maintenance; nothing matches, or all that matches
+    is left out. The message names what did not fit.
     """
-    notation = read_notation(target, groups)
-    resolution = _Resolution(hosts, notation.groups)
-    found = resolution.union(notation.parts)
-    if resolution.unknown:
-        raise InvalidInputError("target", _not_usable(resolution.unknown, admission_of))
+    _check_maintenance(notation, include_maintenance=context.include_maintenance)
+    matching = Matching(notation, hosts, context)
+    found = matching.all()
+    if matching.unknown:
+        raise InvalidInputError("target", _not_usable(matching.unknown, context.admission_of))
     if not found:
-        raise InvalidInputError("target", resolution.why_empty(notation.parts))
-    in_their_order = [name for name in resolution.by_name if name in found]  # quick to sort again
-    return [resolution.by_name[name] for name in sorted(in_their_order, key=natural_key)]
+        raise InvalidInputError("target", matching.why_empty())
+    kept = [host for host in hosts if host.host_id in found]  # in their order: quick to sort
+    kept.sort(key=lambda host: natural_key(host.name))
+    gone = [name for host_id, name in matching.gone.items() if host_id in found]
+    resting: list[TargetHost] = []
+    if not context.include_maintenance:
+        resting = [host for host in kept if host.in_maintenance(context.now)]
+    if resting:
+        named = matching.spelled_out()
+        _refuse_named([host for host in resting if host.host_id in named])
+        kept = [host for host in kept if not host.in_maintenance(context.now)]
+    if not kept:
+        raise InvalidInputError("target", _why_all_left_out(resting, gone))
+    left_out = (*(host.name for host in resting), *gone)
+    return ResolvedTarget(tuple(kept), tuple(sorted(left_out, key=natural_key)))
+
+
+def _refuse_named(resting: Sequence[TargetHost]) -> None:
+    """Raises InvalidInputError if the target names hosts that are in maintenance."""
+    if not resting:
+        return
+    said = [
+        f"{host.name} ({host.maintenance.reason[:_REASON_MAX]})"
+        for host in resting[:_NAMED_MAX]
+        if host.maintenance
+    ]
+    raise InvalidInputError(
+        "target",
+        f"In maintenance: {', '.join(said)}{_more(resting)}. To run there, {_INCLUDE}; otherwise "
+        "leave the name out.",
+    )
+
+
+def _why_all_left_out(resting: Sequence[TargetHost], gone: Sequence[str]) -> str:
+    """Two sentences: who is left out, and what can be done."""
+    said = []
+    if resting:
+        said.append(f"in maintenance: {_some([host.name for host in resting])}")
+    if gone:
+        said.append(f"not in the fleet any more: {_some(gone)}")
+    advice = f" To run on hosts in maintenance, {_INCLUDE}." if resting else ""
+    return f"All hosts that match are left out: {'; '.join(said)}.{advice}"
 
 
 def _not_usable(names: Iterable[str], admission_of: Callable[[str], Admission | None]) -> str:
@@ -117,83 +161,14 @@ def _not_usable(names: Iterable[str], admission_of: Callable[[str], Admission | 
     by_reason: dict[str, list[str]] = {}
     for name in sorted(names, key=natural_key):
         by_reason.setdefault(_NOT_USABLE[admission_of(name)], []).append(name)
-    sentences = []
-    for reason, found in by_reason.items():
-        more = f" and {len(found) - _NAMED_MAX} more" if len(found) > _NAMED_MAX else ""
-        sentences.append(f"{reason}: {fold_names(found[:_NAMED_MAX])}{more}.")
-    return " ".join(sentences)
+    return " ".join(f"{reason}: {_some(found)}." for reason, found in by_reason.items())
 
 
-class _Resolution:
-    """Works with sets of names; collects the names that are not known."""
+def _some(names: Iterable[str]) -> str:
+    """The first names, folded, and how many more there are."""
+    ordered = sorted(names, key=natural_key)
+    return f"{fold_names(ordered[:_NAMED_MAX])}{_more(ordered)}"
 
-    def __init__(self, hosts: Sequence[TargetHost], groups: Mapping[str, tuple[Part, ...]]) -> None:
-        self.by_name = {host.name: host for host in hosts}
-        self.unknown: set[str] = set()
-        self._groups = groups
-        self._known: dict[Term, frozenset[str]] = {}
 
-    def union(self, parts: Iterable[Part]) -> set[str]:
-        """The names that the parts match together, from left to right."""
-        found: set[str] = set()
-        for part in parts:
-            matching = self._intersection(part)
-            if part.excludes:
-                found -= matching
-            else:
-                found |= matching
-        return found
-
-    def _intersection(self, part: Part) -> frozenset[str]:
-        matching = self._term(part.terms[0])
-        for term in part.terms[1:]:
-            matching &= self._term(term)
-        return matching
-
-    def _term(self, term: Term) -> frozenset[str]:
-        """The names that one term matches; each term is looked up once."""
-        found = self._known.get(term)
-        if found is None:
-            found = self._known[term] = frozenset(self._matching(term))
-        return found
-
-    def _matching(self, term: Term) -> Iterable[str]:
-        match term:
-            case Everything():
-                return self.by_name
-            case Group(name=name):
-                return self.union(self._groups[name])
-            case Names(names=names):
-                self.unknown.update(name for name in names if name not in self.by_name)
-                return names
-            case Glob(pattern=pattern):
-                return filter(pattern.match, self.by_name)
-            case Label():
-                return self._labelled(term)
-
-    def _labelled(self, term: Label) -> Iterable[str]:
-        key, matches, absent = term.key, term.pattern.match, term.absent
-        for name, host in self.by_name.items():
-            value = host.labels.get(key)
-            if (value is not None and matches(value) is not None) is not absent:
-                yield name
-
-    def why_empty(self, parts: Sequence[Part]) -> str:
-        """A sentence that names the parts that match nothing."""
-        if not self.by_name:
-            return "There are no admitted hosts."
-        empty = dict.fromkeys(
-            text for part in parts if not part.excludes for text in self._empty_of(part)
-        )
-        if not empty:
-            kept = ", ".join(part.text[:200] for part in parts if not part.excludes)
-            return f"Nothing is left of {kept}: all hosts that match are excluded."
-        named = list(empty)[:_NAMED_MAX]
-        more = f" and {len(empty) - _NAMED_MAX} more" if len(empty) > _NAMED_MAX else ""
-        return f"No host matches {', '.join(text[:200] for text in named)}{more}."
-
-    def _empty_of(self, part: Part) -> Iterable[str]:
-        """The terms that match nothing; the whole part if its terms match only separately."""
-        if not self._intersection(part):
-            return [term.text for term in part.terms if not self._term(term)] or [part.text]
-        return []
+def _more(items: Sequence[object]) -> str:
+    return f" and {len(items) - _NAMED_MAX} more" if len(items) > _NAMED_MAX else ""

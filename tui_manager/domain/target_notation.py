@@ -1,21 +1,36 @@
-"""Parses the TARGET notation into terms. Which hosts they match is decided in `target.py`.
+"""Parses the TARGET notation into the terms of `target_terms.py`.
 
 target  = part *("," part)              union, from left to right
 part    = ["!"] term *("&" term)        "!" takes the part away from everything so far
-term    = "@all" | "@" GROUP | KEY ("=" | "!=") GLOB | NAME with ranges | GLOB with ranges
+term    = "@all" | "@online" | "@offline" | "@maintenance" | "@" GROUP
+        | ["fact."] KEY ("=" | "!=") GLOB | "task:" ID ":" CLASS
+        | NAME with ranges | GLOB with ranges
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import translate
-from itertools import chain
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.names import NAMES_MAX, unfold_names
+from tui_manager.domain.target_terms import (
+    Everything,
+    Fact,
+    Glob,
+    Group,
+    HostState,
+    InState,
+    Label,
+    Names,
+    Notation,
+    Part,
+    TaskHosts,
+    Term,
+)
 
 LENGTH_MAX = 10_000  # characters of a target
-RESERVED_GROUPS = ("all", "online", "offline", "maintenance")  # names after `@` that are not groups
+RESERVED_GROUPS = ("all", *HostState)  # words after `@` that are not groups
 _DEPTH_MAX = 20  # groups in groups
 _GLOBS_MAX = 100  # globs of one term after its ranges are expanded
 
@@ -23,86 +38,11 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # hosts of older managers may begin
 _NAME_LIKE = re.compile(r"[][A-Za-z0-9._*?,/-]+")
 _LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]*)\s*(!?=)\s*([A-Za-z0-9._:/@+*?-]*)")
 _GROUP = re.compile(r"@([A-Za-z0-9._-]+)")
+_FACT = "fact."  # before a key: it is of a fact, not of a label
+_TASK = "task:"
+_TASK_HOSTS = re.compile(r"task:([1-9][0-9]{0,17}):([a-z]+)")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 _SPLIT = {operator: re.compile(rf"{operator}(?![^\[\]]*\])") for operator in ",&"}
-
-
-@dataclass(frozen=True, slots=True)
-class Everything:
-    """`@all`."""
-
-    text: str = "@all"
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """`@web`: the target of the group `name`."""
-
-    text: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """`key=glob`, or with `absent` `key!=glob`."""
-
-    text: str
-    key: str
-    pattern: re.Pattern[str]
-    absent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Glob:
-    """A name with `*` or `?`."""
-
-    text: str
-    pattern: re.Pattern[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Names that must be known."""
-
-    text: str
-    names: tuple[str, ...]
-
-
-Term = Everything | Group | Label | Glob | Names
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the target between two commas.
-
-    Attributes:
-        excludes: whether it began with `!`.
-        terms: all of them must match.
-    """
-
-    text: str
-    excludes: bool
-    terms: tuple[Term, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Notation:
-    """A parsed target with all groups that it needs."""
-
-    parts: tuple[Part, ...]
-    groups: Mapping[str, tuple[Part, ...]]
-
-    @property
-    def names(self) -> frozenset[str] | None:
-        """The only hosts that it can match; None if it contains more than names."""
-        found: set[str] = set()
-        for part in chain(self.parts, *self.groups.values()):
-            for term in part.terms:
-                if isinstance(term, Names):
-                    found.update(term.names)
-                elif not isinstance(term, Group):
-                    return None
-        return frozenset(found)
 
 
 def read_notation(target: str, groups: Mapping[str, str]) -> Notation:
@@ -189,14 +129,16 @@ class _Reader:
             )
         if text.startswith("@"):
             return _group(text)
+        if text.startswith(_TASK):
+            return _task_hosts(text)
         return _label(text) if "=" in text else self._name(text)
 
     def _name(self, text: str) -> Names | Glob:
         text = _BRACKETED.sub(lambda match: f"[{_without_blanks(match[1])}]", text)
         if not _NAME_LIKE.fullmatch(text):
             raise _wrong(
-                f"{_shown(text)} is not a host's name, a pattern (web*), a label (env=prod) or a "
-                "group (@web)."
+                f"{_shown(text)} is not a host's name, a pattern (web*), a label (env=prod), a "
+                "group (@web) or a task's hosts (task:62:failed)."
             )
         glob = "*" in text or "?" in text
         names = unfold_names(text, min(self._names_left, _GLOBS_MAX) if glob else self._names_left)
@@ -222,14 +164,17 @@ def _without_blanks(bracket: str) -> str:
     )
 
 
-def _group(text: str) -> Everything | Group:
+def _group(text: str) -> Everything | InState | Group:
     match = _GROUP.fullmatch(text)
     if match is None:
         raise _wrong(f"{_shown(text)} is not a group: @ and letters, digits, '.', '_', '-'.")
-    return Everything() if text == "@all" else Group(text, match[1])
+    name = match[1]
+    if name == "all":
+        return Everything()
+    return InState(text, HostState(name)) if name in tuple(HostState) else Group(text, name)
 
 
-def _label(text: str) -> Label:
+def _label(text: str) -> Label | Fact:
     match = _LABEL.fullmatch(text)
     if match is None:
         raise _wrong(
@@ -237,7 +182,22 @@ def _label(text: str) -> Label:
             "and ?."
         )
     key, operator, value = match.groups()
-    return Label(text, key, _globs([value]), operator == "!=")
+    pattern, absent = _globs([value]), operator == "!="
+    if not key.startswith(_FACT):
+        return Label(text, key, pattern, absent)
+    if key == _FACT:
+        raise _wrong(f"{_shown(text)} names no fact: write fact.KEY=VALUE, as in fact.os=debian.")
+    return Fact(text, key.removeprefix(_FACT), pattern, absent)
+
+
+def _task_hosts(text: str) -> TaskHosts:
+    match = _TASK_HOSTS.fullmatch(text)
+    if match is None or match[2] not in tuple(HostClass):
+        raise _wrong(
+            f"{_shown(text)} does not say which hosts of which task: write task:ID:CLASS, as in "
+            f"task:62:failed; CLASS is {', '.join(HostClass)}."
+        )
+    return TaskHosts(text, int(match[1]), HostClass(match[2]))
 
 
 def _globs(globs: Iterable[str]) -> re.Pattern[str]:

@@ -148,9 +148,11 @@ class Operator(Protocol):
         names, status and reason; `command` keeps those of one command."""
         ...
 
-    async def preview_target(self, target: str) -> TargetPreview:
+    async def preview_target(
+        self, target: str, *, include_maintenance: bool = False
+    ) -> TargetPreview:
         """The hosts that a target matches now. InvalidInputError("target") says what did not
-        match."""
+        match, or that all hosts are left out."""
         ...
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
@@ -167,8 +169,9 @@ class Operator(Protocol):
         """
         ...
 
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
-        """pending → running, with the target resolved and frozen. A repeat with the `request_id`
+    async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
+        """pending → running, with the target resolved and frozen. Returns the names of hosts that
+        the target matches and that were left out. A repeat with the `request_id`
         that started the task, a UUID, changes nothing; any other start of it is an
         IllegalMoveError."""
         ...

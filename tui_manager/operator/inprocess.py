@@ -206,8 +206,10 @@ class InProcessOperator:
         window.check("command hosts", ("host",))
         return await self.tasks.list_command_hosts(task_id, window, command)
 
-    async def preview_target(self, target: str) -> TargetPreview:
-        return await self.tasks.preview_target(target)
+    async def preview_target(
+        self, target: str, *, include_maintenance: bool = False
+    ) -> TargetPreview:
+        return await self.tasks.preview_target(target, include_maintenance=include_maintenance)
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         return await self.tasks.plan_task(spec)
@@ -216,8 +218,8 @@ class InProcessOperator:
         spec = replace(spec, created_by=spec.created_by or _actor())
         return await self.tasks.create_task(spec, request_id)
 
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
-        await self.tasks.start_task(task_id, _actor(), request_id)
+    async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
+        return await self.tasks.start_task(task_id, _actor(), request_id)
 
     async def cancel_task(self, task_id: int) -> None:
         await self.tasks.cancel_task(task_id, _actor())

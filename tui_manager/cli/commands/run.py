@@ -15,7 +15,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.cli.printing.summary import count_words
+from tui_manager.cli.printing.summary import count_words, note_left_out
 from tui_manager.cli.printing.text import StorageTroubleNote, note, write
 from tui_manager.cli.reading import connect, output_after
 from tui_manager.domain.changes import Changes
@@ -49,15 +49,21 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
     async with connect(settings.state_dir) as operator:
         if mode != "no-start":
-            await operator.preview_target(spec.target)  # no task for a target without hosts
-        task_id = await _create(operator, spec)
-        if mode != "no-start":
-            await _start(operator, task_id)
-        with _name_task_in_errors(task_id):
-            if mode in ("no-start", "detach"):
-                write(f"{task_id}\n")
-                return COMPLETED
-            return await _Watch(operator, task_id, _printer(mode)).follow_to_end()
+            await operator.preview_target(  # no task for a target without hosts
+                spec.target, include_maintenance=spec.include_maintenance
+            )
+        return await start_and_follow(operator, await _create(operator, spec), mode)
+
+
+async def start_and_follow(operator: Operator, task_id: int, mode: str) -> int:
+    """Starts a pending task, prints what `mode` says, and returns the exit status."""
+    if mode != "no-start":
+        await _start(operator, task_id)
+    with _name_task_in_errors(task_id):
+        if mode in ("no-start", "detach"):
+            write(f"{task_id}\n")
+            return COMPLETED
+        return await _Watch(operator, task_id, _printer(mode)).follow_to_end()
 
 
 @contextmanager
@@ -80,7 +86,7 @@ async def _create(operator: Operator, spec: TaskSpec) -> int:
 
 async def _start(operator: Operator, task_id: int) -> None:
     try:
-        await operator.start_task(task_id)
+        note_left_out(await operator.start_task(task_id))
     except UnreachableError as error:
         raise type(error)(
             f"{error} `{PROGRAM} task show {task_id}` says whether task {task_id} has started."
@@ -138,8 +144,8 @@ class _Watch:
         try:
             async with watching(self._operator) as changes:
                 await self._print_until_ended(changes)
-            task = (await self._operator.get_task(self._task_id)).task
-            await self._printer.finish(self._operator, task)
+            detail = await self._operator.get_task(self._task_id)
+            await self._printer.finish(self._operator, detail)
         except NoAnswerError as error:
             raise NoAnswerError(
                 f"{error} Task {self._task_id} goes on without it; its hosts keep the results."
@@ -149,7 +155,7 @@ class _Watch:
                 f"The manager has stopped. Task {self._task_id} goes on without it; its hosts keep "
                 "the results."
             ) from error
-        return task.status
+        return detail.task.status
 
     async def _print_until_ended(self, changes: AsyncIterator[Changes]) -> None:
         """Prints stored output until the task has ended. While output cannot be read or results

@@ -14,7 +14,7 @@ from tui_manager.cli.printing.text import cleaner_for, note, write_json
 from tui_manager.cli.reading import all_command_hosts
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import Stream
-from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.task import CommandHost, Task, TaskDetail
 from tui_manager.operator.api import Operator, OutputChunk
 
 CUT = 1 << 20  # bytes of one stream of one host in JSON
@@ -32,7 +32,7 @@ class OutputPrinter(Protocol):
         """Called when no more chunks are stored for now."""
         ...
 
-    async def finish(self, operator: Operator, task: Task) -> None:
+    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Called once, with the ended task."""
         ...
 
@@ -86,12 +86,12 @@ class LiveLines:
         """Makes what was printed visible."""
         _file(self._last).flush()
 
-    async def finish(self, operator: Operator, task: Task) -> None:
+    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints lines without an end, and the summary."""
         for (_, host, stream), lines in self._lines.items():
             self._print(host, stream, lines.rest())
         self.flush()
-        await _note_end(operator, task)
+        await _note_end(operator, detail.task)
 
     def _print(self, host: str, stream: Stream, lines: Sequence[str]) -> None:
         if not lines:
@@ -117,9 +117,9 @@ class GatheredOutput:
     def flush(self) -> None:
         """Nothing is shown before the end."""
 
-    async def finish(self, operator: Operator, task: Task) -> None:
+    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints the groups, the largest first, and the summary."""
-        rows = await all_command_hosts(operator, task.task_id)
+        rows = await all_command_hosts(operator, detail.task.task_id)
         for stream in Stream:
             groups: defaultdict[bytes, list[CommandHost]] = defaultdict(list)
             for row in rows:
@@ -127,7 +127,7 @@ class GatheredOutput:
                     groups[digest.digest()].append(row)
             for group in sorted(groups.values(), key=len, reverse=True):
                 await _print_group(operator, stream, group)
-        await _note_end(operator, task, rows)
+        await _note_end(operator, detail.task, rows)
 
 
 async def _print_group(operator: Operator, stream: Stream, group: Sequence[CommandHost]) -> None:
@@ -166,14 +166,16 @@ class JsonOutput:
     def flush(self) -> None:
         """Nothing is shown before the end."""
 
-    async def finish(self, operator: Operator, task: Task) -> None:
+    async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints the object."""
+        task = detail.task
         rows = await all_command_hosts(operator, task.task_id)
         write_json(
             {
                 "task_id": task.task_id,
                 "status": task.status,
                 "counts": task.counts.as_dict(),
+                "left_out": list(detail.left_out),
                 "hosts": [self._shape(row) for row in rows],
             }
         )

@@ -5,8 +5,13 @@ import asyncio
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.cli.printing.json_shapes import command_host_shape, limits_shape, task_shape
-from tui_manager.cli.printing.summary import count_words, outcome
+from tui_manager.cli.printing.json_shapes import (
+    command_host_shape,
+    limits_shape,
+    origin_shape,
+    task_shape,
+)
+from tui_manager.cli.printing.summary import count_words, note_left_out, outcome
 from tui_manager.cli.printing.text import (
     local_time,
     note,
@@ -17,6 +22,7 @@ from tui_manager.cli.printing.text import (
     write_json,
 )
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
+from tui_manager.domain.names import fold_names
 from tui_manager.domain.spec import HIDDEN, Offline
 from tui_manager.domain.task import Command, CommandHost, Task, TaskDetail
 from tui_manager.operator.api import Operator
@@ -43,7 +49,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 await _show(operator, options.task_id, as_json=options.json)
                 note_storage_trouble(await operator.manager_status())
             case "start":
-                await operator.start_task(options.task_id)
+                note_left_out(await operator.start_task(options.task_id))
                 await _print_state(operator, options.task_id, as_json=options.json)
             case "cancel":
                 await operator.cancel_task(options.task_id)
@@ -66,7 +72,7 @@ async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
     detail = await operator.get_task(task_id)
     rows = await all_command_hosts(operator, task_id)
     if as_json:
-        shown = task_shape(detail.task) | limits_shape(detail)
+        shown = task_shape(detail.task) | limits_shape(detail) | origin_shape(detail)
         write_json(shown | {"hosts": [command_host_shape(row) for row in rows]})
         return
     write(_heading(detail))
@@ -105,6 +111,7 @@ def _heading(detail: TaskDetail) -> str:
         ("Task", f"{task.task_id}  {task.name}"),
         ("Status", f"{_state(task)}: {count_words(task.counts)}"),
         ("Target", task.target),
+        ("Left out", fold_names(detail.left_out)),
         ("About", task.description),
         ("Created", f"{local_time(task.created_at)} {task.created_by}"),
         ("Started", local_time(task.started_at)),

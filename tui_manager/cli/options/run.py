@@ -27,8 +27,9 @@ from tui_manager.domain.spec import (
 
 RUN_FORM = "run TARGET [options] -- COMMAND"
 _TARGET_HELP = (
-    "host names web[01-20],db1, globs 'web*', labels env=prod or role!=db, groups @web, or @all; "
-    "',' is union, '&' is intersection, a leading '!' excludes"
+    "host names web[01-20],db1, globs 'web*', labels env=prod or role!=db, facts fact.os=debian, "
+    "groups @web, @online, @offline, @maintenance, @all, or hosts of a task that has ended "
+    "task:62:failed; ',' is union, '&' is intersection, a leading '!' excludes"
 )
 EXIT_CODES = (
     "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager answers; "
@@ -42,7 +43,8 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
         "                       [--secret K[:FD]]… [--user NAME] [--cwd DIR] [--timeout S]\n"
         "                       [--memory-max B] [--tasks-max N] [--cpu-max P%%]\n"
-        "                       [--offline fail|wait] [--delivery-timeout S] [--state-dir D]\n"
+        "                       [--offline fail|wait] [--delivery-timeout S]\n"
+        "                       [--include-maintenance] [--state-dir D]\n"
         "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
     )
     run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
@@ -117,6 +119,11 @@ def _add_offline_options(run: argparse.ArgumentParser) -> None:
         help="with --offline wait: how long a command waits until its host starts it, 1s to 30d "
         f"(default {format_duration(DELIVERY_TIMEOUT)})",
     )
+    run.add_argument(
+        "--include-maintenance",
+        action="store_true",
+        help="run on hosts in maintenance too, which are left out otherwise",
+    )
 
 
 def _add_output_options(run: argparse.ArgumentParser) -> None:
@@ -181,6 +188,7 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         description=options.description,
         offline=options.offline,
         delivery_timeout=_delivery_timeout(options),
+        include_maintenance=options.include_maintenance,
     )
 
 

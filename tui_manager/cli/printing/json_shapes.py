@@ -97,6 +97,15 @@ def limits_shape(detail: TaskDetail) -> Shape:
     return {"limits": limits} if limits else {}
 
 
+def origin_shape(detail: TaskDetail) -> Shape:
+    """What `task show --json` adds on where the hosts of a task come from."""
+    return {
+        "rerun_of": detail.task.rerun_of or None,
+        "reruns": list(detail.reruns),
+        "left_out": list(detail.left_out),
+    }
+
+
 def command_host_shape(row: CommandHost) -> Shape:
     """An element of "hosts" of `task show --json`."""
     return {

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Sequence
 
-from tui_manager.cli.printing.text import one_line
+from tui_manager.cli.printing.text import note, one_line
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
@@ -45,6 +45,12 @@ def summarize(counts: Counts, rows: Sequence[CommandHost]) -> str:
     if len(faults) > _GROUPS_SHOWN:
         faults[_GROUPS_SHOWN:] = [f"and {len(faults) - _GROUPS_SHOWN} other reasons"]
     return ": ".join(filter(None, (count_words(counts), "; ".join(faults))))
+
+
+def note_left_out(names: Sequence[str]) -> None:
+    """Prints on stderr which hosts of the target a task leaves out."""
+    if names:
+        note(f"left out, in maintenance or not in the fleet any more: {fold_names(names)}")
 
 
 def _signal_name(number: int | None) -> str:

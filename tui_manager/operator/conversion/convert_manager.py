@@ -198,11 +198,18 @@ def _health_from_wire(message: wire.Health) -> Health:
 
 
 def preview_to_wire(preview: TargetPreview) -> wire.TargetPreview:
-    return wire.TargetPreview(hosts=preview.hosts, offline=preview.offline, folded=preview.folded)
+    return wire.TargetPreview(
+        hosts=preview.hosts,
+        offline=preview.offline,
+        folded=preview.folded,
+        left_out=preview.left_out,
+    )
 
 
 def preview_from_wire(message: wire.TargetPreview) -> TargetPreview:
-    return TargetPreview(tuple(message.hosts), tuple(message.offline), message.folded)
+    return TargetPreview(
+        tuple(message.hosts), tuple(message.offline), message.folded, tuple(message.left_out)
+    )
 
 
 def output_limit(request: wire.ReadOutputRequest | wire.FollowOutputRequest, default: int) -> int:

@@ -239,9 +239,14 @@ class SocketOperator:
         )
         return convert_task.progress_from_wire(reply)
 
-    async def preview_target(self, target: str) -> TargetPreview:
+    async def preview_target(
+        self, target: str, *, include_maintenance: bool = False
+    ) -> TargetPreview:
         reply = await self._call(
-            self._stub.PreviewTarget, lambda: wire.PreviewTargetRequest(target=target)
+            self._stub.PreviewTarget,
+            lambda: wire.PreviewTargetRequest(
+                target=target, include_maintenance=include_maintenance
+            ),
         )
         return convert_manager.preview_from_wire(reply)
 
@@ -262,14 +267,15 @@ class SocketOperator:
         )
         return reply.task_id
 
-    async def start_task(self, task_id: int, request_id: str = "") -> None:
-        await self._call(
+    async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
+        reply = await self._call(
             self._stub.StartTask,
             lambda: wire.StartTaskRequest(
                 task_id=task_id, request_id=request_id or new_request_id()
             ),
             unclear=f"Task {task_id} may have started.",
         )
+        return tuple(reply.left_out)
 
     async def cancel_task(self, task_id: int) -> None:
         await self._call(

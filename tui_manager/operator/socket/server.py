@@ -250,7 +250,9 @@ class OperatorServicer(OperatorServiceServicer):
     ) -> wire.TargetPreview:
         async with answering(context, "PreviewTarget"):
             return convert_manager.preview_to_wire(
-                await self._operator.preview_target(request.target)
+                await self._operator.preview_target(
+                    request.target, include_maintenance=request.include_maintenance
+                )
             )
 
     async def PlanTask(self, request: wire.PlanTaskRequest, context: Context) -> wire.TaskPlan:
@@ -271,8 +273,8 @@ class OperatorServicer(OperatorServiceServicer):
         self, request: wire.StartTaskRequest, context: Context
     ) -> wire.StartTaskResponse:
         async with answering(context, "StartTask"):
-            await self._operator.start_task(request.task_id, request.request_id)
-            return wire.StartTaskResponse()
+            left_out = await self._operator.start_task(request.task_id, request.request_id)
+            return wire.StartTaskResponse(left_out=left_out)
 
     async def CancelTask(
         self, request: wire.CancelTaskRequest, context: Context

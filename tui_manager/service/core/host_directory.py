@@ -171,7 +171,7 @@ class Directory:
         if self._targets is None:
             rows = (entry.row for entry in self._sorted_by_name())
             self._targets = [
-                TargetHost(row.host_id, row.name, row.labels)
+                TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance)
                 for row in rows
                 if row.admission is Admission.ADMITTED
             ]
@@ -180,6 +180,11 @@ class Directory:
     def admission_of(self, name: str) -> Admission | None:
         """The admission of the host with this name; None: there is none. See `best_admission`."""
         return best_admission({entry.row.admission for entry in self if entry.row.name == name})
+
+    def is_online(self, host_id: str) -> bool:
+        """Whether a host is connected now."""
+        entry = self._entries.get(host_id)
+        return entry is not None and entry.online
 
     def online_rows(self) -> frozenset[int]:
         """Row ids of the hosts that are connected now."""

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
@@ -11,12 +10,13 @@ from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason
-from tui_manager.domain.target import TargetHost, named_hosts, resolve_target
-from tui_manager.domain.task import Task
+from tui_manager.domain.target import ResolvedTarget
+from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.service.core.task_status import update_task_status
+from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
-from tui_manager.storage.tables import audit, command_hosts, hosts, tasks
+from tui_manager.storage.tables import audit, command_hosts, tasks
 from tui_manager.storage.tables.command_hosts import NewRow
 
 _NAMES_MAX = 1000  # characters of the hosts' names in the audit
@@ -24,10 +24,17 @@ _NAMES_MAX = 1000  # characters of the hosts' names in the audit
 
 @dataclass(frozen=True, slots=True)
 class StartedTask:
-    """The result of a start: hosts that are online, and how many are offline."""
+    """The result of a start.
+
+    Attributes:
+        host_ids: hosts that are online.
+        offline: how many are not.
+        left_out: names of hosts that the target matches and on which the task does not run.
+    """
 
     host_ids: tuple[str, ...]
     offline: int
+    left_out: tuple[str, ...]
 
 
 def check_free_disk(folder: Path, needed: int) -> None:
@@ -67,9 +74,11 @@ def start(
         IllegalMoveError: it was started already.
         InvalidInputError: its target matches no host now.
     """
-    task = tasks.get(tx, task_id)
-    targets, row_ids = _resolve(tx, task, groups)
-    tasks.start(tx, task_id, len(targets), now)
+    detail = tasks.detail(tx, task_id)
+    task = detail.task
+    found, row_ids = _resolve(tx, detail, groups, online, now)
+    targets = found.hosts
+    tasks.start(tx, task_id, len(targets), found.left_out, now)
     for position, command_id in enumerate(tasks.command_ids(tx, task_id)):
         rows = [
             _row(task, execution_id, position, row_ids[target.host_id], online, now)
@@ -87,26 +96,33 @@ def start(
         task_id=task_id,
         target=task.target,
         hosts=len(targets),
-        names=_fold(targets),
+        names=_fold([target.name for target in targets]),
+        more={"left_out": _fold(found.left_out)} if found.left_out else None,
     )
     reachable = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
-    return StartedTask(reachable, len(targets) - len(reachable))
+    return StartedTask(reachable, len(targets) - len(reachable), found.left_out)
 
 
 def _resolve(
-    tx: Transaction, task: Task, groups: Mapping[str, str]
-) -> tuple[list[TargetHost], dict[str, int]]:
+    tx: Transaction, detail: TaskDetail, groups: Mapping[str, str], online: Set[int], now: int
+) -> tuple[ResolvedTarget, dict[str, int]]:
     """The hosts of a task's target, and their row ids; none of a task that cannot be started."""
+    task = detail.task
     if task.status.ended or task.started_at:
-        return [], {}
-    targetable, row_ids = hosts.targetable(tx, named_hosts(task.target, groups))
-    admission_of = partial(hosts.admission_of, tx)
-    return resolve_target(task.target, targetable, groups, admission_of), row_ids
+        return ResolvedTarget(()), {}
+    return find_hosts(
+        tx,
+        task.target,
+        include_maintenance=detail.include_maintenance,
+        groups=groups,
+        online=online,
+        now=now,
+    )
 
 
-def _fold(targets: Sequence[TargetHost]) -> str:
-    names = fold_names(target.name for target in targets)
-    return names if len(names) <= _NAMES_MAX else f"{names[: _NAMES_MAX - 1]}…"
+def _fold(names: Sequence[str]) -> str:
+    folded = fold_names(names)
+    return folded if len(folded) <= _NAMES_MAX else f"{folded[: _NAMES_MAX - 1]}…"
 
 
 def _row(

@@ -11,11 +11,10 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, InvalidInputError
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.names import fold_names
 from tui_manager.domain.rollout import ALL_AT_ONCE
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.target import TargetPreview, check_target, resolve_target
+from tui_manager.domain.target import TargetPreview, check_target
 from tui_manager.domain.task import (
     CommandHost,
     OutputChunk,
@@ -30,7 +29,7 @@ from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
-from tui_manager.service.tasks import pause_task, start_task
+from tui_manager.service.tasks import pause_task, start_task, target_hosts
 from tui_manager.service.tasks.lists import Lists
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
@@ -69,7 +68,7 @@ class TaskService:
         spec.check()
         if spec.rollout != ALL_AT_ONCE:
             raise InvalidInputError("rollout", "This manager cannot do rollouts yet.")
-        check_target(spec.target, self._limits.groups)
+        check_target(spec.target, self._limits.groups, include_maintenance=spec.include_maintenance)
         return await run_to_completion(self._create(spec, request_id))
 
     async def _create(self, spec: TaskSpec, request_id: str) -> int:
@@ -91,24 +90,27 @@ class TaskService:
             self._core.feed.publish(Changes(tasks=frozenset({task_id})))
         return task_id
 
-    async def start_task(self, task_id: int, actor: str = "", request_id: str = "") -> None:
+    async def start_task(
+        self, task_id: int, actor: str = "", request_id: str = ""
+    ) -> tuple[str, ...]:
         """pending → running: resolves and freezes the target, and lets the commands be sent. If the
-        same request id has started the task already, nothing changes.
+        same request id has started the task already, nothing changes. Returns the names of the
+        hosts that the target matches and that were left out.
 
         Raises:
             NotFoundError, IllegalMoveError: there is no such task, or it was started already.
-            InvalidInputError: its target matches no host now.
+            InvalidInputError: its target matches no host now, or all of them are left out.
             StorageError: the database cannot be written, or too little disk is free.
         """
         request_id = check_request_id(request_id)
-        await run_to_completion(self._start(task_id, actor, request_id))
+        return await run_to_completion(self._start(task_id, actor, request_id))
 
-    async def _start(self, task_id: int, actor: str, request_id: str) -> None:
+    async def _start(self, task_id: int, actor: str, request_id: str) -> tuple[str, ...]:
         online = self._core.directory.online_rows()
 
-        def work(tx: Transaction) -> start_task.StartedTask | None:
+        def work(tx: Transaction) -> start_task.StartedTask | tuple[str, ...]:
             if request_id and tasks.was_started_by(tx, task_id, request_id):
-                return None
+                return tasks.left_out(tx, task_id)
             start_task.check_free_disk(self._database.path.parent, self._limits.free_disk)
             now = self._core.clock.stamp()
             started = start_task.start(tx, task_id, self._limits.groups, online, actor, now)
@@ -116,14 +118,15 @@ class TaskService:
             return started
 
         started = await self._database.write(work)
-        if started is None:
-            return
+        if isinstance(started, tuple):
+            return started
         log.info(
             "task started",
             extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
         )
         self._dispatch.wake(started.host_ids)
         self._core.feed.publish(Changes(tasks=frozenset({task_id})))
+        return started.left_out
 
     async def cancel_task(self, task_id: int, actor: str = "") -> None:
         """Ends commands that were not sent at once, and tells the agents to end the others.
@@ -197,12 +200,7 @@ class TaskService:
 
     async def get_task(self, task_id: int) -> TaskDetail:
         """A task with its commands. Raises NotFoundError."""
-
-        def work(tx: Transaction) -> TaskDetail:
-            task = tasks.get(tx, task_id)
-            return TaskDetail(task, tasks.commands(tx, task))
-
-        return await self._database.read(work)
+        return await self._database.read(lambda tx: tasks.detail(tx, task_id))
 
     async def get_task_status(self, task_id: int) -> TaskStatus:
         """Only the status of a task. Raises NotFoundError."""
@@ -242,25 +240,28 @@ class TaskService:
         """Command hosts of a task in the order of attention. Raises NotFoundError."""
         return await self.lists.command_hosts(task_id, window, command)
 
-    async def preview_target(self, target: str) -> TargetPreview:
+    async def preview_target(
+        self, target: str, *, include_maintenance: bool = False
+    ) -> TargetPreview:
         """Which hosts a target matches now. Raises InvalidInputError."""
-        directory = self._core.directory
-        found = resolve_target(
-            target, directory.targets(), self._limits.groups, directory.admission_of
+        return await target_hosts.preview(
+            self._core, target, include_maintenance=include_maintenance
         )
-        offline = [
-            host.name
-            for host in found
-            if not ((entry := directory.get(host.host_id)) and entry.online)
-        ]
-        names = tuple(host.name for host in found)
-        return TargetPreview(names, tuple(offline), fold_names(names))
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         """What the task would do if it started now. Raises InvalidInputError."""
         spec.check()
-        preview = await self.preview_target(spec.target)
-        return make_plan(spec.rollout, preview.hosts, offline=frozenset(preview.offline))
+        found = await target_hosts.resolve_now(
+            self._core, spec.target, include_maintenance=spec.include_maintenance
+        )
+        is_online, now = self._core.directory.is_online, self._core.clock.now()
+        return make_plan(
+            spec.rollout,
+            [host.name for host in found.hosts],
+            offline={host.name for host in found.hosts if not is_online(host.host_id)},
+            maintenance={host.name for host in found.hosts if host.in_maintenance(now)},
+            left_out=found.left_out,
+        )
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int, limit: int

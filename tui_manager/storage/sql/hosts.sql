@@ -55,9 +55,10 @@ WHERE id IN (SELECT value FROM json_each(:row_ids)) AND admission IN ('rejected'
 
 -- name: targetable
 -- All hosts to which a target may resolve.
-SELECT id, host_id, name, labels FROM hosts WHERE admission = 'admitted';
+SELECT id, host_id, name, labels, facts, maintenance_reason, maintenance_until, maintenance_by
+FROM hosts WHERE admission = 'admitted';
 
 -- name: targetable_named
 -- The same, but only hosts with some names.
-SELECT id, host_id, name, labels FROM hosts
-WHERE admission = 'admitted' AND name IN (SELECT value FROM json_each(:names));
+SELECT id, host_id, name, labels, facts, maintenance_reason, maintenance_until, maintenance_by
+FROM hosts WHERE admission = 'admitted' AND name IN (SELECT value FROM json_each(:names));

@@ -1,8 +1,9 @@
 -- name: insert
 -- A new task, pending.
 INSERT INTO tasks (name, description, target, created_by, created_at, offline, delivery_timeout,
-                   request_id)
-VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_timeout, :request_id)
+                   request_id, include_maintenance, rerun_of)
+VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_timeout, :request_id,
+        :include_maintenance, :rerun_of)
 RETURNING id;
 
 -- name: of_request
@@ -32,9 +33,15 @@ SELECT * FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
 -- The steps of a task in order.
 SELECT * FROM commands WHERE task_id = :task_id ORDER BY position;
 
+-- name: reruns
+-- The newest tasks that repeat hosts of a task.
+SELECT id FROM tasks WHERE rerun_of = :task_id AND rerun_of IS NOT NULL AND pruned_at IS NULL
+ORDER BY id DESC LIMIT :limit;
+
 -- name: start
 -- pending → running.
-UPDATE tasks SET status = 'running', started_at = :now, host_count = :host_count
+UPDATE tasks SET status = 'running', started_at = :now, host_count = :host_count,
+    left_out = :left_out
 WHERE id = :task_id AND status = 'pending';
 
 -- name: cancel

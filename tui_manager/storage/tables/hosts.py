@@ -223,5 +223,14 @@ def targetable(
         rows = tx.execute(_SQL["targetable"]).fetchall()
     else:
         rows = tx.execute(_SQL["targetable_named"], {"names": json.dumps(list(names))}).fetchall()
-    hosts = [TargetHost(row["host_id"], row["name"], unpack_labels(row["labels"])) for row in rows]
+    hosts = [
+        TargetHost(
+            host_id=row["host_id"],
+            name=row["name"],
+            labels=unpack_labels(row["labels"]),
+            facts=PackedFacts(row["facts"]),
+            maintenance=_maintenance(row),
+        )
+        for row in rows
+    ]
     return hosts, {row["host_id"]: row["id"] for row in rows}

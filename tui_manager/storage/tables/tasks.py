@@ -2,19 +2,20 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Command, Counts, Task, command_status
+from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
 from tui_manager.storage.tables import secrets
 
 _SQL = load_queries("tasks.sql")
+_RERUNS_MAX = 20  # of one task that are shown
 
 
 def _counts(row: sqlite3.Row) -> Counts:
@@ -50,6 +51,7 @@ def task_of(row: sqlite3.Row) -> Task:
         offline=Offline(row["offline"]),
         delivery_timeout=timedelta(microseconds=row["delivery_timeout"]),
         paused=row["paused_at"] is not None,
+        rerun_of=row["rerun_of"] or 0,
     )
 
 
@@ -67,8 +69,14 @@ def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
     )
 
 
-def insert(tx: Transaction, spec: TaskSpec, now: int, request_id: str = "") -> int:
-    """Adds a pending task with its commands, without their secrets; returns its task_id."""
+def insert(
+    tx: Transaction, spec: TaskSpec, now: int, request_id: str = "", rerun_of: int = 0
+) -> int:
+    """Adds a pending task with its commands, without their secrets; returns its task_id.
+
+    Args:
+        rerun_of: the task whose hosts it repeats; 0: none.
+    """
     values = {
         "name": spec.shown_name,
         "description": spec.description,
@@ -77,6 +85,8 @@ def insert(tx: Transaction, spec: TaskSpec, now: int, request_id: str = "") -> i
         "offline": spec.offline,
         "delivery_timeout": from_timedelta(spec.delivery_timeout),
         "request_id": request_id or None,
+        "include_maintenance": spec.include_maintenance,
+        "rerun_of": rerun_of or None,
         "now": now,
     }
     task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]
@@ -134,12 +144,39 @@ def set_start_request(tx: Transaction, task_id: int, request_id: str) -> None:
         tx.execute(_SQL["set_start_request"], {"task_id": task_id, "request_id": request_id})
 
 
-def get(tx: Transaction, task_id: int) -> Task:
-    """One task. Raises NotFoundError."""
-    row = tx.execute(_SQL["get"], {"task_id": task_id}).fetchone()
+def _row(tx: Transaction, task_id: int) -> sqlite3.Row:
+    row: sqlite3.Row | None = tx.execute(_SQL["get"], {"task_id": task_id}).fetchone()
     if row is None:
         raise NotFoundError(f"There is no task {task_id}.")
-    return task_of(row)
+    return row
+
+
+def get(tx: Transaction, task_id: int) -> Task:
+    """One task. Raises NotFoundError."""
+    return task_of(_row(tx, task_id))
+
+
+def detail(tx: Transaction, task_id: int) -> TaskDetail:
+    """One task with its commands. Raises NotFoundError."""
+    row = _row(tx, task_id)
+    task = task_of(row)
+    reruns = tx.execute(_SQL["reruns"], {"task_id": task_id, "limit": _RERUNS_MAX})
+    return TaskDetail(
+        task=task,
+        commands=commands(tx, task),
+        reruns=tuple(rerun["id"] for rerun in reruns),
+        left_out=_left_out(row),
+        include_maintenance=bool(row["include_maintenance"]),
+    )
+
+
+def left_out(tx: Transaction, task_id: int) -> tuple[str, ...]:
+    """Names of the hosts that its start left out. Raises NotFoundError."""
+    return _left_out(_row(tx, task_id))
+
+
+def _left_out(row: sqlite3.Row) -> tuple[str, ...]:
+    return tuple(json.loads(row["left_out"]))
 
 
 def command_ids(tx: Transaction, task_id: int) -> list[int]:
@@ -165,9 +202,20 @@ def commands(tx: Transaction, task: Task) -> tuple[Command, ...]:
     )
 
 
-def start(tx: Transaction, task_id: int, host_count: int, now: int) -> None:
-    """pending → running. Raises IllegalMoveError from any other status."""
-    values = {"task_id": task_id, "host_count": host_count, "now": now}
+def start(
+    tx: Transaction, task_id: int, host_count: int, left_out: Sequence[str], now: int
+) -> None:
+    """pending → running. Raises IllegalMoveError from any other status.
+
+    Args:
+        left_out: names of hosts that the target matches and on which it does not run.
+    """
+    values = {
+        "task_id": task_id,
+        "host_count": host_count,
+        "left_out": json.dumps(list(left_out)),
+        "now": now,
+    }
     if not tx.execute(_SQL["start"], values).rowcount:
         status = get(tx, task_id).status
         raise IllegalMoveError(f"Task {task_id} cannot be started: it is {status} already.")

@@ -24,7 +24,7 @@ from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task_fields import FormFields
-from tui_manager.ui.forms.questions import start_question
+from tui_manager.ui.forms.questions import left_out_text, start_question
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import while_open
 
@@ -172,6 +172,9 @@ class NewTaskScreen(Form[int]):
         text = Text(count_of(len(preview.hosts), "host"), style="bold")
         if preview.offline:
             text.append(f", {len(preview.offline):,} offline", style="not bold")
+        if preview.left_out:
+            left_out = left_out_text(self.fields.target, preview)
+            text.append(f", {left_out}", style="not bold")
         text.append(f"   {shorten(safe_line(preview.folded), 400)}", style="not bold dim")
         label = self.query_one("#target-hint", Label)
         label.remove_class("problem")
@@ -226,10 +229,11 @@ class NewTaskScreen(Form[int]):
         try:
             spec = self.fields.spec()
             if start:
-                preview = await self.link.operator.preview_target(spec.target)
-                hosts = len(preview.hosts)
-                question = start_question(safe_line(spec.shown_name), hosts, preview.folded)
-                if hosts > TYPED_ABOVE and not await self.app.push_screen_wait(
+                preview = await self.link.operator.preview_target(
+                    spec.target, include_maintenance=spec.include_maintenance
+                )
+                question = start_question(safe_line(spec.shown_name), spec.target, preview)
+                if len(preview.hosts) > TYPED_ABOVE and not await self.app.push_screen_wait(
                     ConfirmScreen(question)
                 ):
                     return

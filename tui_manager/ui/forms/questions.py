@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
@@ -12,6 +13,7 @@ from tui_manager.ui.manager_link import Link
 
 _NAMED = 6  # hosts that have a line of their own
 _NAME_WIDTH = 40  # cells
+_FOLDED_WIDTH = 120
 _NOTE_WIDTH = 1200
 _NOTE_WIDTH_OF_MANY = 58
 
@@ -91,15 +93,22 @@ def _identity(host: Host) -> str:
     return "   ".join(shorten(safe_line(part), _NAME_WIDTH) for part in parts if part)
 
 
-def start_question(title: str, hosts: int, folded: str) -> Question:
+def start_question(title: str, target: str, preview: TargetPreview) -> Question:
     """What is asked before a task starts on many hosts."""
+    hosts = len(preview.hosts)
+    names = preview.folded if len(preview.folded) < _FOLDED_WIDTH else "many names."
+    lines = [f"It runs on {count_of(hosts, 'host')}:", names]
+    if preview.left_out:
+        lines.append(f"It leaves out {left_out_text(target, preview)}.")
     return Question(
-        f"Start {title}",
-        (f"It runs on {count_of(hosts, 'host')}:", folded if len(folded) < 120 else "many names."),
-        f"Start on {count_of(hosts, 'host')}",
-        hosts,
-        destructive=False,
+        f"Start {title}", lines, f"Start on {count_of(hosts, 'host')}", hosts, destructive=False
     )
+
+
+def left_out_text(target: str, preview: TargetPreview) -> str:
+    """How many hosts of the target a task leaves out, and why: `1 in maintenance`."""
+    reason = "in maintenance or gone" if "task:" in target else "in maintenance"
+    return f"{len(preview.left_out):,} {reason}"
 
 
 def cancel_question(tasks: Sequence[Task]) -> Question:

@@ -42,9 +42,12 @@ async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
             _notify_warning(app, f"{state}: only a pending task can be started.")
             continue
         try:
-            preview = await link.operator.preview_target(task.target)
+            detail = await link.operator.get_task(task.task_id)
+            preview = await link.operator.preview_target(
+                task.target, include_maintenance=detail.include_maintenance
+            )
             if len(preview.hosts) > TYPED_ABOVE and not await app.push_screen_wait(
-                ConfirmScreen(start_question(task_title(task), len(preview.hosts), preview.folded))
+                ConfirmScreen(start_question(task_title(task), task.target, preview))
             ):
                 continue
             await link.operator.start_task(task.task_id)

@@ -1,0 +1,57 @@
+"""What became of a host in a task that has ended. Re-runs and targets choose hosts by it."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from tui_manager.domain.status import CommandHostStatus, Reason
+
+
+class HostClass(StrEnum):
+    """The classes in the order in which they are tried: the first that fits is the host's."""
+
+    UNKNOWN = "unknown"  # a command may have run, or may still run
+    FAILED = "failed"  # a command failed, timed out, or was canceled after its start
+    UNREACHED = "unreached"  # anything else that did not complete
+    COMPLETED = "completed"
+
+
+CLASSES_DEFAULT = (HostClass.FAILED, HostClass.UNREACHED)  # of a re-run
+_UNKNOWN = frozenset(
+    {
+        Reason.AGENT_LOST,
+        Reason.AGENT_STATE_LOST,
+        Reason.INTERRUPTED,
+        Reason.CANCEL_UNCONFIRMED,
+    }
+)
+
+
+def command_host_class(status: CommandHostStatus, reason: Reason, *, began: bool) -> HostClass:
+    """The class of a host on which a task ran one command.
+
+    Args:
+        began: whether the command started there.
+    """
+    if status is CommandHostStatus.COMPLETED:
+        return HostClass.COMPLETED
+    if reason in _UNKNOWN:
+        return HostClass.UNKNOWN
+    if status is CommandHostStatus.TIMEOUT:
+        return HostClass.FAILED
+    if status is CommandHostStatus.FAILED and reason is not Reason.UNDELIVERABLE:
+        return HostClass.FAILED
+    if status is CommandHostStatus.CANCELED and began:
+        return HostClass.FAILED
+    return HostClass.UNREACHED
+
+
+def host_class(classes: Iterable[HostClass]) -> HostClass:
+    """The class of a host, from the classes of all commands of the task there, at least one."""
+    return min(classes, key=tuple(HostClass).index)
+
+
+def task_target(task_id: int, classes: Iterable[HostClass]) -> str:
+    """The target that names hosts of these classes: `task:62:failed,task:62:unreached`. Each class
+    is named once, in the order of the classes."""
+    wanted = frozenset(classes)
+    return ",".join(f"task:{task_id}:{one}" for one in HostClass if one in wanted)

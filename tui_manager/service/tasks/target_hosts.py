@@ -1,0 +1,82 @@
+"""The hosts that a target matches: by what is stored when a task starts, and by what is in memory
+for a preview."""
+
+from collections.abc import Mapping, Set
+from functools import partial
+
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.target import (
+    ResolvedTarget,
+    TargetContext,
+    TargetPreview,
+    read_notation,
+    resolve_target,
+)
+from tui_manager.service.core.core import Core
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import to_datetime
+from tui_manager.storage.tables import hosts
+from tui_manager.storage.views.host_classes import hosts_of_tasks
+
+
+def find_hosts(
+    tx: Transaction,
+    target: str,
+    *,
+    include_maintenance: bool,
+    groups: Mapping[str, str],
+    online: Set[int],
+    now: int,
+) -> tuple[ResolvedTarget, dict[str, int]]:
+    """The hosts of a target, and row ids by host_id, of these and of others.
+
+    Args:
+        groups: host groups that the target may name.
+        online: row ids of the hosts that are connected.
+        now: microseconds since 1970 UTC.
+
+    Raises InvalidInputError("target"): as `resolve_target`; or the target names hosts of a task
+    that does not exist or has not ended.
+    """
+    notation = read_notation(target, groups)
+    targetable, row_ids = hosts.targetable(tx, notation.names)
+    moment = to_datetime(now)
+    assert moment is not None
+    context = TargetContext(
+        now=moment,
+        include_maintenance=include_maintenance,
+        is_online=lambda host_id: row_ids[host_id] in online,
+        admission_of=partial(hosts.admission_of, tx),
+        task_hosts=hosts_of_tasks(tx, notation.task_ids),
+    )
+    return resolve_target(notation, targetable, context), row_ids
+
+
+async def resolve_now(core: Core, target: str, *, include_maintenance: bool) -> ResolvedTarget:
+    """The hosts of a target now. The database is read only for hosts of earlier tasks.
+
+    Raises InvalidInputError("target"): as `find_hosts`.
+    """
+    directory = core.directory
+    notation = read_notation(target, core.limits.groups)
+    task_hosts = {}
+    if notation.task_ids:
+        task_hosts = await core.database.read(lambda tx: hosts_of_tasks(tx, notation.task_ids))
+    context = TargetContext(
+        now=core.clock.now(),
+        include_maintenance=include_maintenance,
+        is_online=directory.is_online,
+        admission_of=directory.admission_of,
+        task_hosts=task_hosts,
+    )
+    return resolve_target(notation, directory.targets(), context)
+
+
+async def preview(core: Core, target: str, *, include_maintenance: bool) -> TargetPreview:
+    """The names of these hosts, and which are offline. Raises InvalidInputError as
+    `resolve_now`."""
+    found = await resolve_now(core, target, include_maintenance=include_maintenance)
+    names = tuple(host.name for host in found.hosts)
+    is_online = core.directory.is_online
+    offline = tuple(host.name for host in found.hosts if not is_online(host.host_id))
+    return TargetPreview(names, offline, fold_names(names), found.left_out)
