@@ -192,9 +192,7 @@ class FakeTasks(FakeHosts):
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         self._check("plan_task")
         spec.check()
-        names, left_out = self._resolve(
-            spec.target, include_maintenance=spec.include_maintenance
-        )
+        names, left_out = self._resolve(spec.target, include_maintenance=spec.include_maintenance)
         return make_plan(
             spec.rollout,
             names,
