@@ -61,6 +61,7 @@ def test_hosts_as_json(operator: FakeOperator, capsys: Capture) -> None:
         "arch": "x86_64",
         "agent_version": "0.1.0",
         "running": 2,
+        "maintenance": None,
     }
     assert found[2]["online"] is False
 

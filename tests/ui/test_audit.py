@@ -73,8 +73,20 @@ def entry(
         (entry("renew_certificate", host="db9"), "renewed the certificate of db9", ""),
         (
             entry("rename_host", host="db9", before="db1", after="db9"),
-            "db9 came with another name",
-            "before db1, after db9",
+            "db9 was called db1 before",
+            "after db9",
+        ),
+        (entry("remove_host", host="db9", admission="revoked"), "removed db9", "admission revoked"),
+        (entry("label_host", host="db9", set="a=1", unset="b"), "labeled db9", "set a=1, unset b"),
+        (
+            entry("set_maintenance", host="db9", reason="disks", until="2026-03-02T14:00:00Z"),
+            "put db9 into maintenance",
+            "reason disks, until 2026-03-02T14:00:00Z",
+        ),
+        (
+            entry("end_maintenance", host="db9", reason="disks"),
+            "ended the maintenance of db9",
+            "reason disks",
         ),
         (entry("move_host", host="db9"), "db9 came from another machine", ""),
         (entry("paint_host", host="db9"), "paint host db9", ""),

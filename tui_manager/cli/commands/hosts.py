@@ -1,10 +1,12 @@
-"""`tui-manager hosts`: lists, approves, rejects and revokes hosts."""
+"""`tui-manager hosts`: lists, approves, rejects and revokes hosts. What else changes hosts is in
+`change_hosts.py`."""
 
 import argparse
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tui_manager.cli.commands.change_hosts import change_hosts
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.json_shapes import host_shape
 from tui_manager.cli.printing.text import (
@@ -44,6 +46,10 @@ def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         raise InvalidInputError("arguments", "--json is only for the list of hosts.")
     names = [name for text in options.names for name in unfold_names(text)]
+    if options.hosts_action not in ("approve", "reject", "revoke"):
+        changed = asyncio.run(change_hosts(settings, options, names))
+        write("".join(f"{one_line(name)}\n" for name in changed))
+        return 0
     if bool(names) is options.all_pending:
         raise InvalidInputError("names", "Name hosts, or use --all-pending for all pending hosts.")
     changed, waiting = asyncio.run(_change(settings, options.hosts_action, names))
@@ -87,6 +93,7 @@ def _print_list(hosts: Sequence[Host], status: ManagerStatus, *, as_json: bool) 
     elif hosts:
         write(table(_HEADER, [_row(host) for host in hosts], stretch=_SHORTENED))
         write("".join(f"{one_line(line)}\n" for line in _approval_notes(hosts)))
+        write("".join(f"{one_line(line)}\n" for line in _maintenance_notes(hosts)))
     else:
         note(_no_hosts(status))
 
@@ -117,15 +124,16 @@ def _row(host: Host) -> tuple[str, ...]:
 
 
 def _state(host: Host) -> str:
-    """Online or offline; for a host that is not admitted also its admission."""
+    """Online or offline; before it that the host is in maintenance or pending. A host that was
+    turned away has its admission alone."""
     connection = "online" if host.online else "offline"
-    if host.admission is Admission.ADMITTED:
-        return connection
-    return (
-        f"{host.admission} {connection}"
-        if host.admission is Admission.PENDING
-        else (host.admission)
-    )
+    match host.admission:
+        case Admission.ADMITTED:
+            return f"maintenance {connection}" if host.maintenance else connection
+        case Admission.PENDING:
+            return f"{host.admission} {connection}"
+        case _:
+            return host.admission
 
 
 def _approval_notes(hosts: Sequence[Host]) -> Iterator[str]:
@@ -138,3 +146,11 @@ def _approval_notes(hosts: Sequence[Host]) -> Iterator[str]:
         if host.note or same:
             why = host.note or "another host waits under the same name; approve it by its id."
             yield f"{host.name} {host.fingerprint} (id {host.host_id}): {why}"
+
+
+def _maintenance_notes(hosts: Sequence[Host]) -> Iterator[str]:
+    """Why hosts are in maintenance, and until when."""
+    for host in hosts:
+        if (found := host.maintenance) is not None:
+            end = f"until {local_time(found.until)}" if found.until else "until an operator ends it"
+            yield f"{host.name} is in maintenance {end} ({found.asked_by}): {found.reason}"

@@ -15,7 +15,8 @@ from tui_manager.cli.options.parser import (
 from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.domain.errors import InvalidInputError
 
-_NAMES = ("target", "names", "file")  # arguments that may stand after `--`, besides numbers
+# Arguments that may stand after `--`, besides numbers.
+_NAMES = ("target", "names", "new_name", "file")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

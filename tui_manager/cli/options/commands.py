@@ -1,9 +1,10 @@
-"""The commands of the program and their options. Those of `run` and `token` have their own
-files."""
+"""The commands of the program and their options. Those of `run`, `hosts` and `token` have their
+own files."""
 
 import argparse
 
 from tui_manager import __version__
+from tui_manager.cli.options.hosts import add_hosts_commands
 from tui_manager.cli.options.parser import (
     PROGRAM,
     Parser,
@@ -46,7 +47,8 @@ def command_line_parser() -> Parser:
     add_run_options(
         add("run", "run a command on hosts and print its output", state, epilog=EXIT_CODES)
     )
-    add_hosts_commands(add("hosts", "list, approve, reject or revoke hosts", state), state)
+    hosts = add("hosts", "list hosts, approve or remove them, label or rename them", state)
+    add_hosts_commands(hosts, state)
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(add("task", "list, show, start or cancel tasks", state), state)
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
@@ -88,47 +90,6 @@ def add_demo_options(demo: argparse.ArgumentParser) -> None:
 
 def _agents(text: str) -> int:
     return number(text, 1, DEMO_AGENTS_MAX, f"a number from 1 to {DEMO_AGENTS_MAX}")
-
-
-_HOSTS_COMMANDS = (
-    ("approve", "admit pending hosts, so that commands can run on them"),
-    ("reject", "refuse pending hosts for good"),
-    (
-        "revoke",
-        "remove hosts from the fleet for good: they are disconnected at once. Commands that run "
-        "there go on and cannot be canceled any more, so cancel them first",
-    ),
-)
-_ALL = {
-    "approve": "all pending hosts, except those with a note that needs your attention",
-    "reject": "all pending hosts",
-}
-
-
-def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
-    """The commands of `hosts`; without one it prints the list."""
-    hosts.set_defaults(hosts_action="list")
-    add_json(hosts)
-    commands = hosts.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
-    for name, text in _HOSTS_COMMANDS:
-        command = commands.add_parser(
-            name,
-            help=text,
-            description=f"{text[0].upper()}{text[1:]}. Prints the names of these hosts.",
-            parents=[state],
-            allow_abbrev=False,
-        )
-        command.set_defaults(hosts_action=name, all_pending=False)
-        command.add_argument(
-            "names",
-            metavar="NAME",
-            nargs="+" if name == "revoke" else "*",
-            help="name of a host, or of several as web[01-20]; or a host_id, if names are the same",
-        )
-        if name != "revoke":
-            command.add_argument(
-                "--all-pending", action="store_true", help=f"{_ALL[name]}, instead of names"
-            )
 
 
 def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:

@@ -1,15 +1,16 @@
-"""Paths, sizes, K=V pairs and durations of options as people type them."""
+"""Paths, sizes, K=V pairs, durations and instants of options as people type them."""
 
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.moments import parse_moment
 
 SIZE_FORMS = "a number of bytes, or one with a unit: 65536, 64KiB, 16MiB, 1GiB (or 64K, 16M, 1G)"
 
@@ -95,6 +96,18 @@ def read_duration(option: str, text: str) -> timedelta:
     """
     try:
         return parse_duration(text)
+    except ValueError as error:
+        raise InvalidInputError(option, f"--{option} {text}: {error}.") from error
+
+
+def read_moment(option: str, text: str, now: datetime, *, ahead: bool) -> datetime:
+    """The instant in an option; see `parse_moment`.
+
+    Raises:
+        InvalidInputError: naming the option and the forms that are allowed.
+    """
+    try:
+        return parse_moment(text, now, ahead=ahead)
     except ValueError as error:
         raise InvalidInputError(option, f"--{option} {text}: {error}.") from error
 

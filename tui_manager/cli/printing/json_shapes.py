@@ -26,7 +26,15 @@ def host_shape(host: Host) -> Shape:
         "arch": host.arch,
         "agent_version": host.agent_version,
         "running": host.running,
+        "maintenance": maintenance_shape(host),
     }
+
+
+def maintenance_shape(host: Host) -> Shape | None:
+    """The maintenance of a host; null: it is in none."""
+    if host.maintenance is None:
+        return None
+    return {"reason": host.maintenance.reason, "until": timestamp(host.maintenance.until)}
 
 
 def audit_shape(entry: AuditEntry) -> Shape:

@@ -56,7 +56,11 @@ _ACTIONS: Mapping[str, _Words] = {
     "refuse_host": _Words("refused an agent{named}", role=Role.FAULT),
     "violation": _Words("{host} broke the protocol", role=Role.FAULT),
     "renew_certificate": _Words("renewed the certificate of {host}", role=Role.MUTED),
-    "rename_host": _Words("{host} came with another name", role=Role.CAUTION),
+    "remove_host": _Words("removed {host}", role=Role.CAUTION),
+    "label_host": _Words("labeled {host}"),
+    "rename_host": _Words("{host} was called {before} before", ("before",), Role.CAUTION),
+    "set_maintenance": _Words("put {host} into maintenance"),
+    "end_maintenance": _Words("ended the maintenance of {host}"),
     "prune_tasks": _Words(
         "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
     ),
