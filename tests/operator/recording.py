@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health, ManagerStatus
-from tui_manager.domain.host import Disk, Host, Maintenance, Vitals
+from tui_manager.domain.host import Disk, Host, HostDetail, Maintenance, Vitals
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout import HoldRule, Order, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
@@ -90,12 +90,14 @@ TOKEN = NewToken("tm1.pin.secret", AT, 4)
 LISTED = Token(4, TokenState.USED_UP, "ann@tty1", AT, AT, 3, 3, True, {"env": "prod"})
 ENTRY = AuditEntry(9, AT, "ann@tty1", "revoke_host", 7, "h-1", "web01", {"why": "lost"})
 WINDOW = Window("web", "name", True, True, 20, 50)
+HOST_DETAIL = HostDetail(HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"})
 
 # Every call with arguments of its own and what it answers.
 CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("manager_status", (), STATUS),
     ("accept_clock", (), True),
     ("list_hosts", (WINDOW,), Page((HOST,), 1, 3)),
+    ("get_host", ("web01",), HOST_DETAIL),
     ("approve_hosts", (("web01", "h-2"),), ("web01", "web02")),
     ("reject_hosts", (("web01",),), ("web01",)),
     ("revoke_hosts", (("web01",),), ("web01",)),

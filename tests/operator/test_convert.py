@@ -18,7 +18,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
@@ -36,6 +36,7 @@ from tui_manager.operator.conversion import (
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (ManagerStatus, convert_manager.status_to_wire, convert_manager.status_from_wire),
     (Host, convert_host.host_to_wire, convert_host.host_from_wire),
+    (HostDetail, convert_host.host_detail_to_wire, convert_host.host_detail_from_wire),
     (NewToken, convert_security.new_token_to_wire, convert_security.new_token_from_wire),
     (Token, convert_security.token_to_wire, convert_security.token_from_wire),
     (AuditEntry, convert_security.entry_to_wire, convert_security.entry_from_wire),

@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import IllegalMoveError, NotFoundError, StorageError
 from tui_manager.domain.facts import NO_FACTS, PackedFacts
+from tui_manager.domain.host import TASKS_SHOWN
 from tui_manager.service.hosts import host_service
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.tables.hosts import HostRow
@@ -108,3 +109,36 @@ async def test_a_change_waits_for_the_database(
     monkeypatch.setattr(parts.database, "write", write)
     await recording
     assert (await stored(parts, host.host_id)).facts == FEDORA
+
+
+async def test_a_host_is_shown_with_its_facts_and_its_tasks(parts: Parts) -> None:
+    host = await parts.connect("web01", facts=DEBIAN, labels={"env": "prod"})
+    await parts.connect("web02")
+    told_at = parts.clock.instant
+    await parts.fleet.label(["web01"], {"role": "web"}, [], "ana@pts/3")
+    tasks = [await parts.started("web01") for _ in range(TASKS_SHOWN + 1)]
+    await parts.started("web02")
+    parts.clock.turn(60)
+    for name in ("web01", host.host_id, f"web01/{host.host_id}"):
+        detail = await parts.fleet.get_host(name)
+        assert (detail.host.name, detail.host.online) == ("web01", True)
+        assert (detail.facts, detail.facts_at) == ({"os": "debian", "cores": "8"}, told_at)
+        assert [task.task_id for task in detail.tasks] == tasks[:0:-1]
+        assert detail.operator_labels == {"role": "web"}
+        assert detail.host.labels == {"env": "prod", "role": "web"}
+    with pytest.raises(NotFoundError, match="no host 'web03'"):
+        await parts.fleet.get_host("web03")
+
+
+async def test_of_several_hosts_of_a_name_the_admitted_one_is_shown(parts: Parts) -> None:
+    pending = [await parts.enroll("web01", key=key) for key in ("a", "b")]
+    with pytest.raises(IllegalMoveError, match="2 hosts are called web01"):
+        await parts.fleet.get_host("web01")
+    assert (await parts.fleet.get_host(pending[0].host_id)).tasks == ()
+    await parts.admission.reject([pending[0].host_id], False, "ana@pts/3")
+    assert (await parts.fleet.get_host("web01")).host.host_id == pending[1].host_id
+    await parts.admission.approve([pending[1].host_id], False, "ana@pts/3")
+    assert (await parts.fleet.get_host("web01")).host.host_id == pending[1].host_id
+    await parts.admission.revoke(["web01"], "ana@pts/3")
+    with pytest.raises(IllegalMoveError, match="2 hosts are called web01"):
+        await parts.fleet.get_host("web01")

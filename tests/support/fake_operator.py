@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from tests.support.fake_core import EVERYTHING as EVERYTHING
 from tests.support.fake_core import START as START
+from tests.support.fake_rows import FakeTask
 from tests.support.fake_security import FakeSecurity
 from tests.support.fake_tasks import FakeTasks
 from tui_manager.domain.health import Health, ManagerStatus
+from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
 from tui_manager.domain.status import Admission, TaskStatus
 
 
@@ -25,6 +27,7 @@ class FakeOperator(FakeSecurity, FakeTasks):
         self.attention: tuple[str, ...] = ()
         self.health = Health(commit_seconds=0.0021, loop_lag_seconds=0.004, memory_bytes=64 << 20)
         self.closed = False
+        self.facts: dict[str, dict[str, str]] = {}  # by host_id
         self.clock_ahead: timedelta | None = None
         self.address = "127.0.0.1:7443"
 
@@ -40,6 +43,21 @@ class FakeOperator(FakeSecurity, FakeTasks):
         self._check("accept_clock")
         waited, self.clock_ahead = self.clock_ahead is not None, None
         return waited
+
+    async def get_host(self, name: str) -> HostDetail:
+        self._check("get_host")
+        host = self._only(name)
+        tasks = [task.row for task in self.tasks.values() if self._ran_on(task, host)]
+        return HostDetail(
+            host=host,
+            facts=self.facts.get(host.host_id, {}),
+            facts_at=START if host.host_id in self.facts else None,
+            tasks=tuple(sorted(tasks, key=lambda task: -task.task_id)[:TASKS_SHOWN]),
+            operator_labels=self.operator_labels.get(host.host_id, {}),
+        )
+
+    def _ran_on(self, task: FakeTask, host: Host) -> bool:
+        return any(row.host_id == host.host_id for row in task.rows.values())
 
     async def manager_status(self) -> ManagerStatus:
         self._check("manager_status")

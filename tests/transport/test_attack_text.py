@@ -4,6 +4,7 @@ from pathlib import Path
 
 import grpc.aio
 import pytest
+from tui_manager_protos.rules.facts import VALUE_LIMIT
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tests.support.secure_agent import enroll
@@ -114,3 +115,33 @@ async def test_what_a_host_says_of_its_system_is_kept_short(secure: SecureManage
         await agent.hello("web01", os=long, arch=long, agent_version=long)
         (seen,) = await secure.hosts()
     assert max(map(len, (seen.os, seen.arch, seen.agent_version))) <= 128
+
+
+async def test_facts_are_text_or_end_the_session(secure: SecureManager) -> None:
+    host = await secure.host("web01")
+    hostile = {
+        **{f"f{number}": text for number, text in enumerate((*ESCAPES, SQL, "[red]x[/red]"))},
+        "nul": "a\0b",
+        "os": '", "cores": "999',
+        "huge": "x" * 1_000_000,
+    }
+    async with host.dial(secure.address) as agent:
+        assert (await agent.hello("web01", facts=pb.Facts(values=hostile))).HasField("welcome")
+        facts = dict((await secure.running.operator.get_host("web01")).facts)
+        assert facts.keys() == hostile.keys()
+        assert max(len(value.encode()) for value in facts.values()) <= VALUE_LIMIT
+        assert facts["huge"].endswith("x…")
+        assert (facts["os"], facts["nul"], facts["f7"]) == (hostile["os"], "a\ufffdb", SQL)
+        await agent.report(facts=pb.Facts(values={f"f{n}": "" for n in range(10_000)}))
+        last = (await agent.read_until("disconnect")).disconnect
+        assert last.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
+        assert "at most 200 facts, not 10,000" in last.detail
+    for name in (CLIPBOARD, "../../etc/passwd", "[red]"):
+        async with host.dial(secure.address) as agent:
+            last = (await agent.hello("web01", facts=pb.Facts(values={name: "v"}))).disconnect
+            assert last.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR, name
+    assert dict((await secure.running.operator.get_host("web01")).facts) == facts
+    said = [entry.detail["text"] for entry in await secure.audit("violation")]
+    assert any("facts" in text for text in said), said
+    assert all(text.isprintable() for text in said), said
+    assert check_database(secure.state_dir / DATABASE).findings == ()

@@ -46,6 +46,7 @@ test_attack_text.py: what a host says of itself
     names that are paths elsewhere           a_name_that_is_a_path_elsewhere_leads_nowhere
     SQL in every text field                  sql_in_every_text_field_stays_text
     endless texts                            what_a_host_says_of_its_system_is_kept_short
+    all of this in facts; 10,000 facts       facts_are_text_or_end_the_session
 
 test_attack_load.py: what costs
     a message of 1 GB                        a_message_of_a_gigabyte_costs_no_memory

@@ -1,6 +1,6 @@
 """Hosts: names, labels, identity, vitals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +9,11 @@ from tui_manager_protos.rules import names_and_labels
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
+from tui_manager.domain.task import Task
 
 REASON_LENGTH = 200  # characters of the reason of a maintenance
+
+TASKS_SHOWN = 20  # of one host
 
 
 def check_name(name: str, to_do: str = "Start this agent with another --name.") -> None:
@@ -155,3 +158,21 @@ class Host:
     def running(self) -> int:
         """Executions of this manager that run on the host; 0 when it is offline."""
         return self.vitals.running if self.vitals else 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostDetail:
+    """A host with what lists do not show.
+
+    Attributes:
+        facts: what its agent tells of the machine, and what its owner adds.
+        facts_at: when its agent told them; None: never.
+        tasks: that ran on it, the newest `TASKS_SHOWN`.
+        operator_labels: those of its labels that operators gave it.
+    """
+
+    host: Host
+    facts: Mapping[str, str] = field(default_factory=dict)
+    facts_at: datetime | None = None
+    tasks: Sequence[Task] = ()
+    operator_labels: Mapping[str, str] = field(default_factory=dict)

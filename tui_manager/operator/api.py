@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
@@ -42,6 +42,12 @@ class Operator(Protocol):
     async def list_hosts(self, window: Window) -> Page[Host]:
         """Hosts by name: first the pending ones, last those that were rejected or revoked. `text`
         matches names and `key=value` labels; sort: name, state, cpu, memory, running, since."""
+        ...
+
+    async def get_host(self, name: str) -> HostDetail:
+        """One host with its facts, and the newest tasks that ran on it. A host_id, or NAME/HOST_ID,
+        can be used instead of a name. NotFoundError; IllegalMoveError for a name of several
+        hosts."""
         ...
 
     async def approve_hosts(
@@ -257,6 +263,7 @@ class ForwardingOperator(ABC):
     manager_status = _forwarded(Operator.manager_status)
     accept_clock = _forwarded(Operator.accept_clock)
     list_hosts = _forwarded(Operator.list_hosts)
+    get_host = _forwarded(Operator.get_host)
     approve_hosts = _forwarded(Operator.approve_hosts)
     reject_hosts = _forwarded(Operator.reject_hosts)
     revoke_hosts = _forwarded(Operator.revoke_hosts)

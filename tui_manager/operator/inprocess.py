@@ -12,7 +12,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
@@ -124,6 +124,9 @@ class InProcessOperator:
     async def list_hosts(self, window: Window) -> Page[Host]:
         window.check("hosts", HOST_COLUMNS)
         return self.hosts.list_hosts(window)
+
+    async def get_host(self, name: str) -> HostDetail:
+        return await self.fleet.get_host(name)
 
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False

@@ -5,8 +5,9 @@ from datetime import datetime
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.host import Disk, Host, Maintenance, Vitals
+from tui_manager.domain.host import Disk, Host, HostDetail, Maintenance, Vitals
 from tui_manager.domain.status import Admission
+from tui_manager.operator.conversion import convert_task
 from tui_manager.operator.conversion.convert_manager import (
     duration,
     instant,
@@ -66,6 +67,26 @@ def host_from_wire(message: wire.Host) -> Host:
         maintenance=(
             _maintenance_from_wire(message.maintenance) if message.HasField("maintenance") else None
         ),
+    )
+
+
+def host_detail_to_wire(detail: HostDetail) -> wire.HostDetail:
+    return wire.HostDetail(
+        host=host_to_wire(detail.host),
+        facts=detail.facts,
+        facts_at=timestamp(detail.facts_at),
+        tasks=map(convert_task.task_to_wire, detail.tasks),
+        operator_labels=detail.operator_labels,
+    )
+
+
+def host_detail_from_wire(message: wire.HostDetail) -> HostDetail:
+    return HostDetail(
+        host=host_from_wire(message.host),
+        facts=dict(message.facts),
+        facts_at=instant(message.facts_at) if message.HasField("facts_at") else None,
+        tasks=tuple(map(convert_task.task_from_wire, message.tasks)),
+        operator_labels=dict(message.operator_labels),
     )
 
 

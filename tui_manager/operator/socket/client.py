@@ -14,7 +14,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
@@ -90,6 +90,10 @@ class SocketOperator:
         return convert_manager.page_from_wire(
             map(convert_host.host_from_wire, reply.hosts), reply.size
         )
+
+    async def get_host(self, name: str) -> HostDetail:
+        reply = await self._call(self._stub.GetHost, lambda: wire.GetHostRequest(name=name))
+        return convert_host.host_detail_from_wire(reply)
 
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False

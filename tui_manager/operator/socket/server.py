@@ -113,6 +113,10 @@ class OperatorServicer(OperatorServiceServicer):
                 size=convert_manager.size_to_wire(page),
             )
 
+    async def GetHost(self, request: wire.GetHostRequest, context: Context) -> wire.HostDetail:
+        async with answering(context, "GetHost"):
+            return convert_host.host_detail_to_wire(await self._operator.get_host(request.name))
+
     async def ApproveHosts(
         self, request: wire.HostsRequest, context: Context
     ) -> wire.HostsResponse:

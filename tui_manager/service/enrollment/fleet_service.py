@@ -1,17 +1,20 @@
-"""FleetService: operators label, rename and remove hosts, and put them into maintenance."""
+"""FleetService: operators look at one host, label, rename and remove hosts, and put them into
+maintenance."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host import Maintenance
+from tui_manager.domain.errors import InvalidInputError, NotFoundError
+from tui_manager.domain.host import TASKS_SHOWN, HostDetail, Maintenance
 from tui_manager.domain.names import fold_names, natural_key
+from tui_manager.domain.task import Task
 from tui_manager.service.core.core import Core, run_to_completion
-from tui_manager.service.enrollment import change_hosts
+from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables.hosts import HostRow
+from tui_manager.storage.views import task_list
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,30 @@ class FleetService:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    async def get_host(self, name: str) -> HostDetail:
+        """One host with its facts, and the newest tasks that ran on it.
+
+        Raises:
+            NotFoundError: there is no such host.
+            IllegalMoveError: the name is that of several hosts.
+        """
+
+        def read(tx: Transaction) -> tuple[HostRow, list[Task]]:
+            row = named_hosts.shown_host(tx, name)
+            return row, task_list.tasks_of_host(tx, row.row_id, TASKS_SHOWN)
+
+        row, tasks = await self._core.database.read(read)
+        entry = self._core.directory.get(row.host_id)
+        if entry is None:
+            raise NotFoundError(f"The host {row.name} was removed just now.")
+        return HostDetail(
+            host=entry.to_host(self._core.clock.now()),
+            facts=dict(entry.row.facts),
+            facts_at=entry.row.facts_at,
+            tasks=tuple(tasks),
+            operator_labels=dict(entry.row.operator_labels),
+        )
 
     async def label(
         self,

@@ -66,6 +66,20 @@ def any_hosts(tx: Transaction, words: Iterable[str], verb: str) -> list[HostRow]
     return _some({host.host_id: host for host in hosts}, verb)
 
 
+def shown_host(tx: Transaction, word: str) -> HostRow:
+    """The host that an operator wants to see: the admitted one of this name if there is one, else
+    one that is pending, else one that was turned away.
+
+    Raises:
+        NotFoundError, IllegalMoveError: as `members`.
+    """
+    known = _find(tx, word)
+    for admission in (Admission.ADMITTED, Admission.PENDING):
+        if found := [host for host in known if host.admission is admission]:
+            return _only(found)
+    return _only(known)
+
+
 def _find(tx: Transaction, word: str) -> list[HostRow]:
     """The hosts of one word, at least one."""
     name, slash, host_id = word.partition("/")
