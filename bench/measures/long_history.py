@@ -16,7 +16,8 @@ from bench.served import Manager
 from bench.swarm.swarm import swarm
 from bench.weight import CpuMeter
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.status import Stream
+from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.task_filter import TaskFilter
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 from tui_manager.state_dir import DATABASE
@@ -24,6 +25,7 @@ from tui_manager.state_dir import DATABASE
 _SHOWN = 50  # rows of a table on a tall screen
 _MOST_COMMANDS = 50  # of the task
 _AGENTS = "h*"  # the hosts of the history are called otherwise
+_HOST = "old00001"  # of the history
 _NEWEST = -400  # chunks of output that a pane reads
 Ask = Callable[[], Awaitable[object]]
 
@@ -127,13 +129,16 @@ def _lists(operator: Operator, shape: Shape) -> dict[str, Ask]:
         "tasks: the last page": _window(tasks, offset=_last_page(shape.tasks)),
         **_filtered("tasks", tasks, ("job 7", "failed", "nowhere")),
         "tasks: faults only": _window(tasks, faults_only=True),
+        "tasks: sorted by duration": _window(tasks, sort="duration", descending=True),
+        "tasks: of a host": lambda: tasks(Window(limit=_SHOWN), TaskFilter(host=_HOST)),
+        "tasks: running": lambda: tasks(Window(limit=_SHOWN), TaskFilter((TaskStatus.RUNNING,))),
         "hosts: first page": _window(hosts),
         "hosts: the last page": _window(hosts, offset=_last_page(shape.hosts)),
         "hosts: by label": _window(hosts, text="env=prod"),
         "hosts: sorted by cpu": _window(hosts, sort="cpu"),
         "audit: newest": _window(audit),
         "audit: the last page": _window(audit, offset=_last_page(2 * shape.tasks)),
-        **_filtered("audit", audit, ("create", "old00001", "nowhere")),
+        **_filtered("audit", audit, ("create", _HOST, "nowhere")),
         "audit: faults only": _window(audit, faults_only=True),
     }
 

@@ -12,6 +12,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost, Progress, Task
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.transitions import OPERATION_OF_RESULT, Operation
 from tui_manager.operator.api import OutputChunk
 
@@ -101,9 +102,9 @@ class FakeOperator(Manager):
         """A short window."""
         return await super().list_audit(_short(window))
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
         """A short window."""
-        return await super().list_tasks(_short(window))
+        return await super().list_tasks(_short(window), wanted)
 
     async def list_command_hosts(
         self, task_id: int, window: Window, command: int | None = None

@@ -24,6 +24,7 @@ from tui_manager.domain.task import (
     Task,
     TaskDetail,
 )
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import (
@@ -89,6 +90,7 @@ TOKEN_SPEC = TokenSpec(timedelta(hours=1), 3, True, {"env": "prod"})
 TOKEN = NewToken("tm1.pin.secret", AT, 4)
 LISTED = Token(4, TokenState.USED_UP, "ann@tty1", AT, AT, 3, 3, True, {"env": "prod"})
 ENTRY = AuditEntry(9, AT, "ann@tty1", "revoke_host", 7, "h-1", "web01", {"why": "lost"})
+TASK_FILTER = TaskFilter((TaskStatus.RUNNING, TaskStatus.FAILED), "web01", "ann@tty1", AT)
 WINDOW = Window("web", "name", True, True, 20, 50)
 HOST_DETAIL = HostDetail(HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"})
 
@@ -110,8 +112,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("list_tokens", (WINDOW, False), Page((), 0, 3)),
     ("revoke_tokens", ((4, 5),), (LISTED,)),
     ("list_audit", (WINDOW,), Page((ENTRY,), 1, 3)),
-    ("list_tasks", (Window(limit=0),), Page((), 0, 3)),
-    ("list_tasks", (WINDOW,), Page((TASK,), 1, 3)),
+    ("list_tasks", (Window(limit=0), ALL_TASKS), Page((), 0, 3)),
+    ("list_tasks", (WINDOW, TASK_FILTER), Page((TASK,), 1, 3)),
     ("list_command_hosts", (7, WINDOW, 0), Page((COMMAND_HOST,), 1, 2)),
     ("list_command_hosts", (7, WINDOW, None), Page((COMMAND_HOST,), 1, 2)),
     ("get_task", (7,), DETAIL),

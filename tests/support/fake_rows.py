@@ -65,6 +65,21 @@ def count(rows: list[CommandHost]) -> Counts:
     return Counts(total=len(rows), **{status.value: count for status, count in counts.items()})
 
 
+def sort_key(task: Task, column: str) -> tuple[float, int]:
+    """What tasks are sorted by; what a task does not have yet is 0."""
+    started, finished = task.started_at, task.finished_at
+    match column:
+        case "started":
+            return (started.timestamp() if started else 0.0, task.task_id)
+        case "finished":
+            return (finished.timestamp() if finished else 0.0, task.task_id)
+        case "duration":
+            took = (finished - started).total_seconds() if started and finished else 0.0
+            return (took, task.task_id)
+        case _:
+            return (0.0, task.task_id)
+
+
 def limited(chunks: list[OutputChunk], limit: int) -> list[OutputChunk]:
     taken, size = [], 0
     for chunk in chunks:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_hosts import FakeHosts
-from tests.support.fake_rows import FAULTS, ORDER, FakeTask, count, limited, waiting_row
+from tests.support.fake_rows import FAULTS, ORDER, FakeTask, count, limited, sort_key, waiting_row
 from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
@@ -25,6 +25,7 @@ from tui_manager.domain.task import (
     ended_task_status,
     estimate_remaining,
 )
+from tui_manager.domain.task_filter import ALL_TASKS, TASK_COLUMNS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
 from tui_manager.operator.api import OutputChunk, TargetPreview
@@ -110,15 +111,30 @@ class FakeTasks(FakeHosts):
 
     # The Protocol.
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
         self._check("list_tasks")
+        window.check("tasks", TASK_COLUMNS)
         tasks = [self.tasks[task_id].row for task_id in sorted(self.tasks, reverse=True)]
         text = window.text.lower()
         if text:
             tasks = [t for t in tasks if text in f"{t.task_id} {t.name} {t.target}".lower()]
         if window.faults_only:
             tasks = [t for t in tasks if t.counts.faults]
+        tasks = [t for t in tasks if self._is_wanted(t, wanted)]
+        if window.sort:
+            tasks.sort(key=lambda task: sort_key(task, window.sort))
         return page(tasks, window, len(self.tasks))
+
+    def _is_wanted(self, task: Task, wanted: TaskFilter) -> bool:
+        if wanted.host and wanted.host not in self.hosts:
+            raise InvalidInputError("host", f"There is no host {wanted.host!r}.")
+        hosts = {row.host for row in self.tasks[task.task_id].rows.values()}
+        return (
+            (not wanted.statuses or task.status in wanted.statuses)
+            and (not wanted.host or wanted.host in hosts)
+            and wanted.created_by in ("", task.created_by, task.created_by.split("@")[0])
+            and (wanted.since is None or task.created_at >= wanted.since)
+        )
 
     async def get_task(self, task_id: int) -> TaskDetail:
         self._check("get_task")

@@ -15,6 +15,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.row_list import HEADER, RowList
@@ -157,11 +158,11 @@ class GrowingFilter(FakeOperator):
 
     looked = 0
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
         if not window.text:
-            return await super().list_tasks(window)
+            return await super().list_tasks(window, wanted)
         self.looked += 60
-        page = await super().list_tasks(replace(window, offset=0, limit=1000))
+        page = await super().list_tasks(replace(window, offset=0, limit=1000), wanted)
         newest = len(self.tasks) - self.looked
         rows = [task for task in page.rows if task.task_id > newest]
         shown_rows = rows[window.offset : window.offset + window.limit]

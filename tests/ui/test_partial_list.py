@@ -6,6 +6,7 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.task import Task
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 
 
 class SlowFilter(FakeOperator):
@@ -13,8 +14,8 @@ class SlowFilter(FakeOperator):
 
     looked = 0
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
-        page = await super().list_tasks(window)
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
+        page = await super().list_tasks(window, wanted)
         if not window.text:
             return page
         self.looked += 1

@@ -20,6 +20,7 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
 from tui_manager.domain.task import OutputChunk as OutputChunk
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 
@@ -130,8 +131,10 @@ class Operator(Protocol):
         a task's number as `#12`."""
         ...
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
-        """Tasks, the newest first. `text` matches name, target and id."""
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
+        """Tasks, the newest first. `text` matches name, target, status and id; sort: created,
+        started, finished, duration. InvalidInputError("host") if the filter names a host that
+        there never was."""
         ...
 
     async def get_task(self, task_id: int) -> TaskDetail:

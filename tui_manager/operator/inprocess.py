@@ -18,6 +18,7 @@ from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Task, TaskDetail
+from tui_manager.domain.task_filter import ALL_TASKS, TASK_COLUMNS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
@@ -190,9 +191,10 @@ class InProcessOperator:
         window.check("audit entries")
         return await self.tasks.lists.audit(window)
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
-        window.check("tasks")
-        return await self.tasks.list_tasks(window)
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
+        window.check("tasks", TASK_COLUMNS)
+        wanted.check()
+        return await self.tasks.list_tasks(window, wanted)
 
     async def get_task(self, task_id: int) -> TaskDetail:
         return await self.tasks.get_task(task_id)

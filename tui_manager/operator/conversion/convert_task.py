@@ -4,14 +4,24 @@ What an operator asks for is in convert_spec.py.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.domain.task_filter import TaskFilter
 from tui_manager.operator.conversion import convert_rollout
-from tui_manager.operator.conversion.convert_manager import duration, instant, timestamp, word
+from tui_manager.operator.conversion.convert_manager import (
+    duration,
+    instant,
+    timestamp,
+    window_to_wire,
+    word,
+)
 from tui_manager.operator.conversion.convert_spec import (
     OFFLINE_POLICIES,
     command_spec_from_wire,
@@ -129,6 +139,37 @@ def task_from_wire(message: wire.Task) -> Task:
         rerun_of=message.rerun_of,
         rollout=convert_rollout.progress_from_wire(message),
     )
+
+
+def list_request_to_wire(window: Window, wanted: TaskFilter) -> wire.ListTasksRequest:
+    return wire.ListTasksRequest(
+        window=window_to_wire(window),
+        statuses=[TASK_STATUSES[status] for status in wanted.statuses],
+        host=wanted.host,
+        created_by=wanted.created_by,
+        since=timestamp(wanted.since),
+    )
+
+
+def filter_from_wire(message: wire.ListTasksRequest) -> TaskFilter:
+    return TaskFilter(
+        statuses=tuple(word(TASK_STATUSES, status) for status in message.statuses),
+        host=message.host,
+        created_by=message.created_by,
+        since=_since(message),
+    )
+
+
+def _since(message: wire.ListTasksRequest) -> datetime | None:
+    """Raises InvalidInputError for an instant that no datetime holds."""
+    if not message.HasField("since"):
+        return None
+    try:
+        return instant(message.since)
+    except (OverflowError, ValueError) as error:
+        raise InvalidInputError(
+            "since", f"since: {message.since.seconds} seconds are out of bounds."
+        ) from error
 
 
 def detail_to_wire(detail: TaskDetail) -> wire.TaskDetail:

@@ -20,6 +20,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
@@ -202,10 +203,9 @@ class SocketOperator:
         entries = map(convert_security.entry_from_wire, reply.entries)
         return convert_manager.page_from_wire(entries, reply.size)
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
         reply = await self._call(
-            self._stub.ListTasks,
-            lambda: wire.ListTasksRequest(window=convert_manager.window_to_wire(window)),
+            self._stub.ListTasks, lambda: convert_task.list_request_to_wire(window, wanted)
         )
         return convert_manager.page_from_wire(
             map(convert_task.task_from_wire, reply.tasks), reply.size

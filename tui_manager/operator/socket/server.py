@@ -211,7 +211,10 @@ class OperatorServicer(OperatorServiceServicer):
         self, request: wire.ListTasksRequest, context: Context
     ) -> wire.ListTasksResponse:
         async with answering(context, "ListTasks"):
-            page = await self._operator.list_tasks(convert_manager.window_from_wire(request.window))
+            page = await self._operator.list_tasks(
+                convert_manager.window_from_wire(request.window),
+                convert_task.filter_from_wire(request),
+            )
             return wire.ListTasksResponse(
                 tasks=map(convert_task.task_to_wire, page.rows),
                 size=convert_manager.size_to_wire(page),

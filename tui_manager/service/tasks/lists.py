@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import tasks
@@ -18,7 +19,7 @@ from tui_manager.storage.views.filtered_scan import Scan
 
 AnyScan = TypeVar("AnyScan", bound=Scan[Any])
 Row = TypeVar("Row")
-_SCANS_MAX = 8  # cached; each has at most 8 MB for a million rows that pass
+_SCANS_MAX = 8  # cached; each has at most 16 MB for a million rows that pass
 _UNUSED_MAX = 60.0  # seconds after which an unused scan is dropped
 
 
@@ -38,14 +39,19 @@ class Lists:
         self._changes = core.feed.subscribe()
         self._scans: dict[Hashable, _CachedScan] = {}
 
-    async def tasks(self, window: Window) -> Page[Task]:
-        """Tasks, the newest first. `text` is looked for in name, target, status and id."""
-        if not window.text and not window.faults_only:
+    async def tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
+        """Tasks, the newest first unless the window names a column. `text` is looked for in name,
+        target, status and id.
+
+        Raises:
+            InvalidInputError: there is no host as the filter wants.
+        """
+        if not task_list.needs_scan(window, wanted):
             return await self._database.read(lambda tx: task_list.window(tx, window))
-        key = ("tasks", window.text, window.faults_only)
+        hosts = await self._database.read(lambda tx: task_list.hosts_named(tx, wanted.host))
         return await self._scanned(
-            key,
-            lambda: task_list.scan(window),
+            ("tasks", replace(window, offset=0, limit=0), wanted, hosts),
+            lambda: task_list.scan(window, wanted, hosts),
             lambda tx, scan: task_list.scanned(tx, scan, window),
         )
 

@@ -23,6 +23,7 @@ from tui_manager.domain.task import (
     TaskDetail,
     estimate_remaining,
 )
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.core.task_status import update_task_status
@@ -226,9 +227,9 @@ class TaskService:
             hold=task.hold,
         )
 
-    async def list_tasks(self, window: Window) -> Page[Task]:
-        """Tasks, the newest first."""
-        return await self.lists.tasks(window)
+    async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
+        """Tasks, the newest first unless the window names a column. Raises InvalidInputError."""
+        return await self.lists.tasks(window, wanted)
 
     async def count_running(self) -> int:
         """How many tasks are running."""

@@ -1,4 +1,16 @@
--- Tasks are found by the hosts that they ran on.
+-- Tasks are found by the hosts that they ran on, and listed in several orders.
 
 CREATE INDEX command_hosts_of_host ON command_hosts (host, task_id);
 CREATE INDEX hosts_named ON hosts (name);
+
+-- What tasks are sorted by. A task that has not started, or has not ended, has 0.
+ALTER TABLE tasks ADD COLUMN start_order INTEGER
+    GENERATED ALWAYS AS (coalesce(started_at, 0)) VIRTUAL;
+ALTER TABLE tasks ADD COLUMN finish_order INTEGER
+    GENERATED ALWAYS AS (coalesce(finished_at, 0)) VIRTUAL;
+ALTER TABLE tasks ADD COLUMN duration INTEGER
+    GENERATED ALWAYS AS (coalesce(finished_at - started_at, 0)) VIRTUAL;
+
+CREATE INDEX tasks_by_start ON tasks (start_order, id) WHERE pruned_at IS NULL;
+CREATE INDEX tasks_by_finish ON tasks (finish_order, id) WHERE pruned_at IS NULL;
+CREATE INDEX tasks_by_duration ON tasks (duration, id) WHERE pruned_at IS NULL;

@@ -28,30 +28,26 @@ ORDER BY wanted.key;
 -- The highest id.
 SELECT coalesce(max(id), 0) AS id FROM audit;
 
--- name: last
--- The last of so many entries from a row downwards; none if there are fewer.
-SELECT id FROM audit WHERE id <= :high ORDER BY id DESC LIMIT 1 OFFSET :count - 1;
-
--- name: passing
--- The entries from a row down to another that contain the text.
-SELECT id FROM audit
-WHERE id BETWEEN :low AND :high
-  AND (actor LIKE :pattern ESCAPE '\' OR action LIKE :pattern ESCAPE '\'
-       OR detail LIKE :detail_pattern ESCAPE '\' OR host_id = :text
-       OR host_id IN (SELECT host_id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
-ORDER BY id DESC;
-
--- name: last_fault
--- The last of so many refusals and violations, from a row downwards.
-SELECT id FROM audit INDEXED BY audit_of_faults
-WHERE action IN ('refuse_host', 'violation') AND id <= :high
-ORDER BY id DESC LIMIT 1 OFFSET :count - 1;
-
--- name: passing_faults
--- The refusals and violations from a row down to another that contain the text.
-SELECT id FROM audit INDEXED BY audit_of_faults
-WHERE action IN ('refuse_host', 'violation') AND id BETWEEN :low AND :high
-  AND (:pattern = '' OR actor LIKE :pattern ESCAPE '\' OR action LIKE :pattern ESCAPE '\'
-       OR detail LIKE :detail_pattern ESCAPE '\' OR host_id = :text
-       OR host_id IN (SELECT host_id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
-ORDER BY id DESC;
+-- name: scan
+-- Looks at some entries, and says which of them pass a filter: their places. These entries are `ids`,
+-- a JSON array, or so many behind a place, the newest first; then `last` is the place of the last,
+-- null if there are fewer. Only the part of the order is run.
+WITH looked_at (id) AS MATERIALIZED (
+    SELECT value FROM json_each(:ids) WHERE :scan = 'ids'
+    UNION ALL SELECT * FROM (
+        SELECT id FROM audit WHERE :scan = 'descending' AND id < :id ORDER BY id DESC LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT id FROM audit INDEXED BY audit_of_faults
+        WHERE :scan = 'faults_descending' AND action IN ('refuse_host', 'violation')
+          AND id < :id ORDER BY id DESC LIMIT :count)
+), passing (id) AS (
+    SELECT a.id
+    FROM looked_at CROSS JOIN audit AS a ON a.id = looked_at.id
+    WHERE (NOT :faults_only OR a.action IN ('refuse_host', 'violation'))
+      AND (:pattern = '' OR a.actor LIKE :pattern ESCAPE '\' OR a.action LIKE :pattern ESCAPE '\'
+           OR a.detail LIKE :detail_pattern ESCAPE '\' OR a.host_id = :text
+           OR a.host_id IN (SELECT host_id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
+)
+SELECT json_group_array(id) AS ids,
+    (SELECT json_array(0, id) FROM looked_at LIMIT 1 OFFSET :count - 1) AS last
+FROM passing;

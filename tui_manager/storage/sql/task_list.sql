@@ -36,37 +36,76 @@ JOIN tasks AS t ON t.id = found.task_id ORDER BY t.id DESC;
 -- The highest id.
 SELECT coalesce(max(id), 0) AS id FROM tasks;
 
--- name: last
--- The last of so many tasks from a row downwards; none if there are fewer.
-SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL AND id <= :high
-ORDER BY id DESC LIMIT 1 OFFSET :count - 1;
+-- name: hosts_named
+-- The hosts with a name or a host_id, also those that are gone.
+SELECT id FROM hosts WHERE name = :host UNION SELECT id FROM hosts WHERE host_id = :host;
 
--- name: passing
--- The tasks from a row down to another that contain the text.
-SELECT id FROM tasks NOT INDEXED
-WHERE id BETWEEN :low AND :high AND pruned_at IS NULL
-  AND (name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
-       OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact)
-ORDER BY id DESC;
-
--- name: last_fault
--- The last of so many that need attention, from a row downwards.
-SELECT id FROM tasks INDEXED BY tasks_with_faults
-WHERE failed + timeout + skipped > 0 AND pruned_at IS NULL AND id <= :high
-ORDER BY id DESC LIMIT 1 OFFSET :count - 1;
-
--- name: passing_faults
--- The tasks that need attention, from a row down to another, that contain the text.
-SELECT id FROM tasks INDEXED BY tasks_with_faults
-WHERE failed + timeout + skipped > 0 AND pruned_at IS NULL AND id BETWEEN :low AND :high
-  AND (:pattern = '' OR name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
-       OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact)
-ORDER BY id DESC;
-
--- name: passing_of
--- Which of these rows, a JSON array of ids, pass.
-SELECT id FROM tasks
-WHERE id IN (SELECT value FROM json_each(:ids)) AND pruned_at IS NULL
-  AND (NOT :faults_only OR failed + timeout + skipped > 0)
-  AND (:pattern = '' OR name LIKE :pattern ESCAPE '\' OR target LIKE :pattern ESCAPE '\'
-       OR status LIKE :pattern ESCAPE '\' OR CAST(id AS TEXT) = :exact);
+-- name: scan
+-- Looks at some tasks, and says which of them pass a filter: their keys and ids. These tasks are
+-- `ids`, a JSON array, or so many behind a place in an order; then `last` is the place of the last,
+-- null if there are fewer. Only the part of the order is run. `statuses` and `hosts` are JSON arrays.
+-- An empty pattern and null let all tasks pass. A creator is an actor, or a user at any terminal.
+WITH looked_at (key, id) AS MATERIALIZED (
+    SELECT CASE :sort WHEN 'started' THEN start_order WHEN 'finished' THEN finish_order
+        WHEN 'duration' THEN duration ELSE 0 END, tasks.id
+    FROM json_each(:ids) AS given CROSS JOIN tasks ON tasks.id = given.value
+    WHERE :scan = 'ids'
+    UNION ALL SELECT * FROM (
+        SELECT 0, id FROM tasks INDEXED BY tasks_listed
+        WHERE :scan = 'created_descending' AND pruned_at IS NULL
+          AND id < :id ORDER BY id DESC LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT 0, id FROM tasks INDEXED BY tasks_listed
+        WHERE :scan = 'created_ascending' AND pruned_at IS NULL
+          AND id > :id ORDER BY id LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT 0, id FROM tasks INDEXED BY tasks_with_faults
+        WHERE :scan = 'faults_descending' AND pruned_at IS NULL AND failed + timeout + skipped > 0
+          AND id < :id ORDER BY id DESC LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT 0, task_id FROM (
+            SELECT DISTINCT task_id FROM command_hosts INDEXED BY command_hosts_of_host
+            WHERE :scan = 'of_host_descending' AND host = :host
+              AND task_id < :id ORDER BY task_id DESC LIMIT :count))
+    UNION ALL SELECT * FROM (
+        SELECT start_order, id FROM tasks INDEXED BY tasks_by_start
+        WHERE :scan = 'started_descending' AND pruned_at IS NULL
+          AND (start_order, id) < (:key, :id) ORDER BY start_order DESC, id DESC LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT start_order, id FROM tasks INDEXED BY tasks_by_start
+        WHERE :scan = 'started_ascending' AND pruned_at IS NULL
+          AND (start_order, id) > (:key, :id) ORDER BY start_order, id LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT finish_order, id FROM tasks INDEXED BY tasks_by_finish
+        WHERE :scan = 'finished_descending' AND pruned_at IS NULL
+          AND (finish_order, id) < (:key, :id) ORDER BY finish_order DESC, id DESC LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT finish_order, id FROM tasks INDEXED BY tasks_by_finish
+        WHERE :scan = 'finished_ascending' AND pruned_at IS NULL
+          AND (finish_order, id) > (:key, :id) ORDER BY finish_order, id LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT duration, id FROM tasks INDEXED BY tasks_by_duration
+        WHERE :scan = 'duration_descending' AND pruned_at IS NULL
+          AND (duration, id) < (:key, :id) ORDER BY duration DESC, id DESC LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT duration, id FROM tasks INDEXED BY tasks_by_duration
+        WHERE :scan = 'duration_ascending' AND pruned_at IS NULL
+          AND (duration, id) > (:key, :id) ORDER BY duration, id LIMIT :count)
+), passing (key, id) AS (
+    SELECT looked_at.key, t.id
+    FROM looked_at CROSS JOIN tasks AS t ON t.id = looked_at.id
+    WHERE t.pruned_at IS NULL
+      AND (NOT :faults_only OR t.failed + t.timeout + t.skipped > 0)
+      AND (:statuses IS NULL OR t.status IN (SELECT value FROM json_each(:statuses)))
+      AND (:created_by IS NULL OR t.created_by = :created_by
+           OR substr(t.created_by, 1, length(:created_by) + 1) = :created_by || '@')
+      AND (:since IS NULL OR t.created_at >= :since)
+      AND (:hosts IS NULL OR EXISTS (
+           SELECT 1 FROM command_hosts AS ch
+           WHERE ch.host IN (SELECT value FROM json_each(:hosts)) AND ch.task_id = t.id))
+      AND (:pattern = '' OR t.name LIKE :pattern ESCAPE '\' OR t.target LIKE :pattern ESCAPE '\'
+           OR t.status LIKE :pattern ESCAPE '\' OR CAST(t.id AS TEXT) = :exact)
+)
+SELECT json_group_array(key) AS keys, json_group_array(id) AS ids,
+    (SELECT json_array(key, id) FROM looked_at LIMIT 1 OFFSET :count - 1) AS last
+FROM passing;

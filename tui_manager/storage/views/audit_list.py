@@ -3,15 +3,13 @@
 import json
 import re
 import sqlite3
-from collections.abc import Collection
-from dataclasses import dataclass
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
 from tui_manager.storage.tables.audit import pack_detail
-from tui_manager.storage.views.filtered_scan import NewestFirst, ids_of
+from tui_manager.storage.views.filtered_scan import SortedScan, StoredRows
 
 _SQL = load_queries("audit_list.sql")
 _TASK = re.compile(r"#(\d{1,18})")
@@ -35,48 +33,20 @@ def window(tx: Transaction, window: Window) -> Page[AuditEntry]:
     return Page([_entry(row) for row in rows], matching, total)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """A text and whether only faults are wanted; implements `filtered_scan.FilteredRows`."""
-
-    text: str
-    faults_only: bool
-
-    def newest(self, tx: Transaction) -> int:
-        """See FilteredRows."""
-        newest: int = tx.execute(_SQL["newest"]).fetchone()["id"]
-        return newest
-
-    def last(self, tx: Transaction, high: int, count: int) -> int | None:
-        """See FilteredRows."""
-        query = _SQL["last_fault" if self.faults_only else "last"]
-        row = tx.execute(query, {"high": high, "count": count}).fetchone()
-        return row and int(row["id"])
-
-    def passing(self, tx: Transaction, high: int, low: int) -> list[int]:
-        """See FilteredRows."""
-        query = _SQL["passing_faults" if self.faults_only else "passing"]
-        values = {
-            "high": high,
-            "low": low,
-            "text": self.text,
-            "pattern": like_pattern(self.text),
-            "detail_pattern": like_pattern(pack_detail(self.text)[1:-1]),
-        }
-        return ids_of(tx, query, values)
-
-    def passing_of(self, tx: Transaction, ids: Collection[int]) -> list[int]:
-        """See FilteredRows. Entries never change."""
-        return [*ids]
-
-
-def scan(window: Window) -> NewestFirst:
+def scan(window: Window) -> SortedScan:
     """The entries that pass the filter of a window. Its text is looked for in actor, action, host
     and detail. `faults_only` keeps refusals and violations."""
-    return NewestFirst(AuditFilter(window.text, window.faults_only), changes=False)
+    order = "faults_descending" if window.faults_only else "descending"
+    values = {
+        "faults_only": window.faults_only,
+        "text": window.text,
+        "pattern": like_pattern(window.text),
+        "detail_pattern": like_pattern(pack_detail(window.text)[1:-1]),
+    }
+    return SortedScan(StoredRows(_SQL, order, values), changes=False)
 
 
-def scanned(tx: Transaction, scan: NewestFirst, window: Window) -> Page[AuditEntry]:
+def scanned(tx: Transaction, scan: SortedScan, window: Window) -> Page[AuditEntry]:
     """The window onto what a scan has found, after it has looked a step further."""
     scan.advance(tx)
     rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})

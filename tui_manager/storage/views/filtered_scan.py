@@ -7,14 +7,15 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from operator import neg
-from typing import Generic, Protocol, TypeVar
+from itertools import compress
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.storage.engine.connection import Transaction
 
-ROWS_A_STEP = 5_000  # rows that one question looks at, at most
+ROWS_A_STEP = 3_000  # rows that one question looks at, at most
+_INTEGER_MAX = 2**63 - 1  # of SQLite
 Position = TypeVar("Position")
 
 
@@ -66,40 +67,112 @@ class Scan(Generic[Position]):
             self._position = step.next_position
 
     def ids(self, window: Window) -> str:
-        """The ids of a window, as a JSON array for the database."""
+        """The ids of a window, as a JSON array for the database. A row that moved, and whose change
+        is not known yet, may have been found twice."""
         end = window.offset + min(window.limit, LIMIT_MAX)
-        return json.dumps(self.found[window.offset : end].tolist())
+        return json.dumps([*dict.fromkeys(self.found[window.offset : end])])
+
+
+class Place(NamedTuple):
+    """Where a row stands in a list: rows are sorted by `key`, and by `id` if the keys are the same.
+    In a list that is sorted by id all keys are 0."""
+
+    key: int
+    id: int
+
+
+class Looked(NamedTuple):
+    """What was found among some rows of a list.
+
+    Attributes:
+        keys, ids: of the rows that pass, in the order of the list.
+        last: the place of the last row that was looked at; None: the list ends here.
+    """
+
+    keys: Sequence[int]
+    ids: Sequence[int]
+    last: Place | None
+
+
+_NOTHING = Looked((), (), None)
 
 
 class FilteredRows(Protocol):
-    """The queries of a filtered list in which the newest row, with the highest id, comes first."""
+    """The rows of a filtered list, and which of them pass."""
+
+    @property
+    def by_id(self) -> bool:
+        """Whether the list is sorted by id, so that a row never moves."""
+        ...
+
+    @property
+    def descending(self) -> bool:
+        """Whether the highest place comes first."""
+        ...
 
     def newest(self, tx: Transaction) -> int:
         """The highest id; 0 if there is no row."""
         ...
 
-    def last(self, tx: Transaction, high: int, count: int) -> int | None:
-        """The id of the last of `count` rows from `high` downwards; None if there are fewer."""
+    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
+        """Looks at the next `count` rows behind a place, in the order of the list."""
         ...
 
-    def passing(self, tx: Transaction, high: int, low: int) -> list[int]:
-        """The rows from `high` down to `low` that pass, in this order."""
-        ...
-
-    def passing_of(self, tx: Transaction, ids: Collection[int]) -> list[int]:
-        """Those of these rows that pass."""
+    def look_at(self, tx: Transaction, ids: Collection[int]) -> Looked:
+        """Looks at these rows."""
         ...
 
 
-class NewestFirst(Scan[int]):
-    """A scan of a list by id. New rows are put in front, and changed rows are checked again.
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """Rows that the database has; implements FilteredRows.
+
+    Attributes:
+        queries: with `newest` and `scan`.
+        order: what `scan` calls the order of the list.
+        values: of `scan`, for the filter.
+    """
+
+    queries: Mapping[str, str]
+    order: str
+    values: Mapping[str, object]
+    by_id: bool = True
+    descending: bool = True
+
+    def newest(self, tx: Transaction) -> int:
+        """See FilteredRows."""
+        newest: int = tx.execute(self.queries["newest"]).fetchone()["id"]
+        return newest
+
+    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
+        """See FilteredRows."""
+        return self.look(tx, self.order, **place._asdict(), count=count)
+
+    def look_at(self, tx: Transaction, ids: Collection[int]) -> Looked:
+        """See FilteredRows."""
+        return self.look(tx, "ids", ids=json.dumps([*ids]))
+
+    def look(self, tx: Transaction, scan: str, **given: object) -> Looked:
+        """Runs the query `scan` over some rows."""
+        values = {"ids": "[]", "key": 0, "id": 0, "count": 0, **self.values, "scan": scan, **given}
+        row = tx.execute(self.queries["scan"], values).fetchone()
+        ids = json.loads(row["ids"])
+        keys = [0] * len(ids) if self.by_id else json.loads(row["keys"])
+        return Looked(keys, ids, row["last"] and Place(*json.loads(row["last"])))
+
+
+class SortedScan(Scan[Place]):
+    """A scan of rows by place. New rows and changed rows are put where they belong.
 
     Args:
-        changes: whether a change of a task may change whether its row passes.
+        changes: whether a change of a task may change whether its row passes, or its place.
     """
 
     def __init__(self, rows: FilteredRows, *, changes: bool) -> None:
-        super().__init__(0)
+        end = _INTEGER_MAX if rows.descending else -_INTEGER_MAX
+        self._start = Place(end, end)
+        super().__init__(self._start)
+        self._keys = array("q")  # of the rows that were found
         self._rows = rows
         self._changes = changes
         self._newest: int | None = None
@@ -110,41 +183,52 @@ class NewestFirst(Scan[int]):
             self._changed.append(changes.tasks)
         return not (self._changes and changes.all_tasks)
 
-    def step(self, tx: Transaction, position: int) -> ScanStep[int]:
-        last = self._rows.last(tx, position, ROWS_A_STEP)
-        passed = self._rows.passing(tx, position, last or 0)
-        return ScanStep(passed, None if last is None else last - 1)
+    def step(self, tx: Transaction, position: Place) -> ScanStep[Place]:
+        looked = self._rows.behind(tx, position, ROWS_A_STEP)
+        self._keys.extend(looked.keys)
+        return ScanStep(looked.ids, looked.last)
 
     def advance(self, tx: Transaction) -> None:
-        newest = self._rows.newest(tx)
-        if self._newest is None or not self._add_new_rows(tx, newest):
-            self.found, self._position = array("q"), newest
-        self._newest = newest
-        self._check_changed_rows(tx)
-        super().advance(tx)
-
-    def _add_new_rows(self, tx: Transaction, newest: int) -> bool:
-        """Puts new rows in front; False if they are too many for one question."""
-        assert self._newest is not None
-        if newest <= self._newest:
-            return True
-        last = self._rows.last(tx, newest, ROWS_A_STEP)
-        if last is not None and last > self._newest + 1:
-            return False
-        passed = self._rows.passing(tx, newest, self._newest + 1)
-        self.found = array("q", passed) + self.found
-        return True
-
-    def _check_changed_rows(self, tx: Transaction) -> None:
         changed: set[int] = set()
         while self._changed:
             changed |= self._changed.popleft()
-        seen = {row for row in changed if self._position is None or row > self._position}
-        passing = set(self._rows.passing_of(tx, seen)) if seen else seen
-        for row in seen:
-            at = bisect_left(self.found, -row, key=neg)
-            listed = at < len(self.found) and self.found[at] == row
-            if listed and row not in passing:
-                del self.found[at]
-            elif not listed and row in passing:
-                self.found.insert(at, row)
+        newest = self._rows.newest(tx)
+        if self._newest is None or newest - self._newest > ROWS_A_STEP:
+            self.found, self._keys, self._position = array("q"), array("q"), self._start
+        else:
+            self._check_again(tx, changed.union(range(self._newest + 1, newest + 1)))
+        self._newest = newest
+        super().advance(tx)
+
+    def _check_again(self, tx: Transaction, rows: Collection[int]) -> None:
+        """Puts rows that are new or have changed where they belong, or takes them away."""
+        self._remove(rows)
+        looked = self._rows.look_at(tx, rows) if rows else _NOTHING
+        for place in map(Place, looked.keys, looked.ids):
+            if self._position is None or self._rank(place) <= self._rank(self._position):
+                at = self._index(place)
+                self.found.insert(at, place.id)
+                self._keys.insert(at, place.key)
+
+    def _remove(self, rows: Collection[int]) -> None:
+        if self._rows.by_id:
+            for row in rows:
+                at = self._index(Place(0, row))
+                if at < len(self.found) and self.found[at] == row:
+                    del self.found[at], self._keys[at]
+        elif rows:  # their old places are not known
+            kept = [row not in rows for row in self.found]
+            self.found = array("q", compress(self.found, kept))
+            self._keys = array("q", compress(self._keys, kept))
+
+    def _rank(self, place: Place) -> tuple[int, int]:
+        """Lower ranks come first."""
+        return (-place.key, -place.id) if self._rows.descending else place
+
+    def _index(self, place: Place) -> int:
+        """Where a place is, or belongs, among the rows that were found."""
+        return bisect_left(
+            range(len(self.found)),
+            self._rank(place),
+            key=lambda at: self._rank(Place(self._keys[at], self.found[at])),
+        )

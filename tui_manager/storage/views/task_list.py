@@ -1,17 +1,20 @@
-"""Windows onto the tasks, the newest first."""
+"""Windows onto the tasks, the newest first or sorted by a column."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import Task
+from tui_manager.domain.task_filter import ALL_TASKS, TASK_COLUMNS, TaskFilter
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import like_pattern, load_queries
+from tui_manager.storage.engine.statements import from_datetime, like_pattern, load_queries
 from tui_manager.storage.tables.tasks import task_of
-from tui_manager.storage.views.filtered_scan import NewestFirst, ids_of
+from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows
 
 _SQL = load_queries("task_list.sql")
+_SHOWN = 80  # characters of an unknown host in an error
 
 
 def _total(tx: Transaction) -> int:
@@ -20,7 +23,7 @@ def _total(tx: Transaction) -> int:
 
 
 def window(tx: Transaction, window: Window) -> Page[Task]:
-    """Tasks, for a window without a filter."""
+    """All tasks, the newest first."""
     total = _total(tx)
     limit = max(0, min(window.limit, LIMIT_MAX, total - window.offset))
     after = total - window.offset - limit
@@ -39,44 +42,75 @@ def tasks_of_host(tx: Transaction, host: int, limit: int) -> list[Task]:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskFilter:
-    """A text and whether only faults are wanted; implements `filtered_scan.FilteredRows`."""
+class _RowsOfHosts(StoredRows):
+    """Tasks that ran on one of some hosts, the newest first.
 
-    text: str
-    faults_only: bool
+    Attributes:
+        hosts: their row ids: several if hosts had the same name one after another.
+    """
 
-    def newest(self, tx: Transaction) -> int:
-        """See FilteredRows."""
-        newest: int = tx.execute(_SQL["newest"]).fetchone()["id"]
-        return newest
+    hosts: Sequence[int] = ()
 
-    def last(self, tx: Transaction, high: int, count: int) -> int | None:
-        """See FilteredRows."""
-        query = _SQL["last_fault" if self.faults_only else "last"]
-        row = tx.execute(query, {"high": high, "count": count}).fetchone()
-        return row and int(row["id"])
-
-    def passing(self, tx: Transaction, high: int, low: int) -> list[int]:
-        """See FilteredRows."""
-        query = _SQL["passing_faults" if self.faults_only else "passing"]
-        values = {"high": high, "low": low, **self._values()}
-        return ids_of(tx, query, values)
-
-    def passing_of(self, tx: Transaction, ids: Collection[int]) -> list[int]:
-        """See FilteredRows."""
-        values = {"ids": json.dumps([*ids]), "faults_only": self.faults_only, **self._values()}
-        return ids_of(tx, _SQL["passing_of"], values)
-
-    def _values(self) -> dict[str, str]:
-        return {"pattern": like_pattern(self.text), "exact": self.text.lstrip("#")}
+    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
+        """See FilteredRows. Of each host as far back as of the host with the most tasks."""
+        looked = [
+            self.look(tx, "of_host_descending", host=host, id=place.id, count=count)
+            for host in self.hosts
+        ]
+        last = max((one.last for one in looked if one.last), default=None)
+        ids = {each for one in looked for each in one.ids if last is None or each >= last.id}
+        return Looked([0] * len(ids), sorted(ids, reverse=True), last)
 
 
-def scan(window: Window) -> NewestFirst:
-    """The tasks that pass the filter of a window."""
-    return NewestFirst(TaskFilter(window.text, window.faults_only), changes=True)
+def hosts_named(tx: Transaction, host: str) -> tuple[int, ...]:
+    """Row ids of the hosts with this name or host_id, also of those that are gone; none for an
+    empty name.
+
+    Raises:
+        InvalidInputError: there is no such host.
+    """
+    if not host:
+        return ()
+    rows = tuple(row["id"] for row in tx.execute(_SQL["hosts_named"], {"host": host}))
+    if not rows:
+        raise InvalidInputError("host", f"There is no host {host[:_SHOWN]!r}, and there was none.")
+    return rows
 
 
-def scanned(tx: Transaction, scan: NewestFirst, window: Window) -> Page[Task]:
+def needs_scan(window: Window, wanted: TaskFilter) -> bool:
+    """Whether the list has to be read with `scan`."""
+    return bool(window.text or window.faults_only or window.sort) or wanted != ALL_TASKS
+
+
+def scan(window: Window, wanted: TaskFilter, hosts: Sequence[int]) -> SortedScan:
+    """The tasks that pass the filters, in the order of a window.
+
+    Args:
+        hosts: what `hosts_named` says of the host of the filter.
+    """
+    sort = window.sort or TASK_COLUMNS[0]
+    by_id = sort == TASK_COLUMNS[0]
+    descending = window.descending or not window.sort
+    order = f"{sort}_{'descending' if descending else 'ascending'}"
+    if window.faults_only and by_id and descending:
+        order = "faults_descending"
+    values = {
+        "pattern": like_pattern(window.text),
+        "exact": window.text.lstrip("#"),
+        "faults_only": window.faults_only,
+        "statuses": json.dumps(wanted.statuses) if wanted.statuses else None,
+        "created_by": wanted.created_by or None,
+        "since": from_datetime(wanted.since) if wanted.since else None,
+        "hosts": json.dumps(hosts) if hosts else None,
+        "sort": sort,
+        "host": None,
+    }
+    if hosts and by_id and descending:
+        return SortedScan(_RowsOfHosts(_SQL, order, values, hosts=hosts), changes=True)
+    return SortedScan(StoredRows(_SQL, order, values, by_id, descending), changes=True)
+
+
+def scanned(tx: Transaction, scan: SortedScan, window: Window) -> Page[Task]:
     """The window onto what a scan has found, after it has looked a step further."""
     scan.advance(tx)
     rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})
