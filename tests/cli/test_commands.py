@@ -45,7 +45,7 @@ async def _fill(operator: FakeOperator) -> None:
 
 
 def test_hosts_as_json(operator: FakeOperator, capsys: Capture) -> None:
-    operator.change_host("web03", online=False)
+    operator.change_host("web03", online=False, vitals=None)
     assert main(["hosts", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [host["name"] for host in found] == ["web01", "web02", "web03"]
@@ -61,9 +61,13 @@ def test_hosts_as_json(operator: FakeOperator, capsys: Capture) -> None:
         "arch": "x86_64",
         "agent_version": "0.1.0",
         "running": 2,
+        "fingerprint": None,
         "maintenance": None,
+        "cpu": 12.4,
+        "memory": 25.0,
     }
     assert found[2]["online"] is False
+    assert (found[2]["cpu"], found[2]["memory"]) == (None, None)
 
 
 def test_hosts_as_a_table(operator: FakeOperator, capsys: Capture) -> None:

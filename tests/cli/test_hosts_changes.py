@@ -98,7 +98,7 @@ def test_an_age_is_from_now_on(operator: FakeOperator) -> None:
         (["maintenance", "web01", "--end", "--until", "2h"], "--until is for a maintenance"),
         (["maintenance", "web01", "--reason", "x", "--until", "soon"], "--until soon: expected"),
         (["maintenance", "web01", "--reason", "x", "--until", "2020-01-01"], "which has passed"),
-        (["--json", "remove", "web03"], "only for the list of hosts"),
+        (["--json", "remove", "web03"], "only for the list and for `show`"),
     ],
 )
 def test_what_may_not_be_is_2_and_changes_nothing(

@@ -1,5 +1,5 @@
-"""`tui-manager hosts`: lists, approves, rejects and revokes hosts. What else changes hosts is in
-`change_hosts.py`."""
+"""`tui-manager hosts`: lists, shows, approves, rejects and revokes hosts. What else changes hosts
+is in `change_hosts.py`."""
 
 import argparse
 import asyncio
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from tui_manager.cli.commands.change_hosts import change_hosts
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.printing.json_shapes import host_shape
+from tui_manager.cli.printing.host_text import host_state, host_text, maintenance_text
+from tui_manager.cli.printing.json_shapes import host_detail_shape, host_shape
 from tui_manager.cli.printing.text import (
     local_time,
     note,
@@ -22,7 +23,7 @@ from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.domain.address import dial_addresses, join_line
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.host import Host, HostDetail, labels_text
 from tui_manager.domain.names import unfold_names
 from tui_manager.domain.status import Admission
 from tui_manager.operator.api import Operator
@@ -43,8 +44,11 @@ def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
         _print_list(hosts, status, as_json=options.json)
         note_storage_trouble(status)
         return 0
+    if options.hosts_action == "show":
+        _show(settings, *options.names, as_json=options.json)
+        return 0
     if options.json:
-        raise InvalidInputError("arguments", "--json is only for the list of hosts.")
+        raise InvalidInputError("arguments", "--json is only for the list and for `show`.")
     names = [name for text in options.names for name in unfold_names(text)]
     if options.hosts_action not in ("approve", "reject", "revoke"):
         changed = asyncio.run(change_hosts(settings, options, names))
@@ -83,6 +87,19 @@ async def _read(settings: Settings) -> tuple[list[Host], ManagerStatus]:
         return await _list(operator)
 
 
+def _show(settings: Settings, name: str, *, as_json: bool) -> None:
+    async def read() -> tuple[HostDetail, ManagerStatus]:
+        async with connect(settings.state_dir) as operator:
+            return await operator.get_host(name), await operator.manager_status()
+
+    detail, status = asyncio.run(read())
+    if as_json:
+        write_json(host_detail_shape(detail))
+    else:
+        write(host_text(detail))
+    note_storage_trouble(status)
+
+
 async def _list(operator: Operator) -> tuple[list[Host], ManagerStatus]:
     return await all_hosts(operator), await operator.manager_status()
 
@@ -110,7 +127,7 @@ def _row(host: Host) -> tuple[str, ...]:
     vitals = host.vitals
     return (
         host.name,
-        _state(host),
+        host_state(host),
         host.fingerprint or "-",
         labels_text(host.labels) or "-",
         f"{vitals.cpu_percent:.0f}%" if vitals else "-",
@@ -121,19 +138,6 @@ def _row(host: Host) -> tuple[str, ...]:
         f"{host.os} {host.arch}",
         host.agent_version,
     )
-
-
-def _state(host: Host) -> str:
-    """Online or offline; before it that the host is in maintenance or pending. A host that was
-    turned away has its admission alone."""
-    connection = "online" if host.online else "offline"
-    match host.admission:
-        case Admission.ADMITTED:
-            return f"maintenance {connection}" if host.maintenance else connection
-        case Admission.PENDING:
-            return f"{host.admission} {connection}"
-        case _:
-            return host.admission
 
 
 def _approval_notes(hosts: Sequence[Host]) -> Iterator[str]:
@@ -152,5 +156,4 @@ def _maintenance_notes(hosts: Sequence[Host]) -> Iterator[str]:
     """Why hosts are in maintenance, and until when."""
     for host in hosts:
         if (found := host.maintenance) is not None:
-            end = f"until {local_time(found.until)}" if found.until else "until an operator ends it"
-            yield f"{host.name} is in maintenance {end} ({found.asked_by}): {found.reason}"
+            yield f"{host.name} is in maintenance {maintenance_text(found)}"

@@ -47,7 +47,7 @@ def command_line_parser() -> Parser:
     add_run_options(
         add("run", "run a command on hosts and print its output", state, epilog=EXIT_CODES)
     )
-    hosts = add("hosts", "list hosts, approve or remove them, label or rename them", state)
+    hosts = add("hosts", "list or show hosts, approve or remove them, label or rename them", state)
     add_hosts_commands(hosts, state)
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(add("task", "list, show, start or cancel tasks", state), state)

@@ -33,6 +33,16 @@ def add_hosts_commands(hosts: argparse.ArgumentParser, state: Parser) -> None:
     hosts.set_defaults(hosts_action="list")
     add_json(hosts)
     commands = hosts.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    show = commands.add_parser(
+        "show",
+        help="show a host with its facts and the newest tasks that ran on it",
+        description="Show a host with its facts, and the newest tasks that ran on it.",
+        parents=[state],
+        allow_abbrev=False,
+    )
+    show.set_defaults(hosts_action="show")
+    show.add_argument("names", metavar="NAME", nargs=1, help="its name, or its host_id")
+    add_json(show)
     for name, text in _COMMANDS:
         command = commands.add_parser(
             name,

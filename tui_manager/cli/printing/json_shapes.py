@@ -4,7 +4,7 @@ from typing import Any
 
 from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, HostDetail, Vitals
 from tui_manager.domain.resource_limits import NO_LIMITS
 from tui_manager.domain.task import CommandHost, Task, TaskDetail
 from tui_manager.domain.token import NewToken, Token
@@ -26,7 +26,40 @@ def host_shape(host: Host) -> Shape:
         "arch": host.arch,
         "agent_version": host.agent_version,
         "running": host.running,
+        "fingerprint": host.fingerprint or None,
         "maintenance": maintenance_shape(host),
+        "cpu": round(host.vitals.cpu_percent, 1) if host.vitals else None,
+        "memory": round(host.vitals.memory_percent, 1) if host.vitals else None,
+    }
+
+
+def host_detail_shape(detail: HostDetail) -> Shape:
+    """What `hosts show --json` prints. The vitals of a host that is offline are empty."""
+    return {
+        **host_shape(detail.host),
+        "operator_labels": dict(sorted(detail.operator_labels.items())),
+        "facts": dict(sorted(detail.facts.items())),
+        "facts_at": timestamp(detail.facts_at),
+        "vitals": vitals_shape(detail.host.vitals) if detail.host.vitals else {},
+        "tasks": [task_shape(task) for task in detail.tasks],
+    }
+
+
+def vitals_shape(vitals: Vitals) -> Shape:
+    """The newest measurements of a host. Sizes are in bytes, times in seconds."""
+    return {
+        "cpu_percent": round(vitals.cpu_percent, 1),
+        "load_1m": round(vitals.load_1m, 2),
+        "memory_used": vitals.memory_used,
+        "memory_total": vitals.memory_total,
+        "disks": [
+            {"mount": disk.mount, "used": disk.used, "total": disk.total} for disk in vitals.disks
+        ],
+        "running": vitals.running,
+        "queued": vitals.queued,
+        "cores": vitals.cores,
+        "uptime": vitals.uptime.total_seconds(),
+        "skew": vitals.skew.total_seconds(),
     }
 
 
