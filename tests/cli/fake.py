@@ -76,10 +76,11 @@ class FakeOperator(Manager):
         self.apply(execution_id, operation, reason, exit_code=code, detail=detail)
 
     async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
-        """What is started runs at once."""
+        """What is started, and not of a later batch, runs at once."""
         left_out = await super().start_task(task_id, request_id)
-        for execution_id in self.tasks[task_id].rows:
-            self.apply(execution_id, Operation.START)
+        for execution_id, row in list(self.tasks[task_id].rows.items()):
+            if row.batch <= 1:
+                self.apply(execution_id, Operation.START)
         return left_out
 
     async def cancel_task(self, task_id: int) -> None:

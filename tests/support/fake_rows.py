@@ -23,7 +23,12 @@ ORDER = {
 
 @dataclass
 class FakeTask:
-    """A task with its command hosts by execution_id, and its output in order of arrival."""
+    """A task with its command hosts by execution_id, and its output in order of arrival.
+
+    Attributes:
+        batch: that began last.
+        released: the last batch after which it was held already.
+    """
 
     row: Task
     spec: TaskSpec
@@ -32,9 +37,14 @@ class FakeTask:
     dirty: bool = False
     sorted_rows: list[CommandHost] | None = None
     left_out: tuple[str, ...] = ()
+    batch: int = 0
+    released: int = 0
 
 
-def waiting_row(task_id: int, command: int, host: Host, now: datetime) -> CommandHost:
+def waiting_row(
+    task_id: int, command: int, host: Host, now: datetime, batch: int = 0
+) -> CommandHost:
+    """`batch`: of a rollout, in which nothing is sent before its turn."""
     return CommandHost(
         execution_id=f"{task_id}/{command}/{host.name}",
         task_id=task_id,
@@ -49,12 +59,13 @@ def waiting_row(task_id: int, command: int, host: Host, now: datetime) -> Comman
         stdout_bytes=0,
         stderr_bytes=0,
         truncated_bytes=0,
-        sent_at=now if host.online else None,
+        sent_at=now if host.online and not batch else None,
         started_at=None,
         finished_at=None,
         cancel_requested_at=None,
         late=False,
         kill_incomplete=False,
+        batch=batch,
     )
 
 

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_hosts import FakeHosts
+from tests.support.fake_rollout import advance
 from tests.support.fake_rows import FAULTS, ORDER, FakeTask, count, limited, sort_key, waiting_row
 from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.rollout import ALL_AT_ONCE
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
@@ -152,6 +154,7 @@ class FakeTasks(FakeHosts):
         return TaskDetail(
             task.row,
             tuple(commands),
+            task.spec.rollout,
             left_out=task.left_out,
             include_maintenance=task.spec.include_maintenance,
         )
@@ -253,9 +256,12 @@ class FakeTasks(FakeHosts):
         names, task.left_out = self._resolve(
             task.spec.target, include_maintenance=task.spec.include_maintenance
         )
+        rollout = task.spec.rollout
+        planned = make_plan(rollout, names, offline=()).hosts
         for index in range(len(task.spec.commands)):
-            for name in names:
-                row = waiting_row(task_id, index, self.hosts[name], self.now())
+            for host in planned:
+                batch = host.batch if rollout != ALL_AT_ONCE else 0
+                row = waiting_row(task_id, index, self.hosts[host.name], self.now(), batch)
                 task.rows[row.execution_id] = row
         task.row = replace(
             task.row, status=TaskStatus.RUNNING, started_at=self.now(), host_count=len(names)
@@ -351,6 +357,7 @@ class FakeTasks(FakeHosts):
             )
 
     def _recount(self, task: FakeTask) -> None:
+        advance(task, self.now())
         task.sorted_rows = None
         counts = count(list(task.rows.values()))
         canceled = task.row.cancel_requested_at is not None

@@ -143,6 +143,15 @@ class Task:
         """True between the operator's cancel and the end of the last command."""
         return self.status is TaskStatus.RUNNING and self.cancel_requested_at is not None
 
+    @property
+    def state(self) -> str:
+        """The status as people read it: a running task may be canceling, paused or on hold."""
+        if self.canceling:
+            return "canceling"
+        if self.paused:
+            return "paused"
+        return "on hold" if self.hold else self.status
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -14,9 +14,11 @@ from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, Live
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
+from tui_manager.cli.printing.json_shapes import plan_shape
+from tui_manager.cli.printing.rollout import WaitNote, plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import count_words, note_left_out
-from tui_manager.cli.printing.text import StorageTroubleNote, note, write
+from tui_manager.cli.printing.text import StorageTroubleNote, note, write, write_json
 from tui_manager.cli.reading import connect, output_after
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
@@ -40,10 +42,23 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Runs the command, and returns the exit status."""
     spec = replace(task_spec(options), created_by=this_actor())
     spec.check()
+    if options.plan:
+        return asyncio.run(_plan(settings, spec, as_json=options.mode == "json"))
     if options.secret:  # after the first check, so that nobody types a secret in vain
         spec = with_secrets(spec, read_secrets(options.secret))
         spec.check()
     return asyncio.run(_run(settings, spec, options.mode))
+
+
+async def _plan(settings: Settings, spec: TaskSpec, *, as_json: bool) -> int:
+    """Prints what the task would do."""
+    async with connect(settings.state_dir) as operator:
+        plan = await operator.plan_task(spec)
+    if as_json:
+        write_json(plan_shape(spec, plan))
+    else:
+        write(plan_text(spec, plan))
+    return COMPLETED
 
 
 async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
@@ -117,6 +132,7 @@ class _Watch:
         self._presses: asyncio.Queue[None] = asyncio.Queue()
         self._canceled = False
         self._trouble_note = StorageTroubleNote()
+        self._wait_note = WaitNote(task_id)
         self._position = 0  # of the output that was printed
 
     async def follow_to_end(self) -> int:
@@ -180,12 +196,14 @@ class _Watch:
     async def _print_new_output(self) -> bool:
         """Prints the output that was stored since the last call; True if the task has ended."""
         # The status first: if the task has ended now, all its output is stored.
-        status = await self._operator.get_task_status(self._task_id)
+        progress = await self._operator.get_task_progress(self._task_id)
         async for chunk in output_after(self._operator, self._task_id, self._position):
             self._printer.take(chunk)
             self._position = chunk.position
         self._printer.flush()
-        return status.ended
+        if not progress.status.ended:
+            self._wait_note.update(paused=progress.paused, hold=progress.hold)
+        return progress.status.ended
 
     async def _answer_interrupts(self) -> None:
         await self._presses.get()

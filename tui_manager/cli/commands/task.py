@@ -11,6 +11,12 @@ from tui_manager.cli.printing.json_shapes import (
     origin_shape,
     task_shape,
 )
+from tui_manager.cli.printing.rollout import (
+    hold_words,
+    progress_words,
+    resume_command,
+    rollout_words,
+)
 from tui_manager.cli.printing.summary import count_words, note_left_out, outcome
 from tui_manager.cli.printing.text import (
     local_time,
@@ -86,17 +92,13 @@ async def _print_state(operator: Operator, task_id: int, *, as_json: bool) -> No
     if as_json:
         write_json(task_shape(task))
     else:
-        write(f"task {task.task_id} {_state(task)}: {count_words(task.counts)}\n")
-
-
-def _state(task: Task) -> str:
-    return "canceling" if task.canceling else task.status
+        write(f"task {task.task_id} {task.state}: {count_words(task.counts)}\n")
 
 
 def _task_row(task: Task) -> tuple[str, ...]:
     return (
         str(task.task_id),
-        _state(task),
+        task.state,
         task.name,
         task.target,
         count_words(task.counts) if task.counts.total else "-",
@@ -109,17 +111,28 @@ def _heading(detail: TaskDetail) -> str:
     task = detail.task
     lines = [
         ("Task", f"{task.task_id}  {task.name}"),
-        ("Status", f"{_state(task)}: {count_words(task.counts)}"),
+        ("Status", f"{task.state}: {count_words(task.counts)}"),
+        ("Paused", f"nothing is sent until {resume_command(task.task_id)}" if task.paused else ""),
+        ("Hold", _hold(task)),
         ("Target", task.target),
         ("Left out", fold_names(detail.left_out)),
         ("About", task.description),
         ("Created", f"{local_time(task.created_at)} {task.created_by}"),
         ("Started", local_time(task.started_at)),
         ("Offline", _offline(task)),
+        ("Rollout", rollout_words(detail.rollout)),
+        ("Progress", progress_words(task.rollout) if task.rollout else ""),
         ("Finished", local_time(task.finished_at)),
         *((f"Command {command.index}", _command(command)) for command in detail.commands),
     ]
     return "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
+
+
+def _hold(task: Task) -> str:
+    if task.hold is None:
+        return ""
+    more = "" if task.paused else f"; {resume_command(task.task_id)} begins the next batch"
+    return f"{hold_words(task.hold)}{more}"
 
 
 def _offline(task: Task) -> str:

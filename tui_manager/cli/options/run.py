@@ -8,6 +8,7 @@ from datetime import timedelta
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.options.rollout import ROLLOUT_USAGE, add_rollout_options, rollout_spec
 from tui_manager.cli.options.values import (
     parse_pairs,
     read_count,
@@ -45,7 +46,9 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "                       [--memory-max B] [--tasks-max N] [--cpu-max P%%]\n"
         "                       [--offline fail|wait] [--delivery-timeout S]\n"
         "                       [--include-maintenance] [--state-dir D]\n"
-        "                       [--json | --gather | --detach | --no-start] -- COMMAND…"
+        f"{ROLLOUT_USAGE}"
+        "                       [--plan | --json | --gather | --detach | --no-start]\n"
+        "                       -- COMMAND…"
     )
     run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
     run.add_argument("--name", metavar="N", default="", help="name of the task")
@@ -54,6 +57,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     _add_process_options(run)
     _add_limit_options(run)
     _add_offline_options(run)
+    add_rollout_options(run)
     _add_output_options(run)
     run.add_argument_group(
         "COMMAND…",
@@ -128,6 +132,12 @@ def _add_offline_options(run: argparse.ArgumentParser) -> None:
 
 def _add_output_options(run: argparse.ArgumentParser) -> None:
     """Adds what is printed, and when."""
+    run.add_argument(
+        "--plan",
+        action="store_true",
+        help="print on which hosts and in which batches the command would run, and start nothing; "
+        "with --json as JSON",
+    )
     mode = run.add_mutually_exclusive_group()
     for name, text in (
         ("json", "print one JSON object when the task has ended"),
@@ -172,6 +182,8 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
             "command",
             f"There is no command; put it after `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
         )
+    if options.plan and options.mode not in ("live", "json"):
+        raise InvalidInputError("plan", f"--plan starts nothing; leave --{options.mode} out.")
     command = CommandSpec(
         text=" ".join(options.command_words),
         timeout=read_duration("timeout", options.timeout),
@@ -189,6 +201,7 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
         offline=options.offline,
         delivery_timeout=_delivery_timeout(options),
         include_maintenance=options.include_maintenance,
+        rollout=rollout_spec(options),
     )
 
 

@@ -6,7 +6,9 @@ from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host, HostDetail, Vitals
 from tui_manager.domain.resource_limits import NO_LIMITS
-from tui_manager.domain.task import CommandHost, Task, TaskDetail
+from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
+from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token
 
 Shape = dict[str, Any]
@@ -108,6 +110,33 @@ def token_shape(token: Token) -> Shape:
     }
 
 
+def plan_shape(spec: TaskSpec, plan: TaskPlan) -> Shape:
+    """What `run --plan --json` prints; "batch" is null if a random order is not drawn yet."""
+    return {
+        "hosts": [
+            {
+                "host": host.name,
+                "batch": host.batch or None,
+                "online": host.online,
+                "maintenance": host.maintenance,
+            }
+            for host in plan.hosts
+        ],
+        "left_out": list(plan.left_out),
+        "batches": list(plan.batches),
+        "order": spec.rollout.order,
+        "max_concurrency": plan.max_concurrency or None,
+        "max_failures": plan.max_failures,
+    }
+
+
+def hold_shape(hold: Hold | None) -> Shape | None:
+    """The "hold" of a task."""
+    if hold is None:
+        return None
+    return {"batch": hold.batch, "of": hold.of, "expires_at": timestamp(hold.expires_at)}
+
+
 def task_shape(task: Task) -> Shape:
     """An element of `task list --json`."""
     return {
@@ -120,6 +149,8 @@ def task_shape(task: Task) -> Shape:
         "started_at": timestamp(task.started_at),
         "finished_at": timestamp(task.finished_at),
         "created_by": task.created_by,
+        "paused": task.paused,
+        "hold": hold_shape(task.hold),
     }
 
 
@@ -148,7 +179,8 @@ def origin_shape(detail: TaskDetail) -> Shape:
 
 
 def command_host_shape(row: CommandHost) -> Shape:
-    """An element of "hosts" of `task show --json`."""
+    """An element of "hosts" of `task show --json`; only a task with a rollout has batches."""
+    batch = {"batch": row.batch} if row.batch else {}
     return {
         "host": row.host,
         "command": row.command,
@@ -163,6 +195,7 @@ def command_host_shape(row: CommandHost) -> Shape:
         "started_at": timestamp(row.started_at),
         "finished_at": timestamp(row.finished_at),
         "late": row.late,
+        **batch,
     }
 
 

@@ -15,6 +15,8 @@ _STATUS: dict[str, Span] = {
     "canceled": Span("⊘", Role.CAUTION),
     "skipped": Span("⤼", Role.CAUTION),
     "canceling": Span("■", Role.CAUTION),
+    "paused": Span("‖", Role.CAUTION),
+    "on hold": Span("‖", Role.CAUTION),
 }
 
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
@@ -36,6 +38,7 @@ LEGEND: tuple[tuple[Span, str], ...] = (
     (_STATUS["completed"], "completed"),
     (_STATUS["failed"], "failed"),
     (_STATUS["timeout"], "timeout"),
+    (_STATUS["paused"], "paused or on hold"),
     (_STATUS["canceling"], "canceling"),
     (_STATUS["canceled"], "canceled"),
     (_STATUS["skipped"], "skipped"),
@@ -79,7 +82,7 @@ def host_state(host: Host) -> str:
 
 def task_state(task: Task) -> str:
     """The status of a task as a screen says it."""
-    return "canceling" if task.canceling else task.status
+    return task.state
 
 
 def task_glyph(task: Task) -> Span:

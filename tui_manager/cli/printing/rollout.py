@@ -1,0 +1,148 @@
+"""Rollouts in words: how a task goes through its hosts, where it is, and what it would do."""
+
+from collections.abc import Iterator
+
+from tui_manager_protos.rules.duration import format_duration
+
+from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.printing.text import local_time, note, table
+from tui_manager.domain.names import fold_names
+from tui_manager.domain.rollout import HoldRule, Order, RolloutSpec
+from tui_manager.domain.spec import Offline, TaskSpec
+from tui_manager.domain.task import Hold, RolloutProgress
+from tui_manager.domain.task_plan import TaskPlan
+
+_HEADER = ("BATCH", "HOSTS", "NAMES")
+_LABEL = 11  # cells
+
+
+def rollout_words(rollout: RolloutSpec) -> str:
+    """`batches 1,10%,rest; at most 5 at one time; …`: what was asked for."""
+    return "; ".join(_parts(rollout))
+
+
+def _parts(rollout: RolloutSpec) -> Iterator[str]:
+    if rollout.batches:
+        yield f"batches {rollout.batches}"
+    if rollout.order is not Order.NAME:
+        yield f"{rollout.order} order"
+    if rollout.delay:
+        yield f"{format_duration(rollout.delay)} between batches"
+    if rollout.max_concurrency:
+        yield f"at most {rollout.max_concurrency} under way at one time"
+    if rollout.max_failures:
+        yield f"at most {rollout.max_failures} may fail{', strict' if rollout.strict else ''}"
+    if rollout.hold is not HoldRule.NEVER:
+        yield f"{_hold_rule(rollout)}, up to {format_duration(rollout.hold_timeout)}"
+
+
+def _hold_rule(rollout: RolloutSpec) -> str:
+    each = rollout.hold is HoldRule.EACH
+    return f"hold after {'each' if each else 'the first'} batch"
+
+
+def progress_words(progress: RolloutProgress) -> str:
+    """`batch 2 of 3; hosts: 4 under way, 8 waiting, 2 failed of at most 3`."""
+    failed = f"{progress.hosts_failed} failed"
+    if progress.max_failures is not None:
+        failed += f" of at most {progress.max_failures}"
+    return (
+        f"batch {progress.batch} of {progress.batches}; hosts: {progress.hosts_under_way} under "
+        f"way, {progress.hosts_waiting} waiting, {failed}"
+    )
+
+
+def hold_words(hold: Hold) -> str:
+    """`after batch 1 of 3 until …`."""
+    until = f" until {local_time(hold.expires_at)}" if hold.expires_at else ""
+    return f"after batch {hold.batch} of {hold.of}{until}"
+
+
+def resume_command(task_id: int) -> str:
+    """What ends a pause or a hold."""
+    return f"`{PROGRAM} task resume {task_id}`"
+
+
+class WaitNote:
+    """Prints once that a task is paused or on hold, and once that it is not any more."""
+
+    def __init__(self, task_id: int) -> None:
+        self._task_id = task_id
+        self._waits = ""  # why: "paused", or "on hold" with the batch
+
+    def update(self, *, paused: bool, hold: Hold | None) -> None:
+        """Takes the state of a task that has not ended."""
+        held = f"on hold after batch {hold.batch}" if hold else ""
+        waits = "paused" if paused else held
+        if waits == self._waits:
+            return
+        if paused:
+            note(f"task {self._task_id} is paused; {resume_command(self._task_id)} ends the pause")
+        elif hold:
+            note(
+                f"task {self._task_id} is on hold {hold_words(hold)}, when the other hosts are "
+                f"skipped; {resume_command(self._task_id)} begins the next batch"
+            )
+        else:
+            note(f"task {self._task_id} is no longer {self._waits}")
+        self._waits = waits
+
+
+def plan_text(spec: TaskSpec, plan: TaskPlan) -> str:
+    """What a task would do, in lines."""
+    number, batches = len(plan.hosts), len(plan.batches)
+    hosts = f"{number} host{'s' * (number != 1)}"
+    ways = f"in {batches} batches" if batches > 1 else "in one batch"
+    lines = [f"Nothing is started. The command would run on {hosts}, {ways}:\n\n"]
+    lines.append(table(_HEADER, _batch_rows(plan), stretch=(2,)))
+    details = "".join(f"{name:<{_LABEL}} {text}\n" for name, text in _details(spec, plan) if text)
+    return "".join((*lines, "\n" if details else "", details))
+
+
+def _batch_rows(plan: TaskPlan) -> list[tuple[str, str, str]]:
+    names: dict[int, list[str]] = {}
+    for host in plan.hosts:
+        names.setdefault(host.batch, []).append(host.name)
+    return [
+        (
+            str(number),
+            str(size),
+            fold_names(names[number]) if number in names else "drawn when the task starts",
+        )
+        for number, size in enumerate(plan.batches, start=1)
+    ]
+
+
+def _details(spec: TaskSpec, plan: TaskPlan) -> Iterator[tuple[str, str]]:
+    """What else is known, each with its label."""
+    rollout = spec.rollout
+    if 0 in {host.batch for host in plan.hosts}:
+        yield "Hosts", fold_names(host.name for host in plan.hosts)
+    if offline := [host.name for host in plan.hosts if not host.online]:
+        yield "Offline", f"{fold_names(offline)}: {_offline(spec)}"
+    if maintained := [host.name for host in plan.hosts if host.maintenance]:
+        yield "Maintenance", fold_names(maintained)
+    if plan.left_out:
+        yield "Left out", fold_names(plan.left_out)
+    if plan.max_concurrency:
+        yield "At one time", f"at most {plan.max_concurrency} hosts under way"
+    if plan.max_failures is not None:
+        yield "Failures", _failures(plan.max_failures, strict=rollout.strict)
+    elif rollout.batches:
+        yield "Failures", "after a batch in which every host failed, no further host begins"
+    if rollout.delay:
+        yield "Delay", f"{format_duration(rollout.delay)} between batches"
+    if rollout.hold is not HoldRule.NEVER:
+        yield "Hold", f"{_hold_rule(rollout)}, up to {format_duration(rollout.hold_timeout)}"
+
+
+def _offline(spec: TaskSpec) -> str:
+    if spec.offline is Offline.WAIT:
+        return f"waited for, up to {format_duration(spec.delivery_timeout)}"
+    return "fails as undeliverable if offline at its turn"
+
+
+def _failures(most: int, *, strict: bool) -> str:
+    more = f"more than {most} host{'s have' if most > 1 else ' has'}" if most else "a host has"
+    text = f"when {more} failed, no further host begins"
+    return f"{text}; strict: at most {most + 1} can fail" if strict else text
