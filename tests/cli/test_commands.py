@@ -119,6 +119,8 @@ def test_task_list_as_json(operator: FakeOperator, capsys: Capture) -> None:
         "started_at": "2026-03-01T12:00:00.250Z",
         "finished_at": "2026-03-01T12:00:01.250Z",
         "created_by": "ana@pts/3",
+        "paused": False,
+        "hold": None,
     }  # fmt: skip
     assert (pending["task_id"], pending["status"]) == (2, "pending")
     assert pending["started_at"] is pending["finished_at"] is None

@@ -33,8 +33,7 @@ PAGES = {
 }
 COMMANDS, RUNNING, SETTINGS = PAGES["commands.md"], PAGES["running.md"], PAGES["settings.md"]
 LATER = (
-    "--batches", "--max-concurrency", "--max-errors", "pause", "resume",
-    "rerun",
+    "--max-errors", "rerun",
 )  # fmt: skip
 # Of other programs that the manual mentions, or of make's targets.
 FOREIGN = {"--require-hashes"}

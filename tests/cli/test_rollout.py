@@ -169,6 +169,21 @@ def test_a_plan_of_a_target_without_hosts_is_2(connect_to: Connect, capsys: Capt
     assert "mail*" in capsys.readouterr().err
 
 
+def test_a_task_is_paused_and_resumed(held: FakeOperator, capsys: Capture) -> None:
+    assert main(["task", "pause", "1"]) == 0
+    assert capsys.readouterr().out == "task 1 paused: 3 pending, 1 completed\n"
+    assert main(["task", "show", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "Paused      nothing is sent until `tui-manager task resume 1`" in lines
+    assert not any("begins the next batch" in line for line in lines)
+    assert main(["task", "pause", "1"]) == 2
+    assert main(["task", "resume", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["status"], found["paused"], found["hold"]) == ("running", False, None)
+    assert main(["task", "resume", "1"]) == 2
+    assert "Task 1" in capsys.readouterr().err
+
+
 async def end_all(operator: FakeOperator, *hosts: str) -> None:
     for host in hosts:
         operator.end_on(host)

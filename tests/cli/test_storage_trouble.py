@@ -49,7 +49,7 @@ def test_run_says_it_once_and_when_it_is_over(
     said: list[str] = []
 
     async def script(operator: FakeOperator) -> None:
-        while not operator.calls.count("get_task_status"):
+        while not operator.calls.count("get_task_progress"):
             await operator.a_moment()
         for _ in range(3):
             fails(operator, FULL)
@@ -64,7 +64,7 @@ def test_run_says_it_once_and_when_it_is_over(
 
 def test_a_task_that_ends_meanwhile_was_stored(connect_to: Connect, capsys: Capture) -> None:
     async def script(operator: FakeOperator) -> None:
-        while not operator.calls.count("get_task_status"):
+        while not operator.calls.count("get_task_progress"):
             await operator.a_moment()
         fails(operator, FULL)
         assert await until_said(capsys, operator, FULL) == [SAID]

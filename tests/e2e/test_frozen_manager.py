@@ -7,6 +7,7 @@ from tests.support.processes import Machine
 COMMANDS = (
     *("hosts", "hosts approve h1", "hosts reject h1", "hosts revoke h1", "task list"),
     *("task show 1", "task start 1", "task cancel 1", "output 1", "audit"),
+    *("task pause 1", "task resume 1", "run @all --plan -- true"),
     *("run @all -- true", "run @all --no-start -- true", "run @all --json -- true"),
     *("token create", "token list", "token revoke 1"),
 )

@@ -305,7 +305,7 @@ class FakeTasks(FakeHosts):
             raise IllegalMoveError(f"Task {task_id} cannot be resumed.")
         task.row = replace(task.row, paused=False, hold=None)
         self.record("resume_task", task_id=task_id)
-        self._touched(task_id)
+        self._recount(task)
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20

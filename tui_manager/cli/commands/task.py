@@ -1,4 +1,4 @@
-"""`tui-manager task list|show|start|cancel`."""
+"""`tui-manager task list|show|start|cancel|pause|resume`."""
 
 import argparse
 import asyncio
@@ -59,6 +59,12 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 await _print_state(operator, options.task_id, as_json=options.json)
             case "cancel":
                 await operator.cancel_task(options.task_id)
+                await _print_state(operator, options.task_id, as_json=options.json)
+            case "pause":
+                await operator.pause_task(options.task_id)
+                await _print_state(operator, options.task_id, as_json=options.json)
+            case "resume":
+                await operator.resume_task(options.task_id)
                 await _print_state(operator, options.task_id, as_json=options.json)
     return 0
 

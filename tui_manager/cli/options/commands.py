@@ -102,6 +102,8 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
         ("show", "show a task and its state on each host"),
         ("start", "start a pending task"),
         ("cancel", "cancel a task and kill its running commands"),
+        ("pause", "send no more commands of a task; what hosts already have goes on"),
+        ("resume", "end the pause of a task, or its hold after a batch"),
     ):
         command = commands.add_parser(
             name,
