@@ -1,4 +1,4 @@
-"""Rollouts on the command line: options of `run`, `--plan`, notes while it runs, how it is shown."""
+"""Rollouts on the command line: options of `run`, `--plan`, notes while it runs, what is shown."""
 
 import json
 from datetime import timedelta
