@@ -10,6 +10,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Disk, Host, HostDetail, Maintenance, Vitals
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout import HoldRule, Order, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
@@ -20,6 +21,7 @@ from tui_manager.domain.task import (
     Counts,
     Hold,
     Progress,
+    Rerun,
     RolloutProgress,
     Task,
     TaskDetail,
@@ -123,6 +125,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("plan_task", (SPEC,), PLAN),
     ("create_task", (SPEC, REQUEST), 8),
     ("start_task", (7, REQUEST), ("web03",)),
+    ("rerun_task", (7, (HostClass.FAILED,), {"KEY": "é"}, REQUEST), Rerun(9, ("web03",))),
+    ("rerun_task", (7, tuple(HostClass), {}, REQUEST), Rerun(9)),
     ("cancel_task", (7,), None),
     ("pause_task", (7,), None),
     ("resume_task", (7,), None),

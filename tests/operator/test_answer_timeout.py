@@ -24,6 +24,7 @@ from tui_manager.operator.socket.socket_file import socket_path
 FOLLOWING = ("get_task_status", "get_task_progress", "read_output", "follow_output")
 UNCLEAR = {
     "create_task": "The task may have been made.",
+    "rerun_task": "The task may have been made.",
     "start_task": "Task 7 may have started.",
     "cancel_task": "Task 7 may have been canceled.",
     "pause_task": "Task 7 may have been paused.",

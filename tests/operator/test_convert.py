@@ -19,6 +19,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
@@ -131,6 +132,7 @@ def test_a_page_says_how_much_there_is() -> None:
         (TaskStatus, convert_task.TASK_STATUSES, wire.TaskStatus),
         (CommandHostStatus, convert_task.COMMAND_HOST_STATUSES, wire.CommandHostStatus),
         (Reason, convert_task.REASONS, wire.Reason),
+        (HostClass, convert_task.HOST_CLASSES, wire.HostClass),
         (TokenState, convert_security.TOKEN_STATES, wire.TokenState),
     ],
     ids=lambda one: getattr(one, "__name__", ""),

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 from tests.support.fake_core import EVERYTHING as EVERYTHING
 from tests.support.fake_core import START as START
+from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask
 from tests.support.fake_security import FakeSecurity
-from tests.support.fake_tasks import FakeTasks
 from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
 from tui_manager.domain.status import Admission, TaskStatus
 
 
-class FakeOperator(FakeSecurity, FakeTasks):
+class FakeOperator(FakeSecurity, FakeReruns):
     """Implements the Operator Protocol over dicts.
 
     Args:

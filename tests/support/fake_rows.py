@@ -1,9 +1,11 @@
 """What a task of the fake operator is made of: its rows, how they are counted and sorted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tui_manager.domain.host import Host
+from tui_manager.domain.host_class import HostClass, command_host_class, host_class
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts, Task
@@ -99,3 +101,14 @@ def limited(chunks: list[OutputChunk], limit: int) -> list[OutputChunk]:
         if size >= limit:
             break
     return taken
+
+
+def classes_of(rows: Iterable[CommandHost]) -> dict[str, HostClass]:
+    """The class of each host of a task, by name."""
+    found: dict[str, list[HostClass]] = {}
+    for row in rows:
+        began = row.started_at is not None
+        found.setdefault(row.host, []).append(
+            command_host_class(row.status, row.reason, began=began)
+        )
+    return {name: host_class(classes) for name, classes in found.items()}

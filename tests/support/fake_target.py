@@ -1,7 +1,8 @@
-"""A small part of the TARGET notation for the fake operator: names, globs, labels, @all and `,`."""
+"""A small part of the TARGET notation for the fake operator: names, globs, labels, hosts of a task,
+@all and `,`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from ClusterShell.NodeSet import NodeSet, NodeSetParseError
@@ -12,16 +13,21 @@ from tui_manager.domain.host import Host
 _COMMA = re.compile(r",(?![^\[]*\])")
 
 
-def resolve(target: str, hosts: list[Host]) -> list[str]:
+Classes = Callable[[int], Mapping[str, str]]  # of the hosts of a task, by name
+
+
+def resolve(target: str, hosts: list[Host], classes: Classes) -> list[str]:
     """The names that match, in order. Raises InvalidInputError naming what did not."""
     names: set[str] = set()
     if not target.strip():
         raise InvalidInputError("target", "The target is empty; name hosts, or @all.")
-    for part in _COMMA.split(target):
-        found = set(_part(part.strip(), hosts))
-        if not found:
-            raise InvalidInputError("target", f"No host matches {part.strip()!r}.")
+    for part in map(str.strip, _COMMA.split(target)):
+        found = set(_part(part, hosts, classes))
+        if not found and not part.startswith("task:"):
+            raise InvalidInputError("target", f"No host matches {part!r}.")
         names |= found
+    if not names:
+        raise InvalidInputError("target", f"No host matches {target}.")
     return sorted(names)
 
 
@@ -30,9 +36,13 @@ def fold(names: Iterable[str]) -> str:
     return str(NodeSet.fromlist(list(names)))
 
 
-def _part(part: str, hosts: list[Host]) -> list[str]:
+def _part(part: str, hosts: list[Host], classes: Classes) -> list[str]:
     if part == "@all":
         return [host.name for host in hosts]
+    if part.startswith("task:"):
+        _, task_id, host_class = part.split(":")
+        of_task = classes(int(task_id))
+        return [host.name for host in hosts if of_task.get(host.name) == host_class]
     if "=" in part:
         key, value = part.split("=", 1)
         return [host.name for host in hosts if host.labels.get(key) == value]

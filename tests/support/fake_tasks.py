@@ -8,10 +8,20 @@ from datetime import datetime
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_hosts import FakeHosts
 from tests.support.fake_rollout import advance
-from tests.support.fake_rows import FAULTS, ORDER, FakeTask, count, limited, sort_key, waiting_row
+from tests.support.fake_rows import (
+    FAULTS,
+    ORDER,
+    FakeTask,
+    classes_of,
+    count,
+    limited,
+    sort_key,
+    waiting_row,
+)
 from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout import ALL_AT_ONCE
 from tui_manager.domain.spec import TaskSpec
@@ -151,10 +161,12 @@ class FakeTasks(FakeHosts):
             )
             shown = replace(spec, secrets=dict.fromkeys(spec.secrets, ""))
             commands.append(Command(index, shown, status, counts))
+        reruns = [one.row.task_id for one in self.tasks.values() if one.row.rerun_of == task_id]
         return TaskDetail(
             task.row,
             tuple(commands),
             task.spec.rollout,
+            reruns=tuple(reversed(reruns)),
             left_out=task.left_out,
             include_maintenance=task.spec.include_maintenance,
         )
@@ -333,6 +345,10 @@ class FakeTasks(FakeHosts):
 
     # How it keeps its word.
 
+    def classes_of(self, task_id: int) -> dict[str, HostClass]:
+        """The class of each host of a task, by name."""
+        return classes_of(self._task(task_id).rows.values())
+
     def _task(self, task_id: int) -> FakeTask:
         if task_id not in self.tasks:
             raise NotFoundError(f"There is no task {task_id}.")
@@ -342,7 +358,7 @@ class FakeTasks(FakeHosts):
         self, target: str, *, include_maintenance: bool
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The hosts that a target matches, and the names of those that are left out."""
-        names = resolve(target, self.admitted)
+        names = resolve(target, self.admitted, self.classes_of)
         if include_maintenance:
             return tuple(names), ()
         left_out = tuple(name for name in names if self.hosts[name].maintenance)

@@ -5,6 +5,7 @@ What an operator asks for, and its checks, are in spec.py.
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tui_manager.domain.rollout import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.spec import DELIVERY_TIMEOUT, CommandSpec, Offline
@@ -179,6 +180,18 @@ class TaskDetail:
     reruns: tuple[int, ...] = ()
     left_out: tuple[str, ...] = ()
     include_maintenance: bool = False
+
+
+class Rerun(NamedTuple):
+    """A new task that repeats another one on some of its hosts.
+
+    Attributes:
+        task_id: of the new task, which is pending.
+        gone: names of hosts that are not in the fleet any more and are left out.
+    """
+
+    task_id: int
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

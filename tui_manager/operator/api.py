@@ -14,11 +14,12 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
-from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task import OutputChunk as OutputChunk
 from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
@@ -185,6 +186,23 @@ class Operator(Protocol):
         IllegalMoveError."""
         ...
 
+    async def rerun_task(
+        self,
+        task_id: int,
+        classes: Sequence[HostClass] = (),
+        secrets: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> Rerun:
+        """Stores a pending task with the same commands, parameters, limits and rollout, for the
+        hosts of some classes of a task that has ended; without classes the failed and unreached.
+        The same `request_id`, a UUID, returns the same task.
+
+        `secrets` has the value of each secret of the task, because these are not kept.
+        InvalidInputError("secret") names what is missing; IllegalMoveError when the task has not
+        ended, or there is no host to run on.
+        """
+        ...
+
     async def cancel_task(self, task_id: int) -> None:
         """Cancels a task: what was not sent ends at once, and the agents are told to kill the
         rest."""
@@ -287,6 +305,7 @@ class ForwardingOperator(ABC):
     plan_task = _forwarded(Operator.plan_task)
     create_task = _forwarded(Operator.create_task)
     start_task = _forwarded(Operator.start_task)
+    rerun_task = _forwarded(Operator.rerun_task)
     cancel_task = _forwarded(Operator.cancel_task)
     pause_task = _forwarded(Operator.pause_task)
     resume_task = _forwarded(Operator.resume_task)

@@ -13,11 +13,12 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
-from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Task, TaskDetail
+from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task_filter import ALL_TASKS, TASK_COLUMNS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
@@ -225,6 +226,15 @@ class InProcessOperator:
 
     async def start_task(self, task_id: int, request_id: str = "") -> Sequence[str]:
         return await self.tasks.start_task(task_id, _actor(), request_id)
+
+    async def rerun_task(
+        self,
+        task_id: int,
+        classes: Sequence[HostClass] = (),
+        secrets: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> Rerun:
+        return await self.tasks.rerun_task(task_id, classes, secrets, _actor(), request_id)
 
     async def cancel_task(self, task_id: int) -> None:
         await self.tasks.cancel_task(task_id, _actor())

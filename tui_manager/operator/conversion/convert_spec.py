@@ -1,5 +1,6 @@
 """TaskSpec and CommandSpec between the wire and the domain."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from tui_manager_protos.v1 import operator_pb2 as wire
@@ -99,8 +100,13 @@ def command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
         cwd=message.cwd,
         run_as_user=message.run_as_user,
         limits=ResourceLimits(message.memory_max, message.tasks_max, message.cpu_max),
-        secrets={name: _secret(name, value) for name, value in message.secrets.items()},
+        secrets=secrets_from_wire(message.secrets),
     )
+
+
+def secrets_from_wire(secrets: Mapping[str, bytes]) -> dict[str, str]:
+    """Secrets by name. Raises InvalidInputError for one that is not UTF-8."""
+    return {name: _secret(name, value) for name, value in secrets.items()}
 
 
 def _secret(name: str, value: bytes) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
@@ -45,6 +46,12 @@ COMMAND_HOST_STATUSES = {
     CommandHostStatus.TIMEOUT: wire.COMMAND_HOST_STATUS_TIMEOUT,
     CommandHostStatus.CANCELED: wire.COMMAND_HOST_STATUS_CANCELED,
     CommandHostStatus.SKIPPED: wire.COMMAND_HOST_STATUS_SKIPPED,
+}
+HOST_CLASSES = {
+    HostClass.UNKNOWN: wire.HOST_CLASS_UNKNOWN,
+    HostClass.FAILED: wire.HOST_CLASS_FAILED,
+    HostClass.UNREACHED: wire.HOST_CLASS_UNREACHED,
+    HostClass.COMPLETED: wire.HOST_CLASS_COMPLETED,
 }
 REASONS = {
     Reason.NONE: wire.REASON_UNSPECIFIED,

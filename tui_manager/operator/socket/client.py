@@ -15,11 +15,12 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.task import CommandHost, Progress, Task, TaskDetail
+from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
@@ -280,6 +281,25 @@ class SocketOperator:
             unclear=f"Task {task_id} may have started.",
         )
         return tuple(reply.left_out)
+
+    async def rerun_task(
+        self,
+        task_id: int,
+        classes: Sequence[HostClass] = (),
+        secrets: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> Rerun:
+        reply = await self._call(
+            self._stub.RerunTask,
+            lambda: wire.RerunTaskRequest(
+                task_id=task_id,
+                classes=[convert_task.HOST_CLASSES[one] for one in classes],
+                request_id=request_id or new_request_id(),
+                secrets={name: value.encode() for name, value in (secrets or {}).items()},
+            ),
+            unclear="The task may have been made.",
+        )
+        return Rerun(reply.task_id, tuple(reply.gone))
 
     async def cancel_task(self, task_id: int) -> None:
         await self._call(

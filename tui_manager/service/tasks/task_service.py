@@ -5,10 +5,11 @@ Results of commands are handled in `reports/`.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError, InvalidInputError
+from tui_manager.domain.host_class import CLASSES_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout import ALL_AT_ONCE
@@ -19,6 +20,7 @@ from tui_manager.domain.task import (
     CommandHost,
     OutputChunk,
     Progress,
+    Rerun,
     Task,
     TaskDetail,
     estimate_remaining,
@@ -31,6 +33,7 @@ from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.service.tasks import pause_task, start_task, target_hosts
+from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.lists import Lists
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
@@ -73,23 +76,49 @@ class TaskService:
         return await run_to_completion(self._create(spec, request_id))
 
     async def _create(self, spec: TaskSpec, request_id: str) -> int:
-        def work(tx: Transaction) -> tuple[int, bool]:
-            existing = tasks.created_by_request(tx, request_id, spec) if request_id else None
-            if existing:
-                return existing, False
-            now = self._core.clock.stamp()
-            task_id = tasks.insert(tx, spec, now, request_id)
-            self._secrets.store(tx, task_id, spec)
-            audit.record(
-                tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target
-            )
-            return task_id, True
+        stamp = self._core.clock.stamp
+        created = await self._database.write(
+            lambda tx: create(tx, spec, self._secrets, stamp(), request_id)
+        )
+        self._announce(created)
+        return created.task_id
 
-        task_id, new = await self._database.write(work)
-        if new:
-            log.info("task created", extra={"task": task_id, "target": spec.target})
-            self._core.feed.publish(Changes(tasks=frozenset({task_id})))
-        return task_id
+    def _announce(self, created: CreatedTask) -> None:
+        if created.new:
+            log.info("task created", extra={"task": created.task_id, "target": created.target})
+            self._core.feed.publish(Changes(tasks=frozenset({created.task_id})))
+
+    async def rerun_task(
+        self,
+        task_id: int,
+        classes: Sequence[HostClass] = (),
+        secrets: Mapping[str, str] | None = None,
+        actor: str = "",
+        request_id: str = "",
+    ) -> Rerun:
+        """Stores a pending task with the same commands, parameters, limits and rollout, for the
+        hosts of some classes of a task that has ended; without classes the failed and unreached.
+        The same request id returns the same task.
+
+        Raises:
+            NotFoundError, IllegalMoveError: there is no such task, it has not ended, or there is
+                no host to run on.
+            InvalidInputError: a secret of the task is missing, or it has none of this name.
+        """
+        request_id = check_request_id(request_id)
+        chosen = frozenset(classes or CLASSES_DEFAULT)
+        asked = RerunRequest(task_id, chosen, secrets or {}, actor, request_id)
+        return await run_to_completion(self._rerun(asked))
+
+    async def _rerun(self, asked: RerunRequest) -> Rerun:
+        stamp = self._core.clock.stamp
+        created = await self._database.write(
+            lambda tx: create_rerun(tx, asked, self._secrets, stamp())
+        )
+        self._announce(created)
+        if created.new:  # it is linked from the old one too
+            self._core.feed.publish(Changes(tasks=frozenset({asked.task_id})))
+        return Rerun(created.task_id, created.gone)
 
     async def start_task(
         self, task_id: int, actor: str = "", request_id: str = ""
