@@ -162,7 +162,7 @@ class Executions:
         self._tell(execution)
 
     def _tell(self, execution: Execution) -> None:
-        execution.refresh()
+        execution.read_folder()
         self._outbox.add(execution)
 
     def _forget(self, execution: Execution) -> None:

@@ -24,7 +24,7 @@ class Recording(Journal):
         self.failures = failures
         self.asked: list[set[str]] = []
 
-    def acknowledge(self, results: Mapping[str, Result]) -> None:
+    def compact(self, results: Mapping[str, Result]) -> None:
         self.asked.append(set(results))
         if len(self.asked) <= self.failures:
             raise OSError(errno.ENOSPC, "No space left on device")

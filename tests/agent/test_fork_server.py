@@ -170,7 +170,7 @@ async def test_one_that_cannot_say_of_what_it_dies_holds_up_nobody(
     monkeypatch.setattr(fork_server_client, "EXIT_WITHIN", 0.1)
     orphaned: asyncio.Queue[str] = asyncio.Queue()
     its = ForkServerClient(lambda execution_id, problem: None, orphaned.put_nowait)
-    await its.start(tmp_path / "execution")
+    await its.request_supervisor(tmp_path / "execution")
     async with asyncio.timeout(GIVE_UP):
         assert await orphaned.get() == "execution"
     its.close()
@@ -216,7 +216,7 @@ async def test_it_stays_as_long_as_a_supervisor_does(
     monkeypatch.setattr(ForkServerClient, "_check_idle", look_and_say_so)
     gate = Gate(tmp_path / "gate")
     run = Supervised(tmp_path, f"echo ready; cat {gate}")
-    await launching.start(run.spool.folder)
+    await launching.request_supervisor(run.spool.folder)
     (server,) = psutil.Process().children()
     run.until(lambda: b"ready" in run.stdout)
     async with asyncio.timeout(GIVE_UP):

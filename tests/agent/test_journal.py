@@ -37,7 +37,7 @@ def test_what_was_acknowledged_is_known_after_a_restart(tmp_path: Path) -> None:
     before = Journal(tmp_path)
     for execution_id in (first, second):
         before.spool(execution_id).accept(order())
-        before.acknowledge({execution_id: RESULT})
+        before.compact({execution_id: RESULT})
     before.close()
     after = Journal(tmp_path)
     assert after.acknowledged(first) == RESULT
@@ -49,7 +49,7 @@ def test_what_was_acknowledged_is_known_after_a_restart(tmp_path: Path) -> None:
 def test_a_folder_that_an_acknowledgement_left_behind_is_cleared(tmp_path: Path) -> None:
     execution_id = new_id()
     before = Journal(tmp_path)
-    before.acknowledge({execution_id: RESULT})
+    before.compact({execution_id: RESULT})
     before.spool(execution_id).write_result(RESULT)
     before.close()
     after = Journal(tmp_path)
@@ -60,13 +60,13 @@ def test_a_folder_that_an_acknowledgement_left_behind_is_cleared(tmp_path: Path)
 def test_a_line_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None:
     whole, torn, later = new_id(), new_id(), new_id()
     before = Journal(tmp_path)
-    before.acknowledge({whole: RESULT})
-    before.acknowledge({torn: RESULT})
+    before.compact({whole: RESULT})
+    before.compact({torn: RESULT})
     before.close()
     log = tmp_path / "acknowledged"
     log.write_bytes(log.read_bytes()[:-3])
     after = Journal(tmp_path)
-    after.acknowledge({later: RESULT})
+    after.compact({later: RESULT})
     assert after.acknowledged(whole) == RESULT
     assert after.acknowledged(later) == RESULT
     assert after.acknowledged(torn) is None
@@ -75,7 +75,7 @@ def test_a_line_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None:
 def test_a_known_execution_whose_line_is_unreadable_is_still_known(tmp_path: Path) -> None:
     execution_id = new_id()
     kept = Journal(tmp_path)
-    kept.acknowledge({execution_id: RESULT})
+    kept.compact({execution_id: RESULT})
     (tmp_path / "acknowledged").write_bytes(b"\xff\n")
     with pytest.raises(UnicodeDecodeError):
         kept.acknowledged(execution_id)
@@ -86,7 +86,7 @@ def test_what_was_acknowledged_is_known_where_no_file_can_be_opened(
 ) -> None:
     execution_id = new_id()
     kept = Journal(tmp_path)
-    kept.acknowledge({execution_id: RESULT})
+    kept.compact({execution_id: RESULT})
     monkeypatch.setattr(Path, "open", too_many_files)
     monkeypatch.setattr(os, "open", too_many_files)
     assert kept.acknowledged(execution_id) == RESULT
@@ -97,10 +97,10 @@ def test_a_line_that_the_disk_keeps_holds_up_no_others(
 ) -> None:
     kept = Journal(tmp_path)
     known, new = new_id(), new_id()
-    kept.acknowledge({known: RESULT})
+    kept.compact({known: RESULT})
     with monkeypatch.context() as disk:
         disk.setattr(Acknowledged, "_line_at", broken)
-        kept.acknowledge({known: RESULT, new: RESULT})
+        kept.compact({known: RESULT, new: RESULT})
     assert kept.acknowledged(new) == RESULT
 
 
@@ -109,9 +109,9 @@ def test_ids_are_kept_30_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now - KEEP - DAY)
     before = Journal(tmp_path)
-    before.acknowledge({old: RESULT})
+    before.compact({old: RESULT})
     monkeypatch.setattr(time, "time", lambda: now - KEEP + DAY)
-    before.acknowledge({young: RESULT})
+    before.compact({young: RESULT})
     before.close()
     monkeypatch.undo()
     after = Journal(tmp_path)
@@ -129,7 +129,7 @@ def fill(log: Path, count: int) -> list[str]:
 def test_more_ids_are_kept_than_30_days_bring(tmp_path: Path) -> None:
     ids = fill(tmp_path / "acknowledged", 100_000)
     kept = Journal(tmp_path)
-    kept.acknowledge({new_id(): RESULT})
+    kept.compact({new_id(): RESULT})
     kept.close()
     after = Journal(tmp_path)
     found = [after.acknowledged(word) for word in (*ids[:3], *ids[-3:])]
@@ -205,7 +205,7 @@ def test_a_full_disk_gives_up_output_rather_than_the_memory_of_an_id(
         write_all(descriptor, data)
 
     monkeypatch.setattr(record, "write_all", full)
-    kept.acknowledge({execution_id: RESULT})
+    kept.compact({execution_id: RESULT})
     assert kept.acknowledged(execution_id) == RESULT
     assert not spool.folder.exists()
 

@@ -46,7 +46,7 @@ class Watched:
         """Returns when it is claimed."""
         run = Supervised(self._root / str(len(self.runs)), command)
         self.runs.append(run)
-        await self.supervisors.start(run.id, run.spool)
+        await self.supervisors.start_supervisor(run.id, run.spool)
         await self.until(run.spool.supervisor_pid)
         return run
 
@@ -55,7 +55,7 @@ class Watched:
         order is out."""
         execution_id = str(uuid.uuid4())
         spool = ExecutionFolder(self._root / execution_id)
-        return execution_id if await self.supervisors.start(execution_id, spool) else ""
+        return execution_id if await self.supervisors.start_supervisor(execution_id, spool) else ""
 
     async def until(self, condition: Callable[[], object]) -> None:
         async def look() -> tuple[object, int]:

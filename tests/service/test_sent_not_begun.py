@@ -270,7 +270,7 @@ async def test_a_claim_is_not_sent_after_a_newer_hello(
     del parts.dispatcher.rooms[host.host_id]
     place = parts.dispatch.ready_session(host.host_id)
     assert place
-    claims = await parts.database.write(lambda tx: parts.dispatch.claim(tx, [place]))
+    claims = await parts.database.write(lambda tx: parts.dispatch.claim_for(tx, [place]))
     await parts.connect(host.name, host_id=host.host_id)
     await parts.dispatch.send_claimed(claims)
     assert parts.dispatcher.sent == []

@@ -238,7 +238,7 @@ async def test_nothing_is_claimed_for_a_host_that_is_not_admitted(
 ) -> None:
     def claim(tx: Transaction) -> int:
         ask, terms = Recipient(1, 9, 9, "journal"), RunSettings(NOW, timedelta(0), 1)
-        return len(claiming.claim(tx, [ask], terms))
+        return len(claiming.choose_and_mark_sent(tx, [ask], terms))
 
     def work(tx: Transaction) -> tuple[int, int]:
         _prepare(tx, Operation.START, Status.PENDING, Reason.NONE)

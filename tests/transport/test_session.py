@@ -31,12 +31,12 @@ async def test_what_waits_on_a_session_is_bounded() -> None:
     told: list[str] = []
     session = _session(told.append)
     for number in range(RUNS_MAX):
-        session.run(_run(number))
+        session.queue_command(_run(number))
     assert session.room == 0
     with pytest.raises(AgentUnavailableError):
-        session.run(_run(RUNS_MAX))
+        session.queue_command(_run(RUNS_MAX))
     for _ in range(3):
-        session.does_not_know(f"u{number}" for number in range(2 * UNKNOWN_MAX))
+        session.queue_unknown(f"u{number}" for number in range(2 * UNKNOWN_MAX))
     assert session.waiting == RUNS_MAX + UNKNOWN_MAX
     messages = await session.next_messages()
     assert len(messages) == RUNS_MAX + UNKNOWN_MAX
@@ -45,8 +45,8 @@ async def test_what_waits_on_a_session_is_bounded() -> None:
 
 async def test_acknowledgements_of_an_execution_fold_into_one() -> None:
     session = _session()
-    session.acknowledge([Acknowledged("e", {Stream.STDOUT: 1}, result=False)])
-    session.acknowledge([Acknowledged("e", {Stream.STDOUT: 2}, result=True)])
+    session.queue_acknowledged([Acknowledged("e", {Stream.STDOUT: 1}, result=False)])
+    session.queue_acknowledged([Acknowledged("e", {Stream.STDOUT: 2}, result=True)])
     (message,) = await session.next_messages()
     (acknowledged,) = message.acknowledge.executions
     assert (acknowledged.offsets[0].offset, acknowledged.result) == (2, True)
@@ -54,19 +54,19 @@ async def test_acknowledgements_of_an_execution_fold_into_one() -> None:
 
 async def test_an_ended_session_sends_only_its_last_message() -> None:
     session = _session()
-    session.run(_run(1))
+    session.queue_command(_run(1))
     session.end(convert.disconnect(pb.DISCONNECT_REASON_REPLACED, "", timedelta(0)))
     (message,) = await session.next_messages()
     assert message.HasField("disconnect")
     assert await session.next_messages() == []
     with pytest.raises(AgentUnavailableError):
-        session.cancel("e")
+        session.queue_cancel("e")
 
 
 async def test_an_acknowledgement_and_the_next_command_are_one_message() -> None:
     session = _session()
-    session.run(_run(2))
-    session.acknowledge([Acknowledged("e1", {}, result=True)])
+    session.queue_command(_run(2))
+    session.queue_acknowledged([Acknowledged("e1", {}, result=True)])
     (message,) = in_batches(await session.next_messages())
     acknowledge, run = message.batch.messages
     assert acknowledge.acknowledge.executions[0].execution_id == "e1"

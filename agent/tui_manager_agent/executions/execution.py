@@ -62,7 +62,7 @@ class Execution:
     def ended(self) -> bool:
         return self.state is State.ENDED
 
-    def refresh(self) -> None:
+    def read_folder(self) -> None:
         """Reads what the supervisor has written."""
         if self.result is None:
             # The result first: output that it counts can then be seen.

@@ -50,8 +50,8 @@ class ForkServerClient:
         self._needed_at = 0.0
         self._closed = False
 
-    async def start(self, folder: Path) -> bool:
-        """Starts the supervisor of the execution in a folder. Raises OSError.
+    async def request_supervisor(self, folder: Path) -> bool:
+        """Asks the fork server for the supervisor of the execution in a folder. Raises OSError.
 
         False if this was closed before: no supervisor will ever be started for it.
         """

@@ -65,7 +65,7 @@ class HeldExecutions:
 
     def check_ended(self, execution: Execution) -> bool:
         """Whether a supervisor has written a result, which is then reported."""
-        execution.refresh()
+        execution.read_folder()
         if execution.ended:
             self._finish(execution)
         return execution.ended

@@ -49,7 +49,7 @@ class Recovery:
 
     def restore(self, execution: Execution) -> None:
         """Continues an execution that an earlier agent left."""
-        execution.refresh()
+        execution.read_folder()
         if execution.ended:
             self._held.keep(execution)
             return

@@ -144,7 +144,7 @@ class Runner:
 
     async def _launch(self, execution: Execution) -> None:
         try:
-            if await self._supervisors.start(execution.id, execution.spool):
+            if await self._supervisors.start_supervisor(execution.id, execution.spool):
                 _LOG.info("starting: execution_id=%s", execution.id)
             else:  # this agent stops; the next one starts it
                 await self._disk.run(execution.spool.return_to_accepted)

@@ -41,7 +41,7 @@ class Supervisors:
         self._pidfds: dict[str, int] = {}
         self._fork_server = ForkServerClient(self._exited, self._adopt_or_exited, cgroup_root)
 
-    async def start(self, execution_id: str, spool: ExecutionFolder) -> bool:
+    async def start_supervisor(self, execution_id: str, spool: ExecutionFolder) -> bool:
         """Starts the supervisor of an order that is `starting`. Raises OSError.
 
         False if this was closed before: no supervisor will ever be started for it.
@@ -49,7 +49,7 @@ class Supervisors:
         self._add(execution_id, spool)  # sending may have to wait, and others exit meanwhile
         started = False
         try:
-            started = await self._fork_server.start(spool.folder)
+            started = await self._fork_server.request_supervisor(spool.folder)
         finally:
             if not started:
                 self._remove(execution_id)

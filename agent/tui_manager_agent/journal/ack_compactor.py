@@ -55,7 +55,7 @@ class AckCompactor:
     def _compact(self, results: Mapping[str, Result]) -> bool:
         """False if the disk fails."""
         try:
-            self._journal.acknowledge(results)
+            self._journal.compact(results)
         except OSError as error:
             _LOG.warning("not compacted: executions=%d error=%s", len(results), error)
             return False

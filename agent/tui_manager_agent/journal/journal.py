@@ -80,7 +80,7 @@ class Journal:
             return False
         return spool.has(record.RESULT) and marked < time.time() - KEEP
 
-    def acknowledge(self, results: Mapping[str, Result]) -> None:
+    def compact(self, results: Mapping[str, Result]) -> None:
         """The manager has everything of these: keeps a line of each, deletes their folders.
 
         Raises OSError. Then all are as they were, except their output.

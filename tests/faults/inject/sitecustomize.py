@@ -92,8 +92,8 @@ def _server(module: Any) -> None:
 
 def _session(module: Any) -> None:
     session = module.Session
-    session.run = POINTS.around("hand_over", session.run)
-    session.acknowledge = POINTS.around("acknowledge", session.acknowledge)
+    session.queue_command = POINTS.around("hand_over", session.queue_command)
+    session.queue_acknowledged = POINTS.around("acknowledge", session.queue_acknowledged)
 
 
 def _link(module: Any) -> None:
@@ -120,7 +120,9 @@ def _acknowledged(module: Any) -> None:
 
 def _supervisors(module: Any) -> None:
     supervisors = module.Supervisors
-    supervisors.start = POINTS.around_async("start_supervisor", supervisors.start)
+    supervisors.start_supervisor = POINTS.around_async(
+        "start_supervisor", supervisors.start_supervisor
+    )
 
 
 def _fork_server(module: Any) -> None:

@@ -56,7 +56,7 @@ class Claims:
     hosts_with_room: set[str] = field(default_factory=set)
 
 
-def claim(
+def claim_commands(
     tx: Transaction,
     sessions: Iterable[ReadySession],
     limits: Limits,
@@ -82,7 +82,7 @@ def claim(
         for session in by_row.values()
     ]
     settings = RunSettings(now, limits.kill_grace, limits.output_limit)
-    for command in claiming.claim(tx, recipients, settings):
+    for command in claiming.choose_and_mark_sent(tx, recipients, settings):
         session = by_row[command.host]
         if why := features.refusal(command.run.command, session.features):
             _fail(tx, claims, session, command, why, now, refused=True)

@@ -91,7 +91,7 @@ class DispatchLoop:
     async def _send(self, host_ids: list[str]) -> None:
         sessions = [session for host_id in host_ids if (session := self.ready_session(host_id))]
         if sessions:
-            claimed = await self._core.database.write(lambda tx: self.claim(tx, sessions))
+            claimed = await self._core.database.write(lambda tx: self.claim_for(tx, sessions))
             await self.send_claimed(claimed)
 
     def ready_session(self, host_id: str) -> ReadySession | None:
@@ -115,10 +115,10 @@ class DispatchLoop:
             variables=entry.variables,
         )
 
-    def claim(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Claims:
-        """See `claims.claim`."""
+    def claim_for(self, tx: Transaction, sessions: Iterable[ReadySession]) -> Claims:
+        """Claims commands for these sessions, inside a transaction: see `claims.claim_commands`."""
         now = self._core.clock.stamp()
-        return claims.claim(tx, sessions, self._core.limits, self._secrets, now)
+        return claims.claim_commands(tx, sessions, self._core.limits, self._secrets, now)
 
     async def send_claimed(self, claimed: Claims) -> None:
         """Gives claimed commands to their sessions. The claim must be committed.

@@ -68,41 +68,41 @@ def apply(tx: Transaction, received: Sequence[ReceivedReport]) -> AppliedReports
         execution_id for item in received for execution_id in item.report.execution_ids
     )
     executions = command_hosts.stored_executions(tx, execution_ids)
-    changes = ReportWrites()
+    writes = ReportWrites()
     outcomes = []
     for item in received:
         if admission := turned_away.get(item.host):
             refused = RefusedError(Refusal(admission.value), f"This host was {admission}.")
             outcomes.append(ReportOutcome(refused=refused))
         else:
-            outcomes.append(_ReportHandler(item, executions, changes).handle_report())
-    changes.write(tx)
+            outcomes.append(_ReportApplier(item, executions, writes).apply_report())
+    writes.write(tx)
     now = max((item.at for item in received), default=0)
-    tasks = {task_id: update_task_status(tx, task_id, now) for task_id in changes.tasks}
+    tasks = {task_id: update_task_status(tx, task_id, now) for task_id in writes.tasks}
     return AppliedReports(outcomes, tasks)
 
 
-class _ReportHandler:
-    """Compares one report with what is stored, and adds to the changes."""
+class _ReportApplier:
+    """Compares one report with what is stored, and adds to what is written."""
 
     def __init__(
         self,
         received: ReceivedReport,
         executions: Mapping[str, StoredExecution],
-        changes: ReportWrites,
+        writes: ReportWrites,
     ) -> None:
         self._host = received.host
         self._report = received.report
         self._now = received.at
         self._kept_since = received.kept_since
         self._executions = executions
-        self._changes = changes
+        self._writes = writes
         self._reported: dict[str, StoredExecution] = {}
         self._pruned: dict[str, dict[Stream, int]] = {}  # ends of their output
         self._outcome = ReportOutcome()
 
-    def handle_report(self) -> ReportOutcome:
-        """Handles all that the report says."""
+    def apply_report(self) -> ReportOutcome:
+        """Compares all that the report says, and returns what becomes of it."""
         ended = {result.execution_id for result in self._report.results}
         for started in self._report.started:
             if started.execution_id not in ended:  # a result implies the start
@@ -133,7 +133,7 @@ class _ReportHandler:
             return
         if execution.task_canceled and (execution.status, execution.reason) == LOST:
             return  # a canceled task does not open again; the result will replace the guess
-        self._changes.start(execution, self._now - from_timedelta(started.age))
+        self._writes.start(execution, self._now - from_timedelta(started.age))
         self._outcome.started.append((execution.task_id, execution.execution_id))
 
     def _handle_output(self, piece: Output) -> None:
@@ -154,10 +154,10 @@ class _ReportHandler:
             piece = replace(piece, offset=stored, data=piece.data[stored - piece.offset :])
         allowed, over_limit = _limit_output(execution, piece)
         if over_limit:
-            self._changes.count_over_limit(execution, over_limit)
+            self._writes.count_over_limit(execution, over_limit)
             self._outcome.over_limit.add(execution.execution_id)
         if allowed:
-            self._changes.add_output(execution, allowed)
+            self._writes.add_output(execution, allowed)
             self._outcome.output.add(execution.task_id)
             self._outcome.output_bytes += len(allowed.data)
 
@@ -173,7 +173,7 @@ class _ReportHandler:
         if execution is None:
             return
         if _journal_is_lost(execution, result):
-            self._changes.lose_state(execution, self._now)
+            self._writes.lose_state(execution, self._now)
             return
         if _never_arrived(execution, result):
             result = replace(
@@ -191,7 +191,7 @@ class _ReportHandler:
                 self._outcome.conflicts.append((execution.task_id, result))
             return
         self._outcome.late += execution.status.ended
-        self._changes.end(execution, result, self._now)
+        self._writes.end(execution, result, self._now)
         self._outcome.results.append((execution.task_id, result))
         self._outcome.has_room = True
 

@@ -189,7 +189,7 @@ class ReportService:
             for item, outcome in zip(batch, applied.outcomes, strict=True)
             if item.session and outcome.has_room
         ]
-        return applied, self._dispatch.claim(tx, with_room)
+        return applied, self._dispatch.claim_for(tx, with_room)
 
     async def _answer(
         self, batch: Sequence[_PendingReport], applied: AppliedReports, claims: Claims

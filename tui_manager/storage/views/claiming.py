@@ -68,7 +68,7 @@ class ClaimedCommand:
     secrets: Mapping[str, bytes | None]
 
 
-def claim(
+def choose_and_mark_sent(
     tx: Transaction, recipients: Iterable[Recipient], settings: RunSettings
 ) -> list[ClaimedCommand]:
     """Marks the commands that may be sent to these hosts as sent, in the order of each host."""

@@ -150,9 +150,9 @@ class CommandService(pb_grpc.CommandServiceServicer):
         with self._hosts.busy_with(session.host_id, session.generation):
             said = convert.to_report(report)
             outcome = await self._reports.handle_report(session.host_id, said)
-        session.acknowledge(outcome.acknowledged)
+        session.queue_acknowledged(outcome.acknowledged)
         self._hosts.add_unknown(session.host_id, session.generation, outcome.unknown)
-        session.does_not_know(outcome.unknown)
+        session.queue_unknown(outcome.unknown)
         for what in outcome.violations():  # they were recorded when they were found
             raise RefusedError(Refusal.PROTOCOL_ERROR, what)
         session.guard.check_unknown(len(outcome.unknown) + len(outcome.conflicts))

@@ -114,7 +114,7 @@ class Session:
         self._control_messages.append(message)
         self._pending.set()
 
-    def run(self, run: Run) -> None:
+    def queue_command(self, run: Run) -> None:
         """Adds a command. Raises AgentUnavailableError if there is no room."""
         if not self.room:
             raise AgentUnavailableError("The session has ended, or its queue is full.")
@@ -122,20 +122,20 @@ class Session:
         self._was_full = not self.room
         self._pending.set()
 
-    def cancel(self, execution_id: str) -> None:
+    def queue_cancel(self, execution_id: str) -> None:
         """Adds a cancel."""
         if self._ended:
             raise AgentUnavailableError("The session has ended.")
         self._cancels[execution_id] = None
         self._pending.set()
 
-    def acknowledge(self, executions: list[Acknowledged]) -> None:
+    def queue_acknowledged(self, executions: list[Acknowledged]) -> None:
         """Adds acknowledgements; a newer one of an execution replaces the older one."""
         if executions:
             self._acknowledged.update({item.execution_id: item for item in executions})
             self._pending.set()
 
-    def does_not_know(self, execution_ids: Iterable[str]) -> None:
+    def queue_unknown(self, execution_ids: Iterable[str]) -> None:
         """Tells the agent that these executions are not in the database. Those that do not fit now
         are told when the agent reports them again."""
         for execution_id in execution_ids:

@@ -89,11 +89,11 @@ class Sessions:
 
     async def send_command_to_agent(self, host_id: str, run: Run) -> None:
         """See TaskDispatcher."""
-        self._of(host_id).run(run)
+        self._of(host_id).queue_command(run)
 
     async def send_cancel_to_agent(self, host_id: str, execution_id: str) -> None:
         """See TaskDispatcher."""
-        self._of(host_id).cancel(execution_id)
+        self._of(host_id).queue_cancel(execution_id)
 
     def _of(self, host_id: str) -> Session:
         session = self._sessions.get(host_id)
