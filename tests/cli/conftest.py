@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fake import FakeOperator
-from tui_manager.cli.commands import audit, change_hosts, clock, hosts, output, run, task, token
+from tui_manager.cli.commands import (
+    audit,
+    change_hosts,
+    clock,
+    hosts,
+    output,
+    rerun,
+    run,
+    task,
+    token,
+)
 from tui_manager.operator.api import Operator
 
 Connect = Callable[[Callable[[], FakeOperator]], None]
@@ -40,7 +50,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         async def connect(state_dir: Path) -> AsyncIterator[Operator]:
             yield make()
 
-        for module in (audit, change_hosts, clock, hosts, output, run, task, token):
+        for module in (audit, change_hosts, clock, hosts, output, rerun, run, task, token):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

@@ -35,6 +35,7 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "task show": (["7"], {"task_id": 7}),
     "task start": (["7"], {"task_id": 7}),
     "task cancel": (["7"], {"task_id": 7}),
+    "task rerun": (["7"], {"task_id": 7}),
     "task pause": (["7"], {"task_id": 7}),
     "task resume": (["7"], {"task_id": 7}),
     "output": (["7"], {"task_id": 7}),

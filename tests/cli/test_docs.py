@@ -32,9 +32,7 @@ PAGES = {
     if "_build" not in path.parts
 }
 COMMANDS, RUNNING, SETTINGS = PAGES["commands.md"], PAGES["running.md"], PAGES["settings.md"]
-LATER = (
-    "--max-errors", "rerun",
-)  # fmt: skip
+LATER = ("--max-errors",)
 # Of other programs that the manual mentions, or of make's targets.
 FOREIGN = {"--require-hashes"}
 

@@ -3,10 +3,11 @@
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from tui_manager_protos.rules.duration import format_duration
 
@@ -34,6 +35,8 @@ from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
 from tui_manager.operator.watching import watching
 from tui_manager.settings import Settings
+
+_Task = TypeVar("_Task")
 
 COMPLETED, NOT_COMPLETED, INTERRUPTED = 0, 1, 130
 
@@ -67,7 +70,8 @@ async def _run(settings: Settings, spec: TaskSpec, mode: str) -> int:
             await operator.preview_target(  # no task for a target without hosts
                 spec.target, include_maintenance=spec.include_maintenance
             )
-        return await start_and_follow(operator, await _create(operator, spec), mode)
+        task_id = await expect_task(operator.create_task(spec))
+        return await start_and_follow(operator, task_id, mode)
 
 
 async def start_and_follow(operator: Operator, task_id: int, mode: str) -> int:
@@ -92,9 +96,10 @@ def _name_task_in_errors(task_id: int) -> Iterator[None]:
         ) from error
 
 
-async def _create(operator: Operator, spec: TaskSpec) -> int:
+async def expect_task(creation: Awaitable[_Task]) -> _Task:
+    """The answer to a call that creates a task. If there is none, the error says how to look."""
     try:
-        return await operator.create_task(spec)
+        return await creation
     except NoAnswerError as error:
         raise NoAnswerError(f"{error} `{PROGRAM} task list` says whether it was.") from error
 

@@ -1,10 +1,11 @@
-"""`tui-manager task list|show|start|cancel|pause|resume`."""
+"""`tui-manager task list|show|start|cancel|pause|resume`; `task rerun` has a file of its own."""
 
 import argparse
 import asyncio
 
 from tui_manager_protos.rules.duration import format_duration
 
+from tui_manager.cli.commands.rerun import run_rerun
 from tui_manager.cli.printing.json_shapes import (
     command_host_shape,
     limits_shape,
@@ -42,6 +43,8 @@ _HOSTS_SHORTENED = tuple(map(_HOST_HEADER.index, ("REASON", "HOST")))
 
 def run_task(settings: Settings, options: argparse.Namespace) -> int:
     """Runs a command of `task`, and returns the exit status."""
+    if options.task_action == "rerun":
+        return run_rerun(settings, options)
     return asyncio.run(_run(settings, options))
 
 
@@ -122,6 +125,8 @@ def _heading(detail: TaskDetail) -> str:
         ("Hold", _hold(task)),
         ("Target", task.target),
         ("Left out", fold_names(detail.left_out)),
+        ("Re-run of", f"task {task.rerun_of}" if task.rerun_of else ""),
+        ("Re-runs", ", ".join(f"task {number}" for number in detail.reruns)),
         ("About", task.description),
         ("Created", f"{local_time(task.created_at)} {task.created_by}"),
         ("Started", local_time(task.started_at)),

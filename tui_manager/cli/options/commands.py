@@ -14,6 +14,7 @@ from tui_manager.cli.options.parser import (
     state_options,
     task_id,
 )
+from tui_manager.cli.options.rerun import add_rerun_options
 from tui_manager.cli.options.run import EXIT_CODES, add_run_options
 from tui_manager.cli.options.token import add_token_commands
 from tui_manager.domain.status import Stream
@@ -50,7 +51,7 @@ def command_line_parser() -> Parser:
     hosts = add("hosts", "list or show hosts, approve or remove them, label or rename them", state)
     add_hosts_commands(hosts, state)
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
-    add_task_commands(add("task", "list, show, start or cancel tasks", state), state)
+    add_task_commands(add("task", "list, show, start, cancel or run tasks again", state), state)
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
     add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)
     add_audit_options(add("audit", "list who did what to which host or task, and when", state))
@@ -102,6 +103,7 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
         ("show", "show a task and its state on each host"),
         ("start", "start a pending task"),
         ("cancel", "cancel a task and kill its running commands"),
+        ("rerun", "run an ended task again, on hosts where it did not complete"),
         ("pause", "send no more commands of a task; what hosts already have goes on"),
         ("resume", "end the pause of a task, or its hold after a batch"),
     ):
@@ -115,7 +117,10 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
         command.set_defaults(task_action=name)
         if name != "list":
             command.add_argument("task_id", metavar="ID", type=task_id, help="the task's number")
-        add_json(command)
+        if name == "rerun":
+            add_rerun_options(command)
+        else:
+            add_json(command)
 
 
 def add_output_options(output: argparse.ArgumentParser) -> None:

@@ -75,14 +75,16 @@ def _add_variable_options(run: argparse.ArgumentParser) -> None:
         ("env", "another environment variable"),
     ):  # fmt: skip
         run.add_argument(f"--{option}", metavar="K=V", action="append", default=[], help=text)
-    run.add_argument(
-        "--secret",
-        metavar="K[:FD]",
-        action="append",
-        default=[],
-        help="a variable whose value is never shown: you are asked for it at the terminal, or it "
-        "is read from the file descriptor FD",
+    add_secret_option(
+        run,
+        "a variable whose value is never shown: you are asked for it at the terminal, or it is "
+        "read from the file descriptor FD",
     )
+
+
+def add_secret_option(command: argparse.ArgumentParser, text: str) -> None:
+    """Adds the option that gives a secret; `text` is its help."""
+    command.add_argument("--secret", metavar="K[:FD]", action="append", default=[], help=text)
 
 
 def _add_process_options(run: argparse.ArgumentParser) -> None:
@@ -138,7 +140,12 @@ def _add_output_options(run: argparse.ArgumentParser) -> None:
         help="print on which hosts and in which batches the command would run, and start nothing; "
         "with --json as JSON",
     )
-    mode = run.add_mutually_exclusive_group()
+    add_output_modes(run)
+
+
+def add_output_modes(command: argparse.ArgumentParser) -> None:
+    """Adds what a command that runs a task prints, and when."""
+    mode = command.add_mutually_exclusive_group()
     for name, text in (
         ("json", "print one JSON object when the task has ended"),
         ("gather", "print identical outputs once, when the task has ended"),

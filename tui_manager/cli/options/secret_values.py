@@ -26,6 +26,12 @@ def read_secrets(options: Sequence[str]) -> dict[str, str]:
     }
 
 
+def secret_names(options: Sequence[str]) -> tuple[str, ...]:
+    """The names of these secrets. Raises InvalidInputError for a name that is none or given
+    twice."""
+    return tuple(_parse(options))
+
+
 def _parse(options: Sequence[str]) -> dict[str, int | None]:
     """Names and descriptors. An error never repeats text that may be the secret."""
     wanted: dict[str, int | None] = {}
