@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tui_manager_agent.executions.containment import find_cgroup_root, remove_empty_cgroups
+from tui_manager_agent.executions.cgroup_support import find_cgroup_root, remove_empty_cgroups
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
 
 # No test asserts on wall time, and so no example has a deadline.

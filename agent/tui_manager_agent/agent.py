@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tui_manager_protos.rules import host_variables
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions.containment import features, find_cgroup_root
+from tui_manager_agent.executions.cgroup_support import features, find_cgroup_root
 from tui_manager_agent.executions.execution_requests import ExecutionRequests
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch

@@ -1,10 +1,12 @@
-"""What a host's owner can set. A file of its own, because all packages of the agent may import it;
-`cli/arguments.py` reads the values from options and variables."""
+"""What a host's owner can set, and the defaults. A file of its own, because all packages of the
+agent may import it; `cli/arguments.py` reads the values from options and variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# Defaults that `--help` names too.
+CAPACITY = 5  # commands at once
 SPOOL_LIMIT = 1 << 30  # bytes
 
 
@@ -29,7 +31,7 @@ class Settings:
     insecure: bool = False
     name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    capacity: int = 5
+    capacity: int = CAPACITY
     spool_limit: int = SPOOL_LIMIT
     policy: Path | None = None
     facts: Path | None = None

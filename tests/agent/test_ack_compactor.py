@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.journal import ack_compactor
 from tui_manager_agent.journal.ack_compactor import AckCompactor
-from tui_manager_agent.journal.journal import DiskThread, Journal
+from tui_manager_agent.journal.disk_thread import DiskThread
+from tui_manager_agent.journal.journal import Journal
 from tui_manager_agent.journal.order_and_result import Result
 
 from tests.support.waiting import wait_until

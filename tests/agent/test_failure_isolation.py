@@ -13,7 +13,7 @@ import pytest
 from tui_manager_agent.executions import outbox, recovery, runner
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.journal import execution_folder
+from tui_manager_agent.journal import read_failures
 from tui_manager_agent.journal.acknowledged import Acknowledged
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import claim, processes, record
@@ -173,7 +173,7 @@ async def test_output_that_a_broken_disk_keeps_is_a_counted_gap_in_the_end(
     agent: LiveExecutions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
-    monkeypatch.setattr(execution_folder, "GONE_AFTER", 1)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 1)
     execution_id, looked_at, put = str(uuid.uuid4()), list[str](), Outbox.add
 
     def note(self: Outbox, held: Execution) -> None:
@@ -195,7 +195,7 @@ async def test_output_for_which_there_is_no_descriptor_is_never_given_up(
     agent: LiveExecutions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_AFTER", 0.001)
-    monkeypatch.setattr(execution_folder, "GONE_AFTER", 0)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
     execution_id, looks, read = str(uuid.uuid4()), 0, ExecutionFolder.read
 
     def read_in_the_end(spool: ExecutionFolder, *what: Any) -> bytes:

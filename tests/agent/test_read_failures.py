@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tui_manager_agent.executions import recovery, runner
-from tui_manager_agent.journal import execution_folder
+from tui_manager_agent.journal import read_failures
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import processes, record
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -85,7 +85,7 @@ async def test_what_could_be_read_again_has_its_time_anew(
             faults.too_many_files()
 
     monkeypatch.setattr(ExecutionFolder, "recover_result", fail_now_and_then)
-    monkeypatch.setattr(execution_folder, "GONE_AFTER", 0)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
     os.kill(ExecutionFolder(folder).supervisor_pid(), signal.SIGKILL)
     result = await agent.result(execution_id)
     assert "its supervisor died" in result.detail
@@ -149,11 +149,11 @@ async def test_a_result_that_a_broken_disk_keeps_is_given_up_in_the_end(
         return faults.broken()
 
     monkeypatch.setattr(record, "read", read_others)
-    monkeypatch.setattr(execution_folder, "GONE_AFTER", 1 << 62)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 1 << 62)
     os.kill(ExecutionFolder(folder).supervisor_pid(), signal.SIGKILL)
     await looked_again.wait()
     assert lost not in agent.results
-    monkeypatch.setattr(execution_folder, "GONE_AFTER", 0)
+    monkeypatch.setattr(read_failures, "GONE_AFTER", 0)
     result = await agent.result(lost)
     assert result.reason == wire.RESULT_REASON_INTERRUPTED
     assert "what it left cannot be read: Input/output error" in result.detail

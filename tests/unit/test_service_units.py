@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.cli import arguments as agent_arguments
-from tui_manager_agent.executions import containment
+from tui_manager_agent.executions import cgroup_support
 
 from tui_manager.cli.options.commands import command_line_parser
 
@@ -24,7 +24,7 @@ def values(unit: Path, key: str) -> list[str]:
 
 def test_the_agent_finds_the_cgroup_that_its_unit_gives_it() -> None:
     assert values(AGENT, "Delegate") == ["yes"]
-    assert values(AGENT, "DelegateSubgroup") == [containment._SUBGROUP]
+    assert values(AGENT, "DelegateSubgroup") == [cgroup_support._SUBGROUP]
     assert values(AGENT, "KillMode") == ["process"]
 
 

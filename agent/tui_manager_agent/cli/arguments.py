@@ -13,7 +13,6 @@ from tui_manager_protos.rules.names_and_labels import check_label_count
 
 from tui_manager_agent.cli import option_values, policy_check
 from tui_manager_agent.cli.options import (
-    CAPACITY,
     ENVIRONMENT,
     TOKEN_FILE_OPTION,
     TOKEN_OPTION,
@@ -23,7 +22,7 @@ from tui_manager_agent.cli.options import (
 )
 from tui_manager_agent.cli.policy_check import Question
 from tui_manager_agent.identity import credentials, token_file
-from tui_manager_agent.settings import SPOOL_LIMIT, Settings
+from tui_manager_agent.settings import CAPACITY, SPOOL_LIMIT, Settings
 
 # Each is also a variable. For each: how its text is read, and its default.
 _OPTIONS: Mapping[str, tuple[Callable[[str], object], object]] = {

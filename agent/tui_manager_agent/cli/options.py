@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from tui_manager_agent import __version__
 from tui_manager_agent.cli import option_values, policy_check
-from tui_manager_agent.settings import SPOOL_LIMIT
+from tui_manager_agent.settings import CAPACITY, SPOOL_LIMIT
 
 PROGRAM = "tui-manager-agent"
 WRONG_USAGE = 2
@@ -14,7 +14,6 @@ ENVIRONMENT = "TUI_MANAGER_AGENT_"
 TOKEN_OPTION = "join-token"
 TOKEN_FILE_OPTION = "join-token-file"
 TOKEN_VARIABLES = (f"{ENVIRONMENT}JOIN_TOKEN", f"{ENVIRONMENT}JOIN_TOKEN_FILE")
-CAPACITY = 5
 _EXIT_CODES = (
     "exit status: 0 ended by SIGTERM or SIGINT; 1 the state folder failed under it; 2 wrong usage, "
     "a policy or a state folder that cannot be used; 3 the manager refuses this agent or its join "

@@ -7,8 +7,9 @@ from enum import StrEnum
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions import conversion
-from tui_manager_agent.journal.execution_folder import ExecutionFolder, ReadFailures
+from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.order_and_result import STREAMS, Order, Result
+from tui_manager_agent.journal.read_failures import ReadFailures
 from tui_manager_agent.supervisor import clock
 
 CHUNK = 64 * 1024  # bytes of one Output

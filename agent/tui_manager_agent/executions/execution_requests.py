@@ -7,7 +7,7 @@ from functools import partial
 
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.executions.containment import check_limits, remove_empty_regularly
+from tui_manager_agent.executions.cgroup_support import check_limits, remove_empty_regularly
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.make_order import is_execution_id, make_order
@@ -18,8 +18,9 @@ from tui_manager_agent.executions.runner import Runner
 from tui_manager_agent.executions.supervisors import FifoListener
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.journal.ack_compactor import AckCompactor
+from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.execution_folder import UNKNOWN, ExecutionFolder
-from tui_manager_agent.journal.journal import DiskThread, Journal
+from tui_manager_agent.journal.journal import Journal
 from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.journal.spool_quota import SpoolQuota
 from tui_manager_agent.policy.policy_file import PolicyFile

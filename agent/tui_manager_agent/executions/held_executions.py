@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.run_queue import RunQueue
-from tui_manager_agent.journal.journal import DiskThread, Journal
+from tui_manager_agent.journal.disk_thread import DiskThread
+from tui_manager_agent.journal.journal import Journal
 from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.journal.spool_quota import SpoolQuota
 

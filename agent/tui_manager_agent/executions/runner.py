@@ -8,8 +8,8 @@ from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.supervisors import CHECK_EVERY, Supervisors
+from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
-from tui_manager_agent.journal.journal import DiskThread
 from tui_manager_agent.journal.order_and_result import Order, Result
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.policy.policy_file import PolicyFile

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from tui_manager_agent.journal.journal import DiskThread, Journal
+from tui_manager_agent.journal.disk_thread import DiskThread
+from tui_manager_agent.journal.journal import Journal
 from tui_manager_agent.journal.order_and_result import Result
 
 DELAY = 0.5  # seconds from the first acknowledgement to the sync that serves it

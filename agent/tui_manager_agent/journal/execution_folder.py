@@ -1,6 +1,5 @@
 """An execution's folder as the agent sees it: the order, the output by offset, the result."""
 
-import errno
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ from tui_manager_agent.supervisor import claim, clock, record
 from tui_manager_agent.supervisor.processes import Process
 
 UNKNOWN = "unknown"  # the manager's database does not have this execution
-GONE_AFTER = 300 * clock.SECOND  # what a disk has failed to read for so long is given up
 
 
 class ExecutionFolder:
@@ -252,30 +250,3 @@ class ExecutionFolder:
             return record.read(f"{self._path}/{name}")
         except OSError:
             return {}
-
-
-class ReadFailures:
-    """Since when the disk has failed to read something, by a name of the caller's choice."""
-
-    def __init__(self) -> None:
-        self._since: dict[str, tuple[int, int]] = {}  # errno, boot-time ns
-
-    def note(self, name: str, error: OSError) -> bool:
-        """Returns whether this failure is new: the first, or another one than before."""
-        known = self._since.get(name)
-        if known is not None and known[0] == error.errno:
-            return False
-        self._since[name] = (error.errno or 0, clock.now())
-        return True
-
-    def is_permanent(self, name: str) -> bool:
-        """Whether to give it up. What only cannot be opened now may be read later."""
-        number, since = self._since.get(name, (0, 0))
-        return number == errno.EIO and clock.now() - since >= GONE_AFTER
-
-    def forget(self, name: str) -> None:
-        """It was read, or is not needed any more."""
-        self._since.pop(name, None)
-
-    def clear(self) -> None:
-        self._since.clear()

@@ -7,39 +7,14 @@ line in a log replaces its folder (`acknowledged.py` says for how long), so that
 answered.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from tui_manager_agent.journal.acknowledged import KEEP, Acknowledged
 from tui_manager_agent.journal.execution_folder import UNKNOWN, ExecutionFolder
 from tui_manager_agent.journal.order_and_result import Result
 from tui_manager_agent.supervisor import record
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-class DiskThread:
-    """The one thread in which an agent writes what must last, so that the event loop never waits.
-
-    It runs calls one after the other, in the order in which they were made.
-    """
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "disk")
-
-    async def run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Returns or raises what the call does. Cancelling the wait does not undo the call."""
-        done = self._thread.submit(call, *args, **kwargs)
-        return await asyncio.wrap_future(done)
-
-    def close(self) -> None:
-        """Returns when everything is written."""
-        self._thread.shutdown()
 
 
 class Journal:

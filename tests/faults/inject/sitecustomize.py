@@ -135,7 +135,7 @@ def _reconnect(module: Any) -> None:
     module.FIRST_PAUSE, module.LONGEST_PAUSE = 0.1, 0.5
 
 
-def _containment(module: Any) -> None:
+def _cgroup_support(module: Any) -> None:
     if _NO_CGROUPS:
         module.find_cgroup_root = lambda agent: None
 
@@ -144,7 +144,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "tui_manager.storage.engine.connection": _connection,
     "tui_manager.transport.sessions.command_port": _server,
     "tui_manager.transport.sessions.session": _session,
-    "tui_manager_agent.executions.containment": _containment,
+    "tui_manager_agent.executions.cgroup_support": _cgroup_support,
     "tui_manager_agent.link.link": _link,
     "tui_manager_agent.journal.execution_folder": _spool,
     "tui_manager_agent.journal.acknowledged": _acknowledged,

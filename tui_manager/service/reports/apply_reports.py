@@ -7,7 +7,7 @@ the same guards.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.ids import made_before
@@ -22,7 +22,6 @@ from tui_manager.domain.report import (
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.transitions import LOST, OPERATION_OF_RESULT, Operation, move
 from tui_manager.service.core.task_status import update_task_status
-from tui_manager.service.reports.report_outcome import ReportOutcome
 from tui_manager.service.reports.report_writes import ReportWrites
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
@@ -46,6 +45,39 @@ class ReceivedReport:
     report: ExecutionReport
     at: int
     kept_since: int = 0
+
+
+@dataclass(slots=True)
+class ReportOutcome:
+    """What a report changed, and what of it could not be stored.
+
+    Attributes:
+        refused: the host was turned away meanwhile; nothing of the report was stored.
+        output: tasks for which output was stored.
+        has_room: commands of the host have ended, so it has room for the next ones.
+        started: (task_id, execution_id).
+        results: accepted results, with their tasks.
+        late: how many of these results replaced a guess.
+        conflicts: second, different results, with their tasks; the first result stays.
+        unknown: executions that the database does not know.
+        foreign: executions of another host, which this host must not report.
+        holes: executions of which output between the stored bytes and the reported ones is missing.
+        over_limit: executions with more output than their limit; the rest was counted, not stored.
+    """
+
+    refused: RefusedError | None = None
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    output: set[int] = field(default_factory=set)
+    output_bytes: int = 0
+    has_room: bool = False
+    started: list[tuple[int, str]] = field(default_factory=list)
+    results: list[tuple[int, Result]] = field(default_factory=list)
+    late: int = 0
+    conflicts: list[tuple[int, Result]] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    foreign: set[str] = field(default_factory=set)
+    holes: set[str] = field(default_factory=set)
+    over_limit: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)

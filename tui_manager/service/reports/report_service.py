@@ -14,9 +14,9 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.reports import apply_reports
-from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport
+from tui_manager.service.reports.apply_reports import AppliedReports, ReceivedReport, ReportOutcome
 from tui_manager.service.reports.log_reports import log_outcome, log_tasks
-from tui_manager.service.reports.report_outcome import ReportOutcome
+from tui_manager.service.reports.report_violations import report_violations
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables.hosts import HostRow
 
@@ -218,7 +218,7 @@ class ReportService:
             hosts |= self._core.directory.update_running(host.host_id, started, ended)
             self._count(outcome)
             log_outcome(host.name, outcome)
-            for what in outcome.violations():
+            for what in report_violations(outcome):
                 self._core.violations.record_violation(host.host_id, host.name, what)
             output |= outcome.output
         log_tasks(applied.tasks)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from tui_manager_agent.executions.held_executions import HeldExecutions
-from tui_manager_agent.journal.journal import DiskThread
+from tui_manager_agent.journal.disk_thread import DiskThread
 from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor.cgroup import (
