@@ -12,6 +12,7 @@ from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.link.endings import Ending, RefusedByManagerError, StreamEnd
 from tui_manager_agent.link.link import Link, MessageHandlers
 from tui_manager_agent.link.reconnect import Reconnect
+from tui_manager_protos.rules import host_variables
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from bench.swarm.executions import Executions, TracingOutbox
@@ -21,6 +22,25 @@ from bench.swarm.tally import Tally, Trace
 PROTOCOL_VERSION = 1
 CAPACITY = 64
 REMEMBERS = 50
+FACTS = pb.Facts(  # as a real agent tells them
+    values={
+        "os": "debian",
+        "os_version": "12",
+        "os_name": "Debian GNU/Linux 12 (bookworm)",
+        "kernel": "6.1.0-18-amd64",
+        "arch": "x86_64",
+        "hostname": "emulated",
+        "cpu": "AMD EPYC 7763 64-Core Processor",
+        "cores": "8",
+        "memory_gib": "8",
+        "virtualisation": "kvm",
+        "zone": "Etc/UTC",
+        "boot_time": "2026-01-02T03:04:05Z",
+        "address": "10.0.0.5",
+        "address.eth0": "10.0.0.5",
+        "disk./": "100 GiB ext4",
+    }
+)
 _GIB = 1 << 30
 _Call = aio.StreamStreamCall[pb.AgentMessage, pb.ManagerMessage]
 
@@ -148,6 +168,8 @@ class Agent:
             arch="x86_64",
             capacity=CAPACITY,
             executions=self._executions.begin_session(),
+            features=[host_variables.FEATURE],
+            facts=FACTS,
         )
         hello.clock.GetCurrentTime()
         return hello

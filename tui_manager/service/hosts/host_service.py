@@ -133,8 +133,6 @@ class HostService:
         host_id = known.host_id if known else _register(tx, greeting.name, now)
         fixed = known.fixed_labels if known else {}
         row = hosts.open_session(tx, host_id, greeting, now, fixed)
-        if greeting.facts is not None:
-            row = hosts.store_facts(tx, host_id, greeting.facts, now) or row
         since = self._core.limits.kept_since(now)
         reconciled = resume.reconcile(
             tx, row.row_id, greeting.journal_id, greeting.held, now, since

@@ -30,13 +30,15 @@ INSERT INTO hosts (host_id, name, admission, first_seen, since)
 VALUES (:host_id, :name, :admission, :now, :now);
 
 -- name: open_session
--- An agent has dialed in; the generation counts its sessions. An empty machine id changes nothing.
+-- An agent has dialed in; the generation counts its sessions. An empty machine id changes nothing,
+-- and neither do facts that are NULL.
 UPDATE hosts SET
     generation = generation + 1, name = :name, labels = :labels, agent_labels = :agent_labels,
     journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
-    address = :address, capacity = :capacity, since = :now
+    address = :address, capacity = :capacity, since = :now,
+    facts = coalesce(:facts, facts), facts_at = iif(:facts IS NULL, facts_at, :now)
 WHERE host_id = :host_id
 RETURNING *;
 

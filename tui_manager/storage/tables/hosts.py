@@ -193,6 +193,7 @@ def open_session(
         "agent_version": greeting.agent_version,
         "address": greeting.address,
         "capacity": greeting.capacity,
+        "facts": greeting.facts.text if greeting.facts is not None else None,
         "now": now,
     }
     return host_row(tx.execute(_SQL["open_session"], values).fetchall()[0])
