@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from tui_manager_protos.rules.duration import format_duration
-
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import local_time, one_line, table
 from tui_manager.domain.host import Host, HostDetail, Maintenance, Vitals, labels_text
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
+from tui_manager.ui.drawing.number_format import age
 
 _TASKS_HEADER = ("ID", "STATUS", "NAME", "COUNTS", "CREATED", "BY")
 _TASKS_SHORTENED = tuple(map(_TASKS_HEADER.index, ("NAME", "COUNTS", "BY")))
@@ -72,7 +71,7 @@ def _vitals_lines(host: Host) -> list[tuple[str, str]]:
         ),
         ("Memory", f"{vitals.memory_percent:.0f}% of {_gib(vitals.memory_total)}"),
         *(("Disk", _disk(disk.mount, disk.used, disk.total)) for disk in vitals.disks),
-        ("Up", f"{_age(vitals.uptime)}, clock {_skew(vitals)}"),
+        ("Up", f"{age(vitals.uptime)}, clock {_skew(vitals)}"),
     ]
 
 
@@ -90,16 +89,10 @@ def _skew(vitals: Vitals) -> str:
     return f"{abs(vitals.skew).total_seconds():.1f}s {'ahead' if ahead else 'behind'}"
 
 
-def _age(length: timedelta) -> str:
-    """To the second below a minute, else to the minute."""
-    step = timedelta(seconds=1) if length < timedelta(minutes=1) else timedelta(minutes=1)
-    return format_duration(length // step * step)
-
-
 def _facts_text(detail: HostDetail) -> str:
     if detail.facts_at is None:
         return "\nNo facts: its agent has told none.\n"
-    ago = _age(max(datetime.now(UTC) - detail.facts_at, timedelta(0)))
+    ago = age(datetime.now(UTC) - detail.facts_at)
     heading = f"\nFacts, told {local_time(detail.facts_at)} ({ago} ago)\n"
     return heading + _facts_lines(detail.facts)
 
