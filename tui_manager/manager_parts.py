@@ -23,6 +23,7 @@ from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
+from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.settings import Settings
@@ -45,6 +46,7 @@ class Parts:
     core: Core
     sessions: Sessions
     dispatch: DispatchLoop
+    rollout_loop: RolloutLoop
     host_timeouts: HostTimeouts
     pruning: Pruning
     hosts: HostService
@@ -89,16 +91,18 @@ async def assemble(
     core = await load_core(database, Limits.of(settings), clock, feed, statistics)
     sessions, secrets = Sessions(), CommandSecrets(SecretBox(settings.state_dir / SECURITY))
     dispatch = DispatchLoop(core, sessions, secrets)
+    rollout_loop = RolloutLoop(core, dispatch, clock_watch)
     _connect_gauges(statistics, sessions, database)
     parts = Parts(
         core=core,
         sessions=sessions,
         dispatch=dispatch,
+        rollout_loop=rollout_loop,
         host_timeouts=HostTimeouts(core, clock_watch),
         pruning=Pruning(core, clock_watch),
         hosts=HostService(core, dispatch),
         reports=ReportService(core, dispatch),
-        tasks=TaskService(core, sessions, dispatch, secrets),
+        tasks=TaskService(core, sessions, dispatch, secrets, rollout_loop),
         admissions=AdmissionService(core, dispatch, sessions),
         fleet=FleetService(core),
         clock_watch=clock_watch,

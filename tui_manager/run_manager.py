@@ -131,8 +131,8 @@ async def _serve_hosts(
 
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
-    """The background tasks: sending, timeouts of hosts, statistics, audit, clock, pruning,
-    certificates. If one fails, the manager ends."""
+    """The background tasks: sending, rollouts, timeouts of hosts, statistics, audit, clock,
+    pruning, certificates. If one fails, the manager ends."""
     owner = asyncio.current_task()
     failures: list[BaseException] = []
 
@@ -147,6 +147,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
 
     running = [
         asyncio.create_task(parts.dispatch.run(), name="dispatch"),
+        asyncio.create_task(parts.rollout_loop.run(), name="rollouts"),
         asyncio.create_task(parts.host_timeouts.run(), name="host timeouts"),
         asyncio.create_task(parts.core.statistics.run(), name="statistics"),
         asyncio.create_task(parts.core.violations.audit.run(), name="audit"),

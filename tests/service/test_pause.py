@@ -193,7 +193,7 @@ async def test_it_outlives_the_manager(tmp_path: Path) -> None:
 async def test_only_a_task_that_runs_is_paused_and_only_a_paused_one_resumed(parts: Parts) -> None:
     await parts.connect("web01")
     tasks, task_id = parts.tasks, await parts.started("web01")
-    with pytest.raises(IllegalMoveError, match="cannot be resumed: it is not paused"):
+    with pytest.raises(IllegalMoveError, match="cannot be resumed: it is neither paused nor held"):
         await tasks.resume_task(task_id)
     await tasks.pause_task(task_id)
     with pytest.raises(IllegalMoveError, match="cannot be paused: it is paused already"):

@@ -11,6 +11,7 @@ import pytest
 from tests.support.manager_parts import Parts, failed, manager_parts, result, spec, totals
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
+from tui_manager.domain.rollout import RolloutSpec
 from tui_manager.domain.status import Stream
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database
@@ -40,7 +41,7 @@ async def _history(parts: Parts) -> None:
     await parts.report(two.host_id, failed(runs[two.host_id].execution_id))
     for _, run in await parts.send():
         await parts.report(one.host_id, Started(run.execution_id, timedelta(0)))
-    await parts.started("web02", "third")
+    await parts.started("web02", "third", rollout=RolloutSpec(max_concurrency="1"))
     ((_, run),) = parts.dispatcher.sent[-1:]
     await parts.report(two.host_id, result(run.execution_id))
     await parts.tasks.create_task(spec("@all"))
@@ -91,6 +92,9 @@ SPOILED: dict[str, str] = {
     "twice_on_a_host": "UPDATE command_hosts SET host = 1 WHERE command_id = 1",
     "incomplete_task": "UPDATE tasks SET host_count = 9 WHERE id = 1",
     "out_of_turn": "UPDATE command_hosts SET status = 'pending', ready = 0 WHERE position = 1",
+    "rollout_host": "UPDATE rollout_hosts SET faults = faults + 1",
+    "rollout_batch": "UPDATE rollout_batches SET hosts = 7",
+    "rollout_counters": "UPDATE rollouts SET hosts_failed = 7",
     "ended_task_unended_row": "UPDATE tasks SET status = 'failed', finished_at = 1 WHERE id = 1",
     "running_task_all_ended": "UPDATE tasks SET status = 'running' WHERE id = 2",
     "task_status": "UPDATE tasks SET status = 'failed' WHERE id = 2",

@@ -43,6 +43,7 @@ from tui_manager.service.hosts.host_service import HostService, OpenedSession
 from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
+from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.state_dir import DATABASE
@@ -103,6 +104,7 @@ class Parts:
     core: Core
     dispatcher: RecordingDispatcher
     dispatch: DispatchLoop
+    rollout_loop: RolloutLoop
     silence: HostTimeouts
     watch: ClockWatch
     pruning: Pruning
@@ -158,6 +160,7 @@ class Parts:
 
     async def send(self) -> list[tuple[str, Run]]:
         """Sends everything that may be sent, and returns what was sent since the last call."""
+        await self.rollout_loop.look()
         while await self.dispatch.send_next():
             pass
         before, self.seen = self.seen, len(self.dispatcher.sent)
@@ -266,17 +269,19 @@ async def manager_parts(
         core = await load_core(database, given, clock, feed, statistics)
         secrets = CommandSecrets(SecretBox(folder / "security"))
         dispatch = DispatchLoop(core, dispatcher, secrets)
+        rollout_loop = RolloutLoop(core, dispatch, watch)
         sessions, authority = RecordingSessions(), NotingAuthority()
         yield Parts(
             core=core,
             dispatcher=dispatcher,
             dispatch=dispatch,
+            rollout_loop=rollout_loop,
             silence=HostTimeouts(core, watch),
             watch=watch,
             pruning=Pruning(core, watch),
             hosts=HostService(core, dispatch),
             reports=ReportService(core, dispatch),
-            tasks=TaskService(core, dispatcher, dispatch, secrets),
+            tasks=TaskService(core, dispatcher, dispatch, secrets, rollout_loop),
             admission=AdmissionService(core, dispatch, sessions),
             fleet=FleetService(core),
             enrollment=EnrollmentService(

@@ -77,11 +77,12 @@ class ChangeFeed:
         for subscription in self._subscriptions:
             subscription.changed.set()
 
-    def publish(self, changes: Changes) -> None:
-        """Adds to what every watcher will be told."""
+    def publish(self, changes: Changes, source: Subscription | None = None) -> None:
+        """Adds to what every watcher will be told; `source` has made the changes and knows."""
         if changes:
             for subscription in self._subscriptions:
-                subscription.add(changes)
+                if subscription is not source:
+                    subscription.add(changes)
 
     def publish_figures(self, changes: Changes) -> None:
         """Adds what changes all the time; watchers are told of it twice a second."""
@@ -99,6 +100,14 @@ class ChangeFeed:
         subscription = Subscription()
         self._subscriptions.add(subscription)
         return subscription
+
+    def attach(self, subscription: Subscription) -> None:
+        """The same for a part that looks at some times only, with a subscription of its own."""
+        self._subscriptions.add(subscription)
+
+    def detach(self, subscription: Subscription) -> None:
+        """The end of `attach`."""
+        self._subscriptions.discard(subscription)
 
     async def watch(self) -> AsyncIterator[Changes]:
         """Changes as they come. The first say that everything has changed.

@@ -48,7 +48,9 @@ async def load_core(
     manager_id = await database.write(lambda tx: manager_state.manager_id(tx, clock.stamp()))
     directory = Directory()
     with_work = await database.read(command_hosts.hosts_with_work)
-    directory.load(await database.read(hosts.all_hosts), clock.monotonic(), set(with_work))
+    were_online = await database.read(hosts.stored_online)
+    rows = await database.read(hosts.all_hosts)
+    directory.load(rows, clock.monotonic(), set(with_work), were_online)
     return Core(
         manager_id=manager_id,
         database=database,

@@ -42,6 +42,9 @@ _ORDERS: dict[str, Callable[[HostEntry, datetime], Any]] = {
 HOST_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
 
 
+EXPECTED_FOR = 60.0  # seconds after a start, for hosts that were online when the manager stopped
+
+
 class Directory:
     """All hosts by host_id. Changed only on the manager's loop, after the database has changed."""
 
@@ -52,6 +55,7 @@ class Directory:
         self._by_name: list[HostEntry] | None = None
         self._targets: list[TargetHost] | None = None
         self._online: set[int] = set()  # row ids
+        self._expected: list[HostEntry] = []  # were online when the manager stopped
 
     @property
     def online(self) -> int:
@@ -65,16 +69,26 @@ class Directory:
         return iter(self._entries.values())
 
     def load(
-        self, rows: Iterable[HostRow], monotonic: float, with_work: Collection[str] = ()
+        self,
+        rows: Iterable[HostRow],
+        monotonic: float,
+        with_work: Collection[str] = (),
+        were_online: Collection[int] = (),
     ) -> None:
         """Adds the stored hosts, all offline since `monotonic` (seconds), and sorts them.
 
         Args:
             with_work: host_ids of hosts with commands that were sent or wait.
+            were_online: row ids of hosts that were connected when the manager stopped. They are
+                expected for a while.
         """
         for row in rows:
             recovering = row.host_id in with_work
-            self._add(HostEntry(row, monotonic, since=row.since, recovering=recovering))
+            entry = HostEntry(row, monotonic, since=row.since, recovering=recovering)
+            self._add(entry)
+            if row.row_id in were_online:
+                entry.expected_until = monotonic + EXPECTED_FOR
+                self._expected.append(entry)
         self._sorted_by_name()  # now, as the first time takes longest
 
     def _add(self, entry: HostEntry) -> None:
@@ -189,6 +203,31 @@ class Directory:
     def online_rows(self) -> frozenset[int]:
         """Row ids of the hosts that are connected now."""
         return frozenset(self._online)
+
+    def expected_rows(self, monotonic: float) -> dict[int, float]:
+        """Row ids of the hosts that were connected when the manager stopped and may still come
+        back: so many seconds are left for each."""
+        return {
+            entry.row.row_id: entry.expected_until - monotonic
+            for entry in self._expected
+            if entry.away and entry.expected_until > monotonic
+        }
+
+    def reachable_rows(self, monotonic: float) -> frozenset[int]:
+        """Row ids of the hosts that are connected, or are expected."""
+        return self.online_rows() | self.expected_rows(monotonic).keys()
+
+    def not_back(self, monotonic: float) -> list[HostEntry]:
+        """The hosts that are not expected any more: their time has passed."""
+        return [
+            entry for entry in self._expected if entry.away and entry.expected_until <= monotonic
+        ]
+
+    def expect_no_more(self, monotonic: float) -> None:
+        """Forgets those hosts, and those that are back."""
+        self._expected = [
+            entry for entry in self._expected if entry.away and entry.expected_until > monotonic
+        ]
 
     def counts(self) -> tuple[int, int, int]:
         """How many hosts there are, are online, wait for admission; without the hosts that were

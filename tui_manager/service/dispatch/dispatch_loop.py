@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tui_manager.domain.changes import Changes
@@ -40,7 +40,11 @@ class _NotSent:
 
 
 class DispatchLoop:
-    """Whatever makes a command sendable calls `wake`; one loop sends."""
+    """Whatever makes a command sendable calls `wake`; one loop sends.
+
+    Attributes:
+        on_not_sent: told of hosts whose claimed commands did not leave the manager.
+    """
 
     def __init__(self, core: Core, dispatcher: TaskDispatcher, secrets: CommandSecrets) -> None:
         self._core = core
@@ -49,6 +53,12 @@ class DispatchLoop:
         self._hosts: dict[str, None] = {}  # to be looked at, in order
         self._woken = asyncio.Event()
         self._closed = False
+        self.on_not_sent: Callable[[list[str]], None] = lambda _hosts: None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the manager stops."""
+        return self._closed
 
     def close(self) -> None:
         """Sends nothing any more: the manager stops, and the next one sends what is left."""
@@ -177,4 +187,5 @@ class DispatchLoop:
 
         canceled = await self._core.database.write(work)
         self.wake(item.host_id for item in not_sent if item.retry)
+        self.on_not_sent([item.host_id for item in not_sent])
         self._core.feed.publish(Changes(tasks=frozenset(canceled)))

@@ -188,10 +188,10 @@ class HostService:
         name = entry.row.name if entry else host_id
         log.info("agent disconnected", extra={"host": name, "session": generation, "reason": why})
         self._core.feed.publish(_HOSTS)
-        stamp = clock.stamp()
+        stamp, stops = clock.stamp(), self._dispatch.closed
         try:
             await self._core.database.write(
-                lambda tx: hosts.close_session(tx, host_id, generation, stamp)
+                lambda tx: hosts.close_session(tx, host_id, generation, stamp, stops=stops)
             )
         except StorageError as error:  # the next session stores its own time
             log.warning("end of a session not stored", extra={"host": name, "error": str(error)})

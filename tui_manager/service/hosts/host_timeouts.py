@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
@@ -11,8 +12,9 @@ from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import command_hosts
+from tui_manager.storage.tables import command_hosts, hosts
 from tui_manager.storage.views import command_delivery
+from tui_manager.storage.views.command_delivery import UnsentCommand
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0  # seconds, at most
@@ -29,6 +31,7 @@ class HostTimeouts:
         self._directory = core.directory
         self._clock = core.clock
         self._clock_watch = clock_watch
+        self._started_at = core.clock.stamp()
         self._lost_after = core.limits.lost_after.total_seconds()
 
     async def run(self) -> None:
@@ -51,6 +54,7 @@ class HostTimeouts:
         log.warning("this manager was stalled", extra={"seconds": round(seconds, 1)})
         for entry in self._directory:
             entry.silent_since += seconds
+            entry.expected_until += seconds
             if entry.session:
                 entry.session.heard_at += seconds
 
@@ -63,8 +67,26 @@ class HostTimeouts:
             StorageError: the database cannot be written. Nobody could have come back either, so
                 these silences are counted from now on.
         """
+        await self._fail_not_back()
         await self._fail_silent_hosts()
         await self._fail_undelivered()
+
+    async def _fail_not_back(self) -> None:
+        """Hosts that were expected after the start, and have not come: what was started since and
+        does not wait for its host fails."""
+        monotonic = self._clock.monotonic()
+        not_back = self._directory.not_back(monotonic)
+        if not_back:
+            rows = [entry.row.row_id for entry in not_back]
+            tasks = await self._core.database.write(lambda tx: self._fail_started(tx, rows))
+            self._core.feed.publish(Changes(tasks=frozenset(tasks)))
+        self._directory.expect_no_more(monotonic)
+
+    def _fail_started(self, tx: Transaction, rows: list[int]) -> set[int]:
+        hosts.set_offline(tx, rows)
+        since, now = self._started_at, self._clock.stamp()
+        unsent = [item for row in rows for item in command_delivery.unsent_since(tx, row, since)]
+        return _fail_unsent(tx, unsent, _AWAY, now)
 
     async def _fail_silent_hosts(self) -> None:
         limit = self._clock.monotonic() - self._lost_after
@@ -103,7 +125,10 @@ class HostTimeouts:
         if not (unsent or silent):
             return
         tasks = await self._core.database.write(
-            lambda tx: _fail_unsent(tx, now) | self._fail_hosts(tx, silent)
+            lambda tx: (
+                _fail_unsent(tx, command_delivery.undelivered(tx, now), _UNDELIVERED, now)
+                | self._fail_hosts(tx, silent)
+            )
         )
         self._core.feed.publish(Changes(tasks=frozenset(tasks)))
 
@@ -122,10 +147,12 @@ class HostTimeouts:
         return tasks
 
 
-def _fail_unsent(tx: Transaction, now: int) -> set[int]:
+def _fail_unsent(
+    tx: Transaction, commands: Iterable[UnsentCommand], why: str, now: int
+) -> set[int]:
     tasks: set[int] = set()
-    for unsent in command_delivery.undelivered(tx, now):
-        if command_hosts.give_up_sending(tx, unsent.row_id, _UNDELIVERED, now):
+    for unsent in commands:
+        if command_hosts.give_up_sending(tx, unsent.row_id, why, now):
             failed = CommandHostStatus.FAILED
             task_status.advance(tx, unsent.task_id, unsent.host, unsent.position, failed, now)
             tasks.add(unsent.task_id)

@@ -5,14 +5,15 @@ from collections.abc import Set
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.service.core import task_status
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import audit, command_hosts, tasks
-from tui_manager.storage.views import command_delivery
+from tui_manager.storage.tables import audit, command_hosts, rollouts, tasks
+from tui_manager.storage.views import command_delivery, rollout_turns
 
 _OFFLINE = "The host was offline when the task was resumed."
 
 
 def pause(tx: Transaction, task_id: int, actor: str, now: int) -> None:
-    """Lets nothing more of a running task be sent.
+    """Lets nothing more of a running task be sent. Hosts of a rollout that have not begun will have
+    their turn again.
 
     Args:
         actor: who asked, `user@terminal`.
@@ -22,12 +23,13 @@ def pause(tx: Transaction, task_id: int, actor: str, now: int) -> None:
         NotFoundError, IllegalMoveError: there is no such task, or it cannot be paused.
     """
     tasks.pause(tx, task_id, now)
+    rollout_turns.take_back(tx, task_id)
     audit.record(tx, now, actor, "pause_task", task_id=task_id)
 
 
 def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: int) -> set[int]:
-    """Ends a pause. Delivery timeouts go on. Commands that do not wait for their hosts and whose
-    turn has come are judged now: if the host is offline, they fail.
+    """Ends a pause and a hold. Delivery timeouts go on. Commands that do not wait for their hosts
+    and whose turn has come are judged now: if the host is offline, they fail.
 
     Args:
         reachable: row ids of the hosts that are connected, or are expected to be soon.
@@ -37,15 +39,21 @@ def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: 
         Row ids of the hosts whose commands may be sent now.
 
     Raises:
-        NotFoundError, IllegalMoveError: there is no such task, or it is not paused.
+        NotFoundError, IllegalMoveError: there is no such task, or it is neither paused nor held.
     """
     paused_at = tasks.resume(tx, task_id)
-    command_delivery.extend_delivery(tx, task_id, paused_at, now)
+    if paused_at is not None:
+        command_delivery.extend_delivery(tx, task_id, paused_at, now)
+        rollouts.extend_waits(tx, task_id, now - paused_at)
+        _fail_offline(tx, task_id, reachable, now)
+    audit.record(tx, now, actor, "resume_task", task_id=task_id)
+    return command_delivery.hosts_to_send(tx, task_id)
+
+
+def _fail_offline(tx: Transaction, task_id: int, reachable: Set[int], now: int) -> None:
     for command in command_delivery.unsent_of_task(tx, task_id):
         if command.host not in reachable:
             command_hosts.give_up_sending(tx, command.row_id, _OFFLINE, now)
             failed = CommandHostStatus.FAILED
             task_status.advance(tx, task_id, command.host, command.position, failed, now)
     task_status.update_task_status(tx, task_id, now)
-    audit.record(tx, now, actor, "resume_task", task_id=task_id)
-    return command_delivery.hosts_to_send(tx, task_id)

@@ -1,5 +1,6 @@
 """The transaction that starts a task: it resolves the target, and adds the command hosts."""
 
+import random
 import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.names import fold_names
+from tui_manager.domain.rollout import ALL_AT_ONCE, Order
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import ResolvedTarget
@@ -16,7 +18,7 @@ from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
-from tui_manager.storage.tables import audit, command_hosts, tasks
+from tui_manager.storage.tables import audit, command_hosts, rollouts, tasks
 from tui_manager.storage.tables.command_hosts import NewRow
 
 _NAMES_MAX = 1000  # characters of the hosts' names in the audit
@@ -30,11 +32,13 @@ class StartedTask:
         host_ids: hosts that are online.
         offline: how many are not.
         left_out: names of hosts that the target matches and on which the task does not run.
+        with_rollout: its hosts wait for their turn.
     """
 
     host_ids: tuple[str, ...]
     offline: int
     left_out: tuple[str, ...]
+    with_rollout: bool
 
 
 def check_free_disk(folder: Path, needed: int) -> None:
@@ -57,6 +61,7 @@ def start(
     task_id: int,
     groups: Mapping[str, str],
     online: Set[int],
+    reachable: Set[int],
     actor: str,
     now: int,
 ) -> StartedTask:
@@ -64,7 +69,8 @@ def start(
 
     Args:
         groups: host groups that the target may name.
-        online: row ids of the hosts that are connected. Commands on other hosts fail at once,
+        online: row ids of the hosts that are connected.
+        reachable: and of those that are expected to be soon. Commands on other hosts fail at once,
             unless the task waits for offline hosts.
         actor: who asked, `user@terminal`.
         now: microseconds since 1970 UTC.
@@ -79,9 +85,15 @@ def start(
     found, row_ids = _resolve(tx, detail, groups, online, now)
     targets = found.hosts
     tasks.start(tx, task_id, len(targets), found.left_out, now)
-    for position, command_id in enumerate(tasks.command_ids(tx, task_id)):
+    command_ids = tasks.command_ids(tx, task_id)
+    batches = _start_rollout(
+        tx, detail, [row_ids[target.host_id] for target in targets], len(command_ids)
+    )
+    for position, command_id in enumerate(command_ids):
         rows = [
-            _row(task, execution_id, position, row_ids[target.host_id], online, now)
+            _waiting_row(execution_id, row_ids[target.host_id], batches)
+            if batches
+            else _row(task, execution_id, position, row_ids[target.host_id], reachable, now)
             for execution_id, target in zip(
                 new_execution_ids(now, len(targets)), targets, strict=True
             )
@@ -99,8 +111,8 @@ def start(
         names=_fold([target.name for target in targets]),
         more={"left_out": _fold(found.left_out)} if found.left_out else None,
     )
-    reachable = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
-    return StartedTask(reachable, len(targets) - len(reachable), found.left_out)
+    online_ids = tuple(host.host_id for host in targets if row_ids[host.host_id] in online)
+    return StartedTask(online_ids, len(targets) - len(online_ids), found.left_out, bool(batches))
 
 
 def _resolve(
@@ -125,11 +137,36 @@ def _fold(names: Sequence[str]) -> str:
     return folded if len(folded) <= _NAMES_MAX else f"{folded[: _NAMES_MAX - 1]}…"
 
 
+def _start_rollout(
+    tx: Transaction, detail: TaskDetail, row_ids: list[int], commands: int
+) -> Mapping[int, int]:
+    """The batch of each host; none for a task without a rollout, whose hosts all begin now."""
+    spec = detail.rollout
+    if spec == ALL_AT_ONCE:
+        return {}
+    if spec.order is Order.RANDOM:
+        row_ids = random.sample(row_ids, len(row_ids))
+    return rollouts.start(tx, detail.task.task_id, spec, row_ids, commands)
+
+
+def _waiting_row(execution_id: str, host: int, batches: Mapping[int, int]) -> NewRow:
+    """A command of a host of a rollout, whose turn has not come."""
+    return NewRow(
+        execution_id=execution_id,
+        host=host,
+        status=CommandHostStatus.PENDING,
+        reason=Reason.NONE,
+        ready=False,
+        finished_at=None,
+        batch=batches[host],
+    )
+
+
 def _row(
-    task: Task, execution_id: str, position: int, host: int, online: Set[int], now: int
+    task: Task, execution_id: str, position: int, host: int, reachable: Set[int], now: int
 ) -> NewRow:
     waits, first = task.offline is Offline.WAIT, position == 0
-    if waits or host in online:
+    if waits or host in reachable:
         status, reason = CommandHostStatus.PENDING, Reason.NONE
     elif first:
         status, reason = CommandHostStatus.FAILED, Reason.UNDELIVERABLE

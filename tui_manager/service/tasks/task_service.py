@@ -8,11 +8,10 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import AgentUnavailableError, InvalidInputError
+from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.host_class import CLASSES_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.rollout import ALL_AT_ONCE
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target
@@ -32,6 +31,7 @@ from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
+from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.lists import Lists
@@ -52,6 +52,7 @@ class TaskService:
         dispatcher: TaskDispatcher,
         dispatch: DispatchLoop,
         secrets: CommandSecrets,
+        rollout_loop: RolloutLoop,
     ) -> None:
         self._core = core
         self._database = core.database
@@ -59,6 +60,7 @@ class TaskService:
         self._dispatcher = dispatcher
         self._dispatch = dispatch
         self._secrets = secrets
+        self._rollout_loop = rollout_loop
         self.lists = Lists(core)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
@@ -70,8 +72,6 @@ class TaskService:
         """
         request_id = check_request_id(request_id)
         spec.check()
-        if spec.rollout != ALL_AT_ONCE:
-            raise InvalidInputError("rollout", "This manager cannot do rollouts yet.")
         check_target(spec.target, self._limits.groups, include_maintenance=spec.include_maintenance)
         return await run_to_completion(self._create(spec, request_id))
 
@@ -136,14 +136,18 @@ class TaskService:
         return await run_to_completion(self._start(task_id, actor, request_id))
 
     async def _start(self, task_id: int, actor: str, request_id: str) -> tuple[str, ...]:
-        online = self._core.directory.online_rows()
+        directory = self._core.directory
+        online = directory.online_rows()
+        reachable = directory.reachable_rows(self._core.clock.monotonic())
 
         def work(tx: Transaction) -> start_task.StartedTask | tuple[str, ...]:
             if request_id and tasks.was_started_by(tx, task_id, request_id):
                 return tasks.left_out(tx, task_id)
             start_task.check_free_disk(self._database.path.parent, self._limits.free_disk)
             now = self._core.clock.stamp()
-            started = start_task.start(tx, task_id, self._limits.groups, online, actor, now)
+            started = start_task.start(
+                tx, task_id, self._limits.groups, online, reachable, actor, now
+            )
             tasks.set_start_request(tx, task_id, request_id)
             return started
 
@@ -154,7 +158,10 @@ class TaskService:
             "task started",
             extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
         )
-        self._dispatch.wake(started.host_ids)
+        if started.with_rollout:
+            self._rollout_loop.add(task_id)
+        else:
+            self._dispatch.wake(started.host_ids)
         self._core.feed.publish(Changes(tasks=frozenset({task_id})))
         return started.left_out
 
@@ -219,9 +226,10 @@ class TaskService:
         await run_to_completion(self._resume(task_id, actor))
 
     async def _resume(self, task_id: int, actor: str) -> None:
-        now, online = self._core.clock.stamp, self._core.directory.online_rows()
+        clock = self._core.clock
+        reachable = self._core.directory.reachable_rows(clock.monotonic())
         rows = await self._database.write(
-            lambda tx: pause_task.resume(tx, task_id, online, actor, now())
+            lambda tx: pause_task.resume(tx, task_id, reachable, actor, clock.stamp())
         )
         log.info("task resumed", extra={"task": task_id})
         by_row_id = self._core.directory.by_row_id

@@ -39,6 +39,12 @@ _SENTENCES: Mapping[str, str] = {
     "{host_count} hosts make another number.",
     "out_of_turn": f"The {_OF} is pending with ready = {{ready}} behind a command that is "
     "{before}.",
+    "rollout_host": "The host {host} in the rollout of task {task_id} (batch, ended, unended, "
+    "incomplete, faults) is {found} instead of {expected}.",
+    "rollout_batch": "Batch {number} of task {task_id} (hosts, waiting, ended, failed, completed) "
+    "is {found} instead of {expected}.",
+    "rollout_counters": "The rollout of task {task_id} (waiting, expected, under way, away, "
+    "failing, failed) is {found} instead of {expected}.",
     "ended_task_unended_row": "Task {task_id} is {status}, but {unended} of its command hosts have "
     "not ended.",
     "running_task_all_ended": "Task {task_id} is running, but all its command hosts have ended.",
@@ -65,7 +71,9 @@ _SENTENCES: Mapping[str, str] = {
 # The first schema that has the tables and columns of a query; all others need the schema 1.
 _SINCE = {
     **dict.fromkeys(("secret_not_erased", "token_uses", "turned_away_with_work"), 4),
-    "paused_task": 13,
+    **dict.fromkeys(
+        ("out_of_turn", "paused_task", "rollout_host", "rollout_batch", "rollout_counters"), 13
+    ),
     **dict.fromkeys(("bound_labels", "operator_labels", "removed_not_revoked"), 14),
 }
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order

@@ -15,6 +15,7 @@ _SQL = load_queries("pruning.sql")
 TASKS = 500  # that one transaction marks, at most
 ROWS = 200  # that one transaction removes, at most
 BYTES = 4 << 20  # of output in them
+_OF_ROLLOUTS = ("remove_rollout_hosts", "remove_rollout_batches")
 
 
 def mark(tx: Transaction, before: int, now: int) -> int:
@@ -66,7 +67,7 @@ def _clear_task(tx: Transaction, task_id: int, budget: _Budget) -> None:
     """Removes as many rows of a task as the budget allows; the rows that others refer to last."""
     if _remove_pieces(tx, task_id, budget):
         return
-    for query in ("remove_command_hosts", "remove_commands"):
+    for query in ("remove_command_hosts", "remove_commands", *_OF_ROLLOUTS):
         values = {"task_id": task_id, "rows": budget.rows}
         removed = tx.execute(_SQL[query], values).rowcount
         budget.rows -= removed

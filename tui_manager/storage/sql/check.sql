@@ -73,14 +73,53 @@ LEFT JOIN command_hosts AS ch ON ch.task_id = t.id
 GROUP BY t.id HAVING found <> t.host_count * c.commands;
 
 -- name: out_of_turn
--- An unsent command of a running task is ready when its turn has come, and only then.
+-- An unsent command of a running task is ready when its turn has come, and only then. In a rollout, its
+-- host has to be under way too.
 SELECT task_id, execution_id, position, ready, before FROM (
     SELECT ch.id, ch.task_id, ch.execution_id, ch.position, ch.status, ch.ready, ch.sent_at,
+        coalesce(rh.state = 'under_way', 1) AS begun,
         lag(ch.status) OVER (PARTITION BY ch.task_id, ch.host ORDER BY ch.position) AS before
-    FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id WHERE t.status = 'running')
+    FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+    LEFT JOIN rollout_hosts AS rh ON rh.task_id = ch.task_id AND rh.host = ch.host
+    WHERE t.status = 'running')
 WHERE status = 'pending' AND sent_at IS NULL AND (
-    (position = 0 OR before = 'completed') <> ready
+    (begun AND (position = 0 OR before = 'completed')) <> ready
     OR before NOT IN ('completed', 'pending', 'running')) ORDER BY id;
+
+-- name: rollout_host
+-- A host of a rollout against a recount of its command hosts.
+SELECT rh.task_id, h.name AS host,
+    json_array(rh.batch, rh.state = 'ended', rh.unended, rh.incomplete, rh.faults) AS found,
+    json_array(c.batch, c.unended = 0, c.unended, c.incomplete, c.faults) AS expected
+FROM rollout_hosts AS rh JOIN hosts AS h ON h.id = rh.host JOIN (
+    SELECT task_id, host, max(batch) AS batch, sum(status IN ('pending', 'running')) AS unended,
+        sum(status <> 'completed') AS incomplete,
+        sum(status IN ('failed', 'timeout') AND reason <> 'undeliverable') AS faults
+    FROM command_hosts WHERE batch > 0 GROUP BY task_id, host) AS c
+    ON c.task_id = rh.task_id AND c.host = rh.host
+WHERE found <> expected ORDER BY rh.task_id, rh.place;
+
+-- name: rollout_batch
+-- Counters of a batch against a recount.
+SELECT b.task_id, b.number,
+    json_array(b.hosts, b.waiting, b.ended, b.failed, b.completed) AS found, c.expected
+FROM rollout_batches AS b JOIN (
+    SELECT task_id, batch, json_array(count(*), sum(state = 'waiting'), sum(state = 'ended'),
+        sum(faults > 0), sum(incomplete = 0)) AS expected
+    FROM rollout_hosts GROUP BY task_id, batch) AS c
+    ON c.task_id = b.task_id AND c.batch = b.number
+WHERE found <> c.expected ORDER BY b.task_id, b.number;
+
+-- name: rollout_counters
+-- Counters of a rollout against a recount.
+SELECT r.task_id, json_array(r.hosts_waiting, r.hosts_expected, r.hosts_under_way, r.hosts_away,
+        r.hosts_failing, r.hosts_failed) AS found, c.expected
+FROM rollouts AS r JOIN (
+    SELECT task_id, json_array(sum(state = 'waiting'), sum(state = 'expected'),
+        sum(state = 'under_way'), sum(state = 'away'), sum(state <> 'ended' AND faults > 0),
+        sum(faults > 0)) AS expected
+    FROM rollout_hosts GROUP BY task_id) AS c ON c.task_id = r.task_id
+WHERE found <> c.expected ORDER BY r.task_id;
 
 -- name: ended_task_unended_row
 -- An ended task has ended command hosts only.

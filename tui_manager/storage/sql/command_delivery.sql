@@ -6,11 +6,19 @@ WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL
   AND deliver_before IS NULL
   AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL);
 
+-- name: unsent_since
+-- Unsent commands of a host, without a delivery timeout, of tasks that have started since an instant.
+SELECT id, task_id, host, position FROM command_hosts
+WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL
+  AND deliver_before IS NULL AND EXISTS (
+    SELECT 1 FROM tasks WHERE id = task_id AND started_at >= :since AND paused_at IS NULL);
+
 -- name: unsent_of_task
--- Unsent commands of a task whose turn has come, without a delivery timeout.
+-- Unsent commands of a task whose turn has come, without a delivery timeout. The planner waits for
+-- hosts of a rollout.
 SELECT id, task_id, host, position FROM command_hosts
 WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND ready = 1
-  AND sent_at IS NULL AND deliver_before IS NULL;
+  AND sent_at IS NULL AND deliver_before IS NULL AND batch = 0;
 
 -- name: hosts_to_send
 -- Hosts with an unsent command of a task whose turn has come.
@@ -27,9 +35,14 @@ WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND sent_at IS
   AND deliver_before IS NOT NULL;
 
 -- name: unsent_of_turned_away
--- Unsent commands of a host that will never be sent a command again.
-SELECT id, task_id, host, position FROM command_hosts
-WHERE host = :host AND status = 'pending' AND ready = 1 AND sent_at IS NULL;
+-- Unsent commands of a host that will never be sent a command again: of each task the next one, whether
+-- its turn has come or not.
+SELECT id, task_id, host, position FROM command_hosts AS ch
+WHERE host = :host AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM command_hosts AS before
+    WHERE before.host = ch.host AND before.task_id = ch.task_id AND before.position < ch.position
+      AND before.status IN ('pending', 'running'));
 
 -- name: undelivered
 -- Commands that were not sent within their delivery timeout, which does not run in a pause.

@@ -8,11 +8,11 @@
 -- name: insert
 -- One command on its hosts, in the order of hosts, when its task starts.
 INSERT INTO command_hosts (task_id, command_id, position, execution_id, host, status, reason, ready,
-                           finished_at, deliver_before)
+                           finished_at, deliver_before, batch)
 SELECT :task_id, :command_id, :position,
        json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
-       json_extract(value, '$[6]')
+       json_extract(value, '$[6]'), json_extract(value, '$[7]')
 FROM json_each(:rows);
 
 -- name: stored_executions

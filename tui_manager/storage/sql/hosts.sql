@@ -37,7 +37,7 @@ UPDATE hosts SET
     journal_id = :journal_id,
     machine_id = coalesce(nullif(:machine_id, ''), machine_id), boot_id = :boot_id,
     hostname = :hostname, os = :os, arch = :arch, agent_version = :agent_version,
-    address = :address, capacity = :capacity, since = :now,
+    address = :address, capacity = :capacity, since = :now, online = 1,
     facts = coalesce(:facts, facts), facts_at = iif(:facts IS NULL, facts_at, :now)
 WHERE host_id = :host_id
 RETURNING *;
@@ -47,8 +47,17 @@ RETURNING *;
 UPDATE hosts SET facts = :facts, facts_at = :now WHERE host_id = :host_id RETURNING *;
 
 -- name: close_session
--- A session has ended; if a newer one has begun, nothing changes.
-UPDATE hosts SET since = :now WHERE host_id = :host_id AND generation = :generation;
+-- A session has ended; if a newer one has begun, nothing changes. `online` stays if the manager stops.
+UPDATE hosts SET since = :now, online = :online
+WHERE host_id = :host_id AND generation = :generation;
+
+-- name: stored_online
+-- Hosts that were connected when the manager knew last.
+SELECT id FROM hosts WHERE online = 1;
+
+-- name: set_offline
+-- Hosts that did not come back after a start of the manager.
+UPDATE hosts SET online = 0 WHERE id IN (SELECT value FROM json_each(:row_ids));
 
 -- name: turned_away
 -- Those of some hosts that were turned away.

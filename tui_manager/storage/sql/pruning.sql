@@ -46,8 +46,18 @@ DELETE FROM command_hosts WHERE id IN (
 DELETE FROM commands WHERE id IN (
     SELECT id FROM commands WHERE task_id = :task_id ORDER BY position LIMIT :rows);
 
+-- name: remove_rollout_hosts
+-- Some hosts of the rollout of a task.
+DELETE FROM rollout_hosts WHERE task_id = :task_id AND host IN (
+    SELECT host FROM rollout_hosts WHERE task_id = :task_id ORDER BY host LIMIT :rows);
+
+-- name: remove_rollout_batches
+-- Some batches of it.
+DELETE FROM rollout_batches WHERE task_id = :task_id AND number IN (
+    SELECT number FROM rollout_batches WHERE task_id = :task_id ORDER BY number LIMIT :rows);
+
 -- name: remove_task
--- The task itself; its number is never used again.
+-- The task itself with its rollout; its number is never used again.
 DELETE FROM tasks WHERE id = :task_id AND pruned_at IS NOT NULL;
 
 -- name: remove_tokens

@@ -7,30 +7,32 @@ SELECT (SELECT count(*) FROM tasks) - (SELECT count(*) FROM tasks WHERE pruned_a
 
 -- name: window
 -- A window of the list, the newest first. Skipped rows are counted on the index alone.
-SELECT t.* FROM (
+SELECT t.*, r.* FROM (
     SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
     ORDER BY id DESC LIMIT :limit OFFSET :offset) AS found
-JOIN tasks AS t ON t.id = found.id ORDER BY t.id DESC;
+JOIN tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id DESC;
 
 -- name: window_from_the_end
 -- The same from the oldest task on, which is nearer in the second half of the list.
-SELECT t.* FROM (
+SELECT t.*, r.* FROM (
     SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
     ORDER BY id LIMIT :limit OFFSET :offset) AS found
-JOIN tasks AS t ON t.id = found.id ORDER BY t.id;
+JOIN tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id;
 
 -- name: by_ids
 -- Rows by their ids, a JSON array, the newest first.
-SELECT t.* FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.value
+SELECT t.*, r.* FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.value
+LEFT JOIN rollouts AS r ON r.task_id = t.id
 WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 
 -- name: of_host
 -- The newest tasks that ran on a host.
-SELECT t.* FROM (
+SELECT t.*, r.* FROM (
     SELECT DISTINCT ch.task_id FROM command_hosts AS ch INDEXED BY command_hosts_of_host
     JOIN tasks AS listed ON listed.id = ch.task_id AND listed.pruned_at IS NULL
     WHERE ch.host = :host ORDER BY ch.task_id DESC LIMIT :limit) AS found
-JOIN tasks AS t ON t.id = found.task_id ORDER BY t.id DESC;
+JOIN tasks AS t ON t.id = found.task_id LEFT JOIN rollouts AS r ON r.task_id = t.id
+ORDER BY t.id DESC;
 
 -- name: newest
 -- The highest id.

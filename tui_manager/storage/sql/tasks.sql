@@ -26,8 +26,9 @@ VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :
         :memory_max, :tasks_max, :cpu_max);
 
 -- name: get
--- One task that is not pruned.
-SELECT * FROM tasks WHERE id = :task_id AND pruned_at IS NULL;
+-- One task that is not pruned, with its rollout.
+SELECT t.*, r.* FROM tasks AS t LEFT JOIN rollouts AS r ON r.task_id = t.id
+WHERE t.id = :task_id AND t.pruned_at IS NULL;
 
 -- name: commands
 -- The steps of a task in order.

@@ -115,6 +115,7 @@ class NewRow(NamedTuple):
     ready: bool
     finished_at: int | None
     deliver_before: int | None = None
+    batch: int = 0
 
 
 def insert(

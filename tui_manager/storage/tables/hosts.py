@@ -206,10 +206,26 @@ def store_facts(tx: Transaction, host_id: str, facts: PackedFacts, now: int) -> 
     return row and host_row(row)
 
 
-def close_session(tx: Transaction, host_id: str, generation: int, now: int) -> None:
-    """Stores the time since which a host is offline."""
-    values = {"host_id": host_id, "generation": generation, "now": now}
+def close_session(
+    tx: Transaction, host_id: str, generation: int, now: int, *, stops: bool = False
+) -> None:
+    """Stores the time since which a host is offline.
+
+    Args:
+        stops: the manager does, so the host is expected at the next start.
+    """
+    values = {"host_id": host_id, "generation": generation, "now": now, "online": stops}
     tx.execute(_SQL["close_session"], values)
+
+
+def stored_online(tx: Transaction) -> frozenset[int]:
+    """Row ids of the hosts that were connected when the manager knew last."""
+    return frozenset(row["id"] for row in tx.execute(_SQL["stored_online"]))
+
+
+def set_offline(tx: Transaction, row_ids: Iterable[int]) -> None:
+    """These hosts did not come back after a start of the manager."""
+    tx.execute(_SQL["set_offline"], {"row_ids": json.dumps(list(row_ids))})
 
 
 def targetable(

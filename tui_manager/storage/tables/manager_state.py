@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.tables import rollouts
 
 _SQL = load_queries("manager_state.sql")
 
@@ -70,8 +71,8 @@ def store_clock(tx: Transaction, row: ClockRow) -> None:
 
 
 def record_jump(tx: Transaction, jump: ClockJump, smallest: int) -> None:
-    """Stores by how much the times of earlier rows are wrong, and moves delivery timeouts and
-    pauses.
+    """Stores by how much the times of earlier rows are wrong, and moves delivery timeouts,
+    pauses and holds.
 
     Args:
         smallest: microseconds. A smaller error is forgotten.
@@ -83,6 +84,7 @@ def record_jump(tx: Transaction, jump: ClockJump, smallest: int) -> None:
         tx.execute(_SQL["move_deadlines"], {"by": jump.by})
         tx.execute(_SQL["move_deadlines_of_sent"], {"by": jump.by})
         tx.execute(_SQL["move_pauses"], {"by": jump.by})
+        rollouts.move_deadlines(tx, jump.by)
 
 
 def forget_jumps_at_start(tx: Transaction) -> None:

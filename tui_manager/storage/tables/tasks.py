@@ -12,7 +12,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
-from tui_manager.storage.tables import secrets
+from tui_manager.storage.tables import rollouts, secrets
 
 _SQL = load_queries("tasks.sql")
 _RERUNS_MAX = 20  # of one task that are shown
@@ -52,6 +52,8 @@ def task_of(row: sqlite3.Row) -> Task:
         delivery_timeout=timedelta(microseconds=row["delivery_timeout"]),
         paused=row["paused_at"] is not None,
         rerun_of=row["rerun_of"] or 0,
+        hold=rollouts.hold_of(row),
+        rollout=rollouts.progress_of(row),
     )
 
 
@@ -90,6 +92,7 @@ def insert(
         "now": now,
     }
     task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]
+    rollouts.insert(tx, task_id, spec.rollout)
     tx.executemany(
         _SQL["insert_command"],
         [
@@ -164,6 +167,7 @@ def detail(tx: Transaction, task_id: int) -> TaskDetail:
     return TaskDetail(
         task=task,
         commands=commands(tx, task),
+        rollout=rollouts.spec_of(row),
         reruns=tuple(rerun["id"] for rerun in reruns),
         left_out=_left_out(row),
         include_maintenance=bool(row["include_maintenance"]),
@@ -231,6 +235,7 @@ def cancel(tx: Transaction, task_id: int, now: int) -> TaskStatus:
     if not rows:
         status = get(tx, task_id).status
         raise IllegalMoveError(f"Task {task_id} cannot be canceled: it is {status} already.")
+    rollouts.end_hold(tx, task_id)
     return TaskStatus(rows[0]["status"])
 
 
@@ -246,23 +251,26 @@ def pause(tx: Transaction, task_id: int, now: int) -> None:
         raise IllegalMoveError(f"Task {task_id} cannot be paused: it is {state}.")
 
 
-def resume(tx: Transaction, task_id: int) -> int:
-    """Ends the pause of a running task.
+def resume(tx: Transaction, task_id: int) -> int | None:
+    """Ends the pause and the hold of a running task.
 
     Returns:
-        Since when it was paused, in microseconds since 1970 UTC.
+        Since when it was paused, in microseconds since 1970 UTC; None: it was only held.
 
     Raises:
-        IllegalMoveError: it does not run, was cancelled, or is not paused.
+        IllegalMoveError: it does not run, was cancelled, or is neither paused nor held.
     """
+    released = rollouts.release(tx, task_id)
     row = tx.execute(_SQL["paused_at"], {"task_id": task_id}).fetchone()
-    if not tx.execute(_SQL["resume"], {"task_id": task_id}).rowcount:
-        task = get(tx, task_id)
-        running = task.status is TaskStatus.RUNNING and not task.canceling
-        state = "not paused" if running else _state(task)
-        raise IllegalMoveError(f"Task {task_id} cannot be resumed: it is {state}.")
-    since: int = row["paused_at"]
-    return since
+    if tx.execute(_SQL["resume"], {"task_id": task_id}).rowcount:
+        since: int = row["paused_at"]
+        return since
+    if released:
+        return None
+    task = get(tx, task_id)
+    running = task.status is TaskStatus.RUNNING and not task.canceling
+    state = "neither paused nor held" if running else _state(task)
+    raise IllegalMoveError(f"Task {task_id} cannot be resumed: it is {state}.")
 
 
 def _state(task: Task) -> str:

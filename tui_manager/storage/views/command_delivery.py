@@ -34,6 +34,12 @@ def unsent_of_host(tx: Transaction, host: int) -> list[UnsentCommand]:
     return _unsent(tx.execute(_SQL["unsent_of_host"], {"host": host}))
 
 
+def unsent_since(tx: Transaction, host: int, since: int) -> list[UnsentCommand]:
+    """Unsent commands of a host that have no delivery timeout, of tasks that have started since an
+    instant, in microseconds since 1970 UTC."""
+    return _unsent(tx.execute(_SQL["unsent_since"], {"host": host, "since": since}))
+
+
 def unsent_of_turned_away(tx: Transaction, host: int) -> list[UnsentCommand]:
     """Unsent commands of a host, with a delivery timeout or without."""
     return _unsent(tx.execute(_SQL["unsent_of_turned_away"], {"host": host}))

@@ -162,4 +162,5 @@ def _command_host(row: sqlite3.Row) -> CommandHost:
         cancel_requested_at=to_datetime(row["cancel_requested_at"]),
         late=bool(row["late"]),
         kill_incomplete=bool(row["kill_incomplete"]),
+        batch=row["batch"],
     )

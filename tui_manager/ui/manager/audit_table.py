@@ -47,6 +47,8 @@ _ACTIONS: Mapping[str, _Words] = {
     "cancel_task": _Words("canceled {task}", role=Role.CAUTION),
     "pause_task": _Words("paused {task}", role=Role.CAUTION),
     "resume_task": _Words("resumed {task}"),
+    "hold_task": _Words("holds {task} after batch {batch} of {of}", ("batch", "of"), Role.CAUTION),
+    "skip_rest": _Words("skipped {hosts} hosts of {task}", ("hosts",), Role.CAUTION),
     "create_token": _Words("made a join token"),
     "revoke_token": _Words("revoked join token {token}", ("token",), Role.CAUTION),
     "enroll_host": _Words("{host} asked to join"),

@@ -1,0 +1,163 @@
+"""Rollouts over restarts of the manager: each goes on exactly where it was."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.manager_parts import TurnedClock, manager_parts, result
+from tests.support.rollouts import Fleet, host_names, rollout
+from tui_manager.domain.report import Run
+from tui_manager.domain.rollout import HoldRule
+from tui_manager.domain.spec import Offline
+from tui_manager.domain.status import TaskStatus
+
+COMPLETED, FAILED = "completed", "failed exit_code"
+SPENT, UNDELIVERABLE = "skipped budget_spent", "failed undeliverable"
+
+
+@dataclass
+class Manager:
+    """A manager that can be killed; its hosts keep what they hold."""
+
+    folder: Path
+    clock: TurnedClock = field(default_factory=TurnedClock)
+    host_ids: dict[str, str] = field(default_factory=dict)
+    held: dict[str, list[Run]] = field(default_factory=dict)
+
+    @contextlib.asynccontextmanager
+    async def running(self, *, back: bool = True) -> AsyncIterator[Fleet]:
+        """Runs it until the block is left, without a word to its hosts then.
+
+        Args:
+            back: the hosts that it had come back at once.
+        """
+        async with manager_parts(self.folder, self.clock) as parts:
+            fleet = Fleet(parts, held=self.held)
+            if back:
+                await self.come_back(fleet, self.host_ids)
+            yield fleet
+            self.host_ids |= {name: opened.host_id for name, opened in fleet.sessions.items()}
+
+    async def come_back(self, fleet: Fleet, names: Iterable[str]) -> None:
+        """These hosts dial again, with what they hold."""
+        await fleet.connect(names, self.host_ids)
+        await fleet.take()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Manager:
+    return Manager(tmp_path)
+
+
+async def _begin(manager: Manager, count: int, *texts: str, **given: object) -> int:
+    async with manager.running() as fleet:
+        await fleet.connect(host_names(count))
+        return await fleet.start("@all", *texts, **given)
+
+
+async def test_a_kill_after_each_answer_changes_nothing(manager: Manager) -> None:
+    spec = rollout(batches="1,3,rest", max_concurrency="2", max_failures="2")
+    task_id = await _begin(manager, 9, "one", "two", rollout=spec)
+    fails, began = {"h002", "h005", "h007"}, []
+    while True:
+        async with manager.running() as fleet:
+            assert len(fleet.busy()) <= 2
+            began += [name for name in fleet.busy() if name not in began]
+            if not fleet.busy():
+                break
+            name = fleet.busy()[0]
+            await fleet.answer(name, int(name in fails))
+            await fleet.task(task_id)
+    async with manager.running() as fleet:
+        assert began == host_names(len(began))
+        counts = await fleet.counts(task_id)
+        assert (counts[FAILED], counts[COMPLETED] + counts[FAILED]) == (3, len(began))
+        assert counts[SPENT] == 9 - len(began)
+        assert (await fleet.task(task_id)).status is TaskStatus.FAILED
+
+
+async def test_a_hold_goes_on_and_expires(manager: Manager) -> None:
+    spec = rollout(batches="2", hold=HoldRule.EACH, hold_timeout=timedelta(hours=1))
+    task_id = await _begin(manager, 4, rollout=spec)
+    async with manager.running() as fleet:
+        await fleet.finish()
+    manager.clock.turn(3599)
+    async with manager.running() as fleet:
+        assert (await fleet.task(task_id)).hold
+        assert fleet.busy() == []
+    manager.clock.turn(1)
+    async with manager.running() as fleet:
+        assert await fleet.counts(task_id) == {COMPLETED: 2, "skipped hold_expired": 2}
+
+
+async def test_a_hold_is_released_after_a_restart(manager: Manager) -> None:
+    task_id = await _begin(manager, 4, rollout=rollout(batches="2", hold=HoldRule.EACH))
+    async with manager.running() as fleet:
+        await fleet.finish()
+    async with manager.running() as fleet:
+        await fleet.parts.tasks.resume_task(task_id)
+        assert await fleet.take() == ["h003", "h004"]
+
+
+async def test_hosts_that_were_online_are_waited_for_at_their_turn(manager: Manager) -> None:
+    """h001 ended just before the manager was killed; the turn of the others comes when nobody is
+    there yet."""
+    task_id = await _begin(manager, 4, rollout=rollout(batches="1,rest"))
+    async with manager.running() as fleet:
+        run = fleet.held["h001"].pop()
+        await fleet.parts.report(fleet.sessions["h001"].host_id, result(run.execution_id))
+    async with manager.running(back=False) as fleet:
+        assert await fleet.take() == []
+        await manager.come_back(fleet, ["h002", "h003"])
+        assert sorted(fleet.busy()) == ["h002", "h003"]
+        await fleet.finish()
+        manager.clock.turn(59)
+        await fleet.take()
+        assert (await fleet.states(task_id))["h004"] == "pending"
+        manager.clock.turn(1)
+        await fleet.take()
+        assert (await fleet.states(task_id))["h004"] == UNDELIVERABLE
+        assert (await fleet.task(task_id)).status is TaskStatus.FAILED
+
+
+async def test_a_host_between_two_steps_gives_its_place_away(manager: Manager) -> None:
+    spec = rollout(max_concurrency="1")
+    await _begin(manager, 2, "one", "two", rollout=spec, offline=Offline.WAIT)
+    async with manager.running() as fleet:
+        fleet.parts.dispatcher.rooms[fleet.sessions["h001"].host_id] = 0
+        await fleet.answer("h001")
+    async with manager.running(back=False) as fleet:
+        await manager.come_back(fleet, ["h002"])
+        assert fleet.busy() == ["h002"]
+        await manager.come_back(fleet, ["h001"])
+        assert fleet.busy() == ["h002"]
+        await fleet.answer("h002")
+        await fleet.answer("h002")
+        assert fleet.busy() == ["h001"]
+
+
+async def test_a_plain_task_waits_for_hosts_that_were_online(manager: Manager) -> None:
+    async with manager.running() as fleet:
+        await fleet.connect(host_names(3))
+        await fleet.disconnect(["h003"])
+    async with manager.running(back=False) as fleet:
+        task_id = await fleet.start("@all", "one", "two")
+        states = await fleet.states(task_id)
+        assert states == {"h001": "pending", "h002": "pending", "h003": UNDELIVERABLE}
+        await manager.come_back(fleet, ["h001"])
+        assert fleet.busy() == ["h001"]
+        await fleet.finish()
+        manager.clock.turn(59)
+        await fleet.parts.silence.look()
+        assert (await fleet.states(task_id))["h002"] == "pending"
+        manager.clock.turn(1)
+        await fleet.parts.silence.look()
+        assert (await fleet.states(task_id))["h002"] == UNDELIVERABLE
+        assert (await fleet.states(task_id, 1))["h002"] == "skipped earlier_failed"
+    async with manager.running(back=False) as fleet:  # h002 is not expected any more
+        task_id = await fleet.start("h002")
+        assert await fleet.states(task_id) == {"h002": UNDELIVERABLE}

@@ -1,0 +1,72 @@
+"""The transaction that follows hosts of rollouts that came or went."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+from tui_manager.domain.rollout_plan import HostState
+from tui_manager.domain.spec import Offline
+from tui_manager.service.rollout.take_turns import Connections
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.views import rollout_turns
+from tui_manager.storage.views.rollout_turns import BegunHost
+
+_WAITED_FOR = (HostState.EXPECTED, HostState.AWAY)
+
+
+@dataclass(slots=True)
+class Followed:
+    """What has changed, by task.
+
+    Attributes:
+        expected, away: hosts in these states that are connected again.
+        gone: hosts that are not connected any more.
+    """
+
+    expected: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    away: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    gone: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    @property
+    def tasks(self) -> Set[int]:
+        """The tasks with a change."""
+        return self.expected.keys() | self.away.keys() | self.gone.keys()
+
+
+def follow(tx: Transaction, hosts: Iterable[int], connections: Connections, now: int) -> Followed:
+    """A host that is connected again is not waited for any more, and waits for a place. A host that
+    has gone and has not been sent its next command is not under way any more.
+
+    Args:
+        hosts: row ids of hosts that may have come or gone.
+        now: microseconds since 1970 UTC.
+    """
+    followed = Followed()
+    for host in rollout_turns.begun(tx, hosts):
+        if host.host in connections.online:
+            _has_come(tx, host, followed)
+        else:
+            _has_gone(tx, host, followed, now + connections.lost_after)
+    return followed
+
+
+def _has_come(tx: Transaction, host: BegunHost, followed: Followed) -> None:
+    if host.state in _WAITED_FOR:
+        rollout_turns.set_wait(tx, host.task_id, [host.host], None)
+        back: Mapping[HostState, dict[int, set[int]]] = {
+            HostState.EXPECTED: followed.expected,
+            HostState.AWAY: followed.away,
+        }
+        back[host.state][host.task_id].add(host.host)
+
+
+def _has_gone(tx: Transaction, host: BegunHost, followed: Followed, wait_until: int) -> None:
+    """Without a delivery timeout it is waited for as long as a host with work is."""
+    followed.gone[host.task_id].add(host.host)
+    until = None if host.offline is Offline.WAIT else wait_until
+    if host.state in _WAITED_FOR:
+        rollout_turns.set_wait(tx, host.task_id, [host.host], until)
+    elif host.unsent:
+        state = HostState.EXPECTED if host.new else HostState.AWAY
+        rollout_turns.set_ready(tx, host.task_id, [host.host], ready=False)
+        rollout_turns.set_state(tx, host.task_id, [host.host], state, until)

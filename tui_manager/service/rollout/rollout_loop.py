@@ -1,0 +1,172 @@
+"""RolloutLoop: plans the running rollouts, when something of them changes or is due."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
+from tui_manager.service.core.change_feed import Subscription
+from tui_manager.service.core.clock import ClockWatch
+from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.rollout import follow_connections, take_turns
+from tui_manager.service.rollout.take_turns import Connections, HostsBack, Planned
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import from_timedelta
+from tui_manager.storage.tables import rollouts
+from tui_manager.storage.views import rollout_turns
+
+log = logging.getLogger(__name__)
+_SECOND = 1_000_000  # microseconds
+_LOOK_EVERY = 60.0  # seconds, at least, while a rollout runs
+_RETRY = 1.0  # seconds until the next attempt if the database cannot be written
+
+
+class RolloutLoop:
+    """Follows the change feed while a rollout runs, and costs nothing otherwise. What it keeps in
+    memory it finds again in the database when the manager starts."""
+
+    def __init__(self, core: Core, dispatch: DispatchLoop, clock_watch: ClockWatch) -> None:
+        self._core = core
+        self._dispatch = dispatch
+        self._clock_watch = clock_watch
+        self._lost_after = from_timedelta(core.limits.lost_after)
+        self._loaded = False
+        self._running: dict[int, HostsBack] = {}  # by task
+        self._due: dict[int, int] = {}  # tasks that wait for a time, microseconds since 1970 UTC
+        self._changes = Subscription()
+        self._online: frozenset[int] = frozenset()  # row ids
+        self._moved: set[int] = set()  # row ids of hosts that may have come or gone
+        dispatch.on_not_sent = self._look_at_hosts
+
+    def add(self, task_id: int) -> None:
+        """A task with a rollout has started."""
+        if self._loaded and task_id not in self._running:
+            self._follow_feed()
+            self._running[task_id] = HostsBack()
+        self._changes.add(Changes(tasks=frozenset({task_id})))
+
+    def _follow_feed(self) -> None:
+        if not self._running:
+            self._online = self._core.directory.online_rows()
+            self._core.feed.attach(self._changes)
+
+    def _look_at_hosts(self, host_ids: Iterable[str]) -> None:
+        """Commands of these hosts were not sent, perhaps because they have gone."""
+        if self._running:
+            entries = map(self._core.directory.get, host_ids)
+            self._moved.update(entry.row.row_id for entry in entries if entry)
+            self._changes.add(Changes(hosts=True))
+
+    async def run(self) -> None:
+        """Plans until cancelled."""
+        while True:
+            await self._wait()
+            try:
+                await self.look()
+            except StorageError as error:
+                log.error("rollouts wait for the database", extra={"error": str(error)})
+                await asyncio.sleep(_RETRY)
+
+    async def _wait(self) -> None:
+        """Until something changes or is due."""
+        pause = _LOOK_EVERY if self._running else None
+        if self._due:
+            left = (min(self._due.values()) - self._core.clock.stamp()) / _SECOND
+            pause = max(0.0, min(_LOOK_EVERY, left))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._changes.changed.wait()
+
+    async def look(self) -> None:
+        """Does all that the rollouts may do now.
+
+        Raises:
+            StorageError: the database cannot be written now; the next look does it.
+        """
+        changes = self._changes.take()
+        try:
+            if not self._loaded:
+                await self._load()
+            if self._running:
+                await self._clock_watch.look()  # which moves deadlines if the clock has jumped
+                await self._follow_and_plan(changes)
+        except StorageError:
+            self._changes.add(changes | Changes(all_tasks=True))
+            raise
+
+    async def _load(self) -> None:
+        """The rollouts that ran when the manager stopped. All their hosts may have come or gone."""
+
+        def work(tx: Transaction) -> dict[int, list[int]]:
+            return {task: rollout_turns.begun_of_task(tx, task) for task in rollouts.running(tx)}
+
+        found = await self._core.database.read(work)
+        self._loaded = True
+        if found:
+            self._follow_feed()
+        for task_id, hosts in found.items():
+            self._running[task_id] = HostsBack()
+            self._moved.update(hosts)
+
+    async def _follow_and_plan(self, changes: Changes) -> None:
+        if changes.hosts:
+            online = self._core.directory.online_rows()
+            self._moved |= online ^ self._online
+            self._online = online
+        clock = self._core.clock
+        expected = self._core.directory.expected_rows(clock.monotonic())
+        connections = Connections(
+            self._online,
+            {row: round(left * _SECOND) for row, left in expected.items()},
+            self._lost_after,
+        )
+        tasks = self._running.keys() & changes.tasks
+        if changes.all_tasks or not changes:
+            tasks = set(self._running)
+        if self._moved:
+            tasks |= await self._follow(connections)
+        now = clock.stamp()
+        tasks |= {task_id for task_id, due in self._due.items() if due <= now}
+        for task_id in sorted(tasks & self._running.keys()):
+            while (await run_to_completion(self._plan(task_id, connections))).unfinished:
+                pass
+
+    async def _follow(self, connections: Connections) -> set[int]:
+        """The tasks of hosts that came or went."""
+        moved, now = frozenset(self._moved), self._core.clock.stamp()
+        followed = await self._core.database.write(
+            lambda tx: follow_connections.follow(tx, moved, connections, now)
+        )
+        self._moved -= moved
+        for task_id in followed.tasks & self._running.keys():
+            back = self._running[task_id]
+            back.expected = (back.expected | followed.expected[task_id]) - followed.gone[task_id]
+            back.away = (back.away | followed.away[task_id]) - followed.gone[task_id]
+        return set(followed.tasks)
+
+    async def _plan(self, task_id: int, connections: Connections) -> Planned:
+        back, clock = self._running[task_id], self._core.clock
+        planned = await self._core.database.write(
+            lambda tx: take_turns.plan(tx, task_id, connections, back, clock.stamp())
+        )
+        back.expected -= planned.taken
+        back.away -= planned.taken
+        self._due.pop(task_id, None)
+        if planned.due is not None:
+            self._due[task_id] = planned.due
+        if not planned.running:
+            self._remove(task_id)
+        by_row_id = self._core.directory.by_row_id
+        self._dispatch.wake(by_row_id(host).row.host_id for host in planned.begun)
+        if planned.changed:
+            self._core.feed.publish(Changes(tasks=frozenset({task_id})), source=self._changes)
+        return planned
+
+    def _remove(self, task_id: int) -> None:
+        del self._running[task_id]
+        if not self._running:
+            self._core.feed.detach(self._changes)
+            self._moved.clear()

@@ -1,0 +1,267 @@
+"""The transaction that does what a rollout may do: it asks `decide`, does it, and asks again."""
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
+
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.rollout_plan import (
+    Begin,
+    BeginBatch,
+    EndBatch,
+    HostState,
+    ReopenBatch,
+    SkipRest,
+    Wait,
+    decide,
+)
+from tui_manager.domain.spec import Offline
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.service.core import task_status
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import audit, command_hosts, rollouts
+from tui_manager.storage.tables.command_hosts import CommandOnHost
+from tui_manager.storage.tables.rollouts import StoredRollout
+from tui_manager.storage.views import rollout_turns
+from tui_manager.storage.views.rollout_turns import Candidate
+
+HOSTS_A_TRANSACTION = 500  # that begin, are skipped or fail; then others have the writer
+_OFFLINE = "The host was offline at its turn."
+_NOT_BACK = "The host did not come back in time."
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Who was connected when a transaction began.
+
+    Attributes:
+        online: row ids of the hosts that are connected.
+        expected: hosts that were connected when the manager stopped and are waited for: so many
+            microseconds from now on.
+        lost_after: microseconds for which a host that has gone is waited for, if its task does not
+            wait for offline hosts.
+    """
+
+    online: Set[int]
+    expected: Mapping[int, int]
+    lost_after: int
+
+
+@dataclass(slots=True)
+class HostsBack:
+    """The hosts of a task that are connected again and wait for a place, in no order.
+
+    Attributes:
+        expected: those that have not begun.
+        away: those that have.
+    """
+
+    expected: set[int] = field(default_factory=set)
+    away: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a transaction did.
+
+    Attributes:
+        running: False: the task has ended, or was cancelled, and there is nothing more to plan.
+        begun: row ids of hosts that may be sent commands.
+        taken: hosts that were back, and were looked at.
+        changed: something has changed.
+        unfinished: there is more to do at once.
+        due: when to look again, in microseconds since 1970 UTC; None: when something changes.
+    """
+
+    running: bool = True
+    begun: list[int] = field(default_factory=list)
+    taken: set[int] = field(default_factory=set)
+    changed: bool = False
+    unfinished: bool = False
+    due: int | None = None
+
+
+def plan(
+    tx: Transaction, task_id: int, connections: Connections, back: HostsBack, now: int
+) -> Planned:
+    """Does what the rollout of a task may do now.
+
+    Args:
+        back: is not changed.
+        now: microseconds since 1970 UTC.
+    """
+    return _TurnTaker(tx, task_id, connections, back, now).plan()
+
+
+class _TurnTaker:
+    """One transaction for one task."""
+
+    def __init__(
+        self, tx: Transaction, task_id: int, connections: Connections, back: HostsBack, now: int
+    ) -> None:
+        self._tx = tx
+        self._task_id = task_id
+        self._connections = connections
+        self._expected = list(back.expected)
+        self._away = list(back.away)
+        self._now = now
+        self._left = HOSTS_A_TRANSACTION
+        self._planned = Planned()
+
+    def plan(self) -> Planned:
+        """See the function."""
+        planned = self._planned
+        while rollout := rollouts.load(self._tx, self._task_id):
+            if not rollout.state.paused and self._left > 0 and self._fail_overdue():
+                continue
+            state = replace(
+                rollout.state, expected_back=len(self._expected), away_back=len(self._away)
+            )
+            decision = decide(rollout.limits, state, self._now)
+            if isinstance(decision, Wait):
+                planned.due = None if state.paused else self._next_due(decision.until)
+                break
+            if self._left <= 0:
+                planned.unfinished = True
+                break
+            self._carry_out(rollout, decision)
+            planned.changed = True
+        else:
+            planned.running = False
+        if planned.changed:
+            task_status.update_task_status(self._tx, self._task_id, self._now)
+        return planned
+
+    def _next_due(self, until: int | None) -> int | None:
+        wait = rollout_turns.next_wait(self._tx, self._task_id)
+        return min((due for due in (until, wait) if due is not None), default=None)
+
+    def _fail_overdue(self) -> bool:
+        """Hosts that were waited for long enough fail; False: there are none."""
+        overdue = rollout_turns.take_overdue(self._tx, self._task_id, self._now, self._left)
+        for command in overdue:
+            self._fail(command.host, command.row_id, command.position, _NOT_BACK)
+        return bool(overdue)
+
+    def _fail(self, host: int, row_id: int, position: int, why: str) -> None:
+        self._left -= 1
+        self._planned.changed = True
+        if command_hosts.give_up_sending(self._tx, row_id, why, self._now):
+            failed = CommandHostStatus.FAILED
+            task_status.advance(self._tx, self._task_id, host, position, failed, self._now)
+
+    def _carry_out(
+        self,
+        rollout: StoredRollout,
+        decision: BeginBatch | EndBatch | ReopenBatch | SkipRest | Begin,
+    ) -> None:
+        if isinstance(decision, BeginBatch):
+            rollouts.begin_batch(self._tx, self._task_id, decision.number)
+        elif isinstance(decision, EndBatch):
+            self._end_batch(rollout, decision.held_until)
+        elif isinstance(decision, ReopenBatch):
+            rollouts.reopen_batch(self._tx, self._task_id)
+        elif isinstance(decision, SkipRest):
+            self._skip_rest(rollout, decision.reason)
+        else:
+            self._go_on_again(decision.again)
+            self._begin(rollout, decision.new)
+
+    def _end_batch(self, rollout: StoredRollout, held_until: int | None) -> None:
+        rollouts.end_batch(self._tx, self._task_id, held_until, self._now)
+        if held_until is not None:
+            batch, batches = rollout.state.batch, rollout.limits.batches
+            self._record("hold_task", {"batch": batch, "of": batches})
+
+    def _skip_rest(self, rollout: StoredRollout, reason: Reason) -> None:
+        hosts = rollout_turns.not_begun(self._tx, self._task_id, self._left)
+        if rollout.state.skip_reason is Reason.NONE:
+            rollouts.skip_rest(self._tx, self._task_id, reason)
+            not_sent = rollout_turns.not_sent(self._tx, self._task_id)
+            skipped = rollout.state.waiting + rollout.state.expected + len(not_sent)
+            if skipped:
+                self._record("skip_rest", {"reason": reason, "hosts": skipped})
+            hosts += not_sent
+        self._skip(hosts, reason)
+        # One that is left has begun in spite of what is stored: the database is a restored one.
+        rollout_turns.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
+
+    def _skip(self, hosts: Iterable[int], reason: Reason) -> None:
+        """Skips all commands of hosts of which none was sent."""
+        rows = [CommandOnHost(self._task_id, host, -1, self._now) for host in hosts]
+        self._left -= len(rows)
+        command_hosts.skip(self._tx, rows, reason)
+
+    def _record(self, action: str, detail: Mapping[str, str | int]) -> None:
+        audit.record(self._tx, self._now, "manager", action, task_id=self._task_id, more=detail)
+
+    def _go_on_again(self, count: int) -> None:
+        """Hosts that have begun and are connected again are sent their next command."""
+        hosts = [self._away.pop() for _ in range(min(count, self._left))]
+        self._planned.taken.update(hosts)
+        online = [host for host in hosts if host in self._connections.online]
+        rollout_turns.set_ready(self._tx, self._task_id, online, ready=True)
+        self._under_way(online)
+
+    def _under_way(self, hosts: list[int]) -> None:
+        rollout_turns.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
+        self._planned.begun += hosts
+        self._left -= len(hosts)
+
+    def _begin(self, rollout: StoredRollout, count: int) -> None:
+        """The turn of the next hosts: each begins, or is waited for, or fails, or is skipped."""
+        count = min(count, self._left)
+        if count <= 0:
+            return
+        hosts = [self._expected.pop() for _ in range(min(count, len(self._expected)))]
+        self._planned.taken.update(hosts)
+        batch, more = rollout.state.batch, count - len(hosts)
+        hosts += rollout_turns.next_waiting(self._tx, self._task_id, batch, more)
+        if not hosts:
+            raise StorageError(
+                f"The counters of the rollout of task {self._task_id} are wrong; run tui-manager "
+                "check."
+            )
+        found = rollout_turns.candidates(self._tx, self._task_id, hosts, self._now)
+        ready = [host for host in found if self._may_begin(rollout, host)]
+        self._make_ready(ready)
+        known = {host.host for host in found}
+        # The first command of the others has ended, although it was not sent: a restored database.
+        others = [host for host in hosts if host not in known]
+        rollout_turns.set_state(self._tx, self._task_id, others, HostState.UNDER_WAY)
+
+    def _make_ready(self, hosts: list[Candidate]) -> None:
+        """The delivery timeout of hosts that were expected runs already."""
+        new = [host.host for host in hosts if host.state is HostState.WAITING]
+        expected = [host.host for host in hosts if host.state is HostState.EXPECTED]
+        rows = [CommandOnHost(self._task_id, host, 0, self._now) for host in new]
+        command_hosts.make_ready(self._tx, rows)
+        rollout_turns.set_ready(self._tx, self._task_id, expected, ready=True)
+        self._under_way(new + expected)
+
+    def _may_begin(self, rollout: StoredRollout, host: Candidate) -> bool:
+        """Judges a host at its turn; if it cannot begin, what becomes of it is stored."""
+        if not host.belongs:
+            why = f"The host is {host.admission}." if host.admission != "admitted" else "Removed."
+            self._fail(host.host, host.row_id, 0, why)
+        elif host.in_maintenance and not rollout.include_maintenance:
+            self._skip([host.host], Reason.MAINTENANCE)
+        elif host.host in self._connections.online:
+            return True
+        elif host.state is HostState.WAITING:
+            self._expect(rollout, host)
+        return False
+
+    def _expect(self, rollout: StoredRollout, host: Candidate) -> None:
+        """Its turn has come, and it is offline."""
+        wait_until = None
+        if rollout.offline is Offline.WAIT:
+            deadline = self._now + rollout.delivery_timeout
+            rollout_turns.start_delivery(self._tx, self._task_id, [host.host], deadline)
+        elif left := self._connections.expected.get(host.host, 0):
+            wait_until = self._now + left
+        else:
+            self._fail(host.host, host.row_id, 0, _OFFLINE)
+            return
+        self._left -= 1
+        state = HostState.EXPECTED
+        rollout_turns.set_state(self._tx, self._task_id, [host.host], state, wait_until)

@@ -1,0 +1,107 @@
+-- The hosts of a rollout whose turn it is. `:hosts` is a JSON array of hosts' row ids, and `current` is
+-- the first command of a host in the task that has not ended.
+
+-- name: waiting
+-- The next hosts of a batch whose turn has not come, in order.
+SELECT host FROM rollout_hosts
+WHERE task_id = :task_id AND state = 'waiting' AND batch = :batch ORDER BY place LIMIT :limit;
+
+-- name: candidates
+-- What is known of hosts that are to begin, in the order of the rollout, with their first commands.
+SELECT rh.host, rh.state, ch.id AS row_id,
+    h.admission = 'admitted' AND h.removed_at IS NULL AS belongs, h.admission,
+    h.maintenance_reason IS NOT NULL
+        AND (h.maintenance_until IS NULL OR h.maintenance_until > :now) AS in_maintenance
+FROM json_each(:hosts) AS asked
+JOIN rollout_hosts AS rh ON rh.task_id = :task_id AND rh.host = asked.value
+JOIN hosts AS h ON h.id = rh.host
+JOIN command_hosts AS ch ON ch.host = rh.host AND ch.task_id = :task_id AND ch.position = 0
+    AND ch.status IN ('pending', 'running')
+WHERE rh.state IN ('waiting', 'expected') ORDER BY rh.place;
+
+-- name: not_begun
+-- Hosts whose turn has not come, or which are waited for and have not begun.
+SELECT host FROM rollout_hosts
+WHERE task_id = :task_id AND state IN ('waiting', 'expected') LIMIT :limit;
+
+-- name: not_sent
+-- Hosts that may begin, but of which no command was sent.
+SELECT rh.host FROM rollout_hosts AS rh
+JOIN command_hosts AS ch ON ch.host = rh.host AND ch.task_id = rh.task_id AND ch.position = 0
+    AND ch.status IN ('pending', 'running')
+WHERE rh.task_id = :task_id AND rh.state = 'under_way' AND ch.status = 'pending'
+  AND ch.sent_at IS NULL;
+
+-- name: overdue
+-- Hosts that were waited for long enough, with their current commands, of which some may have been sent
+-- in spite of what is stored.
+SELECT ch.id, ch.task_id, ch.host, min(ch.position) AS position,
+    ch.status = 'pending' AND ch.sent_at IS NULL AS unsent FROM rollout_hosts AS rh
+JOIN command_hosts AS ch ON ch.host = rh.host AND ch.task_id = rh.task_id
+    AND ch.status IN ('pending', 'running')
+WHERE rh.task_id = :task_id AND rh.wait_until IS NOT NULL AND rh.wait_until <= :now
+GROUP BY ch.host LIMIT :limit;
+
+-- name: next_wait
+-- When the first host is not waited for any more.
+SELECT min(wait_until) AS due FROM rollout_hosts
+WHERE task_id = :task_id AND wait_until IS NOT NULL;
+
+-- name: begun
+-- Hosts of running rollouts that are waited for or under way, of some hosts. `unsent`: the next command
+-- was not sent; `new`: none was.
+SELECT rh.task_id, rh.host, rh.state, t.offline,
+    NOT EXISTS (
+        SELECT 1 FROM command_hosts AS ch WHERE ch.host = rh.host AND ch.task_id = rh.task_id
+          AND ch.status IN ('pending', 'running')
+          AND (ch.sent_at IS NOT NULL OR ch.status = 'running')) AS unsent,
+    EXISTS (
+        SELECT 1 FROM command_hosts AS ch WHERE ch.host = rh.host AND ch.task_id = rh.task_id
+          AND ch.position = 0 AND ch.status IN ('pending', 'running')
+          AND ch.status = 'pending') AS new
+FROM json_each(:hosts) AS asked
+JOIN rollout_hosts AS rh ON rh.host = asked.value AND rh.state IN ('expected', 'under_way', 'away')
+JOIN tasks AS t ON t.id = rh.task_id AND t.status = 'running';
+
+-- name: begun_of_task
+-- All of these hosts of one task.
+SELECT host FROM rollout_hosts
+WHERE task_id = :task_id AND state IN ('expected', 'under_way', 'away');
+
+-- name: set_state
+-- The state of some hosts that have not ended, and until when they are waited for.
+UPDATE rollout_hosts SET state = :state, wait_until = :wait_until
+WHERE task_id = :task_id AND host IN (SELECT value FROM json_each(:hosts)) AND state <> 'ended';
+
+-- name: set_wait
+-- Until when some hosts are waited for; NULL: they are there.
+UPDATE rollout_hosts SET wait_until = :wait_until
+WHERE task_id = :task_id AND host IN (SELECT value FROM json_each(:hosts));
+
+-- name: set_ready
+-- Whether the current commands of some hosts may be sent.
+UPDATE command_hosts SET ready = :ready
+WHERE id IN (
+    SELECT (SELECT ch.id FROM command_hosts AS ch
+            WHERE ch.host = asked.value AND ch.task_id = :task_id
+              AND ch.status IN ('pending', 'running') ORDER BY ch.position LIMIT 1)
+    FROM json_each(:hosts) AS asked)
+  AND status = 'pending' AND sent_at IS NULL;
+
+-- name: start_delivery
+-- The delivery timeout of hosts that are offline at their turn begins.
+UPDATE command_hosts SET deliver_before = :deliver_before
+WHERE id IN (
+    SELECT ch.id FROM json_each(:hosts) AS asked
+    JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
+        AND ch.status IN ('pending', 'running'))
+  AND status = 'pending' AND sent_at IS NULL;
+
+-- name: stop_delivery
+-- The turn of some hosts is taken back.
+UPDATE command_hosts SET deliver_before = NULL
+WHERE id IN (
+    SELECT ch.id FROM json_each(:hosts) AS asked
+    JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
+        AND ch.status IN ('pending', 'running'))
+  AND status = 'pending' AND sent_at IS NULL;

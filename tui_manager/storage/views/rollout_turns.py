@@ -1,0 +1,164 @@
+"""The hosts of rollouts whose turn it is: chosen, looked at, and moved from state to state."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tui_manager.domain.rollout_plan import HostState
+from tui_manager.domain.spec import Offline
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.tables.rollouts import pack_hosts
+from tui_manager.storage.views.command_delivery import UnsentCommand
+
+_SQL = load_queries("rollout_turns.sql")
+
+
+def next_waiting(tx: Transaction, task_id: int, batch: int, limit: int) -> list[int]:
+    """The next hosts of a batch whose turn has not come, in order."""
+    values = {"task_id": task_id, "batch": batch, "limit": limit}
+    return [row["host"] for row in tx.execute(_SQL["waiting"], values)]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A host that is to begin.
+
+    Attributes:
+        row_id: of its first command.
+        belongs: it is admitted and not removed.
+    """
+
+    host: int
+    state: HostState
+    row_id: int
+    belongs: bool
+    admission: str
+    in_maintenance: bool
+
+
+def candidates(tx: Transaction, task_id: int, hosts: Iterable[int], now: int) -> list[Candidate]:
+    """Those of these hosts that have not begun, in the order of the rollout."""
+    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "now": now}
+    return [
+        Candidate(
+            host=row["host"],
+            state=HostState(row["state"]),
+            row_id=row["row_id"],
+            belongs=bool(row["belongs"]),
+            admission=row["admission"],
+            in_maintenance=bool(row["in_maintenance"]),
+        )
+        for row in tx.execute(_SQL["candidates"], values)
+    ]
+
+
+def not_begun(tx: Transaction, task_id: int, limit: int) -> list[int]:
+    """Hosts whose turn has not come, or which are waited for and have not begun."""
+    values = {"task_id": task_id, "limit": limit}
+    return [row["host"] for row in tx.execute(_SQL["not_begun"], values)]
+
+
+def not_sent(tx: Transaction, task_id: int) -> list[int]:
+    """Hosts that may begin, but of which no command was sent."""
+    return [row["host"] for row in tx.execute(_SQL["not_sent"], {"task_id": task_id})]
+
+
+def take_overdue(tx: Transaction, task_id: int, now: int, limit: int) -> list[UnsentCommand]:
+    """The current commands of hosts that were waited for long enough; they are not waited for any
+    more."""
+    values = {"task_id": task_id, "now": now, "limit": limit}
+    rows = tx.execute(_SQL["overdue"], values).fetchall()
+    set_wait(tx, task_id, [row["host"] for row in rows], None)
+    return [
+        UnsentCommand(row["id"], row["task_id"], row["host"], row["position"])
+        for row in rows
+        if row["unsent"]
+    ]
+
+
+def next_wait(tx: Transaction, task_id: int) -> int | None:
+    """When the first host is not waited for any more; None: no host is waited for."""
+    due: int | None = tx.execute(_SQL["next_wait"], {"task_id": task_id}).fetchone()["due"]
+    return due
+
+
+@dataclass(frozen=True, slots=True)
+class BegunHost:
+    """A host of a running rollout that is waited for or under way.
+
+    Attributes:
+        unsent: its next command was not sent.
+        new: no command of it was sent, as far as the manager knows.
+    """
+
+    task_id: int
+    host: int
+    state: HostState
+    offline: Offline
+    unsent: bool
+    new: bool
+
+
+def begun(tx: Transaction, hosts: Iterable[int]) -> list[BegunHost]:
+    """What these hosts are in the running rollouts that they have begun, or wait to begin."""
+    return [
+        BegunHost(
+            task_id=row["task_id"],
+            host=row["host"],
+            state=HostState(row["state"]),
+            offline=Offline(row["offline"]),
+            unsent=bool(row["unsent"]),
+            new=bool(row["new"]),
+        )
+        for row in tx.execute(_SQL["begun"], {"hosts": pack_hosts(hosts)})
+    ]
+
+
+def begun_of_task(tx: Transaction, task_id: int) -> list[int]:
+    """The hosts of one task that are waited for or under way."""
+    return [row["host"] for row in tx.execute(_SQL["begun_of_task"], {"task_id": task_id})]
+
+
+def set_state(
+    tx: Transaction,
+    task_id: int,
+    hosts: Iterable[int],
+    state: HostState,
+    wait_until: int | None = None,
+) -> None:
+    """Moves hosts that have not ended to another state.
+
+    Args:
+        wait_until: microseconds since 1970 UTC; then they are not waited for any more.
+    """
+    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "state": state}
+    tx.execute(_SQL["set_state"], {**values, "wait_until": wait_until})
+
+
+def set_wait(tx: Transaction, task_id: int, hosts: Iterable[int], wait_until: int | None) -> None:
+    """Until when these hosts are waited for; None: they are there, or only the delivery timeout
+    ends the wait."""
+    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "wait_until": wait_until}
+    tx.execute(_SQL["set_wait"], values)
+
+
+def set_ready(tx: Transaction, task_id: int, hosts: Iterable[int], *, ready: bool) -> None:
+    """Whether the current commands of these hosts may be sent."""
+    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "ready": ready}
+    tx.execute(_SQL["set_ready"], values)
+
+
+def start_delivery(
+    tx: Transaction, task_id: int, hosts: Iterable[int], deliver_before: int
+) -> None:
+    """The delivery timeout of hosts that are offline at their turn begins."""
+    values = {"task_id": task_id, "hosts": pack_hosts(hosts), "deliver_before": deliver_before}
+    tx.execute(_SQL["start_delivery"], values)
+
+
+def take_back(tx: Transaction, task_id: int) -> None:
+    """The turn of hosts to which nothing was sent will come again, after the pause of the task."""
+    hosts = not_sent(tx, task_id)
+    set_ready(tx, task_id, hosts, ready=False)
+    tx.execute(_SQL["stop_delivery"], {"task_id": task_id, "hosts": pack_hosts(hosts)})
+    set_state(tx, task_id, hosts, HostState.WAITING)
