@@ -1,5 +1,6 @@
 """A raw agent's end of the command stream, for what a real agent would never say."""
 
+import asyncio
 import contextlib
 import uuid
 from collections import deque
@@ -17,15 +18,21 @@ class AgentStream:
     def __init__(self, call: Any) -> None:
         self.call = call
         self._read: deque[pb.ManagerMessage] = deque()
+        self._one_write = asyncio.Lock()  # gRPC takes one write of a stream at a time
 
     async def hello(self, name: str, **given: Any) -> pb.ManagerMessage:
         """Says Hello and returns the first answer."""
-        await self.call.write(pb.AgentMessage(hello=hello(name, **given)))
+        await self.write(pb.AgentMessage(hello=hello(name, **given)))
         return await self.read()
 
     async def report(self, **given: Any) -> None:
         """Sends a Report."""
-        await self.call.write(pb.AgentMessage(report=pb.Report(**given)))
+        await self.write(pb.AgentMessage(report=pb.Report(**given)))
+
+    async def write(self, message: pb.AgentMessage) -> None:
+        """Sends a message once the writes before it have ended."""
+        async with self._one_write:
+            await self.call.write(message)
 
     async def read(self) -> pb.ManagerMessage:
         """The next message of the manager."""

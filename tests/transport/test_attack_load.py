@@ -147,7 +147,7 @@ async def test_a_host_that_dials_again_and_again_is_slowed_down_alone(
     async with hostile.channel(secure.address) as channel:
         while pb.DISCONNECT_REASON_OVERLOADED not in reasons and len(reasons) < 1000:
             stream = AgentStream(hostile.stream_on(channel))
-            await stream.call.write(pb.AgentMessage(report=pb.Report()))
+            await stream.write(pb.AgentMessage(report=pb.Report()))
             last = (await stream.read_until("disconnect")).disconnect
             reasons.append(last.reason)
     assert last.retry_after.ToNanoseconds() > 0
@@ -189,7 +189,7 @@ async def test_whoever_says_too_much_is_cut_off_alone(
         await agent.hello("web01")
         with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
             for _ in range(times):
-                await enemy.call.write(pb.AgentMessage(report=sent))
+                await enemy.write(pb.AgentMessage(report=sent))
         (entry,) = await secure.audit("violation")
         assert entry.host == "hostile"
         await wait_until(secure.hosts, lambda hosts: not hosts[0].online)

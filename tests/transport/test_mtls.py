@@ -58,7 +58,7 @@ async def test_a_certificate_is_renewed_on_the_stream_and_then_ends_with_its_ses
         secure.moved.ahead = timedelta(days=20)
         assert (await agent.read_until("settings")).settings.renew_certificate
         request = pb.CertificateRequest(csr_der=host.request())
-        await agent.call.write(pb.AgentMessage(certificate_request=request))
+        await agent.write(pb.AgentMessage(certificate_request=request))
         renewed = host.took((await agent.read_until("certificate_issued")).certificate_issued)
         peer = read_peer(renewed.chain)
         assert peer.host_id == host.host_id
@@ -77,9 +77,9 @@ async def test_a_host_that_dials_with_two_thirds_over_is_asked_at_once(
     async with host.dial(secure.address) as agent:
         assert (await agent.hello("web01")).welcome.settings.renew_certificate
         request = pb.AgentMessage(certificate_request=pb.CertificateRequest(csr_der=host.request()))
-        await agent.call.write(request)
+        await agent.write(request)
         await agent.read_until("certificate_issued")
-        await agent.call.write(request)
+        await agent.write(request)
         last = (await agent.read_until("disconnect")).disconnect
         assert last.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
 
@@ -96,7 +96,7 @@ async def test_a_good_certificate_is_offered_when_the_clock_has_been_put_right(
             while not (await agent.read_until("settings")).settings.renew_certificate:
                 pass
             request = pb.CertificateRequest(csr_der=host.request())
-            await agent.call.write(pb.AgentMessage(certificate_request=request))
+            await agent.write(pb.AgentMessage(certificate_request=request))
             renewed = host.took((await agent.read_until("certificate_issued")).certificate_issued)
         good = read_peer(renewed.chain)
     assert good.begins < secure.moved.now() < first.ends <= good.ends
@@ -128,7 +128,7 @@ async def test_a_certificate_is_not_renewed_for_another_key(secure: SecureManage
     async with host.dial(secure.address) as agent:
         await agent.hello("web01")
         request = pb.CertificateRequest(csr_der=other.request())
-        await agent.call.write(pb.AgentMessage(certificate_request=request))
+        await agent.write(pb.AgentMessage(certificate_request=request))
         last = (await agent.read_until("disconnect")).disconnect
         assert "another key" in last.detail
 

@@ -192,7 +192,7 @@ async def test_a_silent_session_is_ended(manager: RunningManager) -> None:
 
 
 async def _refusal(agent: AgentStream, message: pb.AgentMessage) -> pb.Disconnect:
-    await agent.call.write(message)
+    await agent.write(message)
     return (await agent.read_until("disconnect")).disconnect
 
 
