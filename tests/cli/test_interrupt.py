@@ -100,7 +100,7 @@ def test_json_is_printed_of_a_canceled_task_too(connect_to: Connect, capsys: Cap
 def test_ctrl_c_before_there_is_a_task(
     connect_to: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def slow(self: FakeOperator, target: str) -> None:
+    async def slow(self: FakeOperator, target: str, *, include_maintenance: bool) -> None:
         press_ctrl_c()
         while True:
             await self.a_moment()

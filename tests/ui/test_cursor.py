@@ -1,6 +1,7 @@
 """Cursor and marks belong to their rows, and keys act on no row that is not in the list."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from textual.events import MouseScrollDown, Paste
@@ -8,6 +9,7 @@ from textual.pilot import Pilot
 
 from tests.support.fake_operator import FakeOperator
 from tests.support.held_operator import HeldOperator
+from tests.support.seeded_fleet import seeded_fleet
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.host import Host
@@ -20,6 +22,7 @@ from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.row_list import HEADER, RowList
 from tui_manager.ui.tasks.task_screen import TaskScreen
+from tui_manager.ui.tasks.task_table import WideTaskTable
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 
 
@@ -302,3 +305,21 @@ async def test_a_key_does_nothing_while_it_cannot_look_up_the_marks(running: Run
         fleet.failure = None
         await press(pilot, "x")
         assert "Revoke 9 hosts?" in shown(pilot)
+
+
+async def test_tasks_are_sorted_by_how_long_they_took(running: Running) -> None:
+    async with running(await seeded_fleet(), (160, 40)) as pilot:
+        await press(pilot, "3")
+        table = pilot.app.screen.query_one(WideTaskTable)
+        (key,) = {column.sort for column in table.columns if column.key == "time"}
+        for descending in (False, True):
+            table.sort_by(key)
+            await settle(pilot)
+            rows = [table.list.rows[number] for number in sorted(table.list.rows)]
+            took = [
+                (task.finished_at - task.started_at) if task.finished_at and task.started_at
+                else timedelta(0)
+                for task in rows
+            ]  # fmt: skip
+            assert len(set(took)) > 1
+            assert took == sorted(took, reverse=descending)

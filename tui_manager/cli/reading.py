@@ -11,10 +11,12 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
 from tui_manager.domain.token import Token
 from tui_manager.operator.api import Operator, OutputChunk
 
 _Row = TypeVar("_Row")
+_PLAIN = Window()
 _OUTPUT_STEP = 1 << 20  # bytes of one call
 
 
@@ -35,9 +37,18 @@ async def all_hosts(operator: Operator) -> list[Host]:
     return await _all(operator.list_hosts, Window(), lambda host: host.host_id)
 
 
-async def all_tasks(operator: Operator) -> list[Task]:
-    """Every task, the newest first."""
-    return await _all(operator.list_tasks, Window(), lambda task: task.task_id)
+async def all_tasks(
+    operator: Operator,
+    window: Window = _PLAIN,
+    wanted: TaskFilter = ALL_TASKS,
+    limit: int = sys.maxsize,
+) -> list[Task]:
+    """The first `limit` tasks that pass the filters, in the order of `window`."""
+
+    async def read(window: Window) -> Page[Task]:
+        return await operator.list_tasks(window, wanted)
+
+    return (await _all(read, window, lambda task: task.task_id, limit))[:limit]
 
 
 async def all_command_hosts(operator: Operator, task_id: int) -> list[CommandHost]:

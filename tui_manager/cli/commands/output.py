@@ -1,17 +1,18 @@
-"""`tui-manager output`: the bytes that a task printed, as they were stored."""
+"""`tui-manager output`: the bytes that a task printed, as they were stored, or its lines as `run`
+prints them."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
 
-from tui_manager.cli.commands.run_output import note_truncated_output
+from tui_manager.cli.commands.run_output import LiveLines, note_truncated_output
 from tui_manager.cli.printing.text import note
 from tui_manager.cli.reading import all_command_hosts, connect, output_after
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost
-from tui_manager.operator.api import Operator
+from tui_manager.operator.api import OutputChunk
 from tui_manager.settings import Settings
 
 
@@ -29,10 +30,16 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 f"its commands are 0 to {len(detail.commands) - 1}."
             )
         rows = _chosen(await all_command_hosts(operator, options.task_id), options)
+        lines = LiveLines(dict.fromkeys(Stream, sys.stdout)) if options.prefix else None
         # A host at a time, so that what hosts said never mixes.
         for host_id in dict.fromkeys(row.host_id for row in rows):
             executions = {row.execution_id for row in rows if row.host_id == host_id}
-            await _copy(operator, options.task_id, host_id, executions, options.stream)
+            async for chunk in output_after(operator, options.task_id, 0, host_id):
+                if chunk.execution_id in executions and options.stream in (None, chunk.stream):
+                    lines.take(chunk) if lines else _copy(chunk)
+            if lines:
+                lines.end_lines()
+        sys.stdout.buffer.flush()
         note_truncated_output(rows)
     return 0
 
@@ -47,17 +54,7 @@ def _chosen(rows: Sequence[CommandHost], options: argparse.Namespace) -> list[Co
     ]
 
 
-async def _copy(
-    operator: Operator,
-    task_id: int,
-    host_id: str,
-    executions: set[str],
-    stream: Stream | None,
-) -> None:
-    async for chunk in output_after(operator, task_id, 0, host_id):
-        if chunk.execution_id not in executions or stream not in (None, chunk.stream):
-            continue
-        if chunk.gap:
-            note(f"{chunk.host} {chunk.stream}: {chunk.gap} bytes at {chunk.offset} are gone")
-        sys.stdout.buffer.write(chunk.data)
-    sys.stdout.buffer.flush()
+def _copy(chunk: OutputChunk) -> None:
+    if chunk.gap:
+        note(f"{chunk.host} {chunk.stream}: {chunk.gap} bytes at {chunk.offset} are gone")
+    sys.stdout.buffer.write(chunk.data)

@@ -1,4 +1,5 @@
-"""`tui-manager run`: creates and starts a task, prints its output, waits for its end."""
+"""`tui-manager run`: creates and starts a task, prints its output, waits for its end. `task follow`
+does only the last two."""
 
 import argparse
 import asyncio
@@ -126,14 +127,28 @@ def _printer(mode: str) -> OutputPrinter:
             return LiveLines()
 
 
-class _Watch:
-    """Follows a started task, and handles ctrl-c: the first prints the progress, the second cancels
-    the task, the third ends the program while the task is being canceled."""
+async def follow_task(operator: Operator, task_id: int) -> int:
+    """Prints the output of a task, from its beginning until the task has ended, and returns the
+    exit status. ctrl-c leaves the task alone."""
+    task = (await operator.get_task(task_id)).task
+    if task.status is TaskStatus.PENDING:
+        note(f"task {task_id} is not started; `{PROGRAM} task start {task_id}` starts it")
+    with _name_task_in_errors(task_id):
+        return await _Watch(operator, task_id, LiveLines(), cancels=False).follow_to_end()
 
-    def __init__(self, operator: Operator, task_id: int, printer: OutputPrinter) -> None:
+
+class _Watch:
+    """Follows a task to its end. If it `cancels`, the first ctrl-c prints the progress, the second
+    cancels the task, the third ends the program while the task is being canceled. Otherwise the
+    first ctrl-c ends the program."""
+
+    def __init__(
+        self, operator: Operator, task_id: int, printer: OutputPrinter, *, cancels: bool = True
+    ) -> None:
         self._operator = operator
         self._task_id = task_id
         self._printer = printer
+        self._cancels = cancels
         self._presses: asyncio.Queue[None] = asyncio.Queue()
         self._canceled = False
         self._trouble_note = StorageTroubleNote()
@@ -212,6 +227,10 @@ class _Watch:
 
     async def _answer_interrupts(self) -> None:
         await self._presses.get()
+        if not self._cancels:
+            again = f"`{PROGRAM} task follow {self._task_id}` prints its output again"
+            note(f"task {self._task_id} goes on; {again}")
+            return
         progress = await self._operator.get_task_progress(self._task_id)
         elapsed = timedelta(seconds=int((progress.elapsed or timedelta()).total_seconds()))
         note(

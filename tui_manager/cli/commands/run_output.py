@@ -5,7 +5,7 @@ import codecs
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TextIO
 
 from tui_manager.cli.printing.json_shapes import output_shape
@@ -70,11 +70,16 @@ class _Lines:
 
 
 class LiveLines:
-    """Prints every line when it comes: `host: text`, stderr to stderr."""
+    """Prints every line when it comes: `host: text`.
 
-    def __init__(self) -> None:
+    Args:
+        files: where the lines of each stream go; by default those of stderr go to stderr.
+    """
+
+    def __init__(self, files: Mapping[Stream, TextIO] | None = None) -> None:
         self._lines: defaultdict[tuple[str, str, Stream], _Lines] = defaultdict(_Lines)
-        self._clean = {stream: cleaner_for(_file(stream)) for stream in Stream}
+        self._files = files or {stream: _file(stream) for stream in Stream}
+        self._clean = {stream: cleaner_for(file) for stream, file in self._files.items()}
         self._last = Stream.STDOUT
 
     def take(self, chunk: OutputChunk) -> None:
@@ -84,13 +89,18 @@ class LiveLines:
 
     def flush(self) -> None:
         """Makes what was printed visible."""
-        _file(self._last).flush()
+        self._files[self._last].flush()
+
+    def end_lines(self) -> None:
+        """Prints the lines that have no line end: nothing comes after them."""
+        for (_, host, stream), lines in self._lines.items():
+            self._print(host, stream, lines.rest())
+        self._lines.clear()
+        self.flush()
 
     async def finish(self, operator: Operator, detail: TaskDetail) -> None:
         """Prints lines without an end, and the summary."""
-        for (_, host, stream), lines in self._lines.items():
-            self._print(host, stream, lines.rest())
-        self.flush()
+        self.end_lines()
         await _note_end(operator, detail.task)
 
     def _print(self, host: str, stream: Stream, lines: Sequence[str]) -> None:
@@ -100,7 +110,7 @@ class LiveLines:
             self.flush()
             self._last = stream
         clean = self._clean[stream]
-        _file(stream).write("".join(f"{host}: {clean(line)}\n" for line in lines))
+        self._files[stream].write("".join(f"{host}: {clean(line)}\n" for line in lines))
 
 
 class GatheredOutput:

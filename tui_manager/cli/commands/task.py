@@ -1,11 +1,15 @@
-"""`tui-manager task list|show|start|cancel|pause|resume`; `task rerun` has a file of its own."""
+"""`tui-manager task list|show|start|cancel|pause|resume|follow`; `task rerun` has a file of its
+own."""
 
 import argparse
 import asyncio
+import sys
 
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.commands.rerun import run_rerun
+from tui_manager.cli.commands.run import follow_task
+from tui_manager.cli.options.task_list import task_filter, task_list_window
 from tui_manager.cli.printing.json_shapes import (
     command_host_shape,
     limits_shape,
@@ -29,9 +33,11 @@ from tui_manager.cli.printing.text import (
     write_json,
 )
 from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.spec import HIDDEN, Offline
 from tui_manager.domain.task import Command, CommandHost, Task, TaskDetail
+from tui_manager.domain.task_filter import ALL_TASKS
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
 
@@ -52,7 +58,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
     async with connect(settings.state_dir) as operator:
         match options.task_action:
             case "list":
-                await _list(operator, as_json=options.json)
+                await _list(operator, options)
                 note_storage_trouble(await operator.manager_status())
             case "show":
                 await _show(operator, options.task_id, as_json=options.json)
@@ -69,16 +75,25 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
             case "resume":
                 await operator.resume_task(options.task_id)
                 await _print_state(operator, options.task_id, as_json=options.json)
+            case "follow":
+                return await follow_task(operator, options.task_id)
     return 0
 
 
-async def _list(operator: Operator, *, as_json: bool) -> None:
-    tasks = await all_tasks(operator)
-    if as_json:
+async def _list(operator: Operator, options: argparse.Namespace) -> None:
+    window, wanted = task_list_window(options), task_filter(options)
+    try:
+        tasks = await all_tasks(operator, window, wanted, options.limit or sys.maxsize)
+    except InvalidInputError as error:
+        option = {"created_by": "by"}.get(error.field, error.field)
+        raise InvalidInputError(option, f"--{option}: {error}") from error
+    if options.json:
         write_json([task_shape(task) for task in tasks])
     elif tasks:
         rows = [_task_row(task) for task in tasks]
         write(table(_TASK_HEADER, rows, stretch=_TASKS_SHORTENED))
+    elif window.text or wanted != ALL_TASKS:
+        note("No task fits.")
     else:
         note("No tasks yet: run one with `tui-manager run TARGET -- COMMAND`.")
 

@@ -11,11 +11,13 @@ from tui_manager.cli.options.parser import (
     add_json,
     listen_options,
     number,
+    row_limit,
     state_options,
     task_id,
 )
 from tui_manager.cli.options.rerun import add_rerun_options
 from tui_manager.cli.options.run import EXIT_CODES, add_run_options
+from tui_manager.cli.options.task_list import add_task_list_options
 from tui_manager.cli.options.token import add_token_commands
 from tui_manager.domain.status import Stream
 
@@ -51,7 +53,7 @@ def command_line_parser() -> Parser:
     hosts = add("hosts", "list or show hosts, approve or remove them, label or rename them", state)
     add_hosts_commands(hosts, state)
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
-    add_task_commands(add("task", "list, show, start, cancel or run tasks again", state), state)
+    add_task_commands(add("task", "list, show, start, cancel, rerun or follow tasks", state), state)
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
     add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)
     add_audit_options(add("audit", "list who did what to which host or task, and when", state))
@@ -106,6 +108,7 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
         ("rerun", "run an ended task again, on hosts where it did not complete"),
         ("pause", "send no more commands of a task; what hosts already have goes on"),
         ("resume", "end the pause of a task, or its hold after a batch"),
+        ("follow", "print the output of a task as `run` does, until the task ends"),
     ):
         command = commands.add_parser(
             name,
@@ -115,11 +118,13 @@ def add_task_commands(task: argparse.ArgumentParser, state: Parser) -> None:
             allow_abbrev=False,
         )
         command.set_defaults(task_action=name)
-        if name != "list":
+        if name == "list":
+            add_task_list_options(command)
+        else:
             command.add_argument("task_id", metavar="ID", type=task_id, help="the task's number")
         if name == "rerun":
             add_rerun_options(command)
-        else:
+        elif name != "follow":
             add_json(command)
 
 
@@ -137,6 +142,11 @@ def add_output_options(output: argparse.ArgumentParser) -> None:
         metavar="|".join(Stream),
         help="only of this stream (default: both, in the order in which they were stored)",
     )
+    output.add_argument(
+        "--prefix",
+        action="store_true",
+        help="print lines of text, each with the name of its host, as `run` does",
+    )
 
 
 def _index(text: str) -> int:
@@ -144,7 +154,6 @@ def _index(text: str) -> int:
 
 
 AUDIT_LIMIT = 100
-_AUDIT_LIMIT_MAX = 1_000_000
 
 
 def add_audit_options(audit: argparse.ArgumentParser) -> None:
@@ -152,7 +161,7 @@ def add_audit_options(audit: argparse.ArgumentParser) -> None:
     audit.add_argument(
         "--limit",
         metavar="N",
-        type=_audit_limit,
+        type=row_limit,
         default=AUDIT_LIMIT,
         help="print only the newest N entries that match (default %(default)s)",
     )
@@ -163,10 +172,6 @@ def add_audit_options(audit: argparse.ArgumentParser) -> None:
         help="print only entries with this text in actor, action, host or detail; #12 is task 12",
     )
     add_json(audit)
-
-
-def _audit_limit(text: str) -> int:
-    return number(text, 1, _AUDIT_LIMIT_MAX, f"a number from 1 to {_AUDIT_LIMIT_MAX:,}")
 
 
 def add_clock_commands(clock: argparse.ArgumentParser, state: Parser) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from tui_manager.domain.errors import InvalidInputError
 
 PROGRAM = "tui-manager"
-
+_ROWS_MAX = 1_000_000
 
 _MARK = "\0"  # cannot occur in an argument
 
@@ -73,6 +73,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def task_id(text: str) -> int:
     """The type of an argument: a task's number."""
     return number(text, 1, 2**63 - 1, "a task's number")
+
+
+def row_limit(text: str) -> int:
+    """The type of an option: how many rows of a list are printed."""
+    return number(text, 1, _ROWS_MAX, f"a number from 1 to {_ROWS_MAX:,}")
 
 
 def number(text: str, low: int, high: int, what: str) -> int:
