@@ -13,13 +13,13 @@ from tui_manager_agent.link.endings import Ending, RefusedByManagerError, Stream
 from tui_manager_agent.link.link import Link, MessageHandlers
 from tui_manager_agent.link.reconnect import Reconnect
 from tui_manager_protos.rules import host_variables
+from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from bench.swarm.executions import Executions, TracingOutbox
 from bench.swarm.spool import BOOT_ID
 from bench.swarm.tally import Tally, Trace
 
-PROTOCOL_VERSION = 1
 CAPACITY = 64
 REMEMBERS = 50
 FACTS = pb.Facts(  # as a real agent tells them

@@ -12,7 +12,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, ResumeAction
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
-from tui_manager.service.core.audit_rate_limit import LOG_LINES_MAX
+from tui_manager.service.core.audit_and_log_limits import LOG_LINES_MAX
 from tui_manager.service.reports.report_violations import report_violations
 
 

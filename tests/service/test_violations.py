@@ -11,7 +11,7 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import Refusal, RefusedError, StorageError
 from tui_manager.domain.list_window import Window
-from tui_manager.service.core.audit_rate_limit import OTHERS, SOURCES_MAX
+from tui_manager.service.core.audit_and_log_limits import OTHERS, SOURCES_MAX
 from tui_manager.storage.views import audit_list
 
 

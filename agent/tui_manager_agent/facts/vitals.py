@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 import psutil
+from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent import __version__
@@ -15,7 +16,6 @@ from tui_manager_agent.identity.identity import machine_id
 from tui_manager_agent.settings import Settings
 from tui_manager_agent.supervisor import clock
 
-PROTOCOL_VERSION = 1
 DISKS_EVERY = 60.0  # seconds
 DISKS_MAX = 16
 

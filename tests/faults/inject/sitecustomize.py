@@ -87,7 +87,7 @@ def _connection(module: Any) -> None:
 def _server(module: Any) -> None:
     service = module.CommandService
     service._write = _with_failpoints(service._write, 2)
-    service._take = POINTS.around_async("take_report", service._take)
+    service._handle_message = POINTS.around_async("take_report", service._handle_message)
 
 
 def _session(module: Any) -> None:

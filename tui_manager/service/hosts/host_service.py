@@ -17,7 +17,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
-from tui_manager.service.core.audit_rate_limit import warn_of_each
+from tui_manager.service.core.audit_and_log_limits import warn_of_each
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.heartbeat import FleetHeartbeat, SessionHeartbeat
 from tui_manager.service.core.host_entry import LiveSession

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from tui_manager.domain.status import TaskStatus
-from tui_manager.service.core.audit_rate_limit import LOG_LINES_MAX, warn_of_each
+from tui_manager.service.core.audit_and_log_limits import LOG_LINES_MAX, warn_of_each
 from tui_manager.service.reports.apply_reports import ReportOutcome
 
 log = logging.getLogger(__name__)

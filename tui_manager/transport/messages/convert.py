@@ -1,4 +1,4 @@
-"""Converts the messages of agents between wire and domain. `guard` has checked them before."""
+"""Converts the messages of agents between wire and domain; `message_guard` checks them before."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta

@@ -16,6 +16,7 @@ from typing import Literal
 
 from tui_manager_protos.rules.facts import FACTS_LIMIT, is_fact_name
 from tui_manager_protos.rules.names_and_labels import LABELS_LIMIT
+from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1 import enrollment_pb2
 
@@ -30,7 +31,6 @@ from tui_manager.transport.messages.message_rates import (
 )
 from tui_manager.transport.messages.token_bucket import TokenBucket
 
-PROTOCOL_VERSION = 1
 ID_MAX = 128  # characters
 ITEMS_MAX = 20_000  # of one report; a correct agent sends at most 6,000 (768 KiB, 128 bytes each)
 HELD_MAX = 50_000  # executions in Hello

@@ -122,7 +122,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         try:
             while message := await read(context):
                 self._hosts.heard(session.host_id, session.generation)
-                await self._take(session, message)
+                await self._handle_message(session, message)
         except RefusedError as error:
             if isinstance(error, ViolationError):
                 self._hosts.record_violation(session.host_id, str(error))
@@ -133,7 +133,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
             return _End(f"{error.refusal}: {error}", convert.from_refusal(error, retry_after))
         return _End("ended by the agent")
 
-    async def _take(self, session: Session, message: pb.AgentMessage) -> None:
+    async def _handle_message(self, session: Session, message: pb.AgentMessage) -> None:
         if session.guard.check(message) == "certificate_request":
             await self._renew(session, message.certificate_request.csr_der)
             return
