@@ -1,9 +1,12 @@
 """How a task goes through its hosts: what an operator asks for, and its checks."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+
+from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.domain.errors import InvalidInputError
 
@@ -110,6 +113,35 @@ class RolloutSpec:
     strict: bool = False
     hold: HoldRule = HoldRule.NEVER
     hold_timeout: timedelta = HOLD_TIMEOUT
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was asked for: `batches 1,10%,rest`, `at most 5 at one time`."""
+        return tuple(filter(None, (self._order_text, *self._limit_texts, self.hold_text)))
+
+    @property
+    def _order_text(self) -> str:
+        texts = [f"batches {self.batches}"] if self.batches else []
+        if self.order is not Order.NAME:
+            texts.append(f"{self.order} order")
+        if self.delay:
+            texts.append(f"{format_duration(self.delay)} between batches")
+        return ", ".join(texts)
+
+    @property
+    def _limit_texts(self) -> Iterator[str]:
+        if self.max_concurrency:
+            yield f"at most {self.max_concurrency} at one time"
+        if self.max_failures:
+            yield f"at most {self.max_failures} may fail{', strict' if self.strict else ''}"
+
+    @property
+    def hold_text(self) -> str:
+        """`hold after each batch, up to 1d`; empty: never."""
+        if self.hold is HoldRule.NEVER:
+            return ""
+        batch = "each batch" if self.hold is HoldRule.EACH else "the first batch"
+        return f"hold after {batch}, up to {format_duration(self.hold_timeout)}"
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds, or has no

@@ -145,6 +145,11 @@ class Task:
         return self.status is TaskStatus.RUNNING and self.cancel_requested_at is not None
 
     @property
+    def waits(self) -> bool:
+        """True if it is paused or on hold: it goes on when an operator resumes it."""
+        return self.paused or self.hold is not None
+
+    @property
     def state(self) -> str:
         """The status as people read it: a running task may be canceling, paused or on hold."""
         if self.canceling:

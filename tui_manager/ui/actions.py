@@ -86,11 +86,15 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "start_task", ("s",), "s", "Start", "Start the selected or marked tasks",
-        Group.TASKS, footer=EVERYWHERE, screens=_START,
+        Group.TASKS, footer=_START - _TASK, screens=_START,
     ),
     Action(
         "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
         Group.TASKS, destructive=True, footer=EVERYWHERE, screens=_START,
+    ),
+    Action(
+        "pause_task", ("p",), "p", "Pause", "Pause the selected or marked tasks, or resume them",
+        Group.TASKS, footer=_START, screens=_START,
     ),
     Action(
         "approve", ("a",), "a", "Approve", "Approve the selected or marked pending hosts",

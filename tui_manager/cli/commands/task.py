@@ -20,7 +20,6 @@ from tui_manager.cli.printing.rollout import (
     hold_words,
     progress_words,
     resume_command,
-    rollout_words,
 )
 from tui_manager.cli.printing.summary import count_words, note_left_out, outcome
 from tui_manager.cli.printing.text import (
@@ -146,7 +145,7 @@ def _heading(detail: TaskDetail) -> str:
         ("Created", f"{local_time(task.created_at)} {task.created_by}"),
         ("Started", local_time(task.started_at)),
         ("Offline", _offline(task)),
-        ("Rollout", rollout_words(detail.rollout)),
+        ("Rollout", "; ".join(detail.rollout.texts)),
         ("Progress", progress_words(task.rollout) if task.rollout else ""),
         ("Finished", local_time(task.finished_at)),
         *((f"Command {command.index}", _command(command)) for command in detail.commands),

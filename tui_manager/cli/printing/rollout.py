@@ -7,38 +7,13 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.text import local_time, note, table
 from tui_manager.domain.names import fold_names
-from tui_manager.domain.rollout import HoldRule, Order, RolloutSpec
+from tui_manager.domain.rollout import HoldRule
 from tui_manager.domain.spec import Offline, TaskSpec
 from tui_manager.domain.task import Hold, RolloutProgress
 from tui_manager.domain.task_plan import TaskPlan
 
 _HEADER = ("BATCH", "HOSTS", "NAMES")
 _LABEL = 11  # cells
-
-
-def rollout_words(rollout: RolloutSpec) -> str:
-    """`batches 1,10%,rest; at most 5 at one time; …`: what was asked for."""
-    return "; ".join(_parts(rollout))
-
-
-def _parts(rollout: RolloutSpec) -> Iterator[str]:
-    if rollout.batches:
-        yield f"batches {rollout.batches}"
-    if rollout.order is not Order.NAME:
-        yield f"{rollout.order} order"
-    if rollout.delay:
-        yield f"{format_duration(rollout.delay)} between batches"
-    if rollout.max_concurrency:
-        yield f"at most {rollout.max_concurrency} under way at one time"
-    if rollout.max_failures:
-        yield f"at most {rollout.max_failures} may fail{', strict' if rollout.strict else ''}"
-    if rollout.hold is not HoldRule.NEVER:
-        yield f"{_hold_rule(rollout)}, up to {format_duration(rollout.hold_timeout)}"
-
-
-def _hold_rule(rollout: RolloutSpec) -> str:
-    each = rollout.hold is HoldRule.EACH
-    return f"hold after {'each' if each else 'the first'} batch"
 
 
 def progress_words(progress: RolloutProgress) -> str:
@@ -133,7 +108,7 @@ def _details(spec: TaskSpec, plan: TaskPlan) -> Iterator[tuple[str, str]]:
     if rollout.delay:
         yield "Delay", f"{format_duration(rollout.delay)} between batches"
     if rollout.hold is not HoldRule.NEVER:
-        yield "Hold", f"{_hold_rule(rollout)}, up to {format_duration(rollout.hold_timeout)}"
+        yield "Hold", rollout.hold_text
 
 
 def _offline(spec: TaskSpec) -> str:

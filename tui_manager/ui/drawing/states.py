@@ -56,7 +56,9 @@ _REASONS = {
     Reason.INTERRUPTED: "interrupted on the host",
     Reason.CANCEL_UNCONFIRMED: "no proof of the kill",
     Reason.EARLIER_FAILED: "an earlier command failed here",
-    Reason.BUDGET_SPENT: "the error budget is spent",
+    Reason.BUDGET_SPENT: "too many hosts have failed",
+    Reason.HOLD_EXPIRED: "nobody resumed the task in time",
+    Reason.MAINTENANCE: "in maintenance at its turn",
 }
 
 
@@ -120,7 +122,8 @@ def _command_host_state(row: CommandHost) -> str:
         return "canceling"
     match row.reason:
         case Reason.NONE if row.status is CommandHostStatus.PENDING:
-            return "waits for its start" if row.sent_at else "waits to be sent"
+            waits = f"waits in batch {row.batch}" if row.batch else "waits to be sent"
+            return "waits for its start" if row.sent_at else waits
         case Reason.NONE | Reason.TIMEOUT | Reason.CANCELED:
             return str(row.status)
         case Reason.EXIT_CODE:

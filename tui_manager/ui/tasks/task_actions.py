@@ -1,4 +1,4 @@
-"""Starting and cancelling tasks from a screen: the keys, the questions, the answers."""
+"""Starting, cancelling, pausing and resuming tasks: the keys, the questions, the answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from tui_manager.ui.manager_link import CallFailed, Link
 
 
 class TaskActions(MainScreen):
-    """A screen whose keys start and cancel tasks."""
+    """A screen whose keys start, cancel, pause and resume tasks."""
 
     def chosen_tasks(self) -> list[Task]:
         """The tasks that the keys act on."""
@@ -30,6 +30,11 @@ class TaskActions(MainScreen):
         """Cancels the chosen tasks, after asking."""
         if await self.find_marks():
             self.run_to_end(cancel_tasks(self.app, self.link, self.chosen_tasks()))
+
+    async def action_pause_task(self) -> None:
+        """Pauses the chosen tasks, or resumes them."""
+        if await self.find_marks():
+            self.run_to_end(pause_or_resume_tasks(self.app, self.link, self.chosen_tasks()))
 
 
 async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
@@ -69,6 +74,27 @@ async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None
     for task in open_tasks:
         try:
             await link.operator.cancel_task(task.task_id)
+        except ManagerError as error:
+            app.post_message(CallFailed(error))
+
+
+async def pause_or_resume_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
+    """Pauses those that run. If none does, resumes those that are paused or on hold."""
+    if not tasks:
+        app.notify("Select a task to pause or resume.", markup=False)
+    open_tasks = [
+        task for task in tasks if task.status is TaskStatus.RUNNING and not task.canceling
+    ]
+    waiting = [task for task in open_tasks if task.waits]
+    running = [task for task in open_tasks if not task.waits]
+    for task in tasks:
+        if task not in open_tasks:
+            text = f"{task_title(task)} is {task.state}: only a running task can be paused."
+            _notify_warning(app, text)
+    call = link.operator.pause_task if running else link.operator.resume_task
+    for task in running or waiting:
+        try:
+            await call(task.task_id)
         except ManagerError as error:
             app.post_message(CallFailed(error))
 

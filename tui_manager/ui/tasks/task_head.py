@@ -6,7 +6,13 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Task, TaskDetail
-from tui_manager.ui.drawing.number_format import progress_bar, running_time, timeout_text
+from tui_manager.ui.drawing.number_format import (
+    age,
+    count_of,
+    progress_bar,
+    running_time,
+    timeout_text,
+)
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
 from tui_manager.ui.drawing.states import command_glyph, task_glyph, task_state
 from tui_manager.ui.tasks.task_table import counts_line, elapsed, remaining
@@ -18,7 +24,8 @@ _TEXT_LEAST = 20  # cells of a command's text
 
 
 def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
-    """Three lines, and one for each further command."""
+    """Three lines, and one each for a rollout, for what a task waits for, and for each further
+    command."""
     task = detail.task
     cells = min(_BAR, width // 4)
     bar = progress_bar(task.counts, cells, ended=task.status.ended) if task.started_at else ()
@@ -29,6 +36,8 @@ def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...
             _name(task, now, width), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width
         ),
         how_far,
+        *_rollout(task),
+        *_waiting(task, now),
         *_commands(detail.commands, width),
     )
 
@@ -51,6 +60,35 @@ def _state(task: Task, now: datetime) -> str:
     return f"{state} {running_time(passed)}" + (
         f", about {running_time(left)} left" if left else ""
     )
+
+
+def _rollout(task: Task) -> tuple[Spans, ...]:
+    """`batch 2 of 3   4 hosts under way   8 wait   2 failed of at most 3`."""
+    rollout = task.rollout
+    if rollout is None:
+        return ()
+    line = [Span(f"batch {rollout.batch:,} of {rollout.batches:,}")]
+    if not task.status.ended:
+        under_way = count_of(rollout.hosts_under_way, "host")
+        line.append(Span(f"   {under_way} under way   {rollout.hosts_waiting:,} waiting"))
+    most = "" if rollout.max_failures is None else f" of at most {rollout.max_failures:,}"
+    if rollout.hosts_failed or most:
+        role = Role.FAULT if rollout.hosts_failed else Role.PLAIN
+        line.append(Span(f"   {rollout.hosts_failed:,} failed{most}", role))
+    return (tuple(line),)
+
+
+def _waiting(task: Task, now: datetime) -> tuple[Spans, ...]:
+    """What a paused or held task waits for, and what ends it."""
+    if task.canceling or not task.waits:
+        return ()
+    text = "paused: nothing more is sent"
+    if task.hold is not None and not task.paused:
+        text = f"on hold after batch {task.hold.batch:,}"
+        if task.hold.expires_at is not None:
+            text += f": the rest is skipped in {age(task.hold.expires_at - now)}"
+    keys = (Span("   p", Role.STRONG), Span(" goes on, "), Span("c", Role.STRONG), Span(" cancels"))
+    return ((task_glyph(task), Span(f" {text}", Role.CAUTION), *keys),)
 
 
 def _target(task: Task) -> Span:

@@ -22,7 +22,7 @@ from tui_manager.ui.drawing.states import glyph_of, task_glyph, task_state
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
 
-ID, DONE = "id", "done"
+ID, DONE, BATCH = "id", "done", "batch"
 _DONE_MOST = 11  # cells: 10000/10000
 COLUMNS = (
     Column("state", "", 1),
@@ -33,24 +33,33 @@ COLUMNS = (
     Column(DONE, "DONE", 7, right=True),
     Column("faults", "", 5, right=True),
     Column("time", "TIME", 7, right=True, hide_order=1, sort="duration"),
-    Column("left", "LEFT", 6, right=True, hide_order=4),
+    Column(BATCH, "BATCH", 5, right=True, hide_order=4),
+    Column("left", "LEFT", 6, right=True, hide_order=5),
 )
 WIDE_COLUMNS = (
     *COLUMNS,
-    Column("by", "BY", 12, hide_order=6),
-    Column("created", "AGE", 5, right=True, hide_order=5, sort="created"),
+    Column("by", "BY", 12, hide_order=7),
+    Column("created", "AGE", 5, right=True, hide_order=6, sort="created"),
 )
 
 
 def columns_for(columns: Sequence[Column], tasks: Iterable[Task]) -> tuple[Column, ...]:
-    """The columns, wide enough for the numbers of these tasks."""
-    most = {ID: 0, DONE: 0}
+    """The columns, wide enough for the numbers of these tasks. Without a rollout among them there
+    is no column of batches."""
+    most = {ID: 0, DONE: 0, BATCH: 0}
     for task in tasks:
         most[ID] = max(most[ID], task.task_id)
         most[DONE] = max(most[DONE], task.counts.total)
-    needed = {ID: len(str(most[ID])), DONE: min(2 * len(str(most[DONE])) + 1, _DONE_MOST)}
+        most[BATCH] = max(most[BATCH], task.rollout.batches if task.rollout else 0)
+    needed = {
+        ID: len(str(most[ID])),
+        DONE: min(2 * len(str(most[DONE])) + 1, _DONE_MOST),
+        BATCH: min(2 * len(str(most[BATCH])) + 1, _DONE_MOST),
+    }
     return tuple(
-        replace(column, width=max(column.width, needed.get(column.key, 0))) for column in columns
+        replace(column, width=max(column.width, needed.get(column.key, 0)))
+        for column in columns
+        if column.key != BATCH or most[BATCH]
     )
 
 
@@ -60,9 +69,10 @@ def elapsed(task: Task, now: datetime) -> timedelta | None:
 
 
 def remaining(task: Task, now: datetime) -> timedelta | None:
-    """How long a running task still takes at its present speed."""
+    """How long a running task still takes at its present speed; None while it waits for an
+    operator."""
     passed = elapsed(task, now)
-    if passed is None or task.status is not TaskStatus.RUNNING:
+    if passed is None or task.status is not TaskStatus.RUNNING or task.waits:
         return None
     return estimate_remaining(task.counts, passed)
 
@@ -80,7 +90,7 @@ def _name(task: Task, width: int, now: datetime) -> Spans:
 def _bar(task: Task, width: int, now: datetime) -> Spans:
     if task.started_at is None:
         return spans(str(task.status), Role.MUTED)
-    if task.canceling:  # until the end of the last command is proven
+    if task.canceling or task.waits:  # canceling: until the end of the last command is proven
         return spans(task_state(task), Role.CAUTION)
     return progress_bar(task.counts, width, ended=task.status.ended)
 
@@ -88,6 +98,11 @@ def _bar(task: Task, width: int, now: datetime) -> Spans:
 def _done(task: Task, width: int, now: datetime) -> Spans:
     counts = task.counts
     return spans(progress(counts.ended, counts.total, width)) if counts.total else BLANK
+
+
+def _batch(task: Task, width: int, now: datetime) -> Spans:
+    rollout = task.rollout
+    return spans(progress(rollout.batch, rollout.batches, width)) if rollout else BLANK
 
 
 def _faults(task: Task, width: int, now: datetime) -> Spans:
@@ -112,6 +127,7 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
     "target": lambda task, width, now: spans(safe_line(task.target), Role.MUTED),
     "bar": _bar,
     DONE: _done,
+    BATCH: _batch,
     "faults": _faults,
     "time": _time,
     "left": _left,

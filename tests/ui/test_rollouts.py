@@ -1,0 +1,147 @@
+"""Rollouts and pauses on the screen."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fake_operator import START, FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.rollout import HoldRule, RolloutSpec
+from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task import CommandHost, Hold, RolloutProgress, Task
+from tui_manager.ui.drawing.spans import plain
+from tui_manager.ui.drawing.states import command_host_text
+from tui_manager.ui.tasks.task_head import task_head
+from tui_manager.ui.tasks.task_table import COLUMNS, columns_for, task_cell
+
+HELD = RolloutSpec("1,25%,rest", max_failures="2", hold=HoldRule.EACH)
+SIZES = [(80, 24), (120, 36)]
+
+
+async def held_task(fleet: FakeOperator) -> Task:
+    """A task on the web hosts that is on hold after its first batch."""
+    spec = TaskSpec("role=web", (CommandSpec("restart"),), "rolling restart", rollout=HELD)
+    task_id = await fleet.create_task(spec)
+    await fleet.start_task(task_id)
+    fleet.finish(fleet.execution(task_id, "web01"))
+    return fleet.tasks[task_id].row
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_p_releases_a_hold_and_pauses_what_runs(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    task = await held_task(fleet)
+    async with running(fleet, size) as pilot:
+        await press(pilot, "home")
+        assert re.search(r"‖ +7 rolling", shown(pilot))
+        await press(pilot, "p")
+        row = fleet.tasks[task.task_id].row
+        assert row.hold is None
+        assert row.rollout is not None
+        assert row.rollout.batch == 2
+        await settle(pilot)
+        assert re.search(r"▶ +7 rolling", shown(pilot))
+        await press(pilot, "p")
+        assert fleet.tasks[task.task_id].row.paused
+        await settle(pilot)
+        assert re.search(r"‖ +7 rolling", shown(pilot))
+        await press(pilot, "p")
+        assert not fleet.tasks[task.task_id].row.paused
+
+
+async def test_p_on_several_tasks_pauses_all_that_run_before_it_resumes_any(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "3", "down", *("space",) * 2)  # 5 and 4 run
+        await fleet.pause_task(4)
+        await settle(pilot)
+        await press(pilot, "p")
+        assert [fleet.tasks[number].row.paused for number in (4, 5)] == [True, True]
+        await settle(pilot)
+        await press(pilot, "p")
+        assert [fleet.tasks[number].row.paused for number in (4, 5)] == [False, False]
+
+
+async def test_p_on_a_task_that_does_not_run_says_why_not(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "home", "p")
+        (said,) = [notice.message for notice in pilot.app._notifications]
+        assert said == "#6 restart web is pending: only a running task can be paused."
+    assert not fleet.tasks[6].row.paused
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_screen_of_a_task_says_where_its_rollout_is(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    await held_task(fleet)
+    async with running(fleet, size) as pilot:
+        await press(pilot, "home", "enter")
+        await settle(pilot)
+        text = shown(pilot)
+        assert "rolling restart  ‖ on hold 0:00" in text
+        assert "batch 1 of 3   0 hosts under way   13 waiting   0 failed of at most 2" in text
+        assert "‖ on hold after batch 1: the rest is skipped in 1d   p goes on" in text
+        assert "waits in batch 2" in text
+        await press(pilot, "p")
+        await settle(pilot)
+        text = shown(pilot)
+        assert "batch 2 of 3   3 hosts under way   10 waiting" in text
+        assert "on hold" not in text
+
+
+async def test_the_head_says_what_ends_a_pause(fleet: FakeOperator) -> None:
+    task = replace(await held_task(fleet), paused=True, hold=Hold(1, 3, None))
+    detail = replace(await fleet.get_task(task.task_id), task=task)
+    lines = [plain(line) for line in task_head(detail, START, 80)]
+    assert lines[3] == "‖ paused: nothing more is sent   p goes on, c cancels"
+    canceling = replace(task, cancel_requested_at=START)
+    lines = [plain(line) for line in task_head(replace(detail, task=canceling), START, 80)]
+    assert not any("goes on" in line for line in lines)
+
+
+async def test_the_head_of_an_ended_rollout_keeps_the_failures(fleet: FakeOperator) -> None:
+    task = await held_task(fleet)
+    detail = await fleet.get_task(task.task_id)
+    ended = replace(
+        task, status=fleet.tasks[1].row.status, hold=None,
+        rollout=RolloutProgress(2, 3, 0, 0, 3, 2, 0),
+    )  # fmt: skip
+    lines = [plain(line) for line in task_head(replace(detail, task=ended), START, 80)]
+    assert lines[2] == "batch 2 of 3   3 failed of at most 2"
+
+
+async def test_lists_have_batches_only_if_a_task_has_them(fleet: FakeOperator) -> None:
+    without = [task.row for task in fleet.tasks.values()]
+    assert all(column.key != "batch" for column in columns_for(COLUMNS, without))
+    task = await held_task(fleet)
+    large = replace(task, rollout=RolloutProgress(1234, 10_000, 8766, 0, 0, None, 0))
+    columns = {column.key: column for column in columns_for(COLUMNS, [*without, large])}
+    assert columns["batch"].width == len("10000/10000")
+    for row, text in ((without[0], ""), (task, "1/3"), (large, "1234/10000")):
+        assert plain(task_cell(row, "batch", columns["batch"].width, START)).strip() == text
+    assert plain(task_cell(task, "bar", 12, START)) == "on hold"
+    assert plain(task_cell(replace(task, paused=True), "bar", 12, START)) == "paused"
+    assert plain(task_cell(task, "left", 6, START)) == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (Reason.BUDGET_SPENT, "skipped: too many hosts have failed"),
+        (Reason.HOLD_EXPIRED, "skipped: nobody resumed the task in time"),
+        (Reason.MAINTENANCE, "skipped: in maintenance at its turn"),
+    ],
+)
+async def test_why_a_host_was_skipped(fleet: FakeOperator, reason: Reason, text: str) -> None:
+    task = await held_task(fleet)
+    row: CommandHost = fleet.tasks[task.task_id].rows[fleet.execution(task.task_id, "web02")]
+    skipped = replace(row, status=CommandHostStatus.SKIPPED, reason=reason)
+    assert command_host_text(skipped) == text
+    assert command_host_text(row) == "waits in batch 2"
