@@ -1,5 +1,6 @@
 """What agents do against the rules: refusals, violations, wrong join tokens. Each is counted, kept
-for the operator's attention, and written to the audit as often as `audit_rate_limit.py` allows."""
+for the operator's attention, and written to the audit as often as `audit_and_log_limits.py`
+allows."""
 
 import logging
 from collections import deque
