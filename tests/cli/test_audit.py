@@ -58,12 +58,27 @@ def test_json_has_the_same_order(operator: FakeOperator, capsys: Capture) -> Non
         "actor": "ana@pts/3",
         "action": "start_task",
         "task_id": 1,
+        "task_name": None,
         "host_id": None,
         "host": None,
         "detail": {},
     }
     assert (found[3]["task_id"], found[3]["host"]) == (None, "web01")
     assert found[3]["detail"] == {"why": "sold"}
+
+
+def test_a_task_has_its_name_beside_its_number(connect_to: Connect, capsys: Capture) -> None:
+    made = FakeOperator("web01")
+    connect_to(lambda: made)
+    assert main(["run", "@all", "--name", "restart nginx", "--no-start", "--", "true"]) == 0
+    assert main(["task", "cancel", "1"]) == 0
+    capsys.readouterr()
+    assert main(["audit"]) == 0
+    assert "cancel_task  -     #1 restart nginx" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["audit", "--json"]) == 0
+    assert {entry["task_name"] for entry in json.loads(capsys.readouterr().out)} == {
+        "restart nginx"
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database, open_database
-from tui_manager.storage.tables import audit, hosts
+from tui_manager.storage.tables import audit, hosts, tasks
 from tui_manager.storage.views import audit_list
 
 
@@ -110,6 +111,30 @@ async def test_faults_are_refusals_and_violations(database: Database) -> None:
     await database.write(_acts)
     assert await _ids(database, faults_only=True) == [6, 5]
     assert await _ids(database, faults_only=True, text="lied") == [5]
+
+
+async def test_a_row_keeps_the_name_of_its_task(database: Database) -> None:
+    spec = TaskSpec("@all", (CommandSpec("true"),), name='größe "x"')
+
+    def acts(tx: Transaction) -> None:
+        for actor in ("ana", "bob"):
+            audit.record(tx, 0, actor, "create_task", task_id=tasks.insert(tx, spec, 0), target="x")
+        audit.record(tx, 0, "ana", "cancel_task", task_id=99)
+        tx.execute("DELETE FROM tasks WHERE id = 2").close()
+        tx.execute("INSERT INTO audit (at, actor, action, task_id) VALUES (0, '', 'old', 1)")
+
+    await database.write(acts)
+    rows = (await _window(database)).rows
+    names = {(row.action, row.task_id): row.task_name for row in rows}
+    assert names == {
+        ("create_task", 1): 'größe "x"',
+        ("create_task", 2): 'größe "x"',  # the task is gone
+        ("cancel_task", 99): "",
+        ("old", 1): 'größe "x"',  # a row of an older manager
+    }
+    assert all("task_name" not in row.detail for row in rows)
+    found = await _window(database, text='größe "X')
+    assert [row.task_id for row in found.rows] == [2, 1]
 
 
 async def test_half_a_surrogate_pair_can_be_stored(database: Database) -> None:

@@ -139,6 +139,10 @@ class FakeHosts(FakeCore):
     ) -> None:
         """Writes into the audit, where there is one."""
 
+    def name_of_task(self, task_id: int) -> str:
+        """What people call a task; empty if there is no such task."""
+        return ""
+
     def _meant(
         self, names: Sequence[str], admission: Admission, *, all_pending: bool = False
     ) -> list[str]:

@@ -38,7 +38,17 @@ class FakeSecurity(FakeFleet):
         host_id, name = (host.host_id, host.name) if host else ("", "")
         number = len(self.audit) + 1
         self.audit.append(
-            AuditEntry(number, self.now(), actor, action, task_id, host_id, name, detail)
+            AuditEntry(
+                number,
+                self.now(),
+                actor,
+                action,
+                task_id,
+                host_id,
+                name,
+                detail,
+                self.name_of_task(task_id),
+            )
         )
 
     # The Protocol.

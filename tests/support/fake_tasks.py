@@ -121,6 +121,10 @@ class FakeTasks(FakeHosts):
         """The task that a command host belongs to."""
         return self._task(int(execution_id.split("/")[0]))
 
+    def name_of_task(self, task_id: int) -> str:
+        """See FakeHosts."""
+        return self.tasks[task_id].row.name if task_id in self.tasks else ""
+
     # The Protocol.
 
     async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:

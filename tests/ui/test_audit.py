@@ -25,9 +25,15 @@ HOSTILE = "\x1b]0;owned\x07[red]x\u202e\n{task}"
 
 
 def entry(
-    action: str, *, task: int = 0, host: str = "", at: datetime = START, **detail: str
+    action: str,
+    *,
+    task: int = 0,
+    called: str = "",
+    host: str = "",
+    at: datetime = START,
+    **detail: str,
 ) -> AuditEntry:
-    return AuditEntry(1, at, "ana@pts/3", action, task, host and "id", host, detail)
+    return AuditEntry(1, at, "ana@pts/3", action, task, host and "id", host, detail, called)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,17 @@ def entry(
             "hosts 2",
         ),
         (entry("cancel_task", task=12, told="3"), "canceled task 12", "told 3"),
+        (
+            entry("start_task", task=12, called="restart nginx", names="web01"),
+            "started task 12 (restart nginx) on web01",
+            "",
+        ),
+        (
+            entry("cancel_task", task=12, called="a name of which not all is shown"),
+            "canceled task 12 (a name of which not all…)",
+            "",
+        ),
+        (entry("paint_task", task=12, called="red"), "paint task task 12 (red)", ""),
         (
             entry(
                 "create_token", token="3", uses="1", seconds="900", labels="", auto_approve="false"
@@ -120,7 +137,7 @@ def test_times_are_the_operators_own(at: datetime, when: str) -> None:
 @pytest.mark.parametrize("width", [56, 76, 156])
 def test_every_cell_fits_its_width(width: int) -> None:
     what = AuditEntry(
-        1, START, HOSTILE, "start_task", 1, "", HOSTILE, {"target": HOSTILE, "a": "b"}
+        1, START, HOSTILE, "start_task", 1, "", HOSTILE, {"target": HOSTILE, "a": "b"}, HOSTILE
     )
     for column, cells in fit_columns(COLUMNS, width):
         assert width_of(fit(audit_cell(what, column.key, cells, START), cells)) == cells
@@ -138,7 +155,7 @@ async def test_the_audit_stands_below_attention_and_figures(
             for title in ("Attention", "Manager", "Audit")
         ]
         assert heads == sorted(heads)
-        assert re.search("▸ 14:03:22 +ana@pts/3 +made task 6 for env=prod", shown(pilot))
+        assert re.search("▸ 14:03:22 +ana@pts/3 +made task 6 [(].+[)]", shown(pilot))
         assert len(rows) - heads[2] > 6
 
 

@@ -14,7 +14,8 @@ class AuditEntry:
         audit_id: newer entries have higher ids.
         actor: `user@terminal` as the client stated it, or "manager".
         action: a word such as "start_task".
-        task_id: 0 if the act concerns no task.
+        task_id, task_name: 0 and empty if the act concerns no task. The name is kept also when the
+            task is gone.
         host_id, host: id and name; empty if the act does not concern one host.
         detail: further facts of the act.
     """
@@ -27,3 +28,4 @@ class AuditEntry:
     host_id: str
     host: str
     detail: Mapping[str, str]
+    task_name: str = ""

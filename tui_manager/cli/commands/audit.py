@@ -11,7 +11,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.settings import Settings
 
 _HEADER = ("WHEN", "WHO", "DID", "HOST", "TASK", "DETAIL")
-_SHORTENED = tuple(map(_HEADER.index, ("DETAIL", "WHO", "HOST")))
+_SHORTENED = tuple(map(_HEADER.index, ("DETAIL", "TASK", "WHO", "HOST")))
 
 
 def run_audit(settings: Settings, options: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
         entry.actor,
         entry.action,
         entry.host or "-",
-        f"#{entry.task_id}" if entry.task_id else "-",
+        f"#{entry.task_id} {entry.task_name}".rstrip() if entry.task_id else "-",
         _detail(entry.detail) or "-",
     )
 

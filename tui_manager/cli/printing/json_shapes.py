@@ -80,6 +80,7 @@ def audit_shape(entry: AuditEntry) -> Shape:
         "actor": entry.actor,
         "action": entry.action,
         "task_id": entry.task_id or None,
+        "task_name": entry.task_name or None,
         "host_id": entry.host_id or None,
         "host": entry.host or None,
         "detail": dict(sorted(entry.detail.items())),

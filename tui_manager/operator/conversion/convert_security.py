@@ -93,6 +93,7 @@ def entry_to_wire(entry: AuditEntry) -> wire.AuditEntry:
         host_id=entry.host_id,
         host=entry.host,
         detail=entry.detail,
+        task_name=entry.task_name,
     )
 
 
@@ -106,4 +107,5 @@ def entry_from_wire(message: wire.AuditEntry) -> AuditEntry:
         host_id=message.host_id,
         host=message.host,
         detail=dict(message.detail),
+        task_name=message.task_name,
     )

@@ -4,13 +4,15 @@ SELECT coalesce((SELECT max(id) FROM audit) - (SELECT min(id) FROM audit) + 1, 0
 
 -- name: window
 -- A window of all, the newest first. It is found by id, so that every offset costs the same.
-SELECT a.*, h.name AS host_name FROM audit AS a LEFT JOIN hosts AS h ON h.host_id = a.host_id
+SELECT a.*, h.name AS host_name, t.name AS task_name FROM audit AS a LEFT JOIN hosts AS h ON h.host_id = a.host_id
+LEFT JOIN tasks AS t ON t.id = a.task_id
 WHERE a.id <= (SELECT max(id) FROM audit) - :offset ORDER BY a.id DESC LIMIT :limit;
 
 -- name: of_task
 -- The same of one task.
-SELECT a.*, h.name AS host_name
+SELECT a.*, h.name AS host_name, t.name AS task_name
 FROM audit AS a LEFT JOIN hosts AS h ON h.host_id = a.host_id
+LEFT JOIN tasks AS t ON t.id = a.task_id
 WHERE a.task_id = :task_id ORDER BY a.id DESC LIMIT :limit OFFSET :offset;
 
 -- name: count_of_task
@@ -19,9 +21,10 @@ SELECT count(*) AS total FROM audit WHERE task_id = :task_id;
 
 -- name: by_ids
 -- Rows by their ids, a JSON array, the newest first.
-SELECT a.*, h.name AS host_name
+SELECT a.*, h.name AS host_name, t.name AS task_name
 FROM json_each(:ids) AS wanted JOIN audit AS a ON a.id = wanted.value
 LEFT JOIN hosts AS h ON h.host_id = a.host_id
+LEFT JOIN tasks AS t ON t.id = a.task_id
 ORDER BY wanted.key;
 
 -- name: newest

@@ -8,6 +8,7 @@ from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
 
 _SQL = load_queries("audit.sql")
+TASK_NAME = "task_name"  # the key of the detail that keeps the name of the task
 
 
 def record(
@@ -27,8 +28,13 @@ def record(
         now: microseconds since 1970 UTC.
         actor: `user@terminal`, "manager", or `host NAME`.
         action: a word such as "create_task".
+        task_id: the row keeps the name of this task too.
         more, detail: what else is worth knowing later; `host` is the host's name at that time.
     """
+    kept = {**detail, **(more or {})}
+    if task_id is not None:
+        found = tx.execute(_SQL["task_name"], {"task_id": task_id}).fetchone()
+        kept |= {TASK_NAME: found["name"]} if found else {}
     tx.execute(
         _SQL["insert"],
         {
@@ -37,7 +43,7 @@ def record(
             "action": action,
             "task_id": task_id,
             "host_id": host_id,
-            "detail": pack_detail({**detail, **(more or {})}),
+            "detail": pack_detail(kept),
         },
     )
 

@@ -8,7 +8,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
-from tui_manager.storage.tables.audit import pack_detail
+from tui_manager.storage.tables.audit import TASK_NAME, pack_detail
 from tui_manager.storage.views.filtered_scan import SortedScan, StoredRows
 
 _SQL = load_queries("audit_list.sql")
@@ -63,6 +63,7 @@ def _entry(row: sqlite3.Row) -> AuditEntry:
     assert at is not None
     detail = {key: str(value) for key, value in json.loads(row["detail"]).items()}
     host = detail.pop(_HOST, "") or row["host_name"] or ""
+    task_name = detail.pop(TASK_NAME, "") or row["task_name"] or ""
     return AuditEntry(
         audit_id=row["id"],
         at=at,
@@ -72,4 +73,5 @@ def _entry(row: sqlite3.Row) -> AuditEntry:
         host_id=row["host_id"] or "",
         host=host,
         detail=detail,
+        task_name=task_name,
     )

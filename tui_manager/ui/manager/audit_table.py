@@ -10,7 +10,7 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.spans import Role, Span, Spans, spans
+from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
 
@@ -24,6 +24,7 @@ COLUMNS = (
 _SENTENCES = ("text", "note")  # details that need no name
 _NOTHING = ("", "0", "false")
 _DIGITS_MAX = 10
+_NAME_CELLS = 24  # of a task; its hosts shall be in sight too
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def audit_words(entry: AuditEntry) -> str:
     """The text of an entry: `started task 12 on web[01-14]`."""
     host = _host(entry)
     facts = {
-        "task": f"task {entry.task_id}",
+        "task": _task(entry),
         "host": host or "a host",
         "named": f" named {host}" if host else "",
         **_used(entry),
@@ -119,6 +120,11 @@ def _fact(name: str, value: str) -> str:
             return f"lasts {format_duration(timedelta(seconds=int(value)))}"
         case _:
             return f"{name.replace('_', ' ')} {value}"
+
+
+def _task(entry: AuditEntry) -> str:
+    name = f" ({shorten(entry.task_name, _NAME_CELLS)})" if entry.task_name else ""
+    return f"task {entry.task_id}{name}"
 
 
 def _host(entry: AuditEntry) -> str:
