@@ -1,4 +1,5 @@
-"""A host from its first hour to its last: enrolled, approved, at work, restarted, revoked."""
+"""A host from its first hour to its last: enrolled, approved, at work, restarted, renamed, in
+maintenance, revoked, removed."""
 
 import json
 import re
@@ -17,7 +18,7 @@ REFUSED = 3  # exit status of the agent
 WORDS = re.compile(r"known by ([a-z]{5}-[a-z]{5}-[a-z]{5})")
 KEYS = {
     "host_id", "name", "labels", "admission", "online", "since", "address", "os", "arch",
-    "agent_version", "running",
+    "agent_version", "running", "fingerprint", "maintenance", "cpu", "memory",
 }  # fmt: skip
 
 
@@ -92,6 +93,47 @@ def test_a_revoked_host_is_cut_off_and_stays_out(secure: Machine) -> None:
     host = secure.host("h1")
     assert (host["admission"], host["online"]) == ("revoked", False)
     assert secure.run("run", "h1", "--", "true").code == 2
+
+
+def test_what_operators_say_of_a_host_outlives_its_agent(secure: Machine) -> None:
+    agent = joined(secure, "h1", "--label", "env=prod", "--label", "rack=r1")
+    task_id = int(secure.run("run", "h1", "--detach", "--", "true").out)
+    secure.wait_for_task(task_id, "completed")
+    assert secure.run("hosts", "rename", "h1", "shop").out == b"shop\n"
+    assert secure.run("hosts", "label", "shop", "--set", "env=lab").out == b"shop\n"
+    maintained = secure.run("hosts", "maintenance", "shop", "--reason", "disks", "--until", "1d")
+    assert maintained.out == b"shop\n"
+    assert agent.stop() == 0, agent.story()
+    assert secure.programs[0].stop() == 0
+    secure.serve()
+    agent = secure.agent("h1", "--label", "env=prod", "--label", "rack=r2")
+
+    def told() -> bool:
+        (host,) = secure.json("hosts")
+        return bool(host["online"]) and host["labels"] == {"env": "lab", "rack": "r2"}
+
+    secure.wait_for("the host with its labels", told)
+    (host,) = secure.json("hosts")
+    assert (host["name"], host["admission"]) == ("shop", "admitted")
+    assert host["maintenance"]["reason"] == "disks"
+    assert secure.run("hosts", "maintenance", "shop", "--end").code == 0
+    assert secure.run("run", "shop", "--", "echo here").out == b"shop: here\n"
+    (row,) = secure.json("task", "show", str(task_id))["hosts"]
+    assert row["host"] == "shop"
+
+    early = secure.run("hosts", "remove", "shop")
+    assert early.code == 2
+    assert "it is online" in early.err
+    assert agent.stop() == 0, agent.story()
+    secure.wait_for("the host to be offline", lambda: not secure.json("hosts")[0]["online"])
+    assert secure.run("hosts", "remove", "shop").out == b"shop\n"
+    assert secure.json("hosts") == []
+    for token in ("", secure.token("--auto-approve")):
+        gone = secure.agent("h1", token=token)
+        assert gone.wait() == REFUSED, gone.story()
+        assert "shop was removed" in gone.err
+    (row,) = secure.json("task", "show", str(task_id))["hosts"]
+    assert row["host"] == "shop"
 
 
 def test_a_rejected_host_is_told_so(secure: Machine) -> None:

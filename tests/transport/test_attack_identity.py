@@ -19,6 +19,7 @@ from tests.support.raw_http2 import DATA, SETTINGS, RawConnection, call, frame, 
 from tests.support.secure_agent import SecureHost, enroll, new_key, signed_by
 from tests.support.secure_manager import SecureManager, completed, secure_manager
 from tests.support.waiting import wait_until
+from tui_manager.domain.status import Admission
 from tui_manager.manager_parts import SECURITY
 from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
@@ -113,6 +114,32 @@ async def test_a_revoked_host_is_cut_off_and_stays_out(secure: SecureManager) ->
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await enroll(secure.running, await secure.token(), "web01", host.key)
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_removed_host_stays_out(secure: SecureManager) -> None:
+    """No list shows it, and its name is that of another host; its key is still known."""
+    host = await secure.host("web01")
+    await secure.running.operator.remove_hosts(["web01"])
+    other = await secure.host("web01")
+    assert other.host_id != host.host_id
+    refused = await _answer(host, secure.address)
+    assert refused.reason == pb.DISCONNECT_REASON_REVOKED
+    assert "web01 was removed" in refused.detail
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await enroll(secure.running, await secure.token(), "web02", host.key)
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert [host.host_id for host in await secure.hosts()] == [other.host_id]
+
+
+async def test_name_and_labels_of_operators_cannot_be_talked_away(secure: SecureManager) -> None:
+    host = await secure.host("web01")
+    await secure.running.operator.rename_host("web01", "db01")
+    await secure.running.operator.label_hosts(["db01"], {"env": "test"})
+    async with host.dial(secure.address) as agent:
+        await agent.hello("web01", labels={"env": "prod", "role": "web"})
+        (seen,) = await secure.hosts()
+    assert (seen.name, seen.admission) == ("db01", Admission.ADMITTED)
+    assert seen.labels == {"env": "test", "role": "web"}
 
 
 async def test_a_revoked_host_that_does_not_listen_is_cut_off_too(

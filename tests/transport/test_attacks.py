@@ -8,6 +8,7 @@ test_attack_identity.py: who is who
     one that ends while it is used           a_certificate_ends_also_where_tls_does_not_look
     a revoked host                           a_revoked_host_is_cut_off_and_stays_out
     a revoked host that does not listen      a_revoked_host_that_does_not_listen_is_cut_off_too
+    a removed host                           a_removed_host_stays_out
     a host's certificate with another key    a_certificate_for_another_key_than_the_hosts_is_refused
     a host that poses as the manager         a_host_cannot_pose_as_the_manager
     a host that speaks for another           a_host_cannot_speak_for_another
@@ -15,6 +16,7 @@ test_attack_identity.py: who is who
     a host that is called as another's id    a_host_cannot_be_called_by_the_id_of_another
     a host that changes its name for ever    a_host_that_is_always_called_otherwise_is_slowed_down
     a renamed host                           a_renamed_host_gets_nothing_until_approved_anew
+    what an operator has said of a host      name_and_labels_of_operators_cannot_be_talked_away
     an enrolled host without TLS             an_enrolled_host_cannot_be_had_without_tls
     a result of another host's command       the_result_of_another_hosts_command_is_not_taken
     a second, different result               a_second_different_result_is_ignored_and_counted

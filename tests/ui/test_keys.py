@@ -15,6 +15,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.actions import ACTIONS, ScreenName, actions_of
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.frame.help import HelpScreen
@@ -47,6 +48,12 @@ OPENS_HERE = {
     # The hosts have the focus there since the key before.
     (ScreenName.DASHBOARD, "reject"): ConfirmScreen,
     (ScreenName.DASHBOARD, "open"): HostsScreen,
+    (ScreenName.DASHBOARD, "maintenance"): MaintenanceForm,
+    (ScreenName.DASHBOARD, "labels"): LabelsForm,
+    (ScreenName.DASHBOARD, "remove_host"): ConfirmScreen,
+    (ScreenName.HOSTS, "maintenance"): MaintenanceForm,
+    (ScreenName.HOSTS, "labels"): LabelsForm,
+    (ScreenName.HOSTS, "remove_host"): ConfirmScreen,
     (ScreenName.HOSTS, "open"): DashboardScreen,
     (ScreenName.HOSTS, "approve"): ConfirmScreen,
     (ScreenName.HOSTS, "reject"): ConfirmScreen,

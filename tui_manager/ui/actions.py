@@ -93,7 +93,7 @@ ACTIONS: tuple[Action, ...] = (
         Group.TASKS, destructive=True, footer=EVERYWHERE, screens=_START,
     ),
     Action(
-        "pause_task", ("p",), "p", "Pause", "Pause the selected or marked tasks, or resume them",
+        "pause_task", ("p",), "p", "Pause", "Pause or resume the selected tasks",
         Group.TASKS, footer=_START, screens=_START,
     ),
     Action(
@@ -104,6 +104,18 @@ ACTIONS: tuple[Action, ...] = (
         "reject", ("x",), "x", "Reject", "Reject pending, revoke admitted hosts",
         Group.HOSTS, destructive=True, footer=_ALL_HOSTS, screens=_HOSTS,
         host_labels=((Admission.PENDING, "Reject"), (Admission.ADMITTED, "Revoke")),
+    ),
+    Action(
+        "maintenance", ("m",), "m", "Maintenance", "Begin or end the maintenance of hosts",
+        Group.HOSTS, screens=_HOSTS,
+    ),
+    Action(
+        "labels", ("l",), "l", "Labels", "Set or unset labels of hosts",
+        Group.HOSTS, screens=_HOSTS,
+    ),
+    Action(
+        "remove_host", ("D",), "D", "Remove", "Remove hosts that are offline",
+        Group.HOSTS, destructive=True, screens=_HOSTS,
     ),
     Action(
         "join_token", ("j",), "j", "Join token", "Make a join token: the line for a new host",

@@ -22,6 +22,7 @@ _STATUS: dict[str, Span] = {
 ONLINE, BUSY, OFFLINE = Span("●", Role.GOOD), Span("●", Role.ACTIVE), Span("○", Role.FAULT)
 PARTLY_ONLINE = Span("◐", Role.CAUTION)
 WAITING, EXCLUDED = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
+MAINTENANCE = Span("⚒", Role.CAUTION)
 UNKNOWN = Span("?", Role.CAUTION)
 MARKED = Span("◆", Role.STRONG)
 TRUNCATED = Span("✂", Role.CAUTION)
@@ -32,7 +33,8 @@ LEGEND: tuple[tuple[Span, str], ...] = (
     (OFFLINE, "offline"),
     (WAITING, "waits for admission"),
     (EXCLUDED, "rejected or revoked"),
-    (UNKNOWN, "not known while the manager is away"),
+    (MAINTENANCE, "in maintenance"),
+    (UNKNOWN, "not known: manager away"),
     (_STATUS["pending"], "pending"),
     (_STATUS["running"], "running"),
     (_STATUS["completed"], "completed"),
@@ -68,6 +70,8 @@ def host_glyph(host: Host, *, away: bool = False) -> Span:
         return WAITING
     if host.admission is not Admission.ADMITTED:
         return EXCLUDED
+    if host.maintenance:
+        return MAINTENANCE
     if away:
         return UNKNOWN
     if not host.online:
@@ -79,7 +83,8 @@ def host_state(host: Host) -> str:
     """The state of a host in words."""
     if host.admission is not Admission.ADMITTED:
         return f"{host.admission} admission" if host_glyph(host) is WAITING else host.admission
-    return "online" if host.online else "offline"
+    connection = "online" if host.online else "offline"
+    return f"in maintenance, {connection}" if host.maintenance else connection
 
 
 def task_state(task: Task) -> str:

@@ -20,7 +20,7 @@ _NOTE_WIDTH_OF_MANY = 58
 
 def approve_question(hosts: Sequence[Host]) -> Question:
     """Which hosts ask to join, with their keys and notes."""
-    what = _hosts_text(hosts)
+    what = hosts_text(hosts)
     trust = "it gets" if len(hosts) == 1 else "they get"
     return Question(
         f"Approve {what}?",
@@ -40,11 +40,11 @@ def reject_or_revoke_question(pending: Sequence[Host], admitted: Sequence[Host])
     """What ends, and what happens to the work of these hosts."""
     hosts = [*admitted, *pending]
     if not admitted:
-        verb = f"Reject {_hosts_text(pending)}"
+        verb = f"Reject {hosts_text(pending)}"
     elif not pending:
-        verb = f"Revoke {_hosts_text(admitted)}"
+        verb = f"Revoke {hosts_text(admitted)}"
     else:
-        verb = f"Revoke {_hosts_text(admitted)}, reject {_hosts_text(pending)}"
+        verb = f"Revoke {hosts_text(admitted)}, reject {hosts_text(pending)}"
     lines = [*_host_lines(hosts), ""]
     if admitted:
         lines.append("A revoked host is cut off at once, and its key is never accepted again.")
@@ -56,6 +56,43 @@ def reject_or_revoke_question(pending: Sequence[Host], admitted: Sequence[Host])
     return Question(f"{verb}?", lines, verb, len(hosts))
 
 
+def remove_question(hosts: Sequence[Host]) -> Question:
+    """What is asked before hosts are forgotten."""
+    what = hosts_text(hosts)
+    one = len(hosts) == 1
+    return Question(
+        f"Remove {what}?",
+        (
+            *_host_lines(hosts),
+            "",
+            f"{'It is' if one else 'They are'} in no list and no target any more.",
+            f"{'Its key is' if one else 'Their keys are'} never accepted again.",
+            f"Tasks in which {'it was keep its name' if one else 'they were keep their names'}.",
+        ),
+        f"Remove {what}",
+        len(hosts),
+    )
+
+
+def end_maintenance_question(hosts: Sequence[Host]) -> Question:
+    """What is asked before the maintenance of hosts ends."""
+    what = hosts_text(hosts)
+    lines = [
+        f"{shorten(safe_line(host.name), _NAME_WIDTH)}: {safe_line(host.maintenance.reason)}"
+        for host in hosts[:_NAMED]
+        if host.maintenance
+    ]
+    if (more := len(hosts) - _NAMED) > 0:
+        lines.append(f"and {more:,} more")
+    return Question(
+        f"End the maintenance of {what}?",
+        (*lines, "", f"Tasks run on {'it' if len(hosts) == 1 else 'them'} again."),
+        "End it",
+        len(hosts),
+        destructive=False,
+    )
+
+
 def _work_lines(running: int) -> tuple[str, ...]:
     runs = f"{count_of(running, 'command')} {'runs' if running == 1 else 'run'} there now. "
     return (
@@ -65,7 +102,8 @@ def _work_lines(running: int) -> tuple[str, ...]:
     )
 
 
-def _hosts_text(hosts: Sequence[Host]) -> str:
+def hosts_text(hosts: Sequence[Host]) -> str:
+    """`web01`, `3 hosts`."""
     if len(hosts) > 1:
         return count_of(len(hosts), "host")
     return shorten(safe_line(hosts[0].name), _NAME_WIDTH)

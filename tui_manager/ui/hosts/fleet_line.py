@@ -17,6 +17,7 @@ from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Span
 from tui_manager.ui.drawing.states import (
     EXCLUDED,
+    MAINTENANCE,
     OFFLINE,
     PARTLY_ONLINE,
     UNKNOWN,
@@ -59,7 +60,7 @@ def _buckets(hosts: int, width: int) -> list[tuple[int, int]]:
     return [(hosts * cell // width, hosts * (cell + 1) // width) for cell in range(width)]
 
 
-_NOT_ADMITTED = (WAITING, EXCLUDED)  # glyphs that do not depend on the connection
+_STORED = (WAITING, EXCLUDED, MAINTENANCE)  # glyphs that do not depend on the connection
 
 
 class FleetLine(SpanWidget):
@@ -118,9 +119,7 @@ class FleetLine(SpanWidget):
         """The one line."""
         width, base = self.size.width, self.rich_style
         away = bool(self.link.trouble)
-        glyphs = [
-            glyph if not away or glyph in _NOT_ADMITTED else UNKNOWN for glyph in self._glyphs
-        ]
+        glyphs = [glyph if not away or glyph in _STORED else UNKNOWN for glyph in self._glyphs]
         cells = fleet_cells(glyphs, width - 2)
         line = (Span(" "), *(cells or (Span("no hosts", WAITING.role),)))
         return self.strip(self.paint(line, base), width, base)

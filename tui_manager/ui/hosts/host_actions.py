@@ -1,6 +1,6 @@
-"""Approving, rejecting and revoking hosts from a screen: the keys, the questions, the answers."""
+"""What the keys of a screen do to hosts: the questions, and the answers of the manager."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.app import App
@@ -14,7 +14,13 @@ from tui_manager.ui.actions import Action
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.questions import approve_question, reject_or_revoke_question
+from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, names_with_ids
+from tui_manager.ui.forms.questions import (
+    approve_question,
+    end_maintenance_question,
+    reject_or_revoke_question,
+    remove_question,
+)
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
@@ -24,7 +30,7 @@ _NAMES_WIDTH = 60  # cells
 
 
 class HostActions(MainScreen):
-    """A screen whose keys approve, reject and revoke hosts."""
+    """A screen whose keys act on hosts."""
 
     def chosen_hosts(self) -> list[Host]:
         """The hosts that the keys act on."""
@@ -55,6 +61,22 @@ class HostActions(MainScreen):
             hosts = self.find_hosts()
             self.run_to_end(reject_or_revoke_hosts(self.app, self.link, hosts, self.host_rows))
 
+    async def action_maintenance(self) -> None:
+        """Puts the chosen hosts into maintenance. If all of them are, it ends that."""
+        if await self.find_marks():
+            hosts = self.find_hosts()
+            self.run_to_end(maintain_hosts(self.app, self.link, hosts, self.host_rows))
+
+    async def action_labels(self) -> None:
+        """Changes the labels of the chosen hosts."""
+        if await self.find_marks():
+            self.run_to_end(label_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+
+    async def action_remove_host(self) -> None:
+        """Forgets the chosen hosts, after asking."""
+        if await self.find_marks():
+            self.run_to_end(remove_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
+
 
 async def approve_hosts(
     app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
@@ -69,7 +91,7 @@ async def approve_hosts(
     if not pending or not await _confirmed(app, approve_question(pending)):
         return
     try:
-        names = await link.operator.approve_hosts(_names_with_ids(pending))
+        names = await link.operator.approve_hosts(names_with_ids(pending))
     except ManagerError as error:
         _notify_error(app, error)
     else:
@@ -105,6 +127,66 @@ async def reject_or_revoke_hosts(
         app.notify(" ".join(done), markup=False)
 
 
+async def maintain_hosts(
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+) -> None:
+    """Asks why and until when, then puts hosts into maintenance. If all of them are, it asks, then
+    ends that."""
+    if not hosts:
+        _notify_warning(app, "Maintenance of which? Select or mark a host, then press m.")
+    elif not all(host.maintenance for host in hosts):
+        names = await app.push_screen_wait(MaintenanceForm(link, hosts))
+        if names is not None:
+            app.notify(f"In maintenance: {_names_text(names)}.", markup=False)
+            _reveal_hosts(rows)
+    elif await _confirmed(app, end_maintenance_question(hosts)):
+        try:
+            ended = await link.operator.set_maintenance(names_with_ids(hosts), end=True)
+        except ManagerError as error:
+            _notify_error(app, error)
+        else:
+            app.notify(f"Maintenance ended: {_names_text(ended)}.", markup=False)
+            _reveal_hosts(rows)
+
+
+async def label_hosts(
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+) -> None:
+    """Asks which labels to set and unset, then does it."""
+    if not hosts:
+        _notify_warning(app, "Labels of which? Select or mark a host, then press l.")
+        return
+    given: Mapping[str, str] = {}
+    if len(hosts) == 1:
+        try:
+            given = (await link.operator.get_host(hosts[0].host_id)).operator_labels
+        except ManagerError as error:
+            _notify_error(app, error)
+            return
+    names = await app.push_screen_wait(LabelsForm(link, hosts, given))
+    if names is not None:
+        app.notify(f"Labels changed: {_names_text(names)}.", markup=False)
+        _reveal_hosts(rows)
+
+
+async def remove_hosts(
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+) -> None:
+    """Asks, then forgets hosts. The manager refuses hosts that are online or have work."""
+    if not hosts:
+        _notify_warning(app, "Remove which? Select or mark a host, then press D.")
+        return
+    if not await _confirmed(app, remove_question(hosts)):
+        return
+    try:
+        names = await link.operator.remove_hosts(names_with_ids(hosts))
+    except ManagerError as error:
+        _notify_error(app, error)
+    else:
+        app.notify(f"Removed {_names_text(names)}.", markup=False)
+        _reveal_hosts(rows)
+
+
 async def _confirmed(app: App[Any], question: Question) -> bool:
     return await app.push_screen_wait(ConfirmScreen(question))
 
@@ -123,11 +205,6 @@ def _reveal_hosts(rows: RowList[Host]) -> None:
 def _ids(hosts: Sequence[Host]) -> list[str]:
     """Two hosts may have one name, but not one id."""
     return [host.host_id for host in hosts]
-
-
-def _names_with_ids(hosts: Sequence[Host]) -> list[str]:
-    """Approves a host only under the name that was shown: it may have changed since."""
-    return [f"{host.name}/{host.host_id}" for host in hosts]
 
 
 def _names_text(names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """What is known of one host, a line each. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tui_manager.domain.features import Feature
@@ -7,7 +8,7 @@ from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.number_format import age, short_duration, since, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
-from tui_manager.ui.drawing.states import host_glyph, host_state
+from tui_manager.ui.drawing.states import MAINTENANCE, host_glyph, host_state
 
 _NAME = 9  # cells of the name of a fact
 _LIMITS = {
@@ -30,6 +31,7 @@ def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> 
             Span(f"  {state}"),
         ),
         *((Span(line, Role.FAULT),) for line in note),
+        *((Span(line, Role.CAUTION),) for line in _maintenance(host, now, width)),
         _fact("identity", f"{words}, {safe_line(host.host_id)}"),
         _fact("labels", safe_line(labels_text(host.labels)) or "none"),
         _fact("address", safe_line(host.address)),
@@ -52,6 +54,15 @@ def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> 
             used = f"{safe_line(disk.mount)}  {size(disk.used)} of {size(disk.total)}"
             lines += _fact_lines("disk", used, width)
     return tuple(lines)
+
+
+def _maintenance(host: Host, now: datetime, width: int) -> Sequence[str]:
+    """Why it is in maintenance, who said so, and until when."""
+    if (found := host.maintenance) is None:
+        return ()
+    end = f"{found.until.astimezone(now.tzinfo):%Y-%m-%d %H:%M}" if found.until else "it is ended"
+    text = f"{safe_line(found.reason)}, until {end} ({safe_line(found.asked_by)})"
+    return wrap(f"{MAINTENANCE.text} {text}", width)
 
 
 def _system(host: Host) -> str:
