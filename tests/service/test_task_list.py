@@ -97,7 +97,7 @@ async def test_tasks_are_found_by_a_host_that_is_gone_or_named_anew(parts: Parts
     assert again.host_id != hosts["web02"]
     assert await _listed(parts, host="web02") == [6, 4, 2]
     assert await _listed(parts, Window(sort="created"), host="web02") == [2, 4, 6]
-    with pytest.raises(InvalidInputError, match="There is no host 'web03'") as error:
+    with pytest.raises(InvalidInputError, match="No host has the name or host_id 'web03'") as error:
         await _listed(parts, host="web03")
     assert error.value.field == "host"
 
@@ -129,6 +129,9 @@ async def test_tasks_are_sorted_and_move_when_they_change(
     assert await by("started") == [5, 4, 3, 2, 1]
     assert await by("finished") == [3, 1, 2, 5, 4]
     assert await by("duration") == [1, 3, 2, 5, 4]
+    for _ in range(2):
+        await parts.tasks.create_task(spec("@all"))
+    assert await by("started") == [5, 4, 3, 2, 1, 7, 6]
 
 
 async def test_several_hosts_of_one_name_are_read_step_by_step(

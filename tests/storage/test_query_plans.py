@@ -96,3 +96,21 @@ def test_no_query_reads_a_whole_table_that_grows(database: sqlite3.Connection) -
         if any(scan.search(step) for step in _plan(database, file, query))
     }
     assert found == WALKS
+
+
+def test_a_scan_of_tasks_finds_the_rows_of_each_order_by_an_index(
+    database: sqlite3.Connection,
+) -> None:
+    plan = _plan(database, "task_list.sql", "scan")
+    for index in (
+        "tasks_listed (id<?)",
+        "tasks_listed (id>?)",
+        "tasks_with_faults (id<?)",
+        "tasks_by_start (start_order<?)",
+        "tasks_by_finish (finish_order>?)",
+        "tasks_by_duration (duration<?)",
+        "command_hosts_of_host (host=? AND task_id<?)",
+        "command_hosts_of_host (host=? AND task_id=?)",  # whether a task ran on the host
+    ):
+        assert any(f"INDEX {index}" in step for step in plan), (index, plan)
+    assert not any("TEMP B-TREE" in step for step in plan)

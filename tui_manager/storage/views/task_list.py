@@ -73,7 +73,11 @@ def hosts_named(tx: Transaction, host: str) -> tuple[int, ...]:
         return ()
     rows = tuple(row["id"] for row in tx.execute(_SQL["hosts_named"], {"host": host}))
     if not rows:
-        raise InvalidInputError("host", f"There is no host {host[:_SHOWN]!r}, and there was none.")
+        raise InvalidInputError(
+            "host",
+            f"No host has the name or host_id {host[:_SHOWN]!r}; a renamed host is found by its "
+            "new name.",
+        )
     return rows
 
 
