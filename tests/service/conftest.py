@@ -6,9 +6,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts
+from tests.support.rollouts import Fleet, host_names
 
 
 @pytest.fixture
 async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     async with manager_parts(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+async def fleet(parts: Parts) -> Fleet:
+    """Ten hosts that are connected."""
+    made = Fleet(parts)
+    await made.connect(host_names(10))
+    return made

@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import TurnedClock, manager_parts, result
-from tests.support.rollouts import Fleet, host_names, rollout
+from tests.support.rollouts import (
+    COMPLETED,
+    FAILED,
+    SPENT,
+    UNDELIVERABLE,
+    Fleet,
+    host_names,
+    rollout,
+)
 from tui_manager.domain.report import Run
 from tui_manager.domain.rollout import HoldRule
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import TaskStatus
-
-COMPLETED, FAILED = "completed", "failed exit_code"
-SPENT, UNDELIVERABLE = "skipped budget_spent", "failed undeliverable"
 
 
 @dataclass
@@ -161,3 +166,39 @@ async def test_a_plain_task_waits_for_hosts_that_were_online(manager: Manager) -
     async with manager.running(back=False) as fleet:  # h002 is not expected any more
         task_id = await fleet.start("h002")
         assert await fleet.states(task_id) == {"h002": UNDELIVERABLE}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_two_hundred_hosts_with_a_kill_in_each_batch(manager: Manager, strict: bool) -> None:
+    """A tenth of the hosts fails, every tenth in the order of the names; 9 of them may. The manager
+    is killed in the middle of each batch."""
+    fails = set(host_names(200)[9::10])
+    spec = rollout(batches="10%", max_concurrency="10", max_failures="9", strict=strict)
+    task_id = await _begin(manager, 200, rollout=spec)
+    began: set[str] = set()
+    running = True
+    while running:
+        async with manager.running() as fleet:
+            running = await _run_for_a_batch(fleet, fails, began)
+    async with manager.running() as fleet:
+        counts, task = await fleet.counts(task_id), await fleet.task(task_id)
+        assert task.rollout
+        assert (counts[FAILED], task.rollout.hosts_failed) == (10, 10)
+        assert counts[COMPLETED] + counts[FAILED] == len(began)
+        assert counts[SPENT] == 200 - len(began)
+        if strict:  # the tenth failure is that of h100, and nobody had begun after it
+            assert began == set(host_names(100))
+        assert 100 <= len(began) < 110
+
+
+async def _run_for_a_batch(fleet: Fleet, fails: set[str], began: set[str]) -> bool:
+    """As many hosts answer as are in a batch, in the order of their names, the first time half as
+    many; False: the task has ended."""
+    for _ in range(20 if len(began) > 10 else 10):
+        busy = sorted(fleet.busy())
+        began.update(busy)
+        assert len(busy) <= 10
+        if not busy:
+            return False
+        await fleet.answer(busy[0], int(busy[0] in fails))
+    return True

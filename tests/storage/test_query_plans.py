@@ -31,6 +31,7 @@ UNENDED = "command_hosts_unended (host=? AND task_id=? AND position"
 UNENDED_OF_TASK = "command_hosts_by_attention (task_id=? AND attention=?)"
 UNDER_WAY = "command_hosts_under_way (host=?)"
 WAITING = "command_hosts_to_send (host=?)"
+OF_STATE = "rollout_hosts_by_state (task_id=? AND state=? AND batch=?)"
 BY_KEY = "INTEGER PRIMARY KEY (rowid=?)"
 BY_EXECUTION = "(execution_id=?)"
 # What every result, every command sent and every cancel asks, and how it must be found.
@@ -61,6 +62,16 @@ CONSTANT = {
     ("output.sql", "newest_of_task"): "output_chunks_by_task (task_id=?)",
     ("hosts.sql", "targetable_named"): "hosts_admitted_name (name=?)",
     ("task_list.sql", "of_host"): "command_hosts_of_host (host=?)",
+    ("rollouts.sql", "state"): BY_KEY,
+    ("rollouts.sql", "running"): "tasks_unended (status=?)",
+    ("rollout_turns.sql", "waiting"): OF_STATE,
+    ("rollout_turns.sql", "not_begun"): "rollout_hosts_by_state (task_id=? AND state=?)",
+    ("rollout_turns.sql", "candidates"): UNENDED,
+    ("rollout_turns.sql", "next_wait"): "rollout_hosts_waiting (task_id=?",
+    ("rollout_turns.sql", "overdue"): "rollout_hosts_waiting (task_id=? AND wait_until",
+    ("rollout_turns.sql", "begun"): "rollout_hosts_begun (host=?)",
+    ("rollout_turns.sql", "set_state"): "PRIMARY KEY (task_id=? AND host=?)",
+    ("rollout_turns.sql", "set_ready"): "command_hosts_unended (host=? AND task_id=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
 }
 

@@ -13,6 +13,11 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance.check import contradictions
 
+# States of hosts, as `Fleet.states` names them.
+COMPLETED, FAILED = "completed", "failed exit_code"
+SPENT, EXPIRED = "skipped budget_spent", "skipped hold_expired"
+UNDELIVERABLE = "failed undeliverable"
+
 # A host of a batch that has not begun, and that has begun itself.
 _BEFORE_ITS_BATCH = """
 SELECT rh.task_id, rh.host FROM rollouts AS r

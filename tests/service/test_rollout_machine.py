@@ -1,0 +1,246 @@
+"""Rollouts with any limits, and anything that hosts, operators, time and restarts do, in any order:
+never more begins than is allowed, and every task that is neither paused nor held ends."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.support.manager_parts import TurnedClock, manager_parts, spec
+from tests.support.rollouts import Fleet, host_names
+from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.report import Run
+from tui_manager.domain.rollout import (
+    ALL_AT_ONCE,
+    HoldRule,
+    Order,
+    RolloutSpec,
+    concurrency_limit,
+    failure_budget,
+)
+from tui_manager.domain.spec import Offline
+from tui_manager.domain.task import Task
+
+T = TypeVar("T")
+HOSTS = host_names(7)
+LOST_AFTER = 300.0
+DELIVERY_TIMEOUT = 500
+host_names_drawn = st.sampled_from(HOSTS)
+
+
+@st.composite
+def rollouts(draw: st.DrawFn) -> RolloutSpec:
+    """Any combination that makes sense."""
+    batches = draw(st.sampled_from(["", "1", "2", "1,3,rest", "50%", "2,rest"]))
+    budget = draw(st.sampled_from(["", "0", "1", "2", "30%"]))
+    return RolloutSpec(
+        batches=batches,
+        order=draw(st.sampled_from(Order)),
+        delay=timedelta(seconds=draw(st.sampled_from([0, 100]))) if batches else timedelta(0),
+        max_concurrency=draw(st.sampled_from(["", "1", "2", "50%"])),
+        max_failures=budget,
+        strict=bool(budget) and draw(st.booleans()),
+        hold=draw(st.sampled_from(HoldRule)) if batches else HoldRule.NEVER,
+        hold_timeout=timedelta(seconds=400),
+    )
+
+
+class RolloutMachine(RuleBasedStateMachine):
+    """One task on seven hosts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.new_event_loop()
+        self._folder = tempfile.TemporaryDirectory()
+        self._clock = TurnedClock()
+        self._held: dict[str, list[Run]] = {}
+        self._host_ids: dict[str, str] = {}
+        self._revoked: set[str] = set()
+        self._online: set[str] = set()
+        self._begun: set[str] = set()
+        self._task_id = 0
+        self._spec = ALL_AT_ONCE
+        self._start_manager()
+
+    def _run(self, act: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(act)
+
+    def _start_manager(self) -> None:
+        folder = Path(self._folder.name)
+        self._context = manager_parts(folder, self._clock, lost_after=timedelta(seconds=LOST_AFTER))
+        self._fleet = Fleet(self._run(self._context.__aenter__()), held=self._held)
+
+    def teardown(self) -> None:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._folder.cleanup)
+            stack.callback(self._loop.close)
+            stack.callback(lambda: self._run(self._context.__aexit__(None, None, None)))
+            if self._task_id:
+                self._come_to_its_end()
+
+    @initialize(
+        rollout=rollouts(),
+        offline=st.sampled_from(Offline),
+        commands=st.integers(1, 2),
+        absent=st.sets(host_names_drawn, max_size=2),
+    )
+    def start(
+        self, rollout: RolloutSpec, offline: Offline, commands: int, absent: set[str]
+    ) -> None:
+        self._spec = rollout
+        self._connect(HOSTS)
+        for name in absent:
+            self._disconnect(name)
+        tasks = self._fleet.parts.tasks
+        given = spec(
+            "@all",
+            *(f"step {number}" for number in range(commands)),
+            rollout=rollout,
+            offline=offline,
+            delivery_timeout=timedelta(seconds=DELIVERY_TIMEOUT),
+        )
+        self._task_id = self._run(tasks.create_task(given))
+        self._run(tasks.start_task(self._task_id))
+        self._take()
+
+    def _connect(self, names: list[str]) -> None:
+        self._run(self._fleet.connect(names, self._host_ids))
+        self._host_ids |= {name: self._fleet.sessions[name].host_id for name in names}
+        self._online |= set(names)
+
+    def _disconnect(self, name: str) -> None:
+        self._run(self._fleet.disconnect([name]))
+        self._online.discard(name)
+
+    def _task(self) -> Task:
+        return self._run(self._fleet.task(self._task_id))
+
+    def _take(self) -> None:
+        """Hosts take what they are sent; it is looked at whether that was allowed."""
+        before = self._task()
+        sent = self._run(self._fleet.take())
+        assert not (sent and before.paused)
+        new = set(sent) - self._begun
+        self._begun |= new
+        progress = self._task().rollout
+        if new and progress:
+            limit = concurrency_limit(self._spec, len(HOSTS))
+            assert not limit or progress.hosts_under_way <= limit
+            budget = failure_budget(self._spec, len(HOSTS))
+            assert budget is None or progress.hosts_failed <= budget
+
+    @rule(name=host_names_drawn, fails=st.booleans())
+    def answer(self, name: str, fails: bool) -> None:
+        if name in self._online and self._held[name]:
+            self._run(self._fleet.report(name, int(fails)))
+            self._take()
+
+    @rule(name=host_names_drawn, sent_first=st.booleans())
+    def go(self, name: str, sent_first: bool) -> None:
+        """Its stream breaks, perhaps before the next command was sent to it."""
+        if name not in self._online:
+            return
+        if not sent_first and self._held[name]:
+            host_id = self._host_ids[name]
+            self._fleet.parts.dispatcher.rooms[host_id] = 0
+            self._run(self._fleet.report(name, 0))
+            del self._fleet.parts.dispatcher.rooms[host_id]
+        self._disconnect(name)
+        self._take()
+
+    @rule(name=host_names_drawn)
+    def come(self, name: str) -> None:
+        if name not in self._online | self._revoked:
+            self._connect([name])
+            self._take()
+
+    @rule(seconds=st.sampled_from([1, 60, 100, 400]))
+    def turn(self, seconds: int) -> None:
+        self._clock.turn(seconds)
+        self._run(self._fleet.parts.silence.look())
+        self._take()
+
+    @rule()
+    def pause(self) -> None:
+        with contextlib.suppress(IllegalMoveError):
+            self._run(self._fleet.parts.tasks.pause_task(self._task_id))
+        self._take()
+
+    @rule()
+    def resume(self) -> None:
+        task = self._task()
+        legal = not task.status.ended and not task.canceling and (task.paused or task.hold)
+        try:
+            self._run(self._fleet.parts.tasks.resume_task(self._task_id))
+        except IllegalMoveError:
+            assert not legal
+        else:
+            assert legal
+        self._take()
+
+    @rule(back=st.sets(host_names_drawn))
+    def restart(self, back: set[str]) -> None:
+        """The manager is killed and started again; some hosts come back at once."""
+        self._run(self._context.__aexit__(None, None, None))
+        self._online.clear()
+        self._start_manager()
+        self._take()
+        self._connect(sorted(back - self._revoked))
+        self._take()
+
+    @precondition(lambda self: len(self._revoked) < 2)
+    @rule(name=host_names_drawn, really=st.sampled_from([True, False, False, False]))
+    def revoke(self, name: str, really: bool) -> None:
+        if really and name not in self._revoked:
+            self._run(self._fleet.parts.admission.revoke([self._host_ids[name]], "ana"))
+            self._revoked.add(name)
+            self._held[name].clear()
+            if name in self._online:
+                self._disconnect(name)
+            self._take()
+
+    @rule(really=st.sampled_from([True] + [False] * 9))
+    def cancel(self, really: bool) -> None:
+        if really:
+            with contextlib.suppress(IllegalMoveError):
+                self._run(self._fleet.parts.tasks.cancel_task(self._task_id))
+            self._take()
+
+    @invariant()
+    def everything_holds(self) -> None:
+        if not self._task_id:
+            return
+        task = self._task()
+        progress = task.rollout
+        if self._spec == ALL_AT_ONCE:
+            assert progress is None
+            return
+        assert progress
+        budget = failure_budget(self._spec, len(HOSTS))
+        if self._spec.strict and budget is not None:
+            assert progress.hosts_failed <= budget + 1
+        assert not (task.hold and task.status.ended)
+
+    def _come_to_its_end(self) -> None:
+        """Every task that is neither paused nor held ends."""
+        for _ in range(100):
+            if self._task().status.ended:
+                return
+            self.resume()
+            self._connect([name for name in HOSTS if name not in self._online | self._revoked])
+            self._take()
+            for name in HOSTS:
+                self.answer(name, False)
+            self.turn(100)
+        raise AssertionError(f"it does not end: {self._task()}")
+
+
+TestRolloutMachine = RolloutMachine.TestCase
+TestRolloutMachine.settings = settings(max_examples=30, stateful_step_count=40)
