@@ -97,6 +97,10 @@ ACTIONS: tuple[Action, ...] = (
         Group.TASKS, footer=_START, screens=_START,
     ),
     Action(
+        "rerun_task", ("r",), "r", "Re-run", "Run an ended task again, on hosts that you choose",
+        Group.TASKS, screens=_START,
+    ),
+    Action(
         "approve", ("a",), "a", "Approve", "Approve the selected or marked pending hosts",
         Group.HOSTS, footer=_ALL_HOSTS, screens=_HOSTS,
     ),

@@ -1,6 +1,7 @@
-"""Starting, cancelling, pausing and resuming tasks: the keys, the questions, the answers."""
+"""Starting, cancelling, pausing, resuming and repeating tasks: the keys, the questions, the
+answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.app import App
@@ -10,12 +11,13 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.questions import cancel_question, start_question, task_title
+from tui_manager.ui.forms.rerun_task import RerunScreen, look_up_choice
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.manager_link import CallFailed, Link
 
 
 class TaskActions(MainScreen):
-    """A screen whose keys start, cancel, pause and resume tasks."""
+    """A screen whose keys start, cancel, pause, resume and repeat tasks."""
 
     def chosen_tasks(self) -> list[Task]:
         """The tasks that the keys act on."""
@@ -35,6 +37,12 @@ class TaskActions(MainScreen):
         """Pauses the chosen tasks, or resumes them."""
         if await self.find_marks():
             self.run_to_end(pause_or_resume_tasks(self.app, self.link, self.chosen_tasks()))
+
+    async def action_rerun_task(self) -> None:
+        """Runs the chosen task again, after asking on which hosts."""
+        if await self.find_marks():
+            tasks = self.chosen_tasks()
+            self.run_to_end(rerun_task(self.app, self.link, tasks, self.task_created))
 
 
 async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
@@ -97,6 +105,37 @@ async def pause_or_resume_tasks(app: App[Any], link: Link, tasks: Sequence[Task]
             await call(task.task_id)
         except ManagerError as error:
             app.post_message(CallFailed(error))
+
+
+async def rerun_task(
+    app: App[Any], link: Link, tasks: Sequence[Task], created: Callable[[int], None]
+) -> None:
+    """Asks on which hosts a task that has ended is to run again, and makes that task.
+
+    Args:
+        tasks: one; for several, it says that each has a question of its own.
+        created: called with the id of the new task, which is started.
+    """
+    if len(tasks) != 1:
+        problem = "Mark one task only: each" if tasks else "Select a task that has ended: it"
+        app.notify(f"{problem} is run again on hosts that you choose.", markup=False)
+        return
+    (task,) = tasks
+    if not task.status.ended:
+        state = f"{task_title(task)} is {task.status}"
+        _notify_warning(app, f"{state}: it can be run again when it has ended.")
+        return
+    try:
+        choice = await look_up_choice(link.operator, task.task_id)
+    except ManagerError as error:
+        app.post_message(CallFailed(error))
+        return
+    if not any(choice.hosts.values()):
+        _notify_warning(app, f"{task_title(task)} has no hosts to run on again.")
+        return
+    task_id = await app.push_screen_wait(RerunScreen(link, choice))
+    if task_id is not None:
+        created(task_id)
 
 
 def _notify_warning(app: App[Any], text: str) -> None:

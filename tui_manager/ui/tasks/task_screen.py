@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task, TaskDetail
-from tui_manager.ui.actions import ScreenName, bindings_of
+from tui_manager.ui.actions import ScreenName, bindings_of, open_task
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
@@ -138,6 +138,10 @@ class TaskScreen(OutputActions, TaskActions):
 
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []
+
+    def task_created(self, task_id: int) -> None:
+        """Shows the new task in place of this one."""
+        self.app.call_later(self.app.run_action, open_task(task_id))
 
     async def leave(self) -> None:
         """Back to the screen before."""
