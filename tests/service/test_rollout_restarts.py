@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,7 @@ class Manager:
     clock: TurnedClock = field(default_factory=TurnedClock)
     host_ids: dict[str, str] = field(default_factory=dict)
     held: dict[str, list[Run]] = field(default_factory=dict)
+    limits: dict[str, Any] = field(default_factory=dict)
 
     @contextlib.asynccontextmanager
     async def running(self, *, back: bool = True) -> AsyncIterator[Fleet]:
@@ -40,7 +42,7 @@ class Manager:
         Args:
             back: the hosts that it had come back at once.
         """
-        async with manager_parts(self.folder, self.clock) as parts:
+        async with manager_parts(self.folder, self.clock, **self.limits) as parts:
             fleet = Fleet(parts, held=self.held)
             if back:
                 await self.come_back(fleet, self.host_ids)
@@ -58,7 +60,7 @@ def manager(tmp_path: Path) -> Manager:
     return Manager(tmp_path)
 
 
-async def _begin(manager: Manager, count: int, *texts: str, **given: object) -> int:
+async def _begin(manager: Manager, count: int, *texts: str, **given: Any) -> int:
     async with manager.running() as fleet:
         await fleet.connect(host_names(count))
         return await fleet.start("@all", *texts, **given)
@@ -166,6 +168,33 @@ async def test_a_plain_task_waits_for_hosts_that_were_online(manager: Manager) -
     async with manager.running(back=False) as fleet:  # h002 is not expected any more
         task_id = await fleet.start("h002")
         assert await fleet.states(task_id) == {"h002": UNDELIVERABLE}
+
+
+async def test_a_host_that_has_come_back_is_not_expected_any_more(manager: Manager) -> None:
+    async with manager.running() as fleet:
+        await fleet.connect(host_names(2))
+    async with manager.running() as fleet:
+        await fleet.disconnect(["h001"])
+        task_id = await fleet.start("h001")
+        assert await fleet.states(task_id) == {"h001": UNDELIVERABLE}
+    async with manager.running(back=False) as fleet:  # it was offline when the manager stopped
+        task_id = await fleet.start("@all")
+        assert await fleet.states(task_id) == {"h001": UNDELIVERABLE, "h002": "pending"}
+
+
+async def test_a_host_that_is_declared_lost_is_not_expected(tmp_path: Path) -> None:
+    """What is resumed then would wait for ever."""
+    manager = Manager(tmp_path, limits={"lost_after": timedelta(seconds=30)})
+    async with manager.running() as fleet:
+        await fleet.connect(["h001"])
+        fleet.parts.dispatcher.rooms[fleet.sessions["h001"].host_id] = 0
+        task_id = await fleet.start("h001")
+        await fleet.parts.tasks.pause_task(task_id)
+    async with manager.running(back=False) as fleet:
+        manager.clock.turn(30)
+        await fleet.parts.silence.look()
+        await fleet.parts.tasks.resume_task(task_id)
+        assert await fleet.states(task_id) == {"h001": UNDELIVERABLE}
 
 
 @pytest.mark.parametrize("strict", [False, True])

@@ -1,8 +1,10 @@
 """Any sequence of operations and reports, in any order and with repeats, keeps every invariant."""
 
 import asyncio
+import contextlib
 import tempfile
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -34,6 +36,7 @@ from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Task, ended_task_status
 from tui_manager.service.hosts.host_service import OpenedSession
+from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance import pruning
 from tui_manager.storage.maintenance.check import contradictions
 
@@ -51,6 +54,16 @@ _GUESSES = (
     (CommandHostStatus.FAILED, Reason.AGENT_LOST),
     (CommandHostStatus.CANCELED, Reason.CANCEL_UNCONFIRMED),
 )
+
+
+def _is_paused(tx: Transaction, execution_id: str) -> bool:
+    """Whether the task of an execution is paused."""
+    row = tx.execute(
+        "SELECT t.paused_at FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id"
+        " WHERE ch.execution_id = ?",
+        (execution_id,),
+    ).fetchone()
+    return row["paused_at"] is not None
 
 
 class TaskMachine(RuleBasedStateMachine):
@@ -187,6 +200,9 @@ class TaskMachine(RuleBasedStateMachine):
     def _hand_out(self) -> Executions:
         sent = self._loop.run_until_complete(self.parts.send())
         assert all(self._admission(host_id) is Admission.ADMITTED for host_id, _ in sent)
+        for _, run in sent:
+            find = partial(_is_paused, execution_id=run.execution_id)
+            assert not self._loop.run_until_complete(self.parts.database.read(find))
         return multiple(*((host_id, run.execution_id) for host_id, run in sent))
 
     @rule(task_id=tasks)
@@ -197,6 +213,23 @@ class TaskMachine(RuleBasedStateMachine):
             assert task_id in self._gone
         except IllegalMoveError:
             assert self._tasks[task_id].status.ended
+
+    @rule(task_id=tasks)
+    def pause(self, task_id: int) -> None:
+        """What is sent later is not of this task; `_hand_out` looks."""
+        with contextlib.suppress(IllegalMoveError, NotFoundError):
+            self._loop.run_until_complete(self.parts.tasks.pause_task(task_id))
+
+    @rule(target=executions, task_id=tasks)
+    def resume(self, task_id: int) -> Executions:
+        paused = task_id in self._tasks and self._tasks[task_id].paused
+        try:
+            self._loop.run_until_complete(self.parts.tasks.resume_task(task_id))
+        except (IllegalMoveError, NotFoundError):
+            assert not paused
+        else:
+            assert paused
+        return self._hand_out()
 
     @rule(target=executions, execution=executions, outcome=st.sampled_from(RESULTS))
     def end(

@@ -116,6 +116,7 @@ class Directory:
         entry.session = session
         self._online.add(row.row_id)
         entry.declared_lost = entry.recovering = False
+        entry.expected_until = 0.0
 
     def put(self, row: HostRow, now: datetime, monotonic: float) -> None:
         """`row` is what is stored of a host now. A new host is offline.
@@ -206,11 +207,11 @@ class Directory:
 
     def expected_rows(self, monotonic: float) -> dict[int, float]:
         """Row ids of the hosts that were connected when the manager stopped and may still come
-        back: so many seconds are left for each."""
+        back: so many seconds are left for each. A host that was declared lost is not expected."""
         return {
             entry.row.row_id: entry.expected_until - monotonic
             for entry in self._expected
-            if entry.away and entry.expected_until > monotonic
+            if entry.away and not entry.declared_lost and entry.expected_until > monotonic
         }
 
     def reachable_rows(self, monotonic: float) -> frozenset[int]:
@@ -218,16 +219,18 @@ class Directory:
         return self.online_rows() | self.expected_rows(monotonic).keys()
 
     def not_back(self, monotonic: float) -> list[HostEntry]:
-        """The hosts that are not expected any more: their time has passed."""
+        """The hosts that have not come back while they were expected."""
         return [
-            entry for entry in self._expected if entry.away and entry.expected_until <= monotonic
+            entry
+            for entry in self._expected
+            if entry.away and 0 < entry.expected_until <= monotonic
         ]
 
-    def expect_no_more(self, monotonic: float) -> None:
-        """Forgets those hosts, and those that are back."""
-        self._expected = [
-            entry for entry in self._expected if entry.away and entry.expected_until > monotonic
-        ]
+    def expect_no_more(self, entries: Iterable[HostEntry]) -> None:
+        """Forgets that these were expected."""
+        for entry in entries:
+            entry.expected_until = 0.0
+        self._expected = [entry for entry in self._expected if entry.expected_until]
 
     def counts(self) -> tuple[int, int, int]:
         """How many hosts there are, are online, wait for admission; without the hosts that were

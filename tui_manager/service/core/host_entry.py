@@ -65,8 +65,8 @@ class HostEntry:
         declared_lost: this silence has already turned its work into failure.
         recovering: it had work when the manager started, and has not come back yet.
         opening: sessions that are being opened; the database may already hold them.
-        expected_until: it was connected when the manager stopped, and is waited for until then;
-            monotonic seconds.
+        expected_until: it was connected when the manager stopped, has not come back, and is waited
+            for until then; monotonic seconds. 0: it is not.
         search_text: the lines that a filter searches; None: to be made from the row.
         sort_key: orders by name; empty: to be made from the name.
         kept_variables: what `variables` gives; None: to be made from the row.

@@ -54,7 +54,8 @@ class HostTimeouts:
         log.warning("this manager was stalled", extra={"seconds": round(seconds, 1)})
         for entry in self._directory:
             entry.silent_since += seconds
-            entry.expected_until += seconds
+            if entry.expected_until:
+                entry.expected_until += seconds
             if entry.session:
                 entry.session.heard_at += seconds
 
@@ -74,13 +75,12 @@ class HostTimeouts:
     async def _fail_not_back(self) -> None:
         """Hosts that were expected after the start, and have not come: what was started since and
         does not wait for its host fails."""
-        monotonic = self._clock.monotonic()
-        not_back = self._directory.not_back(monotonic)
+        not_back = self._directory.not_back(self._clock.monotonic())
         if not_back:
             rows = [entry.row.row_id for entry in not_back]
             tasks = await self._core.database.write(lambda tx: self._fail_started(tx, rows))
+            self._directory.expect_no_more(not_back)
             self._core.feed.publish(Changes(tasks=frozenset(tasks)))
-        self._directory.expect_no_more(monotonic)
 
     def _fail_started(self, tx: Transaction, rows: list[int]) -> set[int]:
         hosts.set_offline(tx, rows)
