@@ -14,7 +14,7 @@ from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.run import task_spec
 from tui_manager.cli.printing.text import local_time
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.rollout import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason
 
 Capture = pytest.CaptureFixture[str]

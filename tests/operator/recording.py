@@ -12,7 +12,7 @@ from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Disk, Host, HostDetail, Maintenance, Vitals
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.rollout import HoldRule, Order, RolloutSpec
+from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (

@@ -10,7 +10,7 @@ from tui_manager.domain.features import Feature
 from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.rollout import RolloutSpec
+from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason, TaskStatus

@@ -17,7 +17,7 @@ from tests.support.manager_parts import TurnedClock, manager_parts, spec
 from tests.support.rollouts import Fleet, host_names
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.report import Run
-from tui_manager.domain.rollout import (
+from tui_manager.domain.rollout_spec import (
     ALL_AT_ONCE,
     HoldRule,
     Order,

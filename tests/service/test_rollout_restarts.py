@@ -20,7 +20,7 @@ from tests.support.rollouts import (
     rollout,
 )
 from tui_manager.domain.report import Run
-from tui_manager.domain.rollout import HoldRule
+from tui_manager.domain.rollout_spec import HoldRule
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import TaskStatus
 

@@ -5,7 +5,7 @@ import pytest
 from tests.support.manager_parts import Parts
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.rollout import RolloutSpec
+from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.task_plan import PlannedHost
 

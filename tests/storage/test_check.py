@@ -11,7 +11,7 @@ import pytest
 from tests.support.manager_parts import Parts, failed, manager_parts, result, spec, totals
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
-from tui_manager.domain.rollout import RolloutSpec
+from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.status import Stream
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database

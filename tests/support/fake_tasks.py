@@ -23,7 +23,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.rollout import ALL_AT_ONCE
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (

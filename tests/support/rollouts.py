@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.manager_parts import Parts, failed, result
 from tui_manager.domain.report import Held, HeldState, Run
-from tui_manager.domain.rollout import RolloutSpec
+from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.connection import Transaction

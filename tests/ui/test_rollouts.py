@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.rollout import HoldRule, RolloutSpec
+from tui_manager.domain.rollout_spec import HoldRule, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Hold, RolloutProgress, Task

@@ -1,6 +1,6 @@
 """On which hosts a task would run, and in which batches."""
 
-from tui_manager.domain.rollout import ALL_AT_ONCE, Order, RolloutSpec
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE, Order, RolloutSpec
 from tui_manager.domain.task_plan import PlannedHost, make_plan
 
 NAMES = ("web01", "web02", "web03")

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
-from tui_manager.domain.rollout import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 
 TIMEOUT_DEFAULT = timedelta(hours=1)
 TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tui_manager.domain.rollout import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.spec import DELIVERY_TIMEOUT, CommandSpec, Offline
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 

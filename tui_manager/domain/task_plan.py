@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tui_manager.domain.rollout import (
+from tui_manager.domain.rollout_spec import (
     Order,
     RolloutSpec,
     batch_sizes,

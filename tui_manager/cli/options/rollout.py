@@ -7,7 +7,7 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.options.values import read_duration
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.rollout import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
+from tui_manager.domain.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
 
 ROLLOUT_USAGE = (
     "                       [--batches B] [--order name|random] [--delay S]\n"

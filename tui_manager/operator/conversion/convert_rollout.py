@@ -2,7 +2,7 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.rollout import (
+from tui_manager.domain.rollout_spec import (
     ALL_AT_ONCE,
     HOLD_TIMEOUT,
     HoldRule,

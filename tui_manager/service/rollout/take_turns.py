@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.rollout_plan import (
+from tui_manager.domain.rollout_decision import (
     Begin,
     BeginBatch,
     EndBatch,

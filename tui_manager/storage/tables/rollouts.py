@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tui_manager.domain.rollout import (
+from tui_manager.domain.rollout_decision import BatchCounts, RolloutLimits, RolloutState
+from tui_manager.domain.rollout_spec import (
     ALL_AT_ONCE,
     HoldRule,
     Order,
@@ -15,7 +16,6 @@ from tui_manager.domain.rollout import (
     concurrency_limit,
     failure_budget,
 )
-from tui_manager.domain.rollout_plan import BatchCounts, RolloutLimits, RolloutState
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import Hold, RolloutProgress

@@ -8,7 +8,7 @@ Instants and durations are microseconds.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tui_manager.domain.rollout import HoldRule
+from tui_manager.domain.rollout_spec import HoldRule
 from tui_manager.domain.status import Reason
 
 

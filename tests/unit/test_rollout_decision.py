@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_manager.domain.rollout import HoldRule
-from tui_manager.domain.rollout_plan import (
+from tui_manager.domain.rollout_decision import (
     BatchCounts,
     Begin,
     BeginBatch,
@@ -21,6 +20,7 @@ from tui_manager.domain.rollout_plan import (
     Wait,
     decide,
 )
+from tui_manager.domain.rollout_spec import HoldRule
 from tui_manager.domain.status import Reason
 
 BATCHES = RolloutLimits(batches=3, with_batches=True)
