@@ -12,6 +12,7 @@ import pytest
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts, result, spec
 from tests.support.rollouts import COMPLETED, EXPIRED, FAILED, SPENT, Fleet, host_names, rollout
 from tests.support.waiting import wait_until
+from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.report import Run
 from tui_manager.domain.rollout_spec import HoldRule
 from tui_manager.domain.status import TaskStatus
@@ -48,6 +49,21 @@ async def test_a_hold_waits_for_an_operator(fleet: Fleet, hold: HoldRule) -> Non
     acts = await fleet.parts.audited("hold_task", "resume_task")
     assert [act.action for act in acts[:2]] == ["hold_task", "resume_task"]
     assert (acts[0].actor, acts[0].detail["batch"]) == ("manager", "1")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_cancel_ends_a_hold_and_a_pause(fleet: Fleet, paused: bool) -> None:
+    task_id = await fleet.start(rollout=rollout(batches="4", hold=HoldRule.EACH))
+    await fleet.finish()
+    if paused:
+        await fleet.parts.tasks.pause_task(task_id)
+    await fleet.parts.tasks.cancel_task(task_id)
+    task = await fleet.task(task_id)
+    assert (task.status, task.paused, task.hold) == (TaskStatus.CANCELED, False, None)
+    assert await fleet.counts(task_id) == {COMPLETED: 4, "canceled canceled": 6}
+    with pytest.raises(IllegalMoveError, match="it is canceled"):
+        await fleet.parts.tasks.resume_task(task_id)
+    assert await fleet.take() == []
 
 
 async def test_a_hold_that_nobody_ends_expires(fleet: Fleet) -> None:

@@ -48,8 +48,11 @@ async def test_a_batch_waits_for_its_host_up_to_the_delivery_timeout(fleet: Flee
 
 async def test_a_host_that_is_back_comes_before_those_that_wait(fleet: Fleet) -> None:
     await fleet.disconnect(["h001"])
-    await fleet.start(rollout=rollout(max_concurrency="2"), offline=Offline.WAIT)
+    task_id = await fleet.start(rollout=rollout(max_concurrency="2"), offline=Offline.WAIT)
     assert fleet.busy() == ["h002", "h003"]
+    progress = (await fleet.task(task_id)).rollout
+    assert progress
+    assert (progress.hosts_under_way, progress.hosts_waiting) == (2, 8)
     await fleet.connect(["h001"])
     assert await fleet.take() == []  # no place
     assert await fleet.answer("h002") == ["h001"]

@@ -91,7 +91,7 @@ class RolloutProgress:
 
     Attributes:
         batch: that began last, from 1; 0: none yet.
-        hosts_waiting: whose turn has not come.
+        hosts_waiting: for their turn, or, not under way, for their connection.
         hosts_failed: as the failure budget counts them.
         max_failures: hosts that may fail; None: all.
         max_concurrency: hosts under way at one time; 0: no limit.

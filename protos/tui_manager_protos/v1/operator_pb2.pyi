@@ -1688,7 +1688,7 @@ class RolloutProgress(_message.Message):
     """that began last, from 1; 0: none yet"""
     batches: _builtins.int
     hosts_waiting: _builtins.int
-    """whose turn has not come"""
+    """for their turn, or, not under way, for their connection"""
     hosts_under_way: _builtins.int
     hosts_failed: _builtins.int
     """as the failure budget counts them"""

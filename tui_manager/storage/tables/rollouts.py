@@ -101,7 +101,7 @@ def progress_of(row: sqlite3.Row) -> RolloutProgress | None:
     return RolloutProgress(
         batch=row["batch"],
         batches=row["batch_count"],
-        hosts_waiting=row["hosts_waiting"],
+        hosts_waiting=row["hosts_waiting"] + row["hosts_expected"] + row["hosts_away"],
         hosts_under_way=row["hosts_under_way"],
         hosts_failed=row["hosts_failed"],
         max_failures=row["failure_budget"],
