@@ -103,7 +103,7 @@ async def test_hosts_in_maintenance_are_counted_apart(
 
 async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", "tab", "enter")
+        await press(pilot, "n", *"db1", "tab", *"true", *("tab",) * 5, "enter")
     assert fleet.tasks[7].row.status is TaskStatus.PENDING
 
 
@@ -133,7 +133,7 @@ async def test_keys_that_come_before_the_preview_are_not_lost(
 
     monkeypatch.setattr(fleet, "preview_target", slow)
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", *["tab"] * 5, "enter")
+        await press(pilot, "n", *"db1", "tab", *"true", *["tab"] * 6, "enter")
         await press(pilot, "enter")
         answered.set()
         await settle(pilot)

@@ -17,13 +17,15 @@ _LABEL = 11  # cells
 
 
 def progress_words(progress: RolloutProgress) -> str:
-    """`batch 2 of 3; hosts: 4 under way, 8 waiting, 2 failed of at most 3`."""
+    """`batch 2 of 3; hosts: 4 under way, 8 waiting, 2 failed of at most 3`. A single batch is not
+    named."""
+    batch = f"batch {progress.batch} of {progress.batches}; " if progress.batches > 1 else ""
     failed = f"{progress.hosts_failed} failed"
     if progress.max_failures is not None:
         failed += f" of at most {progress.max_failures}"
     return (
-        f"batch {progress.batch} of {progress.batches}; hosts: {progress.hosts_under_way} under "
-        f"way, {progress.hosts_waiting} waiting, {failed}"
+        f"{batch}hosts: {progress.hosts_under_way} under way, {progress.hosts_waiting} waiting, "
+        f"{failed}"
     )
 
 

@@ -25,6 +25,8 @@ from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.new_task_fields import FormFields
 from tui_manager.ui.forms.questions import left_out_text, start_question
+from tui_manager.ui.forms.rollout_fold import LAST_FIELD, RolloutFold
+from tui_manager.ui.forms.rollout_texts import FIELDS
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import while_open
 
@@ -62,7 +64,7 @@ class NewTaskScreen(Form[int]):
         self._request_id = ""
 
     def compose(self) -> ComposeResult:
-        """Five fields, each with a line for a hint or an error, and the buttons."""
+        """Five fields, each with a line for a hint or an error, a fold, and the buttons."""
         with VerticalScroll(id="form", classes="dialog form", can_focus=False) as form:
             form.border_title = "New task"
             with Horizontal(classes="field"):
@@ -83,6 +85,7 @@ class NewTaskScreen(Form[int]):
                 yield Label("Offline", classes="name second")
                 yield Input(id="offline", compact=True, placeholder="fail  (or wait 6h)")
             yield Label("", id="timeout-hint", classes="hint", markup=False)
+            yield RolloutFold()
             with Horizontal(classes="buttons"):
                 back = Button("Back  esc", id="back", compact=True)
                 back.can_focus = False  # esc does it; tab goes to what makes the task
@@ -110,6 +113,7 @@ class NewTaskScreen(Form[int]):
             name=self.query_one("#name", Input).value,
             timeout=self.query_one("#timeout", Input).value,
             offline=self.query_one("#offline", Input).value,
+            rollout=self.query_one(RolloutFold).texts,
         )
 
     @on(Input.Changed)
@@ -119,6 +123,7 @@ class NewTaskScreen(Form[int]):
         for field in ("command", "name"):
             self._hint(field, problems.get(field, ""))
         self._hint("timeout", problems.get("timeout") or problems.get("offline", ""))
+        self.query_one(RolloutFold).check()
         target = self.fields.target
         if target != self._looked_up:
             self._looked_up = target
@@ -194,7 +199,7 @@ class NewTaskScreen(Form[int]):
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:
-        if event.input.id in ("timeout", "offline"):
+        if event.input.id in ("timeout", "offline", LAST_FIELD):
             self.set_focus(self.query_one("#start", Button))
         else:
             self.focus_next()
@@ -271,5 +276,7 @@ class NewTaskScreen(Form[int]):
         if line in _HINTS:
             self._hint(line, str(error))
             self.set_focus(self.query_one(f"#{error.field}"))
+        elif error.field in FIELDS:
+            self.query_one(RolloutFold).show_problem(error.field)
         else:
             self.app.notify(str(error), severity="error", markup=False)

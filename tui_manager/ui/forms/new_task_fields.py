@@ -1,8 +1,9 @@
 """The fields of the form for a new task, and their errors. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from tui_manager_protos.rules.duration import parse_duration
 
@@ -15,6 +16,7 @@ from tui_manager.domain.spec import (
     TaskSpec,
     check_delivery_timeout,
 )
+from tui_manager.ui.forms.rollout_texts import ALL_AT_ONCE, RolloutTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class FormFields:
     name: str = ""
     timeout: str = ""
     offline: str = ""
+    rollout: RolloutTexts = ALL_AT_ONCE
 
     def spec(self) -> TaskSpec:
         """The task that is asked for. Raises InvalidInputError with the field."""
@@ -37,13 +40,15 @@ class FormFields:
             self.name.strip(),
             offline=offline,
             delivery_timeout=within,
+            rollout=self.rollout.spec(),
         )
         spec.check()
         return spec
 
     def problems(self) -> Mapping[str, str]:
-        """The errors by field. An empty field has none yet."""
+        """The errors by field, without those of the rollout. An empty field has none yet."""
         found: dict[str, str] = {}
+        example = FormFields("@all", "true")
         # Each field is checked alone, with valid values in place of the others.
         for field, text in (
             ("command", self.command),
@@ -53,8 +58,9 @@ class FormFields:
         ):
             if not text.strip():
                 continue
+            changed: dict[str, Any] = {field: text}
             try:
-                FormFields(**{"target": "@all", "command": "true", field: text}).spec()
+                replace(example, **changed).spec()
             except InvalidInputError as error:
                 found[field] = str(error)
         return found

@@ -67,15 +67,17 @@ def _rollout(task: Task) -> tuple[Spans, ...]:
     rollout = task.rollout
     if rollout is None:
         return ()
-    line = [Span(f"batch {rollout.batch:,} of {rollout.batches:,}")]
+    parts = []
+    if rollout.batches > 1:
+        parts.append(Span(f"batch {rollout.batch:,} of {rollout.batches:,}   "))
     if not task.status.ended:
         under_way = count_of(rollout.hosts_under_way, "host")
-        line.append(Span(f"   {under_way} under way   {rollout.hosts_waiting:,} waiting"))
+        parts.append(Span(f"{under_way} under way   {rollout.hosts_waiting:,} waiting   "))
     most = "" if rollout.max_failures is None else f" of at most {rollout.max_failures:,}"
     if rollout.hosts_failed or most:
         role = Role.FAULT if rollout.hosts_failed else Role.PLAIN
-        line.append(Span(f"   {rollout.hosts_failed:,} failed{most}", role))
-    return (tuple(line),)
+        parts.append(Span(f"{rollout.hosts_failed:,} failed{most}", role))
+    return (tuple(parts),) if parts else ()
 
 
 def _waiting(task: Task, now: datetime) -> tuple[Spans, ...]:

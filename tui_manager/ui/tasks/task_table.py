@@ -43,14 +43,19 @@ WIDE_COLUMNS = (
 )
 
 
+def _batches(task: Task) -> int:
+    """How many batches it has; 0: it is not cut into batches."""
+    return task.rollout.batches if task.rollout and task.rollout.batches > 1 else 0
+
+
 def columns_for(columns: Sequence[Column], tasks: Iterable[Task]) -> tuple[Column, ...]:
-    """The columns, wide enough for the numbers of these tasks. Without a rollout among them there
-    is no column of batches."""
+    """The columns, wide enough for the numbers of these tasks. If none of them has batches, there
+    is no column for them."""
     most = {ID: 0, DONE: 0, BATCH: 0}
     for task in tasks:
         most[ID] = max(most[ID], task.task_id)
         most[DONE] = max(most[DONE], task.counts.total)
-        most[BATCH] = max(most[BATCH], task.rollout.batches if task.rollout else 0)
+        most[BATCH] = max(most[BATCH], _batches(task))
     needed = {
         ID: len(str(most[ID])),
         DONE: min(2 * len(str(most[DONE])) + 1, _DONE_MOST),
@@ -102,7 +107,9 @@ def _done(task: Task, width: int, now: datetime) -> Spans:
 
 def _batch(task: Task, width: int, now: datetime) -> Spans:
     rollout = task.rollout
-    return spans(progress(rollout.batch, rollout.batches, width)) if rollout else BLANK
+    if rollout is None or not _batches(task):
+        return BLANK
+    return spans(progress(rollout.batch, rollout.batches, width))
 
 
 def _faults(task: Task, width: int, now: datetime) -> Spans:
