@@ -75,6 +75,7 @@ async def run_manager(
             open_database(path, statistics.record_transaction)
         )
         parts = await assemble(settings, database, feed, statistics, clock)
+        await parts.rollout_loop.look()  # before a host can be sent what is not allowed any more
         await stack.enter_async_context(_background(parts))
         serving = _serve_hosts(settings, parts, timeouts or Timeouts())
         address, enrolling = await stack.enter_async_context(serving)

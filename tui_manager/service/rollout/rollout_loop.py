@@ -152,6 +152,8 @@ class RolloutLoop:
         planned = await self._core.database.write(
             lambda tx: take_turns.plan(tx, task_id, connections, back, clock.stamp())
         )
+        for event, facts in planned.events:
+            log.info(event, extra={"task": task_id, **facts})
         back.expected -= planned.taken
         back.away -= planned.taken
         self._due.pop(task_id, None)

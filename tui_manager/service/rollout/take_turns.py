@@ -25,6 +25,7 @@ from tui_manager.storage.views import rollout_turns
 from tui_manager.storage.views.rollout_turns import Candidate
 
 HOSTS_A_TRANSACTION = 500  # that begin, are skipped or fail; then others have the writer
+_EVENTS = {"hold_task": "task is on hold", "skip_rest": "no further host begins"}
 _OFFLINE = "The host was offline at its turn."
 _NOT_BACK = "The host did not come back in time."
 
@@ -70,6 +71,7 @@ class Planned:
         changed: something has changed.
         unfinished: there is more to do at once.
         due: when to look again, in microseconds since 1970 UTC; None: when something changes.
+        events: lines for the log, each with its facts.
     """
 
     running: bool = True
@@ -78,6 +80,7 @@ class Planned:
     changed: bool = False
     unfinished: bool = False
     due: int | None = None
+    events: list[tuple[str, Mapping[str, str | int]]] = field(default_factory=list)
 
 
 def plan(
@@ -156,6 +159,7 @@ class _TurnTaker:
     ) -> None:
         if isinstance(decision, BeginBatch):
             rollouts.begin_batch(self._tx, self._task_id, decision.number)
+            self._planned.events.append(("batch begins", {"batch": decision.number}))
         elif isinstance(decision, EndBatch):
             self._end_batch(rollout, decision.held_until)
         elif isinstance(decision, ReopenBatch):
@@ -192,6 +196,7 @@ class _TurnTaker:
         command_hosts.skip(self._tx, rows, reason)
 
     def _record(self, action: str, detail: Mapping[str, str | int]) -> None:
+        self._planned.events.append((_EVENTS[action], detail))
         audit.record(self._tx, self._now, "manager", action, task_id=self._task_id, more=detail)
 
     def _go_on_again(self, count: int) -> None:
