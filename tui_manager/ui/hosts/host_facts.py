@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tui_manager.domain.features import Feature
-from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.host import Host, HostDetail, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.number_format import age, short_duration, since, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
@@ -54,6 +54,15 @@ def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> 
             used = f"{safe_line(disk.mount)}  {size(disk.used)} of {size(disk.total)}"
             lines += _fact_lines("disk", used, width)
     return tuple(lines)
+
+
+def told_facts(detail: HostDetail, now: datetime, width: int) -> tuple[Spans, ...]:
+    """What its agent tells of the machine, and how old that is; nothing if it has told nothing."""
+    if detail.facts_at is None:
+        return ()
+    facts = "  ".join(f"{name}={safe_line(detail.facts[name])}" for name in sorted(detail.facts))
+    text = f"told {since(detail.facts_at, now)} ago: {facts}"
+    return tuple(_fact_lines("facts", text, width))
 
 
 def _maintenance(host: Host, now: datetime, width: int) -> Sequence[str]:

@@ -6,14 +6,19 @@ from textual import on
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.host import Host
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.host import Host, HostDetail
 from tui_manager.ui.actions import ScreenName, bindings_of, open_host_output
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.hosts.host_actions import HostActions
-from tui_manager.ui.hosts.host_facts import host_facts
+from tui_manager.ui.hosts.host_facts import host_facts, told_facts
 from tui_manager.ui.hosts.host_table import WideHostTable
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.terminal.closable import while_open
+
+_READ_EVERY = 5  # seconds, the facts of the selected host
 
 
 class HostsScreen(HostActions):
@@ -21,6 +26,11 @@ class HostsScreen(HostActions):
 
     SCREEN = ScreenName.HOSTS
     BINDINGS = bindings_of(ScreenName.HOSTS)
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self._detail: HostDetail | None = None  # of the host that was read last
+        self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
         yield WideHostTable(self.link, id="hosts")
@@ -43,15 +53,39 @@ class HostsScreen(HostActions):
     def tick(self) -> None:
         super().tick()
         self._describe()
+        self._ticks += 1
+        if self.is_current and self._ticks % _READ_EVERY == 0 and not self.link.trouble:
+            self._read_detail()
 
     @on(RowTable.Selected)
+    def _on_selected(self) -> None:
+        self._describe()
+        self._read_detail()
+
+    @while_open("detail", exclusive=True)
+    async def _read_detail(self) -> None:
+        """Reads what the list does not have of the selected host."""
+        if (host := self.hosts.selected) is None:
+            return
+        try:
+            self._detail = await self.link.operator.get_host(host.host_id)
+        except NotFoundError:  # it was removed; the list is about to say so
+            self._detail = None
+        self._describe()
+
     def _describe(self) -> None:
         host, facts = self.hosts.selected, self.query_one(SpanLines)
         width = facts.size.width or self.size.width
+        if host is None:
+            facts.set_lines(())
+            return
+        now, detail = self.link.data_time(), self._detail
+        told = detail if detail and detail.host.host_id == host.host_id else None
         facts.set_lines(
-            host_facts(host, self.link.data_time(), width, away=bool(self.link.trouble))
-            if host
-            else ()
+            (
+                *host_facts(host, now, width, away=bool(self.link.trouble)),
+                *(told_facts(told, now, width) if told else ()),
+            )
         )
 
     def marked_hosts(self) -> list[Host]:
