@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.manager_parts import TurnedClock, manager_parts, spec
 from tests.support.rollouts import Fleet, host_names
 from tui_manager.domain.errors import IllegalMoveError
+from tui_manager.domain.host import Maintenance
 from tui_manager.domain.report import Run
 from tui_manager.domain.rollout_spec import (
     ALL_AT_ONCE,
@@ -27,6 +28,7 @@ from tui_manager.domain.rollout_spec import (
 )
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.task import Task
+from tui_manager.storage.tables import host_changes
 
 T = TypeVar("T")
 HOSTS = host_names(7)
@@ -64,6 +66,7 @@ class RolloutMachine(RuleBasedStateMachine):
         self._host_ids: dict[str, str] = {}
         self._revoked: set[str] = set()
         self._online: set[str] = set()
+        self._maintained: set[str] = set()
         self._begun: set[str] = set()
         self._task_id = 0
         self._spec = ALL_AT_ONCE
@@ -131,6 +134,7 @@ class RolloutMachine(RuleBasedStateMachine):
         self._begun |= new
         progress = self._task().rollout
         if new and progress:
+            assert not new & self._maintained
             limit = concurrency_limit(self._spec, len(HOSTS))
             assert not limit or progress.hosts_under_way <= limit
             budget = failure_budget(self._spec, len(HOSTS))
@@ -194,6 +198,17 @@ class RolloutMachine(RuleBasedStateMachine):
         self._take()
         self._connect(sorted(back - self._revoked))
         self._take()
+
+    @rule(name=host_names_drawn, begins=st.booleans())
+    def maintain(self, name: str, begins: bool) -> None:
+        maintenance = Maintenance("new disk", None, "ana@pts/3") if begins else None
+        (self._maintained.add if begins else self._maintained.discard)(name)
+        host_id = self._host_ids[name]
+        self._run(
+            self._fleet.parts.database.write(
+                lambda tx: host_changes.set_maintenance(tx, host_id, maintenance)
+            )
+        )
 
     @precondition(lambda self: len(self._revoked) < 2)
     @rule(name=host_names_drawn, really=st.sampled_from([True, False, False, False]))

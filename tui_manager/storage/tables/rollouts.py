@@ -36,7 +36,7 @@ def insert(tx: Transaction, task_id: int, spec: RolloutSpec) -> None:
         return
     values = {
         "task_id": task_id,
-        "batches": spec.batches,
+        "batches": spec.batches.strip(),
         "batch_order": spec.order,
         "delay": from_timedelta(spec.delay),
         "max_concurrency": spec.max_concurrency,
