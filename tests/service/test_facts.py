@@ -8,7 +8,12 @@ import pytest
 
 from tests.support.manager_parts import Parts, manager_parts
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import IllegalMoveError, NotFoundError, StorageError
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    NotFoundError,
+    StorageError,
+)
 from tui_manager.domain.facts import NO_FACTS, PackedFacts
 from tui_manager.domain.host import TASKS_SHOWN
 from tui_manager.service.hosts import host_service
@@ -79,6 +84,16 @@ async def test_they_are_there_after_a_restart(tmp_path: Path) -> None:
     async with manager_parts(tmp_path) as parts:
         row = row_of(parts, host.host_id)
         assert (row.facts, row.facts_at) == (DEBIAN, parts.clock.instant)
+
+
+async def test_a_target_finds_the_changed_fact(parts: Parts) -> None:
+    host = await parts.connect("web01", facts=DEBIAN)
+    await parts.connect("web02")
+    assert (await parts.tasks.preview_target("fact.os=debian")).hosts == ("web01",)
+    await parts.hosts.record_facts(host.host_id, host.generation, FEDORA)
+    assert (await parts.tasks.preview_target("fact.os=fedora")).hosts == ("web01",)
+    with pytest.raises(InvalidInputError, match="No host matches"):
+        await parts.tasks.preview_target("fact.os=debian")
 
 
 async def test_who_watches_hears_of_a_change(parts: Parts) -> None:
