@@ -108,10 +108,17 @@ async def test_a_host_that_holds_very_many_is_not_remembered_without_bound(parts
 
 
 @pytest.mark.parametrize(
-    ("hosts", "said"), [(1, "1 host is offline."), (1200, "1,200 hosts are offline.")]
+    ("counts", "said"),
+    [
+        (HostCounts(offline=1), "1 host is offline."),
+        (HostCounts(offline=1200), "1,200 hosts are offline."),
+        (HostCounts(maintenance=1), "1 host is in maintenance: tasks leave it out."),
+        (HostCounts(maintenance=1200), "1,200 hosts are in maintenance: tasks leave them out."),
+    ],
 )
-async def test_offline_hosts_are_counted(parts: Parts, hosts: int, said: str) -> None:
-    counts = HostCounts(recovering=0, pending=0, offline=hosts)
+async def test_hosts_that_do_no_work_are_counted(
+    parts: Parts, counts: HostCounts, said: str
+) -> None:
     assert attention(parts.core, counts) == (said,)
 
 
@@ -136,6 +143,16 @@ async def test_a_refused_name_is_shown_until_an_hour_has_passed(parts: Parts) ->
     parts.clock.turn(3599)
     assert len(_attention(parts)) == 1
     parts.clock.turn(1)
+    assert _attention(parts) == ()
+
+
+async def test_a_refused_identity_of_a_renamed_host_is_forgotten_too(parts: Parts) -> None:
+    host = await parts.connect("web03")
+    await parts.fleet.rename("web03", "shop", "ana@pts/3")
+    with pytest.raises(RefusedError):
+        await parts.connect("web03", host_id=host.host_id, instance_id="a copy")
+    assert "says it is web03 was refused" in _attention(parts)[0]
+    await parts.connect("web03", host_id=host.host_id)
     assert _attention(parts) == ()
 
 

@@ -136,7 +136,7 @@ async def test_of_several_hosts_with_a_name_one_is_removed_by_its_id(parts: Part
 async def test_a_lost_state_folder_without_tls_has_its_way_out(parts: Parts) -> None:
     host = await parts.connect("web01")
     await leave(parts, host)
-    with pytest.raises(RefusedError, match="tui-manager hosts remove") as caught:
+    with pytest.raises(RefusedError, match="tui-manager hosts remove web01") as caught:
         await parts.connect("web01", journal_id="new folder")
     assert caught.value.refusal is Refusal.NAME_TAKEN
     assert parts.violations.recent_refusals.newest_first() != []

@@ -119,8 +119,8 @@ async def test_l_says_where_labels_come_from_and_changes_them(
     async with running(three, size) as pilot:
         await press(pilot, "2", "down", "l")
         lines = [" ".join(line.strip("│ ").split()) for line in shown(pilot).splitlines()]
-        assert any("By you role=db" in line for line in lines)
-        assert any("By others env=prod" in line for line in lines)
+        assert any("Operators role=db" in line for line in lines)
+        assert any("Others env=prod" in line for line in lines)
         await press(pilot, *"env=lab", "space", *"rack=7", "enter", *"role", "f5")
         await settle(pilot)
         assert said(pilot) == ["Labels changed: web01."]
@@ -146,7 +146,7 @@ async def test_d_asks_with_the_name_and_removes(
         await press(pilot, "2", "D")
         text = shown(pilot)
         assert "Remove db9?" in text
-        assert "never accepted again" in text
+        assert "its key is never" in text
         await press(pilot, "enter")
         assert "db9" in three.hosts
         await press(pilot, "D", "y")

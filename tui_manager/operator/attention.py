@@ -27,9 +27,9 @@ class HostCounts:
         offline: without those in maintenance.
     """
 
-    offline: int
-    pending: int
-    recovering: int
+    offline: int = 0
+    pending: int = 0
+    recovering: int = 0
     maintenance: int = 0
 
 

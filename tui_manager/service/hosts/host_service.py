@@ -155,7 +155,8 @@ class HostService:
             features=features.known(greeting.features),
         )
         session.add_unknown(reconciled.unknown)
-        self._violations.recent_refusals.forget(row.name)
+        for name in (greeting.name, row.name):  # its agent may call itself otherwise
+            self._violations.recent_refusals.forget(name)
         self._directory.open_session(row, session, self._core.clock.now())
         self._heartbeat.update(self._directory.online)
 

@@ -133,7 +133,7 @@ def _refuse_taken_name(tx: Transaction, name: str, known: HostRow | None, *, sec
             f"Another host is known as {name} already (last seen from "
             f"{owner.address or 'nowhere'}). Start this agent with another --name, or with "
             "the --state-dir that it had before. If that state folder is lost, an operator first "
-            "removes the host: tui-manager hosts remove.",
+            f"removes that host: tui-manager hosts remove {name}.",
         )
 
 

@@ -164,8 +164,8 @@ class LabelsForm(HostForm):
         if len(self.hosts) == 1:
             labels = self.hosts[0].labels
             others = {key: value for key, value in labels.items() if key not in self.given}
-            yield _field("By you", _shown(labels_text(self.given)))
-            yield _field("By others", _shown(labels_text(others)))
+            yield _field("Operators", _shown(labels_text(self.given)))
+            yield _field("Others", _shown(labels_text(others)))
         yield _field("Set", Input(id="label", compact=True, placeholder="like env=prod role=web"))
         yield _field("Unset", Input(id="unset", compact=True, placeholder="like env role"))
         what = "Labels of operators win over those of the join token and of the agent."

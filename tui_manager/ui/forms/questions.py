@@ -59,15 +59,13 @@ def reject_or_revoke_question(pending: Sequence[Host], admitted: Sequence[Host])
 def remove_question(hosts: Sequence[Host]) -> Question:
     """What is asked before hosts are forgotten."""
     what = hosts_text(hosts)
-    one = len(hosts) == 1
     return Question(
         f"Remove {what}?",
         (
             *_host_lines(hosts),
             "",
-            f"{'It is' if one else 'They are'} in no list and no target any more.",
-            f"{'Its key is' if one else 'Their keys are'} never accepted again.",
-            f"Tasks in which {'it was keep its name' if one else 'they were keep their names'}.",
+            "A removed host is in no list and no target, and its key is never accepted again.",
+            "Tasks in which it was keep its name.",
         ),
         f"Remove {what}",
         len(hosts),
