@@ -77,7 +77,7 @@ class Checks:
     def called(self, name: str, arguments: tuple[Any, ...]) -> None:
         """What is acted on must be what the question named."""
         question = self._question
-        if name in ("approve_hosts", "reject_hosts", "revoke_hosts"):
+        if name in ("approve_hosts", "reject_hosts", "revoke_hosts", "remove_hosts"):
             ids = [str(item).rpartition("/")[2] for item in arguments[0]]
             names = [host.name for host in self._truth.hosts.values() if host.host_id in ids]
             self._expect(

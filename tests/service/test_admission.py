@@ -111,7 +111,7 @@ async def test_all_or_none_are_approved(parts: Parts) -> None:
 async def test_a_name_belongs_to_one_admitted_host(parts: Parts) -> None:
     owner = await parts.member("web01")
     other = await _waiting(parts, "web01", key="other", machine_id="other")
-    say = "Revoke that one first, or start this agent with another --name"
+    say = f"Revoke that one first, or rename this one: tui-manager hosts rename {other.host_id} NEW"
     act = parts.admission.approve(["web01"], False, ANA)
     await _stays(parts, act, IllegalMoveError, say)
     assert await parts.admission.revoke(["web01"], ANA) == ("web01",)

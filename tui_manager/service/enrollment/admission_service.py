@@ -214,5 +214,5 @@ def _check_name_is_free(tx: Transaction, host: HostRow) -> None:
     raise IllegalMoveError(
         f"{host.name} (key {host.fingerprint}) cannot be approved: another host of that name is "
         f"admitted ({key}, last seen from {owner.address or 'nowhere'}). Revoke that one first, or "
-        "start this agent with another --name."
+        f"rename this one: tui-manager hosts rename {host.host_id} NEW."
     )
