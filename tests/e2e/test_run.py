@@ -140,6 +140,31 @@ def test_a_host_that_is_offline_fails_at_once_and_the_others_go_on(machine: Mach
     ]
 
 
+def test_a_task_runs_again_on_exactly_the_hosts_that_did_not_complete(machine: Machine) -> None:
+    """The supervisor of h3 dies, so nobody knows how its command ended; h4 is offline."""
+    machine.serve()
+    *_, away = machine.agents("h1", "h2", "h3", "h4")
+    away.stop()
+    machine.wait_for(
+        "h4 to be offline",
+        lambda: {host["name"]: host["online"] for host in machine.hosts()},
+        lambda seen: not seen["h4"],
+    )
+    ends = 'case $TUI_MANAGER_HOST in h2) exit 3;; h3) kill -9 "$PPID"; sleep 60;; esac'
+    assert machine.run("run", "@all", "--json", "--", ends).code == 1
+    for options, hosts in (
+        ((), ["h2", "h4"]),
+        (("--failed",), ["h2"]),
+        (("--unreached",), ["h4"]),
+        (("--unknown",), ["h3"]),
+        (("--all",), ["h1", "h2", "h3", "h4"]),
+    ):
+        done = machine.run("task", "rerun", "1", *options, "--json")
+        assert done.code == 1, done
+        assert [row["host"] for row in json.loads(done.out)["hosts"]] == hosts
+    assert machine.json("task", "show", "1")["reruns"] == [6, 5, 4, 3, 2]
+
+
 def test_everything_is_there_after_a_restart(machine: Machine) -> None:
     serve = machine.serve()
     (agent,) = machine.agents("h1")

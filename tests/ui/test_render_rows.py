@@ -155,6 +155,21 @@ async def test_the_head_of_a_task_tells_all_commands() -> None:
     ]
 
 
+async def test_the_head_of_a_task_names_re_runs_and_who_is_left_out() -> None:
+    fleet = await seeded_fleet()
+    detail = await fleet.get_task(2)
+    again = replace(
+        detail,
+        task=replace(detail.task, rerun_of=1),
+        reruns=(9, 8),
+        left_out=("db1", "web01", "web02"),
+    )
+    lines = [plain(line) for line in task_head(again, START, 80)]
+    assert lines[2] == "re-run of #1   run again as #9, #8   left out: db1,web[01-02]"
+    assert len(lines) == len(task_head(detail, START, 80)) + 1
+    assert width_of(task_head(again, START, 30)[2]) <= 30
+
+
 async def test_the_head_of_a_task_tells_as_whom_it_runs_and_no_secrets() -> None:
     fleet = await seeded_fleet()
     detail = await fleet.get_task(2)

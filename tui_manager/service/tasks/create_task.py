@@ -1,6 +1,7 @@
 """Stores new tasks: those that an operator describes, and those that repeat a task on some of its
 hosts."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.host_class import HostClass, task_target
 from tui_manager.domain.names import fold_names, natural_key
 from tui_manager.domain.spec import TaskSpec
-from tui_manager.domain.target import TargetHost
+from tui_manager.domain.target import TargetHost, TaskHost
 from tui_manager.domain.task import TaskDetail
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.storage.engine.connection import Transaction
@@ -100,13 +101,14 @@ def create_rerun(
     spec = _spec(detail, asked)
     spec.check()
     existing = tasks.created_by_request(tx, asked.request_id, spec) if asked.request_id else None
-    present, gone = _chosen_hosts(tx, asked)
+    of_task = task_hosts(tx, asked.task_id)
+    present, gone = _chosen_hosts(tx, of_task, asked)
     if not existing:
         moment = to_datetime(now)
         assert moment is not None
         runs = detail.include_maintenance or not all(h.in_maintenance(moment) for h in present)
         if not (present and runs):
-            raise IllegalMoveError(_why_nowhere(asked, present, gone))
+            raise IllegalMoveError(_why_nowhere(asked, of_task, present, gone))
     created = create(tx, spec, secrets, now, asked.request_id, asked.task_id)
     return replace(created, gone=gone)
 
@@ -149,17 +151,24 @@ def _check_secrets(task_id: int, wanted: Collection[str], given: Mapping[str, st
         )
 
 
-def _chosen_hosts(tx: Transaction, asked: RerunRequest) -> tuple[list[TargetHost], tuple[str, ...]]:
+def _chosen_hosts(
+    tx: Transaction, of_task: Sequence[TaskHost], asked: RerunRequest
+) -> tuple[list[TargetHost], tuple[str, ...]]:
     """The hosts of the chosen classes that are in the fleet, and the names of those that are
     not."""
-    chosen = [host for host in task_hosts(tx, asked.task_id) if host.host_class in asked.classes]
+    chosen = [host for host in of_task if host.host_class in asked.classes]
     admitted = {host.host_id: host for host in hosts.targetable(tx)[0]}
     present = [admitted[host.host_id] for host in chosen if host.host_id in admitted]
     gone = (host.name for host in chosen if host.host_id not in admitted)
     return present, tuple(sorted(gone, key=natural_key))
 
 
-def _why_nowhere(asked: RerunRequest, present: Sequence[TargetHost], gone: Sequence[str]) -> str:
+def _why_nowhere(
+    asked: RerunRequest,
+    of_task: Sequence[TaskHost],
+    present: Sequence[TargetHost],
+    gone: Sequence[str],
+) -> str:
     """Why a task would run on none of the chosen hosts."""
     task_id = asked.task_id
     if present:
@@ -168,4 +177,7 @@ def _why_nowhere(asked: RerunRequest, present: Sequence[TargetHost], gone: Seque
     if gone:
         return f"These hosts of task {task_id} are not in the fleet any more: {fold_names(gone)}."
     words = " or ".join(one for one in HostClass if one in asked.classes)
-    return f"Task {task_id} has no host that is {words}, so there is nothing to run again."
+    counts = Counter(host.host_class for host in of_task)
+    others = ", ".join(f"{counts[one]} {one}" for one in HostClass if counts[one])
+    has = f"Its hosts: {others}." if others else "It was never started, so it has no hosts."
+    return f"Task {task_id} has no host that is {words}, so there is nothing to run again. {has}"

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tui_manager.domain.names import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
@@ -24,8 +25,8 @@ _TEXT_LEAST = 20  # cells of a command's text
 
 
 def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
-    """Three lines, and one each for a rollout, for what a task waits for, and for each further
-    command."""
+    """Three lines, and one each for a rollout, for what a task waits for, for other tasks, and for
+    each further command."""
     task = detail.task
     cells = min(_BAR, width // 4)
     bar = progress_bar(task.counts, cells, ended=task.status.ended) if task.started_at else ()
@@ -38,8 +39,22 @@ def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...
         how_far,
         *_rollout(task),
         *_waiting(task, now),
+        *_other_tasks(detail, width),
         *_commands(detail.commands, width),
     )
+
+
+def _other_tasks(detail: TaskDetail, width: int) -> tuple[Spans, ...]:
+    """The tasks that it repeats or that repeat it, and hosts that were left out; nothing if there
+    are neither."""
+    parts = []
+    if detail.task.rerun_of:
+        parts.append(f"re-run of #{detail.task.rerun_of}")
+    if detail.reruns:
+        parts.append(f"run again as {', '.join(f'#{number}' for number in detail.reruns)}")
+    if detail.left_out:
+        parts.append(f"left out: {safe_line(fold_names(detail.left_out))}")
+    return ((Span(shorten("   ".join(parts), width), Role.MUTED),),) if parts else ()
 
 
 def _name(task: Task, now: datetime, width: int) -> Spans:
