@@ -65,6 +65,7 @@ class Agent:
 
     Attributes:
         welcomed_at: when its newest session began, monotonic seconds; 0: there is none now.
+        executions: what it runs.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Agent:
         self._moved = moved
         self._credentials = credentials
         self._outbox = Outbox() if trace is None else TracingOutbox(trace)
-        self._executions = Executions(self._outbox, tally, remembers, trace)
+        self.executions = Executions(self._outbox, tally, remembers, trace)
         self._reconnect = Reconnect(dice)
         self._journal_id = str(uuid.uuid4())
         self._instance_id = str(uuid.uuid4())
@@ -150,7 +151,7 @@ class Agent:
         self._host_id, self._manager_id = welcome.host_id, welcome.manager_id
         self.welcomed_at = time.monotonic()
         self._moved()
-        return self._executions.handlers()
+        return self.executions.handlers()
 
     def _hello(self) -> pb.Hello:
         hello = pb.Hello(
@@ -167,7 +168,7 @@ class Agent:
             os="linux",
             arch="x86_64",
             capacity=CAPACITY,
-            executions=self._executions.begin_session(),
+            executions=self.executions.begin_session(),
             features=[host_variables.FEATURE],
             facts=FACTS,
         )
@@ -181,7 +182,7 @@ class Agent:
             memory_used=3 * _GIB,
             memory_total=8 * _GIB,
             disks=[pb.Disk(mount="/", used=20 * _GIB, total=100 * _GIB)],
-            running=self._executions.running,
+            running=self.executions.running,
             cores=4,
         )
         vitals.uptime.FromSeconds(86_400)

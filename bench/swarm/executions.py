@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
 
 from tui_manager_agent.executions.execution import Execution
 from tui_manager_agent.executions.outbox import Outbox
@@ -55,6 +57,11 @@ class Executions:
         """How many have not ended."""
         return len(self._timers)
 
+    @property
+    def unended(self) -> Sequence[str]:
+        """The ids of these, the oldest first."""
+        return list(self._timers)
+
     def handlers(self) -> MessageHandlers:
         """What handles the messages of the manager."""
         return {
@@ -74,7 +81,7 @@ class Executions:
         """Does as if the command ran."""
         execution_id = message.execution_id
         if self._trace is not None:
-            self._trace[execution_id] = Moments(received=time.monotonic_ns())
+            self._trace.setdefault(execution_id, Moments(received=time.monotonic_ns()))
         if known := self._known(execution_id):
             self._tally.repeats += 1
             self._say_again(known[0])
@@ -95,6 +102,13 @@ class Executions:
         else:
             spool.complete()
         self._tell(execution)
+
+    def finish(self, execution_id: str, code: int) -> None:
+        """A command comes to its end now, and with this exit code."""
+        _, spool = self._held[execution_id]
+        spool.outcome = replace(spool.outcome, code=code)
+        self._timers[execution_id].cancel()
+        self._end(execution_id)
 
     async def cancel(self, message: pb.CancelCommand) -> None:
         """Ends it, or leaves a tombstone."""

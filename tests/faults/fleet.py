@@ -25,6 +25,7 @@ from tests.support.processes import installed
 from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, UnreachableError
 from tui_manager.domain.list_window import Window
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.operator.api import Operator
@@ -319,14 +320,18 @@ class Fleet:
                 await asyncio.sleep(0.05)
 
     async def run(
-        self, target: str, *commands: CommandSpec, offline: Offline = Offline.FAIL
+        self,
+        target: str,
+        *commands: CommandSpec,
+        offline: Offline = Offline.FAIL,
+        rollout: RolloutSpec = ALL_AT_ONCE,
     ) -> int:
         """Creates and starts a task; returns its task_id.
 
         A manager that dies before it answers may leave a task that is never started, but none that
         is and that nobody waits for.
         """
-        spec = TaskSpec(target, commands, name="fault", offline=offline)
+        spec = TaskSpec(target, commands, name="fault", offline=offline, rollout=rollout)
         task_id = await self.ask(lambda operator: operator.create_task(spec))
 
         async def start(operator: Operator) -> None:
@@ -343,8 +348,22 @@ class Fleet:
 
     async def cancel_if_running(self, task_id: int) -> bool:
         """Cancels a task unless it has just ended; whether it did."""
+        self.note(f"cancel task {task_id}")
+        return await self._moved(lambda operator: operator.cancel_task(task_id))
+
+    async def pause(self, task_id: int) -> bool:
+        """Pauses a task unless it is paused, being canceled, or has just ended; whether it did."""
+        self.note(f"pause task {task_id}")
+        return await self._moved(lambda operator: operator.pause_task(task_id))
+
+    async def resume(self, task_id: int) -> bool:
+        """Ends the pause and the hold of a task; whether there was one."""
+        self.note(f"resume task {task_id}")
+        return await self._moved(lambda operator: operator.resume_task(task_id))
+
+    async def _moved(self, call: Callable[[Operator], Awaitable[None]]) -> bool:
         try:
-            await self.cancel(task_id)
+            await self.ask(call)
         except IllegalMoveError:
             return False
         return True
