@@ -3,17 +3,19 @@
 import random
 import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from tests.faults.checker import Allowed, check
 from tests.faults.command import command
 from tests.faults.faults import FAULTS
 from tests.faults.fleet import Fleet, fleet_of
-from tests.faults.keeping import kept_alive
+from tests.faults.keeping import kept_alive, resumed
 from tests.faults.tally import Tally
 from tests.support.waiting import wait_until
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
 
-AGENTS = ("h1", "h2", "h3")
+AGENTS = ("h1", "h2", "h3", "h4")
 RUNS_OF_A_FLEET = 10
 AT_A_FAILPOINT = (
     "killed at a chosen place in the program (manager, agent, fork server or supervisor)"
@@ -55,7 +57,7 @@ async def _runs_of_a_fleet(
     deck: list[str],
 ) -> None:
     reasons = {"undeliverable"}  # of hosts that are offline when a task starts
-    async with kept_alive(fleet, dice):
+    async with kept_alive(fleet, dice), resumed(fleet, random.Random(dice.random())):
         for _ in range(runs):
             names = [_draw(dice, kinds, deck) for _ in range(dice.randint(1, 3))]
             reasons.update(*(FAULTS[name].reasons for name in names))
@@ -86,10 +88,14 @@ async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally
     planned = 0
     for _ in range(dice.randint(1, 3)):
         shapes = [(dice.randint(20, 120), 0) for _ in range(dice.choice((1, 1, 2)))]
-        if dice.random() < 0.2:
+        if dice.random() < 0.3:
             shapes[0] = (shapes[0][0], 3)
         planned += len(fleet.agents) * sum(lines for lines, _ in shapes) * _LINE
-        await fleet.run("@all", *(command(lines, code) for lines, code in shapes))
+        fails_on = dice.sample(AGENTS, dice.randint(1, len(AGENTS)))
+        commands = [command(lines, code, fails_on=fails_on) for lines, code in shapes]
+        rollout = _rollout(dice)
+        tally.rollouts += rollout != ALL_AT_ONCE
+        await fleet.run("@all", *commands, rollout=rollout)
     for name in names:
         await _moment(fleet, before + int(dice.random() * planned * 0.8))
         if await FAULTS[name].inject(fleet, dice):
@@ -98,6 +104,26 @@ async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally
     for node in (fleet.manager, *fleet.agents.values()):
         node.disarm()
     await fleet.settled()
+
+
+def _rollout(dice: random.Random) -> RolloutSpec:
+    """None for every other task."""
+    if dice.random() < 0.5:
+        return ALL_AT_ONCE
+    batches = dice.choice(("", "1", "1,rest", "50%", "2,1"))
+    budget = dice.choice(("", "", "0", "1", "50%"))
+    spec = RolloutSpec(
+        batches=batches,
+        order=dice.choice(tuple(Order)),
+        delay=timedelta(seconds=dice.choice((0, 0.3)) if batches else 0),
+        max_concurrency=dice.choice(("", "1", "50%")),
+        max_failures=budget,
+        strict=bool(budget) and dice.random() < 0.5,
+        hold=dice.choice(tuple(HoldRule)) if batches else HoldRule.NEVER,
+        hold_timeout=timedelta(seconds=dice.choice((1, 3600))),
+    )
+    spec.check()
+    return spec
 
 
 async def _moment(fleet: Fleet, stored: int) -> None:

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 
 from tests.faults.command import Expected, Trace, expected, read_traces
 from tests.faults.fleet import Fleet
+from tests.faults.rollout_checks import rollout_violations
+from tui_manager.storage.maintenance.check import check_database
 
 _STREAMS = {1: "stdout", 2: "stderr"}
 _STATUSES = ("pending", "running", "completed", "failed", "timeout", "canceled", "skipped")
 _ROWS = """
-SELECT ch.*, c.environment, t.cancel_requested_at AS task_canceled
+SELECT ch.*, c.environment, t.cancel_requested_at AS task_canceled, h.name AS host_name
 FROM command_hosts AS ch JOIN commands AS c ON c.id = ch.command_id
-JOIN tasks AS t ON t.id = ch.task_id ORDER BY ch.id
+JOIN tasks AS t ON t.id = ch.task_id JOIN hosts AS h ON h.id = ch.host ORDER BY ch.id
 """
-_NEVER_RAN = {"undeliverable", "rejected", "spawn_failed", "earlier_failed", "budget_spent"}
+_SKIPPED = {"earlier_failed", "budget_spent", "hold_expired", "maintenance"}
+_NEVER_RAN = {"undeliverable", "rejected", "spawn_failed", *_SKIPPED}
 _MAY_BE_CUT = {"interrupted", "agent_state_lost", "canceled", "agent_lost", "cancel_unconfirmed"}
 
 
@@ -31,12 +34,14 @@ class Allowed:
         gaps: output may be gone from a host, and is then counted.
         dropped: the host's disk may have been full, and bytes are then counted.
         unknown: executions may have run that this database does not know.
+        corrected: hosts may have been declared lost, and have come back.
     """
 
     reasons: Collection[str] = ()
     gaps: bool = False
     dropped: bool = False
     unknown: bool = False
+    corrected: bool = False
 
 
 def check(fleet: Fleet, allowed: Allowed | None = None) -> None:
@@ -49,7 +54,7 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
     """A sentence for each thing that is not as it must be."""
     trace = read_traces(list((fleet.folder / "hosts").iterdir()))
     rows = fleet.rows(_ROWS)
-    found = [row[0] for row in fleet.rows("PRAGMA integrity_check") if row[0] != "ok"]
+    found = [finding.text for finding in check_database(fleet.database).findings]
     known = {row["execution_id"] for row in rows}
     if not allowed.unknown:
         found += [f"{id_} ran and is not in the database" for id_ in trace.begun.keys() - known]
@@ -58,13 +63,13 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
         found += [
             f"{row['execution_id']}: {wrong}" for wrong in _of_row(fleet, row, trace, allowed)
         ]
-    return found + _tasks(fleet, rows)
+    return found + _tasks(fleet, rows) + rollout_violations(fleet, corrected=allowed.corrected)
 
 
 def _of_row(fleet: Fleet, row: sqlite3.Row, trace: Trace, allowed: Allowed) -> list[str]:
     begun = trace.begun.get(row["execution_id"], 0)
     ended = trace.ended.get(row["execution_id"], 0)
-    planned = expected(row["execution_id"], row["environment"])
+    planned = expected(row["execution_id"], row["environment"], row["host_name"])
     wrong = _status(row, begun, ended, planned, allowed)
     whole = row["status"] == "completed" or row["reason"] == "exit_code"
     dropped = row["truncated_bytes"] if allowed.dropped else 0

@@ -5,7 +5,7 @@ every byte, and output that came to the wrong execution is seen.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +29,28 @@ while [ "$i" -lt "$COUNT" ]; do
 done
 while [ -n "$HELD" ] && [ ! -e "$TMPDIR/go" ]; do sleep "$STEP"; done
 echo "end $TUI_MANAGER_EXECUTION_ID" >> "$TMPDIR/trace"
-exit "$CODE"
+case " ${FAILS_ON:-$TUI_MANAGER_HOST} " in *" $TUI_MANAGER_HOST "*) exit "$CODE";; esac
 """
 
 
-def command(lines: int, code: int = 0, step: float = 0.05, held: bool = False) -> CommandSpec:
+def command(
+    lines: int,
+    code: int = 0,
+    step: float = 0.05,
+    held: bool = False,
+    fails_on: Collection[str] = (),
+) -> CommandSpec:
     """A command that prints so many lines, `step` seconds each ten, and exits with `code`; if it is
-    held, not before GO is in its host's TMPDIR."""
+    held, not before GO is in its host's TMPDIR.
+
+    Args:
+        fails_on: the names of hosts that exit with `code`, the others with 0; empty: all do.
+    """
     environment = {"COUNT": str(lines), "CODE": str(code), "STEP": f"{step:g}", "PAD": _PAD}
     if held:
         environment["HELD"] = "yes"
+    if fails_on:
+        environment["FAILS_ON"] = " ".join(fails_on)
     return CommandSpec(_TEXT, environment=environment)
 
 
@@ -51,13 +63,14 @@ class Expected:
     code: int
 
 
-def expected(execution_id: str, environment: str) -> Expected:
-    """What the command does, from its row of the database (`environment` is JSON)."""
+def expected(execution_id: str, environment: str, host: str) -> Expected:
+    """What the command does on a host, from its row of the database (`environment` is JSON)."""
     given: Mapping[str, str] = json.loads(environment)
     lines = int(given["COUNT"])
     out = "".join(f"{execution_id} out {i:06d} {given['PAD']}\n" for i in range(lines))
     err = "".join(f"{execution_id} err {i:06d}\n" for i in range(0, lines, 10))
-    return Expected(out.encode(), err.encode(), int(given["CODE"]))
+    fails = host in given.get("FAILS_ON", host).split()
+    return Expected(out.encode(), err.encode(), int(given["CODE"]) if fails else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The faults that a campaign draws from. Each is done to a fleet while commands run.
 
-Whoever is killed is started again by the campaign's keeper; everything else is undone here.
+Whoever is killed is started again by the campaign's keeper, and what is paused is resumed by its
+operator; everything else is undone here.
 """
 
 import asyncio
@@ -193,10 +194,21 @@ async def _swallow(fleet: Fleet, dice: random.Random) -> bool:
     return True
 
 
+def _running(fleet: Fleet) -> list[int]:
+    return [row[0] for row in fleet.rows("SELECT id FROM tasks WHERE status = 'running'")]
+
+
 @_fault("task canceled")
 async def _cancel(fleet: Fleet, dice: random.Random) -> bool:
-    running = [row[0] for row in fleet.rows("SELECT id FROM tasks WHERE status = 'running'")]
+    running = _running(fleet)
     return bool(running) and await fleet.cancel_if_running(dice.choice(running))
+
+
+@_fault("task paused and resumed")
+async def _pause(fleet: Fleet, dice: random.Random) -> bool:
+    """The campaign's operator resumes it."""
+    running = _running(fleet)
+    return bool(running) and await fleet.pause(dice.choice(running))
 
 
 @_fault("database locked by another process")

@@ -1,4 +1,4 @@
-"""Plays the service manager: whoever ends is started again."""
+"""Plays the service manager: whoever ends is started again; and the operator who resumes tasks."""
 
 import asyncio
 import contextlib
@@ -40,3 +40,31 @@ async def kept_alive(fleet: Fleet, dice: random.Random | None = None) -> AsyncIt
         broken = [error for error in outcomes if isinstance(error, Exception)]
         if broken:
             raise broken[0]
+
+
+_WAITING = """
+SELECT t.id FROM tasks AS t LEFT JOIN rollouts AS r ON r.task_id = t.id
+WHERE t.status = 'running' AND (t.paused_at IS NOT NULL OR r.held_until IS NOT NULL)
+"""
+_LONGEST_WAIT = 2.0  # seconds
+
+
+@contextlib.asynccontextmanager
+async def resumed(fleet: Fleet, dice: random.Random) -> AsyncIterator[None]:
+    """Resumes tasks that are paused or held, after a while as the dice say, until the block is
+    left."""
+
+    async def resume() -> None:
+        while True:
+            found = await fleet.wait("a pause", lambda: fleet.rows(_WAITING), seconds=math.inf)
+            await asyncio.sleep(dice.uniform(0, _LONGEST_WAIT))
+            await fleet.resume(dice.choice(found)[0])
+
+    resuming = asyncio.create_task(resume())
+    try:
+        yield
+    finally:
+        resuming.cancel()
+        (outcome,) = await asyncio.gather(resuming, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome

@@ -9,6 +9,7 @@ class Tally:
     """Counts runs and faults, and keeps the violations, with their stories."""
 
     runs: int = 0
+    rollouts: int = 0
     commands: int = 0
     output_bytes: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -19,6 +20,7 @@ class Tally:
         rows = [(name, str(count)) for name, count in sorted(self.faults.items())]
         rows += [("**faults**", f"**{self.faults.total()}**")]
         rows += [("runs, each checked whole", str(self.runs))]
+        rows += [("tasks with a rollout", str(self.rollouts))]
         rows += [("commands on hosts", str(self.commands))]
         rows += [("output, compared byte by byte", f"{self.output_bytes / 1e6:.1f} MB")]
         rows += [("**violations**", f"**{len(self.violations)}**")]
