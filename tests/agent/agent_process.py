@@ -11,7 +11,7 @@ from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import processes
 
 from tests.agent.fake_manager import FakeManager
-from tests.support.waiting import GIVE_UP
+from tests.support.waiting import GIVE_UP, wait_until
 
 
 class AgentProcess:
@@ -74,6 +74,18 @@ class AgentProcess:
         assert self._process is not None
         self._process.kill()
         await self.ended()
+
+    async def kill_alone(self) -> None:
+        """SIGKILL, without waiting for children that enrol, which live on. `ended` waits for them,
+        as they have its stderr."""
+        process = self._process
+        assert process is not None
+        process.kill()
+
+        async def returncode() -> int | None:
+            return process.returncode
+
+        await wait_until(returncode, lambda code: code is not None)
 
     async def close(self) -> None:
         if self._process is not None and self._process.returncode is None:

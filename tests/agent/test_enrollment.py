@@ -158,12 +158,15 @@ async def test_an_agent_that_is_killed_while_it_enrols_goes_on_as_the_same_host(
     enrollment.gate.clear()
     await fresh.run(tls_manager, f"--join-token={enrollment.token}")
     await enrollment.wait_for(lambda: enrollment.requests)
-    await fresh.kill()
-    await fresh.run(tls_manager, f"--join-token={enrollment.token}")
+    await fresh.kill_alone()
+    again = AgentProcess(fresh.state_dir)
+    await again.run(tls_manager, f"--join-token={enrollment.token}")
     await enrollment.wait_for(lambda: len(enrollment.requests) == 2)
     enrollment.gate.set()
     await tls_manager.wait_for(lambda: tls_manager.hellos)
     assert len(enrollment.hosts) == 1
+    await again.close()
+    await fresh.ended()
 
 
 async def test_a_child_that_is_killed_is_started_again(
