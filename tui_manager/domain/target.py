@@ -118,7 +118,7 @@ def resolve_target(
     gone = [name for host_id, name in matching.gone.items() if host_id in found]
     resting: list[TargetHost] = []
     if not context.include_maintenance:
-        resting = [host for host in kept if host.in_maintenance(context.now)]
+        resting = [h for h in kept if h.maintenance and h.in_maintenance(context.now)]
     if resting:
         named = matching.spelled_out()
         _refuse_named([host for host in resting if host.host_id in named])

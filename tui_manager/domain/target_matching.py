@@ -4,6 +4,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
@@ -87,13 +88,17 @@ class Matching:
         self, notation: Notation, hosts: Sequence[TargetHost], context: TargetContext
     ) -> None:
         self.hosts = hosts
-        self.by_name = {host.name: host for host in hosts}
         self.unknown: set[str] = set()
         self.gone: dict[str, str] = {}
         self._ids = frozenset(host.host_id for host in hosts)
         self._notation = notation
         self._context = context
         self._known: dict[Term, frozenset[str]] = {}
+
+    @cached_property
+    def by_name(self) -> Mapping[str, TargetHost]:
+        """The hosts by their names."""
+        return {host.name: host for host in self.hosts}
 
     def all(self) -> set[str]:
         """What the whole target matches."""
@@ -147,34 +152,35 @@ class Matching:
                 return (self.by_name[name].host_id for name in names if name in self.by_name)
             case TaskHosts():
                 return self._of_task(term)
-            case _:
-                fits = self._test(term)
-                return (host.host_id for host in self.hosts if fits(host))
-
-    def _test(self, term: InState | Label | Fact | Glob) -> Callable[[TargetHost], bool]:
-        """Whether a term matches a host."""
-        match term:
-            case InState(state=HostState.MAINTENANCE):
-                now = self._context.now
-                return lambda host: host.in_maintenance(now)
             case InState(state=state):
-                online, is_online = state is HostState.ONLINE, self._context.is_online
-                return lambda host: is_online(host.host_id) is online
-            case Label(key=key, pattern=pattern, absent=absent):
-                return lambda host: (
-                    (
-                        (value := host.labels.get(key)) is not None
-                        and pattern.match(value) is not None
-                    )
-                    is not absent
-                )
-            case Fact(key=key, pattern=pattern, absent=absent):
-                return lambda host: (
-                    (value := host.facts.get(key)) is not None
-                    and (pattern.match(value) is not None) is not absent
-                )
+                return self._in_state(state)
             case Glob(pattern=pattern):
-                return lambda host: pattern.match(host.name) is not None
+                return (host.host_id for host in self.hosts if pattern.match(host.name))
+            case Label():
+                return self._labelled(term)
+            case Fact():
+                return self._with_fact(term)
+
+    def _in_state(self, state: HostState) -> Iterable[str]:
+        if state is HostState.MAINTENANCE:
+            now = self._context.now
+            return (host.host_id for host in self.hosts if host.in_maintenance(now))
+        online, is_online = state is HostState.ONLINE, self._context.is_online
+        return (host.host_id for host in self.hosts if is_online(host.host_id) is online)
+
+    def _labelled(self, term: Label) -> Iterable[str]:
+        key, matches, absent = term.key, term.pattern.match, term.absent
+        for host in self.hosts:
+            value = host.labels.get(key)
+            if (value is not None and matches(value) is not None) is not absent:
+                yield host.host_id
+
+    def _with_fact(self, term: Fact) -> Iterable[str]:
+        key, matches, absent = term.key, term.pattern.match, term.absent
+        for host in self.hosts:
+            value = host.facts.get(key)
+            if value is not None and (matches(value) is not None) is not absent:
+                yield host.host_id
 
     def _of_task(self, term: TaskHosts) -> Iterable[str]:
         for host in self._context.task_hosts[term.task_id]:
