@@ -69,6 +69,11 @@ HELD = replace(ENDED, held_until=200)
             replace(ENDED, batch_ended_at=None),
             EndBatch(200),
         ),
+        (  # an operator has ended the hold already, before a lost host ran again
+            replace(BATCHES, hold=HoldRule.EACH, hold_timeout=100),
+            replace(ENDED, batch_ended_at=None, released=1),
+            EndBatch(None),
+        ),
         (
             replace(BATCHES, hold=HoldRule.FIRST, hold_timeout=100),
             replace(ENDED, batch=2, batch_ended_at=None),
