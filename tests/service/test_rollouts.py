@@ -75,6 +75,19 @@ async def test_a_spent_budget_skips_the_rest_and_begun_hosts_finish(fleet: Fleet
     assert act.detail["hosts"] == "5"
 
 
+async def test_a_host_that_was_sent_nothing_does_not_begin_after_it(fleet: Fleet) -> None:
+    """Its turn has come, and its agent has no room."""
+    full = fleet.sessions["h002"].host_id
+    fleet.parts.dispatcher.rooms[full] = 0
+    task_id = await fleet.start(rollout=rollout(max_failures="0", max_concurrency="2"))
+    assert fleet.busy() == ["h001"]
+    await fleet.answer("h001", code=1)
+    fleet.parts.dispatcher.rooms.clear()
+    fleet.parts.hosts.session_ready(full)
+    assert await fleet.take() == []
+    assert await fleet.counts(task_id) == {FAILED: 1, SPENT: 9}
+
+
 async def test_a_host_counts_once(fleet: Fleet) -> None:
     task_id = await fleet.start(
         "@all", "one", "two", rollout=rollout(batches="1", max_failures="1")
