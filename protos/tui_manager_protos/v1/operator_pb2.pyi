@@ -2320,7 +2320,7 @@ class ListTasksRequest(_message.Message):
     """only of this actor, or of this user at any terminal; empty: all"""
     @_builtins.property
     def window(self) -> Global___Window:
-        """text matches name, target and id; faults: failed tasks"""
+        """text matches name, target, status and id; faults: failed tasks"""
 
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___TaskStatus.ValueType]:

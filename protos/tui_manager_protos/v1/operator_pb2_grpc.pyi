@@ -70,7 +70,9 @@ class OperatorServiceStub:
     name, state, cpu, memory, running, since.
     """
     ListTasks: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTasksRequest, _operator_pb2.ListTasksResponse]
-    """Tasks, the newest first."""
+    """Tasks, the newest first. Sort: created, started, finished, duration. INVALID_ARGUMENT (host) when
+    no host has or had that name.
+    """
     ListCommandHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListCommandHostsRequest, _operator_pb2.ListCommandHostsResponse]
     """Command hosts of a task: faults first, then running, pending, completed. NOT_FOUND."""
     GetTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetTaskRequest, _operator_pb2.TaskDetail]
@@ -173,7 +175,9 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     name, state, cpu, memory, running, since.
     """
     ListTasks: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTasksRequest, _operator_pb2.ListTasksResponse]  # type: ignore[assignment]
-    """Tasks, the newest first."""
+    """Tasks, the newest first. Sort: created, started, finished, duration. INVALID_ARGUMENT (host) when
+    no host has or had that name.
+    """
     ListCommandHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListCommandHostsRequest, _operator_pb2.ListCommandHostsResponse]  # type: ignore[assignment]
     """Command hosts of a task: faults first, then running, pending, completed. NOT_FOUND."""
     GetTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetTaskRequest, _operator_pb2.TaskDetail]  # type: ignore[assignment]
@@ -297,7 +301,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.ListTasksResponse, _abc.Awaitable[_operator_pb2.ListTasksResponse]]:
-        """Tasks, the newest first."""
+        """Tasks, the newest first. Sort: created, started, finished, duration. INVALID_ARGUMENT (host) when
+        no host has or had that name.
+        """
 
     @_abc_1.abstractmethod
     def ListCommandHosts(
