@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.manager_parts import TurnedClock, manager_parts, result
+from tests.support.manager_parts import TurnedClock, manager_parts, result, spec
 from tests.support.rollouts import (
     COMPLETED,
     FAILED,
@@ -19,6 +19,7 @@ from tests.support.rollouts import (
     host_names,
     rollout,
 )
+from tui_manager.domain.errors import StorageError
 from tui_manager.domain.report import Run
 from tui_manager.domain.rollout_spec import HoldRule
 from tui_manager.domain.spec import Offline
@@ -231,3 +232,39 @@ async def _run_for_a_batch(fleet: Fleet, fails: set[str], began: set[str]) -> bo
             return False
         await fleet.answer(busy[0], int(busy[0] in fails))
     return True
+
+
+@pytest.mark.parametrize("limit", ["", "2"], ids=["plain", "rollout"])
+async def test_a_host_whose_session_is_being_opened_is_waited_for(
+    manager: Manager, limit: str
+) -> None:
+    """Its turn comes while the database stores its session; and again when it cannot."""
+    async with manager.running() as fleet:
+        await fleet.connect(host_names(2))
+    async with manager.running(back=False) as fleet:
+        parts, task_ids = fleet.parts, []
+        write = parts.database.write
+
+        async def start_first(work: Any, *, early: bool = False) -> Any:
+            parts.database.write = write  # type: ignore[method-assign]
+            given = spec("@all", rollout=rollout(max_concurrency=limit))
+            task_ids.append(await parts.tasks.create_task(given))
+            await parts.tasks.start_task(task_ids[-1])
+            await parts.rollout_loop.look()
+            await parts.silence.look()
+            if len(task_ids) == 1:
+                raise StorageError("The disk is full.")
+            return await write(work, early=early)
+
+        for _ in range(2):
+            parts.database.write = start_first  # type: ignore[method-assign]
+            with contextlib.suppress(StorageError):
+                await manager.come_back(fleet, ["h002"])
+        assert len(fleet.held["h002"]) == 2
+        for task_id in task_ids:
+            assert await fleet.states(task_id) == {"h001": "pending", "h002": "pending"}
+        manager.clock.turn(60)
+        await parts.silence.look()
+        await fleet.take()
+        for task_id in task_ids:
+            assert await fleet.states(task_id) == {"h001": UNDELIVERABLE, "h002": "pending"}

@@ -207,11 +207,12 @@ class Directory:
 
     def expected_rows(self, monotonic: float) -> dict[int, float]:
         """Row ids of the hosts that were connected when the manager stopped and may still come
-        back: so many seconds are left for each. A host that was declared lost is not expected."""
+        back: so many seconds are left for each. A host that was declared lost is not expected, but
+        one whose session is being opened is, because it is not online yet."""
         return {
             entry.row.row_id: entry.expected_until - monotonic
             for entry in self._expected
-            if entry.away and not entry.declared_lost and entry.expected_until > monotonic
+            if not (entry.online or entry.declared_lost) and entry.expected_until > monotonic
         }
 
     def reachable_rows(self, monotonic: float) -> frozenset[int]:
