@@ -100,6 +100,9 @@ async def test_the_head_says_what_ends_a_pause(fleet: FakeOperator) -> None:
     task = replace(await held_task(fleet), paused=True, hold=Hold(1, 3, None))
     detail = replace(await fleet.get_task(task.task_id), task=task)
     lines = [plain(line) for line in task_head(detail, START, 80)]
+    assert lines[3] == "‖ paused and on hold after batch 1   p goes on, c cancels"
+    not_held = replace(detail, task=replace(task, hold=None))
+    lines = [plain(line) for line in task_head(not_held, START, 80)]
     assert lines[3] == "‖ paused: nothing more is sent   p goes on, c cancels"
     canceling = replace(task, cancel_requested_at=START)
     lines = [plain(line) for line in task_head(replace(detail, task=canceling), START, 80)]

@@ -11,7 +11,7 @@ _LINES = (
     (("batches", "Batches", "1,10%,rest"), ("delay", "Delay", "none  (5m)")),
     (("max_concurrency", "At once", "all  (5, 10%)"), ("order", "Order", "name  (random)")),
     (
-        ("max_failures", "May fail", "all  (1, 10%, 1 strict)"),
+        ("max_failures", "May fail", "all  (1 strict)"),
         ("hold", "Hold", "no  (each, first)"),
     ),
 )

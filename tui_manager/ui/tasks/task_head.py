@@ -99,10 +99,12 @@ def _waiting(task: Task, now: datetime) -> tuple[Spans, ...]:
     """What a paused or held task waits for, and what ends it."""
     if task.canceling or not task.waits:
         return ()
-    text = "paused: nothing more is sent"
-    if task.hold is not None and not task.paused:
-        text = f"on hold after batch {task.hold.batch:,}"
-        if task.hold.expires_at is not None:
+    held = f"on hold after batch {task.hold.batch:,}" if task.hold else ""
+    if task.paused:
+        text = f"paused and {held}" if held else "paused: nothing more is sent"
+    else:
+        text = held
+        if task.hold is not None and task.hold.expires_at is not None:
             text += f": the rest is skipped in {age(task.hold.expires_at - now)}"
     keys = (Span("   p", Role.STRONG), Span(" goes on, "), Span("c", Role.STRONG), Span(" cancels"))
     return ((task_glyph(task), Span(f" {text}", Role.CAUTION), *keys),)
