@@ -31,17 +31,24 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "hosts approve": (["-x", "web[01-02]"], {"names": ["-x", "web[01-02]"]}),
     "hosts reject": ([OLD], {"names": [OLD], "all_pending": False}),
     "hosts revoke": (["web01", "--help"], {"names": ["web01", "--help"]}),
+    "hosts show": (["-x"], {"names": ["-x"]}),
+    "hosts remove": (["-x", "web01"], {"names": ["-x", "web01"]}),
+    "hosts label": (["-x"], {"names": ["-x"]}),
+    "hosts rename": (["-x", "-y"], {"names": ["-x"], "new_name": "-y"}),
+    "hosts maintenance": (["-x", "--end"], {"names": ["-x", "--end"], "end": True}),
     "token revoke": (["7", "8"], {"token_ids": [7, 8]}),
     "task show": (["7"], {"task_id": 7}),
     "task start": (["7"], {"task_id": 7}),
     "task cancel": (["7"], {"task_id": 7}),
     "task rerun": (["7"], {"task_id": 7}),
+    "task follow": (["7"], {"task_id": 7}),
     "task pause": (["7"], {"task_id": 7}),
     "task resume": (["7"], {"task_id": 7}),
     "output": (["7"], {"task_id": 7}),
     "check": (["-backup.db"], {"file": "-backup.db"}),
     "backup": (["-backup.db"], {"file": "-backup.db"}),
 }
+NEEDED = {"hosts maintenance": ["--end"]}  # options without which a command is refused
 
 
 def _is_group(parser: argparse.ArgumentParser) -> bool:
@@ -62,7 +69,7 @@ COMMANDS = [
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "run"])
 def test_every_command_takes_dashes_before_names(command: str) -> None:
     names, expected = NAMES.get(command, ([], {}))
-    options = vars(parse([*command.split(), "--", *names]))
+    options = vars(parse([*command.split(), *NEEDED.get(command, []), "--", *names]))
     assert {option: options[option] for option in expected} == expected
 
 
