@@ -63,7 +63,7 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
         found += [
             f"{row['execution_id']}: {wrong}" for wrong in _of_row(fleet, row, trace, allowed)
         ]
-    return found + _tasks(fleet, rows) + rollout_violations(fleet, corrected=allowed.corrected)
+    return found + _tasks(fleet, rows) + rollout_violations(fleet.rows, corrected=allowed.corrected)
 
 
 def _of_row(fleet: Fleet, row: sqlite3.Row, trace: Trace, allowed: Allowed) -> list[str]:

@@ -6,11 +6,11 @@ later than the transaction that stored it. So what has to follow an end has a la
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.faults.fleet import Fleet
+Rows = Callable[..., Sequence[sqlite3.Row]]
 
 _ROLLOUTS = """
 SELECT r.*, t.status AS task_status, t.cancel_requested_at, t.paused_at
@@ -77,16 +77,17 @@ def _is_fault(command: sqlite3.Row) -> bool:
     return command["status"] in _FAULTS and command["reason"] != "undeliverable"
 
 
-def rollout_violations(fleet: Fleet, *, corrected: bool = False) -> list[str]:
+def rollout_violations(rows: Rows, *, corrected: bool = False) -> list[str]:
     """A sentence for each thing that is not as it must be.
 
     Args:
+        rows: reads the database, as `Fleet.rows`.
         corrected: hosts may have been lost and come back.
     """
     found = []
-    for row in fleet.rows(_ROLLOUTS):
-        commands = fleet.rows(_COMMANDS, row["task_id"])
-        audit = fleet.rows(_AUDIT, row["task_id"])
+    for row in rows(_ROLLOUTS):
+        commands = rows(_COMMANDS, row["task_id"])
+        audit = rows(_AUDIT, row["task_id"])
         late = corrected or any(command["late"] for command in commands)
         rollout = _Rollout(row, commands, audit, late)
         wrong = [*_end(rollout), *_skipped(rollout)]
@@ -145,7 +146,10 @@ def _is_spent(rollout: _Rollout) -> bool:
 
 def _has_expired(rollout: _Rollout) -> bool:
     """Nobody has ended the last hold, and it has lasted as long as it had to."""
-    (began,), (ended,) = rollout.at("hold_task")[-1:], rollout.at("skip_rest")
+    holds, skips = rollout.at("hold_task"), rollout.at("skip_rest")
+    if not holds or len(skips) != 1:
+        return False
+    began, ended = holds[-1], skips[0]
     released = [at for at in rollout.at("resume_task") if began < at < ended]
     return not released and ended - began >= int(rollout.row["hold_timeout"])
 

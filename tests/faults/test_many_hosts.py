@@ -132,7 +132,7 @@ class Run:
     async def ended(self) -> Mapping[str, int]:
         """How many hosts have which state when the task has ended; nothing is as it must not be."""
         await self.fleet.ended_tasks([self.task_id])
-        assert rollout_violations(self.fleet) == [], self.fleet.explain()
+        assert rollout_violations(self.fleet.rows) == [], self.fleet.explain()
         assert check_database(self.fleet.database).findings == ()
         self._check_batches()
         assert self.hosts.most_at_once <= CONCURRENCY
