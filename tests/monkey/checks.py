@@ -36,7 +36,7 @@ from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.listing.row_list import HEADER
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import row_spans
-from tui_manager.ui.output.output_lines import OutputLines
+from tui_manager.ui.output.output_buffer import OutputBuffer
 from tui_manager.ui.output.output_pane import NEWEST, OutputPane
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
@@ -174,9 +174,9 @@ class Checks:
         chunks = await self._truth.follow_output(source.task_id, 0, source.host_id, 1 << 30)
         if len(chunks) > NEWEST:
             return
-        lines = OutputLines()
+        lines = OutputBuffer()
         lines.feed(chunk for chunk in chunks if source.execution_id in ("", chunk.execution_id))
-        said, shown = ([line.text for line in of.lines] for of in (lines, pane.log_lines))
+        said, shown = ([line.text for line in of.lines] for of in (lines, pane.buffer))
         self._expect(said == shown, f"output of {source}: {shown[-3:]}, in truth {said[-3:]}")
 
 

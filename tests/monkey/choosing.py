@@ -25,7 +25,7 @@ from tests.monkey.inputs import (
     Wait,
     Wheel,
 )
-from tui_manager.ui.actions import ACTIONS
+from tui_manager.ui.key_bindings import ACTIONS
 
 ACTION_KEYS = sorted({key for action in ACTIONS for key in action.keys})
 MOVES = ("up", "down", "pageup", "pagedown", "home", "end")

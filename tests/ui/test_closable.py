@@ -23,8 +23,8 @@ from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import Link, ManagerChanged
-from tui_manager.ui.output.output_actions import SaveOutputScreen
 from tui_manager.ui.output.output_pane import Source
+from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 

@@ -12,7 +12,6 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
-from tui_manager.ui.actions import ACTIONS, ScreenName, actions_of
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm
@@ -21,9 +20,10 @@ from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.key_bindings import ACTIONS, ScreenName, actions_of
 from tui_manager.ui.manager.manager_screen import ManagerScreen
-from tui_manager.ui.output.output_actions import SaveOutputScreen
 from tui_manager.ui.output.output_pane import OutputPane
+from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 

@@ -4,8 +4,8 @@ from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.output.groups_pane import comparison_notes, group_notes
+from tui_manager.ui.output.output_buffer import LINES_MAX
 from tui_manager.ui.output.output_groups import COMPARED, KEPT, OutputGroup, OutputGroups, compare
-from tui_manager.ui.output.output_lines import LINES_MAX
 
 
 def groups_of(outputs: dict[str, list[bytes]]) -> list[OutputGroup]:

@@ -28,7 +28,7 @@ from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.host_table import WideHostTable
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.row_list import HEADER
-from tui_manager.ui.output.output_actions import SaveOutputScreen
+from tui_manager.ui.output.save_output import SaveOutputScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.terminal import typed_ahead
 

@@ -1,6 +1,6 @@
 """The screen. It knows the operator Protocol and the domain, and no other part of the manager.
 
 `app` and `dashboard` use `hosts`, `tasks` and `manager`. These use `output`, then `frame` and
-`forms`, then `listing`, then `terminal`. All may use `drawing`, `actions` and `manager_link`. An
-import contract keeps this order.
+`forms`, then `listing`, then `terminal`. All may use `drawing`, `key_bindings` and
+`manager_link`. An import contract keeps this order.
 """

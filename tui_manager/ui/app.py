@@ -17,7 +17,6 @@ from textual.screen import Screen
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
 from tui_manager.domain.status import Admission
-from tui_manager.ui.actions import ScreenName
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen
@@ -29,6 +28,7 @@ from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.key_bindings import ScreenName
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
 from tui_manager.ui.tasks.task_screen import TaskScreen

@@ -13,11 +13,11 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Host
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
-from tui_manager.ui.actions import ScreenName, bindings_of, open_host, open_task
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.hosts.fleet_line import FleetLine
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_table import HostTable, no_hosts
+from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link

@@ -6,9 +6,9 @@ import os
 import resource
 
 from tui_manager_agent.supervisor import clock
-from tui_manager_agent.supervisor.output import Pipe
 from tui_manager_agent.supervisor.processes import ON_LINUX
 from tui_manager_agent.supervisor.spawn import spawn
+from tui_manager_agent.supervisor.spool_writer import Pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,5 @@
-"""The supervisor of one command: claims it, runs it, watches it, and writes its result."""
+"""The supervisor of one command: claims it, runs it, waits for its output, its timeout, a cancel or
+its end, and writes its result. Output itself is written in `spool_writer.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from tui_manager_agent.supervisor import (
 )
 from tui_manager_agent.supervisor.killing import SURVIVORS_NAMED, CommandProcesses, Killing
 from tui_manager_agent.supervisor.notifier import Notifier
-from tui_manager_agent.supervisor.output import OutputLimit, Pipe
+from tui_manager_agent.supervisor.spool_writer import OutputLimit, Pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.screen import ModalScreen
 
-from tui_manager.ui.actions import ACTIONS, Group
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.states import LEGEND
+from tui_manager.ui.key_bindings import ACTIONS, Group
 from tui_manager.ui.terminal.closable import ClosableScreen
 
 _KEY = 9  # cells

@@ -15,8 +15,8 @@ from textual.widgets import Footer, Static
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
-from tui_manager.ui.actions import BY_ID, Action, ScreenName, actions_of
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
+from tui_manager.ui.key_bindings import BY_ID, Action, ScreenName, actions_of
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable

@@ -1,4 +1,5 @@
-"""What the keys of a screen do to hosts: the questions, and the answers of the manager."""
+"""What the keys of a screen do to hosts, with the questions before. Which key does it is in
+`key_bindings.py`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,6 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.names import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
-from tui_manager.ui.actions import Action
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
@@ -22,6 +22,7 @@ from tui_manager.ui.forms.questions import (
     remove_question,
 )
 from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.key_bindings import Action
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import is_open

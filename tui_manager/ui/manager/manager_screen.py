@@ -8,10 +8,10 @@ from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.ui.actions import ScreenName, bindings_of, open_host, open_task
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager.audit_table import AuditTable, audit_detail
 from tui_manager.ui.manager.manager_text import attention_lines, figure_lines

@@ -15,6 +15,7 @@ from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.manager_link import Link
+from tui_manager.ui.output.output_drawing import crop, segments
 from tui_manager.ui.output.output_groups import (
     COMPARED,
     Comparison,
@@ -22,7 +23,6 @@ from tui_manager.ui.output.output_groups import (
     OutputGroups,
     compare,
 )
-from tui_manager.ui.output.output_rows import crop, segments
 from tui_manager.ui.terminal.closable import while_open
 
 _MARKS = {"-": Role.FAULT, "+": Role.GOOD, " ": Role.MUTED}

@@ -13,7 +13,7 @@ from ClusterShell.NodeSet import NodeSet
 
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.output.output_lines import OutputLines
+from tui_manager.ui.output.output_buffer import OutputBuffer
 
 KEPT = 64 * 1024  # bytes of a stream that are shown; the chunk in which it ends is shown whole
 COMPARED = 2_000  # lines of each side
@@ -92,12 +92,12 @@ class OutputGroups:
     @staticmethod
     def _group(outputs: Sequence[_Output]) -> OutputGroup:
         first = outputs[0]
-        lines = OutputLines()
-        lines.feed(sorted(first.kept, key=lambda chunk: list(Stream).index(chunk.stream)))
+        buffer = OutputBuffer()
+        buffer.feed(sorted(first.kept, key=lambda chunk: list(Stream).index(chunk.stream)))
         hosts = tuple(sorted(output.host for output in outputs))
         folded = str(NodeSet.fromlist(list(hosts)))
-        texts = tuple(line.text for line in lines.lines)
-        return OutputGroup(first.command, hosts, folded, texts, lines.dropped, first.unshown)
+        texts = tuple(line.text for line in buffer.lines)
+        return OutputGroup(first.command, hosts, folded, texts, buffer.dropped, first.unshown)
 
 
 @dataclass(frozen=True, slots=True)

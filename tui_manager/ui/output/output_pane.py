@@ -19,8 +19,8 @@ from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
 from tui_manager.ui.drawing.states import STDERR, STDOUT
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_lines import OutputLine, OutputLines
-from tui_manager.ui.output.output_rows import LineRows
+from tui_manager.ui.output.output_buffer import OutputBuffer, OutputLine
+from tui_manager.ui.output.output_drawing import LineRows
 from tui_manager.ui.terminal.closable import while_open
 
 NEWEST = 400  # chunks that are read when a source is shown
@@ -74,7 +74,7 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
         super().__init__(id=id)
         self.link = link
         self.source: Source | None = None
-        self.log_lines = OutputLines()
+        self.buffer = OutputBuffer()
         self.hint: tuple[Spans, ...] = ()  # shown without a source
         self.no_output_text: tuple[Spans, ...] = (NO_OUTPUT,)  # shown without output
         self.end_note: Spans = ()  # a note of the manager below the last line
@@ -92,7 +92,7 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
         if source == self.source:
             return
         self.source = source
-        self.log_lines = OutputLines()
+        self.buffer = OutputBuffer()
         self._after, self._dropped, self._host_width = 0, 0, 0
         self._read_once = self._from_start = False
         self._rows.forget()
@@ -155,7 +155,7 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
         return not source.execution_id or chunk.execution_id == source.execution_id
 
     def _feed(self, chunks: list[OutputChunk]) -> None:
-        self.log_lines.feed(chunks)
+        self.buffer.feed(chunks)
         if not self._shows_one_host:
             names = {chunk.host for chunk in chunks}
             longest = max((cell_len(safe_line(name)) for name in names), default=0)
@@ -178,8 +178,8 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
         return max(1, self.scrollable_size.width - self._prefix_width)
 
     def _lay_out(self) -> None:
-        rows = self._rows.place(self.log_lines.lines, self._text_width)
-        before, self._dropped = self._dropped, self.log_lines.dropped
+        rows = self._rows.place(self.buffer.lines, self._text_width)
+        before, self._dropped = self._dropped, self.buffer.dropped
         gone = self._dropped - before - (not before)  # the note about them takes one row
         self._set_rows(bool(self._dropped) + rows + bool(self.end_note))
         if self.follow:
@@ -252,7 +252,7 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
         """A row of a line, a note, or the text of an empty pane."""
         base = self.rich_style
         width = self.size.width
-        if not self.log_lines.lines:
+        if not self.buffer.lines:
             line = self._empty_line(y)
             return self.strip(self.paint(line, base), width, base)
         row = int(self.scroll_offset.y) + y
@@ -260,11 +260,11 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
             note = (Span("  "), *dropped_note(self._dropped))
             return self.strip(self.paint(note, base), width, base)
         number, part = self._rows.line_at(row - bool(self._dropped))
-        if number >= len(self.log_lines.lines):
+        if number >= len(self.buffer.lines):
             last = row == self.virtual_size.height - 1
             note = (Span("  "), *self.end_note) if last else ()
             return self.strip(self.paint(note, base), width, base)
-        line_ = self.log_lines.lines[number]
+        line_ = self.buffer.lines[number]
         return self.strip(self._row(line_, part, base), width, base)
 
     def _row(self, line: OutputLine, part: int, base: Style) -> list[Segment]:

@@ -1,5 +1,5 @@
-"""Starting, cancelling, pausing, resuming and repeating tasks: the keys, the questions, the
-answers."""
+"""What the keys of a screen do to tasks: start, cancel, pause, resume and run again, with the
+questions before. Which key does it is in `key_bindings.py`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -8,8 +8,8 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task, TaskDetail
-from tui_manager.ui.actions import ScreenName, bindings_of, open_task
 from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.groups_pane import GroupsPane

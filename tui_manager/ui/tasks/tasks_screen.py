@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.task import Task
-from tui_manager.ui.actions import ScreenName, bindings_of, open_task
+from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.tasks.task_actions import TaskActions
 from tui_manager.ui.tasks.task_table import WideTaskTable

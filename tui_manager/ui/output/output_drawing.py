@@ -1,4 +1,5 @@
-"""Lines of output as rows of cells: the host's own colours, long lines wrapped or cut. Pure."""
+"""Draws lines of output as rows of cells: the host's own colours, long lines wrapped or cut.
+Pure. Which lines are kept is in `output_buffer.py`."""
 
 import re
 from bisect import bisect_right
@@ -10,7 +11,7 @@ from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from tui_manager.ui.output.output_lines import OutputLine
+from tui_manager.ui.output.output_buffer import OutputLine
 
 _SGR = re.compile("\x1b\\[([0-9;]*)m")
 _TAB = 8

@@ -6,8 +6,8 @@ from rich.segment import Segment
 
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.output.output_lines import LINE_MAX, OutputLines
-from tui_manager.ui.output.output_rows import LineRows, crop, segments, wrap
+from tui_manager.ui.output.output_buffer import LINE_MAX, OutputBuffer
+from tui_manager.ui.output.output_drawing import LineRows, crop, segments, wrap
 
 
 class Host:
@@ -22,12 +22,12 @@ class Host:
         return chunk
 
 
-def texts(lines: OutputLines) -> list[str]:
+def texts(lines: OutputBuffer) -> list[str]:
     return [line.text for line in lines.lines]
 
 
 def test_a_line_grows_until_its_end() -> None:
-    host, lines = Host(), OutputLines()
+    host, lines = Host(), OutputBuffer()
     lines.feed([host.chunk(b"one\ntw")])
     assert texts(lines) == ["one", "tw"]
     lines.feed([host.chunk(b"o\n")])
@@ -36,7 +36,7 @@ def test_a_line_grows_until_its_end() -> None:
 
 def test_streams_and_hosts_keep_their_own_lines() -> None:
     one, two, errors = Host(), Host("web02"), Host(stream=Stream.STDERR)
-    lines = OutputLines()
+    lines = OutputBuffer()
     lines.feed([one.chunk(b"a"), two.chunk(b"b"), errors.chunk(b"c"), one.chunk(b"d\n")])
     assert [(line.host, line.stream.value, line.text) for line in lines.lines] == [
         ("web01", "stdout", "ad"),
@@ -46,13 +46,13 @@ def test_streams_and_hosts_keep_their_own_lines() -> None:
 
 
 def test_the_last_rewrite_of_a_progress_line_wins() -> None:
-    host, lines = Host(), OutputLines()
+    host, lines = Host(), OutputBuffer()
     lines.feed([host.chunk(b"10%\r20%\r"), host.chunk(b"30"), host.chunk(b"%\rdone\r\nnext\n")])
     assert texts(lines) == ["done", "next"]
 
 
 def test_a_coloured_progress_line_keeps_its_colour_while_it_stands() -> None:
-    host, lines = Host(), OutputLines()
+    host, lines = Host(), OutputBuffer()
     lines.feed([host.chunk(b"\x1b[32m10%\r")])
     assert texts(lines) == ["\x1b[32m10%"]
     lines.feed([host.chunk(b"20%\r\n")])
@@ -60,21 +60,21 @@ def test_a_coloured_progress_line_keeps_its_colour_while_it_stands() -> None:
 
 
 def test_characters_cut_between_chunks_come_out_whole() -> None:
-    host, lines = Host(), OutputLines()
+    host, lines = Host(), OutputBuffer()
     data = "工程 🚀".encode()
     lines.feed([host.chunk(data[at : at + 1]) for at in range(len(data))])
     assert texts(lines) == ["工程 🚀"]
 
 
 def test_what_is_missing_is_said() -> None:
-    host, lines = Host(), OutputLines()
+    host, lines = Host(), OutputBuffer()
     host.offset = 2048
     lines.feed([host.chunk(b"tail\n"), host.chunk(b"", gap=1000), host.chunk(b"after\n")])
     assert texts(lines) == ["… 2.0 kB before this", "tail", "… 1.0 kB are gone", "after"]
 
 
 def test_memory_is_bounded() -> None:
-    host, lines = Host(), OutputLines(lines_max=100, characters_max=1000)
+    host, lines = Host(), OutputBuffer(lines_max=100, characters_max=1000)
     lines.feed([host.chunk(b"x\n" * 5000)])
     assert len(lines.lines) == 100
     assert lines.dropped == 4900
@@ -84,14 +84,14 @@ def test_memory_is_bounded() -> None:
 
 def test_a_line_let_go_while_it_grew_starts_anew() -> None:
     slow, fast = Host("slow"), Host("fast")
-    lines = OutputLines(lines_max=3)
+    lines = OutputBuffer(lines_max=3)
     lines.feed([slow.chunk(b"begun"), fast.chunk(b"1\n2\n3\n4\n")])
     lines.feed([slow.chunk(b" and ended\n"), slow.chunk(b"next\n")])
     assert texts(lines) == ["4", " and ended", "next"]
 
 
 def test_a_very_long_line_is_kept_up_to_a_limit() -> None:
-    host, lines = Host(), OutputLines()
+    host, lines = Host(), OutputBuffer()
     lines.feed([host.chunk(b"x" * 60_000), host.chunk(b"y" * 60_000)])
     assert len(lines.lines[0].text) == LINE_MAX
     assert lines.lines[0].cut == 20_000
@@ -128,7 +128,7 @@ def test_cut_lines_say_so_and_fit() -> None:
     assert row_texts([crop(segments("short"), 20)]) == ["short"]
 
 
-def pane_texts(rows: LineRows, lines: OutputLines, count: int) -> list[str]:
+def pane_texts(rows: LineRows, lines: OutputBuffer, count: int) -> list[str]:
     """What the rows of a pane show."""
     shown = []
     for row in range(count):
@@ -138,7 +138,7 @@ def pane_texts(rows: LineRows, lines: OutputLines, count: int) -> list[str]:
 
 
 def test_each_line_takes_a_row_or_as_many_as_it_needs() -> None:
-    host, lines, rows = Host(), OutputLines(), LineRows()
+    host, lines, rows = Host(), OutputBuffer(), LineRows()
     lines.feed([host.chunk(b"abcdef\n\nxyz\n")])
     assert pane_texts(rows, lines, rows.place(lines.lines, 4)) == ["abc…", "", "xyz"]
     rows.wraps = True
@@ -146,7 +146,7 @@ def test_each_line_takes_a_row_or_as_many_as_it_needs() -> None:
 
 
 def test_a_line_that_grew_takes_more_rows_and_another_width_too() -> None:
-    host, lines, rows = Host(), OutputLines(), LineRows()
+    host, lines, rows = Host(), OutputBuffer(), LineRows()
     rows.wraps = True
     lines.feed([host.chunk(b"abcd")])
     assert rows.place(lines.lines, 4) == 1

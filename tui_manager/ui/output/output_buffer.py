@@ -1,4 +1,5 @@
-"""The lines of live output: makes a bounded list of lines from chunks of bytes.
+"""The lines that an output pane keeps: makes a bounded list of lines from chunks of bytes. They
+are drawn in `output_drawing.py`.
 
 Pure: no widget. Every (execution, stream) has a decoder and a line of its own that grows until its
 end. A carriage return clears that line, so that the last rewrite is seen.
@@ -65,7 +66,7 @@ class _Source:
     end: int = 0
 
 
-class OutputLines:
+class OutputBuffer:
     """A bounded list of lines. It drops the oldest."""
 
     def __init__(self, lines_max: int = LINES_MAX, characters_max: int = CHARACTERS_MAX) -> None:

@@ -1,4 +1,6 @@
-"""Every key of the screens, once. Bindings, footer, help and palette are made from this table."""
+"""The table of all keys: which action each has on which screen, and its words. Bindings, footer,
+help and palette are made from it. What an action does is in `app.py`, the screens and the files
+`host_actions.py`, `task_actions.py` and `output_actions.py`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""The two streams of a command: from pipes into spool files, with one limit for both."""
+"""Writes the two streams of a command from their pipes into spool files, with one limit for both.
+`supervise.py` waits for data, and decides how long after the end of the command."""
 
 from __future__ import annotations
 
