@@ -14,12 +14,12 @@ from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch
 from tui_manager_agent.facts.vitals import Vitals, describe_host
 from tui_manager_agent.identity import credentials
+from tui_manager_agent.identity.certificate_renewal import Renewal
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.identity.renewal import Renewal
-from tui_manager_agent.link.endings import RefusedByManagerError, describe
+from tui_manager_agent.link.admission import HostAdmission
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
-from tui_manager_agent.link.membership import Membership
 from tui_manager_agent.link.reconnect import Reconnect
+from tui_manager_agent.link.stream_endings import RefusedByManagerError, describe
 from tui_manager_agent.policy.policy_file import PolicyFile
 from tui_manager_agent.settings import Settings
 
@@ -44,7 +44,7 @@ class Agent:
             self._identity.close()
             raise
         self._cgroup_root = find_cgroup_root(self._identity.journal_id)
-        self._membership = Membership(self._renewal)
+        self._admission = HostAdmission(self._renewal)
         self._vitals = Vitals()
         self._facts = FactWatch(settings.facts)
         self._reconnect = Reconnect(random.Random())
@@ -62,7 +62,7 @@ class Agent:
         self._facts.start()
         try:
             async with self._tasks:
-                self._membership.log_fingerprint()
+                self._admission.log_fingerprint()
                 if self._identity.manager_id:
                     self._open_executions()
                 self._tasks.create_task(self._keep_dialling())
@@ -110,7 +110,7 @@ class Agent:
                 self._on_welcome,
                 credentials=held,
             )
-            self._membership.begin_session(link)
+            self._admission.begin_session(link)
             facts = self._facts.begin_session(link.send_facts)
             end = await link.run(self._hello(facts))
             if self._renewal:
@@ -123,7 +123,7 @@ class Agent:
         bound = self._identity.manager_id
         if bound and welcome.manager_id != bound:
             raise WrongManagerError(f"it is {welcome.manager_id}, this agent belongs to {bound}")
-        self._membership.check(welcome)
+        self._admission.check(welcome)
         try:
             self._identity.bind(welcome.manager_id, welcome.host_id)
         except ValueError as error:
@@ -135,7 +135,7 @@ class Agent:
             "cancel_command": executions.cancel,
             "resume": executions.resume,
             "acknowledge": executions.acknowledge,
-            **self._membership.handlers(),
+            **self._admission.handlers(),
         }
 
     def _hello(self, facts: Mapping[str, str]) -> wire.Hello:

@@ -17,7 +17,7 @@ from bench.swarm.swarm import swarm
 from bench.weight import CpuMeter
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.task_filter import TaskFilter
+from tui_manager.domain.task_filter_and_sort import TaskFilter
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 from tui_manager.state_dir import DATABASE

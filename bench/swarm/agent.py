@@ -9,9 +9,9 @@ from collections.abc import Callable
 from grpc import aio
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.credentials import Credentials
-from tui_manager_agent.link.endings import Ending, RefusedByManagerError, StreamEnd
 from tui_manager_agent.link.link import Link, MessageHandlers
 from tui_manager_agent.link.reconnect import Reconnect
+from tui_manager_agent.link.stream_endings import Ending, RefusedByManagerError, StreamEnd
 from tui_manager_protos.rules import host_variables
 from tui_manager_protos.rules.protocol_version import PROTOCOL_VERSION
 from tui_manager_protos.v1 import agent_pb2 as pb

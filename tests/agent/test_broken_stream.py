@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from grpc import aio
 from tui_manager_agent.executions.outbox import Outbox
-from tui_manager_agent.link.endings import Ending
 from tui_manager_agent.link.link import Link, MessageHandlers
+from tui_manager_agent.link.stream_endings import Ending
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess

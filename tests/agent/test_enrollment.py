@@ -10,9 +10,9 @@ import grpc
 import psutil
 import pytest
 from tui_manager_agent.link import enrollment_program as enrollment_module
-from tui_manager_agent.link.endings import Ending, RefusedByManagerError, StreamEnd
 from tui_manager_agent.link.enrollment_program import NotEnrolledError, enroll, pinned_certificate
 from tui_manager_agent.link.reconnect import Reconnect
+from tui_manager_agent.link.stream_endings import Ending, RefusedByManagerError, StreamEnd
 from tui_manager_protos.v1 import enrollment_pb2
 
 from tests.agent.agent_process import AgentProcess

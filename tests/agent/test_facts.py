@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tui_manager_agent.facts import fact_watch
 from tui_manager_agent.facts.fact_watch import FactWatch
-from tui_manager_agent.facts.machine import Machine
+from tui_manager_agent.facts.machine_facts import Machine
 
 from tests.agent.agent_process import AgentProcess
 from tests.agent.fake_manager import FakeManager

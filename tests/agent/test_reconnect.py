@@ -4,8 +4,13 @@ import random
 from datetime import timedelta
 
 import pytest
-from tui_manager_agent.link.endings import Ending, RefusedByManagerError, StreamEnd, ending_of
 from tui_manager_agent.link.reconnect import FIRST_PAUSE, LONGEST_PAUSE, Reconnect
+from tui_manager_agent.link.stream_endings import (
+    Ending,
+    RefusedByManagerError,
+    StreamEnd,
+    ending_of,
+)
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 

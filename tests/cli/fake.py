@@ -12,7 +12,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost, Progress, Task
-from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.transitions import OPERATION_OF_RESULT, Operation
 from tui_manager.operator.api import OutputChunk
 

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import Disk, Host, HostDetail, Maintenance, Vitals
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
@@ -26,7 +26,7 @@ from tui_manager.domain.task import (
     Task,
     TaskDetail,
 )
-from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import (

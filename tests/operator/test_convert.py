@@ -17,10 +17,10 @@ from tests.operator.examples import made
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail

@@ -31,7 +31,7 @@ from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
 from tui_manager.operator.conversion.convert_manager import OUTPUT_MAX
 from tui_manager.operator.socket.client import connect
-from tui_manager.operator.socket.errors import FIELD, MESSAGE_MAX
+from tui_manager.operator.socket.convert_errors import FIELD, MESSAGE_MAX
 from tui_manager.operator.socket.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_address
 from tui_manager.operator.watching import watching

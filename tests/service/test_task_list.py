@@ -10,7 +10,7 @@ from tests.support.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_filter import TaskFilter
+from tui_manager.domain.task_filter_and_sort import TaskFilter
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import filtered_scan, task_list

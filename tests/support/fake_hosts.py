@@ -8,8 +8,8 @@ from tests.support.fake_core import FakeCore, page
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.host_name_ranges import natural_key
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.names import natural_key
 from tui_manager.domain.status import Admission
 
 WAYS_OUT = {Admission.PENDING: Admission.REJECTED, Admission.ADMITTED: Admission.REVOKED}

@@ -10,8 +10,8 @@ from tests.support.fake_core import START as START
 from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask
 from tests.support.fake_security import FakeSecurity
-from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
+from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Admission, TaskStatus
 
 

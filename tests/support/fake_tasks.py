@@ -37,7 +37,7 @@ from tui_manager.domain.task import (
     ended_task_status,
     estimate_remaining,
 )
-from tui_manager.domain.task_filter import ALL_TASKS, TASK_COLUMNS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
 from tui_manager.operator.api import OutputChunk, TargetPreview
@@ -129,7 +129,7 @@ class FakeTasks(FakeHosts):
 
     async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
         self._check("list_tasks")
-        window.check("tasks", TASK_COLUMNS)
+        window.check("tasks", TASK_SORT_COLUMNS)
         tasks = [self.tasks[task_id].row for task_id in sorted(self.tasks, reverse=True)]
         text = window.text.lower()
         if text:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.support.fake_operator import FakeOperator
-from tui_manager.domain.health import Health
 from tui_manager.domain.host import Disk, Vitals
+from tui_manager.domain.manager_status import Health
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Reason, Stream
 from tui_manager.domain.transitions import Operation

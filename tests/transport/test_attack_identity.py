@@ -25,7 +25,7 @@ from tui_manager.run_manager import run_manager
 from tui_manager.security.authority import Authority
 from tui_manager.security.keys import key_pem
 from tui_manager.settings import Settings
-from tui_manager.transport.messages.connection_rates import IDENTITY_CHANGES
+from tui_manager.transport.messages.host_connection_rates import IDENTITY_CHANGES
 
 CONNECT = "/tui_manager.v1.CommandService/ConnectForCommands"
 

@@ -17,7 +17,7 @@ from tests.support.raw_http2 import DATA, RawConnection, call, frame, message, t
 from tests.support.secure_agent import SecureHost
 from tests.support.secure_manager import SecureManager, secure_manager
 from tests.support.waiting import wait_until
-from tui_manager.transport.messages.connection_rates import CONNECTIONS_OF_A_HOST
+from tui_manager.transport.messages.host_connection_rates import CONNECTIONS_OF_A_HOST
 from tui_manager.transport.messages.message_guard import ITEMS_MAX
 from tui_manager.transport.ports.port_limits import Timeouts
 

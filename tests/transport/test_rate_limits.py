@@ -3,7 +3,10 @@
 import pytest
 
 from tests.support.manager_parts import TurnedClock
-from tui_manager.transport.messages.connection_rates import CONNECTIONS_OF_A_HOST, ConnectionRates
+from tui_manager.transport.messages.host_connection_rates import (
+    CONNECTIONS_OF_A_HOST,
+    HostConnectionRates,
+)
 from tui_manager.transport.messages.message_guard import HELD_MAX
 from tui_manager.transport.messages.token_bucket import Rate, TokenBucket, TokenBuckets
 
@@ -41,7 +44,7 @@ def test_a_crowd_of_keys_does_not_cost_memory_without_end(clock: TurnedClock) ->
 
 
 def test_one_host_is_slowed_down_and_a_fleet_is_not(clock: TurnedClock) -> None:
-    arrivals = ConnectionRates(lambda: clock.seconds)
+    arrivals = HostConnectionRates(lambda: clock.seconds)
     dials = [arrivals.wait("hostile") for _ in range(1000)]
     assert dials.count(0.0) == CONNECTIONS_OF_A_HOST.burst
     assert dials[-1] == 1 / CONNECTIONS_OF_A_HOST.per_second
@@ -51,7 +54,7 @@ def test_one_host_is_slowed_down_and_a_fleet_is_not(clock: TurnedClock) -> None:
 
 
 def test_a_hello_costs_as_much_as_it_makes_the_manager_do(clock: TurnedClock) -> None:
-    arrivals = ConnectionRates(lambda: clock.seconds)
+    arrivals = HostConnectionRates(lambda: clock.seconds)
     assert arrivals.wait("busy", HELD_MAX) == 0.0
     assert arrivals.wait("other", HELD_MAX) == 0.0
     pause = arrivals.wait("busy", HELD_MAX)
@@ -62,7 +65,7 @@ def test_a_hello_costs_as_much_as_it_makes_the_manager_do(clock: TurnedClock) ->
 
 
 def test_whoever_breaks_the_rules_comes_back_more_slowly(clock: TurnedClock) -> None:
-    arrivals = ConnectionRates(lambda: clock.seconds)
+    arrivals = HostConnectionRates(lambda: clock.seconds)
     let_in = 0
     while arrivals.wait("hostile") == 0.0:
         arrivals.slow_down("hostile")

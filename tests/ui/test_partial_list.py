@@ -6,7 +6,7 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 
 
 class SlowFilter(FakeOperator):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.names import unfold_names
+from tui_manager.domain.host_name_ranges import unfold_names
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target import (
     TargetContext,

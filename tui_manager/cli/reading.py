@@ -11,7 +11,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.token import Token
 from tui_manager.operator.api import Operator, OutputChunk
 

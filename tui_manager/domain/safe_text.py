@@ -10,7 +10,7 @@ import codecs
 import re
 from enum import Enum, auto
 
-from tui_manager.domain.colours import RESET, Colours
+from tui_manager.domain.output_colours import RESET, Colours
 
 _SEQUENCE_MAX = 64  # characters of a control sequence; a longer one is shown as text
 _STRING_MAX = 4096  # characters of a title, link and so on that are not shown

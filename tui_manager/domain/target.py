@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.names import fold_names, natural_key
+from tui_manager.domain.host_name_ranges import fold_names, natural_key
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target_matching import Matching, TargetContext, TargetHost, TaskHost
 from tui_manager.domain.target_notation import read_notation

@@ -13,7 +13,7 @@ from fnmatch import translate
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.names import NAMES_MAX, unfold_names
+from tui_manager.domain.host_name_ranges import NAMES_MAX, unfold_names
 from tui_manager.domain.target_terms import (
     Everything,
     Fact,

@@ -1,5 +1,5 @@
 """What a parsed TARGET consists of. It is parsed in `target_notation.py`; which hosts it matches is
-decided in `target.py`."""
+found in `target_matching.py`."""
 
 import re
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from tui_manager_protos.rules.duration import rough_duration
 
-from tui_manager.domain.health import ClockDoubt
+from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory

@@ -11,22 +11,22 @@ import tui_manager
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
-from tui_manager.domain.task_filter import ALL_TASKS, TASK_COLUMNS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
-from tui_manager.service.core.host_directory import HOST_COLUMNS
+from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.tasks.task_service import TaskService
@@ -124,7 +124,7 @@ class InProcessOperator:
         return sum(entry.recovering and not entry.declared_lost for entry in self.core.directory)
 
     async def list_hosts(self, window: Window) -> Page[Host]:
-        window.check("hosts", HOST_COLUMNS)
+        window.check("hosts", HOST_SORT_COLUMNS)
         return self.hosts.list_hosts(window)
 
     async def get_host(self, name: str) -> HostDetail:
@@ -193,7 +193,7 @@ class InProcessOperator:
         return await self.tasks.lists.audit(window)
 
     async def list_tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
-        window.check("tasks", TASK_COLUMNS)
+        window.check("tasks", TASK_SORT_COLUMNS)
         wanted.check()
         return await self.tasks.list_tasks(window, wanted)
 

@@ -11,7 +11,7 @@ from textual.message import Message
 from tui_manager.domain.address import dial_addresses
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, UnreachableError
-from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
 

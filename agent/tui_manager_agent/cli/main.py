@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _work(chosen: Arguments, *, start_again: bool) -> int:
     from tui_manager_agent.identity.credentials import DamagedError
     from tui_manager_agent.identity.identity import StateError
-    from tui_manager_agent.link.endings import Ending, RefusedByManagerError
+    from tui_manager_agent.link.stream_endings import Ending, RefusedByManagerError
     from tui_manager_agent.policy.policy_file import PolicyError
 
     settings = chosen.settings

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tui_manager_agent.facts.machine import Machine
+from tui_manager_agent.facts.machine_facts import Machine
 from tui_manager_agent.facts.own_facts import OwnFacts
 
 LOOK_EVERY = 5.0  # seconds, at the owner's file

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tui_manager_protos.rules.facts import VALUE_LIMIT, cut_value, is_fact_name
 
-from tui_manager_agent.facts import machine
+from tui_manager_agent.facts import machine_facts
 from tui_manager_agent.policy.trusted_file import (
     UntrustedFileError,
     configuration_folder,
@@ -117,7 +117,7 @@ def _problem(name: str, value: object) -> str:
             f"{shown!r} is not a fact's name: up to 63 letters, digits, '.', '_', '/' and '-', "
             "of which the first is a letter or a digit."
         )
-    if name in machine.NAMES or name == ERROR or name.startswith(machine.PREFIXES):
+    if name in machine_facts.NAMES or name == ERROR or name.startswith(machine_facts.PREFIXES):
         return f"{shown} is a fact that the agent itself finds out; take another name."
     if not isinstance(value, (str, bool, int, float, date, time)):
         return f"{shown} must be a text, a number, a time, true or false."

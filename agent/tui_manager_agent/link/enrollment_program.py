@@ -25,7 +25,7 @@ from tui_manager_protos.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 from tui_manager_agent.identity import keys
 from tui_manager_agent.identity.child_process import answer_agent
-from tui_manager_agent.link.endings import Ending
+from tui_manager_agent.link.stream_endings import Ending
 
 SERVER_NAME = "enroll.tui-manager.internal"
 CONNECT_WITHIN = 10.0  # seconds

@@ -12,8 +12,8 @@ from tui_manager_agent.facts.vitals import describe_host
 from tui_manager_agent.identity import child_process, credentials
 from tui_manager_agent.identity.credentials import Credentials
 from tui_manager_agent.identity.identity import Identity, StateError
-from tui_manager_agent.link.endings import Ending, RefusedByManagerError, StreamEnd, describe
 from tui_manager_agent.link.reconnect import Reconnect
+from tui_manager_agent.link.stream_endings import Ending, RefusedByManagerError, StreamEnd, describe
 from tui_manager_agent.settings import Settings
 
 _PROGRAM = "tui_manager_agent.link.enrollment_program"

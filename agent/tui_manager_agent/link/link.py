@@ -14,7 +14,7 @@ from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.identity.credentials import Credentials
-from tui_manager_agent.link.endings import Ending, StreamEnd, ending_of, explain_failed_dial
+from tui_manager_agent.link.stream_endings import Ending, StreamEnd, ending_of, explain_failed_dial
 
 WELCOME_WITHIN = 30.0  # seconds
 STEADY_AFTER = 10.0  # seconds

@@ -3,7 +3,7 @@ its own, because `link.py` knows one stream and this counts the failures of many
 
 import random
 
-from tui_manager_agent.link.endings import FATAL, RefusedByManagerError, StreamEnd, describe
+from tui_manager_agent.link.stream_endings import FATAL, RefusedByManagerError, StreamEnd, describe
 
 FIRST_PAUSE = 1.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds

@@ -16,7 +16,7 @@ from tui_manager.cli.commands.demo_agents import Fleet, agent_program, host_name
 from tui_manager.cli.reading import all_command_hosts, all_hosts, all_tasks
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
 from tui_manager.domain.host import Host
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, TaskStatus
 from tui_manager.domain.token import TokenSpec

@@ -8,33 +8,26 @@ from collections.abc import Iterator, Sequence
 
 from tui_manager.cli.commands.change_hosts import change_hosts
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.printing.host_text import host_state, host_text, maintenance_text
+from tui_manager.cli.printing.host_details import host_text, maintenance_text
 from tui_manager.cli.printing.json_shapes import host_detail_shape, host_shape
+from tui_manager.cli.printing.list_tables import host_table
 from tui_manager.cli.printing.text import (
-    local_time,
     note,
     note_storage_trouble,
     one_line,
-    table,
     write,
     write_json,
 )
 from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.domain.address import dial_addresses, join_line
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import Host, HostDetail, labels_text
-from tui_manager.domain.names import unfold_names
+from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.host_name_ranges import unfold_names
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.status import Admission
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings
-
-_HEADER = (
-    *("NAME", "STATE", "FINGERPRINT", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS"),
-    *("SYSTEM", "AGENT"),
-)
-_SHORTENED = tuple(map(_HEADER.index, ("LABELS", "SYSTEM", "NAME")))
 
 
 def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
@@ -108,7 +101,7 @@ def _print_list(hosts: Sequence[Host], status: ManagerStatus, *, as_json: bool) 
     if as_json:
         write_json([host_shape(host) for host in hosts])
     elif hosts:
-        write(table(_HEADER, [_row(host) for host in hosts], stretch=_SHORTENED))
+        write(host_table(hosts))
         write("".join(f"{one_line(line)}\n" for line in _approval_notes(hosts)))
         write("".join(f"{one_line(line)}\n" for line in _maintenance_notes(hosts)))
     else:
@@ -121,23 +114,6 @@ def _no_hosts(status: ManagerStatus) -> str:
         return f"No hosts yet; start an agent: {line}"
     make = f"make a token with `{PROGRAM} token create`, and start an agent with it"
     return f"No hosts yet; {make}: {line}"
-
-
-def _row(host: Host) -> tuple[str, ...]:
-    vitals = host.vitals
-    return (
-        host.name,
-        host_state(host),
-        host.fingerprint or "-",
-        labels_text(host.labels) or "-",
-        f"{vitals.cpu_percent:.0f}%" if vitals else "-",
-        f"{vitals.memory_percent:.0f}%" if vitals else "-",
-        str(host.running),
-        local_time(host.since),
-        host.address,
-        f"{host.os} {host.arch}",
-        host.agent_version,
-    )
 
 
 def _approval_notes(hosts: Sequence[Host]) -> Iterator[str]:

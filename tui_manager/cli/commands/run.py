@@ -17,7 +17,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.printing.json_shapes import plan_shape
-from tui_manager.cli.printing.rollout import WaitNote, plan_text
+from tui_manager.cli.printing.rollout_text import WaitNote, plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import count_words, note_left_out
 from tui_manager.cli.printing.text import StorageTroubleNote, note, write, write_json

@@ -12,7 +12,7 @@ from tui_manager.cli.printing.json_shapes import output_shape
 from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import cleaner_for, note, write_json
 from tui_manager.cli.reading import all_command_hosts
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost, Task, TaskDetail
 from tui_manager.operator.api import Operator, OutputChunk

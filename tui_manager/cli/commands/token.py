@@ -10,18 +10,15 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.cli.printing.json_shapes import new_token_shape, token_shape
+from tui_manager.cli.printing.list_tables import token_table
 from tui_manager.cli.printing.standard_streams import OutputError
-from tui_manager.cli.printing.text import local_time, note, table, write, write_json
+from tui_manager.cli.printing.text import note, write, write_json
 from tui_manager.cli.reading import all_tokens, connect
 from tui_manager.domain.address import dial_addresses, is_local, join_line, other_addresses
-from tui_manager.domain.health import ManagerStatus
-from tui_manager.domain.host import labels_text
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.own_addresses import reachable_addresses
 from tui_manager.settings import Settings
-
-_HEADER = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
-_SHORTENED = tuple(map(_HEADER.index, ("LABELS", "BY")))
 
 
 def run_token(settings: Settings, options: argparse.Namespace) -> int:
@@ -88,7 +85,7 @@ def _print_list(settings: Settings, *, everything: bool, as_json: bool) -> None:
     if as_json:
         write_json([token_shape(token) for token in tokens])
     elif tokens:
-        write(table(_HEADER, [_row(token) for token in tokens], stretch=_SHORTENED))
+        write(token_table(tokens))
     elif everything:
         note(f"No join token was made yet; `{PROGRAM} token create` makes one.")
     else:
@@ -98,19 +95,6 @@ def _print_list(settings: Settings, *, everything: bool, as_json: bool) -> None:
 async def _read(settings: Settings, *, everything: bool) -> list[Token]:
     async with connect(settings.state_dir) as operator:
         return await all_tokens(operator, everything=everything)
-
-
-def _row(token: Token) -> tuple[str, ...]:
-    return (
-        str(token.token_id),
-        token.state.replace("_", " "),
-        token.created_by,
-        local_time(token.created_at),
-        local_time(token.expires_at),
-        f"{token.uses - token.used} of {token.uses}",
-        "at once" if token.auto_approve else "-",
-        labels_text(token.labels) or "-",
-    )
 
 
 def _revoke(settings: Settings, token_ids: Sequence[int]) -> None:

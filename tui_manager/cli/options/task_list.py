@@ -8,7 +8,7 @@ from tui_manager.cli.options.values import read_moment
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.moments import MOMENT_FORMS
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_filter import TASK_COLUMNS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import TASK_SORT_COLUMNS, TaskFilter
 
 
 def add_task_list_options(command: argparse.ArgumentParser) -> None:
@@ -44,8 +44,9 @@ def add_task_list_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--sort",
         metavar="F",
-        choices=TASK_COLUMNS,
-        help=f"the order: {', '.join(TASK_COLUMNS)}; the latest or longest first (default created)",
+        choices=TASK_SORT_COLUMNS,
+        help=f"the order: {', '.join(TASK_SORT_COLUMNS)}; the latest or longest first "
+        "(default created)",
     )
     command.add_argument(
         "--limit", metavar="N", type=row_limit, help="only the first N tasks (default: all)"

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Sequence
 
 from tui_manager.cli.printing.text import note, one_line
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost, Counts

@@ -10,7 +10,7 @@ from typing import TextIO
 from rich.cells import cell_len, set_cell_size
 
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line, safe_text
 
 Cleaner = Callable[[str], str]

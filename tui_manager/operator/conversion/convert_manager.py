@@ -17,8 +17,8 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.health import Health, ManagerStatus
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk, TargetPreview
 

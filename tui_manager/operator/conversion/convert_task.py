@@ -14,7 +14,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
-from tui_manager.domain.task_filter import TaskFilter
+from tui_manager.domain.task_filter_and_sort import TaskFilter
 from tui_manager.operator.conversion import convert_rollout
 from tui_manager.operator.conversion.convert_manager import (
     duration,

@@ -13,15 +13,15 @@ from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
-from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
-from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
@@ -35,7 +35,7 @@ from tui_manager.operator.conversion import (
     convert_task,
 )
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT, AnswerTimeout
-from tui_manager.operator.socket.errors import error_of
+from tui_manager.operator.socket.convert_errors import error_of
 from tui_manager.operator.socket.find_manager import find_manager
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
 

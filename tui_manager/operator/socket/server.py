@@ -24,7 +24,7 @@ from tui_manager.operator.conversion import (
     convert_spec,
     convert_task,
 )
-from tui_manager.operator.socket.errors import Context, answering
+from tui_manager.operator.socket.convert_errors import Context, answering
 from tui_manager.operator.socket.socket_file import (
     OPTIONS,
     forget,

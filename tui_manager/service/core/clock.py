@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.health import ClockDoubt
+from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import Database

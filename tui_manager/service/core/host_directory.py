@@ -39,7 +39,7 @@ _ORDERS: dict[str, Callable[[HostEntry, datetime], Any]] = {
     "since": lambda entry, now: entry.since.timestamp() if entry.since else 0.0,
 }
 
-HOST_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
+HOST_SORT_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
 
 
 EXPECTED_FOR = 60.0  # seconds after a start, for hosts that were online when the manager stopped

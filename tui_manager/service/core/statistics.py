@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.health import Health
+from tui_manager.domain.manager_status import Health
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 

@@ -11,7 +11,7 @@ from tui_manager.domain.errors import (
     InvalidInputError,
     Refusal,
 )
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import Admission
 from tui_manager.service.core import task_status
 from tui_manager.service.core.core import Core, run_to_completion

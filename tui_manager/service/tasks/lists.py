@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.service.core.core import Core
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import tasks

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_manager.domain.errors import StorageError
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.ids import new_execution_ids
-from tui_manager.domain.names import fold_names
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, Order
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason

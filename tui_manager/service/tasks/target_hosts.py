@@ -4,7 +4,7 @@ for a preview."""
 from collections.abc import Mapping, Set
 from functools import partial
 
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.target import (
     ResolvedTarget,
     TargetContext,

@@ -24,7 +24,7 @@ from tui_manager.domain.task import (
     TaskDetail,
     estimate_remaining,
 )
-from tui_manager.domain.task_filter import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.core.task_status import update_task_status

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter import ALL_TASKS, TASK_COLUMNS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_datetime, like_pattern, load_queries
 from tui_manager.storage.tables.tasks import task_of
@@ -92,8 +92,8 @@ def scan(window: Window, wanted: TaskFilter, hosts: Sequence[int]) -> SortedScan
     Args:
         hosts: what `hosts_named` says of the host of the filter.
     """
-    sort = window.sort or TASK_COLUMNS[0]
-    by_id = sort == TASK_COLUMNS[0]
+    sort = window.sort or TASK_SORT_COLUMNS[0]
+    by_id = sort == TASK_SORT_COLUMNS[0]
     descending = window.descending or not window.sort
     order = f"{sort}_{'descending' if descending else 'ascending'}"
     if window.faults_only and by_id and descending:

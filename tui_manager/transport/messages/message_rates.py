@@ -1,5 +1,5 @@
-"""How often an agent may send messages, their items, vitals and facts, and how many unknown
-executions it may report."""
+"""How often an agent may send messages over one stream: their items, vitals and facts, and how many
+unknown executions it may report."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,5 +1,5 @@
-"""Token buckets: each limits how often something may happen. The rates themselves stand where they
-are applied: `message_rates.py`, `connection_rates.py` and the enrolment port."""
+"""Token buckets: each limits how often something may happen. The rates are in
+`message_rates.py`, `host_connection_rates.py` and `enrollment_rates.py`."""
 
 from collections import OrderedDict
 from collections.abc import Callable

@@ -1,9 +1,9 @@
-"""The enrolment port: one call, in which a host with a join token gets its certificate."""
+"""The enrolment port: one call, in which a host with a join token gets its certificate. How often
+hosts may enrol is in `messages/enrollment_rates.py`."""
 
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from ipaddress import ip_address, ip_network
 from typing import NoReturn
 
 import grpc
@@ -15,7 +15,7 @@ from tui_manager.domain.errors import InvalidInputError, Refusal, RefusedError, 
 from tui_manager.security.certificate_requests import read_request
 from tui_manager.service.enrollment.enrollment_service import EnrollmentRequest, EnrollmentService
 from tui_manager.transport.messages import convert, field_limits, message_guard
-from tui_manager.transport.messages.token_bucket import Rate, TokenBucket, TokenBuckets
+from tui_manager.transport.messages.enrollment_rates import EnrollmentRates
 from tui_manager.transport.ports import port_limits
 from tui_manager.transport.ports.certificates import Certificates
 
@@ -23,13 +23,6 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[pb.EnrollRequest, pb.EnrollResponse]
 
 MESSAGE_MAX = 64 * 1024  # bytes; a request with all its labels has 15 KiB
-# A fleet may enrol from one address with one token. A wrong secret costs as much as ten right ones.
-# Nobody can guess 192 bits; these rates protect the manager from load.
-_RATE_OF_AN_ADDRESS = Rate(per_second=10, burst=200)
-_RATE_OF_ALL = Rate(per_second=50, burst=500)
-_WRONG_SECRET_COST = 10
-# Certificates of one host. Each is written into the audit.
-_RATE_OF_A_KEY = Rate(per_second=1 / 60, burst=10)
 _STOP_TIMEOUT = 1.0  # seconds for calls to end by themselves
 
 _CODE = {
@@ -43,7 +36,7 @@ _CODE = {
 
 
 class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
-    """Converts the request, calls the service, converts the answer. Limits the rate of calls."""
+    """Converts the request, calls the service, converts the answer. Refuses too many calls."""
 
     def __init__(
         self,
@@ -56,15 +49,12 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         self._manager_id = manager_id
         self._enrollment = enrollment
         self._certificates = certificates
-        self._all = TokenBucket(_RATE_OF_ALL, monotonic)
-        self._addresses = TokenBuckets(_RATE_OF_AN_ADDRESS, monotonic)
-        self._keys = TokenBuckets(_RATE_OF_A_KEY, monotonic)
+        self._rates = EnrollmentRates(monotonic)
 
     async def Enroll(self, request: pb.EnrollRequest, context: Context) -> pb.EnrollResponse:
         """See enrollment.proto."""
         address = port_limits.address_of(context)
-        bucket = self._addresses.of(_network(address))
-        if not (bucket.take() and self._all.take()):
+        if not self._rates.count_call(address):
             await _abort(
                 context,
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -73,13 +63,12 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         try:
             message_guard.check_enrollment(request)
             asked = _to_request(request, address)
-            key = self._keys.of(asked.key.key_hash.hex())
-            _check_rate(key)
+            self._rates.check_key(asked.key.key_hash)
             enrolled = await self._enrollment.enroll(asked)
-            key.drain(1)
+            self._rates.count_certificate(asked.key.key_hash)
         except RefusedError as error:
             if error.refusal is Refusal.BAD_TOKEN:
-                bucket.drain(_WRONG_SECRET_COST)
+                self._rates.count_wrong_secret(address)
             code = _CODE.get(error.refusal, grpc.StatusCode.INVALID_ARGUMENT)
             await _abort(context, code, str(error))
         except InvalidInputError as error:
@@ -92,13 +81,6 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
             name=enrolled.name,
             admission=convert.ADMISSION[enrolled.admission],
             certificate=self._certificates.issued(enrolled.certificate),
-        )
-
-
-def _check_rate(key: TokenBucket) -> None:
-    if wait := key.wait():
-        raise RefusedError(
-            Refusal.OVERLOADED, f"This host enrols too often; try again in {wait:.0f} s."
         )
 
 
@@ -115,16 +97,6 @@ def _to_request(request: pb.EnrollRequest, address: str) -> EnrollmentRequest:
         address=address,
         key=read_request(request.csr_der),
     )
-
-
-def _network(address: str) -> str:
-    """The network for which an `ip:port` is counted: the address, or for IPv6 its /64."""
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        ip = ip_address(host)
-    except ValueError:
-        return host
-    return str(ip_network((ip, 64), strict=False)) if ip.version == 6 else host
 
 
 async def _abort(context: Context, code: grpc.StatusCode, why: str) -> NoReturn:

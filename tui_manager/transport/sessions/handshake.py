@@ -16,12 +16,12 @@ from tui_manager.security.client_certificate import PeerCertificate, read_peer
 from tui_manager.service.core.core import Core
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.transport.messages import convert
-from tui_manager.transport.messages.connection_rates import ConnectionRates
+from tui_manager.transport.messages.host_connection_rates import HostConnectionRates
 from tui_manager.transport.messages.message_guard import ID_MAX, MessageGuard, ViolationError
 from tui_manager.transport.messages.message_rates import UNKNOWN
 from tui_manager.transport.messages.token_bucket import TokenBuckets
 from tui_manager.transport.ports.port_limits import Timeouts, address_of
-from tui_manager.transport.sessions.renewal import Renewal
+from tui_manager.transport.sessions.certificate_renewal import Renewal
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions
 
@@ -65,7 +65,7 @@ class Handshake:
         self._shared_limits = core.limits.shared_by(hosts.count)
         self._timeouts = timeouts
         self._secure = secure
-        self._connection_rates = ConnectionRates(core.clock.monotonic)
+        self._connection_rates = HostConnectionRates(core.clock.monotonic)
         self._unknown = TokenBuckets(UNKNOWN, core.clock.monotonic)
 
     async def welcome(self, context: Context) -> Session | None:

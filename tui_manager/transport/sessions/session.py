@@ -14,7 +14,7 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
-from tui_manager.transport.sessions.renewal import Renewal
+from tui_manager.transport.sessions.certificate_renewal import Renewal
 
 RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
 _BATCH_SIZE = 256 * 1024  # bytes of messages that are sent as one; a larger one is sent alone

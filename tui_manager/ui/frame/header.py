@@ -5,7 +5,7 @@ from datetime import datetime
 from textual.strip import Strip
 from textual.widgets import Static
 
-from tui_manager.domain.health import ManagerStatus
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.ui.drawing.number_format import short_duration
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, width_of

@@ -8,7 +8,7 @@ from textual.app import App
 
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.drawing.number_format import count_of

@@ -7,9 +7,9 @@ from typing import ClassVar
 from rich.cells import cell_len
 
 from tui_manager.domain.address import join_parts
-from tui_manager.domain.health import ManagerStatus
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.drawing.number_format import number, since, sparkline

@@ -1,31 +1,16 @@
-"""One host as text for people."""
+"""One host as text for people: what `hosts show` prints. The table of `hosts` is in
+`list_tables.py`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from tui_manager.cli.printing.summary import count_words
-from tui_manager.cli.printing.text import local_time, one_line, table
+from tui_manager.cli.printing.list_tables import host_state, task_of_host_table
+from tui_manager.cli.printing.text import local_time, one_line
 from tui_manager.domain.host import Host, HostDetail, Maintenance, Vitals, labels_text
-from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.number_format import age
 
-_TASKS_HEADER = ("ID", "STATUS", "NAME", "COUNTS", "CREATED", "BY")
-_TASKS_SHORTENED = tuple(map(_TASKS_HEADER.index, ("NAME", "COUNTS", "BY")))
 _GIB = 1 << 30
-
-
-def host_state(host: Host) -> str:
-    """Online or offline; before it that the host is in maintenance or pending. A host that was
-    turned away has its admission alone."""
-    connection = "online" if host.online else "offline"
-    match host.admission:
-        case Admission.ADMITTED:
-            return f"maintenance {connection}" if host.maintenance else connection
-        case Admission.PENDING:
-            return f"{host.admission} {connection}"
-        case _:
-            return host.admission
 
 
 def maintenance_text(maintenance: Maintenance) -> str:
@@ -102,18 +87,5 @@ def _facts_lines(facts: Mapping[str, str]) -> str:
     return "".join(f"  {name:<{width}}  {one_line(facts[name])}\n" for name in sorted(facts))
 
 
-def _tasks_text(tasks: Iterable[Task]) -> str:
-    rows = [
-        (
-            str(task.task_id),
-            "canceling" if task.canceling else task.status,
-            task.name,
-            count_words(task.counts),
-            local_time(task.created_at),
-            task.created_by or "-",
-        )
-        for task in tasks
-    ]
-    if not rows:
-        return "\nNo tasks have run on it.\n"
-    return "\n" + table(_TASKS_HEADER, rows, stretch=_TASKS_SHORTENED)
+def _tasks_text(tasks: Sequence[Task]) -> str:
+    return f"\n{task_of_host_table(tasks)}" if tasks else "\nNo tasks have run on it.\n"

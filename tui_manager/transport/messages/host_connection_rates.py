@@ -1,4 +1,4 @@
-"""How often a host may connect and change its identity."""
+"""How often one host may connect and change its name or machine."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _EXECUTIONS_PER_CONNECTION = 1250
 _LOG_LINES = Rate(per_second=0.1, burst=5)  # log lines, however many hosts connect
 
 
-class ConnectionRates:
+class HostConnectionRates:
     """Limits how often each host connects and changes its name or machine."""
 
     def __init__(self, monotonic: Callable[[], float], rate: Rate = CONNECTIONS_OF_A_HOST) -> None:

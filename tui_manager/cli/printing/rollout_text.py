@@ -6,7 +6,7 @@ from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.text import local_time, note, table
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.rollout_spec import HoldRule
 from tui_manager.domain.spec import Offline, TaskSpec
 from tui_manager.domain.task import Hold, RolloutProgress

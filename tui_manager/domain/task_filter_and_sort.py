@@ -1,5 +1,6 @@
-"""Which tasks a list has, besides what its window says. A file of its own, because it belongs
-neither to windows, which all lists have, nor to what a task is."""
+"""How a list of tasks is filtered, besides what its window says, and by which columns it can be
+sorted. A file of its own, because it belongs neither to windows, which all lists have, nor to what
+a task is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import TEXT_MAX
 from tui_manager.domain.status import TaskStatus
 
-TASK_COLUMNS = ("created", "started", "finished", "duration")  # that tasks can be sorted by
+TASK_SORT_COLUMNS = ("created", "started", "finished", "duration")  # that tasks can be sorted by
 
 
 @dataclass(frozen=True, slots=True)

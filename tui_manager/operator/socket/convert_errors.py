@@ -1,4 +1,5 @@
-"""Converts errors between wire and domain: which gRPC status stands for which ManagerError."""
+"""Converts errors between wire and domain: which gRPC status stands for which ManagerError. Around
+each call, `answering` does so, and notes who asks."""
 
 import logging
 from collections.abc import AsyncIterator

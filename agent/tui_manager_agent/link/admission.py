@@ -1,11 +1,11 @@
-"""Whether this host is admitted at its manager, and under which fingerprint."""
+"""Logs for the owner whether this host is admitted at its manager, and under which fingerprint."""
 
 import logging
 
 from tui_manager_protos.rules.fingerprint import fingerprint
 from tui_manager_protos.v1 import agent_pb2 as wire
 
-from tui_manager_agent.identity.renewal import Renewal
+from tui_manager_agent.identity.certificate_renewal import Renewal
 from tui_manager_agent.link.link import Link, MessageHandlers, WrongManagerError
 
 _MEANING = {
@@ -17,7 +17,7 @@ _MEANING = {
 _LOG = logging.getLogger(__name__)
 
 
-class Membership:
+class HostAdmission:
     """Logs for the owner what the manager decides on this host. Renews the certificate.
 
     Args:
@@ -47,12 +47,12 @@ class Membership:
             self._renewal.welcomed()
 
     def begin_session(self, link: Link) -> None:
-        """Sends what concerns the membership over this stream from now on."""
+        """Sends what concerns the admission and the certificate over this stream from now on."""
         if self._renewal is not None:
             self._renewal.begin_session(link.request_certificate)
 
     def handlers(self) -> MessageHandlers:
-        """What handles the messages that concern the membership."""
+        """What handles the messages that concern the admission and the certificate."""
         if self._renewal is None:
             return {"settings": self._on_settings}
         return {"settings": self._on_settings, "certificate_issued": self._renewal.on_certificate}

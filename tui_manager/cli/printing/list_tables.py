@@ -1,0 +1,159 @@
+"""The tables of `hosts`, `task list`, `task show`, `token list` and `audit`: their columns, and
+what each cell says. One host as text is in `host_details.py`, one task in `task_details.py`. JSON
+is in `json_shapes.py`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tui_manager.cli.printing.summary import count_words, outcome
+from tui_manager.cli.printing.text import local_time, table
+from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.status import Admission
+from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.token import Token
+
+_HOST_COLUMNS = (
+    *("NAME", "STATE", "FINGERPRINT", "LABELS", "CPU", "MEM", "RUN", "SINCE", "ADDRESS"),
+    *("SYSTEM", "AGENT"),
+)
+_TASK_COLUMNS = ("ID", "STATUS", "NAME", "TARGET", "COUNTS", "CREATED", "BY")
+_TASK_OF_HOST_COLUMNS = ("ID", "STATUS", "NAME", "COUNTS", "CREATED", "BY")
+_COMMAND_HOST_COLUMNS = (
+    *("HOST", "COMMAND", "STATUS", "REASON", "STARTED", "FINISHED", "STDOUT", "STDERR"),
+)
+_TOKEN_COLUMNS = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
+_AUDIT_COLUMNS = ("WHEN", "WHO", "DID", "HOST", "TASK", "DETAIL")
+
+
+def host_table(hosts: Iterable[Host]) -> str:
+    """The table of `hosts`."""
+    return _table(_HOST_COLUMNS, map(_host_row, hosts), ("LABELS", "SYSTEM", "NAME"))
+
+
+def task_table(tasks: Iterable[Task]) -> str:
+    """The table of `task list`."""
+    return _table(_TASK_COLUMNS, map(_task_row, tasks), ("NAME", "TARGET", "COUNTS", "BY"))
+
+
+def task_of_host_table(tasks: Iterable[Task]) -> str:
+    """The newest tasks of one host, in `hosts show`."""
+    rows = map(_task_of_host_row, tasks)
+    return _table(_TASK_OF_HOST_COLUMNS, rows, ("NAME", "COUNTS", "BY"))
+
+
+def command_host_table(rows: Iterable[CommandHost]) -> str:
+    """The hosts of one task, in `task show`."""
+    return _table(_COMMAND_HOST_COLUMNS, map(_command_host_row, rows), ("REASON", "HOST"))
+
+
+def token_table(tokens: Iterable[Token]) -> str:
+    """The table of `token list`."""
+    return _table(_TOKEN_COLUMNS, map(_token_row, tokens), ("LABELS", "BY"))
+
+
+def audit_table(entries: Iterable[AuditEntry]) -> str:
+    """The table of `audit`."""
+    return _table(_AUDIT_COLUMNS, map(_audit_row, entries), ("DETAIL", "TASK", "WHO", "HOST"))
+
+
+def host_state(host: Host) -> str:
+    """Online or offline; before it that the host is in maintenance or pending. A host that was
+    turned away has its admission alone."""
+    connection = "online" if host.online else "offline"
+    match host.admission:
+        case Admission.ADMITTED:
+            return f"maintenance {connection}" if host.maintenance else connection
+        case Admission.PENDING:
+            return f"{host.admission} {connection}"
+        case _:
+            return host.admission
+
+
+def _table(
+    columns: Sequence[str], rows: Iterable[tuple[str, ...]], shortened: Iterable[str]
+) -> str:
+    """A table whose columns `shortened` lose text, in this order, if the terminal is narrow."""
+    return table(columns, list(rows), stretch=tuple(map(columns.index, shortened)))
+
+
+def _host_row(host: Host) -> tuple[str, ...]:
+    vitals = host.vitals
+    return (
+        host.name,
+        host_state(host),
+        host.fingerprint or "-",
+        labels_text(host.labels) or "-",
+        f"{vitals.cpu_percent:.0f}%" if vitals else "-",
+        f"{vitals.memory_percent:.0f}%" if vitals else "-",
+        str(host.running),
+        local_time(host.since),
+        host.address,
+        f"{host.os} {host.arch}",
+        host.agent_version,
+    )
+
+
+def _task_row(task: Task) -> tuple[str, ...]:
+    return (
+        str(task.task_id),
+        task.state,
+        task.name,
+        task.target,
+        count_words(task.counts) if task.counts.total else "-",
+        local_time(task.created_at),
+        task.created_by or "-",
+    )
+
+
+def _task_of_host_row(task: Task) -> tuple[str, ...]:
+    return (
+        str(task.task_id),
+        "canceling" if task.canceling else task.status,
+        task.name,
+        count_words(task.counts),
+        local_time(task.created_at),
+        task.created_by or "-",
+    )
+
+
+def _command_host_row(row: CommandHost) -> tuple[str, ...]:
+    return (
+        row.host,
+        str(row.command),
+        "canceling" if row.canceling else f"{row.status}{' (late)' if row.late else ''}",
+        outcome(row) or "-",
+        local_time(row.started_at),
+        local_time(row.finished_at),
+        str(row.stdout_bytes),
+        str(row.stderr_bytes),
+    )
+
+
+def _token_row(token: Token) -> tuple[str, ...]:
+    return (
+        str(token.token_id),
+        token.state.replace("_", " "),
+        token.created_by,
+        local_time(token.created_at),
+        local_time(token.expires_at),
+        f"{token.uses - token.used} of {token.uses}",
+        "at once" if token.auto_approve else "-",
+        labels_text(token.labels) or "-",
+    )
+
+
+def _audit_row(entry: AuditEntry) -> tuple[str, ...]:
+    return (
+        local_time(entry.at),
+        entry.actor,
+        entry.action,
+        entry.host or "-",
+        f"#{entry.task_id} {entry.task_name}".rstrip() if entry.task_id else "-",
+        _audit_detail(entry.detail) or "-",
+    )
+
+
+def _audit_detail(detail: Mapping[str, str]) -> str:
+    """`key=value`; a value with blanks is quoted, an empty one is left out."""
+    shown = {key: f'"{value}"' if " " in value else value for key, value in detail.items()}
+    return " ".join(f"{key}={value}" for key, value in sorted(shown.items()) if value)
