@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tui_manager.domain.names import fold_names
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
