@@ -288,3 +288,8 @@ def test_a_hold_is_shown(held: FakeOperator, capsys: Capture) -> None:
         "Progress    batch 1 of 2; hosts: 0 under way, 3 waiting, 0 failed of at most 2",
     ):
         assert line in lines
+    assert [line.split()[:4] for line in lines[-5:]] == [
+        ["HOST", "COMMAND", "BATCH", "STATUS"],
+        ["db01", "0", "1", "completed"],
+        *([host, "0", "2", "pending"] for host in HOSTS[1:]),
+    ]

@@ -21,6 +21,7 @@ _TASK_OF_HOST_COLUMNS = ("ID", "STATUS", "NAME", "COUNTS", "CREATED", "BY")
 _COMMAND_HOST_COLUMNS = (
     *("HOST", "COMMAND", "STATUS", "REASON", "STARTED", "FINISHED", "STDOUT", "STDERR"),
 )
+_BATCH = 2  # the place of its column among these, if the task is a rollout
 _TOKEN_COLUMNS = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
 _AUDIT_COLUMNS = ("WHEN", "WHO", "DID", "HOST", "TASK", "DETAIL")
 
@@ -41,9 +42,14 @@ def task_of_host_table(tasks: Iterable[Task]) -> str:
     return _table(_TASK_OF_HOST_COLUMNS, rows, ("NAME", "COUNTS", "BY"))
 
 
-def command_host_table(rows: Iterable[CommandHost]) -> str:
-    """The hosts of one task, in `task show`."""
-    return _table(_COMMAND_HOST_COLUMNS, map(_command_host_row, rows), ("REASON", "HOST"))
+def command_host_table(rows: Sequence[CommandHost]) -> str:
+    """The hosts of one task, in `task show`. Those of a rollout have a batch."""
+    columns, lines = [*_COMMAND_HOST_COLUMNS], [[*_command_host_row(row)] for row in rows]
+    if any(row.batch for row in rows):
+        columns.insert(_BATCH, "BATCH")
+        for line, row in zip(lines, rows, strict=True):
+            line.insert(_BATCH, str(row.batch))
+    return _table(columns, lines, ("REASON", "HOST"))
 
 
 def token_table(tokens: Iterable[Token]) -> str:
@@ -70,7 +76,7 @@ def host_state(host: Host) -> str:
 
 
 def _table(
-    columns: Sequence[str], rows: Iterable[tuple[str, ...]], shortened: Iterable[str]
+    columns: Sequence[str], rows: Iterable[Sequence[str]], shortened: Iterable[str]
 ) -> str:
     """A table whose columns `shortened` lose text, in this order, if the terminal is narrow."""
     return table(columns, list(rows), stretch=tuple(map(columns.index, shortened)))
