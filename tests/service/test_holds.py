@@ -117,6 +117,18 @@ async def test_a_clock_that_jumps_neither_ends_nor_extends_a_hold(fleet: Fleet) 
     assert await fleet.counts(task_id) == {COMPLETED: 4, EXPIRED: 6}
 
 
+async def test_a_clock_that_goes_back_does_not_extend_a_delay(fleet: Fleet) -> None:
+    """Another host comes and goes, so that the loop never looks at all rollouts."""
+    await fleet.start(rollout=rollout(batches="4,rest", delay=timedelta(seconds=100)))
+    await fleet.finish()
+    fleet.parts.clock.instant -= timedelta(hours=1)
+    await fleet.disconnect(["h010"])
+    assert await fleet.take() == []
+    fleet.parts.clock.turn(100)
+    await fleet.connect(["h010"])
+    assert len(await fleet.take()) == 6
+
+
 async def test_the_loops_run_a_rollout_by_themselves(fleet: Fleet) -> None:
     async with _loops(fleet.parts):
         task_id = await fleet.parts.tasks.create_task(spec("@all", rollout=rollout(batches="1")))

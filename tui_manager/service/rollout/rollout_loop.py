@@ -36,6 +36,7 @@ class RolloutLoop:
         self._loaded = False
         self._running: dict[int, HostsBack] = {}  # by task
         self._due: dict[int, int] = {}  # tasks that wait for a time, microseconds since 1970 UTC
+        self._looked_at = core.clock.stamp()
         self._changes = Subscription()
         self._online: frozenset[int] = frozenset()  # row ids
         self._moved: set[int] = set()  # row ids of hosts that may have come or gone
@@ -128,11 +129,16 @@ class RolloutLoop:
             tasks = set(self._running)
         if self._moved:
             tasks |= await self._follow(connections)
-        now = clock.stamp()
-        tasks |= {task_id for task_id, due in self._due.items() if due <= now}
+        tasks |= self._due_tasks(clock.stamp())
         for task_id in sorted(tasks & self._running.keys()):
             while (await run_to_completion(self._plan(task_id, connections))).unfinished:
                 pass
+
+    def _due_tasks(self, now: int) -> set[int]:
+        """Tasks that have waited long enough; all that wait, if the wall clock has gone back: what
+        is stored has moved with it, and these times have not."""
+        went_back, self._looked_at = now < self._looked_at, now
+        return {task_id for task_id, due in self._due.items() if due <= now or went_back}
 
     async def _follow(self, connections: Connections) -> set[int]:
         """The tasks of hosts that came or went."""
