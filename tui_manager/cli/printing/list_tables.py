@@ -75,9 +75,7 @@ def host_state(host: Host) -> str:
             return host.admission
 
 
-def _table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], shortened: Iterable[str]
-) -> str:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], shortened: Iterable[str]) -> str:
     """A table whose columns `shortened` lose text, in this order, if the terminal is narrow."""
     return table(columns, list(rows), stretch=tuple(map(columns.index, shortened)))
 
