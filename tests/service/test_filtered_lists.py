@@ -7,7 +7,7 @@ from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
-from tui_manager.service.tasks import lists
+from tui_manager.service.tasks import list_windows
 from tui_manager.storage.views import command_host_list, filtered_scan
 
 
@@ -86,9 +86,9 @@ async def test_unused_scans_are_dropped(parts: Parts) -> None:
 
     for number in range(20):
         await parts.tasks.list_tasks(Window(text=f"job {number}"))
-    assert len(kept) == lists._SCANS_MAX
+    assert len(kept) == list_windows._SCANS_MAX
     assert "job 19" in texts()
-    parts.clock.turn(lists._UNUSED_MAX + 1)
+    parts.clock.turn(list_windows._UNUSED_MAX + 1)
     await parts.tasks.list_tasks(Window(text="another"))
     assert texts() == ["another"]
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.support.manager_parts import Parts, failed, result, spec
+from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.features import Feature
 from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.resource_limits import ResourceLimits

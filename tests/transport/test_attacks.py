@@ -114,7 +114,7 @@ test_streams.py: streams
 ../unit/test_state_dir.py: the manager's folder
     a folder that another user can swap      one_in_a_folder_of_another_user_is_refused_and_not_made
 
-../service/test_features.py: what an old agent would leave out
+../service/test_agent_features.py: what an old agent would leave out
     a limit that nobody would set            an_agent_without_the_feature_is_sent_nothing
 
 What is done to the agent, by a false manager or a false enrolment server, is in tests/agent; what

@@ -1,5 +1,5 @@
-"""The program `tui-manager`: runs the command of the arguments, turns errors into an exit
-status."""
+"""The program `tui-manager`: runs the command of the arguments, turns errors into an exit status,
+whose numbers are in `exit_status.py`."""
 
 import argparse
 import os
@@ -8,6 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tui_manager.cli.config import Configuration, config_path, load
+from tui_manager.cli.exit_status import (
+    INTERRUPTED,
+    NOT_COMPLETED,
+    OUTPUT_CLOSED,
+    UNREACHABLE,
+    UNWRITABLE,
+    WRONG_USAGE,
+)
 from tui_manager.cli.options.arguments import parse
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.standard_streams import OutputError, standard_streams
@@ -19,13 +27,6 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.safe_text import safe_text
 from tui_manager.settings import Settings
-
-NOT_COMPLETED = 1
-WRONG_USAGE = 2
-UNREACHABLE = 3
-UNWRITABLE = 4
-INTERRUPTED = 130
-OUTPUT_CLOSED = 141  # what a shell reports of a program that SIGPIPE ended
 
 _GIVEN = ("state_dir", "listen", "enroll_listen", "insecure")
 
@@ -87,11 +88,11 @@ def _dispatch(options: argparse.Namespace, config: Configuration) -> int:
 
             return run_config(config, as_json=options.json)
         case "check":
-            from tui_manager.cli.commands.database import run_check
+            from tui_manager.cli.commands.check_and_backup import run_check
 
             return run_check(settings, options.file, as_json=options.json)
         case "backup":
-            from tui_manager.cli.commands.database import run_backup
+            from tui_manager.cli.commands.check_and_backup import run_backup
 
             return run_backup(settings, options.file, force=options.force)
         case _:

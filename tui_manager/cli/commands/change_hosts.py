@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.options.values import parse_pairs, read_moment
-from tui_manager.cli.reading import connect
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings

@@ -3,8 +3,8 @@ command has a file of its own, which is imported only when the command is called
 
 import asyncio
 
+from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.printing.text import write
-from tui_manager.cli.reading import connect
 from tui_manager.settings import Settings
 
 

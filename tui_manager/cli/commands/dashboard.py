@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from tui_manager.cli.commands.serve import starting
-from tui_manager.cli.reading import connect
+from tui_manager.cli.connect_and_read import connect
 from tui_manager.domain.errors import (
     AlreadyRunningError,
     CannotStartError,

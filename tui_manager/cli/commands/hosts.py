@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tui_manager.cli.commands.change_hosts import change_hosts
+from tui_manager.cli.connect_and_read import all_hosts, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.host_details import host_text, maintenance_text
 from tui_manager.cli.printing.json_shapes import host_detail_shape, host_shape
@@ -18,7 +19,6 @@ from tui_manager.cli.printing.text import (
     write,
     write_json,
 )
-from tui_manager.cli.reading import all_hosts, connect
 from tui_manager.domain.address import dial_addresses, join_line
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import Host, HostDetail

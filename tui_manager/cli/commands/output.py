@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from tui_manager.cli.commands.run_output import LiveLines, note_truncated_output
+from tui_manager.cli.connect_and_read import all_command_hosts, connect, output_after
 from tui_manager.cli.printing.text import note
-from tui_manager.cli.reading import all_command_hosts, connect, output_after
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost

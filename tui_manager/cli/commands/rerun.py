@@ -4,10 +4,10 @@ import argparse
 import asyncio
 
 from tui_manager.cli.commands.run import expect_task, start_and_follow
+from tui_manager.cli.connect_and_read import connect
 from tui_manager.cli.options.rerun import rerun_classes
 from tui_manager.cli.options.secret_values import read_secrets, secret_names
 from tui_manager.cli.printing.summary import note_left_out
-from tui_manager.cli.reading import connect
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.settings import Settings
 

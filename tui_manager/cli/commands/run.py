@@ -1,5 +1,5 @@
 """`tui-manager run`: creates and starts a task, prints its output, waits for its end. `task follow`
-does only the last two."""
+does only the last two. What ctrl-c does meanwhile is here too."""
 
 import argparse
 import asyncio
@@ -13,6 +13,8 @@ from typing import TypeVar
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
+from tui_manager.cli.connect_and_read import connect, output_after
+from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
@@ -21,7 +23,6 @@ from tui_manager.cli.printing.rollout_text import WaitNote, plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
 from tui_manager.cli.printing.summary import count_words, note_left_out
 from tui_manager.cli.printing.text import StorageTroubleNote, note, write, write_json
-from tui_manager.cli.reading import connect, output_after
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
@@ -38,8 +39,6 @@ from tui_manager.operator.watching import watching
 from tui_manager.settings import Settings
 
 _Task = TypeVar("_Task")
-
-COMPLETED, NOT_COMPLETED, INTERRUPTED = 0, 1, 130
 
 
 def run_command(settings: Settings, options: argparse.Namespace) -> int:

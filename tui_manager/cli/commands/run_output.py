@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TextIO
 
+from tui_manager.cli.connect_and_read import all_command_hosts
 from tui_manager.cli.printing.json_shapes import output_shape
 from tui_manager.cli.printing.summary import summarize
 from tui_manager.cli.printing.text import cleaner_for, note, write_json
-from tui_manager.cli.reading import all_command_hosts
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import CommandHost, Task, TaskDetail

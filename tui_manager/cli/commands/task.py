@@ -7,6 +7,7 @@ import sys
 
 from tui_manager.cli.commands.rerun import run_rerun
 from tui_manager.cli.commands.run import follow_task
+from tui_manager.cli.connect_and_read import all_command_hosts, all_tasks, connect
 from tui_manager.cli.options.task_list import task_filter, task_list_window
 from tui_manager.cli.printing.json_shapes import (
     command_host_shape,
@@ -23,7 +24,6 @@ from tui_manager.cli.printing.text import (
     write,
     write_json,
 )
-from tui_manager.cli.reading import all_command_hosts, all_tasks, connect
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS
 from tui_manager.operator.api import Operator

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tui_manager.domain import features
-from tui_manager.domain.features import Feature
+from tui_manager.domain import agent_features
+from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.service.core import task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets, LostSecretError
@@ -84,7 +84,7 @@ def claim_commands(
     settings = RunSettings(now, limits.kill_grace, limits.output_limit)
     for command in claiming.choose_and_mark_sent(tx, recipients, settings):
         session = by_row[command.host]
-        if why := features.refusal(command.run.command, session.features):
+        if why := agent_features.refusal(command.run.command, session.features):
             _fail(tx, claims, session, command, why, now, refused=True)
             continue
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tui_manager.domain import features
+from tui_manager.domain import agent_features
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.facts import PackedFacts
@@ -152,7 +152,7 @@ class HostService:
             self._core.clock.monotonic(),
             SessionHeartbeat(heartbeat),
             running=reconciled.running,
-            features=features.known(greeting.features),
+            features=agent_features.known(greeting.features),
         )
         session.add_unknown(reconciled.unknown)
         for name in (greeting.name, row.name):  # its agent may call itself otherwise

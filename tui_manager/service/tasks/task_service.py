@@ -34,7 +34,7 @@ from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
-from tui_manager.service.tasks.lists import Lists
+from tui_manager.service.tasks.list_windows import Lists
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
 from tui_manager.storage.tables.hosts import HostRow

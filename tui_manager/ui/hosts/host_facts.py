@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tui_manager.domain.features import Feature
+from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.host import Host, HostDetail, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.number_format import age, short_duration, since, size

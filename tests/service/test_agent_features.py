@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.manager_parts import Parts, spec
 from tests.support.manager_parts import result as ended
-from tui_manager.domain import features
-from tui_manager.domain.features import Feature
+from tui_manager.domain import agent_features
+from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.spec import CommandSpec, TaskSpec
@@ -108,12 +108,12 @@ def test_each_feature_is_needed_by_what_uses_it() -> None:
     needed = set()
     for name in ("memory_max", "tasks_max", "cpu_max"):
         using = replace(spec, limits=ResourceLimits(**{name: 1 << 20}))
-        (missing,) = [one for one in Feature if features.refusal(using, set(Feature) - {one})]
+        (missing,) = [one for one in Feature if agent_features.refusal(using, set(Feature) - {one})]
         needed.add(missing)
-        assert missing in features.refusal(using, ())
+        assert missing in agent_features.refusal(using, ())
     assert needed == set(Feature) - {Feature.CGROUP, Feature.HOST_VARIABLES}
-    assert features.refusal(spec, ()) == ""
+    assert agent_features.refusal(spec, ()) == ""
 
 
 def test_an_unknown_feature_is_ignored() -> None:
-    assert features.known(["cpu-max", "x" * 1000, "", "CPU_MAX"]) == {Feature.CPU_MAX}
+    assert agent_features.known(["cpu-max", "x" * 1000, "", "CPU_MAX"]) == {Feature.CPU_MAX}
