@@ -71,6 +71,8 @@ CONSTANT = {
     ("rollout_turns.sql", "overdue"): "rollout_hosts_waiting (task_id=? AND wait_until",
     ("rollout_turns.sql", "begun"): "rollout_hosts_begun (host=?)",
     ("rollout_turns.sql", "set_state"): "PRIMARY KEY (task_id=? AND host=?)",
+    ("rollout_turns.sql", "start_delivery"): UNENDED,
+    ("rollout_turns.sql", "stop_delivery"): UNENDED,
     ("rollout_turns.sql", "set_ready"): "command_hosts_unended (host=? AND task_id=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
 }

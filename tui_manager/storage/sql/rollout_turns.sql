@@ -93,7 +93,7 @@ WHERE id IN (
 UPDATE command_hosts SET deliver_before = :deliver_before
 WHERE id IN (
     SELECT ch.id FROM json_each(:hosts) AS asked
-    JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
+    CROSS JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
         AND ch.status IN ('pending', 'running'))
   AND status = 'pending' AND sent_at IS NULL;
 
@@ -102,6 +102,6 @@ WHERE id IN (
 UPDATE command_hosts SET deliver_before = NULL
 WHERE id IN (
     SELECT ch.id FROM json_each(:hosts) AS asked
-    JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
+    CROSS JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
         AND ch.status IN ('pending', 'running'))
   AND status = 'pending' AND sent_at IS NULL;
