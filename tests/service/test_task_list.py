@@ -148,3 +148,32 @@ async def test_several_hosts_of_one_name_are_read_step_by_step(
         found.append([task.task_id for task in page.rows])
     assert found == [[6, 5], [6, 5, 4, 3, 2]]
     assert [task.task_id for task in page.rows] == [6, 5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("rows_a_step", [1, 2, 1000])
+@pytest.mark.parametrize("since_max", [2, 1000])
+async def test_a_filter_finds_the_same_in_steps(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, rows_a_step: int, since_max: int
+) -> None:
+    monkeypatch.setattr(filtered_scan, "ROWS_A_STEP", rows_a_step)
+    monkeypatch.setattr(task_list, "_SINCE_MAX", since_max)
+    began = parts.clock.instant
+    await _history(parts)
+
+    async def whole(**wanted: Any) -> list[int]:
+        while (page := await parts.tasks.list_tasks(Window(), TaskFilter(**wanted))).partial:
+            pass
+        return [task.task_id for task in page.rows]
+
+    running, failed_, pending = TaskStatus.RUNNING, TaskStatus.FAILED, TaskStatus.PENDING
+    assert await whole(statuses=(failed_, running, failed_)) == [4, 3, 1]
+    assert await whole(since=began + timedelta(minutes=3)) == [5, 4]
+    assert await whole(since=began, statuses=(running, pending)) == [5, 4, 3]
+    later = parts.clock.instant + timedelta(hours=1)
+    assert await whole(since=later, statuses=(pending,)) == []
+    parts.clock.turn(3600)
+    await parts.tasks.create_task(spec("@all"))
+    assert await whole(since=later, statuses=(pending,)) == [6]
+    await parts.tasks.start_task(6)
+    assert await whole(since=later, statuses=(pending,)) == []
+    assert await whole(statuses=(pending, running)) == [6, 5, 4, 3]

@@ -116,8 +116,9 @@ def test_a_scan_of_tasks_finds_the_rows_of_each_order_by_an_index(
 ) -> None:
     plan = _plan(database, "task_list.sql", "scan")
     for index in (
-        "tasks_listed (id<?)",
+        "tasks_listed (id>? AND id<?)",
         "tasks_listed (id>?)",
+        "tasks_by_status (status=? AND id<?)",
         "tasks_with_faults (id<?)",
         "tasks_by_start (start_order<?)",
         "tasks_by_finish (finish_order>?)",

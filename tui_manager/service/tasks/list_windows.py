@@ -48,10 +48,10 @@ class Lists:
         """
         if not task_list.needs_scan(window, wanted):
             return await self._database.read(lambda tx: task_list.window(tx, window))
-        hosts = await self._database.read(lambda tx: task_list.hosts_named(tx, wanted.host))
+        found = await self._database.read(lambda tx: task_list.look_up(tx, wanted))
         return await self._scanned(
-            ("tasks", replace(window, offset=0, limit=0), wanted, hosts),
-            lambda: task_list.scan(window, wanted, hosts),
+            ("tasks", replace(window, offset=0, limit=0), wanted, found),
+            lambda: task_list.scan(window, wanted, found),
             lambda tx, scan: task_list.scanned(tx, scan, window),
         )
 

@@ -1,7 +1,9 @@
--- Tasks are found by the hosts that they ran on, and listed in several orders.
+-- Tasks are found by their hosts, status and time, and listed in several orders.
 
 CREATE INDEX command_hosts_of_host ON command_hosts (host, task_id);
 CREATE INDEX hosts_named ON hosts (name);
+CREATE INDEX tasks_by_status ON tasks (status, id) WHERE pruned_at IS NULL;
+CREATE INDEX tasks_by_creation ON tasks (created_at, id) WHERE pruned_at IS NULL;
 
 -- What tasks are sorted by. A task that has not started, or has not ended, has 0.
 ALTER TABLE tasks ADD COLUMN start_order INTEGER

@@ -42,6 +42,13 @@ SELECT coalesce(max(id), 0) AS id FROM tasks;
 -- The hosts with a name or a host_id, also those that are gone.
 SELECT id FROM hosts WHERE name = :host UNION SELECT id FROM hosts WHERE host_id = :host;
 
+-- name: first_since
+-- The lowest number of the tasks that were created since then: so high that no task has it if there
+-- are none, and 0 if there are :count or more.
+SELECT CASE count(*) WHEN :count THEN 0 ELSE coalesce(min(id), 9223372036854775807) END AS id
+FROM (SELECT id FROM tasks INDEXED BY tasks_by_creation
+      WHERE pruned_at IS NULL AND created_at >= :since LIMIT :count);
+
 -- name: scan
 -- Looks at some tasks, and says which of them pass a filter: their keys and ids. These tasks are
 -- `ids`, a JSON array, or so many behind a place in an order; then `last` is the place of the last,
@@ -55,7 +62,7 @@ WITH looked_at (key, id) AS MATERIALIZED (
     UNION ALL SELECT * FROM (
         SELECT 0, id FROM tasks INDEXED BY tasks_listed
         WHERE :scan = 'created_descending' AND pruned_at IS NULL
-          AND id < :id ORDER BY id DESC LIMIT :count)
+          AND id < :id AND id >= :first ORDER BY id DESC LIMIT :count)
     UNION ALL SELECT * FROM (
         SELECT 0, id FROM tasks INDEXED BY tasks_listed
         WHERE :scan = 'created_ascending' AND pruned_at IS NULL
@@ -63,6 +70,10 @@ WITH looked_at (key, id) AS MATERIALIZED (
     UNION ALL SELECT * FROM (
         SELECT 0, id FROM tasks INDEXED BY tasks_with_faults
         WHERE :scan = 'faults_descending' AND pruned_at IS NULL AND failed + timeout + skipped > 0
+          AND id < :id ORDER BY id DESC LIMIT :count)
+    UNION ALL SELECT * FROM (
+        SELECT 0, id FROM tasks INDEXED BY tasks_by_status
+        WHERE :scan = 'of_status_descending' AND pruned_at IS NULL AND status = :status
           AND id < :id ORDER BY id DESC LIMIT :count)
     UNION ALL SELECT * FROM (
         SELECT 0, task_id FROM (

@@ -1,8 +1,9 @@
 """Windows onto the tasks, the newest first or sorted by a column."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
@@ -14,6 +15,7 @@ from tui_manager.storage.tables.tasks import task_of
 from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows
 
 _SQL = load_queries("task_list.sql")
+_SINCE_MAX = 10_000  # tasks among which the first since a time is looked for
 _SHOWN = 80  # characters of an unknown host in an error
 
 
@@ -41,44 +43,57 @@ def tasks_of_host(tx: Transaction, host: int, limit: int) -> list[Task]:
     return [task_of(row) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class _RowsOfHosts(StoredRows):
-    """Tasks that ran on one of some hosts, the newest first.
+class LookedUp(NamedTuple):
+    """What the database says of a filter.
 
     Attributes:
-        hosts: their row ids: several if hosts had the same name one after another.
+        hosts: row ids of the hosts that its host means, also of those that are gone; several if
+            hosts had the same name one after another; none if it names no host.
+        first: no task with a lower number passes.
     """
 
-    hosts: Sequence[int] = ()
-
-    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
-        """See FilteredRows. Of each host as far back as of the host with the most tasks."""
-        looked = [
-            self.look(tx, "of_host_descending", host=host, id=place.id, count=count)
-            for host in self.hosts
-        ]
-        last = max((one.last for one in looked if one.last), default=None)
-        ids = {each for one in looked for each in one.ids if last is None or each >= last.id}
-        return Looked([0] * len(ids), sorted(ids, reverse=True), last)
+    hosts: tuple[int, ...] = ()
+    first: int = 0
 
 
-def hosts_named(tx: Transaction, host: str) -> tuple[int, ...]:
-    """Row ids of the hosts with this name or host_id, also of those that are gone; none for an
-    empty name.
+def look_up(tx: Transaction, wanted: TaskFilter) -> LookedUp:
+    """Looks up the host and the time of a filter.
 
     Raises:
         InvalidInputError: there is no such host.
     """
-    if not host:
-        return ()
-    rows = tuple(row["id"] for row in tx.execute(_SQL["hosts_named"], {"host": host}))
-    if not rows:
+    rows = tx.execute(_SQL["hosts_named"], {"host": wanted.host}) if wanted.host else ()
+    hosts = tuple(row["id"] for row in rows)
+    if wanted.host and not hosts:
         raise InvalidInputError(
             "host",
-            f"No host has the name or host_id {host[:_SHOWN]!r}; a renamed host is found by its "
-            "new name.",
+            f"No host has the name or host_id {wanted.host[:_SHOWN]!r}; a renamed host is found by "
+            "its new name.",
         )
-    return rows
+    if wanted.since is None:
+        return LookedUp(hosts)
+    values = {"since": from_datetime(wanted.since), "count": _SINCE_MAX}
+    return LookedUp(hosts, tx.execute(_SQL["first_since"], values).fetchone()["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class _RowsOfGroups(StoredRows):
+    """Tasks of several groups, such as those of one host or of one status; the newest first.
+
+    Attributes:
+        groups: what the query needs for each.
+    """
+
+    groups: Sequence[Mapping[str, object]] = ()
+
+    def behind(self, tx: Transaction, place: Place, count: int) -> Looked:
+        """See FilteredRows. Of each group as far back as of the group with the most tasks."""
+        looked = [
+            self.look(tx, self.order, id=place.id, count=count, **group) for group in self.groups
+        ]
+        last = max((one.last for one in looked if one.last), default=None)
+        ids = {each for one in looked for each in one.ids if last is None or each >= last.id}
+        return Looked([0] * len(ids), sorted(ids, reverse=True), last)
 
 
 def needs_scan(window: Window, wanted: TaskFilter) -> bool:
@@ -86,18 +101,15 @@ def needs_scan(window: Window, wanted: TaskFilter) -> bool:
     return bool(window.text or window.faults_only or window.sort) or wanted != ALL_TASKS
 
 
-def scan(window: Window, wanted: TaskFilter, hosts: Sequence[int]) -> SortedScan:
+def scan(window: Window, wanted: TaskFilter, found: LookedUp) -> SortedScan:
     """The tasks that pass the filters, in the order of a window.
 
     Args:
-        hosts: what `hosts_named` says of the host of the filter.
+        found: what `look_up` says of the filter.
     """
     sort = window.sort or TASK_SORT_COLUMNS[0]
     by_id = sort == TASK_SORT_COLUMNS[0]
     descending = window.descending or not window.sort
-    order = f"{sort}_{'descending' if descending else 'ascending'}"
-    if window.faults_only and by_id and descending:
-        order = "faults_descending"
     values = {
         "pattern": like_pattern(window.text),
         "exact": window.text.lstrip("#"),
@@ -105,13 +117,34 @@ def scan(window: Window, wanted: TaskFilter, hosts: Sequence[int]) -> SortedScan
         "statuses": json.dumps(wanted.statuses) if wanted.statuses else None,
         "created_by": wanted.created_by or None,
         "since": from_datetime(wanted.since) if wanted.since else None,
-        "hosts": json.dumps(hosts) if hosts else None,
+        "hosts": json.dumps(found.hosts) if found.hosts else None,
+        "first": found.first,
         "sort": sort,
         "host": None,
+        "status": None,
     }
-    if hosts and by_id and descending:
-        return SortedScan(_RowsOfHosts(_SQL, order, values, hosts=hosts), changes=True)
-    return SortedScan(StoredRows(_SQL, order, values, by_id, descending), changes=True)
+    rows: StoredRows
+    if by_id and descending:
+        rows = _newest_first(values, window, wanted, found)
+    else:
+        order = f"{sort}_{'descending' if descending else 'ascending'}"
+        rows = StoredRows(_SQL, order, values, by_id, descending)
+    return SortedScan(rows, changes=True)
+
+
+def _newest_first(
+    values: Mapping[str, object], window: Window, wanted: TaskFilter, found: LookedUp
+) -> StoredRows:
+    """The rows by number, read from the index that has the fewest of them."""
+    if found.hosts:
+        hosts = [{"host": host} for host in found.hosts]
+        return _RowsOfGroups(_SQL, "of_host_descending", values, groups=hosts)
+    if window.faults_only:
+        return StoredRows(_SQL, "faults_descending", values)
+    if wanted.statuses and not found.first:
+        statuses = [{"status": status} for status in wanted.statuses]
+        return _RowsOfGroups(_SQL, "of_status_descending", values, groups=statuses)
+    return StoredRows(_SQL, "created_descending", values)
 
 
 def scanned(tx: Transaction, scan: SortedScan, window: Window) -> Page[Task]:
