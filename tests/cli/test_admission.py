@@ -186,7 +186,7 @@ def test_revoking(operator: FakeOperator, capsys: Capture) -> None:
         (["approve", "host-web01"], "is admitted, not pending"),
         (["approve", "web01"], "revoke it first"),
         (["revoke", "web02"], "is pending, not admitted"),
-        (["--json", "approve", "web02"], "only for the list of hosts"),
+        (["--json", "approve", "web02"], "only for the list and for `show`"),
     ],
 )
 def test_what_may_not_be_is_2_and_changes_nothing(
@@ -237,7 +237,7 @@ def test_json_keeps_its_keys(operator: FakeOperator, capsys: Capture) -> None:
     found = json.loads(capsys.readouterr().out)
     assert {key for host in found for key in host} == {
         "host_id", "name", "labels", "admission", "online", "since", "address", "os", "arch",
-        "agent_version", "running", "maintenance",
+        "agent_version", "running", "fingerprint", "maintenance", "cpu", "memory",
     }  # fmt: skip
     assert [host["admission"] for host in found] == ["pending", "pending", "admitted"]
 
