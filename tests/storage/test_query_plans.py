@@ -28,6 +28,7 @@ WALKS = {
     ("task_list.sql", "window_from_the_end"),
 }
 UNENDED = "command_hosts_unended (host=? AND task_id=? AND position"
+UNENDED_OF_HOST = "command_hosts_unended (host=?)"
 UNENDED_OF_TASK = "command_hosts_by_attention (task_id=? AND attention=?)"
 UNDER_WAY = "command_hosts_under_way (host=?)"
 WAITING = "command_hosts_to_send (host=?)"
@@ -55,8 +56,14 @@ CONSTANT = {
     ("command_delivery.sql", "held"): BY_EXECUTION,
     ("command_delivery.sql", "undelivered"): "command_hosts_undelivered (deliver_before<?)",
     ("command_delivery.sql", "hosts_to_give_up"): "USING INDEX command_hosts_unanswered",
+    ("command_delivery.sql", "unsent_of_host"): WAITING,
+    ("command_delivery.sql", "unsent_since"): WAITING,
+    ("command_delivery.sql", "unsent_of_turned_away"): UNENDED_OF_HOST,
     ("command_delivery.sql", "guessed"): "command_hosts_guessed (host=?)",
     ("command_delivery.sql", "mark_not_held"): BY_KEY,
+    ("host_changes.sql", "unended_tasks"): UNENDED_OF_HOST,
+    ("pruning.sql", "mark"): "tasks_by_end (finished_at<?)",
+    ("pruning.sql", "count_old"): "tasks_by_end (finished_at<?)",
     ("output.sql", "command_hosts_of"): "command_hosts_of_command (command_id=? AND host=?)",
     ("output.sql", "newest_of_stream"): "output_chunks_by_offset (command_host_id=? AND stream=?)",
     ("output.sql", "newest_of_task"): "output_chunks_by_task (task_id=?)",
@@ -109,6 +116,26 @@ def test_no_query_reads_a_whole_table_that_grows(database: sqlite3.Connection) -
         if any(scan.search(step) for step in _plan(database, file, query))
     }
     assert found == WALKS
+
+
+def test_only_lists_of_tasks_use_the_indexes_that_were_made_for_them(
+    database: sqlite3.Connection,
+) -> None:
+    """SQLite may prefer them to smaller ones, which hold only what has not ended."""
+    migration = files("tui_manager.storage") / "sql" / "0016_task_list.sql"
+    names = re.findall(r"CREATE INDEX (\w+)", migration.read_text(encoding="utf-8"))
+    used = re.compile(rf"INDEX ({'|'.join(names)})\b")
+    found = {
+        (file, query)
+        for file in FILES
+        for query in load_queries(file)
+        if any(used.search(step) for step in _plan(database, file, query))
+    }
+    assert found == {
+        ("task_list.sql", "of_host"),
+        ("task_list.sql", "first_since"),
+        ("task_list.sql", "scan"),
+    }
 
 
 def test_a_scan_of_tasks_finds_the_rows_of_each_order_by_an_index(

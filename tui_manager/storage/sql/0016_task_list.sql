@@ -1,6 +1,7 @@
 -- Tasks are found by their hosts, status and time, and listed in several orders.
 
-CREATE INDEX command_hosts_of_host ON command_hosts (host, task_id);
+CREATE INDEX command_hosts_of_host ON command_hosts (host, task_id)
+    WHERE position = 0;  -- one row a task
 CREATE INDEX tasks_by_status ON tasks (status, id) WHERE pruned_at IS NULL;
 CREATE INDEX tasks_by_creation ON tasks (created_at, id) WHERE pruned_at IS NULL;
 

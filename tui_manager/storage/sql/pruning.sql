@@ -2,7 +2,7 @@
 -- Marks the oldest tasks that ended before an instant, but not those that ended while the clock was so
 -- far behind that they are younger.
 UPDATE tasks SET pruned_at = :now WHERE id IN (
-    SELECT id FROM tasks
+    SELECT id FROM tasks INDEXED BY tasks_by_end
     WHERE finished_at < :before AND status IN ('completed', 'failed', 'canceled')
       AND pruned_at IS NULL
       AND NOT EXISTS (
@@ -12,7 +12,7 @@ UPDATE tasks SET pruned_at = :now WHERE id IN (
 
 -- name: count_old
 -- How many tasks `mark` has still to mark.
-SELECT count(*) FROM tasks
+SELECT count(*) FROM tasks INDEXED BY tasks_by_end
 WHERE finished_at < :before AND status IN ('completed', 'failed', 'canceled')
   AND pruned_at IS NULL
   AND NOT EXISTS (

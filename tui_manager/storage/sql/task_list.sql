@@ -28,9 +28,9 @@ WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 -- name: of_host
 -- The newest tasks that ran on a host.
 SELECT t.*, r.* FROM (
-    SELECT DISTINCT ch.task_id FROM command_hosts AS ch INDEXED BY command_hosts_of_host
+    SELECT ch.task_id FROM command_hosts AS ch INDEXED BY command_hosts_of_host
     JOIN tasks AS listed ON listed.id = ch.task_id AND listed.pruned_at IS NULL
-    WHERE ch.host = :host ORDER BY ch.task_id DESC LIMIT :limit) AS found
+    WHERE ch.host = :host AND ch.position = 0 ORDER BY ch.task_id DESC LIMIT :limit) AS found
 JOIN tasks AS t ON t.id = found.task_id LEFT JOIN rollouts AS r ON r.task_id = t.id
 ORDER BY t.id DESC;
 
@@ -76,10 +76,9 @@ WITH looked_at (key, id) AS MATERIALIZED (
         WHERE :scan = 'of_status_descending' AND pruned_at IS NULL AND status = :status
           AND id < :id ORDER BY id DESC LIMIT :count)
     UNION ALL SELECT * FROM (
-        SELECT 0, task_id FROM (
-            SELECT DISTINCT task_id FROM command_hosts INDEXED BY command_hosts_of_host
-            WHERE :scan = 'of_host_descending' AND host = :host
-              AND task_id < :id ORDER BY task_id DESC LIMIT :count))
+        SELECT 0, task_id FROM command_hosts INDEXED BY command_hosts_of_host
+        WHERE :scan = 'of_host_descending' AND position = 0 AND host = :host
+          AND task_id < :id ORDER BY task_id DESC LIMIT :count)
     UNION ALL SELECT * FROM (
         SELECT start_order, id FROM tasks INDEXED BY tasks_by_start
         WHERE :scan = 'started_descending' AND pruned_at IS NULL
@@ -114,8 +113,9 @@ WITH looked_at (key, id) AS MATERIALIZED (
            OR substr(t.created_by, 1, length(:created_by) + 1) = :created_by || '@')
       AND (:since IS NULL OR t.created_at >= :since)
       AND (:hosts IS NULL OR EXISTS (
-           SELECT 1 FROM command_hosts AS ch
-           WHERE ch.host IN (SELECT value FROM json_each(:hosts)) AND ch.task_id = t.id))
+           SELECT 1 FROM command_hosts AS ch INDEXED BY command_hosts_of_host
+           WHERE ch.host IN (SELECT value FROM json_each(:hosts)) AND ch.task_id = t.id
+             AND ch.position = 0))
       AND (:pattern = '' OR t.name LIKE :pattern ESCAPE '\' OR t.target LIKE :pattern ESCAPE '\'
            OR t.status LIKE :pattern ESCAPE '\' OR CAST(t.id AS TEXT) = :exact)
 )
