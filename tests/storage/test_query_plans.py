@@ -81,6 +81,10 @@ CONSTANT = {
     ("rollout_turns.sql", "start_delivery"): UNENDED,
     ("rollout_turns.sql", "stop_delivery"): UNENDED,
     ("rollout_turns.sql", "set_ready"): "command_hosts_unended (host=? AND task_id=?)",
+    ("rollout_turns.sql", "keep_delivery_left"): "command_hosts_unended (host=? AND task_id=?)",
+    ("rollout_turns.sql", "stop_current_delivery"): "command_hosts_unended (host=? AND task_id=?)",
+    ("rollout_turns.sql", "continue_delivery"): "command_hosts_unended (host=? AND task_id=?)",
+    ("rollout_turns.sql", "forget_delivery_left"): "PRIMARY KEY (task_id=? AND host=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
 }
 

@@ -34,8 +34,10 @@ class Followed:
 
 
 def follow(tx: Transaction, hosts: Iterable[int], connections: Connections, now: int) -> Followed:
-    """A host that is connected again is not waited for any more, and waits for a place. A host that
-    has gone and has not been sent its next command is not under way any more.
+    """A host that is connected again is not waited for any more, and waits for a place; meanwhile
+    its delivery timeout stands still. A host that has gone and has not been sent its next command
+    is not under way any more. What begins in a pause is stored as if it had begun with the pause,
+    which is added to all times when the task is resumed.
 
     Args:
         hosts: row ids of hosts that may have come or gone.
@@ -43,16 +45,19 @@ def follow(tx: Transaction, hosts: Iterable[int], connections: Connections, now:
     """
     followed = Followed()
     for host in rollout_turns.begun(tx, hosts):
+        since = now if host.paused_at is None else host.paused_at
         if host.host in connections.online:
-            _has_come(tx, host, followed)
+            _has_come(tx, host, followed, since)
         else:
-            _has_gone(tx, host, followed, now + connections.lost_after)
+            rollout_turns.continue_delivery(tx, host.task_id, [host.host], since)
+            _has_gone(tx, host, followed, since + connections.lost_after)
     return followed
 
 
-def _has_come(tx: Transaction, host: BegunHost, followed: Followed) -> None:
+def _has_come(tx: Transaction, host: BegunHost, followed: Followed, now: int) -> None:
     if host.state in _WAITED_FOR:
         rollout_turns.set_wait(tx, host.task_id, [host.host], None)
+        rollout_turns.stop_delivery(tx, host.task_id, host.host, now)
         back: Mapping[HostState, dict[int, set[int]]] = {
             HostState.EXPECTED: followed.expected,
             HostState.AWAY: followed.away,

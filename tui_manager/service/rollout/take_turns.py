@@ -204,8 +204,13 @@ class _TurnTaker:
         hosts = [self._away.pop() for _ in range(min(count, self._left))]
         self._planned.taken.update(hosts)
         online = [host for host in hosts if host in self._connections.online]
-        rollout_turns.set_ready(self._tx, self._task_id, online, ready=True)
+        self._make_ready_again(online)
         self._under_way(online)
+
+    def _make_ready_again(self, hosts: list[int]) -> None:
+        """The delivery timeout of hosts that were waited for runs already."""
+        rollout_turns.continue_delivery(self._tx, self._task_id, hosts, self._now)
+        rollout_turns.set_ready(self._tx, self._task_id, hosts, ready=True)
 
     def _under_way(self, hosts: list[int]) -> None:
         rollout_turns.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)
@@ -235,12 +240,11 @@ class _TurnTaker:
         rollout_turns.set_state(self._tx, self._task_id, others, HostState.UNDER_WAY)
 
     def _make_ready(self, hosts: list[Candidate]) -> None:
-        """The delivery timeout of hosts that were expected runs already."""
         new = [host.host for host in hosts if host.state is HostState.WAITING]
         expected = [host.host for host in hosts if host.state is HostState.EXPECTED]
         rows = [CommandOnHost(self._task_id, host, 0, self._now) for host in new]
         command_hosts.make_ready(self._tx, rows)
-        rollout_turns.set_ready(self._tx, self._task_id, expected, ready=True)
+        self._make_ready_again(expected)
         self._under_way(new + expected)
 
     def _may_begin(self, rollout: StoredRollout, host: Candidate) -> bool:

@@ -43,8 +43,9 @@ def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: 
     """
     paused_at = tasks.resume(tx, task_id)
     if paused_at is not None:
-        command_delivery.extend_delivery(tx, task_id, paused_at, now)
-        rollouts.extend_waits(tx, task_id, now - paused_at)
+        length = max(0, now - paused_at)
+        command_delivery.extend_delivery(tx, task_id, length)
+        rollouts.extend_waits(tx, task_id, length)
         _fail_offline(tx, task_id, reachable, now)
     audit.record(tx, now, actor, "resume_task", task_id=task_id)
     return command_delivery.hosts_to_send(tx, task_id)

@@ -57,6 +57,8 @@ CREATE TABLE rollout_hosts (
     state TEXT NOT NULL DEFAULT 'waiting'
         CHECK (state IN ('waiting', 'expected', 'under_way', 'away', 'ended')),
     wait_until INTEGER,                          -- then it is not expected, or away, any more
+    delivery_left INTEGER,                       -- of the delivery timeout, which stands still while
+                                                 -- the host is connected and waits for a place
     unended INTEGER NOT NULL,                    -- its command hosts that have not ended
     incomplete INTEGER NOT NULL,                 -- that have not completed
     faults INTEGER NOT NULL DEFAULT 0,           -- that failed or timed out, without undeliverable ones

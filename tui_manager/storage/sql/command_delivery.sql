@@ -27,12 +27,10 @@ WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND ready = 1
   AND sent_at IS NULL;
 
 -- name: extend_delivery
--- The delivery timeouts of a task did not run while it was paused. The turn of a command may have come
--- in the pause.
-UPDATE command_hosts SET deliver_before = deliver_before + :now
-    - max(:paused_at, deliver_before - (SELECT delivery_timeout FROM tasks WHERE id = :task_id))
-WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND sent_at IS NULL
-  AND deliver_before IS NOT NULL;
+-- The delivery timeouts of a task did not run while it was paused, also of commands that were sent and
+-- have not begun. One that began in the pause is stored as if it had begun with the pause.
+UPDATE command_hosts SET deliver_before = deliver_before + :by
+WHERE task_id = :task_id AND attention = 4 AND status = 'pending' AND deliver_before IS NOT NULL;
 
 -- name: unsent_of_turned_away
 -- Unsent commands of a host that will never be sent a command again: of each task the next one, whether
@@ -51,10 +49,12 @@ WHERE status = 'pending' AND sent_at IS NULL AND deliver_before <= :now
   AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL);
 
 -- name: hosts_to_give_up
--- Hosts with a sent command that has not begun, and is past its delivery timeout or was cancelled.
+-- Hosts with a sent command that has not begun, and is past its delivery timeout or was cancelled. The
+-- timeout does not run in a pause.
 SELECT DISTINCT host FROM command_hosts
 WHERE status = 'pending' AND sent_at IS NOT NULL AND deliver_before IS NOT NULL
-  AND (deliver_before <= :now OR cancel_requested_at IS NOT NULL);
+  AND (cancel_requested_at IS NOT NULL OR (deliver_before <= :now
+    AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL)));
 
 -- name: mark_sent
 -- Committed before the command is handed to a session.

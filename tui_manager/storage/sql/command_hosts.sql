@@ -82,11 +82,12 @@ WHERE id = :id AND status = 'pending';
 
 -- name: lose_agent
 -- Guard of LOSE_AGENT: rows that were sent to a host that is away for too long. A row with a delivery
--- timeout that has not begun fails after that, or `:for_good`.
+-- timeout that has not begun fails after that, or `:for_good`. The timeout does not run in a pause.
 UPDATE command_hosts SET status = 'failed', reason = 'agent_lost', finished_at = :now
 WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL
   AND cancel_requested_at IS NULL
-  AND (:for_good OR status = 'running' OR deliver_before IS NULL OR deliver_before <= :now)
+  AND (:for_good OR status = 'running' OR deliver_before IS NULL OR (deliver_before <= :now
+    AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL)))
 RETURNING task_id, position;
 
 -- name: lose_canceled
@@ -112,9 +113,11 @@ WHERE command_hosts.host = change.host AND command_hosts.task_id = change.task_i
   AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL;
 
 -- name: make_ready
--- The next commands on some hosts, because the ones before have completed.
+-- The next commands on some hosts, because the ones before have completed. In a pause, a delivery timeout
+-- begins as if it had begun with the pause, which is added when the task is resumed.
 UPDATE command_hosts SET ready = 1, deliver_before = (
-    SELECT change.now + delivery_timeout FROM tasks WHERE id = change.task_id AND offline = 'wait')
+    SELECT coalesce(paused_at, change.now) + delivery_timeout FROM tasks
+    WHERE id = change.task_id AND offline = 'wait')
 FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS host,
              json_extract(value, '$[2]') AS position, json_extract(value, '$[3]') AS now
       FROM json_each(:rows)) AS change

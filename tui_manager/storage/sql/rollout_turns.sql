@@ -1,5 +1,5 @@
--- The hosts of a rollout whose turn it is. `:hosts` is a JSON array of hosts' row ids, and `current` is
--- the first command of a host in the task that has not ended.
+-- The hosts of a rollout whose turn it is. `:hosts` is a JSON array of hosts' row ids, and the current
+-- command of a host is the first one in the task that has not ended.
 
 -- name: waiting
 -- The next hosts of a batch whose turn has not come, in order.
@@ -50,7 +50,7 @@ WHERE task_id = :task_id AND wait_until IS NOT NULL;
 -- name: begun
 -- Hosts of running rollouts that are waited for or under way, of some hosts. `unsent`: the next command
 -- was not sent; `new`: none was.
-SELECT rh.task_id, rh.host, rh.state, t.offline,
+SELECT rh.task_id, rh.host, rh.state, t.offline, t.paused_at,
     NOT EXISTS (
         SELECT 1 FROM command_hosts AS ch WHERE ch.host = rh.host AND ch.task_id = rh.task_id
           AND ch.status IN ('pending', 'running')
@@ -96,6 +96,43 @@ WHERE id IN (
     CROSS JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
         AND ch.status IN ('pending', 'running'))
   AND status = 'pending' AND sent_at IS NULL;
+
+-- name: keep_delivery_left
+-- What is left of the delivery timeout of a host that is connected and waits for a place.
+UPDATE rollout_hosts SET delivery_left = (
+    SELECT ch.deliver_before - :now FROM command_hosts AS ch
+    WHERE ch.host = :host AND ch.task_id = :task_id AND ch.status IN ('pending', 'running')
+    ORDER BY ch.position LIMIT 1)
+WHERE task_id = :task_id AND host = :host AND delivery_left IS NULL;
+
+-- name: stop_current_delivery
+-- It stands still.
+UPDATE command_hosts SET deliver_before = NULL
+WHERE id = (
+    SELECT ch.id FROM command_hosts AS ch
+    WHERE ch.host = :host AND ch.task_id = :task_id AND ch.status IN ('pending', 'running')
+    ORDER BY ch.position LIMIT 1)
+  AND status = 'pending' AND sent_at IS NULL;
+
+-- name: continue_delivery
+-- Delivery timeouts that stood still go on.
+UPDATE command_hosts SET deliver_before = :now + (
+    SELECT delivery_left FROM rollout_hosts AS rh
+    WHERE rh.task_id = :task_id AND rh.host = command_hosts.host)
+WHERE id IN (
+    SELECT (SELECT ch.id FROM command_hosts AS ch
+            WHERE ch.host = rh.host AND ch.task_id = :task_id
+              AND ch.status IN ('pending', 'running') ORDER BY ch.position LIMIT 1)
+    FROM json_each(:hosts) AS asked
+    CROSS JOIN rollout_hosts AS rh ON rh.task_id = :task_id AND rh.host = asked.value
+        AND rh.delivery_left IS NOT NULL)
+  AND status = 'pending' AND sent_at IS NULL;
+
+-- name: forget_delivery_left
+-- They stand still no more.
+UPDATE rollout_hosts SET delivery_left = NULL
+WHERE task_id = :task_id AND host IN (SELECT value FROM json_each(:hosts))
+  AND delivery_left IS NOT NULL;
 
 -- name: stop_delivery
 -- The turn of some hosts is taken back.

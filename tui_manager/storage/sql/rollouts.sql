@@ -79,6 +79,7 @@ WHERE wait_until IS NOT NULL AND task_id IN (
     SELECT id FROM tasks WHERE status IN ('pending', 'running'));
 
 -- name: extend_waits
--- The same after a pause of the task.
-UPDATE rollout_hosts SET wait_until = max(wait_until, wait_until + :by)
+-- The same after a pause of the task. A wait that began in the pause is stored as if it had begun with
+-- the pause.
+UPDATE rollout_hosts SET wait_until = wait_until + :by
 WHERE task_id = :task_id AND wait_until IS NOT NULL;

@@ -55,11 +55,9 @@ def hosts_to_send(tx: Transaction, task_id: int) -> set[int]:
     return {row["host"] for row in tx.execute(_SQL["hosts_to_send"], {"task_id": task_id})}
 
 
-def extend_delivery(tx: Transaction, task_id: int, paused_at: int, now: int) -> None:
-    """The delivery timeouts of a task's unsent commands did not run since `paused_at`, in
-    microseconds since 1970 UTC."""
-    values = {"task_id": task_id, "paused_at": paused_at, "now": now}
-    tx.execute(_SQL["extend_delivery"], values)
+def extend_delivery(tx: Transaction, task_id: int, by: int) -> None:
+    """The delivery timeouts of a task did not run for so many microseconds."""
+    tx.execute(_SQL["extend_delivery"], {"task_id": task_id, "by": by})
 
 
 def undelivered(tx: Transaction, now: int) -> list[UnsentCommand]:

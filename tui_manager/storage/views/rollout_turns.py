@@ -87,6 +87,7 @@ class BegunHost:
     """A host of a running rollout that is waited for or under way.
 
     Attributes:
+        paused_at: since when its task is paused, in microseconds since 1970 UTC.
         unsent: its next command was not sent.
         new: no command of it was sent, as far as the manager knows.
     """
@@ -95,6 +96,7 @@ class BegunHost:
     host: int
     state: HostState
     offline: Offline
+    paused_at: int | None
     unsent: bool
     new: bool
 
@@ -107,6 +109,7 @@ def begun(tx: Transaction, hosts: Iterable[int]) -> list[BegunHost]:
             host=row["host"],
             state=HostState(row["state"]),
             offline=Offline(row["offline"]),
+            paused_at=row["paused_at"],
             unsent=bool(row["unsent"]),
             new=bool(row["new"]),
         )
@@ -154,6 +157,21 @@ def start_delivery(
     """The delivery timeout of hosts that are offline at their turn begins."""
     values = {"task_id": task_id, "hosts": pack_hosts(hosts), "deliver_before": deliver_before}
     tx.execute(_SQL["start_delivery"], values)
+
+
+def stop_delivery(tx: Transaction, task_id: int, host: int, now: int) -> None:
+    """The delivery timeout of a host that is connected again stands still while the host waits for
+    a place."""
+    values = {"task_id": task_id, "host": host}
+    tx.execute(_SQL["keep_delivery_left"], {**values, "now": now})
+    tx.execute(_SQL["stop_current_delivery"], values)
+
+
+def continue_delivery(tx: Transaction, task_id: int, hosts: Iterable[int], now: int) -> None:
+    """Delivery timeouts that stood still go on: the hosts have gone, or have a place."""
+    values = {"task_id": task_id, "hosts": pack_hosts(hosts)}
+    tx.execute(_SQL["continue_delivery"], {**values, "now": now})
+    tx.execute(_SQL["forget_delivery_left"], values)
 
 
 def take_back(tx: Transaction, task_id: int) -> None:
