@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operator.recording import CALLS, CHUNKS, EVERYTHING, SPEC, RecordingOperator, call
+from tests.operator.recording import CALLS, EVERYTHING, SPEC, RecordingOperator, call
 from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NoAnswerError
@@ -108,8 +108,16 @@ async def test_a_slow_database_is_told_apart(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_following_output_waits_for_a_slow_database(
-    operator: Operator, recording: RecordingOperator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "arguments", "answer"), [one for one in CALLS if one[0] in FOLLOWING]
+)
+async def test_what_follows_a_task_waits_for_a_slow_database(
+    operator: Operator,
+    recording: RecordingOperator,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    arguments: tuple[object, ...],
+    answer: object,
 ) -> None:
     gate, probes = asyncio.Event(), 0
     watch = recording.watch
@@ -123,11 +131,11 @@ async def test_following_output_waits_for_a_slow_database(
 
     async def slow() -> object:
         await gate.wait()
-        return CHUNKS
+        return answer
 
     monkeypatch.setattr(recording, "watch", counting)
-    recording.answers["follow_output"] = slow
-    assert await operator.follow_output(7) == CHUNKS
+    recording.answers[name] = slow
+    assert await call(operator, name, arguments) == answer
     assert probes >= 3, "the manager was asked whether it lives, each time the limit was reached"
 
 
