@@ -105,6 +105,25 @@ async def test_nothing_begins_in_a_pause_and_a_spent_budget_holds_after_it(fleet
     assert await fleet.counts(task_id) == {COMPLETED: 1, FAILED: 1, SPENT: 8}
 
 
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("budget", ["0", ""])
+async def test_a_rollout_that_ends_with_a_batch_is_not_held_after_it(
+    fleet: Fleet, budget: str, paused: bool
+) -> None:
+    spec = rollout(batches="1", hold=HoldRule.EACH, max_failures=budget)
+    task_id = await fleet.start("h[001-003]", rollout=spec)
+    if paused:
+        await fleet.parts.tasks.pause_task(task_id)
+    await fleet.answer("h001", code=1)
+    if paused:
+        assert (await fleet.task(task_id)).hold is None
+        await fleet.parts.tasks.resume_task(task_id)
+        await fleet.take()
+    acts = await fleet.parts.audited("hold_task", "skip_rest")
+    assert [act.action for act in acts] == ["skip_rest"]
+    assert await fleet.counts(task_id) == {FAILED: 1, SPENT: 2}
+
+
 async def test_a_clock_that_jumps_neither_ends_nor_extends_a_hold(fleet: Fleet) -> None:
     spec = rollout(batches="4", hold=HoldRule.EACH, hold_timeout=timedelta(seconds=60))
     task_id = await fleet.start(rollout=spec)

@@ -168,7 +168,7 @@ def decide(limits: RolloutLimits, state: RolloutState, now: int) -> Decision:
         if state.waiting or state.expected:
             return SkipRest(state.skip_reason)
         return _begin(limits, state)
-    if limits.max_failures is not None and state.failed > limits.max_failures:
+    if _budget_is_spent(limits, state):
         return SkipRest(Reason.BUDGET_SPENT)
     if not state.batch:
         return BeginBatch(1)
@@ -176,8 +176,19 @@ def decide(limits: RolloutLimits, state: RolloutState, now: int) -> Decision:
 
 
 def _end_batch(limits: RolloutLimits, state: RolloutState, now: int) -> EndBatch:
-    holds = limits.holds_after(state.batch) and state.released < state.batch
-    return EndBatch(now + limits.hold_timeout if holds and not _all_failed(limits, state) else None)
+    """A rollout of which no further host begins has nothing to hold."""
+    holds = (
+        limits.holds_after(state.batch)
+        and state.released < state.batch
+        and state.skip_reason is Reason.NONE
+        and not _budget_is_spent(limits, state)
+        and not _all_failed(limits, state)
+    )
+    return EndBatch(now + limits.hold_timeout if holds else None)
+
+
+def _budget_is_spent(limits: RolloutLimits, state: RolloutState) -> bool:
+    return limits.max_failures is not None and state.failed > limits.max_failures
 
 
 def _all_failed(limits: RolloutLimits, state: RolloutState) -> bool:
