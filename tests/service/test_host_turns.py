@@ -72,6 +72,19 @@ async def test_a_host_that_goes_between_two_steps_gives_its_place_away(fleet: Fl
     assert await fleet.answer("h002") == ["h001"]
 
 
+async def test_a_host_that_comes_and_goes_between_two_looks_gives_its_place_away(
+    fleet: Fleet,
+) -> None:
+    """It comes without what it was sent, and goes before that is sent again."""
+    await fleet.start("h001,h002", rollout=rollout(max_concurrency="1"))
+    await fleet.disconnect(["h001"])
+    assert await fleet.take() == []
+    fleet.held["h001"].clear()
+    await fleet.connect(["h001"])
+    await fleet.disconnect(["h001"])
+    assert await fleet.take() == ["h002"]
+
+
 async def test_a_host_that_does_not_come_back_between_two_steps_fails(fleet: Fleet) -> None:
     task_id = await fleet.start("h[001-002]", "one", "two", rollout=rollout(batches="1"))
     fleet.parts.dispatcher.rooms[fleet.sessions["h001"].host_id] = 0

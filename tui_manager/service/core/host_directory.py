@@ -55,6 +55,7 @@ class Directory:
         self._by_name: list[HostEntry] | None = None
         self._targets: list[TargetHost] | None = None
         self._online: set[int] = set()  # row ids
+        self._moved: set[int] = set()  # row ids, see `take_moved`
         self._expected: list[HostEntry] = []  # were online when the manager stopped
 
     @property
@@ -115,6 +116,7 @@ class Directory:
             entry.since = now
         entry.session = session
         self._online.add(row.row_id)
+        self._moved.add(row.row_id)
         entry.declared_lost = entry.recovering = False
         entry.expected_until = 0.0
 
@@ -161,6 +163,7 @@ class Directory:
         entry.silent_since = monotonic if session.busy else session.heard_at
         entry.session, entry.vitals, entry.since, entry.declared_lost = None, None, now, False
         self._online.discard(entry.row.row_id)
+        self._moved.add(entry.row.row_id)
         entry.cpu.clear()
         return True
 
@@ -204,6 +207,12 @@ class Directory:
     def online_rows(self) -> frozenset[int]:
         """Row ids of the hosts that are connected now."""
         return frozenset(self._online)
+
+    def take_moved(self) -> set[int]:
+        """Row ids of the hosts of which a session has begun or ended since the last call, also if
+        the same is connected as before."""
+        moved, self._moved = self._moved, set()
+        return moved
 
     def expected_rows(self, monotonic: float) -> dict[int, float]:
         """Row ids of the hosts that were connected when the manager stopped and may still come

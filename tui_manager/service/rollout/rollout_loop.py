@@ -51,6 +51,7 @@ class RolloutLoop:
 
     def _follow_feed(self) -> None:
         if not self._running:
+            self._core.directory.take_moved()
             self._online = self._core.directory.online_rows()
             self._core.feed.attach(self._changes)
 
@@ -113,12 +114,11 @@ class RolloutLoop:
             self._moved.update(hosts)
 
     async def _follow_and_plan(self, changes: Changes) -> None:
-        if changes.hosts:
-            online = self._core.directory.online_rows()
-            self._moved |= online ^ self._online
-            self._online = online
-        clock = self._core.clock
-        expected = self._core.directory.expected_rows(clock.monotonic())
+        clock, directory = self._core.clock, self._core.directory
+        if moved := directory.take_moved():
+            self._moved |= moved
+            self._online = directory.online_rows()
+        expected = directory.expected_rows(clock.monotonic())
         connections = Connections(
             self._online,
             {row: round(left * _SECOND) for row, left in expected.items()},
