@@ -50,6 +50,10 @@ class StorageError(ManagerError):
     """The database cannot be read or written now (locked, full disk, damaged)."""
 
 
+class WrongCountersError(ManagerError):
+    """What is stored of a rollout contradicts itself: a damaged or changed database."""
+
+
 class UnreachableError(ManagerError):
     """No manager answers on this state directory."""
 

@@ -50,6 +50,7 @@ def attention(
         *_storage(statistics),
         *_clock(clock),
         *_authority(statistics),
+        *_stuck_rollouts(statistics),
         *(_out_of_date(directory, now) if now else ()),
         *_protocol_violations(violations),
         *_hosts(hosts),
@@ -92,6 +93,14 @@ def _authority(statistics: Statistics) -> Iterator[str]:
         yield f"No certificates can be issued: {statistics.authority_error}"
     if problem := statistics.gauges.certificate_problem():
         yield f"A certificate needs attention: {problem}"
+
+
+def _stuck_rollouts(statistics: Statistics) -> Iterator[str]:
+    for task_id in sorted(statistics.stuck_rollouts)[:_NAMED]:
+        yield (
+            f"Task {task_id} begins no further host: what is stored of its rollout contradicts "
+            f"itself. Look with: tui-manager check. End it with: tui-manager task cancel {task_id}"
+        )
 
 
 def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:

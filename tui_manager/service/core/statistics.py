@@ -56,6 +56,8 @@ class Statistics:
         storage_error: why the database cannot be written now. It is emptied once a write has
             succeeded and nothing has failed for `_ERROR_LASTS`.
         authority_error: why no certificates can be issued now; empty: they can.
+        stuck_rollouts: tasks whose rollout stands still, because what is stored of it contradicts
+            itself.
     """
 
     feed: ChangeFeed
@@ -65,6 +67,7 @@ class Statistics:
     health: Health = field(default_factory=Health)
     storage_error: str = ""
     authority_error: str = ""
+    stuck_rollouts: set[int] = field(default_factory=set)
     _commits: deque[float] = field(default_factory=lambda: deque(maxlen=200))
     _failed_at: float = 0.0
     _written_since: bool = False

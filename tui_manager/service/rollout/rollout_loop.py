@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import StorageError, WrongCountersError
 from tui_manager.service.core.change_feed import Subscription
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion
@@ -131,8 +131,23 @@ class RolloutLoop:
             tasks |= await self._follow(connections)
         tasks |= self._due_tasks(clock.stamp())
         for task_id in sorted(tasks & self._running.keys()):
+            await self._plan_all(task_id, connections)
+
+    async def _plan_all(self, task_id: int, connections: Connections) -> None:
+        """A rollout that cannot be planned stands still, and the others go on."""
+        stuck = self._core.statistics.stuck_rollouts
+        was_stuck = task_id in stuck
+        try:
             while (await run_to_completion(self._plan(task_id, connections))).unfinished:
                 pass
+            stuck.discard(task_id)
+        except WrongCountersError as error:
+            self._due.pop(task_id, None)
+            stuck.add(task_id)
+            if not was_stuck:
+                log.error("rollout stands still", extra={"task": task_id, "error": str(error)})
+        if was_stuck != (task_id in stuck):
+            self._core.feed.publish(Changes(manager=True))
 
     def _due_tasks(self, now: int) -> set[int]:
         """Tasks that have waited long enough; all that wait, if the wall clock has gone back: what

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import WrongCountersError
 from tui_manager.domain.rollout_decision import (
     Begin,
     BeginBatch,
@@ -91,6 +91,9 @@ def plan(
     Args:
         back: is not changed.
         now: microseconds since 1970 UTC.
+
+    Raises:
+        WrongCountersError: nothing can be decided on what is stored; nothing was done.
     """
     return _TurnTaker(tx, task_id, connections, back, now).plan()
 
@@ -227,9 +230,8 @@ class _TurnTaker:
         batch, more = rollout.state.batch, count - len(hosts)
         hosts += rollout_turns.next_waiting(self._tx, self._task_id, batch, more)
         if not hosts:
-            raise StorageError(
-                f"The counters of the rollout of task {self._task_id} are wrong; run tui-manager "
-                "check."
+            raise WrongCountersError(
+                f"hosts of batch {batch} are counted as waiting, and none waits"
             )
         found = rollout_turns.candidates(self._tx, self._task_id, hosts, self._now)
         ready = [host for host in found if self._may_begin(rollout, host)]
