@@ -70,7 +70,7 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ManagerProvider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "say_how_to_quit", show=False)]
-    ENABLE_COMMAND_PALETTE = False  # the keys of `actions` open it
+    ENABLE_COMMAND_PALETTE = False  # the keys of `key_bindings` open it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (not a ClassVar there)
 
     def __init__(
