@@ -118,6 +118,21 @@ async def test_labels_that_cannot_be_are_refused(parts: Parts) -> None:
         await stays(parts, act, error, say)
 
 
+async def test_a_host_has_no_more_labels_than_it_may_have_from_all_who_give_some(
+    parts: Parts,
+) -> None:
+    await parts.connect("web01", labels={f"own{n}": "1" for n in range(63)})
+    await parts.fleet.label(["web01"], {"own0": "2", "a": "1"}, [], ANA)
+    act = parts.fleet.label(["web01"], {"b": "1"}, [], ANA)
+    await stays(parts, act, InvalidInputError, "web01 would have 65 labels.* at most 64")
+    await parts.fleet.label(["web01"], {"b": "1"}, ["a"], ANA)
+    await parts.connect("web01", labels={f"new{n}": "1" for n in range(64)})
+    assert len(shown(parts)["web01"].labels) == 66
+    await parts.fleet.label(["web01"], {"b": "2"}, [], ANA)
+    await parts.fleet.label(["web01"], {}, ["b"], ANA)
+    assert len(shown(parts)["web01"].labels) == 65
+
+
 async def test_unset_takes_away_where_it_was_set(parts: Parts) -> None:
     for name in ("web01", "web02"):
         await parts.connect(name)

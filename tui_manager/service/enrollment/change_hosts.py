@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 
+from tui_manager_protos.rules.names_and_labels import LABELS_LIMIT
+
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.host import Maintenance, check_labels, check_name, labels_text
 from tui_manager.domain.status import Admission
@@ -39,7 +41,9 @@ def label(
         kept = {key: value for key, value in before.items() if key not in to_unset}
         after = {**kept, **to_set}
         check_labels(after)
-        rows.append(host_changes.label(tx, host, after) if after != before else host)
+        row = host_changes.label(tx, host, after) if after != before else host
+        _check_label_count(host, row)
+        rows.append(row)
         if after != before:
             changed = {key: value for key, value in after.items() if before.get(key) != value}
             gone = ",".join(sorted(before.keys() - after.keys()))
@@ -47,6 +51,18 @@ def label(
             more = {key: value for key, value in more.items() if value}
             named_hosts.record(tx, now, actor, "label_host", host, more)
     return rows
+
+
+def _check_label_count(before: HostRow, after: HostRow) -> None:
+    """Raises InvalidInputError if labels were added to a host that has too many by that. One that
+    its agent gives more labels later keeps them; an operator can still take labels away."""
+    count = len(after.labels)
+    if count > max(LABELS_LIMIT, len(before.labels)):
+        raise InvalidInputError(
+            "label",
+            f"{after.name} would have {count:,} labels, with those of its agent and of its join "
+            f"token; a host has at most {LABELS_LIMIT}. Set fewer, or unset others.",
+        )
 
 
 def rename(tx: Transaction, name: str, new_name: str, actor: str, now: int) -> HostRow:
