@@ -1,6 +1,7 @@
 """What agents tell of their machines is stored, shown with its age, and used for targets."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.facts import NO_FACTS, PackedFacts
 from tui_manager.domain.host import TASKS_SHOWN
 from tui_manager.service.hosts import host_service
+from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.tables.hosts import HostRow
 
@@ -124,6 +126,42 @@ async def test_a_change_waits_for_the_database(
     monkeypatch.setattr(parts.database, "write", write)
     await recording
     assert (await stored(parts, host.host_id)).facts == FEDORA
+
+
+async def test_facts_of_a_session_that_ends_before_they_are_stored_change_nothing(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await parts.connect("web01", facts=DEBIAN)
+    write = parts.database.write
+
+    async def reconnects(work: Callable[[Transaction], object]) -> object:
+        monkeypatch.setattr(parts.database, "write", write)
+        await parts.connect("web01", facts=FEDORA)
+        return await write(work)
+
+    monkeypatch.setattr(parts.database, "write", reconnects)
+    await parts.hosts.record_facts(host.host_id, host.generation, PackedFacts.pack({"os": "old"}))
+    assert (await stored(parts, host.host_id)).facts == FEDORA
+
+
+async def test_facts_of_a_host_that_is_removed_meanwhile_do_not_bring_it_back(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await parts.connect("web01", facts=DEBIAN)
+    write = parts.database.write
+
+    async def is_removed(work: Callable[[Transaction], object]) -> object:
+        monkeypatch.setattr(parts.database, "write", write)
+        await parts.hosts.close_session(host.host_id, host.generation, "gone")
+        await parts.fleet.remove(["web01"], "ana@pts/3")
+        return await write(work)
+
+    monkeypatch.setattr(parts.database, "write", is_removed)
+    await parts.hosts.record_facts(host.host_id, host.generation, FEDORA)
+    assert parts.directory.get(host.host_id) is None
+    row = await parts.database.read(lambda tx: hosts.by_host_id(tx, host.host_id))
+    assert row is not None
+    assert row.facts == DEBIAN
 
 
 async def test_a_host_is_shown_with_its_facts_and_its_tasks(parts: Parts) -> None:

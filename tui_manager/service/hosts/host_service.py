@@ -257,7 +257,7 @@ class HostService:
         while True:
             try:
                 row = await self._core.database.write(
-                    lambda tx: hosts.store_facts(tx, host_id, facts, stamp)
+                    lambda tx: hosts.store_facts(tx, host_id, generation, facts, stamp)
                 )
                 break
             except StorageError:

@@ -43,8 +43,10 @@ WHERE host_id = :host_id
 RETURNING *;
 
 -- name: store_facts
--- What an agent tells of its machine.
-UPDATE hosts SET facts = :facts, facts_at = :now WHERE host_id = :host_id RETURNING *;
+-- What an agent tells of its machine; if its session is not the newest by now, or the host was removed,
+-- nothing changes.
+UPDATE hosts SET facts = :facts, facts_at = :now
+WHERE host_id = :host_id AND generation = :generation AND removed_at IS NULL RETURNING *;
 
 -- name: close_session
 -- A session has ended; if a newer one has begun, nothing changes. `online` stays if the manager stops.

@@ -199,9 +199,12 @@ def open_session(
     return host_row(tx.execute(_SQL["open_session"], values).fetchall()[0])
 
 
-def store_facts(tx: Transaction, host_id: str, facts: PackedFacts, now: int) -> HostRow | None:
-    """Stores what an agent tells of its machine; None: there is no such host."""
-    values = {"host_id": host_id, "facts": facts.text, "now": now}
+def store_facts(
+    tx: Transaction, host_id: str, generation: int, facts: PackedFacts, now: int
+) -> HostRow | None:
+    """Stores what an agent tells of its machine; None: its session is not the newest, or the host
+    was removed."""
+    values = {"host_id": host_id, "generation": generation, "facts": facts.text, "now": now}
     row = tx.execute(_SQL["store_facts"], values).fetchone()
     return row and host_row(row)
 
