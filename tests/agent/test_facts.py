@@ -61,6 +61,33 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers.set()
 
 
+async def test_a_look_that_fails_is_not_the_last(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    results: list[Exception | Mapping[str, str]]
+    results = [RuntimeError("no such disk"), {"os": "debian"}, OSError("gone"), {"os": "fedora"}]
+
+    def collect(self: Machine) -> Mapping[str, str]:
+        found = results.pop(0) if len(results) > 1 else results[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(Machine, "collect", collect)
+    for pause in ("LOOK_EVERY", "LOOK_AGAIN_AFTER"):
+        monkeypatch.setattr(fact_watch, pause, 0.01)
+    monkeypatch.setattr(fact_watch, "COLLECT_EVERY", 0.0)
+    watch = FactWatch(tmp_path / "absent.toml")
+    changed = asyncio.Queue[Mapping[str, str]]()
+    watch.begin_session(changed.put_nowait)
+    watch.start()
+    assert (await changed.get())["os"] == "debian"
+    assert (await changed.get())["os"] == "fedora"
+    watch.stop()
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert errors == ["facts not known"] * 2
+
+
 async def test_a_disk_that_does_not_answer_holds_up_nothing(
     monkeypatch: pytest.MonkeyPatch, stuck: threading.Event, tmp_path: Path
 ) -> None:

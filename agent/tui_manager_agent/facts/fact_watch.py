@@ -17,6 +17,7 @@ from tui_manager_agent.facts.own_facts import OwnFacts
 
 LOOK_EVERY = 5.0  # seconds, at the owner's file
 COLLECT_EVERY = 300.0  # seconds, at the machine
+LOOK_AGAIN_AFTER = 60.0  # seconds, when a look has failed
 FIRST_WITHIN = 2.0  # seconds
 _LOG = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ class FactWatch:
                 facts = {**self._own.current(), **collected}
             except Exception:
                 _LOG.exception("facts not known")
-                return
+                if self._stopped.wait(LOOK_AGAIN_AFTER):
+                    return
+                continue
             if facts != seen:
                 seen = facts
                 try:
