@@ -149,9 +149,9 @@ def _why_all_left_out(resting: Sequence[TargetHost], gone: Sequence[str]) -> str
     """Two sentences: who is left out, and what can be done."""
     said = []
     if resting:
-        said.append(f"in maintenance: {_some([host.name for host in resting])}")
+        said.append(f"in maintenance: {_first_names([host.name for host in resting])}")
     if gone:
-        said.append(f"not in the fleet any more: {_some(gone)}")
+        said.append(f"not in the fleet any more: {_first_names(gone)}")
     advice = f" To run on hosts in maintenance, {_INCLUDE}." if resting else ""
     return f"All hosts that match are left out: {'; '.join(said)}.{advice}"
 
@@ -161,10 +161,10 @@ def _not_usable(names: Iterable[str], admission_of: Callable[[str], Admission | 
     by_reason: dict[str, list[str]] = {}
     for name in sorted(names, key=natural_key):
         by_reason.setdefault(_NOT_USABLE[admission_of(name)], []).append(name)
-    return " ".join(f"{reason}: {_some(found)}." for reason, found in by_reason.items())
+    return " ".join(f"{reason}: {_first_names(found)}." for reason, found in by_reason.items())
 
 
-def _some(names: Iterable[str]) -> str:
+def _first_names(names: Iterable[str]) -> str:
     """The first names, folded, and how many more there are."""
     ordered = sorted(names, key=natural_key)
     return f"{fold_names(ordered[:_NAMED_MAX])}{_more(ordered)}"

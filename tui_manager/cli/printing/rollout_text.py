@@ -119,7 +119,7 @@ def _offline(spec: TaskSpec) -> str:
     return "fails as undeliverable if offline at its turn"
 
 
-def _failures(most: int, *, strict: bool) -> str:
-    more = f"more than {most} host{'s have' if most > 1 else ' has'}" if most else "a host has"
-    text = f"when {more} failed, no further host begins"
-    return f"{text}; strict: at most {most + 1} can fail" if strict else text
+def _failures(budget: int, *, strict: bool) -> str:
+    more = f"more than {budget} host{'s have' if budget > 1 else ' has'}"
+    text = f"when {more if budget else 'a host has'} failed, no further host begins"
+    return f"{text}; strict: at most {budget + 1} can fail" if strict else text

@@ -36,7 +36,7 @@ def in_admission(
             states = " and ".join(sorted({host.admission for host in known}))
             raise _illegal(known[0], verb, f"it is {states}, not {admission}")
         found.update((host.host_id, host) for host in selected)
-    return _some(found, verb)
+    return _at_least_one(found, verb)
 
 
 def members(tx: Transaction, words: Iterable[str], verb: str) -> list[HostRow]:
@@ -54,7 +54,7 @@ def members(tx: Transaction, words: Iterable[str], verb: str) -> list[HostRow]:
         admitted = [host for host in left if host.admission is Admission.ADMITTED]
         host = _only(admitted or left)
         found[host.host_id] = host
-    return _some(found, verb)
+    return _at_least_one(found, verb)
 
 
 def any_hosts(tx: Transaction, words: Iterable[str], verb: str) -> list[HostRow]:
@@ -63,7 +63,7 @@ def any_hosts(tx: Transaction, words: Iterable[str], verb: str) -> list[HostRow]
     Args and errors: as `members`.
     """
     hosts = [_only(_find(tx, word)) for word in words]
-    return _some({host.host_id: host for host in hosts}, verb)
+    return _at_least_one({host.host_id: host for host in hosts}, verb)
 
 
 def shown_host(tx: Transaction, word: str) -> HostRow:
@@ -103,7 +103,7 @@ def _only(hosts: Sequence[HostRow]) -> HostRow:
     return hosts[0]
 
 
-def _some(found: Mapping[str, HostRow], verb: str) -> list[HostRow]:
+def _at_least_one(found: Mapping[str, HostRow], verb: str) -> list[HostRow]:
     if not found:
         raise InvalidInputError("names", f"Name the hosts that are to be {verb}.")
     return list(found.values())

@@ -29,14 +29,14 @@ class RolloutTexts:
 
     def spec(self) -> RolloutSpec:
         """The rollout that is asked for. Raises InvalidInputError with one of FIELDS."""
-        most, strict = _parse_failures(self.max_failures)
+        max_failures, strict = _parse_failures(self.max_failures)
         hold, hold_timeout = _parse_hold(self.hold)
         spec = RolloutSpec(
             batches=self.batches.strip(),
             order=_parse_order(self.order),
             delay=_duration("delay", self.delay, timedelta(0)),
             max_concurrency=self.max_concurrency.strip(),
-            max_failures=most,
+            max_failures=max_failures,
             strict=strict,
             hold=hold,
             hold_timeout=hold_timeout,

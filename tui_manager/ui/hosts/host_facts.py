@@ -56,7 +56,7 @@ def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> 
     return tuple(lines)
 
 
-def told_facts(detail: HostDetail, now: datetime, width: int) -> tuple[Spans, ...]:
+def machine_facts(detail: HostDetail, now: datetime, width: int) -> tuple[Spans, ...]:
     """What its agent tells of the machine, and how old that is; nothing if it has told nothing."""
     if detail.facts_at is None:
         return ()

@@ -10,7 +10,7 @@ from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.hosts.host_actions import HostActions
-from tui_manager.ui.hosts.host_facts import host_facts, told_facts
+from tui_manager.ui.hosts.host_facts import host_facts, machine_facts
 from tui_manager.ui.hosts.host_table import WideHostTable
 from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host_output
 from tui_manager.ui.listing.row_list import RowList
@@ -80,11 +80,11 @@ class HostsScreen(HostActions):
             facts.set_lines(())
             return
         now, detail = self.link.data_time(), self._detail
-        told = detail if detail and detail.host.host_id == host.host_id else None
+        detail = detail if detail and detail.host.host_id == host.host_id else None
         facts.set_lines(
             (
                 *host_facts(host, now, width, away=bool(self.link.trouble)),
-                *(told_facts(told, now, width) if told else ()),
+                *(machine_facts(detail, now, width) if detail else ()),
             )
         )
 

@@ -88,10 +88,10 @@ def _rollout(task: Task) -> tuple[Spans, ...]:
     if not task.status.ended:
         under_way = count_of(rollout.hosts_under_way, "host")
         parts.append(Span(f"{under_way} under way   {rollout.hosts_waiting:,} waiting   "))
-    most = "" if rollout.max_failures is None else f" of at most {rollout.max_failures:,}"
-    if rollout.hosts_failed or most:
+    allowed = "" if rollout.max_failures is None else f" of at most {rollout.max_failures:,}"
+    if rollout.hosts_failed or allowed:
         role = Role.FAULT if rollout.hosts_failed else Role.PLAIN
-        parts.append(Span(f"{rollout.hosts_failed:,} failed{most}", role))
+        parts.append(Span(f"{rollout.hosts_failed:,} failed{allowed}", role))
     return (tuple(parts),) if parts else ()
 
 

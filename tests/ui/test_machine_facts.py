@@ -7,7 +7,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.host import HostDetail
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.hosts.host_facts import told_facts
+from tui_manager.ui.hosts.host_facts import machine_facts
 
 
 def two_hosts() -> FakeOperator:
@@ -56,8 +56,8 @@ def test_facts_are_text_in_as_many_lines_as_they_need() -> None:
     host = fleet.hosts["web01"]
     facts = {"odd": "\x1b[2J[red]x[/red]\n", **{f"f{n}": "v" * 20 for n in range(20)}}
     detail = HostDetail(host, facts, START)
-    lines = [plain(line) for line in told_facts(detail, START + timedelta(minutes=3), 40)]
+    lines = [plain(line) for line in machine_facts(detail, START + timedelta(minutes=3), 40)]
     assert lines[0].startswith("facts    told 3m ago:")
     assert all(line.isprintable() and len(line) <= 40 for line in lines)
     assert any("[red]x[/red]" in line for line in lines)
-    assert told_facts(HostDetail(host), START, 40) == ()
+    assert machine_facts(HostDetail(host), START, 40) == ()
