@@ -94,7 +94,9 @@ def _status(
         code = 0 if status == "completed" else row["exit_code"]
         good = begun == ended == 1 and code == planned.code
     elif status == "canceled" and reason == "canceled":
-        good = bool(row["task_canceled"]) and not ended
+        # A signal may reach a shell that has said that it ends, and even one that is in its exit.
+        good = bool(row["task_canceled"]) and begun >= ended
+        good &= not ended or row["exit_code"] in (None, planned.code)
     elif reason in _NEVER_RAN:
         good = not begun and (status == "skipped" or reason in allowed.reasons)
     else:
