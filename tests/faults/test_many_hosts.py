@@ -128,6 +128,11 @@ class Run:
         await self.fleet.ended(manager)
         await self.fleet.start_manager()
         await self.stored()
+        await self.all_online()
+
+    async def all_online(self) -> None:
+        """All hosts are connected; no host is waited for in vain."""
+        await self.fleet.wait("hosts", lambda: self.hosts.online, lambda online: online == HOSTS)
 
     async def ended(self) -> Mapping[str, int]:
         """How many hosts have which state when the task has ended; nothing is as it must not be."""
@@ -161,8 +166,8 @@ async def _run(batches: str = BATCHES, **given: Any) -> AsyncIterator[Run]:
     async with new_fleet("1", heartbeat='"5s"') as fleet:
         hosts = EmulatedHosts(fleet.proxy.address, HOSTS)
         async with hosts.dialing():
-            await fleet.wait("hosts", lambda: hosts.online, lambda online: online == HOSTS)
             run = Run(fleet, hosts, spec)
+            await run.all_online()
             await run.start()
             yield run
 
@@ -221,7 +226,7 @@ async def _restart(run: Run) -> None:
     await run.fleet.kill(run.fleet.manager)
     await run.fleet.wait("hosts to notice", lambda: run.hosts.online, lambda online: not online)
     await run.fleet.start_manager()
-    await run.fleet.wait("hosts", lambda: run.hosts.online, lambda online: online == HOSTS)
+    await run.all_online()
 
 
 @pytest.mark.long
