@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Iterable
 
@@ -127,7 +128,7 @@ class RolloutLoop:
         tasks = self._running.keys() & changes.tasks
         if changes.all_tasks or not changes:
             tasks = set(self._running)
-        if self._moved:
+        while self._moved:
             tasks |= await self._follow(connections)
         tasks |= self._due_tasks(clock.stamp())
         for task_id in sorted(tasks & self._running.keys()):
@@ -156,8 +157,9 @@ class RolloutLoop:
         return {task_id for task_id, due in self._due.items() if due <= now or went_back}
 
     async def _follow(self, connections: Connections) -> set[int]:
-        """The tasks of hosts that came or went."""
-        moved, now = frozenset(self._moved), self._core.clock.stamp()
+        """The tasks of hosts that came or went, of as many as one transaction looks at."""
+        moved = frozenset(itertools.islice(self._moved, take_turns.STEPS_A_TRANSACTION))
+        now = self._core.clock.stamp()
         followed = await self._core.database.write(
             lambda tx: follow_connections.follow(tx, moved, connections, now)
         )

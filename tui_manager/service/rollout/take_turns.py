@@ -24,7 +24,8 @@ from tui_manager.storage.tables.rollouts import StoredRollout
 from tui_manager.storage.views import rollout_turns
 from tui_manager.storage.views.rollout_turns import Candidate
 
-HOSTS_A_TRANSACTION = 500  # that begin, are skipped or fail; then others have the writer
+# Hosts that begin, are skipped or fail, and batches that begin or end; then others have the writer.
+STEPS_A_TRANSACTION = 500
 _EVENTS = {"hold_task": "task is on hold", "skip_rest": "no further host begins"}
 _OFFLINE = "The host was offline at its turn."
 _NOT_BACK = "The host did not come back in time."
@@ -110,7 +111,7 @@ class _TurnTaker:
         self._expected = list(back.expected)
         self._away = list(back.away)
         self._now = now
-        self._left = HOSTS_A_TRANSACTION
+        self._left = STEPS_A_TRANSACTION
         self._planned = Planned()
 
     def plan(self) -> Planned:
@@ -160,6 +161,8 @@ class _TurnTaker:
         rollout: StoredRollout,
         decision: BeginBatch | EndBatch | ReopenBatch | SkipRest | Begin,
     ) -> None:
+        if isinstance(decision, BeginBatch | EndBatch | ReopenBatch):
+            self._left -= 1
         if isinstance(decision, BeginBatch):
             rollouts.begin_batch(self._tx, self._task_id, decision.number)
             self._planned.events.append(("batch begins", {"batch": decision.number}))
@@ -180,14 +183,13 @@ class _TurnTaker:
             self._record("hold_task", {"batch": batch, "of": batches})
 
     def _skip_rest(self, rollout: StoredRollout, reason: Reason) -> None:
-        hosts = rollout_turns.not_begun(self._tx, self._task_id, self._left)
         if rollout.state.skip_reason is Reason.NONE:
             rollouts.skip_rest(self._tx, self._task_id, reason)
-            not_sent = rollout_turns.not_sent(self._tx, self._task_id)
-            skipped = rollout.state.waiting + rollout.state.expected + len(not_sent)
+            not_sent = rollout_turns.take_back(self._tx, self._task_id)
+            skipped = rollout.state.waiting + rollout.state.expected + not_sent
             if skipped:
                 self._record("skip_rest", {"reason": reason, "hosts": skipped})
-            hosts += not_sent
+        hosts = rollout_turns.not_begun(self._tx, self._task_id, self._left)
         self._skip(hosts, reason)
         # One that is left has begun in spite of what is stored: the database is a restored one.
         rollout_turns.set_state(self._tx, self._task_id, hosts, HostState.UNDER_WAY)

@@ -58,11 +58,6 @@ def not_begun(tx: Transaction, task_id: int, limit: int) -> list[int]:
     return [row["host"] for row in tx.execute(_SQL["not_begun"], values)]
 
 
-def not_sent(tx: Transaction, task_id: int) -> list[int]:
-    """Hosts that may begin, but of which no command was sent."""
-    return [row["host"] for row in tx.execute(_SQL["not_sent"], {"task_id": task_id})]
-
-
 def take_overdue(tx: Transaction, task_id: int, now: int, limit: int) -> list[UnsentCommand]:
     """The current commands of hosts that were waited for long enough; they are not waited for any
     more."""
@@ -174,9 +169,11 @@ def continue_delivery(tx: Transaction, task_id: int, hosts: Iterable[int], now: 
     tx.execute(_SQL["forget_delivery_left"], values)
 
 
-def take_back(tx: Transaction, task_id: int) -> None:
-    """The turn of hosts to which nothing was sent will come again, after the pause of the task."""
-    hosts = not_sent(tx, task_id)
+def take_back(tx: Transaction, task_id: int) -> int:
+    """Takes the turn of the hosts that may begin, and were sent nothing; returns how many there
+    are."""
+    hosts = [row["host"] for row in tx.execute(_SQL["not_sent"], {"task_id": task_id})]
     set_ready(tx, task_id, hosts, ready=False)
     tx.execute(_SQL["stop_delivery"], {"task_id": task_id, "hosts": pack_hosts(hosts)})
     set_state(tx, task_id, hosts, HostState.WAITING)
+    return len(hosts)
