@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.rollouts import COMPLETED, UNDELIVERABLE, Fleet, rollout
+from tests.support.rollouts import COMPLETED, SPENT, UNDELIVERABLE, Fleet, rollout
 from tui_manager.domain.host import Maintenance
 from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import TaskStatus
@@ -83,6 +83,25 @@ async def test_a_host_that_comes_and_goes_between_two_looks_gives_its_place_away
     await fleet.connect(["h001"])
     await fleet.disconnect(["h001"])
     assert await fleet.take() == ["h002"]
+
+
+async def test_a_host_that_never_got_its_first_command_does_not_begin_any_more(
+    fleet: Fleet,
+) -> None:
+    """The budget is spent before it comes back; h003 has begun, and goes on."""
+    given = {"rollout": rollout(max_failures="0"), "offline": Offline.WAIT}
+    task_id = await fleet.start("h[001-003]", "one", "two", **given)
+    assert await fleet.answer("h003") == ["h003"]
+    await fleet.disconnect(["h002", "h003"])
+    for name in ("h002", "h003"):
+        fleet.held[name].clear()
+    await fleet.answer("h001", code=1)
+    await fleet.connect(["h002", "h003"])
+    assert await fleet.take() == ["h003"]
+    assert (await fleet.states(task_id))["h002"] == SPENT
+    assert (await fleet.states(task_id, 1))["h002"] == SPENT
+    await fleet.finish()
+    assert (await fleet.task(task_id)).status is TaskStatus.FAILED
 
 
 async def test_a_host_that_does_not_come_back_between_two_steps_fails(fleet: Fleet) -> None:

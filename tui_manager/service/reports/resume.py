@@ -8,8 +8,8 @@ from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service.core import task_status
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import command_hosts
-from tui_manager.storage.tables.command_hosts import Start
+from tui_manager.storage.tables import command_hosts, rollouts
+from tui_manager.storage.tables.command_hosts import CommandOnHost, Start
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.command_delivery import HeldExecution, SentCommand
 
@@ -114,6 +114,8 @@ def _handle_missing(
         command_delivery.mark_unsent(tx, sent.row_id)
         if sent.canceled:  # it never started, and never will
             command_hosts.cancel_unsent(tx, sent.task_id, now)
+        elif sent.position == 0 and (reason := rollouts.skip_reason(tx, sent.task_id)):
+            command_hosts.skip(tx, [CommandOnHost(sent.task_id, host, -1, now)], reason)
         else:
             outcome.sent_again.append(sent.execution_id)
         return

@@ -57,6 +57,10 @@ UPDATE rollouts SET batch_ended_at = NULL, held_until = NULL WHERE task_id = :ta
 -- No further host begins.
 UPDATE rollouts SET skip_reason = :reason, held_until = NULL WHERE task_id = :task_id;
 
+-- name: skip_reason
+-- Why no further host begins.
+SELECT skip_reason FROM rollouts WHERE task_id = :task_id;
+
 -- name: release
 -- An operator ends the hold.
 UPDATE rollouts SET released = batch, held_until = NULL

@@ -210,13 +210,19 @@ def skip_rest(tx: Transaction, task_id: int, reason: Reason) -> None:
     tx.execute(_SQL["skip_rest"], {"task_id": task_id, "reason": reason})
 
 
+def skip_reason(tx: Transaction, task_id: int) -> Reason:
+    """Why no further host begins; NONE: hosts begin, or the task has no rollout."""
+    row = tx.execute(_SQL["skip_reason"], {"task_id": task_id}).fetchone()
+    return Reason(row["skip_reason"]) if row else Reason.NONE
+
+
 def release(tx: Transaction, task_id: int) -> bool:
     """Ends the hold of a running task; False: it is not held."""
     return bool(tx.execute(_SQL["release"], {"task_id": task_id}).rowcount)
 
 
 def end_hold(tx: Transaction, task_id: int) -> None:
-    """Ends the hold of a task that is canceled."""
+    """Ends the hold of a task that is canceled or has ended."""
     tx.execute(_SQL["end_hold"], {"task_id": task_id})
 
 
