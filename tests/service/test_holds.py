@@ -105,6 +105,26 @@ async def test_nothing_begins_in_a_pause_and_a_spent_budget_holds_after_it(fleet
     assert await fleet.counts(task_id) == {COMPLETED: 1, FAILED: 1, SPENT: 8}
 
 
+async def test_a_task_that_ends_is_not_held_when_it_runs_again(fleet: Fleet) -> None:
+    """Its first host was lost, and the others are revoked during the hold."""
+    spec = rollout(batches="1", hold=HoldRule.EACH, max_failures="5")
+    task_id = await fleet.start("h[001-003]", rollout=spec)
+    await fleet.disconnect(["h001"])
+    fleet.parts.clock.turn(fleet.parts.limits.lost_after.total_seconds())
+    await fleet.parts.silence.look()
+    await fleet.take()
+    assert (await fleet.task(task_id)).hold
+    await fleet.parts.admission.revoke(["h002", "h003"], "ana")
+    await fleet.take()
+    assert (await fleet.task(task_id)).status is TaskStatus.FAILED
+    await fleet.connect(["h001"])
+    await fleet.take()
+    task = await fleet.task(task_id)
+    assert (task.status, task.hold) == (TaskStatus.RUNNING, None)
+    await fleet.finish()
+    assert (await fleet.task(task_id)).status is TaskStatus.FAILED
+
+
 @pytest.mark.parametrize("paused", [False, True])
 @pytest.mark.parametrize("budget", ["0", ""])
 async def test_a_rollout_that_ends_with_a_batch_is_not_held_after_it(

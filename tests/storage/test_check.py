@@ -99,6 +99,7 @@ SPOILED: dict[str, str] = {
     "running_task_all_ended": "UPDATE tasks SET status = 'running' WHERE id = 2",
     "task_status": "UPDATE tasks SET status = 'failed' WHERE id = 2",
     "paused_task": "UPDATE tasks SET paused_at = 1 WHERE id = 2",
+    "held_task": "UPDATE rollouts SET held_until = 1; UPDATE tasks SET cancel_requested_at = 1",
     "task_times": "UPDATE tasks SET finished_at = NULL WHERE id = 2",
     "output_hole": "DELETE FROM output_chunks WHERE gap > 0",
     "output_size": "UPDATE command_hosts SET stdout_bytes = 23 WHERE stdout_bytes = 22",

@@ -50,6 +50,7 @@ _SENTENCES: Mapping[str, str] = {
     "running_task_all_ended": "Task {task_id} is running, but all its command hosts have ended.",
     "task_status": "Task {task_id} is {status} with {completed} of {total} completed.",
     "paused_task": "Task {task_id} is paused, and it is {status} or being canceled.",
+    "held_task": "Task {task_id} is on hold, and it is {status} or being canceled.",
     "task_times": "Task {task_id} is {status}, and its times say otherwise.",
     "output_hole": f"Output of {_OF}, stream {{stream}}: a piece begins at {{begins}}, the one "
     "before it ends at {expected}.",
@@ -72,7 +73,15 @@ _SENTENCES: Mapping[str, str] = {
 _SINCE = {
     **dict.fromkeys(("secret_not_erased", "token_uses", "turned_away_with_work"), 4),
     **dict.fromkeys(
-        ("out_of_turn", "paused_task", "rollout_host", "rollout_batch", "rollout_counters"), 13
+        (
+            "out_of_turn",
+            "paused_task",
+            "held_task",
+            "rollout_host",
+            "rollout_batch",
+            "rollout_counters",
+        ),
+        13,
     ),
     **dict.fromkeys(("bound_labels", "operator_labels", "removed_not_revoked"), 14),
 }

@@ -146,6 +146,12 @@ GROUP BY t.id HAVING (t.status = 'completed') <> (completed = total);
 SELECT id AS task_id, status FROM tasks
 WHERE paused_at IS NOT NULL AND (status <> 'running' OR cancel_requested_at IS NOT NULL) ORDER BY id;
 
+-- name: held_task
+-- And only such a task is on hold.
+SELECT t.id AS task_id, t.status FROM rollouts AS r JOIN tasks AS t ON t.id = r.task_id
+WHERE r.held_until IS NOT NULL AND (t.status <> 'running' OR t.cancel_requested_at IS NOT NULL)
+ORDER BY t.id;
+
 -- name: task_times
 -- The times of a task agree with its status.
 SELECT id AS task_id, status FROM tasks

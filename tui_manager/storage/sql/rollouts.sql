@@ -68,7 +68,7 @@ WHERE task_id = :task_id AND held_until IS NOT NULL AND EXISTS (
     SELECT 1 FROM tasks WHERE id = task_id AND status = 'running' AND cancel_requested_at IS NULL);
 
 -- name: end_hold
--- The task is canceled.
+-- The task is canceled, or has ended.
 UPDATE rollouts SET held_until = NULL WHERE task_id = :task_id AND held_until IS NOT NULL;
 
 -- name: move_deadlines

@@ -281,7 +281,10 @@ def _state(task: Task) -> str:
 def end(tx: Transaction, task_id: int, status: TaskStatus, now: int) -> bool:
     """running → `status`; False: it was not running."""
     values = {"task_id": task_id, "status": status, "now": now}
-    return bool(tx.execute(_SQL["end"], values).rowcount)
+    ended = bool(tx.execute(_SQL["end"], values).rowcount)
+    if ended:
+        rollouts.end_hold(tx, task_id)
+    return ended
 
 
 def reopen(tx: Transaction, task_id: int) -> bool:
