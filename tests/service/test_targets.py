@@ -6,12 +6,15 @@ import pytest
 
 from tests.support.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.facts import PackedFacts
+from tui_manager.domain.facts import NO_FACTS, PackedFacts
 from tui_manager.domain.host import Maintenance
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task_plan import PlannedHost
+from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.tables import host_changes
+
+DEBIAN = PackedFacts.pack({"os": "debian"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,22 @@ async def test_a_task_leaves_out_hosts_in_maintenance(parts: Parts, hosts: Hosts
     assert (await parts.tasks.get_task(task_id)).left_out == ("web02",)
     (entry,) = await parts.audited("start_task")
     assert (entry.detail["names"], entry.detail["left_out"]) == ("web[01,03-04]", "web02")
+
+
+@pytest.mark.parametrize(
+    ("target", "facts"), [("fact.os=debian", DEBIAN), ("@all", NO_FACTS), ("web05", NO_FACTS)]
+)
+async def test_a_start_reads_facts_only_if_the_target_asks_for_them(
+    parts: Parts, target: str, facts: PackedFacts
+) -> None:
+    """Those of thousands of hosts take long, and nothing else is written meanwhile."""
+    await parts.connect("web05", facts=DEBIAN)
+    found, _ = await parts.database.read(
+        lambda tx: find_hosts(
+            tx, target, include_maintenance=False, groups={}, online=frozenset(), now=1
+        )
+    )
+    assert [host.facts for host in found.hosts] == [facts]
 
 
 async def test_a_repeat_of_the_start_says_again_who_is_left_out(parts: Parts, hosts: Hosts) -> None:

@@ -234,6 +234,21 @@ def test_where_more_than_names_is_asked_for_all_hosts_are_needed(target: str) ->
     assert read_notation(target, GROUPS).names is None
 
 
+@pytest.mark.parametrize(
+    ("target", "asks"),
+    [
+        *(
+            (target, True)
+            for target in ("fact.os=*", "@all,!fact.os!=x", "web*&fact.os=x", "@by_fact")
+        ),
+        *((target, False) for target in ("@all", "web01", "@prod", "task:7:failed", "env=prod")),
+    ],
+)
+def test_facts_are_asked_for_only_by_their_terms(target: str, *, asks: bool) -> None:
+    groups = {**GROUPS, "by_fact": "@prod,fact.os=debian"}
+    assert read_notation(target, groups).asks_for_facts is asks
+
+
 def test_without_hosts_nothing_can_be_meant() -> None:
     with pytest.raises(InvalidInputError, match="There are no admitted hosts"):
         hosts_of("@all", [])

@@ -2,7 +2,7 @@
 found in `target_matching.py`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -120,20 +120,27 @@ class Notation:
     def names(self) -> frozenset[str] | None:
         """The only hosts that it can match; None if it contains more than names."""
         found: set[str] = set()
-        for part in chain(self.parts, *self.groups.values()):
-            for term in part.terms:
-                if isinstance(term, Names):
-                    found.update(term.names)
-                elif not isinstance(term, Group):
-                    return None
+        for term in self._terms():
+            if isinstance(term, Names):
+                found.update(term.names)
+            elif not isinstance(term, Group):
+                return None
         return frozenset(found)
 
     @property
     def task_ids(self) -> frozenset[int]:
         """The tasks whose hosts it names."""
-        parts = chain(self.parts, *self.groups.values())
-        terms = (term for part in parts for term in part.terms)
-        return frozenset(term.task_id for term in terms if isinstance(term, TaskHosts))
+        return frozenset(term.task_id for term in self._terms() if isinstance(term, TaskHosts))
+
+    @property
+    def asks_for_facts(self) -> bool:
+        """Whether the facts of hosts decide which it matches."""
+        return any(isinstance(term, Fact) for term in self._terms())
+
+    def _terms(self) -> Iterator[Term]:
+        """All terms, of the target and of the groups."""
+        for part in chain(self.parts, *self.groups.values()):
+            yield from part.terms
 
     def adds(self, state: HostState) -> bool:
         """Whether `@state` is in a part, of the target or of a group, that takes no hosts away."""

@@ -39,7 +39,7 @@ def find_hosts(
     that does not exist or has not ended.
     """
     notation = read_notation(target, groups)
-    targetable, row_ids = hosts.targetable(tx, notation.names)
+    targetable, row_ids = hosts.targetable(tx, notation.names, with_facts=notation.asks_for_facts)
     moment = to_datetime(now)
     assert moment is not None
     context = TargetContext(

@@ -68,10 +68,12 @@ WHERE id IN (SELECT value FROM json_each(:row_ids)) AND admission IN ('rejected'
 
 -- name: targetable
 -- All hosts to which a target may resolve.
-SELECT id, host_id, name, labels, facts, maintenance_reason, maintenance_until, maintenance_by
+SELECT id, host_id, name, labels, iif(:with_facts, facts, '{}') AS facts,
+       maintenance_reason, maintenance_until, maintenance_by
 FROM hosts WHERE admission = 'admitted';
 
 -- name: targetable_named
 -- The same, but only hosts with some names.
-SELECT id, host_id, name, labels, facts, maintenance_reason, maintenance_until, maintenance_by
+SELECT id, host_id, name, labels, iif(:with_facts, facts, '{}') AS facts,
+       maintenance_reason, maintenance_until, maintenance_by
 FROM hosts WHERE admission = 'admitted' AND name IN (SELECT value FROM json_each(:names));

@@ -232,17 +232,20 @@ def set_offline(tx: Transaction, row_ids: Iterable[int]) -> None:
 
 
 def targetable(
-    tx: Transaction, names: Iterable[str] | None = None
+    tx: Transaction, names: Iterable[str] | None = None, *, with_facts: bool = False
 ) -> tuple[list[TargetHost], dict[str, int]]:
     """Hosts that a target may resolve to, and their row ids by host_id.
 
     Args:
         names: only hosts with these names; None: all hosts.
+        with_facts: read their facts too, which takes long for thousands of hosts.
     """
+    values: dict[str, object] = {"with_facts": with_facts}
     if names is None:
-        rows = tx.execute(_SQL["targetable"]).fetchall()
+        rows = tx.execute(_SQL["targetable"], values).fetchall()
     else:
-        rows = tx.execute(_SQL["targetable_named"], {"names": json.dumps(list(names))}).fetchall()
+        values["names"] = json.dumps(list(names))
+        rows = tx.execute(_SQL["targetable_named"], values).fetchall()
     hosts = [
         TargetHost(
             host_id=row["host_id"],
