@@ -32,7 +32,7 @@ demo: setup
 test: setup
 	$(PYTEST)
 
-# The tests of the packages that differ from main, or of PACKAGE, e.g. `make test-fast PACKAGE=ui`,
+# The tests of what differs from main, or of PACKAGE, e.g. `make test-fast PACKAGE=ui/forms`,
 # without those that take long.
 test-fast: setup
 	@tests=$$($(BIN)/python tools/tests_of_change.py $(PACKAGE)) && \

@@ -25,11 +25,39 @@ def test_every_package_has_its_folders(tool: ModuleType) -> None:
 
 
 def test_a_module_of_the_screen_needs_the_files_that_name_it(tool: ModuleType) -> None:
-    found = tool.ui_tests(["tui_manager/ui/listing/row_window.py", "tests/ui/test_numbers.py"])
+    changed = ["tui_manager/ui/listing/row_window.py", "tests/ui/test_numbers.py"]
+    found = tool.tests_of_modules("ui", "tui_manager/ui", changed)
     assert "tests/ui/test_numbers.py" in found
     assert "tests/ui/test_row_window.py" in found
     assert "tests/ui/test_quitting.py" not in found
 
 
+def test_a_room_of_the_agent_needs_the_files_that_name_it(tool: ModuleType) -> None:
+    changed = ["agent/tui_manager_agent/policy/policy.py"]
+    found = tool.tests_of_modules("agent", "agent/tui_manager_agent", changed)
+    assert "tests/agent/test_policy.py" in found
+    assert "tests/agent/test_machine_facts.py" not in found
+
+
 def test_what_no_file_names_needs_all(tool: ModuleType) -> None:
-    assert tool.ui_tests(["tui_manager/ui/app.tcss", "tests/ui/test_numbers.py"]) == []
+    changed = ["tui_manager/ui/app.tcss", "tests/ui/test_numbers.py"]
+    assert tool.tests_of_modules("ui", "tui_manager/ui", changed) == []
+
+
+@pytest.mark.parametrize("room", ["ui/forms", "agent/supervisor"])
+def test_a_room_can_be_named(
+    tool: ModuleType, room: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tool.main([room]) == 0
+    files = capsys.readouterr().out.split()
+    package = room.partition("/")[0]
+    assert files
+    assert all(name.startswith(f"tests/{package}/test_") for name in files)
+
+
+@pytest.mark.parametrize("name", ["nothing", "ui/nothing", "service/core"])
+def test_what_is_no_package_and_no_room_is_an_error(
+    tool: ModuleType, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tool.main([name]) == 2
+    assert name in capsys.readouterr().err
