@@ -13,9 +13,9 @@ from tests.cli.fake import FakeOperator
 from tests.support.fake_operator import FakeOperator as Manager
 from tui_manager.cli.main import main
 from tui_manager.cli.options import secret_values
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
 
 Capture = pytest.CaptureFixture[str]

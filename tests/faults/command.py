@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager.domain.spec import CommandSpec
+from tui_manager.domain.task_spec import CommandSpec
 
 TRACE = "trace"  # file in the host's TMPDIR: `begin ID` and `end ID` lines
 GO = "go"  # file there, which lets a command end that is held

@@ -26,8 +26,8 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.errors import IllegalMoveError, UnreachableError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
-from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.api import Operator
 from tui_manager.operator.socket.client import connect
 

@@ -10,9 +10,9 @@ from tests.support.programs import Program
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import LIMIT_MAX, Window
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import TokenSpec
 from tui_manager.operator.api import Operator
 

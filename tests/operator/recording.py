@@ -13,7 +13,6 @@ from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
     Command,
@@ -28,6 +27,7 @@ from tui_manager.domain.task import (
 )
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import (
     Call,

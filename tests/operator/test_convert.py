@@ -21,9 +21,9 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.domain.task_spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (

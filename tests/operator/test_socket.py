@@ -24,8 +24,8 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Stream
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk

@@ -11,8 +11,8 @@ from tui_manager.domain import agent_features
 from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.transport.messages.convert import from_run
 
 LIMITS = ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=50)

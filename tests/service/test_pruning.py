@@ -15,8 +15,8 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.errors import NotFoundError, RefusedError, StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Output, Started
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Stream
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.service.tasks import prune_history as service
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance import pruning

@@ -11,9 +11,9 @@ from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.rollout_spec import RolloutSpec
-from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.status import Reason, TaskStatus
+from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.storage.tables import host_changes
 from tui_manager.storage.views.host_classes import task_hosts
 

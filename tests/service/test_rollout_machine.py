@@ -26,8 +26,8 @@ from tui_manager.domain.rollout_spec import (
     concurrency_limit,
     failure_budget,
 )
-from tui_manager.domain.spec import Offline
 from tui_manager.domain.task import Task
+from tui_manager.domain.task_spec import Offline
 from tui_manager.storage.tables import host_changes
 
 T = TypeVar("T")

@@ -22,8 +22,8 @@ from tests.support.rollouts import (
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.report import Run
 from tui_manager.domain.rollout_spec import HoldRule
-from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_spec import Offline
 
 
 @dataclass

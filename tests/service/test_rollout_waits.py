@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.rollouts import UNDELIVERABLE, Fleet, rollout
 from tui_manager.domain.rollout_spec import RolloutSpec
-from tui_manager.domain.spec import Offline
+from tui_manager.domain.task_spec import Offline
 
 TIMEOUT = 600
 WAIT = {"offline": Offline.WAIT, "delivery_timeout": timedelta(seconds=TIMEOUT)}

@@ -32,9 +32,9 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, Output, Result, Started
-from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Task, ended_task_status
+from tui_manager.domain.task_spec import Offline
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance import pruning

@@ -14,8 +14,8 @@ from tui_manager.domain.errors import (
 )
 from tui_manager.domain.host import Host
 from tui_manager.domain.report import Started
-from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.task_spec import Offline
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.maintenance.check import contradictions
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_class import HostClass, command_host_class, host_class
-from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts, Task
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.api import OutputChunk
 
 FAULTS = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT, CommandHostStatus.SKIPPED)

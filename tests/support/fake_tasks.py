@@ -24,7 +24,6 @@ from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFo
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE
-from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
     Command,
@@ -39,6 +38,7 @@ from tui_manager.domain.task import (
 )
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan, make_plan
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
 from tui_manager.operator.api import OutputChunk, TargetPreview
 

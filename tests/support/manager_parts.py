@@ -21,9 +21,9 @@ from tui_manager.domain.report import (
     Started,
     StreamTotal,
 )
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import TokenSpec
 from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.core.change_feed import ChangeFeed

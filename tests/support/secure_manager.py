@@ -15,8 +15,8 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import TokenSpec
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.service.core.clock import Clock

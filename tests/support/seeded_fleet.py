@@ -10,8 +10,8 @@ from tui_manager_protos.rules.fingerprint import fingerprint
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.host import Disk, Vitals
 from tui_manager.domain.manager_status import Health
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, Reason, Stream
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
 
 UPGRADE = "apt-get -y -q upgrade"

@@ -13,9 +13,9 @@ from tests.support.agent_stream import AgentStream, dial
 from tests.support.waiting import wait_until
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import RunningManager, run_manager
 from tui_manager.settings import Settings
 from tui_manager.state_dir import DATABASE

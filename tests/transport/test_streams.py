@@ -18,9 +18,9 @@ from tests.support.waiting import wait_until
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import CommandHostStatus, TaskStatus
 from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.run_manager import RunningManager, manager_thread, run_manager
 from tui_manager.service import limits
 from tui_manager.settings import Settings

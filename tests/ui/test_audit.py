@@ -11,7 +11,7 @@ from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import Role, fit, plain, width_of
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.listing.table_layout import fit_columns

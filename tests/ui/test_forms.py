@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.spec import TaskSpec
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.drawing.theme import DARK, LIGHT

@@ -10,8 +10,8 @@ from textual.widgets._footer import FooterKey
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm

@@ -9,8 +9,8 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
 from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Reason, TaskStatus
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen

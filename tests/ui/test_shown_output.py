@@ -4,7 +4,7 @@ import re
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
-from tui_manager.domain.spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.output.output_buffer import LINES_MAX
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tui_manager_protos.rules import host_variables
 
-from tui_manager.domain.spec import CommandSpec
+from tui_manager.domain.task_spec import CommandSpec
 
 
 class Feature(StrEnum):

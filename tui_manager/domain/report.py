@@ -6,8 +6,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.domain.task_spec import CommandSpec
 
 
 @dataclass(frozen=True, slots=True)

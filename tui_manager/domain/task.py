@@ -1,6 +1,6 @@
 """Tasks, their commands and command hosts, and how the status of the whole derives from them.
 
-What an operator asks for, and its checks, are in spec.py.
+What an operator asks for, and its checks, are in task_spec.py.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
-from tui_manager.domain.spec import DELIVERY_TIMEOUT, CommandSpec, Offline
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, CommandSpec, Offline
 
 
 @dataclass(frozen=True, slots=True)

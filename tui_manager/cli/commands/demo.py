@@ -17,8 +17,8 @@ from tui_manager.cli.connect_and_read import all_command_hosts, all_hosts, all_t
 from tui_manager.domain.errors import IllegalMoveError, ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.domain.host_name_ranges import fold_names
-from tui_manager.domain.spec import CommandSpec, TaskSpec
 from tui_manager.domain.status import Admission, TaskStatus
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import TokenSpec
 from tui_manager.logs import log_to_file, redirect_stderr_for_dashboard
 from tui_manager.operator.api import Operator

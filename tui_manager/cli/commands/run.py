@@ -31,8 +31,8 @@ from tui_manager.domain.errors import (
     StorageError,
     UnreachableError,
 )
-from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
 from tui_manager.operator.watching import watching

@@ -18,7 +18,7 @@ from tui_manager.cli.options.values import (
 )
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import (
+from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
     TIMEOUT_DEFAULT,
     CommandSpec,

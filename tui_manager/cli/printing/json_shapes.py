@@ -6,9 +6,9 @@ from tui_manager.cli.printing.text import timestamp
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host, HostDetail, Vitals
 from tui_manager.domain.resource_limits import NO_LIMITS
-from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
 from tui_manager.domain.task_plan import TaskPlan
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token
 
 Shape = dict[str, Any]

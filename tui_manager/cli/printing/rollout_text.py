@@ -8,9 +8,9 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.printing.text import local_time, note, table
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.rollout_spec import HoldRule
-from tui_manager.domain.spec import Offline, TaskSpec
 from tui_manager.domain.task import Hold, RolloutProgress
 from tui_manager.domain.task_plan import TaskPlan
+from tui_manager.domain.task_spec import Offline, TaskSpec
 
 _HEADER = ("BATCH", "HOSTS", "NAMES")
 _LABEL = 11  # cells

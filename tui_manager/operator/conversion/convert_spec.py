@@ -7,7 +7,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import (
+from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
     TIMEOUT_DEFAULT,
     CommandSpec,

@@ -11,10 +11,10 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.spec import CommandSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task import Command, CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.task_filter_and_sort import TaskFilter
+from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.operator.conversion import convert_rollout
 from tui_manager.operator.conversion.convert_manager import (
     duration,

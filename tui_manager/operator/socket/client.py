@@ -18,11 +18,11 @@ from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview

@@ -14,8 +14,8 @@ from tui_manager.domain.rollout_decision import (
     Wait,
     decide,
 )
-from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import task_status
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, rollouts

@@ -10,10 +10,10 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.ids import new_execution_ids
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, Order
-from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import ResolvedTarget
 from tui_manager.domain.task import Task, TaskDetail
+from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.connection import Transaction

@@ -12,7 +12,6 @@ from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.host_class import CLASSES_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview, check_target
 from tui_manager.domain.task import (
@@ -26,6 +25,7 @@ from tui_manager.domain.task import (
 )
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan, make_plan
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets

@@ -16,9 +16,9 @@ from tui_manager.domain.rollout_spec import (
     concurrency_limit,
     failure_budget,
 )
-from tui_manager.domain.spec import Offline
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task import Hold, RolloutProgress
+from tui_manager.domain.task_spec import Offline
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import (
     from_timedelta,

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.resource_limits import ResourceLimits
-from tui_manager.domain.spec import CommandSpec, Offline, TaskSpec
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
+from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
 from tui_manager.storage.tables import rollouts, secrets

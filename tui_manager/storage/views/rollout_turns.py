@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tui_manager.domain.rollout_decision import HostState
-from tui_manager.domain.spec import Offline
+from tui_manager.domain.task_spec import Offline
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import load_queries
 from tui_manager.storage.tables.rollouts import pack_hosts

@@ -16,8 +16,8 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.spec import TaskSpec
 from tui_manager.domain.target_notation import check_notation
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten

@@ -8,7 +8,7 @@ from typing import Any
 from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.spec import (
+from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
     TIMEOUT_DEFAULT,
     CommandSpec,

@@ -15,7 +15,7 @@ from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.output_drawing import crop, segments
+from tui_manager.ui.output.colour_and_wrap_lines import crop, segments
 from tui_manager.ui.output.output_groups import (
     COMPARED,
     Comparison,

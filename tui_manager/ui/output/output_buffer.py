@@ -1,5 +1,5 @@
 """The lines that an output pane keeps: makes a bounded list of lines from chunks of bytes. They
-are drawn in `output_drawing.py`.
+are drawn in `colour_and_wrap_lines.py`.
 
 Pure: no widget. Every (execution, stream) has a decoder and a line of its own that grows until its
 end. A carriage return clears that line, so that the last rewrite is seen.

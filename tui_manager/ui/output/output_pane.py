@@ -17,10 +17,10 @@ from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
-from tui_manager.ui.drawing.states import STDERR, STDOUT
+from tui_manager.ui.drawing.state_glyphs_and_words import STDERR, STDOUT
 from tui_manager.ui.manager_link import Link
+from tui_manager.ui.output.colour_and_wrap_lines import LineRows
 from tui_manager.ui.output.output_buffer import OutputBuffer, OutputLine
-from tui_manager.ui.output.output_drawing import LineRows
 from tui_manager.ui.terminal.closable import while_open
 
 NEWEST = 400  # chunks that are read when a source is shown

@@ -10,7 +10,11 @@ from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
 from tui_manager.ui.drawing.number_format import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
-from tui_manager.ui.drawing.states import TRUNCATED, command_host_glyph, command_host_text
+from tui_manager.ui.drawing.state_glyphs_and_words import (
+    TRUNCATED,
+    command_host_glyph,
+    command_host_text,
+)
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
 from tui_manager.ui.manager_link import Link

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.spec import HIDDEN
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Task, TaskDetail
+from tui_manager.domain.task_spec import HIDDEN
 from tui_manager.ui.drawing.number_format import (
     age,
     count_of,
@@ -15,7 +15,7 @@ from tui_manager.ui.drawing.number_format import (
     timeout_text,
 )
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
-from tui_manager.ui.drawing.states import command_glyph, task_glyph, task_state
+from tui_manager.ui.drawing.state_glyphs_and_words import command_glyph, task_glyph, task_state
 from tui_manager.ui.tasks.task_table import counts_line, elapsed, remaining
 
 _BAR = 24  # cells

@@ -6,8 +6,8 @@ from rich.segment import Segment
 
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
+from tui_manager.ui.output.colour_and_wrap_lines import LineRows, crop, segments, wrap
 from tui_manager.ui.output.output_buffer import LINE_MAX, OutputBuffer
-from tui_manager.ui.output.output_drawing import LineRows, crop, segments, wrap
 
 
 class Host:
