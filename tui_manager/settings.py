@@ -1,6 +1,6 @@
-"""Every setting of the manager, with its default. Those that the services obey are in
-`service/service_settings.py`. `cli/config.py` reads the values from the command line, the
-environment and the file."""
+"""The settings of the manager that no service obeys, with their defaults. The defaults of what the
+services obey, for example `lost_after`, are in `service/service_settings.py`; `Settings` inherits
+them. `cli/config.py` reads the values from the command line, the environment and the file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
