@@ -1,5 +1,6 @@
-"""Rollouts with any limits, and anything that hosts, operators, time and restarts do, in any order:
-never more begins than is allowed, and every task that is neither paused nor held ends."""
+"""Rollouts with any limits, and anything that hosts, operators, clocks and restarts do, in any
+order: never more begins than is allowed, no host that is there is undeliverable, and every task that
+is neither paused nor held ends."""
 
 import asyncio
 import contextlib
@@ -28,6 +29,7 @@ from tui_manager.domain.rollout_spec import (
 )
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_spec import Offline
+from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import host_changes
 
 T = TypeVar("T")
@@ -68,6 +70,9 @@ class RolloutMachine(RuleBasedStateMachine):
         self._online: set[str] = set()
         self._maintained: set[str] = set()
         self._begun: set[str] = set()
+        self._undeliverable: set[tuple[str, int]] = set()  # hosts with commands
+        self._holds = 0
+        self._stay_away: set[str] = set()  # at the end
         self._task_id = 0
         self._spec = ALL_AT_ONCE
         self._start_manager()
@@ -93,11 +98,17 @@ class RolloutMachine(RuleBasedStateMachine):
         offline=st.sampled_from(Offline),
         commands=st.integers(1, 2),
         absent=st.sets(host_names_drawn, max_size=2),
+        stay_away=st.sets(host_names_drawn, max_size=3),
     )
     def start(
-        self, rollout: RolloutSpec, offline: Offline, commands: int, absent: set[str]
+        self,
+        rollout: RolloutSpec,
+        offline: Offline,
+        commands: int,
+        absent: set[str],
+        stay_away: set[str],
     ) -> None:
-        self._spec = rollout
+        self._spec, self._stay_away = rollout, stay_away
         self._connect(HOSTS)
         for name in absent:
             self._disconnect(name)
@@ -130,6 +141,7 @@ class RolloutMachine(RuleBasedStateMachine):
         before = self._task()
         sent = self._run(self._fleet.take())
         assert not (sent and before.paused)
+        self._look_for_wrong_ends()
         new = set(sent) - self._begun
         self._begun |= new
         progress = self._task().rollout
@@ -139,6 +151,17 @@ class RolloutMachine(RuleBasedStateMachine):
             assert not limit or progress.hosts_under_way <= limit
             budget = failure_budget(self._spec, len(HOSTS))
             assert budget is None or progress.hosts_failed <= budget
+
+    def _look_for_wrong_ends(self) -> None:
+        """A host that is there is not undeliverable, and a hold that is recorded has begun."""
+        database = self._fleet.parts.database
+        found = self._run(database.read(_read_undeliverable))
+        wrong = {name for name, _ in found - self._undeliverable} & self._online
+        assert not wrong - self._revoked
+        self._undeliverable = found
+        holds = self._run(database.read(_count_holds))
+        assert holds == self._holds or self._task().hold
+        self._holds = holds
 
     @rule(name=host_names_drawn, fails=st.booleans())
     def answer(self, name: str, fails: bool) -> None:
@@ -170,6 +193,12 @@ class RolloutMachine(RuleBasedStateMachine):
         self._clock.turn(seconds)
         self._run(self._fleet.parts.silence.look())
         self._take()
+
+    @rule(days=st.sampled_from([-10, 10]))
+    def jump(self, days: int) -> None:
+        """The wall clock is set, and no time passes."""
+        self._clock.instant += timedelta(days=days)
+        self.turn(0)
 
     @rule()
     def pause(self) -> None:
@@ -244,17 +273,34 @@ class RolloutMachine(RuleBasedStateMachine):
         assert not (task.hold and task.status.ended)
 
     def _come_to_its_end(self) -> None:
-        """Every task that is neither paused nor held ends."""
-        for _ in range(100):
+        """Every task that is neither paused nor held ends, also if some hosts stay away."""
+        for name in self._stay_away & self._online:
+            self.go(name, sent_first=True)
+        for _ in range(300):
             if self._task().status.ended:
                 return
             self.resume()
-            self._connect([name for name in HOSTS if name not in self._online | self._revoked])
+            known = self._online | self._revoked | self._stay_away
+            self._connect([name for name in HOSTS if name not in known])
             self._take()
             for name in HOSTS:
                 self.answer(name, False)
             self.turn(100)
         raise AssertionError(f"it does not end: {self._task()}")
+
+
+def _read_undeliverable(tx: Transaction) -> set[tuple[str, int]]:
+    """Hosts with the positions of their commands."""
+    rows = tx.execute(
+        "SELECT name, position FROM command_hosts JOIN hosts ON hosts.id = host "
+        "WHERE reason = 'undeliverable'"
+    )
+    return {(row["name"], row["position"]) for row in rows}
+
+
+def _count_holds(tx: Transaction) -> int:
+    count: int = tx.execute("SELECT count(*) FROM audit WHERE action = 'hold_task'").fetchone()[0]
+    return count
 
 
 TestRolloutMachine = RolloutMachine.TestCase
