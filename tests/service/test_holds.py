@@ -125,6 +125,18 @@ async def test_a_task_that_ends_is_not_held_when_it_runs_again(fleet: Fleet) -> 
     assert (await fleet.task(task_id)).status is TaskStatus.FAILED
 
 
+async def test_a_batch_after_which_no_host_is_left_is_not_held(fleet: Fleet) -> None:
+    task_id = await fleet.start("h[001-003]", rollout=rollout(batches="1", hold=HoldRule.EACH))
+    await fleet.parts.admission.revoke(["h003"], "ana")
+    await fleet.disconnect(["h002", "h003"])
+    await fleet.answer("h001")
+    await fleet.parts.tasks.resume_task(task_id)
+    assert await fleet.take() == []  # h002 is offline at its turn
+    assert (await fleet.task(task_id)).status is TaskStatus.FAILED
+    (act,) = await fleet.parts.audited("hold_task")
+    assert act.detail["batch"] == "1"
+
+
 @pytest.mark.parametrize("paused", [False, True])
 @pytest.mark.parametrize("budget", ["0", ""])
 async def test_a_rollout_that_ends_with_a_batch_is_not_held_after_it(

@@ -180,6 +180,7 @@ def _end_batch(limits: RolloutLimits, state: RolloutState, now: int) -> EndBatch
     holds = (
         limits.holds_after(state.batch)
         and state.released < state.batch
+        and state.waiting > 0
         and state.skip_reason is Reason.NONE
         and not _budget_is_spent(limits, state)
         and not _all_failed(limits, state)
