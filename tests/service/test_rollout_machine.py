@@ -1,6 +1,6 @@
 """Rollouts with any limits, and anything that hosts, operators, clocks and restarts do, in any
-order: never more begins than is allowed, no host that is there is undeliverable, and every task that
-is neither paused nor held ends."""
+order: never more begins than is allowed, no host that is there is undeliverable, and every task
+that is neither paused nor held ends."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ from tui_manager.storage.tables import host_changes
 T = TypeVar("T")
 HOSTS = host_names(7)
 LOST_AFTER = 300.0
-DELIVERY_TIMEOUT = 500
+DELIVERY_TIMEOUT = 150
 host_names_drawn = st.sampled_from(HOSTS)
 
 
