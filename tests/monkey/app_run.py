@@ -32,7 +32,7 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.frame.help import HelpScreen
-from tui_manager.ui.output import output_actions
+from tui_manager.ui.output import save_output
 
 SETTLES = 1.3  # seconds: longer than a try to reach the manager again, and than a tick of a screen
 LEAVES_FORMS = 6  # from the deepest form to a screen: `escape`, and `y` if it asks
@@ -251,7 +251,7 @@ def _confined(folder: Path) -> Iterator[None]:
         return act(*arguments)
 
     with (
-        patch.object(output_actions, "Path", inside),
-        patch.object(output_actions, "asyncio", SimpleNamespace(to_thread=at_once)),
+        patch.object(save_output, "Path", inside),
+        patch.object(save_output, "asyncio", SimpleNamespace(to_thread=at_once)),
     ):
         yield
