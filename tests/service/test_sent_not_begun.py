@@ -292,3 +292,14 @@ async def test_a_host_that_is_back_while_the_clock_is_checked_is_not_lost(
     monkeypatch.setattr(ClockWatch, "look", come_back)
     await _later(parts, LOST_AFTER)
     assert await _states(parts, task_id) == [RUNNING]
+
+
+async def test_what_begins_after_its_agent_denied_it_runs(parts: Parts) -> None:
+    host, execution_id, task_id = await _sent(parts, Offline.WAIT)
+    parts.clock.turn(HALF_AN_HOUR.total_seconds() + 1)
+    back = await _back(parts, host)
+    assert await parts.send() == [], "its delivery timeout has passed"
+    await parts.report(back.host_id, Started(execution_id, timedelta(0)))
+    assert await _states(parts, task_id) == [RUNNING]
+    await parts.report(back.host_id, result(execution_id))
+    assert await parts.tasks.get_task_status(task_id) is TaskStatus.COMPLETED

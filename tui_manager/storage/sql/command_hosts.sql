@@ -27,8 +27,10 @@ CROSS JOIN tasks AS t ON t.id = ch.task_id AND t.pruned_at IS NULL;
 
 -- name: start
 -- Guard of START: the agent says that it runs. A canceled task stays canceled, so a lost execution of
--- it does not run again: the agent is told to end it, and its result replaces the guess.
+-- it does not run again: the agent is told to end it, and its result replaces the guess. What runs
+-- was sent, also if the agent has denied in between that it has it.
 UPDATE command_hosts SET status = 'running', reason = '', finished_at = NULL,
+    sent_at = coalesce(sent_at, json_extract(change.value, '$[1]')),
     started_at = coalesce(started_at, json_extract(change.value, '$[1]'))
 FROM json_each(:rows) AS change
 WHERE command_hosts.id = json_extract(change.value, '$[0]')
