@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import Connect
 from tests.cli.fake import FakeOperator
 from tests.support.programs import wait_for
-from tests.support.terminals import Terminal, on_terminal
+from tests.support.terminals import on_terminal
 from tui_manager.cli.main import main
 from tui_manager.cli.options import secret_values
 from tui_manager.cli.options.secret_values import read_secrets
@@ -175,16 +175,6 @@ def test_it_is_asked_for_in_order_and_not_echoed() -> None:
         assert "{'FIRST': 'one \\xfc', 'SECOND': 'two'}" in terminal.drawn
 
 
-def _end(terminal: Terminal, keys: str) -> int:
-    """The exit status. A signal that comes just before Python reads does not interrupt the reading;
-    then the key has to be pressed again, as a person would."""
-    try:
-        return terminal.process.wait(20)
-    except subprocess.TimeoutExpired:
-        terminal.press(keys)
-        return terminal.process.wait()
-
-
 @pytest.mark.parametrize(("keys", "code"), [("\x04", 2), ("\x03", 130)])
 def test_it_can_be_left(keys: str, code: int) -> None:
     program = "import sys; from tui_manager.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -192,7 +182,7 @@ def test_it_can_be_left(keys: str, code: int) -> None:
     with on_terminal(words, os.environ) as terminal:
         wait_for("the question", lambda: terminal.drawn, lambda seen: "Secret K: " in seen)
         terminal.press(keys)
-        assert _end(terminal, keys) == code
+        assert terminal.process.wait() == code
         wait_for(
             "a sentence",
             lambda: terminal.drawn,

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -87,7 +88,7 @@ def on_terminal(
         stderr=slave,
         env={**kept, "TERM": "xterm-256color"},
         start_new_session=True,
-        preexec_fn=_take_terminal if controlling else None,
+        preexec_fn=_take_terminal if controlling else _hear_keys,
     )
     os.close(slave)
     terminal = Terminal(process, master)
@@ -105,4 +106,12 @@ def on_terminal(
 
 def _take_terminal() -> None:
     """Makes stdin the controlling terminal, so that its end reaches the program as SIGHUP."""
+    _hear_keys()
     os.close(os.open(os.ttyname(0), os.O_RDWR))
+
+
+def _hear_keys() -> None:
+    """The keys of a terminal interrupt, also if these tests run in the background, where a shell has
+    them ignored."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
