@@ -111,7 +111,7 @@ def _take_terminal() -> None:
 
 
 def _hear_keys() -> None:
-    """The keys of a terminal interrupt, also if these tests run in the background, where a shell has
-    them ignored."""
+    """Lets the keys of the terminal interrupt, also if these tests run in the background, where a
+    shell has such signals ignored."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
