@@ -9,6 +9,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from tui_manager.domain.content import Content, content_of
+
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     NoneType: st.none(),
     bool: st.booleans(),
@@ -17,6 +19,7 @@ SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=20),
     bytes: st.binary(max_size=20),
     datetime: st.datetimes(timezones=st.just(UTC)),
+    Content: st.binary(max_size=20).map(content_of),
     timedelta: st.timedeltas(timedelta(days=-3_000_000), timedelta(days=3_000_000)),
 }
 

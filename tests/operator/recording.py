@@ -133,7 +133,7 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100), CHUNKS),
 ]
-EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 
 
 class RecordingOperator(ForwardingOperator):

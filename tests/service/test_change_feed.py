@@ -11,7 +11,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
 from tui_manager.service.core.change_feed import ChangeFeed
 
-EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 HOSTS = Changes(hosts=True)
 Told = list[tuple[float, Changes]]
 

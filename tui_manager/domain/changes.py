@@ -16,6 +16,8 @@ class Changes:
         output: tasks for which new output is stored.
         all_tasks: too many tasks changed to name them.
         manager: the figures of the manager changed.
+        templates: some template was saved or deleted.
+        schedules: some schedule, or its history, changed.
     """
 
     hosts: bool = False
@@ -23,6 +25,8 @@ class Changes:
     output: frozenset[int] = frozenset()
     all_tasks: bool = False
     manager: bool = False
+    templates: bool = False
+    schedules: bool = False
 
     def __or__(self, other: "Changes") -> "Changes":
         tasks, output = self.tasks | other.tasks, self.output | other.output
@@ -35,10 +39,13 @@ class Changes:
             output=output,
             all_tasks=all_tasks,
             manager=self.manager or other.manager,
+            templates=self.templates or other.templates,
+            schedules=self.schedules or other.schedules,
         )
 
     def __bool__(self) -> bool:
-        return bool(self.hosts or self.tasks or self.output or self.all_tasks or self.manager)
+        some = self.hosts or self.tasks or self.output or self.all_tasks or self.manager
+        return bool(some or self.templates or self.schedules)
 
     def touches(self, task_id: int) -> bool:
         """Whether something of this task may have changed."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, CommandSpec, Offline
+from tui_manager.domain.template import TemplateVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class RolloutProgress:
         hosts_failed: as the failure budget counts them.
         max_failures: hosts that may fail; None: all.
         max_concurrency: hosts under way at one time; 0: no limit.
+        hosts_at_barrier: that wait until all of their batch have come so far; not under way.
     """
 
     batch: int
@@ -104,6 +106,7 @@ class RolloutProgress:
     hosts_failed: int
     max_failures: int | None
     max_concurrency: int
+    hosts_at_barrier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class Task:
         hold: None if it does not wait after a batch.
         rerun_of: the task whose hosts it repeats; 0: none.
         rollout: None if all hosts began at once.
+        template: from which it was made; None: from none.
     """
 
     task_id: int
@@ -138,6 +142,7 @@ class Task:
     hold: Hold | None = None
     rerun_of: int = 0
     rollout: RolloutProgress | None = None
+    template: TemplateVersion | None = None
 
     @property
     def canceling(self) -> bool:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from tui_manager.domain.content import Content
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
+from tui_manager.domain.template import TemplateVersion
 
 TIMEOUT_DEFAULT = timedelta(hours=1)
 TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))
@@ -36,12 +38,26 @@ class Offline(StrEnum):
     WAIT = "wait"  # waits for the host, up to the task's delivery timeout
 
 
+class OnFailure(StrEnum):
+    """What follows a step that failed or timed out on a host."""
+
+    STOP = "stop"  # the steps that are `always`
+    CONTINUE = "continue"  # the next step; the host counts as failed all the same
+
+
+class StepKind(StrEnum):
+    """What a step does."""
+
+    RUN = "run"
+    SCRIPT = "script"
+
+
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
     """One step of a task as the operator gives it.
 
     Attributes:
-        text: shell text, an argument of `/bin/sh -c --`.
+        text: shell text, an argument of `/bin/sh -c --`; empty with a script.
         timeout: from the exec of the shell until it is killed, 1 s to 7 d.
         parameters: reach the command as environment variables, and are shown with the task.
         environment: further variables for the command.
@@ -50,6 +66,12 @@ class CommandSpec:
         limits: of its processes together, on each host.
         secrets: further variables whose values are shown nowhere; of a stored command they are
             empty.
+        name: of the step; may be empty.
+        script: run by the program that its first line names; None: `text` is run.
+        arguments: of the script, literal.
+        stdin: what it reads there; None: /dev/null.
+        always: it runs also after a failure of an earlier step on the same host.
+        barrier: no host begins it before all of its batch have ended the step before.
     """
 
     text: str
@@ -60,6 +82,18 @@ class CommandSpec:
     run_as_user: str = ""
     limits: ResourceLimits = NO_LIMITS
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    name: str = ""
+    script: Content | None = None
+    arguments: tuple[str, ...] = ()
+    stdin: Content | None = None
+    on_failure: OnFailure = OnFailure.STOP
+    always: bool = False
+    barrier: bool = False
+
+    @property
+    def kind(self) -> StepKind:
+        """What it does."""
+        return StepKind.RUN if self.script is None else StepKind.SCRIPT
 
     @property
     def option_texts(self) -> tuple[str, ...]:
@@ -85,6 +119,10 @@ class CommandSpec:
             raise InvalidInputError(
                 "timeout", f"A timeout must be from 1 s to 7 d (604800 s); {seconds:g} s is not."
             )
+        if self.script is not None:
+            self.script.check("script")
+        if self.stdin is not None:
+            self.stdin.check("stdin")
         _check_user(self.run_as_user)
         self.limits.check()
         size = len(self.text.encode()) + len(self.cwd.encode())
@@ -165,6 +203,7 @@ class TaskSpec:
             started it, 1 s to 30 d.
         rollout: how it goes through its hosts.
         include_maintenance: hosts in maintenance are not left out.
+        template: from which it was made; None: from none.
     """
 
     target: str
@@ -176,6 +215,7 @@ class TaskSpec:
     delivery_timeout: timedelta = DELIVERY_TIMEOUT
     rollout: RolloutSpec = ALL_AT_ONCE
     include_maintenance: bool = False
+    template: TemplateVersion | None = None
 
     def check(self) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds."""

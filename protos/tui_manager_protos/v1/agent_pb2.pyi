@@ -1067,10 +1067,13 @@ class RunCommand(_message.Message):
     MEMORY_MAX_FIELD_NUMBER: _builtins.int
     TASKS_MAX_FIELD_NUMBER: _builtins.int
     CPU_MAX_FIELD_NUMBER: _builtins.int
+    SCRIPT_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    STDIN_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     """UUID, never reused"""
     command: _builtins.str
-    """given whole to /bin/sh -c --"""
+    """given whole to /bin/sh -c --; empty with a script"""
     cwd: _builtins.str
     """empty: the agent's home folder"""
     run_as_user: _builtins.str
@@ -1091,6 +1094,12 @@ class RunCommand(_message.Message):
     """processes and threads"""
     cpu_max: _builtins.int
     """percent of one core"""
+    script: _builtins.bytes
+    """A script, instead of a command: the program that its first line (#!) names gets its path and the
+    arguments. Sent only to an agent whose Hello lists the feature: script. Up to 1 MiB.
+    """
+    stdin: _builtins.bytes
+    """What it reads from stdin; absent: /dev/null. Feature: stdin. Up to 1 MiB."""
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """parameters, secrets and variables alike"""
@@ -1111,6 +1120,10 @@ class RunCommand(_message.Message):
     def start_before(self) -> _duration_pb2.Duration:
         """from receipt; absent: no limit"""
 
+    @_builtins.property
+    def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of the script, literal"""
+
     def __init__(
         self,
         *,
@@ -1129,12 +1142,22 @@ class RunCommand(_message.Message):
         memory_max: _builtins.int = ...,
         tasks_max: _builtins.int = ...,
         cpu_max: _builtins.int = ...,
+        script: _builtins.bytes | None = ...,
+        arguments: _abc.Iterable[_builtins.str] | None = ...,
+        stdin: _builtins.bytes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kill_grace", b"kill_grace", "start_before", b"start_before", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "kill_grace", b"kill_grace", "script", b"script", "start_before", b"start_before", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "kill_grace", b"kill_grace", "memory_max", b"memory_max", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "secret_names", b"secret_names", "start_before", b"start_before", "tasks_max", b"tasks_max", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_script", b"_script", "_stdin", b"_stdin", "arguments", b"arguments", "command", b"command", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "execution_id", b"execution_id", "kill_grace", b"kill_grace", "memory_max", b"memory_max", "output_limit", b"output_limit", "priority", b"priority", "pty", b"pty", "run_as_user", b"run_as_user", "script", b"script", "secret_names", b"secret_names", "start_before", b"start_before", "stdin", b"stdin", "tasks_max", b"tasks_max", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__script: _TypeAlias = _typing.Literal["script"]  # noqa: Y015
+    _WhichOneofArgType__script: _TypeAlias = _typing.Literal["_script", b"_script"]  # noqa: Y015
+    _WhichOneofReturnType__stdin: _TypeAlias = _typing.Literal["stdin"]  # noqa: Y015
+    _WhichOneofArgType__stdin: _TypeAlias = _typing.Literal["_stdin", b"_stdin"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__script) -> _WhichOneofReturnType__script | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stdin) -> _WhichOneofReturnType__stdin | None: ...
 
 Global___RunCommand: _TypeAlias = RunCommand  # noqa: Y015
 

@@ -21,7 +21,7 @@ Errors
   INVALID_ARGUMENT the input that is wrong ("target", "timeout"…), else empty.
 
     INVALID_ARGUMENT     a value is out of bounds
-    NOT_FOUND            there is no such task, host, execution or join token
+    NOT_FOUND            there is no such task, host, execution, join token, template or schedule
     FAILED_PRECONDITION  the status that something has does not allow the operation
     PERMISSION_DENIED    identity, name or state of a host stand against it
     ABORTED              the database cannot be read or written now
@@ -264,6 +264,32 @@ HOLD_RULE_EACH: HoldRule.ValueType  # 1
 HOLD_RULE_FIRST: HoldRule.ValueType  # 2
 Global___HoldRule: _TypeAlias = HoldRule  # noqa: Y015
 
+class _OnFailure:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OnFailureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnFailure.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ON_FAILURE_UNSPECIFIED: _OnFailure.ValueType  # 0
+    """as STOP"""
+    ON_FAILURE_STOP: _OnFailure.ValueType  # 1
+    """the steps that are `always`"""
+    ON_FAILURE_CONTINUE: _OnFailure.ValueType  # 2
+    """the next step; the host counts as failed all the same"""
+
+class OnFailure(_OnFailure, metaclass=_OnFailureEnumTypeWrapper):
+    """What follows a step that fails on a host, timed out ones included. A host that was not reached, or of
+    which nobody knows how the step ended, goes on with none.
+    """
+
+ON_FAILURE_UNSPECIFIED: OnFailure.ValueType  # 0
+"""as STOP"""
+ON_FAILURE_STOP: OnFailure.ValueType  # 1
+"""the steps that are `always`"""
+ON_FAILURE_CONTINUE: OnFailure.ValueType  # 2
+"""the next step; the host counts as failed all the same"""
+Global___OnFailure: _TypeAlias = OnFailure  # noqa: Y015
+
 class _HostClass:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -291,6 +317,71 @@ HOST_CLASS_UNREACHED: HostClass.ValueType  # 3
 """anything else that did not complete"""
 HOST_CLASS_COMPLETED: HostClass.ValueType  # 4
 Global___HostClass: _TypeAlias = HostClass  # noqa: Y015
+
+class _Overlap:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OverlapEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Overlap.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OVERLAP_UNSPECIFIED: _Overlap.ValueType  # 0
+    """as SKIP"""
+    OVERLAP_SKIP: _Overlap.ValueType  # 1
+    OVERLAP_WAIT: _Overlap.ValueType  # 2
+    """it starts when that has ended; one at most waits"""
+
+class Overlap(_Overlap, metaclass=_OverlapEnumTypeWrapper):
+    """--------------------------------------------------------------------------------------- schedules
+
+    What becomes of a due time while the task of an earlier one has not ended.
+    """
+
+OVERLAP_UNSPECIFIED: Overlap.ValueType  # 0
+"""as SKIP"""
+OVERLAP_SKIP: Overlap.ValueType  # 1
+OVERLAP_WAIT: Overlap.ValueType  # 2
+"""it starts when that has ended; one at most waits"""
+Global___Overlap: _TypeAlias = Overlap  # noqa: Y015
+
+class _SkipReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SkipReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SkipReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SKIP_REASON_UNSPECIFIED: _SkipReason.ValueType  # 0
+    """its task was started, or waits for an overlap"""
+    SKIP_REASON_OVERLAP: _SkipReason.ValueType  # 1
+    """the task of an earlier due time had not ended"""
+    SKIP_REASON_MISFIRE: _SkipReason.ValueType  # 2
+    """missed by more than `misfire`, or a later one counted"""
+    SKIP_REASON_STOPPED: _SkipReason.ValueType  # 3
+    """the manager did not run"""
+    SKIP_REASON_PAUSED: _SkipReason.ValueType  # 4
+    """the schedule was paused"""
+    SKIP_REASON_CLOCK: _SkipReason.ValueType  # 5
+    """the clock had jumped, and was not to be believed"""
+    SKIP_REASON_REFUSED: _SkipReason.ValueType  # 6
+    """the task could not be started; detail says why"""
+
+class SkipReason(_SkipReason, metaclass=_SkipReasonEnumTypeWrapper):
+    """Why nothing ran at a due time."""
+
+SKIP_REASON_UNSPECIFIED: SkipReason.ValueType  # 0
+"""its task was started, or waits for an overlap"""
+SKIP_REASON_OVERLAP: SkipReason.ValueType  # 1
+"""the task of an earlier due time had not ended"""
+SKIP_REASON_MISFIRE: SkipReason.ValueType  # 2
+"""missed by more than `misfire`, or a later one counted"""
+SKIP_REASON_STOPPED: SkipReason.ValueType  # 3
+"""the manager did not run"""
+SKIP_REASON_PAUSED: SkipReason.ValueType  # 4
+"""the schedule was paused"""
+SKIP_REASON_CLOCK: SkipReason.ValueType  # 5
+"""the clock had jumped, and was not to be believed"""
+SKIP_REASON_REFUSED: SkipReason.ValueType  # 6
+"""the task could not be started; detail says why"""
+Global___SkipReason: _TypeAlias = SkipReason  # noqa: Y015
 
 @_typing.final
 class Window(_message.Message):
@@ -1684,6 +1775,7 @@ class RolloutProgress(_message.Message):
     HOSTS_FAILED_FIELD_NUMBER: _builtins.int
     MAX_FAILURES_FIELD_NUMBER: _builtins.int
     MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
+    HOSTS_AT_BARRIER_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """that began last, from 1; 0: none yet"""
     batches: _builtins.int
@@ -1696,6 +1788,8 @@ class RolloutProgress(_message.Message):
     """resolved; absent: no budget"""
     max_concurrency: _builtins.int
     """resolved; 0: no limit"""
+    hosts_at_barrier: _builtins.int
+    """wait until all of their batch have come so far; not under way"""
     def __init__(
         self,
         *,
@@ -1706,10 +1800,11 @@ class RolloutProgress(_message.Message):
         hosts_failed: _builtins.int = ...,
         max_failures: _builtins.int | None = ...,
         max_concurrency: _builtins.int = ...,
+        hosts_at_barrier: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "max_failures", b"max_failures"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "batch", b"batch", "batches", b"batches", "hosts_failed", b"hosts_failed", "hosts_under_way", b"hosts_under_way", "hosts_waiting", b"hosts_waiting", "max_concurrency", b"max_concurrency", "max_failures", b"max_failures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "batch", b"batch", "batches", b"batches", "hosts_at_barrier", b"hosts_at_barrier", "hosts_failed", b"hosts_failed", "hosts_under_way", b"hosts_under_way", "hosts_waiting", b"hosts_waiting", "max_concurrency", b"max_concurrency", "max_failures", b"max_failures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_failures: _TypeAlias = _typing.Literal["max_failures"]  # noqa: Y015
     _WhichOneofArgType__max_failures: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures"]  # noqa: Y015
@@ -1766,6 +1861,7 @@ class TaskSpec(_message.Message):
     DELIVERY_TIMEOUT_FIELD_NUMBER: _builtins.int
     ROLLOUT_FIELD_NUMBER: _builtins.int
     INCLUDE_MAINTENANCE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """resolved, and frozen, when the task starts"""
     name: _builtins.str
@@ -1788,6 +1884,10 @@ class TaskSpec(_message.Message):
     def rollout(self) -> Global___Rollout:
         """absent: all hosts begin at once"""
 
+    @_builtins.property
+    def template(self) -> Global___TemplateVersion:
+        """from which it was made; absent: from none"""
+
     def __init__(
         self,
         *,
@@ -1800,19 +1900,52 @@ class TaskSpec(_message.Message):
         delivery_timeout: _duration_pb2.Duration | None = ...,
         rollout: Global___Rollout | None = ...,
         include_maintenance: _builtins.bool = ...,
+        template: Global___TemplateVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_timeout", b"delivery_timeout", "rollout", b"rollout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_timeout", b"delivery_timeout", "rollout", b"rollout", "template", b"template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "include_maintenance", b"include_maintenance", "name", b"name", "offline", b"offline", "rollout", b"rollout", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "include_maintenance", b"include_maintenance", "name", b"name", "offline", b"offline", "rollout", b"rollout", "target", b"target", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskSpec: _TypeAlias = TaskSpec  # noqa: Y015
 
 @_typing.final
+class Content(_message.Message):
+    """Bytes of up to 1 MiB. All of a task together have up to 16 MiB."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """in requests; absent in replies"""
+    size: _builtins.int
+    """bytes; in replies"""
+    sha256: _builtins.str
+    """64 hex digits; in replies"""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes | None = ...,
+        size: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_data", b"_data", "data", b"data"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_data", b"_data", "data", b"data", "sha256", b"sha256", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__data: _TypeAlias = _typing.Literal["data"]  # noqa: Y015
+    _WhichOneofArgType__data: _TypeAlias = _typing.Literal["_data", b"_data"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__data) -> _WhichOneofReturnType__data | None: ...
+
+Global___Content: _TypeAlias = Content  # noqa: Y015
+
+@_typing.final
 class CommandSpec(_message.Message):
-    """One step of a task. Parameters, secrets and environment reach the command as environment
-    variables; nothing is spliced into its text.
+    """One step of a task: a command for the shell, or a script. Parameters, secrets and environment reach
+    it as environment variables; nothing is spliced into its text or its arguments.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1888,8 +2021,15 @@ class CommandSpec(_message.Message):
     MEMORY_MAX_FIELD_NUMBER: _builtins.int
     TASKS_MAX_FIELD_NUMBER: _builtins.int
     CPU_MAX_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SCRIPT_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    STDIN_FIELD_NUMBER: _builtins.int
+    ON_FAILURE_FIELD_NUMBER: _builtins.int
+    ALWAYS_FIELD_NUMBER: _builtins.int
+    BARRIER_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """given whole to /bin/sh -c --"""
+    """given whole to /bin/sh -c --; empty with a script"""
     cwd: _builtins.str
     """empty: the agent's home folder"""
     run_as_user: _builtins.str
@@ -1904,6 +2044,13 @@ class CommandSpec(_message.Message):
     """processes and threads"""
     cpu_max: _builtins.int
     """percent of one core"""
+    name: _builtins.str
+    """of the step; empty: none"""
+    on_failure: Global___OnFailure.ValueType
+    always: _builtins.bool
+    """also after a failure of an earlier step on the same host"""
+    barrier: _builtins.bool
+    """no host begins it before all of its batch have ended the step before"""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """from the exec of the shell, 1 s to 7 d; absent: 1 h"""
@@ -1917,6 +2064,18 @@ class CommandSpec(_message.Message):
     @_builtins.property
     def secrets(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """UTF-8; never shown: GetTask names them with empty values"""
+
+    @_builtins.property
+    def script(self) -> Global___Content:
+        """run by the program that its first line names; absent: `text` is run"""
+
+    @_builtins.property
+    def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of the script, literal"""
+
+    @_builtins.property
+    def stdin(self) -> Global___Content:
+        """what it reads from stdin; absent: /dev/null"""
 
     def __init__(
         self,
@@ -1932,10 +2091,17 @@ class CommandSpec(_message.Message):
         memory_max: _builtins.int = ...,
         tasks_max: _builtins.int = ...,
         cpu_max: _builtins.int = ...,
+        name: _builtins.str = ...,
+        script: Global___Content | None = ...,
+        arguments: _abc.Iterable[_builtins.str] | None = ...,
+        stdin: Global___Content | None = ...,
+        on_failure: Global___OnFailure.ValueType = ...,
+        always: _builtins.bool = ...,
+        barrier: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["script", b"script", "stdin", b"stdin", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "memory_max", b"memory_max", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "secrets", b"secrets", "tasks_max", b"tasks_max", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always", b"always", "arguments", b"arguments", "barrier", b"barrier", "cpu_max", b"cpu_max", "cwd", b"cwd", "environment", b"environment", "memory_max", b"memory_max", "name", b"name", "on_failure", b"on_failure", "parameters", b"parameters", "priority", b"priority", "run_as_user", b"run_as_user", "script", b"script", "secrets", b"secrets", "stdin", b"stdin", "tasks_max", b"tasks_max", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2005,6 +2171,7 @@ class Task(_message.Message):
     HOLD_FIELD_NUMBER: _builtins.int
     RERUN_OF_FIELD_NUMBER: _builtins.int
     ROLLOUT_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """small: what people say aloud"""
     name: _builtins.str
@@ -2047,6 +2214,10 @@ class Task(_message.Message):
     def rollout(self) -> Global___RolloutProgress:
         """absent: all hosts began at once"""
 
+    @_builtins.property
+    def template(self) -> Global___TemplateVersion:
+        """absent: it was made from none"""
+
     def __init__(
         self,
         *,
@@ -2068,10 +2239,11 @@ class Task(_message.Message):
         hold: Global___Hold | None = ...,
         rerun_of: _builtins.int = ...,
         rollout: Global___RolloutProgress | None = ...,
+        template: Global___TemplateVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "delivery_timeout", b"delivery_timeout", "finished_at", b"finished_at", "hold", b"hold", "rollout", b"rollout", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "delivery_timeout", b"delivery_timeout", "finished_at", b"finished_at", "hold", b"hold", "rollout", b"rollout", "started_at", b"started_at", "template", b"template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "finished_at", b"finished_at", "hold", b"hold", "host_count", b"host_count", "name", b"name", "offline", b"offline", "paused", b"paused", "rerun_of", b"rerun_of", "rollout", b"rollout", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "finished_at", b"finished_at", "hold", b"hold", "host_count", b"host_count", "name", b"name", "offline", b"offline", "paused", b"paused", "rerun_of", b"rerun_of", "rollout", b"rollout", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2778,6 +2950,872 @@ class ResumeTaskResponse(_message.Message):
 Global___ResumeTaskResponse: _TypeAlias = ResumeTaskResponse  # noqa: Y015
 
 @_typing.final
+class TemplateVersion(_message.Message):
+    """--------------------------------------------------------------------------------------- templates"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """as of hosts"""
+    version: _builtins.int
+    """from 1"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TemplateVersion: _TypeAlias = TemplateVersion  # noqa: Y015
+
+@_typing.final
+class Template(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    SAVED_BY_FIELD_NUMBER: _builtins.int
+    SAVED_AT_FIELD_NUMBER: _builtins.int
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.int
+    """the newest"""
+    description: _builtins.str
+    """of that version"""
+    saved_by: _builtins.str
+    """user@terminal"""
+    schedules: _builtins.int
+    """that use it"""
+    @_builtins.property
+    def saved_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        description: _builtins.str = ...,
+        saved_by: _builtins.str = ...,
+        saved_at: _timestamp_pb2.Timestamp | None = ...,
+        schedules: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved_at", b"saved_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "saved_at", b"saved_at", "saved_by", b"saved_by", "schedules", b"schedules", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Template: _TypeAlias = Template  # noqa: Y015
+
+@_typing.final
+class SaveTemplateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    text: _builtins.str
+    """a task file (TOML), with its scripts in it; or"""
+    task_id: _builtins.int
+    """the task that it is made from"""
+    asked_by: _builtins.str
+    request_id: _builtins.str
+    """a UUID of the client's; empty: each call makes a version"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+        task_id: _builtins.int = ...,
+        asked_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "name", b"name", "request_id", b"request_id", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveTemplateRequest: _TypeAlias = SaveTemplateRequest  # noqa: Y015
+
+@_typing.final
+class SaveTemplateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveTemplateResponse: _TypeAlias = SaveTemplateResponse  # noqa: Y015
+
+@_typing.final
+class ListTemplatesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def window(self) -> Global___Window:
+        """text matches name and description"""
+
+    def __init__(
+        self,
+        *,
+        window: Global___Window | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTemplatesRequest: _TypeAlias = ListTemplatesRequest  # noqa: Y015
+
+@_typing.final
+class ListTemplatesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATES_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def templates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Template]: ...
+    @_builtins.property
+    def size(self) -> Global___PageSize: ...
+    def __init__(
+        self,
+        *,
+        templates: _abc.Iterable[Global___Template] | None = ...,
+        size: Global___PageSize | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["size", b"size", "templates", b"templates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTemplatesResponse: _TypeAlias = ListTemplatesResponse  # noqa: Y015
+
+@_typing.final
+class GetTemplateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.int
+    """0: the newest"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTemplateRequest: _TypeAlias = GetTemplateRequest  # noqa: Y015
+
+@_typing.final
+class TemplateDetail(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """the one whose text this is"""
+    text: _builtins.str
+    """a task file"""
+    @_builtins.property
+    def template(self) -> Global___Template: ...
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SavedVersion]:
+        """the newest first, at most 100"""
+
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """names of those that use it"""
+
+    def __init__(
+        self,
+        *,
+        template: Global___Template | None = ...,
+        version: _builtins.int = ...,
+        text: _builtins.str = ...,
+        versions: _abc.Iterable[Global___SavedVersion] | None = ...,
+        schedules: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedules", b"schedules", "template", b"template", "text", b"text", "version", b"version", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TemplateDetail: _TypeAlias = TemplateDetail  # noqa: Y015
+
+@_typing.final
+class SavedVersion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    SAVED_BY_FIELD_NUMBER: _builtins.int
+    SAVED_AT_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    saved_by: _builtins.str
+    @_builtins.property
+    def saved_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        saved_by: _builtins.str = ...,
+        saved_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved_at", b"saved_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saved_at", b"saved_at", "saved_by", b"saved_by", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SavedVersion: _TypeAlias = SavedVersion  # noqa: Y015
+
+@_typing.final
+class DeleteTemplateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    asked_by: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTemplateRequest: _TypeAlias = DeleteTemplateRequest  # noqa: Y015
+
+@_typing.final
+class DeleteTemplateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTemplateResponse: _TypeAlias = DeleteTemplateResponse  # noqa: Y015
+
+@_typing.final
+class ScheduleSpec(_message.Message):
+    """A task that is made and started again and again: of a template, or of a task file of its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CRON_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    OVERLAP_FIELD_NUMBER: _builtins.int
+    MISFIRE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TASK_FILE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """as of hosts"""
+    cron: _builtins.str
+    """minute, hour, day, month, weekday; or six fields with the second first"""
+    zone: _builtins.str
+    """IANA, Europe/Berlin"""
+    overlap: Global___Overlap.ValueType
+    task_file: _builtins.str
+    """TOML; instead of a template"""
+    @_builtins.property
+    def misfire(self) -> _duration_pb2.Duration:
+        """a due time that is missed by more is skipped; absent: 5 min"""
+
+    @_builtins.property
+    def template(self) -> Global___TemplateUse: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cron: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        overlap: Global___Overlap.ValueType = ...,
+        misfire: _duration_pb2.Duration | None = ...,
+        template: Global___TemplateUse | None = ...,
+        task_file: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["misfire", b"misfire", "template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cron", b"cron", "misfire", b"misfire", "name", b"name", "overlap", b"overlap", "task_file", b"task_file", "template", b"template", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleSpec: _TypeAlias = ScheduleSpec  # noqa: Y015
+
+@_typing.final
+class TemplateUse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.int
+    """0: the newest when it is due"""
+    target: _builtins.str
+    """empty: as in the template"""
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """as typed"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        target: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "parameters", b"parameters", "target", b"target", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TemplateUse: _TypeAlias = TemplateUse  # noqa: Y015
+
+@_typing.final
+class Schedule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """counts its edits"""
+    paused: _builtins.bool
+    created_by: _builtins.str
+    """user@terminal"""
+    problem: _builtins.str
+    """why it cannot start a task now, a sentence; empty: it can"""
+    @_builtins.property
+    def spec(self) -> Global___ScheduleSpec: ...
+    @_builtins.property
+    def next(self) -> _timestamp_pb2.Timestamp:
+        """due; absent: paused, or never again"""
+
+    @_builtins.property
+    def last(self) -> Global___ScheduleRun:
+        """absent: nothing was due yet"""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        spec: Global___ScheduleSpec | None = ...,
+        revision: _builtins.int = ...,
+        paused: _builtins.bool = ...,
+        next: _timestamp_pb2.Timestamp | None = ...,
+        last: Global___ScheduleRun | None = ...,
+        created_by: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last", b"last", "next", b"next", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "last", b"last", "next", b"next", "paused", b"paused", "problem", b"problem", "revision", b"revision", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Schedule: _TypeAlias = Schedule  # noqa: Y015
+
+@_typing.final
+class ScheduleRun(_message.Message):
+    """What became of a due time, or of several that nobody handled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_DUE_FIELD_NUMBER: _builtins.int
+    BY_OPERATOR_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.int
+    """grows"""
+    task_id: _builtins.int
+    """that was started; 0: none"""
+    skipped: Global___SkipReason.ValueType
+    detail: _builtins.str
+    """a sentence"""
+    count: _builtins.int
+    """due times that this row stands for, at least 1"""
+    by_operator: _builtins.bool
+    """RunSchedule"""
+    @_builtins.property
+    def due(self) -> _timestamp_pb2.Timestamp:
+        """of several the last; of RunSchedule the time of the call"""
+
+    @_builtins.property
+    def first_due(self) -> _timestamp_pb2.Timestamp:
+        """of several; absent: of one"""
+
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: it waits until an earlier task has ended"""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.int = ...,
+        due: _timestamp_pb2.Timestamp | None = ...,
+        task_id: _builtins.int = ...,
+        skipped: Global___SkipReason.ValueType = ...,
+        detail: _builtins.str = ...,
+        count: _builtins.int = ...,
+        first_due: _timestamp_pb2.Timestamp | None = ...,
+        by_operator: _builtins.bool = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "due", b"due", "first_due", b"first_due"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_operator", b"by_operator", "count", b"count", "decided_at", b"decided_at", "detail", b"detail", "due", b"due", "first_due", b"first_due", "run_id", b"run_id", "skipped", b"skipped", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleRun: _TypeAlias = ScheduleRun  # noqa: Y015
+
+@_typing.final
+class AddScheduleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    asked_by: _builtins.str
+    request_id: _builtins.str
+    """a UUID of the client's"""
+    @_builtins.property
+    def spec(self) -> Global___ScheduleSpec: ...
+    def __init__(
+        self,
+        *,
+        spec: Global___ScheduleSpec | None = ...,
+        asked_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddScheduleRequest: _TypeAlias = AddScheduleRequest  # noqa: Y015
+
+@_typing.final
+class AddScheduleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedule(self) -> Global___Schedule: ...
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddScheduleResponse: _TypeAlias = AddScheduleResponse  # noqa: Y015
+
+@_typing.final
+class EditScheduleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEC_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """that was read"""
+    asked_by: _builtins.str
+    @_builtins.property
+    def spec(self) -> Global___ScheduleSpec:
+        """whole; its name says which"""
+
+    def __init__(
+        self,
+        *,
+        spec: Global___ScheduleSpec | None = ...,
+        revision: _builtins.int = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "revision", b"revision", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditScheduleRequest: _TypeAlias = EditScheduleRequest  # noqa: Y015
+
+@_typing.final
+class EditScheduleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedule(self) -> Global___Schedule: ...
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditScheduleResponse: _TypeAlias = EditScheduleResponse  # noqa: Y015
+
+@_typing.final
+class ListSchedulesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def window(self) -> Global___Window:
+        """text matches name, cron, template and target; faults: a problem, or skipped last"""
+
+    def __init__(
+        self,
+        *,
+        window: Global___Window | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSchedulesRequest: _TypeAlias = ListSchedulesRequest  # noqa: Y015
+
+@_typing.final
+class ListSchedulesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Schedule]: ...
+    @_builtins.property
+    def size(self) -> Global___PageSize: ...
+    def __init__(
+        self,
+        *,
+        schedules: _abc.Iterable[Global___Schedule] | None = ...,
+        size: Global___PageSize | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedules", b"schedules", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSchedulesResponse: _TypeAlias = ListSchedulesResponse  # noqa: Y015
+
+@_typing.final
+class GetScheduleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetScheduleRequest: _TypeAlias = GetScheduleRequest  # noqa: Y015
+
+@_typing.final
+class ScheduleDetail(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedule(self) -> Global___Schedule: ...
+    @_builtins.property
+    def due(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]:
+        """the next 5 times"""
+
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+        due: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due", b"due", "schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleDetail: _TypeAlias = ScheduleDetail  # noqa: Y015
+
+@_typing.final
+class ListScheduleRunsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def window(self) -> Global___Window:
+        """text: none"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        window: Global___Window | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListScheduleRunsRequest: _TypeAlias = ListScheduleRunsRequest  # noqa: Y015
+
+@_typing.final
+class ListScheduleRunsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduleRun]: ...
+    @_builtins.property
+    def size(self) -> Global___PageSize: ...
+    def __init__(
+        self,
+        *,
+        runs: _abc.Iterable[Global___ScheduleRun] | None = ...,
+        size: Global___PageSize | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["runs", b"runs", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListScheduleRunsResponse: _TypeAlias = ListScheduleRunsResponse  # noqa: Y015
+
+@_typing.final
+class PreviewScheduleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CRON_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    cron: _builtins.str
+    zone: _builtins.str
+    count: _builtins.int
+    """up to 20; 0: 5"""
+    def __init__(
+        self,
+        *,
+        cron: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "cron", b"cron", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewScheduleRequest: _TypeAlias = PreviewScheduleRequest  # noqa: Y015
+
+@_typing.final
+class PreviewScheduleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def due(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]:
+        """fewer: it is not due more often"""
+
+    def __init__(
+        self,
+        *,
+        due: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due", b"due"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewScheduleResponse: _TypeAlias = PreviewScheduleResponse  # noqa: Y015
+
+@_typing.final
+class ScheduleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    asked_by: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleRequest: _TypeAlias = ScheduleRequest  # noqa: Y015
+
+@_typing.final
+class ScheduleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleResponse: _TypeAlias = ScheduleResponse  # noqa: Y015
+
+@_typing.final
+class RunScheduleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    asked_by: _builtins.str
+    request_id: _builtins.str
+    """a UUID of the client's"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by", b"asked_by", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunScheduleRequest: _TypeAlias = RunScheduleRequest  # noqa: Y015
+
+@_typing.final
+class RunScheduleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunScheduleResponse: _TypeAlias = RunScheduleResponse  # noqa: Y015
+
+@_typing.final
 class OutputChunk(_message.Message):
     """------------------------------------------------------------------------------------------ output"""
 
@@ -2939,12 +3977,18 @@ class Changes(_message.Message):
     OUTPUT_FIELD_NUMBER: _builtins.int
     ALL_TASKS_FIELD_NUMBER: _builtins.int
     MANAGER_FIELD_NUMBER: _builtins.int
+    TEMPLATES_FIELD_NUMBER: _builtins.int
+    SCHEDULES_FIELD_NUMBER: _builtins.int
     hosts: _builtins.bool
     """some host changed: state, vitals, labels"""
     all_tasks: _builtins.bool
     """more tasks changed than are worth naming"""
     manager: _builtins.bool
     """the manager's own figures changed"""
+    templates: _builtins.bool
+    """some template was saved or deleted"""
+    schedules: _builtins.bool
+    """some schedule, or its history, changed"""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """status, counts or command hosts changed"""
@@ -2961,10 +4005,12 @@ class Changes(_message.Message):
         output: _abc.Iterable[_builtins.int] | None = ...,
         all_tasks: _builtins.bool = ...,
         manager: _builtins.bool = ...,
+        templates: _builtins.bool = ...,
+        schedules: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_tasks", b"all_tasks", "hosts", b"hosts", "manager", b"manager", "output", b"output", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_tasks", b"all_tasks", "hosts", b"hosts", "manager", b"manager", "output", b"output", "schedules", b"schedules", "tasks", b"tasks", "templates", b"templates"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,7 +21,7 @@ Errors
   INVALID_ARGUMENT the input that is wrong ("target", "timeout"…), else empty.
 
     INVALID_ARGUMENT     a value is out of bounds
-    NOT_FOUND            there is no such task, host, execution or join token
+    NOT_FOUND            there is no such task, host, execution, join token, template or schedule
     FAILED_PRECONDITION  the status that something has does not allow the operation
     PERMISSION_DENIED    identity, name or state of a host stand against it
     ABORTED              the database cannot be read or written now

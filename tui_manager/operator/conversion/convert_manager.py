@@ -249,6 +249,8 @@ def changes_to_wire(changes: Changes) -> wire.Changes:
         tasks=changes.tasks,
         output=changes.output,
         all_tasks=changes.all_tasks,
+        templates=changes.templates,
+        schedules=changes.schedules,
         manager=changes.manager,
     )
 
@@ -259,5 +261,7 @@ def changes_from_wire(message: wire.Changes) -> Changes:
         tasks=frozenset(message.tasks),
         output=frozenset(message.output),
         all_tasks=message.all_tasks,
+        templates=message.templates,
+        schedules=message.schedules,
         manager=message.manager,
     )

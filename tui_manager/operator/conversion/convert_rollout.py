@@ -75,6 +75,7 @@ def progress_to_wire(progress: RolloutProgress | None) -> wire.RolloutProgress |
         hosts_failed=progress.hosts_failed,
         max_failures=progress.max_failures,
         max_concurrency=progress.max_concurrency,
+        hosts_at_barrier=progress.hosts_at_barrier,
     )
 
 
@@ -90,6 +91,7 @@ def progress_from_wire(message: wire.Task) -> RolloutProgress | None:
         hosts_failed=progress.hosts_failed,
         max_failures=progress.max_failures if progress.HasField("max_failures") else None,
         max_concurrency=progress.max_concurrency,
+        hosts_at_barrier=progress.hosts_at_barrier,
     )
 
 

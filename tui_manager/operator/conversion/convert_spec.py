@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec import (
@@ -12,14 +13,21 @@ from tui_manager.domain.task_spec import (
     TIMEOUT_DEFAULT,
     CommandSpec,
     Offline,
+    OnFailure,
     TaskSpec,
 )
+from tui_manager.domain.template import TemplateVersion
 from tui_manager.operator.conversion.convert_manager import duration, length, word
 from tui_manager.operator.conversion.convert_rollout import rollout_from_wire, rollout_to_wire
 
 OFFLINE_POLICIES = {
     Offline.FAIL: wire.OFFLINE_POLICY_FAIL,
     Offline.WAIT: wire.OFFLINE_POLICY_WAIT,
+}
+
+ON_FAILURE = {
+    OnFailure.STOP: wire.ON_FAILURE_STOP,
+    OnFailure.CONTINUE: wire.ON_FAILURE_CONTINUE,
 }
 
 # Fields of the wire that the domain does not have yet. A request with one is refused.
@@ -37,6 +45,7 @@ def spec_to_wire(spec: TaskSpec) -> wire.TaskSpec:
         delivery_timeout=duration(spec.delivery_timeout),
         rollout=rollout_to_wire(spec.rollout),
         include_maintenance=spec.include_maintenance,
+        template=template_to_wire(spec.template),
     )
 
 
@@ -54,7 +63,20 @@ def spec_from_wire(message: wire.TaskSpec) -> TaskSpec:
         delivery_timeout=delivery_timeout_from_wire(message),
         rollout=rollout_from_wire(message),
         include_maintenance=message.include_maintenance,
+        template=template_from_wire(message),
     )
+
+
+def template_to_wire(template: TemplateVersion | None) -> wire.TemplateVersion | None:
+    if template is None:
+        return None
+    return wire.TemplateVersion(name=template.name, version=template.version)
+
+
+def template_from_wire(message: wire.TaskSpec | wire.Task) -> TemplateVersion | None:
+    if not message.HasField("template"):
+        return None
+    return TemplateVersion(message.template.name, message.template.version)
 
 
 def offline_from_wire(policy: wire.OfflinePolicy.ValueType) -> Offline:
@@ -87,6 +109,13 @@ def command_spec_to_wire(spec: CommandSpec) -> wire.CommandSpec:
         memory_max=spec.limits.memory_max,
         tasks_max=spec.limits.tasks_max,
         cpu_max=spec.limits.cpu_max,
+        name=spec.name,
+        script=_content_to_wire(spec.script),
+        arguments=spec.arguments,
+        stdin=_content_to_wire(spec.stdin),
+        on_failure=ON_FAILURE[spec.on_failure],
+        always=spec.always,
+        barrier=spec.barrier,
     )
 
 
@@ -101,7 +130,34 @@ def command_spec_from_wire(message: wire.CommandSpec) -> CommandSpec:
         run_as_user=message.run_as_user,
         limits=ResourceLimits(message.memory_max, message.tasks_max, message.cpu_max),
         secrets=secrets_from_wire(message.secrets),
+        name=message.name,
+        script=_content_from_wire(message.script) if message.HasField("script") else None,
+        arguments=tuple(message.arguments),
+        stdin=_content_from_wire(message.stdin) if message.HasField("stdin") else None,
+        on_failure=_on_failure_from_wire(message.on_failure),
+        always=message.always,
+        barrier=message.barrier,
     )
+
+
+def _on_failure_from_wire(value: wire.OnFailure.ValueType) -> OnFailure:
+    if value == wire.ON_FAILURE_UNSPECIFIED:
+        return OnFailure.STOP
+    return word(ON_FAILURE, value)
+
+
+def _content_to_wire(content: Content | None) -> wire.Content | None:
+    if content is None:
+        return None
+    if content.data is None:
+        return wire.Content(size=content.size, sha256=content.sha256)
+    return wire.Content(data=content.data)
+
+
+def _content_from_wire(message: wire.Content) -> Content:
+    if message.HasField("data"):
+        return content_of(message.data)
+    return Content(message.size, message.sha256)
 
 
 def secrets_from_wire(secrets: Mapping[str, bytes]) -> dict[str, str]:

@@ -29,6 +29,8 @@ from tui_manager.operator.conversion.convert_spec import (
     command_spec_to_wire,
     delivery_timeout_from_wire,
     offline_from_wire,
+    template_from_wire,
+    template_to_wire,
 )
 
 TASK_STATUSES = {
@@ -119,6 +121,7 @@ def task_to_wire(task: Task) -> wire.Task:
         hold=convert_rollout.hold_to_wire(task.hold),
         rerun_of=task.rerun_of,
         rollout=convert_rollout.progress_to_wire(task.rollout),
+        template=template_to_wire(task.template),
     )
 
 
@@ -145,6 +148,7 @@ def task_from_wire(message: wire.Task) -> Task:
         hold=convert_rollout.hold_from_wire(message),
         rerun_of=message.rerun_of,
         rollout=convert_rollout.progress_from_wire(message),
+        template=template_from_wire(message),
     )
 
 

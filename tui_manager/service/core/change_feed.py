@@ -11,7 +11,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import UnreachableError
 
 _FIGURES_DELAY = 0.5  # seconds in which figures are gathered
-_EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+_EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 A_SECOND = 10  # most changes that a watcher gets in any second
 AT_ONCE = 4  # a short task is created, started, running and ended within milliseconds
 

@@ -21,9 +21,16 @@ UPDATE tasks SET start_request_id = :request_id WHERE id = :task_id;
 -- name: insert_command
 -- One step of a new task.
 INSERT INTO commands (task_id, position, text, timeout_after, parameters, environment, cwd,
-                      run_as_user, memory_max, tasks_max, cpu_max)
+                      run_as_user, memory_max, tasks_max, cpu_max, name, arguments, on_failure,
+                      always, barrier, script_size, script_sha256, stdin_size, stdin_sha256)
 VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :cwd, :run_as_user,
-        :memory_max, :tasks_max, :cpu_max);
+        :memory_max, :tasks_max, :cpu_max, :name, :arguments, :on_failure, :always, :barrier,
+        :script_size, :script_sha256, :stdin_size, :stdin_sha256);
+
+-- name: insert_content
+-- A script, or what a step reads from stdin.
+INSERT INTO command_contents (command_id, kind, data)
+SELECT id, :kind, :data FROM commands WHERE task_id = :task_id AND position = :position;
 
 -- name: get
 -- One task that is not pruned, with its rollout.

@@ -5,11 +5,12 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from tui_manager.domain.content import Content
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
-from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
 from tui_manager.storage.tables import rollouts, secrets
@@ -68,6 +69,30 @@ def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
         run_as_user=row["run_as_user"],
         limits=ResourceLimits(row["memory_max"], row["tasks_max"], row["cpu_max"]),
         secrets=dict.fromkeys(secret_names, ""),
+        name=row["name"],
+        script=_content(row["script_size"], row["script_sha256"]),
+        arguments=tuple(json.loads(row["arguments"])),
+        stdin=_content(row["stdin_size"], row["stdin_sha256"]),
+        on_failure=OnFailure(row["on_failure"]),
+        always=bool(row["always"]),
+        barrier=bool(row["barrier"]),
+    )
+
+
+def _content(size: int | None, sha256: str) -> Content | None:
+    return None if size is None else Content(size, sha256)
+
+
+def _insert_contents(tx: Transaction, task_id: int, commands: Iterable[CommandSpec]) -> None:
+    """Stores the scripts and inputs of the commands of a task."""
+    tx.executemany(
+        _SQL["insert_content"],
+        [
+            {"task_id": task_id, "position": position, "kind": kind, "data": content.data}
+            for position, command in enumerate(commands)
+            for kind, content in (("script", command.script), ("stdin", command.stdin))
+            if content is not None
+        ],
     )
 
 
@@ -108,10 +133,20 @@ def insert(
                 "memory_max": command.limits.memory_max,
                 "tasks_max": command.limits.tasks_max,
                 "cpu_max": command.limits.cpu_max,
+                "name": command.name,
+                "arguments": json.dumps(command.arguments),
+                "on_failure": command.on_failure,
+                "always": command.always,
+                "barrier": command.barrier,
+                "script_size": command.script and command.script.size,
+                "script_sha256": command.script and command.script.sha256,
+                "stdin_size": command.stdin and command.stdin.size,
+                "stdin_sha256": command.stdin and command.stdin.sha256,
             }
             for position, command in enumerate(spec.commands)
         ],
     )
+    _insert_contents(tx, task_id, spec.commands)
     return task_id
 
 

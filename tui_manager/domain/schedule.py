@@ -1,0 +1,118 @@
+"""Schedules: tasks that start by the clock, and what became of each due time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+MISFIRE_DEFAULT = timedelta(minutes=5)
+
+
+class Overlap(StrEnum):
+    """What becomes of a due time while the task of an earlier one has not ended."""
+
+    SKIP = "skip"
+    WAIT = "wait"  # it starts when that has ended; one at most waits
+
+
+class SkipReason(StrEnum):
+    """Why nothing ran at a due time."""
+
+    OVERLAP = "overlap"  # the task of an earlier due time had not ended
+    MISFIRE = "misfire"  # missed by more than the schedule allows, or a later due time counted
+    STOPPED = "stopped"  # the manager did not run
+    PAUSED = "paused"  # the schedule was paused
+    CLOCK = "clock"  # the clock had jumped, and was not to be believed
+    REFUSED = "refused"  # the task could not be started; the detail says why
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateUse:
+    """The template of a schedule.
+
+    Attributes:
+        version: 0: the newest when it is due.
+        parameters: values as typed.
+        target: instead of the template's; empty: that one.
+    """
+
+    name: str
+    version: int = 0
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """A schedule as an operator gives it.
+
+    Attributes:
+        cron: minute, hour, day, month, weekday.
+        zone: of the IANA list, `Europe/Berlin`.
+        misfire: a due time that is missed by more is skipped.
+        template: None: it has a task file of its own.
+        task_file: TOML; empty with a template.
+    """
+
+    name: str
+    cron: str
+    zone: str
+    overlap: Overlap = Overlap.SKIP
+    misfire: timedelta = MISFIRE_DEFAULT
+    template: TemplateUse | None = None
+    task_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRun:
+    """What became of a due time, or of several that nobody handled.
+
+    Attributes:
+        due: of several the last; of a start by an operator the time of that.
+        task_id: the task that was started; 0: none.
+        skipped: why nothing ran; None: a task was started, or waits.
+        detail: a sentence; may be empty.
+        count: the due times that this stands for, at least 1.
+        first_due: of several the first; None: of one.
+        by_operator: an operator started it, whatever was due.
+        decided_at: None: it waits until an earlier task has ended.
+    """
+
+    run_id: int
+    due: datetime
+    task_id: int = 0
+    skipped: SkipReason | None = None
+    detail: str = ""
+    count: int = 1
+    first_due: datetime | None = None
+    by_operator: bool = False
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule as lists show it.
+
+    Attributes:
+        revision: counts its edits.
+        next: when it is due; None: it is paused, or never due again.
+        last: None: nothing was due yet.
+        problem: why it cannot start a task now, as a sentence; empty: it can.
+    """
+
+    spec: ScheduleSpec
+    revision: int
+    paused: bool
+    next: datetime | None
+    last: ScheduleRun | None
+    created_by: str
+    created_at: datetime
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDetail:
+    """A schedule with its next due times, at most 5."""
+
+    schedule: Schedule
+    due: tuple[datetime, ...] = ()
