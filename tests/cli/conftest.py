@@ -9,7 +9,6 @@ import pytest
 from tests.cli.fake import FakeOperator
 from tui_manager.cli.commands import (
     audit,
-    change_hosts,
     clock,
     hosts,
     output,
@@ -50,7 +49,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         async def connect(state_dir: Path) -> AsyncIterator[Operator]:
             yield make()
 
-        for module in (audit, change_hosts, clock, hosts, output, rerun, run, task, token):
+        for module in (audit, clock, hosts, output, rerun, run, task, token):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

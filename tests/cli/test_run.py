@@ -11,7 +11,7 @@ from tests.cli.fake import FakeOperator
 from tests.cli.script import scripted
 from tui_manager.cli.main import main
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.host import Maintenance
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
 

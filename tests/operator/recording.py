@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.host import Disk, Host, HostDetail, Maintenance, Vitals
+from tui_manager.domain.host import Disk, Host, HostDetail, Vitals
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus

@@ -7,8 +7,8 @@ import pytest
 from tests.support.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
-from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.status import CommandHostStatus as Status

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.manager_parts import TurnedClock, manager_parts, spec
 from tests.support.rollouts import Fleet, host_names
 from tui_manager.domain.errors import IllegalMoveError
-from tui_manager.domain.host import Maintenance
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Run
 from tui_manager.domain.rollout_spec import (
     ALL_AT_ONCE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tui_manager.domain.host import Maintenance
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.storage.engine.database import Database, open_database
 from tui_manager.storage.tables import host_changes, hosts

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tests.support.fake_tasks import FakeTasks
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
-from tui_manager.domain.host_class import CLASSES_DEFAULT, HostClass, task_target
+from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
 from tui_manager.domain.task import Rerun
 
 
@@ -23,7 +23,7 @@ class FakeReruns(FakeTasks):
         task = self._task(task_id)
         if not task.row.status.ended:
             raise IllegalMoveError(f"Task {task_id} is {task.row.status}.")
-        of_task, wanted = self.classes_of(task_id), classes or CLASSES_DEFAULT
+        of_task, wanted = self.classes_of(task_id), classes or RERUN_DEFAULT
         chosen = [name for name, found in of_task.items() if found in wanted]
         if not chosen:
             raise IllegalMoveError(f"Task {task_id} has no such host.")

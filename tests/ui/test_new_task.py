@@ -11,7 +11,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError, StorageError
-from tui_manager.domain.host import Maintenance
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, Offline, TaskSpec
 from tui_manager.operator.api import TargetPreview

@@ -7,8 +7,8 @@ from textual.widgets import Button, Input, Label
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Reason, TaskStatus
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.host_name_ranges import natural_key
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.target import (
     TargetContext,
     TargetHost,

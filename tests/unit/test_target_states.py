@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.target import (
     TargetContext,
     TargetHost,

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from tui_manager_protos.rules import names_and_labels
 
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import Task
-
-REASON_LENGTH = 200  # characters of the reason of a maintenance
 
 TASKS_SHOWN = 20  # of one host
 
@@ -40,45 +38,6 @@ def check_labels(labels: Mapping[str, str]) -> None:
 def labels_text(labels: Mapping[str, str]) -> str:
     """`env=prod role=web`, in the order of the keys, whatever order a wire or a table gave them."""
     return " ".join(f"{key}={value}" for key, value in sorted(labels.items()))
-
-
-@dataclass(frozen=True, slots=True)
-class Maintenance:
-    """An operator works on a host, and tasks leave it out.
-
-    Attributes:
-        reason: why; one line.
-        until: when it ends by itself; None: an operator ends it.
-        asked_by: who put the host into maintenance, `user@terminal`.
-    """
-
-    reason: str
-    until: datetime | None
-    asked_by: str
-
-    def active(self, now: datetime) -> bool:
-        """Whether it has not ended yet. One that has ended is as if there were none."""
-        return self.until is None or now < self.until
-
-    def check(self, now: datetime) -> None:
-        """Raises InvalidInputError unless a host can be put into this maintenance now."""
-        if not self.reason.strip():
-            raise InvalidInputError("reason", "Give the reason of the maintenance.")
-        if len(self.reason) > REASON_LENGTH:
-            raise InvalidInputError(
-                "reason", f"The reason is longer than {REASON_LENGTH} characters."
-            )
-        if safe_line(self.reason) != self.reason:
-            raise InvalidInputError(
-                "reason", "The reason is one line of text, without control characters."
-            )
-        if self.until is not None and self.until <= now:
-            end = self.until.astimezone(UTC)
-            raise InvalidInputError(
-                "until",
-                f"The maintenance would end at {end:%Y-%m-%d %H:%M:%S} UTC, which has passed. "
-                "Give a later end.",
-            )
 
 
 @dataclass(frozen=True, slots=True)

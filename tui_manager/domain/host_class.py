@@ -15,7 +15,7 @@ class HostClass(StrEnum):
     COMPLETED = "completed"
 
 
-CLASSES_DEFAULT = (HostClass.FAILED, HostClass.UNREACHED)  # of a re-run
+RERUN_DEFAULT = (HostClass.FAILED, HostClass.UNREACHED)  # of a re-run
 _UNKNOWN = frozenset(
     {
         Reason.AGENT_LOST,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from tui_manager.domain.host import Maintenance
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.domain.target_terms import (
     Everything,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, CommandSpec, Offline
+from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, OFFLINE_DEFAULT, CommandSpec, Offline
 from tui_manager.domain.template import TemplateVersion
 
 
@@ -136,7 +136,7 @@ class Task:
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
-    offline: Offline = Offline.FAIL
+    offline: Offline = OFFLINE_DEFAULT
     delivery_timeout: timedelta = DELIVERY_TIMEOUT
     paused: bool = False
     hold: Hold | None = None

@@ -190,6 +190,9 @@ def check_variable(kind: str, name: str, value: str) -> None:
         raise InvalidInputError(kind, f"The value of {name} is longer than {COMMAND_LENGTH} bytes.")
 
 
+OFFLINE_DEFAULT = Offline.FAIL
+
+
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
     """A task as the operator gives it.
@@ -211,7 +214,7 @@ class TaskSpec:
     name: str = ""
     description: str = ""
     created_by: str = ""
-    offline: Offline = Offline.FAIL
+    offline: Offline = OFFLINE_DEFAULT
     delivery_timeout: timedelta = DELIVERY_TIMEOUT
     rollout: RolloutSpec = ALL_AT_ONCE
     include_maintenance: bool = False

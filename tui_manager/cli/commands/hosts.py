@@ -1,14 +1,14 @@
-"""`tui-manager hosts`: lists, shows, approves, rejects and revokes hosts. What else changes hosts
-is in `change_hosts.py`."""
+"""`tui-manager hosts`: lists, shows and changes hosts."""
 
 import argparse
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
-from tui_manager.cli.commands.change_hosts import change_hosts
 from tui_manager.cli.connect_and_read import all_hosts, connect
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.options.values import parse_pairs, read_moment
 from tui_manager.cli.printing.host_details import host_text, maintenance_text
 from tui_manager.cli.printing.json_shapes import host_detail_shape, host_shape
 from tui_manager.cli.printing.list_tables import host_table
@@ -44,7 +44,7 @@ def run_hosts(settings: Settings, options: argparse.Namespace) -> int:
         raise InvalidInputError("arguments", "--json is only for the list and for `show`.")
     names = [name for text in options.names for name in unfold_names(text)]
     if options.hosts_action not in ("approve", "reject", "revoke"):
-        changed = asyncio.run(change_hosts(settings, options, names))
+        changed = asyncio.run(_change_properties(settings, options, names))
         write("".join(f"{one_line(name)}\n" for name in changed))
         return 0
     if bool(names) is options.all_pending:
@@ -133,3 +133,36 @@ def _maintenance_notes(hosts: Sequence[Host]) -> Iterator[str]:
     for host in hosts:
         if (found := host.maintenance) is not None:
             yield f"{host.name} is in maintenance {maintenance_text(found)}"
+
+
+async def _change_properties(
+    settings: Settings, options: argparse.Namespace, names: Sequence[str]
+) -> Sequence[str]:
+    """Does what was asked, and returns the names of the hosts.
+
+    Args:
+        names: those that were typed, without ranges.
+    """
+    async with connect(settings.state_dir) as operator:
+        match options.hosts_action:
+            case "remove":
+                return await operator.remove_hosts(names)
+            case "rename":
+                (name,) = names
+                return (await operator.rename_host(name, options.new_name),)
+            case "label":
+                to_set = parse_pairs("set", options.set)
+                return await operator.label_hosts(names, to_set, options.unset)
+            case _:
+                return await _maintain(operator, options, names)
+
+
+async def _maintain(
+    operator: Operator, options: argparse.Namespace, names: Sequence[str]
+) -> Sequence[str]:
+    if options.end:
+        if options.until is not None:
+            raise InvalidInputError("until", "--until is for a maintenance that begins, not --end.")
+        return await operator.set_maintenance(names, end=True)
+    until = options.until and read_moment("until", options.until, datetime.now(UTC), ahead=True)
+    return await operator.set_maintenance(names, options.reason, until)

@@ -4,7 +4,7 @@ import argparse
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.run import add_output_modes, add_secret_option
-from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
 
 _OPTIONS = (
     ("failed", (HostClass.FAILED,), "hosts on which a command failed, ran into its timeout, or was "
@@ -25,7 +25,8 @@ def add_rerun_options(rerun: argparse.ArgumentParser) -> None:
         "                              [--json | --gather | --detach | --no-start]"
     )
     classes = rerun.add_argument_group(
-        "hosts", "these add up; without one of them: --failed --unreached"
+        "hosts",
+        f"these add up; without one of them: {' '.join(f'--{one}' for one in RERUN_DEFAULT)}",
     )
     for name, chosen, text in _OPTIONS:
         classes.add_argument(

@@ -20,6 +20,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
+    OFFLINE_DEFAULT,
     TIMEOUT_DEFAULT,
     CommandSpec,
     Offline,
@@ -115,7 +116,7 @@ def _add_offline_options(run: argparse.ArgumentParser) -> None:
         type=Offline,
         choices=tuple(Offline),
         metavar="|".join(Offline),
-        default=Offline.FAIL,
+        default=OFFLINE_DEFAULT,
         help="for a host that is offline: fail at once, or wait until it is online (default "
         "%(default)s)",
     )

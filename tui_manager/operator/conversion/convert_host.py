@@ -5,7 +5,8 @@ from datetime import datetime
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.host import Disk, Host, HostDetail, Maintenance, Vitals
+from tui_manager.domain.host import Disk, Host, HostDetail, Vitals
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.operator.conversion import convert_task
 from tui_manager.operator.conversion.convert_manager import (

@@ -10,6 +10,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
+    OFFLINE_DEFAULT,
     TIMEOUT_DEFAULT,
     CommandSpec,
     Offline,
@@ -81,7 +82,7 @@ def template_from_wire(message: wire.TaskSpec | wire.Task) -> TemplateVersion | 
 
 def offline_from_wire(policy: wire.OfflinePolicy.ValueType) -> Offline:
     if policy == wire.OFFLINE_POLICY_UNSPECIFIED:
-        return Offline.FAIL
+        return OFFLINE_DEFAULT
     return word(OFFLINE_POLICIES, policy)
 
 

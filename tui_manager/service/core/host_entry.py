@@ -9,7 +9,8 @@ from datetime import datetime
 from tui_manager_protos.rules.host_variables import variables_of_host
 
 from tui_manager.domain.agent_features import Feature
-from tui_manager.domain.host import Host, Maintenance, Vitals
+from tui_manager.domain.host import Host, Vitals
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.storage.tables.hosts import HostRow
 

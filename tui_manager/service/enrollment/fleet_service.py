@@ -7,8 +7,9 @@ from datetime import datetime
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.host import TASKS_SHOWN, HostDetail, Maintenance
+from tui_manager.domain.host import TASKS_SHOWN, HostDetail
 from tui_manager.domain.host_name_ranges import fold_names, natural_key
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.task import Task
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.enrollment import change_hosts, named_hosts

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import AgentUnavailableError
-from tui_manager.domain.host_class import CLASSES_DEFAULT, HostClass
+from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Stream, TaskStatus
@@ -106,7 +106,7 @@ class TaskService:
             InvalidInputError: a secret of the task is missing, or it has none of this name.
         """
         request_id = check_request_id(request_id)
-        chosen = frozenset(classes or CLASSES_DEFAULT)
+        chosen = frozenset(classes or RERUN_DEFAULT)
         asked = RerunRequest(task_id, chosen, secrets or {}, actor, request_id)
         return await run_to_completion(self._rerun(asked))
 

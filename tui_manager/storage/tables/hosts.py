@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tui_manager.domain.facts import NO_FACTS, PackedFacts
-from tui_manager.domain.host import Maintenance
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.report import Greeting
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label
 
 from tui_manager.domain.errors import InvalidInputError, ManagerError
-from tui_manager.domain.host_class import CLASSES_DEFAULT, HostClass, task_target
+from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task import TaskDetail
@@ -89,7 +89,7 @@ class RerunScreen(Form[int]):
             for one in HostClass:
                 hosts = self._choice.hosts[one]
                 text = f"{one:<10} {count_of(hosts, 'host'):>12}   {_MEANINGS[one]}".rstrip()
-                ticked = hosts > 0 and one in CLASSES_DEFAULT
+                ticked = hosts > 0 and one in RERUN_DEFAULT
                 yield TickBox(text, ticked, id=one, compact=True, disabled=not hosts)
             yield Label("", id="hosts", classes="hint", markup=False)
             for number, name in enumerate(self._choice.secrets):
