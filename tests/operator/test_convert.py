@@ -21,6 +21,15 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.schedule import (
+    MISFIRE_DEFAULT,
+    Overlap,
+    Schedule,
+    ScheduleDetail,
+    ScheduleRun,
+    ScheduleSpec,
+    SkipReason,
+)
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.task_spec import TIMEOUT_DEFAULT, TaskSpec
@@ -29,6 +38,7 @@ from tui_manager.operator.api import OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (
     convert_host,
     convert_manager,
+    convert_schedule,
     convert_security,
     convert_spec,
     convert_task,
@@ -50,6 +60,10 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (TaskDetail, convert_task.detail_to_wire, convert_task.detail_from_wire),
     (CommandHost, convert_task.command_host_to_wire, convert_task.command_host_from_wire),
     (Progress, convert_task.progress_to_wire, convert_task.progress_from_wire),
+    (ScheduleSpec, convert_schedule.spec_to_wire, convert_schedule.spec_from_wire),
+    (Schedule, convert_schedule.schedule_to_wire, convert_schedule.schedule_from_wire),
+    (ScheduleDetail, convert_schedule.detail_to_wire, convert_schedule.detail_from_wire),
+    (ScheduleRun, convert_schedule.run_to_wire, convert_schedule.run_from_wire),
 ]
 
 
@@ -111,6 +125,10 @@ def test_absent_fields_mean_the_defaults() -> None:
     assert convert_security.token_spec_from_wire(wire.CreateTokenRequest()) == TokenSpec()
     zero_ttl = wire.CreateTokenRequest(ttl=Duration())
     assert convert_security.token_spec_from_wire(zero_ttl).ttl == timedelta(0) != TTL_DEFAULT
+    schedule = convert_schedule.spec_from_wire(wire.ScheduleSpec())
+    assert (schedule.overlap, schedule.misfire) == (Overlap.SKIP, MISFIRE_DEFAULT)
+    no_misfire = wire.ScheduleSpec(misfire=Duration())
+    assert convert_schedule.spec_from_wire(no_misfire).misfire == timedelta(0)
     assert convert_manager.output_limit(wire.ReadOutputRequest(), 7) == 7
     assert convert_manager.output_limit(wire.ReadOutputRequest(limit=0), 7) == 0
     assert (
@@ -134,6 +152,8 @@ def test_a_page_says_how_much_there_is() -> None:
         (Reason, convert_task.REASONS, wire.Reason),
         (HostClass, convert_task.HOST_CLASSES, wire.HostClass),
         (TokenState, convert_security.TOKEN_STATES, wire.TokenState),
+        (Overlap, convert_schedule.OVERLAPS, wire.Overlap),
+        (SkipReason, convert_schedule.SKIP_REASONS, wire.SkipReason),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )

@@ -1,18 +1,16 @@
 """The client: an Operator that calls a manager in another process over its unix socket."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from grpc import aio
 from tui_manager_protos.v1 import operator_pb2 as wire
-from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError, UnreachableError
+from tui_manager.domain.errors import UnreachableError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.ids import new_request_id
@@ -24,7 +22,6 @@ from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
-from tui_manager.operator.actor import ACTOR_KEY, this_actor
 from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (
     convert_host,
@@ -34,13 +31,10 @@ from tui_manager.operator.conversion import (
     convert_spec,
     convert_task,
 )
-from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT, AnswerTimeout
-from tui_manager.operator.socket.convert_errors import error_of
+from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.find_manager import find_manager
+from tui_manager.operator.socket.socket_calls import SocketCalls
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
-
-_Request = TypeVar("_Request")
-_Reply = TypeVar("_Reply")
 
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -62,14 +56,8 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
         yield SocketOperator(channel, str(state_dir))
 
 
-class SocketOperator:
+class SocketOperator(SocketCalls):
     """An Operator whose calls go over a gRPC channel; see Operator for each call."""
-
-    def __init__(self, channel: aio.Channel, state_dir: str) -> None:
-        self._stub = OperatorServiceStub(channel)
-        self._answer_timeout = AnswerTimeout(self._stub, state_dir)
-        self._metadata = ((ACTOR_KEY, this_actor().encode()),)
-        self._state_dir = state_dir
 
     async def manager_status(self) -> ManagerStatus:
         reply = await self._call(self._stub.GetManagerStatus, wire.GetManagerStatusRequest)
@@ -363,31 +351,3 @@ class SocketOperator:
         finally:
             stream.cancel()
         raise UnreachableError(f"The manager on {self._state_dir} has gone.")
-
-    async def _call(
-        self,
-        call: Callable[..., Awaitable[_Reply]],
-        make: Callable[[], _Request],
-        *,
-        follows: bool = False,
-        unclear: str = "",
-    ) -> _Reply:
-        """One call; a request that cannot be encoded is an InvalidInputError. `follows`
-        and `unclear`: see AnswerTimeout."""
-        try:
-            request = make()
-        except (
-            ValueError,
-            OverflowError,
-        ) as error:  # not UTF-8, or a number out of bounds
-            raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
-        with self._errors():
-            answer = call(request, metadata=self._metadata)
-            return await self._answer_timeout.reply(answer, follows=follows, unclear=unclear)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except aio.AioRpcError as failure:
-            raise error_of(failure, self._state_dir) from failure

@@ -1,0 +1,55 @@
+"""One call of the client over its gRPC channel: who asks, how long it waits, how errors come back.
+The parts of the client in `client.py` and beside it make their calls through this class."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from grpc import aio
+from tui_manager_protos.v1.operator_pb2_grpc import OperatorServiceStub
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.operator.actor import ACTOR_KEY, this_actor
+from tui_manager.operator.socket.answer_timeout import AnswerTimeout
+from tui_manager.operator.socket.convert_errors import error_of
+
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
+
+
+class SocketCalls:
+    """Calls the manager at the other end of a channel."""
+
+    def __init__(self, channel: aio.Channel, state_dir: str) -> None:
+        self._stub = OperatorServiceStub(channel)
+        self._answer_timeout = AnswerTimeout(self._stub, state_dir)
+        self._metadata = ((ACTOR_KEY, this_actor().encode()),)
+        self._state_dir = state_dir
+
+    async def _call(
+        self,
+        call: Callable[..., Awaitable[_Reply]],
+        make: Callable[[], _Request],
+        *,
+        follows: bool = False,
+        unclear: str = "",
+    ) -> _Reply:
+        """One call; a request that cannot be encoded is an InvalidInputError. `follows`
+        and `unclear`: see AnswerTimeout."""
+        try:
+            request = make()
+        except (
+            ValueError,
+            OverflowError,
+        ) as error:  # not UTF-8, or a number out of bounds
+            raise InvalidInputError("request", f"That cannot be sent: {error}.") from error
+        with self._errors():
+            answer = call(request, metadata=self._metadata)
+            return await self._answer_timeout.reply(answer, follows=follows, unclear=unclear)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except aio.AioRpcError as failure:
+            raise error_of(failure, self._state_dir) from failure
