@@ -150,8 +150,8 @@ async def test_the_head_of_a_task_tells_all_commands() -> None:
     assert lines[0].endswith("by ana@pts/3 ")
     assert "3 hosts  5 completed  1 failed" in lines[1]
     assert lines[2:] == [
-        "#1 ✔ df -h /var/lib   timeout 5m",
-        "#2 ✘ pg_isready   timeout 5m",
+        "#1 ✔ 3✔     df -h /var/lib   timeout 5m",
+        "#2 ✘ 2✔ 1✘  pg_isready   timeout 5m",
     ]
 
 

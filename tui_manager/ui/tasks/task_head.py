@@ -1,53 +1,46 @@
-"""The head of the screen of a task: its name, state, progress and commands. Pure."""
+"""The head of the screen of a task: its name, state, progress and steps. Pure."""
 
 from datetime import datetime
 
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Command, Task, TaskDetail
-from tui_manager.domain.task_spec import HIDDEN
-from tui_manager.ui.drawing.number_format import (
-    age,
-    count_of,
-    progress_bar,
-    running_time,
-    timeout_text,
-)
+from tui_manager.domain.task import Task, TaskDetail
+from tui_manager.ui.drawing.number_format import age, count_of, progress_bar, running_time
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
-from tui_manager.ui.drawing.state_glyphs_and_words import command_glyph, task_glyph, task_state
-from tui_manager.ui.tasks.task_table import counts_line, elapsed, remaining
+from tui_manager.ui.drawing.state_glyphs_and_words import task_glyph, task_state
+from tui_manager.ui.tasks.task_steps import step_lines
+from tui_manager.ui.tasks.task_table import author, counts_line, elapsed, remaining
 
 _BAR = 24  # cells
 _NAME_LEAST = 8  # cells of a name
-_COMMANDS = 4  # that are shown
-_TEXT_LEAST = 20  # cells of a command's text
+_NAME_ENOUGH = 24  # cells from which a name leaves the rest of its line to the author
 
 
 def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
-    """Three lines, and one each for a rollout, for what a task waits for, for other tasks, and for
-    each further command."""
+    """Three lines, and one each for a rollout, for what a task waits for, for where it comes from,
+    and for further steps."""
     task = detail.task
     cells = min(_BAR, width // 4)
     bar = progress_bar(task.counts, cells, ended=task.status.ended) if task.started_at else ()
     hosts = counts_line(task.counts, task.host_count, width - cells - 2)
     how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
     return (
-        justify(
-            _name(task, now, width), (Span(f"by {safe_line(task.created_by)} ", Role.MUTED),), width
-        ),
+        _title(task, now, width),
         how_far,
         *_rollout(task),
         *_waiting(task, now),
-        *_other_tasks(detail, width),
-        *_commands(detail.commands, width),
+        *_origin(detail, width),
+        *step_lines(detail.commands, width),
     )
 
 
-def _other_tasks(detail: TaskDetail, width: int) -> tuple[Spans, ...]:
-    """The tasks that it repeats or that repeat it, and hosts that were left out; nothing if there
-    are neither."""
+def _origin(detail: TaskDetail, width: int) -> tuple[Spans, ...]:
+    """The template that it was made from, the tasks that it repeats or that repeat it, and hosts
+    that were left out; nothing if there is none of these."""
     parts = []
+    if detail.task.template:
+        parts.append(f"template {safe_line(str(detail.task.template))}")
     if detail.task.rerun_of:
         parts.append(f"re-run of #{detail.task.rerun_of}")
     if detail.reruns:
@@ -57,12 +50,16 @@ def _other_tasks(detail: TaskDetail, width: int) -> tuple[Spans, ...]:
     return ((Span(shorten("   ".join(parts), width), Role.MUTED),),) if parts else ()
 
 
-def _name(task: Task, now: datetime, width: int) -> Spans:
-    """A long name is shortened, and its state is not."""
+def _title(task: Task, now: datetime, width: int) -> Spans:
+    """A long name is shortened, and its state is not. Its author is left out without room."""
     number = Span(f"#{task.task_id} ", Role.MUTED)
     state = (Span("  "), task_glyph(task), Span(f" {_state(task, now)}"))
-    room = max(_NAME_LEAST, width - width_of((number, *state)))
-    return (number, Span(shorten(safe_line(task.name), room), Role.STRONG), *state)
+    by = (Span(f"by {author(task, by_schedule='schedule ')} ", Role.MUTED),)
+    room = width - width_of((number, *state))
+    if room - width_of(by) > _NAME_ENOUGH:
+        room -= width_of(by) + 1
+    name = Span(shorten(safe_line(task.name), max(_NAME_LEAST, room)), Role.STRONG)
+    return justify((number, name, *state), by, width)
 
 
 def _state(task: Task, now: datetime) -> str:
@@ -88,6 +85,9 @@ def _rollout(task: Task) -> tuple[Spans, ...]:
     if not task.status.ended:
         under_way = count_of(rollout.hosts_under_way, "host")
         parts.append(Span(f"{under_way} under way   {rollout.hosts_waiting:,} waiting   "))
+        if rollout.hosts_at_barrier:
+            at_barrier = f"{rollout.hosts_at_barrier:,} at a barrier   "
+            parts.append(Span(at_barrier, Role.CAUTION))
     allowed = "" if rollout.max_failures is None else f" of at most {rollout.max_failures:,}"
     if rollout.hosts_failed or allowed:
         role = Role.FAULT if rollout.hosts_failed else Role.PLAIN
@@ -112,31 +112,3 @@ def _waiting(task: Task, now: datetime) -> tuple[Spans, ...]:
 
 def _target(task: Task) -> Span:
     return Span(safe_line(task.target))
-
-
-def _commands(commands: tuple[Command, ...], width: int) -> tuple[Spans, ...]:
-    if len(commands) == 1:
-        return (_command(commands[0], width, Span("$ ", Role.MUTED)),)
-    lines = [
-        _command(
-            command,
-            width,
-            Span(f"#{command.index + 1} ", Role.MUTED),
-            command_glyph(command.status),
-            Span(" "),
-        )
-        for command in commands[:_COMMANDS]
-    ]
-    if (more := len(commands) - _COMMANDS) > 0:
-        lines.append((Span(f"   and {more} more", Role.MUTED),))
-    return tuple(lines)
-
-
-def _command(command: Command, width: int, *before: Span) -> Spans:
-    """A long text is shortened. Its user, secrets, limits and timeout are not."""
-    spec = command.spec
-    secrets = (f"{name}={HIDDEN}" for name in spec.secrets)
-    options = "".join(f"   {safe_line(text)}" for text in (*spec.option_texts, *secrets))
-    how = Span(f"{options}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
-    room = max(_TEXT_LEAST, width - width_of((*before, how)))
-    return (*before, Span(shorten(safe_line(spec.text.strip()), room)), how)

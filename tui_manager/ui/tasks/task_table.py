@@ -68,6 +68,16 @@ def columns_for(columns: Sequence[Column], tasks: Iterable[Task]) -> tuple[Colum
     )
 
 
+_BY_SCHEDULE = "schedule:"  # before the name of a schedule that made a task
+
+
+def author(task: Task, by_schedule: str = "") -> str:
+    """Who made a task: `ana@pts/3`, or the name of the schedule, behind the words in
+    `by_schedule`."""
+    name = task.created_by.removeprefix(_BY_SCHEDULE)
+    return safe_line(name if name == task.created_by else by_schedule + name)
+
+
 def elapsed(task: Task, now: datetime) -> timedelta | None:
     """From the start of a task to its end, or to now."""
     return (task.finished_at or now) - task.started_at if task.started_at else None
@@ -138,7 +148,7 @@ _CELLS: Mapping[str, Callable[[Task, int, datetime], Spans]] = {
     "faults": _faults,
     "time": _time,
     "left": _left,
-    "by": lambda task, width, now: spans(safe_line(task.created_by), Role.MUTED),
+    "by": lambda task, width, now: spans(author(task), Role.MUTED),
     "created": lambda task, width, now: spans(since(task.created_at, now), Role.MUTED),
 }
 
@@ -163,9 +173,16 @@ def counts_line(counts: Counts, hosts: int, width: int) -> Spans:
     words = (whole, *(Span(f"  {amount:,} {name}", role) for amount, name, role in shown))
     if width_of(words) <= width:
         return words
-    return (
-        Span(f"{hosts:,}"),
-        *(Span(f" {number(amount, 4)}{glyph_of(name)}", role) for amount, name, role in shown),
+    return (Span(f"{hosts:,} "), *short_counts(counts))
+
+
+def short_counts(counts: Counts) -> Spans:
+    """`9✔ 2✘ 1▶`; nothing if all counts are 0."""
+    numbers = counts.as_dict()
+    shown = [(numbers[name], name, role) for name, role in _COUNT_ROLES if numbers[name]]
+    return tuple(
+        Span(f"{' ' if place else ''}{number(amount, 4)}{glyph_of(name)}", role)
+        for place, (amount, name, role) in enumerate(shown)
     )
 
 

@@ -1,0 +1,102 @@
+"""The steps of a task in the head of its screen: what each does, and how far it is. Pure."""
+
+from collections.abc import Sequence
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.domain.task import Command
+from tui_manager.domain.task_spec import HIDDEN, CommandSpec, OnFailure, StepKind
+from tui_manager.ui.drawing.number_format import size, timeout_text
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, fit, shorten, width_of
+from tui_manager.ui.drawing.state_glyphs_and_words import command_glyph
+from tui_manager.ui.tasks.task_table import short_counts
+
+_SHOWN = 4  # steps
+_TEXT_LEAST = 16  # cells of what a step runs
+_NAME_MOST = 16  # cells of the name of a step
+_GAP = "  "
+
+
+def step_lines(steps: Sequence[Command], width: int) -> tuple[Spans, ...]:
+    """One line for a single step. Of several, those where the task is now, each with its number,
+    status, name and counts."""
+    if len(steps) == 1:
+        return (_line(steps[0].spec, width, _kind_mark(steps[0].spec)),)
+    first = _first_shown(steps)
+    shown = steps[first : first + _SHOWN]
+    names = max(width_of(_name(step, _NAME_MOST)) for step in shown)
+    counts = max(width_of(_counts(step)) for step in shown)
+    digits = len(str(shown[-1].index + 1))
+    lines = [
+        _line(
+            step.spec,
+            width,
+            Span(f"#{step.index + 1:<{digits}} ", Role.MUTED),
+            command_glyph(step.status),
+            Span(" "),
+            *_column(_name(step, _NAME_MOST), names),
+            *_column(_counts(step), counts),
+        )
+        for step in shown
+    ]
+    if more := _more(first, len(steps) - first - len(shown)):
+        lines.append((Span(f"   and {more}", Role.MUTED),))
+    return tuple(lines)
+
+
+def step_text(spec: CommandSpec) -> str:
+    """What a step runs, in one line: its command, or its script with arguments."""
+    if spec.kind is StepKind.RUN or spec.script is None:
+        return safe_line(spec.text.strip())
+    arguments = "".join(f" {safe_line(argument)}" for argument in spec.arguments)
+    return f"script of {size(spec.script.size)}{arguments}"
+
+
+def rule_texts(spec: CommandSpec) -> tuple[str, ...]:
+    """When a step runs, if not in the usual way: `always runs`, `waits for all hosts`."""
+    return (
+        *(("waits for all hosts",) if spec.barrier else ()),
+        *(("always runs",) if spec.always else ()),
+        *(("may fail",) if spec.on_failure is OnFailure.CONTINUE else ()),
+    )
+
+
+def _first_shown(steps: Sequence[Command]) -> int:
+    """The first step that is shown: one before the first that has not completed."""
+    open_steps = (step.index for step in steps if step.status is not CommandHostStatus.COMPLETED)
+    return max(0, min(next(open_steps, 0) - 1, len(steps) - _SHOWN))
+
+
+def _more(before: int, after: int) -> str:
+    texts = ([f"{before} before"] if before else []) + ([f"{after} after"] if after else [])
+    return ", ".join(texts)
+
+
+def _column(cell: Spans, width: int) -> Spans:
+    """Nothing if no step has something in it."""
+    return (*fit(cell, width), Span(_GAP)) if width else BLANK
+
+
+def _name(step: Command, width: int) -> Spans:
+    name = shorten(safe_line(step.spec.name), width)
+    return (Span(name, Role.STRONG),) if name else BLANK
+
+
+def _counts(step: Command) -> Spans:
+    """`9✔ 2✘`; nothing before the start of the task."""
+    return short_counts(step.counts)
+
+
+def _kind_mark(spec: CommandSpec) -> Span:
+    return Span("$ " if spec.kind is StepKind.RUN else "", Role.MUTED)
+
+
+def _line(spec: CommandSpec, width: int, *before: Span) -> Spans:
+    """A long text is shortened. Its rules, user, secrets, limits and timeout are not."""
+    stdin = (f"stdin {size(spec.stdin.size)}",) if spec.stdin else ()
+    secrets = (f"{name}={HIDDEN}" for name in spec.secrets)
+    texts = (*rule_texts(spec), *stdin, *spec.option_texts, *secrets)
+    options = "".join(f"   {safe_line(text)}" for text in texts)
+    how = Span(f"{options}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
+    room = max(_TEXT_LEAST, width - width_of((*before, how)))
+    return (*before, Span(shorten(step_text(spec), room)), how)
