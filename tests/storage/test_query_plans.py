@@ -15,7 +15,7 @@ FILES = sorted(
     for path in (files("tui_manager.storage") / "sql").iterdir()
     if not path.name[0].isdigit() and path.name != "check.sql"  # which looks at everything
 )
-GROWING = ("tasks", "commands", "command_hosts", "output_chunks", "audit")
+GROWING = ("tasks", "commands", "command_contents", "command_hosts", "output_chunks", "audit")
 # What walks along a list on purpose: through a window, or through rows of which there are few.
 WALKS = {
     ("manager_state.sql", "move_deadlines_of_sent"),
@@ -51,6 +51,7 @@ CONSTANT = {
     ("command_hosts.sql", "request_cancel"): UNENDED_OF_TASK,
     ("claiming.sql", "to_send"): WAITING,
     ("claiming.sql", "under_way"): UNDER_WAY,
+    ("command_contents.sql", "of_execution"): BY_EXECUTION,
     ("command_delivery.sql", "mark_sent"): BY_KEY,
     ("command_delivery.sql", "sent_unended"): UNDER_WAY,
     ("command_delivery.sql", "held"): BY_EXECUTION,

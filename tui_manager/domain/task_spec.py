@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from tui_manager.domain.content import Content
+from tui_manager.domain.content import CONTENTS_LENGTH, Content, check_script
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
+from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits, size_text
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.template import TemplateVersion
 
@@ -21,7 +21,8 @@ DESCRIPTION_LENGTH = 4000  # characters
 COMMAND_LENGTH = 131071  # bytes
 COMMANDS_MAX = 100  # of one task
 # A message carries 4 MiB, and a host takes about 2 MiB of arguments and environment together.
-WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text, folder, and all variables
+WHOLE_LENGTH = 1024 * 1024  # bytes of a command's text or arguments, folder, and all variables
+_ARGUMENT_COST = 9  # bytes beside those of an argument: its NUL and its pointer
 HIDDEN = "•••"  # what is shown of a secret
 RESERVED = "TUI_MANAGER_"  # of variables: an agent finds the processes of a command by such a one
 USER_LENGTH = 128  # characters
@@ -96,16 +97,72 @@ class CommandSpec:
         return StepKind.RUN if self.script is None else StepKind.SCRIPT
 
     @property
+    def title(self) -> str:
+        """A line that says what it is: its name, else the first line of its text."""
+        if self.name.strip():
+            return self.name.strip()
+        if self.script is not None:
+            return f"script {self.script.sha256[:12]}"
+        return self.text.strip().splitlines()[0][:NAME_LENGTH]
+
+    @property
+    def contents(self) -> Mapping[str, Content]:
+        """The bytes that it brings along, by the names of their fields."""
+        given = (("script", self.script), ("stdin", self.stdin))
+        return {name: content for name, content in given if content is not None}
+
+    def with_contents(self, contents: Mapping[str, Content]) -> "CommandSpec":
+        """The same step with other contents, by the names of their fields."""
+        return replace(
+            self,
+            script=contents.get("script", self.script),
+            stdin=contents.get("stdin", self.stdin),
+        )
+
+    @property
     def option_texts(self) -> tuple[str, ...]:
         """How it runs, without its variables and its timeout: `as deploy`, `memory 512 MiB`."""
         user = (f"as {self.run_as_user}",) if self.run_as_user else ()
         folder = (f"in {self.cwd}",) if self.cwd else ()
-        return (*user, *self.limits.words, *folder)
+        stdin = () if self.stdin is None else (f"stdin {size_text(self.stdin.size)}",)
+        return (*user, *self.limits.words, *folder, *stdin)
 
-    def check(self) -> None:
-        """Raises InvalidInputError, naming the field, when something is out of bounds."""
-        if not self.text.strip():
-            raise InvalidInputError("command", "The command is empty.")
+    def check(self, *, stored: bool = False) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds.
+
+        Args:
+            stored: contents without bytes are stored, with a task that is run again.
+        """
+        if len(self.name) > NAME_LENGTH:
+            raise InvalidInputError(
+                "name", f"The name of a step has at most {NAME_LENGTH} characters."
+            )
+        _check_text("name", self.name)
+        self._check_command(stored=stored)
+        low, high = TIMEOUT_RANGE
+        if not low <= self.timeout <= high:
+            seconds = self.timeout.total_seconds()
+            raise InvalidInputError(
+                "timeout", f"A timeout must be from 1 s to 7 d (604800 s); {seconds:g} s is not."
+            )
+        if self.stdin is not None:
+            self.stdin.check("stdin", stored=stored)
+        _check_user(self.run_as_user)
+        self.limits.check()
+        self._check_whole_length()
+        self._check_secrets()
+
+    def _check_command(self, *, stored: bool) -> None:
+        """The text, or the script and its arguments."""
+        if self.script is None:
+            if not self.text.strip():
+                raise InvalidInputError("command", "The command is empty.")
+            if self.arguments:
+                raise InvalidInputError("arguments", "Only a script has arguments.")
+        else:
+            if self.text:
+                raise InvalidInputError("script", "A step has a command or a script, not both.")
+            check_script(self.script, stored=stored)
         for kind, text in (("command", self.text), ("cwd", self.cwd)):
             _check_text(kind, text)
         if len(self.text.encode()) > COMMAND_LENGTH:
@@ -113,19 +170,23 @@ class CommandSpec:
                 "command",
                 f"The command is longer than {COMMAND_LENGTH} bytes; put it into a script.",
             )
-        low, high = TIMEOUT_RANGE
-        if not low <= self.timeout <= high:
-            seconds = self.timeout.total_seconds()
-            raise InvalidInputError(
-                "timeout", f"A timeout must be from 1 s to 7 d (604800 s); {seconds:g} s is not."
-            )
-        if self.script is not None:
-            self.script.check("script")
-        if self.stdin is not None:
-            self.stdin.check("stdin")
-        _check_user(self.run_as_user)
-        self.limits.check()
+        for argument in self.arguments:
+            _check_text("arguments", argument)
+            if len(argument.encode()) > COMMAND_LENGTH:
+                raise InvalidInputError(
+                    "arguments", f"An argument is longer than {COMMAND_LENGTH} bytes."
+                )
+
+    def _check_whole_length(self) -> None:
+        """Checks each variable too."""
         size = len(self.text.encode()) + len(self.cwd.encode())
+        size += sum(len(argument.encode()) + _ARGUMENT_COST for argument in self.arguments)
+        if size > WHOLE_LENGTH:
+            raise InvalidInputError(
+                "arguments",
+                f"The arguments together are longer than {WHOLE_LENGTH} bytes, counting "
+                f"{_ARGUMENT_COST} more for each; give what is large on stdin.",
+            )
         for kind, values in (
             ("param", self.parameters),
             ("env", self.environment),
@@ -140,7 +201,6 @@ class CommandSpec:
                     f"The command with its parameters and environment is longer than "
                     f"{WHOLE_LENGTH} bytes; put what is large into a file.",
                 )
-        self._check_secrets()
 
     def _check_secrets(self) -> None:
         for name, value in self.secrets.items():
@@ -199,7 +259,7 @@ class TaskSpec:
 
     Attributes:
         target: the TARGET notation; resolved, and frozen, when the task starts.
-        name: the name of the task; empty: the first line of the first command.
+        name: the name of the task; empty: the name or the first line of the first command.
         created_by: the actor, `user@terminal`, as the client states it.
         offline: what happens to a command whose host is offline when its turn comes.
         delivery_timeout: with WAIT, from a command's turn on a host until the host must have
@@ -220,8 +280,12 @@ class TaskSpec:
     include_maintenance: bool = False
     template: TemplateVersion | None = None
 
-    def check(self) -> None:
-        """Raises InvalidInputError, naming the field, when something is out of bounds."""
+    def check(self, *, stored: bool = False) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds.
+
+        Args:
+            stored: contents without bytes are stored, with a task that is run again.
+        """
         if not self.target.strip():
             raise InvalidInputError("target", "The target is empty; name hosts, or @all.")
         if not self.commands:
@@ -237,12 +301,21 @@ class TaskSpec:
         check_delivery_timeout(self.delivery_timeout)
         self.rollout.check()
         for command in self.commands:
-            command.check()
+            command.check(stored=stored)
+        size = sum(
+            content.size for command in self.commands for content in command.contents.values()
+        )
+        if size > CONTENTS_LENGTH:
+            raise InvalidInputError(
+                "script",
+                f"The scripts and the stdin of all steps together have {size} bytes; at most "
+                f"{CONTENTS_LENGTH} are allowed.",
+            )
 
     @property
     def shown_name(self) -> str:
-        """The name; if it is empty, the first line of the first command."""
-        return self.name.strip() or self.commands[0].text.strip().splitlines()[0][:NAME_LENGTH]
+        """The name; if it is empty, what says what the first command is."""
+        return self.name.strip() or self.commands[0].title
 
 
 def check_delivery_timeout(timeout: timedelta) -> None:

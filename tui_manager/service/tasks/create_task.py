@@ -99,7 +99,7 @@ def create_rerun(
             f"Task {asked.task_id} is {detail.task.status}: it can be run again when it has ended."
         )
     spec = _spec(detail, asked)
-    spec.check()
+    spec.check(stored=True)
     existing = tasks.created_by_request(tx, asked.request_id, spec) if asked.request_id else None
     of_task = task_hosts(tx, asked.task_id)
     present, gone = _chosen_hosts(tx, of_task, asked)

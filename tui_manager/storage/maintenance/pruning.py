@@ -14,7 +14,8 @@ from tui_manager.storage.engine.statements import load_queries
 _SQL = load_queries("pruning.sql")
 TASKS = 500  # that one transaction marks, at most
 ROWS = 200  # that one transaction removes, at most
-BYTES = 4 << 20  # of output in them
+BYTES = 4 << 20  # of output and contents in them
+_LARGE = (("pieces", "remove_pieces"), ("contents", "remove_contents"))
 _OF_ROLLOUTS = ("remove_rollout_hosts", "remove_rollout_batches")
 
 
@@ -65,7 +66,7 @@ class _Budget:
 
 def _clear_task(tx: Transaction, task_id: int, budget: _Budget) -> None:
     """Removes as many rows of a task as the budget allows; the rows that others refer to last."""
-    if _remove_pieces(tx, task_id, budget):
+    if any(_remove_large(tx, task_id, budget, *queries) for queries in _LARGE):
         return
     for query in ("remove_command_hosts", "remove_commands", *_OF_ROLLOUTS):
         values = {"task_id": task_id, "rows": budget.rows}
@@ -77,10 +78,10 @@ def _clear_task(tx: Transaction, task_id: int, budget: _Budget) -> None:
     budget.rows -= 1
 
 
-def _remove_pieces(tx: Transaction, task_id: int, budget: _Budget) -> bool:
-    """Removes output; False: there is none."""
+def _remove_large(tx: Transaction, task_id: int, budget: _Budget, find: str, remove: str) -> bool:
+    """Removes output, or contents of commands; False: there is none."""
     last = None
-    for row in tx.execute(_SQL["pieces"], {"task_id": task_id, "rows": budget.rows}).fetchall():
+    for row in tx.execute(_SQL[find], {"task_id": task_id, "rows": budget.rows}).fetchall():
         last = row["id"]
         budget.rows -= 1
         budget.bytes -= row["size"]
@@ -88,7 +89,7 @@ def _remove_pieces(tx: Transaction, task_id: int, budget: _Budget) -> bool:
             break
     if last is None:
         return False
-    tx.execute(_SQL["remove_pieces"], {"task_id": task_id, "last": last})
+    tx.execute(_SQL[remove], {"task_id": task_id, "last": last})
     return True
 
 

@@ -36,6 +36,17 @@ ORDER BY id LIMIT :rows;
 -- Output of a task up to a piece.
 DELETE FROM output_chunks WHERE task_id = :task_id AND id <= :last;
 
+-- name: contents
+-- The first scripts and inputs of a task, and their sizes.
+SELECT c.id, length(c.data) AS size FROM commands AS k
+JOIN command_contents AS c ON c.command_id = k.id
+WHERE k.task_id = :task_id ORDER BY c.id LIMIT :rows;
+
+-- name: remove_contents
+-- Those up to one of them.
+DELETE FROM command_contents
+WHERE command_id IN (SELECT id FROM commands WHERE task_id = :task_id) AND +id <= :last;
+
 -- name: remove_command_hosts
 -- Some command hosts of a task whose output is removed.
 DELETE FROM command_hosts WHERE id IN (

@@ -27,11 +27,6 @@ VALUES (:task_id, :position, :text, :timeout_after, :parameters, :environment, :
         :memory_max, :tasks_max, :cpu_max, :name, :arguments, :on_failure, :always, :barrier,
         :script_size, :script_sha256, :stdin_size, :stdin_sha256);
 
--- name: insert_content
--- A script, or what a step reads from stdin.
-INSERT INTO command_contents (command_id, kind, data)
-SELECT id, :kind, :data FROM commands WHERE task_id = :task_id AND position = :position;
-
 -- name: get
 -- One task that is not pruned, with its rollout.
 SELECT t.*, r.* FROM tasks AS t LEFT JOIN rollouts AS r ON r.task_id = t.id

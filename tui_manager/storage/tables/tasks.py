@@ -13,7 +13,7 @@ from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_s
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
-from tui_manager.storage.tables import rollouts, secrets
+from tui_manager.storage.tables import command_contents, rollouts, secrets
 
 _SQL = load_queries("tasks.sql")
 _RERUNS_MAX = 20  # of one task that are shown
@@ -83,26 +83,13 @@ def _content(size: int | None, sha256: str) -> Content | None:
     return None if size is None else Content(size, sha256)
 
 
-def _insert_contents(tx: Transaction, task_id: int, commands: Iterable[CommandSpec]) -> None:
-    """Stores the scripts and inputs of the commands of a task."""
-    tx.executemany(
-        _SQL["insert_content"],
-        [
-            {"task_id": task_id, "position": position, "kind": kind, "data": content.data}
-            for position, command in enumerate(commands)
-            for kind, content in (("script", command.script), ("stdin", command.stdin))
-            if content is not None
-        ],
-    )
-
-
 def insert(
     tx: Transaction, spec: TaskSpec, now: int, request_id: str = "", rerun_of: int = 0
 ) -> int:
     """Adds a pending task with its commands, without their secrets; returns its task_id.
 
     Args:
-        rerun_of: the task whose hosts it repeats; 0: none.
+        rerun_of: the task whose hosts it repeats, and whose contents are copied; 0: none.
     """
     values = {
         "name": spec.shown_name,
@@ -146,7 +133,7 @@ def insert(
             for position, command in enumerate(spec.commands)
         ],
     )
-    _insert_contents(tx, task_id, spec.commands)
+    command_contents.insert(tx, task_id, spec.commands, rerun_of)
     return task_id
 
 
@@ -160,14 +147,20 @@ def created_by_request(tx: Transaction, request_id: str, spec: TaskSpec) -> int 
     if row is None:
         return None
     task_id: int = row["id"]
-    texts = [command["text"] for command in tx.execute(_SQL["commands"], {"task_id": task_id})]
-    wanted = [command.text for command in spec.commands]
-    if (row["target"], texts) != (spec.target.strip(), wanted):
+    rows = tx.execute(_SQL["commands"], {"task_id": task_id})
+    made = [_what_runs(spec_of(command)) for command in rows]
+    wanted = [_what_runs(command) for command in spec.commands]
+    if (row["target"], made) != (spec.target.strip(), wanted):
         raise IllegalMoveError(
             f"The request id {request_id} has made task {task_id}, which is another one; take a "
             "new id for each task."
         )
     return task_id
+
+
+def _what_runs(command: CommandSpec) -> tuple[object, ...]:
+    """What tells the commands of two tasks apart; contents are compared by their hashes."""
+    return command.text, command.script, command.arguments, command.stdin
 
 
 def was_started_by(tx: Transaction, task_id: int, request_id: str) -> bool:
