@@ -10,7 +10,7 @@ from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.list_window import Page, Row, Window
 
 START = datetime(2026, 3, 2, 14, 3, 22, tzinfo=UTC)
-EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 ACTOR = "ana@pts/3"
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 MISFIRE_DEFAULT = timedelta(minutes=5)
+SCHEDULE_SORT_COLUMNS = ("name", "next")
 
 
 class Overlap(StrEnum):
