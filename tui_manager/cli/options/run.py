@@ -28,7 +28,7 @@ from tui_manager.domain.task_spec import (
 )
 
 RUN_FORM = "run TARGET [options] -- COMMAND"
-_TARGET_HELP = (
+TARGET_HELP = (
     "host names web[01-20],db1, globs 'web*', labels env=prod or role!=db, facts fact.os=debian, "
     "groups @web, @online, @offline, @maintenance, @all, or hosts of a task that has ended "
     "task:62:failed; ',' is union, '&' is intersection, a leading '!' excludes"
@@ -51,21 +51,21 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "                       [--plan | --json | --gather | --detach | --no-start]\n"
         "                       -- COMMAND…"
     )
-    run.add_argument("target", metavar="TARGET", help=_TARGET_HELP.replace("%", "%%"))
-    run.add_argument("--name", metavar="N", default="", help="name of the task")
-    run.add_argument("--description", metavar="D", default="", help="description of the task")
-    _add_variable_options(run)
-    _add_process_options(run)
-    _add_limit_options(run)
-    _add_offline_options(run)
-    add_rollout_options(run)
+    run.add_argument("target", metavar="TARGET", help=TARGET_HELP)
+    add_task_options(run)
     _add_output_options(run)
-    run.add_argument_group(
-        "COMMAND…",
-        "Shell text for /bin/sh -c, after `--`. Several words are joined with spaces, and the "
-        "shell of the host reads them, as with ssh: quote the text once, e.g. "
-        "-- 'echo \"$HOME\"; date'.",
-    )
+    _add_command_help(run)
+
+
+def add_task_options(command: argparse.ArgumentParser) -> None:
+    """Adds the options that describe a task; `task_spec` reads them."""
+    command.add_argument("--name", metavar="N", default="", help="name of the task")
+    command.add_argument("--description", metavar="D", default="", help="description of the task")
+    _add_variable_options(command)
+    _add_process_options(command)
+    _add_limit_options(command)
+    _add_offline_options(command)
+    add_rollout_options(command)
 
 
 def _add_variable_options(run: argparse.ArgumentParser) -> None:
@@ -156,6 +156,16 @@ def add_output_modes(command: argparse.ArgumentParser) -> None:
         mode.add_argument(
             f"--{name}", dest="mode", action="store_const", const=name, default="live", help=text
         )
+
+
+def _add_command_help(run: argparse.ArgumentParser) -> None:
+    """Adds what the help says of the words after `--`."""
+    run.add_argument_group(
+        "COMMAND…",
+        "Shell text for /bin/sh -c, after `--`. Several words are joined with spaces, and the "
+        "shell of the host reads them, as with ssh: quote the text once, e.g. "
+        "-- 'echo \"$HOME\"; date'.",
+    )
 
 
 def _add_limit_options(run: argparse.ArgumentParser) -> None:
