@@ -10,6 +10,7 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.cgroup_support import features, find_cgroup_root
 from tui_manager_agent.executions.execution_requests import ExecutionRequests
+from tui_manager_agent.executions.make_order import FEATURES
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.facts.fact_watch import FactWatch
 from tui_manager_agent.facts.vitals import Vitals, describe_host
@@ -148,7 +149,7 @@ class Agent:
             capacity=self._settings.capacity,
             executions=self._executions.begin_session() if self._executions else [],
             host_id=self._identity.host_id,
-            features=[host_variables.FEATURE, *features(self._cgroup_root)],
+            features=[host_variables.FEATURE, *FEATURES, *features(self._cgroup_root)],
         )
         if facts:
             hello.facts.values.update(facts)

@@ -8,10 +8,10 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.supervisor import clock, launch, processes, record
@@ -24,11 +24,12 @@ from tests.support.waiting import GIVE_UP
 class ForkServer:
     """A real one, without an agent."""
 
-    def __init__(self, cgroup_root: CgroupRoot | None = None) -> None:
+    def __init__(self, cgroup_root: CgroupRoot | None = None, before: Sequence[str] = ()) -> None:
+        """`before`: the words of a program that starts it."""
         self.agent, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
-            command = [sys.executable, "-I", "-S", launch.__file__, str(descriptor), "/"]
+            command = [*before, sys.executable, "-I", "-S", launch.__file__, str(descriptor), "/"]
             command += [cgroup_root.base, cgroup_root.agent_cgroup] if cgroup_root else []
             self.process = subprocess.Popen(
                 command,
@@ -54,9 +55,14 @@ class ForkServer:
 class Supervisor:
     """A supervisor, forked for one folder."""
 
-    def __init__(self, spool: ExecutionFolder, cgroup_root: CgroupRoot | None = None) -> None:
+    def __init__(
+        self,
+        spool: ExecutionFolder,
+        cgroup_root: CgroupRoot | None = None,
+        before: Sequence[str] = (),
+    ) -> None:
         self._spool = spool
-        self._server = ForkServer(cgroup_root)
+        self._server = ForkServer(cgroup_root, before)
         self._server.start(spool.folder)
         self.ended = False
 
@@ -91,7 +97,10 @@ class Supervised:
         self, root: Path, command: str, cgroup_root: CgroupRoot | None = None, /, **order: object
     ) -> None:
         """`order` overrides what is ordered; seconds are given as `timeout` and `kill_grace`. With
-        a `cgroup_root` the command gets a cgroup."""
+        a `cgroup_root` the command gets a cgroup. `files` are what the order brings along, `before`
+        the words of a program that starts the supervisor."""
+        self._before = cast("Sequence[str]", order.pop("before", ()))
+        files = cast("Mapping[str, bytes]", order.pop("files", {}))
         self._cgroup_root = cgroup_root
         self.id = str(uuid.uuid4())
         self.spool = ExecutionFolder(root / self.id)
@@ -110,7 +119,7 @@ class Supervised:
             f"env:{record.MARK}": self.id,
             "env:PATH": os.environ["PATH"],
         }
-        self.spool.accept(orders.order(**{**entries, **order}))
+        self.spool.accept(orders.order(**{**entries, **order}), files)
         self.spool.mark_starting()
 
     def __enter__(self) -> Self:
@@ -131,7 +140,7 @@ class Supervised:
         os.close(self._fifo)
 
     def start_another(self) -> Supervisor:
-        return Supervisor(self.spool, self._cgroup_root)
+        return Supervisor(self.spool, self._cgroup_root, self._before)
 
     @property
     def stdout(self) -> bytes:

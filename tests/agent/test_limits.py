@@ -11,7 +11,7 @@ from tui_manager_agent.executions.make_order import make_order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import launch
 from tui_manager_agent.supervisor.cgroup import CgroupRoot
-from tui_manager_agent.supervisor.spawn import spawn
+from tui_manager_agent.supervisor.spawn import shell_command, spawn
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tests.agent.agent_process import AgentProcess
@@ -65,7 +65,9 @@ def test_an_agent_lists_what_it_can() -> None:
 
 def test_a_limit_becomes_part_of_the_order() -> None:
     run = wire.RunCommand(execution_id=str(uuid.uuid4()), command="true", memory_max=MEMORY)
-    made = make_order(run, fifo=Path("/state/bell"), boot_id="this")
+    made = make_order(
+        run, fifo=Path("/state/bell"), boot_id="this", copy_path="/run/copies/{}".format
+    )
     assert made.limits == {"memory_max": MEMORY}
 
 
@@ -83,7 +85,15 @@ async def test_an_agent_tells_its_manager_and_rejects_what_it_cannot(
 ) -> None:
     """Also when a manager has not looked at its features."""
     listed = set(manager.hellos[-1].features)
-    assert listed <= {"host-variables", "cgroup", "memory-max", "tasks-max", "cpu-max"}
+    assert listed <= {
+        "host-variables",
+        "script",
+        "stdin",
+        "cgroup",
+        "memory-max",
+        "tasks-max",
+        "cpu-max",
+    }
     if "memory-max" in listed:
         pytest.skip("this system gives its tests cgroups with the controller memory")
     result = await manager.result(manager.run("true", memory_max=MEMORY))
@@ -151,7 +161,7 @@ def test_a_shell_can_enter_its_cgroup_by_itself(
     seen = tmp_path / "seen"
     with seen.open("wb") as file:
         order = {"command": "cat /proc/self/cgroup", "cwd": "/"}
-        pid = spawn(order, [file.fileno(), file.fileno()], cgroup)
+        pid = spawn(order, shell_command(order["command"]), [file.fileno()] * 2, cgroup)
     assert os.waitpid(pid, 0)[1] == 0
     assert cgroup.path.rpartition("/")[2] in seen.read_text()
     assert cgroup.path.rpartition("/")[2] not in Path("/proc/self/cgroup").read_text()

@@ -17,7 +17,7 @@ FIFO = Path("/state/bell")
 
 def order(**fields: object) -> Order:
     run = wire.RunCommand(execution_id=ID, command="true", **fields)  # type: ignore[arg-type]
-    return make_order(run, fifo=FIFO, boot_id="this")
+    return make_order(run, fifo=FIFO, boot_id="this", copy_path="/run/copies/{}".format)
 
 
 def test_what_is_not_said_has_a_default() -> None:

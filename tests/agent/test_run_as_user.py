@@ -29,7 +29,9 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 
 def order(user: str) -> Order:
     run = wire.RunCommand(execution_id=ID, command="true", run_as_user=user)
-    return make_order(run, fifo=Path("/state/bell"), boot_id="this")
+    return make_order(
+        run, fifo=Path("/state/bell"), boot_id="this", copy_path="/run/copies/{}".format
+    )
 
 
 def supervised(root: Path, command: str, **more: object) -> Supervised:

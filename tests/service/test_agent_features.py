@@ -1,6 +1,7 @@
 """Commands that need a feature of the agent are sent to agents with it and rejected for others."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from tests.support.manager_parts import Parts, spec
 from tests.support.manager_parts import result as ended
 from tui_manager.domain import agent_features
 from tui_manager.domain.agent_features import Feature
+from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.list_window import Window
+from tui_manager.domain.report import Run
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
@@ -17,6 +20,7 @@ from tui_manager.transport.messages.convert import from_run
 
 LIMITS = ResourceLimits(memory_max=512 << 20, tasks_max=100, cpu_max=50)
 ALL = ("cgroup", "memory-max", "tasks-max", "cpu-max")
+SCRIPT = CommandSpec("", script=content_of(b"#!/bin/sh\n\xff"), arguments=("two words", ""))
 
 
 def limited(target: str, *texts: str, limits: ResourceLimits = LIMITS, **given: Any) -> TaskSpec:
@@ -75,6 +79,54 @@ async def test_an_agent_without_the_feature_is_sent_nothing(
     assert (sent_to, run.command.text) == (host.host_id, "unlimited")
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (SCRIPT, "cannot run scripts: it does not offer script."),
+        (
+            CommandSpec("cat", stdin=content_of(b"x")),
+            "cannot give a command its stdin: it does not offer stdin.",
+        ),
+    ],
+)
+async def test_an_agent_that_takes_no_scripts_or_stdin_is_sent_nothing(
+    parts: Parts, command: CommandSpec, words: str
+) -> None:
+    await parts.connect("web01", features=ALL)
+    task_id = await start(parts, replace(spec("@all"), commands=(command,)))
+    assert await parts.send() == []
+    (row,) = await parts.rows(task_id)
+    assert (row.status, row.reason) == (CommandHostStatus.FAILED, Reason.REJECTED)
+    assert words in row.detail
+
+
+def run_of(command: CommandSpec) -> Run:
+    return Run(
+        execution_id="e",
+        command=command,
+        environment={},
+        secrets=(),
+        kill_grace=timedelta(seconds=1),
+        output_limit=1,
+    )
+
+
+def test_a_script_and_stdin_reach_the_wire() -> None:
+    message = from_run(run_of(replace(SCRIPT, stdin=content_of(b"")))).run_command
+    assert message.command == ""
+    assert message.script == b"#!/bin/sh\n\xff"
+    assert message.arguments == ["two words", ""]
+    assert message.HasField("stdin")
+    plain = from_run(run_of(CommandSpec("true"))).run_command
+    assert not plain.HasField("script")
+    assert not plain.HasField("stdin")
+
+
+def test_bytes_that_were_left_in_the_database_are_not_sent_as_none() -> None:
+    with pytest.raises(ValueError, match="were not read from the database"):
+        from_run(run_of(replace(SCRIPT, script=Content(1, "ab"))))
+
+
 async def test_the_features_of_each_host_decide(parts: Parts) -> None:
     able = await parts.connect("web01", features=ALL)
     await parts.connect("web02")
@@ -106,8 +158,11 @@ def test_each_feature_is_needed_by_what_uses_it() -> None:
     variables."""
     spec = CommandSpec("true")
     needed = set()
-    for name in ("memory_max", "tasks_max", "cpu_max"):
-        using = replace(spec, limits=ResourceLimits(**{name: 1 << 20}))
+    limited = [
+        replace(spec, limits=ResourceLimits(**{name: 1 << 20}))
+        for name in ("memory_max", "tasks_max", "cpu_max")
+    ]
+    for using in (*limited, SCRIPT, replace(spec, stdin=content_of(b""))):
         (missing,) = [one for one in Feature if agent_features.refusal(using, set(Feature) - {one})]
         needed.add(missing)
         assert missing in agent_features.refusal(using, ())

@@ -20,6 +20,8 @@ class Feature(StrEnum):
     MEMORY_MAX = "memory-max"
     TASKS_MAX = "tasks-max"
     CPU_MAX = "cpu-max"
+    SCRIPT = "script"
+    STDIN = "stdin"  # something to read there
     # Its policy need not name the variables that the manager adds. Other agents do not get them.
     HOST_VARIABLES = host_variables.FEATURE
 
@@ -35,6 +37,8 @@ _NEEDS = (
     _Need(Feature.MEMORY_MAX, lambda spec: bool(spec.limits.memory_max), "limit memory"),
     _Need(Feature.TASKS_MAX, lambda spec: bool(spec.limits.tasks_max), "limit processes"),
     _Need(Feature.CPU_MAX, lambda spec: bool(spec.limits.cpu_max), "limit CPU time"),
+    _Need(Feature.SCRIPT, lambda spec: spec.script is not None, "run scripts"),
+    _Need(Feature.STDIN, lambda spec: spec.stdin is not None, "give a command its stdin"),
 )
 _WORDS = {feature.value: feature for feature in Feature}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -10,11 +11,12 @@ from tui_manager_protos.v1 import agent_pb2 as wire
 from tui_manager_agent.executions.cgroup_support import check_limits, remove_empty_regularly
 from tui_manager_agent.executions.execution import Execution, State
 from tui_manager_agent.executions.held_executions import HeldExecutions
-from tui_manager_agent.executions.make_order import is_execution_id, make_order
+from tui_manager_agent.executions.make_order import files_of, is_execution_id, make_order
 from tui_manager_agent.executions.outbox import Outbox
 from tui_manager_agent.executions.recovery import Recovery
 from tui_manager_agent.executions.run_queue import RunQueue
 from tui_manager_agent.executions.runner import Runner
+from tui_manager_agent.executions.script_copies import ScriptCopies
 from tui_manager_agent.executions.supervisors import FifoListener
 from tui_manager_agent.identity.identity import Identity
 from tui_manager_agent.journal.ack_compactor import AckCompactor
@@ -75,6 +77,7 @@ class ExecutionRequests:
         self._runner = Runner(
             self._held, self.queue, self._recovery.supervisors, self._disk, policy
         )
+        self._copies = ScriptCopies(identity.journal_id)
         self._fifo = FifoListener(identity.state_dir, self._held.refresh_by_id)
         self._restore()
 
@@ -91,6 +94,8 @@ class ExecutionRequests:
             tasks.create_task(self._recovery.serve())
             tasks.create_task(self._compactor.serve())
             tasks.create_task(self._remove_expired())
+            if os.geteuid() == 0:  # else there are no commands of other users
+                tasks.create_task(self._copies.remove_regularly(self._held, self._disk))
             if self._cgroup_root is not None:
                 tasks.create_task(remove_empty_regularly(self._cgroup_root, self._held, self._disk))
 
@@ -119,10 +124,15 @@ class ExecutionRequests:
 
     def _accept(self, message: wire.RunCommand, spool: ExecutionFolder) -> Order:
         """Journals what may run, and returns its order. Raises RefusedError, OSError."""
-        order = make_order(message, fifo=self._fifo.path, boot_id=self._boot_id)
+        order = make_order(
+            message,
+            fifo=self._fifo.path,
+            boot_id=self._boot_id,
+            copy_path=self._copies.path,
+        )
         check_limits(order, self._cgroup_root)
         self._policy.require_allowed(order.request)
-        spool.accept(order)
+        spool.accept(order, files_of(message))
         return order
 
     async def cancel(self, message: wire.CancelCommand) -> None:

@@ -98,6 +98,11 @@ class HeldExecutions:
         execution.set_result(result)
         self._finish(execution)
 
+    def count_contents(self, execution: Execution, size: int) -> None:
+        """Counts the bytes that the order of an execution brought along, until it ends."""
+        if size and not execution.ended:
+            self._quota.add_needed(execution.spool, size)
+
     def keep(self, execution: Execution) -> None:
         """Reports an execution that has ended, and counts its output until it is acknowledged."""
         self._quota.add(execution.spool)

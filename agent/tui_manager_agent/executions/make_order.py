@@ -1,22 +1,26 @@
 """A request of the manager as the order that a supervisor carries out, or why it is refused."""
 
+import hashlib
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
 from tui_manager_agent.executions.conversion import to_nanoseconds
-from tui_manager_agent.journal.order_and_result import Order, RunAs
+from tui_manager_agent.journal.order_and_result import Order, RunAs, Script
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
 from tui_manager_agent.policy.policy import RefusedError
-from tui_manager_agent.supervisor import cgroup_limits, clock, record
+from tui_manager_agent.supervisor import cgroup_limits, clock, record, shebang
 
 TIMEOUT = 3600 * clock.SECOND
 KILL_GRACE = 10 * clock.SECOND
 OUTPUT_LIMIT = 16 * 1024 * 1024  # bytes
+CONTENT_LENGTH = 1024 * 1024  # bytes of a script, and of what a command reads from stdin
+FEATURES = ("script", "stdin")  # that Hello lists
 _LANGUAGE = ("LANG", "LANGUAGE", "TZ")
 _INHERITED = (*_LANGUAGE, "PATH", "TMPDIR", "SHELL")
 _SHOWN = 80  # characters of a name from the manager
@@ -31,9 +35,16 @@ def is_execution_id(text: str) -> bool:
         return False
 
 
-def make_order(run: wire.RunCommand, *, fifo: Path, boot_id: str) -> Order:
-    """The order for a supervisor. Looking up a user may take long. Raises RefusedError."""
+def make_order(
+    run: wire.RunCommand, *, fifo: Path, boot_id: str, copy_path: Callable[[str], str]
+) -> Order:
+    """The order for a supervisor. Looking up a user may take long. Raises RefusedError.
+
+    Args:
+        copy_path: where an execution's script belongs that another user is to read.
+    """
     _check(run)
+    _check_contents(run)
     own = account.own()
     user = _find_user(run.run_as_user, own)
     is_own = user is own
@@ -60,7 +71,15 @@ def make_order(run: wire.RunCommand, *, fifo: Path, boot_id: str) -> Order:
             **run.environment,
             record.MARK: run.execution_id,
         },
+        script=_script(run, "" if is_own else copy_path(run.execution_id)),
+        stdin_size=len(run.stdin) if run.HasField("stdin") else None,
     )
+
+
+def files_of(run: wire.RunCommand) -> dict[str, bytes]:
+    """What belongs beside the order, by the names of the files."""
+    names = (record.SCRIPT, record.STDIN)
+    return {name: getattr(run, name) for name in names if run.HasField(name)}  # type: ignore[arg-type]
 
 
 def _check(run: wire.RunCommand) -> None:
@@ -69,11 +88,38 @@ def _check(run: wire.RunCommand) -> None:
     for name in run.environment:
         if not name or "=" in name:
             raise RefusedError("spawn_failed", f"{name!r} cannot name an environment variable")
-    if any("\0" in text for text in (run.command, run.cwd, *run.environment.values())) or any(
-        "\0" in name for name in run.environment
-    ):
-        problem = "a NUL byte cannot be part of a command, a folder or the environment"
+    texts = (run.command, run.cwd, *run.arguments, *run.environment, *run.environment.values())
+    if any("\0" in text for text in texts):
+        problem = "a NUL byte cannot be part of a command, an argument, a folder or the environment"
         raise RefusedError("spawn_failed", problem)
+
+
+def _check_contents(run: wire.RunCommand) -> None:
+    if run.HasField("script") and run.command:
+        raise RefusedError("rejected", "the request has both a command and a script")
+    if run.arguments and not run.HasField("script"):
+        raise RefusedError("rejected", "the request has arguments, and no script that takes them")
+    for name, content in files_of(run).items():
+        if len(content) > CONTENT_LENGTH:
+            problem = f"the {name} has {len(content)} bytes; at most {CONTENT_LENGTH} are allowed"
+            raise RefusedError("rejected", problem)
+
+
+def _script(run: wire.RunCommand, copy: str) -> Script | None:
+    if not run.HasField("script"):
+        return None
+    try:
+        interpreter, argument = shebang.parse(run.script)
+    except shebang.ShebangError as error:
+        raise RefusedError("rejected", str(error)) from None
+    return Script(
+        size=len(run.script),
+        sha256=hashlib.sha256(run.script).hexdigest(),
+        interpreter=interpreter,
+        interpreter_argument=argument,
+        arguments=tuple(run.arguments),
+        copy=copy,
+    )
 
 
 def _find_user(name: str, own: Account) -> Account:

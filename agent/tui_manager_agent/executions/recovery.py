@@ -58,6 +58,7 @@ class Recovery:
             if order.start_before and order.boot_id != self._boot_id:
                 order = dataclasses.replace(order, start_before=1)  # of an earlier boot: long ago
             execution.order = order
+            self._held.count_contents(execution, order.contents_size)
             self._queue.add(execution)
             return
         if execution.state is State.ACCEPTED:

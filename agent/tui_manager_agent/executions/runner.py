@@ -60,10 +60,11 @@ class Runner:
             await self._run_to_completion(self._begin_at_once(execution, accept))
             return
         try:
-            execution.order = await self._disk.run(accept)
+            execution.order = order = await self._disk.run(accept)
         except (RefusedError, OSError) as error:
             await self._fail(execution, error, "write its journal")
         else:
+            self._held.count_contents(execution, order.contents_size)
             self._queue.add(execution)
 
     async def _begin_at_once(self, execution: Execution, accept: Callable[[], Order]) -> None:

@@ -3,11 +3,12 @@
 import os
 import shutil
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from tui_manager_agent.journal.order_and_result import STREAMS, Order, Owner, Result
-from tui_manager_agent.supervisor import claim, clock, record
+from tui_manager_agent.supervisor import claim, clock, contents, record
 from tui_manager_agent.supervisor.processes import Process
 
 UNKNOWN = "unknown"  # the manager's database does not have this execution
@@ -38,18 +39,26 @@ class ExecutionFolder:
 
     # --------------------------------------------------------------------------------- the order
 
-    def accept(self, order: Order) -> None:
-        """Journals an order. Raises OSError, and leaves nothing behind then.
+    def accept(self, order: Order, files: Mapping[str, bytes] | None = None) -> None:
+        """Journals an order with what it brings along. Raises OSError, and leaves nothing behind
+        then.
 
-        The order need not survive a crash of the host: then it is as if it had never arrived.
+        The order need not survive a crash of the host: then it is as if it had never arrived. If it
+        does survive, then so do its files.
         """
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
+            for name, content in (files or {}).items():
+                self.write_content(name, content)
             data = record.pad(record.seal(order.encode()))
             record.create(f"{self._path}/{record.ACCEPTED}", data)
         except OSError:
             self.remove()
             raise
+
+    def write_content(self, name: str, content: bytes) -> None:
+        """Writes a file that an order brings along, durably. Raises OSError."""
+        record.create(f"{self._path}/{name}", content, sync=True)
 
     def mark_starting(self) -> None:
         """A supervisor may start the order from now on. Raises OSError.
@@ -69,9 +78,17 @@ class ExecutionFolder:
         os.rename(f"{self._path}/{record.STARTING}", f"{self._path}/{record.ACCEPTED}")
 
     def has_whole_order(self) -> bool:
-        """Whether an order waits here that was written to its end. Raises OSError."""
+        """Whether an order waits here that was written to its end, with all that it brings along.
+
+        Raises OSError.
+        """
         try:
-            return bool(record.read_sealed(f"{self._path}/{record.ACCEPTED}"))
+            entries = record.read_sealed(f"{self._path}/{record.ACCEPTED}")
+            return bool(entries) and all(
+                os.stat(f"{self._path}/{name}").st_size == int(entries[name + contents.SIZE])
+                for name in contents.FILES
+                if name + contents.SIZE in entries
+            )
         except FileNotFoundError:
             return False
 
@@ -157,8 +174,8 @@ class ExecutionFolder:
             return 0
 
     def output_size(self) -> int:
-        """Bytes of output that are here."""
-        return sum(self.size(stream) for stream in STREAMS)
+        """Bytes of output that are here, and of what the order brought along."""
+        return sum(self.size(name) for name in (*STREAMS, *contents.FILES))
 
     def read(self, stream: str, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset` on; none if they are gone. Raises OSError."""
@@ -173,8 +190,9 @@ class ExecutionFolder:
             os.close(descriptor)
 
     def delete_output(self) -> None:
-        for stream in STREAMS:
-            self.clear_mark(stream)
+        """Deletes also what the order brought along. Call it when the execution has ended."""
+        for name in (*STREAMS, *contents.FILES):
+            self.clear_mark(name)
 
     # -------------------------------------------------------------------------------- the result
 
@@ -231,13 +249,16 @@ class ExecutionFolder:
     def _withdraw_order(self) -> None:
         """Keeps the order from ever starting, which takes no room on the disk.
 
-        What is left of it says that it was here, and holds no secrets. Raises OSError.
+        What is left of it says that it was here, and holds no secrets. What it brought along is
+        removed. Raises OSError.
         """
         if self.has(record.ACCEPTED):
             self.mark_starting()
         if self.has(record.STARTING):
             os.truncate(f"{self._path}/{record.STARTING}", 0)
         claim.remove_order(self._path)
+        for name in contents.FILES:
+            self.clear_mark(name)
 
     def _modified_at(self, name: str) -> int:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui_manager_agent.policy.policy import CommandRequest
-from tui_manager_agent.supervisor import cgroup_limits, clock, record
+from tui_manager_agent.supervisor import cgroup_limits, clock, contents, record
 
 STREAMS = (record.STDOUT, record.STDERR)
 _NOT_RECORDED = "?"  # by an older agent; no policy allows it
@@ -30,11 +30,62 @@ class RunAs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A script that an order brings along. Its bytes are a file beside the order.
+
+    Attributes:
+        size: bytes.
+        sha256: 64 hex digits.
+        interpreter: the program that its first line names.
+        interpreter_argument: the one that its first line may have; empty: none.
+        arguments: of the script.
+        copy: where the order's user can read it; empty: in the folder of the execution.
+    """
+
+    size: int
+    sha256: str
+    interpreter: str
+    interpreter_argument: str = ""
+    arguments: tuple[str, ...] = ()
+    copy: str = ""
+
+    def entries(self) -> dict[str, object]:
+        """Its part of the order's record."""
+        entries: dict[str, object] = {
+            contents.SCRIPT_SIZE: self.size,
+            "script_sha256": self.sha256,
+            contents.INTERPRETER: self.interpreter,
+        }
+        if self.interpreter_argument:
+            entries[contents.INTERPRETER_ARGUMENT] = self.interpreter_argument
+        if self.copy:
+            entries[contents.COPY] = self.copy
+        for number, argument in enumerate(self.arguments):
+            entries[f"{record.ARGUMENT}{number}"] = argument
+        return entries
+
+    @classmethod
+    def decode(cls, entries: Mapping[str, str]) -> "Script":
+        """Raises KeyError, ValueError."""
+        arguments: list[str] = []
+        while (argument := entries.get(f"{record.ARGUMENT}{len(arguments)}")) is not None:
+            arguments.append(argument)
+        return cls(
+            size=int(entries[contents.SCRIPT_SIZE]),
+            sha256=entries["script_sha256"],
+            interpreter=entries[contents.INTERPRETER],
+            interpreter_argument=entries.get(contents.INTERPRETER_ARGUMENT, ""),
+            arguments=tuple(arguments),
+            copy=entries.get(contents.COPY, ""),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a supervisor is to run.
 
     Attributes:
-        command: shell text.
+        command: shell text; empty with a script.
         user: the name of the user who runs it.
         folder: where the operator wants it to run; empty: no wish.
         cwd: where it runs.
@@ -48,6 +99,8 @@ class Order:
         start_before: boot-time ns by which it has to start; 0: no limit.
         run_as: None: the agent's own user.
         environment: all variables of the command, secrets among them.
+        script: None: it runs the command.
+        stdin_size: bytes of what it reads from stdin, a file beside the order; None: /dev/null.
     """
 
     command: str
@@ -65,11 +118,13 @@ class Order:
     start_before: int = 0
     run_as: RunAs | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    script: Script | None = None
+    stdin_size: int | None = None
 
     def encode(self) -> bytes:
         """The record of it."""
         entries: dict[str, object] = {
-            "command": self.command,
+            **self._program_entries(),
             "user": self.user,
             "folder": self.folder,
             "cwd": self.cwd,
@@ -91,13 +146,26 @@ class Order:
             entries[record.ENVIRONMENT + name] = value
         return record.encode(entries)
 
+    def _program_entries(self) -> dict[str, object]:
+        """What is run, and what it reads."""
+        entries: dict[str, object] = {}
+        if self.script is not None:
+            entries = self.script.entries()
+        elif self.stdin_size is not None:
+            entries = {contents.COMMAND_WITH_STDIN: self.command}
+        else:
+            entries = {contents.COMMAND: self.command}
+        if self.stdin_size is not None:
+            entries[contents.STDIN_SIZE] = self.stdin_size
+        return entries
+
     @classmethod
     def decode(cls, entries: Mapping[str, str]) -> "Order":
         """Raises ValueError if an entry is missing that every version has written."""
         prefix = record.ENVIRONMENT
         try:
             return cls(
-                command=entries["command"],
+                command=_command(entries),
                 user=entries.get("user", _NOT_RECORDED),
                 folder=entries.get("folder", _NOT_RECORDED),
                 cwd=entries["cwd"],
@@ -118,6 +186,10 @@ class Order:
                     for name, value in entries.items()
                     if name.startswith(prefix)
                 },
+                script=Script.decode(entries) if contents.SCRIPT_SIZE in entries else None,
+                stdin_size=int(entries[contents.STDIN_SIZE])
+                if contents.STDIN_SIZE in entries
+                else None,
             )
         except KeyError as error:
             raise ValueError(f"an order without the entry {error}") from error
@@ -126,6 +198,11 @@ class Order:
     def is_late(self) -> bool:
         """Whether the time is over by which it had to start."""
         return bool(self.start_before) and self.start_before <= clock.now()
+
+    @property
+    def contents_size(self) -> int:
+        """Bytes of what it brings along as files."""
+        return (self.script.size if self.script else 0) + (self.stdin_size or 0)
 
     @property
     def request(self) -> CommandRequest:
@@ -138,7 +215,17 @@ class Order:
             variables=self.variables,
             timeout=self.timeout,
             kill_grace=self.kill_grace,
+            script_sha256=self.script.sha256 if self.script else "",
+            arguments=self.script.arguments if self.script else (),
+            has_stdin=self.stdin_size is not None,
         )
+
+
+def _command(entries: Mapping[str, str]) -> str:
+    if contents.SCRIPT_SIZE in entries:
+        return ""
+    with_stdin = contents.STDIN_SIZE in entries
+    return entries[contents.COMMAND_WITH_STDIN if with_stdin else contents.COMMAND]
 
 
 def _run_as(entries: Mapping[str, str]) -> RunAs | None:

@@ -1,4 +1,5 @@
-"""How much disk the output of ended executions may take until the manager has acknowledged it.
+"""How much disk the output of ended executions may take until the manager has acknowledged it,
+together with what the orders of others brought along.
 
 If the manager stays away, the output would grow for ever. Past the limit the oldest output is
 deleted first. Its result stays, and the manager gets the missing bytes as a counted gap.
@@ -19,6 +20,7 @@ class SpoolQuota:
         """`limit` is in bytes, of all spooled output together."""
         self._limit = limit
         self._kept: dict[str, tuple[ExecutionFolder, int]] = {}
+        self._needed: dict[str, int] = {}
         self._total = 0
 
     def add(self, spool: ExecutionFolder) -> None:
@@ -27,13 +29,22 @@ class SpoolQuota:
         size = spool.output_size()
         self._kept[spool.folder.name] = spool, size
         self._total += size
-        while self._total > self._limit and len(self._kept) > 1:
-            self._delete_oldest_output()
+        self._shrink()
+
+    def add_needed(self, spool: ExecutionFolder, size: int) -> None:
+        """Counts the bytes that an order brought along, which stay until the execution ends."""
+        self._needed[spool.folder.name] = size
+        self._total += size
+        self._shrink()
 
     def remove(self, spool: ExecutionFolder) -> None:
         """Counts it no longer: its folder is deleted, or will be."""
         _, size = self._kept.pop(spool.folder.name, (None, 0))
-        self._total -= size
+        self._total -= size + self._needed.pop(spool.folder.name, 0)
+
+    def _shrink(self) -> None:
+        while self._total > self._limit and len(self._kept) > 1:
+            self._delete_oldest_output()
 
     def _delete_oldest_output(self) -> None:
         spool, size = self._kept[next(iter(self._kept))]

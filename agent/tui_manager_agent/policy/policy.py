@@ -42,11 +42,14 @@ class CommandRequest:
     """A command that the manager asks for, as far as a policy judges it.
 
     Attributes:
-        command: the whole shell text.
+        command: the whole shell text; empty with a script.
         user: the user who would run it.
         folder: the operator's folder for it; empty: the user's home folder.
         variables: the names of all variables that the operator adds.
         timeout, kill_grace: ns.
+        script_sha256: 64 hex digits; empty: it runs the command.
+        arguments: of the script.
+        has_stdin: it is given something to read from stdin.
     """
 
     command: str
@@ -55,6 +58,9 @@ class CommandRequest:
     variables: tuple[str, ...] = ()
     timeout: int = 3600 * clock.SECOND
     kill_grace: int = 10 * clock.SECOND
+    script_sha256: str = ""
+    arguments: tuple[str, ...] = ()
+    has_stdin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,13 @@ class Rule:
 
     Attributes:
         regexes: each must match the whole command.
+        stdin: they may be given something to read from stdin.
     """
 
     name: str
     patterns: tuple[Pattern, ...] = ()
     regexes: tuple["re.Pattern[str]", ...] = ()
+    stdin: bool = False
 
     def allows(self, command: str) -> bool:
         """A line break or another control character is allowed only if the rule names it. Otherwise
@@ -76,6 +84,22 @@ class Rule:
             regex.fullmatch(command) and _controls(command) <= named_controls(regex)
             for regex in self.regexes
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptRule:
+    """One script that is allowed, under a name.
+
+    Attributes:
+        sha256: 64 hex digits.
+        arguments: each of its arguments must match one of these; empty: it may have none.
+        stdin: as of a rule.
+    """
+
+    name: str
+    sha256: str
+    arguments: tuple[Pattern, ...] = ()
+    stdin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +126,7 @@ class Policy:
         variables: names of variables that the operator may set.
         folders: where a command may run, beside the home folder.
         reason: the owner's text for those who are refused.
+        scripts: by the hash of their bytes.
     """
 
     rules: tuple[Rule, ...]
@@ -110,13 +135,48 @@ class Policy:
     variables: tuple[Pattern, ...] = ()
     folders: tuple[Pattern, ...] = ()
     reason: str = ""
+    scripts: tuple[ScriptRule, ...] = ()
 
     def judge(self, request: CommandRequest, own_user: str) -> Verdict:
-        """Allowed only if a rule names the command and it is within every limit."""
+        """Allowed only if a rule names the command or script and it is within every limit."""
+        judge = self._judge_script if request.script_sha256 else self._judge_text
+        allowed = judge(request)
+        return allowed if allowed.refusal else self._judge_limits(request, own_user, allowed)
+
+    def _judge_text(self, request: CommandRequest) -> Verdict:
         command = request.command.strip(" \n")
-        rule = next((rule.name for rule in self.rules if rule.allows(command)), "")
-        if not rule:
+        rules = [rule for rule in self.rules if rule.allows(command)]
+        if not rules:
             return self._refuse("allow", "no rule allows this command")
+        if not request.has_stdin:
+            return Verdict(rule=rules[0].name)
+        for rule in rules:
+            if rule.stdin:
+                return Verdict(rule=rule.name)
+        return self._refuse_stdin(f"allow.{rules[0].name}")
+
+    def _judge_script(self, request: CommandRequest) -> Verdict:
+        sha256 = request.script_sha256
+        rules = [rule for rule in self.scripts if rule.sha256 == sha256]
+        if not rules:
+            problem = f'no rule allows this script. To allow it: [scripts] NAME = "{sha256}"'
+            return self._refuse("scripts", problem)
+        for argument in request.arguments:
+            rules, before = [rule for rule in rules if _any(rule.arguments, argument)], rules
+            if not rules:
+                shown = repr(argument[:_SHOWN])
+                problem = f"[scripts.{before[0].name}] has no pattern in arguments for {shown}"
+                return self._refuse("arguments", problem)
+        for rule in rules:
+            if rule.stdin or not request.has_stdin:
+                return Verdict(rule=f"scripts.{rule.name}")
+        return self._refuse_stdin(f"scripts.{rules[0].name}")
+
+    def _refuse_stdin(self, rule: str) -> Verdict:
+        problem = f"[{rule}] allows nothing to read from stdin. To allow it: stdin = true"
+        return self._refuse("stdin", problem)
+
+    def _judge_limits(self, request: CommandRequest, own_user: str, allowed: Verdict) -> Verdict:
         users = {own_user} if self.users is None else self.users
         if request.user not in users:
             return self._refuse("users", f"commands may not run as {request.user[:_SHOWN]}")
@@ -132,7 +192,7 @@ class Policy:
                 return self._refuse("environment", f"{name[:_SHOWN]} may not be set")
         if request.folder and not _any(self.folders, request.folder):
             return self._refuse("folders", f"not in {request.folder[:_SHOWN]}")
-        return Verdict(rule=rule)
+        return allowed
 
     def _refuse(self, limit: str, problem: str) -> Verdict:
         words = f": {self.reason}" if self.reason else ""

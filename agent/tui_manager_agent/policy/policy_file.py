@@ -8,7 +8,7 @@ TOML the limits of all rules come before the first rule.
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tui_manager_agent.policy import account
@@ -18,6 +18,7 @@ from tui_manager_agent.policy.policy import (
     Policy,
     RefusedError,
     Rule,
+    ScriptRule,
     Verdict,
     may_match_line_break,
     parse_limit,
@@ -31,7 +32,8 @@ from tui_manager_agent.policy.trusted_file import (
 
 FILE = "policy.toml"
 _WORDS = 500  # characters of the owner's reason
-_LIMITS = ("reason", "users", "max_timeout", "environment", "folders", "allow")
+_LIMITS = ("reason", "users", "max_timeout", "environment", "folders", "allow", "scripts")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LOG = logging.getLogger(__name__)
 
 
@@ -124,7 +126,9 @@ class PolicyFile:
         if what is None:
             what = f"no policy, every command is allowed: file={self.path}"
         elif isinstance(what, Policy):
-            what = f"policy: file={self.path} rules={','.join(rule.name for rule in what.rules)}"
+            scripts = [f"scripts.{rule.name}" for rule in what.scripts]
+            names = ",".join([*(rule.name for rule in what.rules), *scripts])
+            what = f"policy: file={self.path} rules={names}"
         if what != self._logged:
             self._logged = what
             _LOG.log(level, "%s", what)
@@ -141,13 +145,14 @@ def parse(text: str) -> Policy:
     for name in fields:
         if name not in _LIMITS:
             raise PolicyError(f"There is no {name!r} in a policy; there are {', '.join(_LIMITS)}.")
-    rules = fields.get("allow")
-    if not isinstance(rules, dict) or not rules:
+    rules, scripts = fields.get("allow", {}), fields.get("scripts", {})
+    if not isinstance(rules, dict) or not isinstance(scripts, dict) or not (rules or scripts):
         raise PolicyError(
             'It allows no command. Name some: [allow.NAME], and below it commands = ["…"].'
         )
     return Policy(
         rules=tuple(_rule(name, rule) for name, rule in rules.items()),
+        scripts=tuple(_script_rule(name, rule) for name, rule in scripts.items()),
         users=frozenset(_texts(fields, "users")) if "users" in fields else None,
         max_timeout=_duration(fields["max_timeout"]) if "max_timeout" in fields else 0,
         variables=tuple(map(Pattern, _texts(fields, "environment"))),
@@ -158,13 +163,44 @@ def parse(text: str) -> Policy:
 
 def _rule(name: str, fields: object) -> Rule:
     where = f"allow.{name}"
-    if not isinstance(fields, dict) or not fields or fields.keys() - {"commands", "regex"}:
-        raise PolicyError(f"[{where}] must hold commands, or regex, or both, and nothing else.")
+    if not isinstance(fields, dict) or not fields.keys() & {"commands", "regex"}:
+        raise PolicyError(f"[{where}] must hold commands, or regex, or both.")
+    _check_keys(fields, ("commands", "regex", "stdin"), where)
     try:
         regexes = tuple(map(re.compile, _texts(fields, "regex", where)))
     except re.error as error:
         raise PolicyError(f"regex of [{where}] is none: {error}.") from error
-    return Rule(name, tuple(map(Pattern, _texts(fields, "commands", where))), regexes)
+    patterns = tuple(map(Pattern, _texts(fields, "commands", where)))
+    return Rule(name, patterns, regexes, stdin=_stdin(fields, where))
+
+
+def _script_rule(name: str, value: object) -> ScriptRule:
+    """Its hash alone, or a table with more."""
+    where = f"scripts.{name}"
+    fields = value if isinstance(value, dict) else {"sha256": value}
+    _check_keys(fields, ("sha256", "arguments", "stdin"), where)
+    sha256 = fields.get("sha256")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise PolicyError(f"[{where}] must hold the SHA-256 of a script: 64 hex digits.")
+    return ScriptRule(
+        name,
+        sha256.lower(),
+        arguments=tuple(map(Pattern, _texts(fields, "arguments", where))),
+        stdin=_stdin(fields, where),
+    )
+
+
+def _check_keys(fields: Mapping[str, object], known: Sequence[str], where: str) -> None:
+    for name in fields:
+        if name not in known:
+            raise PolicyError(f"There is no {name!r} in [{where}]; there are {', '.join(known)}.")
+
+
+def _stdin(fields: Mapping[str, object], where: str) -> bool:
+    value = fields.get("stdin", False)
+    if not isinstance(value, bool):
+        raise PolicyError(f"stdin of [{where}] must be true or false.")
+    return value
 
 
 def _texts(fields: Mapping[str, object], name: str, where: str = "") -> list[str]:

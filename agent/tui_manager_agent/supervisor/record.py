@@ -20,10 +20,13 @@ RESULT = "result"  # the same file, with how it ended
 CANCEL = "cancel"  # the operator's request; SIGUSR1 makes the supervisor look at once
 STDOUT = "stdout"
 STDERR = "stderr"
+SCRIPT = "script"  # what the order brings along to run
+STDIN = "stdin"  # what it brings along for the command to read
 LOG = "supervisor.log"
 
 MARK = "TUI_MANAGER_EXECUTION_ID"  # in the environment of every process of a command
 ENVIRONMENT = "env:"  # prefix of an order's entries that become environment variables
+ARGUMENT = "argument:"  # prefix of those that are arguments of its script, counted from 0
 RESERVE = 8192  # bytes of disk reserved for what must be written later, also on a full disk
 _SEAL = "crc"
 _BLOCK = 16384  # bytes
@@ -91,11 +94,13 @@ def open_private(path: str, flags: int, folder: int | None = None) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600, dir_fd=folder)
 
 
-def create(path: str, data: bytes) -> None:
-    """Makes a file without syncing it. Raises OSError (ENOSPC)."""
+def create(path: str, data: bytes, sync: bool = False) -> None:
+    """Makes a file, and syncs it if asked to. Raises OSError (ENOSPC)."""
     descriptor = open_private(path, os.O_WRONLY | os.O_CREAT)
     try:
         write_all(descriptor, data)
+        if sync:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -1,4 +1,5 @@
-"""The command itself: `/bin/sh -c -- TEXT` as a child. Reaps it and all its descendants."""
+"""The command itself as a child: `/bin/sh -c -- TEXT`, or the program of a script. Reaps it and all
+its descendants."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def watch_signals() -> int:
 
 
 class Shell:
-    """The running shell. Raises SpawnError when it cannot be started.
+    """The running shell, or the program of a script. Raises SpawnError when it cannot be started.
 
     Attributes:
         pid: of the shell, and of its process group.
@@ -42,11 +43,16 @@ class Shell:
     """
 
     def __init__(
-        self, order: dict[str, str], pipes: list[Pipe], cgroup: Cgroup | None = None
+        self,
+        order: dict[str, str],
+        arguments: list[bytes],
+        pipes: list[Pipe],
+        cgroup: Cgroup | None = None,
+        stdin: int = -1,
     ) -> None:
-        """`cgroup`: the shell enters it by itself; None: it stays where this process is."""
+        """As `spawn` has the arguments."""
         try:
-            self.pid = spawn(order, [pipe.writer for pipe in pipes], cgroup)
+            self.pid = spawn(order, arguments, [pipe.writer for pipe in pipes], cgroup, stdin)
         finally:
             for pipe in pipes:
                 pipe.close_writer()

@@ -1,4 +1,4 @@
-"""Starting the shell of an order: as the supervisor's own user, or as the one that it names.
+"""Starting the program of an order: as the supervisor's own user, or as the one that it names.
 
 Usually posix_spawn does it, which is cheaper. A fork does what posix_spawn cannot: become another
 user, and enter a cgroup that has limits, which must not slow down the supervisor. The supervisor
@@ -8,6 +8,7 @@ Python until the exec.
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 
@@ -30,44 +31,62 @@ _INIT = 1  # its limits are those of a process that nobody has limited
 
 
 class SpawnError(Exception):
-    """The shell could not be started; the text is for the operator."""
+    """The program could not be started; the text is for the operator."""
 
 
-def spawn(order: dict[str, str], outputs: list[int], cgroup: Cgroup | None = None) -> int:
-    """Starts `/bin/sh -c -- COMMAND` in a process group of its own, and returns its pid.
+def shell_command(text: str) -> list[bytes]:
+    """The program and arguments that run shell text."""
+    return [SHELL.encode(), b"-c", b"--", to_bytes(text)]
+
+
+def spawn(
+    order: dict[str, str],
+    arguments: list[bytes],
+    outputs: list[int],
+    cgroup: Cgroup | None = None,
+    stdin: int = -1,
+) -> int:
+    """Starts a program in a process group of its own, and returns its pid.
 
     Args:
-        outputs: descriptors that become its stdout and stderr; its stdin is /dev/null.
-        cgroup: the shell enters it before the exec; None: it stays where this process is.
+        arguments: the path of the program is the first one.
+        outputs: descriptors that become its stdout and stderr.
+        cgroup: the program enters it before the exec; None: it stays where this process is.
+        stdin: a descriptor that becomes its stdin; -1: /dev/null.
 
     Raises SpawnError.
     """
-    arguments = [SHELL.encode(), b"-c", b"--", _to_bytes(order["command"])]
     prefix = record.ENVIRONMENT
     environment = {
-        _to_bytes(key.removeprefix(prefix)): _to_bytes(value)
+        to_bytes(key.removeprefix(prefix)): to_bytes(value)
         for key, value in order.items()
         if key.startswith(prefix)
     }
     if "uid" in order or cgroup is not None:
-        return _fork(order, arguments, environment, outputs, cgroup)
-    return _posix_spawn(order["cwd"], arguments, environment, outputs)
+        return _fork(order, arguments, environment, outputs, cgroup, stdin)
+    return _posix_spawn(order["cwd"], arguments, environment, outputs, stdin)
 
 
 def _posix_spawn(
-    cwd: str, arguments: list[bytes], environment: dict[bytes, bytes], outputs: list[int]
+    cwd: str,
+    arguments: list[bytes],
+    environment: dict[bytes, bytes],
+    outputs: list[int],
+    stdin: int,
 ) -> int:
     try:
-        os.chdir(_to_bytes(cwd))
+        os.chdir(to_bytes(cwd))
     except OSError as error:
         raise SpawnError(f"cannot use the folder {cwd}: {error.strerror}") from None
     try:
         return os.posix_spawn(
-            SHELL,
+            arguments[0],
             arguments,
             environment,
             file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
+                if stdin < 0
+                else (os.POSIX_SPAWN_DUP2, stdin, 0),
                 *((os.POSIX_SPAWN_DUP2, output, to) for to, output in enumerate(outputs, start=1)),
             ],
             setpgroup=0,
@@ -75,7 +94,7 @@ def _posix_spawn(
             setsigdef=DEFAULT_SIGNALS,
         )
     except OSError as error:
-        raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
+        raise SpawnError(f"cannot start {_named(arguments)}: {_why(error, arguments)}") from None
     finally:
         os.chdir("/")  # so that no file system of the host is in use
 
@@ -86,22 +105,24 @@ def _fork(
     environment: dict[bytes, bytes],
     outputs: list[int],
     cgroup: Cgroup | None,
+    stdin: int,
 ) -> int:
     """As `spawn`, with the order's uid, gid and groups if it has them. Raises SpawnError."""
     reader, writer = os.pipe()  # the exec closes it; an error before that is written to it
     try:
         if "uid" in order and processes.ON_LINUX:  # on other systems a pipe has no owner
-            for output in outputs:  # a command may open /dev/stderr, its pipe, once more
-                os.fchown(output, int(order["uid"]), int(order["gid"]))
+            # A command may open /dev/stderr, its pipe, or /dev/stdin, its file, once more.
+            for descriptor in outputs if stdin < 0 else (stdin, *outputs):
+                os.fchown(descriptor, int(order["uid"]), int(order["gid"]))
         pid = os.fork()
         if pid == 0:
-            _exec_in_child(order, arguments, environment, outputs, cgroup, writer)
+            _exec_in_child(order, arguments, environment, (stdin, *outputs), cgroup, writer)
         os.close(writer)
         writer = -1
         with open(reader, "rb", buffering=0, closefd=False) as pipe:
             failure = record.decode(pipe.read())
     except OSError as error:
-        raise SpawnError(f"cannot start {SHELL}: {error.strerror}") from None
+        raise SpawnError(f"cannot start {_named(arguments)}: {error.strerror}") from None
     finally:
         os.close(reader)
         if writer >= 0:
@@ -116,17 +137,20 @@ def _exec_in_child(
     order: dict[str, str],
     arguments: list[bytes],
     environment: dict[bytes, bytes],
-    outputs: list[int],
+    streams: tuple[int, ...],
     cgroup: Cgroup | None,
     writer: int,
 ) -> NoReturn:
-    """What the child does until the exec. It never returns into the supervisor's code."""
-    step = f"cannot start {SHELL}"
+    """What the child does until the exec. It never returns into the supervisor's code.
+
+    `streams` are stdin, -1 for /dev/null, stdout and stderr.
+    """
+    step = f"cannot start {_named(arguments)}"
     try:
         os.setpgid(0, 0)
         _reset_signals()
-        for to, descriptor in enumerate((os.open("/dev/null", os.O_RDONLY), *outputs)):
-            os.dup2(descriptor, to)
+        for to, descriptor in enumerate(streams):
+            os.dup2(os.open("/dev/null", os.O_RDONLY) if descriptor < 0 else descriptor, to)
         if cgroup is not None:
             step = "cannot enter the cgroup of the command"
             cgroup.enter()
@@ -139,14 +163,34 @@ def _exec_in_child(
             os.setuid(int(order["uid"]))  # by root: real, effective and saved, for good
             who = f" as {order['user']}"
         step = f"cannot use the folder {order['cwd']}{who}"
-        os.chdir(_to_bytes(order["cwd"]))
-        step = f"cannot start {SHELL}{who}"
-        os.execve(SHELL, arguments, environment)
+        os.chdir(to_bytes(order["cwd"]))
+        step = f"cannot start {_named(arguments)}{who}"
+        _exec(arguments, environment)
     except BaseException as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         os.write(writer, record.encode({"step": step, "error": said}))
     finally:
         os._exit(127)
+
+
+def _exec(arguments: list[bytes], environment: dict[bytes, bytes]) -> NoReturn:
+    try:
+        os.execve(arguments[0], arguments, environment)
+    except OSError as error:
+        raise SpawnError(_why(error, arguments)) from None
+
+
+def _named(arguments: list[bytes]) -> str:
+    """The program, for the operator."""
+    program = arguments[0].decode("utf-8", "replace")
+    return program if program == SHELL else f"{program}, which the script names"
+
+
+def _why(error: OSError, arguments: list[bytes]) -> str:
+    """Why a program cannot be started. The kernel says of a folder only that it is not allowed."""
+    if error.errno == errno.EACCES and os.path.isdir(arguments[0]):
+        return "it is a folder"
+    return error.strerror or str(error)
 
 
 def _reset_signals() -> None:
@@ -198,6 +242,6 @@ def _reset_limits() -> None:
                 pass
 
 
-def _to_bytes(text: str) -> bytes:
+def to_bytes(text: str) -> bytes:
     """The bytes of the record, independent of this process's locale."""
     return text.encode("utf-8", "surrogateescape")

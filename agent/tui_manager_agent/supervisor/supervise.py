@@ -10,6 +10,7 @@ from tui_manager_agent.supervisor import (
     cgroup_limits,
     claim,
     clock,
+    contents,
     processes,
     record,
     shell,
@@ -57,6 +58,7 @@ class Supervisor:
 
     def __init__(self, folder: str, claimed: claim.Claim, cgroup: Cgroup | None = None) -> None:
         self._folder = claimed.folder
+        self._path = folder
         self._cgroup = cgroup
         self._claim = claimed
         self._order = order = claimed.order
@@ -101,10 +103,20 @@ class Supervisor:
             self._poll.register(descriptor, select.POLLIN)
 
     def _start(self) -> shell.Shell:
-        """Starts the shell, in its cgroup if there can be one. Raises SpawnError."""
+        """Starts the command with what its order brings along. Raises SpawnError."""
+        arguments = contents.arguments(self._order, self._path, self._folder)
+        stdin = contents.open_stdin(self._order, self._folder)
+        try:
+            return self._start_in_cgroup(arguments, stdin)
+        finally:
+            if stdin >= 0:
+                os.close(stdin)
+
+    def _start_in_cgroup(self, arguments: list[bytes], stdin: int) -> shell.Shell:
+        """Starts the command, in its cgroup if there can be one. Raises SpawnError."""
         if cgroup_limits.are_in(self._order):
             cgroup = cgroup_limits.make_limited(self._cgroup, self._order)
-            return shell.Shell(self._order, self._pipes, cgroup)
+            return shell.Shell(self._order, arguments, self._pipes, cgroup, stdin)
         if self._cgroup is not None:
             try:
                 self._cgroup.make()
@@ -112,7 +124,7 @@ class Supervisor:
             except OSError:
                 self._cgroup = None
         try:
-            return shell.Shell(self._order, self._pipes)
+            return shell.Shell(self._order, arguments, self._pipes, stdin=stdin)
         finally:
             if self._cgroup is not None:
                 try:
@@ -268,6 +280,8 @@ class Supervisor:
                 break
             except OSError:
                 select.select([], [], [], 1)  # the disk is full: waits until it has room
+        if contents.are_in(self._order):
+            contents.remove(self._order, self._folder)
         self._notifier.notify()
 
     def _drain_until_closed(self) -> None:

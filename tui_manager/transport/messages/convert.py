@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from tui_manager_protos.rules.facts import cut_value
 from tui_manager_protos.v1 import agent_pb2 as pb
 
+from tui_manager.domain.content import Content
 from tui_manager.domain.errors import Refusal, RefusedError
 from tui_manager.domain.facts import PackedFacts
 from tui_manager.domain.host import Disk, Vitals
@@ -259,12 +260,23 @@ def from_run(run: Run) -> pb.ManagerMessage:
     to.memory_max = spec.limits.memory_max
     to.tasks_max = spec.limits.tasks_max
     to.cpu_max = spec.limits.cpu_max
+    if spec.script is not None:
+        to.script = _bytes_of(spec.script)
+        to.arguments.extend(spec.arguments)
+    if spec.stdin is not None:
+        to.stdin = _bytes_of(spec.stdin)
     _fill(to.timeout, spec.timeout)
     _fill(to.kill_grace, run.kill_grace)
     to.output_limit = run.output_limit
     if run.start_before is not None:
         _fill(to.start_before, run.start_before)
     return message
+
+
+def _bytes_of(content: Content) -> bytes:
+    if content.data is None:
+        raise ValueError(f"the bytes of {content.sha256} were not read from the database")
+    return content.data
 
 
 def from_cancel(execution_id: str) -> pb.ManagerMessage:
