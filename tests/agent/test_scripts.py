@@ -30,7 +30,7 @@ PRINT_ARGUMENTS = b"#!/bin/sh\n" + rb'for a; do printf "%s\0" "$a"; done' + b"\n
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-# ------------------------------------------------------------------------------------ the first line
+# ----------------------------------------------------------------------------------- the first line
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_its_file_goes_with_its_end(tmp_path: Path) -> None:
     assert {path.name for path in one.spool.folder.iterdir()} == {"result"}
 
 
-# ------------------------------------------------------------------------------- why it did not start
+# ----------------------------------------------------------------------------- why it did not start
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_script_that_is_not_whole_does_not_run(tmp_path: Path, left: bytes | N
     assert not (tmp_path / "r").exists()
 
 
-# ------------------------------------------------------------------------------------ as another user
+# ---------------------------------------------------------------------------------- as another user
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def test_a_runtime_folder_that_takes_nothing_is_said(tmp_path: Path, copies: Pat
     assert "nobody could read it: No such file or directory" in result["detail"]
 
 
-# --------------------------------------------------------------------------------- what is asked
+# ------------------------------------------------------------------------------------ what is asked
 
 
 def ask(**fields: object) -> None:
