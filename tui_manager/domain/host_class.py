@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.status import UNKNOWN_ENDS, CommandHostStatus, Reason
 
 
 class HostClass(StrEnum):
@@ -16,14 +16,6 @@ class HostClass(StrEnum):
 
 
 RERUN_DEFAULT = (HostClass.FAILED, HostClass.UNREACHED)  # of a re-run
-_UNKNOWN = frozenset(
-    {
-        Reason.AGENT_LOST,
-        Reason.AGENT_STATE_LOST,
-        Reason.INTERRUPTED,
-        Reason.CANCEL_UNCONFIRMED,
-    }
-)
 
 
 def command_host_class(status: CommandHostStatus, reason: Reason, *, began: bool) -> HostClass:
@@ -34,7 +26,7 @@ def command_host_class(status: CommandHostStatus, reason: Reason, *, began: bool
     """
     if status is CommandHostStatus.COMPLETED:
         return HostClass.COMPLETED
-    if reason in _UNKNOWN:
+    if reason in UNKNOWN_ENDS:
         return HostClass.UNKNOWN
     if status is CommandHostStatus.TIMEOUT:
         return HostClass.FAILED

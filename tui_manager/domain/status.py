@@ -57,6 +57,17 @@ class Reason(StrEnum):
     MAINTENANCE = "maintenance"
 
 
+# The command may have run, or may still run.
+UNKNOWN_ENDS = frozenset(
+    {
+        Reason.AGENT_LOST,
+        Reason.AGENT_STATE_LOST,
+        Reason.INTERRUPTED,
+        Reason.CANCEL_UNCONFIRMED,
+    }
+)
+
+
 class Admission(StrEnum):
     """Whether a host belongs to the fleet; only an admitted host gets commands."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
+from tui_manager.domain.step_order import Follow, what_follows
 from tui_manager.domain.task import ended_task_status
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts, tasks
@@ -13,34 +14,56 @@ from tui_manager.storage.views.command_delivery import UnsentCommand
 
 @dataclass(frozen=True, slots=True)
 class EndedCommand:
-    """A command that ended on a host."""
+    """A command that ended on a host, and how."""
 
     command: CommandOnHost
     status: CommandHostStatus
+    reason: Reason
 
 
-def advance(
-    tx: Transaction, task_id: int, host: int, position: int, status: CommandHostStatus, now: int
-) -> None:
-    """The command at `position` has ended on a host: makes the next one ready, or skips the
-    rest."""
-    advance_all(tx, [EndedCommand(CommandOnHost(task_id, host, position, now), status)])
+def advance(tx: Transaction, ended: EndedCommand) -> None:
+    """A command has ended on a host: makes the next one ready, and skips those that will not
+    run."""
+    advance_all(tx, [ended])
 
 
 def advance_all(tx: Transaction, ended: Iterable[EndedCommand]) -> None:
     """The same for many commands; no two of them are of one task on one host."""
-    to_make_ready, unsuccessful = [], []
+    ended = list(ended)
+    orders = command_hosts.step_orders(tx, {item.command.task_id for item in ended})
+    following: dict[Follow, list[CommandOnHost]] = {follow: [] for follow in Follow}
     for item in ended:
-        command = item.command
-        if item.status is CommandHostStatus.COMPLETED:
-            task_id, host, position, now = command
-            to_make_ready.append(CommandOnHost(task_id, host, position + 1, now))
-        else:
-            unsuccessful.append(command)
-    if to_make_ready:
-        command_hosts.make_ready(tx, to_make_ready)
-    if unsuccessful:
-        command_hosts.skip(tx, unsuccessful, Reason.EARLIER_FAILED)
+        order = orders.get(item.command.task_id)
+        if order is not None:  # else it was the only one on its host
+            on_failure = order.on_failure[item.command.position]
+            follow = what_follows(item.status, item.reason, on_failure, canceled=order.canceled)
+            following[follow].append(item.command)
+    if following[Follow.NOTHING]:
+        command_hosts.skip(tx, following[Follow.NOTHING], Reason.EARLIER_FAILED)
+    if following[Follow.ALWAYS]:
+        command_hosts.skip(
+            tx, following[Follow.ALWAYS], Reason.EARLIER_FAILED, spare_always=True
+        )
+    if going_on := following[Follow.NEXT] + following[Follow.ALWAYS]:
+        command_hosts.make_ready(tx, going_on)
+
+
+def fail_unsent(
+    tx: Transaction, commands: Iterable[UnsentCommand], why: str, now: int
+) -> set[int]:
+    """Ends commands that cannot be sent, with the detail `why`; no two of them are of one task on
+    one host. The caller has to update the status of the tasks, which are returned."""
+    failed = [
+        EndedCommand(
+            CommandOnHost(command.task_id, command.host, command.position, now),
+            CommandHostStatus.FAILED,
+            Reason.UNDELIVERABLE,
+        )
+        for command in commands
+        if command_hosts.give_up_sending(tx, command.row_id, why, now)
+    ]
+    advance_all(tx, failed)
+    return {item.command.task_id for item in failed}
 
 
 def fail_host(
@@ -58,13 +81,12 @@ def fail_host(
     Returns:
         The tasks whose command hosts have changed.
     """
-    ended = command_hosts.lose_agent(tx, host, now, for_good=for_good)
-    for command in unsent:
-        if command_hosts.give_up_sending(tx, command.row_id, why, now):
-            ended.append((command.task_id, command.position))
-    for task_id, position in ended:
-        advance(tx, task_id, host, position, CommandHostStatus.FAILED, now)
-    return {task_id for task_id, _ in ended}
+    lost = [
+        EndedCommand(CommandOnHost(row.task_id, host, row.position, now), row.status, row.reason)
+        for row in command_hosts.lose_agent(tx, host, now, for_good=for_good)
+    ]
+    advance_all(tx, lost)
+    return {item.command.task_id for item in lost} | fail_unsent(tx, unsent, why, now)
 
 
 def update_task_status(tx: Transaction, task_id: int, now: int) -> TaskStatus | None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from tui_manager.domain import agent_features
 from tui_manager.domain.agent_features import Feature
-from tui_manager.domain.status import CommandHostStatus
+from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.service.core import task_status
+from tui_manager.service.core.task_status import EndedCommand
 from tui_manager.service.dispatch.command_secrets import CommandSecrets, LostSecretError
 from tui_manager.service.limits import Limits
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts
+from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.views import claiming, command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand, Recipient, RunSettings
 
@@ -114,5 +116,6 @@ def _fail(
     command_delivery.mark_unsent(tx, command.row_id)
     end = command_hosts.refuse_sending if refused else command_hosts.give_up_sending
     end(tx, command.row_id, why, now)
-    failed = CommandHostStatus.FAILED
-    task_status.advance(tx, command.task_id, session.row_id, command.position, failed, now)
+    ended = CommandOnHost(command.task_id, session.row_id, command.position, now)
+    reason = Reason.REJECTED if refused else Reason.UNDELIVERABLE
+    task_status.advance(tx, EndedCommand(ended, CommandHostStatus.FAILED, reason))

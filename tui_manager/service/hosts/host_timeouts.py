@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import StorageError
-from tui_manager.domain.status import CommandHostStatus
 from tui_manager.service.core import task_status
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_entry import HostEntry
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import command_hosts, hosts
+from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
@@ -150,12 +149,7 @@ class HostTimeouts:
 def _fail_unsent(
     tx: Transaction, commands: Iterable[UnsentCommand], why: str, now: int
 ) -> set[int]:
-    tasks: set[int] = set()
-    for unsent in commands:
-        if command_hosts.give_up_sending(tx, unsent.row_id, why, now):
-            failed = CommandHostStatus.FAILED
-            task_status.advance(tx, unsent.task_id, unsent.host, unsent.position, failed, now)
-            tasks.add(unsent.task_id)
+    tasks = task_status.fail_unsent(tx, commands, why, now)
     for task_id in tasks:
         task_status.update_task_status(tx, task_id, now)
     return tasks

@@ -77,7 +77,7 @@ class ReportWrites:
         self.tasks[execution.task_id] = None
         if advance:
             command = CommandOnHost(execution.task_id, execution.host, execution.position, now)
-            self._ended.append(EndedCommand(command, execution.status))
+            self._ended.append(EndedCommand(command, execution.status, execution.reason))
 
     def write(self, tx: Transaction) -> None:
         """Writes all of it. The caller then updates the status of `tasks`.

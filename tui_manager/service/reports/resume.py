@@ -7,6 +7,7 @@ from tui_manager.domain.ids import made_before
 from tui_manager.domain.report import Held, HeldState, Resume, ResumeAction
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.service.core import task_status
+from tui_manager.service.core.task_status import EndedCommand
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts, rollouts
 from tui_manager.storage.tables.command_hosts import CommandOnHost, Start
@@ -125,7 +126,9 @@ def _handle_missing(
         return
     if command_hosts.lose_state(tx, sent.row_id, now):
         outcome.state_lost.append(sent.execution_id)
-        task_status.advance(tx, sent.task_id, host, sent.position, CommandHostStatus.FAILED, now)
+        lost = CommandOnHost(sent.task_id, host, sent.position, now)
+        failed, reason = CommandHostStatus.FAILED, Reason.AGENT_STATE_LOST
+        task_status.advance(tx, EndedCommand(lost, failed, reason))
 
 
 def _add_guessed(

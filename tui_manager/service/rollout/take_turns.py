@@ -1,6 +1,6 @@
 """The transaction that does what a rollout may do: it asks `decide`, does it, and asks again."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from tui_manager.domain.errors import WrongCountersError
@@ -14,7 +14,7 @@ from tui_manager.domain.rollout_decision import (
     Wait,
     decide,
 )
-from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import task_status
 from tui_manager.storage.engine.connection import Transaction
@@ -22,6 +22,7 @@ from tui_manager.storage.tables import audit, command_hosts, rollouts
 from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.tables.rollouts import StoredRollout
 from tui_manager.storage.views import rollout_turns
+from tui_manager.storage.views.command_delivery import UnsentCommand
 from tui_manager.storage.views.rollout_turns import Candidate
 
 # Hosts that begin, are skipped or fail, and batches that begin or end; then others have the writer.
@@ -145,16 +146,13 @@ class _TurnTaker:
     def _fail_overdue(self) -> bool:
         """Hosts that were waited for long enough fail; False: there are none."""
         overdue = rollout_turns.take_overdue(self._tx, self._task_id, self._now, self._left)
-        for command in overdue:
-            self._fail(command.host, command.row_id, command.position, _NOT_BACK)
+        self._fail(overdue, _NOT_BACK)
         return bool(overdue)
 
-    def _fail(self, host: int, row_id: int, position: int, why: str) -> None:
-        self._left -= 1
-        self._planned.changed = True
-        if command_hosts.give_up_sending(self._tx, row_id, why, self._now):
-            failed = CommandHostStatus.FAILED
-            task_status.advance(self._tx, self._task_id, host, position, failed, self._now)
+    def _fail(self, commands: Sequence[UnsentCommand], why: str) -> None:
+        self._left -= len(commands)
+        self._planned.changed |= bool(commands)
+        task_status.fail_unsent(self._tx, commands, why, self._now)
 
     def _carry_out(
         self,
@@ -246,7 +244,7 @@ class _TurnTaker:
     def _make_ready(self, hosts: list[Candidate]) -> None:
         new = [host.host for host in hosts if host.state is HostState.WAITING]
         expected = [host.host for host in hosts if host.state is HostState.EXPECTED]
-        rows = [CommandOnHost(self._task_id, host, 0, self._now) for host in new]
+        rows = [CommandOnHost(self._task_id, host, -1, self._now) for host in new]
         command_hosts.make_ready(self._tx, rows)
         self._make_ready_again(expected)
         self._under_way(new + expected)
@@ -255,7 +253,7 @@ class _TurnTaker:
         """Judges a host at its turn; if it cannot begin, what becomes of it is stored."""
         if not host.belongs:
             why = f"The host is {host.admission}." if host.admission != "admitted" else "Removed."
-            self._fail(host.host, host.row_id, 0, why)
+            self._fail([self._first_command(host)], why)
         elif host.in_maintenance and not rollout.include_maintenance:
             self._skip([host.host], Reason.MAINTENANCE)
         elif host.host in self._connections.online:
@@ -263,6 +261,9 @@ class _TurnTaker:
         elif host.state is HostState.WAITING:
             self._expect(rollout, host)
         return False
+
+    def _first_command(self, host: Candidate) -> UnsentCommand:
+        return UnsentCommand(host.row_id, self._task_id, host.host, position=0)
 
     def _expect(self, rollout: StoredRollout, host: Candidate) -> None:
         """Its turn has come, and it is offline."""
@@ -273,7 +274,7 @@ class _TurnTaker:
         elif left := self._connections.expected.get(host.host, 0):
             wait_until = self._now + left
         else:
-            self._fail(host.host, host.row_id, 0, _OFFLINE)
+            self._fail([self._first_command(host)], _OFFLINE)
             return
         self._left -= 1
         state = HostState.EXPECTED

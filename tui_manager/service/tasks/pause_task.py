@@ -2,10 +2,9 @@
 
 from collections.abc import Set
 
-from tui_manager.domain.status import CommandHostStatus
 from tui_manager.service.core import task_status
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import audit, command_hosts, rollouts, tasks
+from tui_manager.storage.tables import audit, rollouts, tasks
 from tui_manager.storage.views import command_delivery, rollout_turns
 
 _OFFLINE = "The host was offline when the task was resumed."
@@ -52,9 +51,7 @@ def resume(tx: Transaction, task_id: int, reachable: Set[int], actor: str, now: 
 
 
 def _fail_offline(tx: Transaction, task_id: int, reachable: Set[int], now: int) -> None:
-    for command in command_delivery.unsent_of_task(tx, task_id):
-        if command.host not in reachable:
-            command_hosts.give_up_sending(tx, command.row_id, _OFFLINE, now)
-            failed = CommandHostStatus.FAILED
-            task_status.advance(tx, task_id, command.host, command.position, failed, now)
+    unsent = command_delivery.unsent_of_task(tx, task_id)
+    offline = [command for command in unsent if command.host not in reachable]
+    task_status.fail_unsent(tx, offline, _OFFLINE, now)
     task_status.update_task_status(tx, task_id, now)

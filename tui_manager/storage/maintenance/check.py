@@ -74,7 +74,6 @@ _SINCE = {
     **dict.fromkeys(("secret_not_erased", "token_uses", "turned_away_with_work"), 4),
     **dict.fromkeys(
         (
-            "out_of_turn",
             "paused_task",
             "held_task",
             "rollout_host",
@@ -84,6 +83,7 @@ _SINCE = {
         13,
     ),
     **dict.fromkeys(("bound_labels", "operator_labels", "removed_not_revoked"), 14),
+    "out_of_turn": 17,
 }
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
 _PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows

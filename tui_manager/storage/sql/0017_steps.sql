@@ -18,3 +18,6 @@ CREATE TABLE command_contents (
     data BLOB NOT NULL,
     UNIQUE (command_id, kind)
 ) STRICT;
+
+-- What follows a step is read for each result of a task with several steps.
+CREATE INDEX commands_in_order ON commands (task_id, position, on_failure, barrier);

@@ -73,18 +73,26 @@ LEFT JOIN command_hosts AS ch ON ch.task_id = t.id
 GROUP BY t.id HAVING found <> t.host_count * c.commands;
 
 -- name: out_of_turn
--- An unsent command of a running task is ready when its turn has come, and only then. In a rollout, its
--- host has to be under way too.
+-- An unsent command of a running task is ready when no command is left before it on its host and, in a
+-- rollout, its host is under way; and only then. `bar`: 1 behind a failure that only commands that are
+-- `always` follow, 2 behind an end that none follows.
 SELECT task_id, execution_id, position, ready, before FROM (
-    SELECT ch.id, ch.task_id, ch.execution_id, ch.position, ch.status, ch.ready, ch.sent_at,
-        coalesce(rh.state = 'under_way', 1) AS begun,
-        lag(ch.status) OVER (PARTITION BY ch.task_id, ch.host ORDER BY ch.position) AS before
+    SELECT ch.id, ch.task_id, ch.execution_id, ch.position, ch.status, ch.ready, ch.sent_at, k.always,
+        coalesce(rh.state = 'under_way', 1) AS begun, lag(ch.status) OVER place AS before,
+        coalesce(sum(ch.status IN ('pending', 'running')) OVER earlier, 0) AS left_before,
+        coalesce(max(CASE
+            WHEN ch.status = 'canceled' OR ch.reason IN ('undeliverable', 'agent_lost',
+                'agent_state_lost', 'interrupted') THEN 2
+            WHEN ch.status IN ('failed', 'timeout') AND k.on_failure = 'stop' THEN 1 ELSE 0 END)
+            OVER earlier, 0) AS bar
     FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+    JOIN commands AS k ON k.id = ch.command_id
     LEFT JOIN rollout_hosts AS rh ON rh.task_id = ch.task_id AND rh.host = ch.host
-    WHERE t.status = 'running')
-WHERE status = 'pending' AND sent_at IS NULL AND (
-    (begun AND (position = 0 OR before = 'completed')) <> ready
-    OR before NOT IN ('completed', 'pending', 'running')) ORDER BY id;
+    WHERE t.status = 'running'
+    WINDOW place AS (PARTITION BY ch.task_id, ch.host ORDER BY ch.position),
+        earlier AS (place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
+WHERE status = 'pending' AND sent_at IS NULL
+  AND ((begun AND NOT left_before) <> ready OR bar > always) ORDER BY id;
 
 -- name: rollout_host
 -- A host of a rollout against a recount of its command hosts.

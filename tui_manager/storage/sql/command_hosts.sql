@@ -90,33 +90,43 @@ WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL
   AND cancel_requested_at IS NULL
   AND (:for_good OR status = 'running' OR deliver_before IS NULL OR (deliver_before <= :now
     AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task_id AND paused_at IS NOT NULL)))
-RETURNING task_id, position;
+RETURNING task_id, position, status, reason;
 
 -- name: lose_canceled
 -- Guard of LOSE_CANCELED: the same, if the operator had cancelled the row.
 UPDATE command_hosts SET status = 'canceled', reason = 'cancel_unconfirmed', finished_at = :now
 WHERE host = :host AND status IN ('pending', 'running') AND sent_at IS NOT NULL
   AND cancel_requested_at IS NOT NULL
-RETURNING task_id, position;
+RETURNING task_id, position, status, reason;
 
 -- name: lose_state
 -- Guard of LOSE_STATE: the agent is back with another journal, or without the execution.
 UPDATE command_hosts SET status = 'failed', reason = 'agent_state_lost', finished_at = :now
 WHERE id = :id AND status IN ('pending', 'running');
 
+-- name: step_orders
+-- What follows the steps of tasks that have more than one; `:tasks` is a JSON array of ids.
+SELECT json_group_array(json_array(
+    k.task_id, k.position, k.on_failure, k.barrier, t.cancel_requested_at IS NOT NULL))
+FROM json_each(:tasks) AS asked
+CROSS JOIN tasks AS t ON t.id = asked.value AND t.total > t.host_count
+CROSS JOIN commands AS k ON k.task_id = t.id;
+
 -- name: skip
--- Guard of SKIP: the commands after one that did not complete on its host.
+-- Guard of SKIP: the commands after one on its host, but for those that are `always` if these are
+-- spared.
 UPDATE command_hosts SET status = 'skipped', reason = :reason, ready = 0, finished_at = change.now
 FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS host,
              json_extract(value, '$[2]') AS position, json_extract(value, '$[3]') AS now
       FROM json_each(:rows)) AS change
 WHERE command_hosts.host = change.host AND command_hosts.task_id = change.task_id
   AND command_hosts.position > change.position
-  AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL;
+  AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL
+  AND NOT (:spare_always AND (SELECT always FROM commands WHERE id = command_id));
 
 -- name: make_ready
--- The next commands on some hosts, because the ones before have completed. In a pause, a delivery timeout
--- begins as if it had begun with the pause, which is added when the task is resumed.
+-- The next commands on some hosts: the first one behind a position that has not ended. In a pause, a
+-- delivery timeout begins as if it had begun with the pause, which is added when the task is resumed.
 UPDATE command_hosts SET ready = 1, deliver_before = (
     SELECT coalesce(paused_at, change.now) + delivery_timeout FROM tasks
     WHERE id = change.task_id AND offline = 'wait')
@@ -124,7 +134,10 @@ FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]')
              json_extract(value, '$[2]') AS position, json_extract(value, '$[3]') AS now
       FROM json_each(:rows)) AS change
 WHERE command_hosts.host = change.host AND command_hosts.task_id = change.task_id
-  AND command_hosts.position = change.position
+  AND command_hosts.position = (
+    SELECT min(ch.position) FROM command_hosts AS ch
+    WHERE ch.host = change.host AND ch.task_id = change.task_id AND ch.position > change.position
+      AND ch.status IN ('pending', 'running'))
   AND status IN ('pending', 'running') AND status = 'pending';
 
 -- name: set_output_sizes

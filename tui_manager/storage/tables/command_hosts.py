@@ -3,11 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tui_manager.domain.report import Result
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.domain.task_spec import OnFailure
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import (
     fetch_packed,
@@ -210,8 +211,17 @@ def refuse_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:
     return bool(tx.execute(_SQL["refuse_sending"], values).rowcount)
 
 
-def lose_agent(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[tuple[int, int]]:
-    """LOSE_AGENT and LOSE_CANCELED for rows that were sent to a host; (task_id, position) of each.
+class LostCommand(NamedTuple):
+    """A command of a host that was lost, and how it has ended."""
+
+    task_id: int
+    position: int
+    status: CommandHostStatus
+    reason: Reason
+
+
+def lose_agent(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[LostCommand]:
+    """LOSE_AGENT and LOSE_CANCELED for rows that were sent to a host.
 
     Args:
         for_good: the host never comes back. Otherwise a row that has not begun is left alone until
@@ -220,7 +230,10 @@ def lose_agent(tx: Transaction, host: int, now: int, *, for_good: bool) -> list[
     values = {"host": host, "now": now}
     rows = tx.execute(_SQL["lose_agent"], {**values, "for_good": for_good}).fetchall()
     rows += tx.execute(_SQL["lose_canceled"], values).fetchall()
-    return [(row["task_id"], row["position"]) for row in rows]
+    return [
+        LostCommand(task_id, position, CommandHostStatus(status), Reason(reason))
+        for task_id, position, status, reason in rows
+    ]
 
 
 def lose_state(tx: Transaction, row_id: int, now: int) -> bool:
@@ -237,14 +250,49 @@ class CommandOnHost(NamedTuple):
     now: int
 
 
-def skip(tx: Transaction, ended: Iterable[CommandOnHost], reason: Reason) -> None:
-    """SKIP for the commands that follow each of these on its host."""
-    tx.execute(_SQL["skip"], {"rows": pack_rows(ended), "reason": reason})
+def skip(
+    tx: Transaction, ended: Iterable[CommandOnHost], reason: Reason, *, spare_always: bool = False
+) -> None:
+    """SKIP for the commands that follow each of these on its host.
+
+    Args:
+        spare_always: those that are `always` are left alone.
+    """
+    values = {"rows": pack_rows(ended), "reason": reason, "spare_always": spare_always}
+    tx.execute(_SQL["skip"], values)
 
 
-def make_ready(tx: Transaction, commands: Iterable[CommandOnHost]) -> None:
-    """Lets each of these be sent. A task may have no command at that position."""
-    tx.execute(_SQL["make_ready"], {"rows": pack_rows(commands)})
+def make_ready(tx: Transaction, ended: Iterable[CommandOnHost]) -> None:
+    """Lets the next command that has not ended behind each of these be sent. There may be none."""
+    tx.execute(_SQL["make_ready"], {"rows": pack_rows(ended)})
+
+
+@dataclass(slots=True)
+class StepOrder:
+    """What follows the steps of a task.
+
+    Attributes:
+        canceled: the task is being canceled.
+        on_failure: of each step, by its position.
+        barriers: positions of the steps before which hosts wait for each other.
+    """
+
+    canceled: bool
+    on_failure: dict[int, OnFailure] = field(default_factory=dict)
+    barriers: set[int] = field(default_factory=set)
+
+
+def step_orders(tx: Transaction, task_ids: Iterable[int]) -> dict[int, StepOrder]:
+    """What follows the steps of these tasks; those of one step are left out."""
+    orders: dict[int, StepOrder] = {}
+    values = {"tasks": json.dumps(list(task_ids))}
+    rows = fetch_packed(tx, _SQL["step_orders"], values)
+    for task_id, position, on_failure, barrier, canceled in rows:
+        order = orders.setdefault(task_id, StepOrder(bool(canceled)))
+        order.on_failure[position] = OnFailure(on_failure)
+        if barrier and position:  # nobody waits before the first step
+            order.barriers.add(position)
+    return orders
 
 
 def hosts_with_work(tx: Transaction) -> list[str]:
