@@ -92,6 +92,7 @@ SPOILED: dict[str, str] = {
     "twice_on_a_host": "UPDATE command_hosts SET host = 1 WHERE command_id = 1",
     "incomplete_task": "UPDATE tasks SET host_count = 9 WHERE id = 1",
     "out_of_turn": "UPDATE command_hosts SET status = 'pending', ready = 0 WHERE position = 1",
+    "barrier": "UPDATE rollout_hosts SET state = 'at_barrier', barrier = 1",
     "rollout_host": "UPDATE rollout_hosts SET faults = faults + 1",
     "rollout_batch": "UPDATE rollout_batches SET hosts = 7",
     "rollout_counters": "UPDATE rollouts SET hosts_failed = 7",

@@ -45,6 +45,7 @@ CONSTANT = {
     ("command_hosts.sql", "set_output_sizes"): BY_KEY,
     ("command_hosts.sql", "make_ready"): UNENDED,
     ("command_hosts.sql", "skip"): UNENDED,
+    ("command_hosts.sql", "step_orders"): "COVERING INDEX commands_in_order (task_id=?)",
     ("command_hosts.sql", "lose_agent"): UNDER_WAY,
     ("command_hosts.sql", "lose_canceled"): UNDER_WAY,
     ("command_hosts.sql", "cancel_unsent"): UNENDED_OF_TASK,
@@ -79,7 +80,10 @@ CONSTANT = {
     ("rollout_turns.sql", "overdue"): "rollout_hosts_waiting (task_id=? AND wait_until",
     ("rollout_turns.sql", "begun"): "rollout_hosts_begun (host=?)",
     ("rollout_turns.sql", "set_state"): "PRIMARY KEY (task_id=? AND host=?)",
-    ("rollout_turns.sql", "start_delivery"): UNENDED,
+    ("rollout_turns.sql", "start_delivery"): "command_hosts_unended (host=? AND task_id=?)",
+    ("rollout_turns.sql", "stop_at_barrier"): UNENDED,
+    ("rollout_turns.sql", "at_barrier"): "rollout_hosts_at_barrier (task_id=? AND batch=? AND barr",
+    ("rollout_turns.sql", "set_delivery_left"): "PRIMARY KEY (task_id=? AND host=?)",
     ("rollout_turns.sql", "stop_delivery"): UNENDED,
     ("rollout_turns.sql", "set_ready"): "command_hosts_unended (host=? AND task_id=?)",
     ("rollout_turns.sql", "keep_delivery_left"): "command_hosts_unended (host=? AND task_id=?)",
@@ -121,6 +125,15 @@ def test_no_query_reads_a_whole_table_that_grows(database: sqlite3.Connection) -
         if any(scan.search(step) for step in _plan(database, file, query))
     }
     assert found == WALKS
+
+
+def test_the_first_barrier_at_which_hosts_wait_is_found_by_an_index(
+    database: sqlite3.Connection,
+) -> None:
+    """It is asked for each time when hosts have come there."""
+    plan = _plan(database, "rollouts.sql", "state")
+    index = "COVERING INDEX rollout_hosts_at_barrier (task_id=? AND batch=? AND barrier>?)"
+    assert any(index in step for step in plan), plan
 
 
 def test_only_lists_of_tasks_use_the_indexes_that_were_made_for_them(

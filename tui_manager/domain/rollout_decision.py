@@ -19,6 +19,7 @@ class HostState(StrEnum):
     EXPECTED = "expected"  # its turn has come; it waits for its connection and has not begun
     UNDER_WAY = "under_way"
     AWAY = "away"  # it has begun; its next command is not sent and waits for its connection
+    AT_BARRIER = "at_barrier"  # it waits until all of its batch have come so far
     ENDED = "ended"  # all its commands have
 
 
@@ -60,6 +61,7 @@ class BatchCounts:
     Attributes:
         waiting: whose turn has not come.
         completed: whose commands have all completed.
+        at_barrier: that wait until all of the batch have come so far.
     """
 
     hosts: int = 0
@@ -67,11 +69,17 @@ class BatchCounts:
     ended: int = 0
     failed: int = 0
     completed: int = 0
+    at_barrier: int = 0
 
     @property
     def has_ended(self) -> bool:
         """Whether each host has ended."""
         return self.ended == self.hosts
+
+    @property
+    def is_at_barrier(self) -> bool:
+        """Whether each host that has not ended waits at a barrier."""
+        return self.at_barrier > 0 and self.at_barrier + self.ended == self.hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,8 @@ class RolloutState:
     Attributes:
         batch: that began last, from 1; 0: none.
         current: the hosts of that batch.
+        barrier: the first step before which hosts of that batch wait; None: none waits.
+        open_barrier: the step of that batch whose barrier was opened last; 0: none.
         batch_ended_at: when its end was noticed; None: it has not ended.
         held_until: then a hold expires; None: there is none.
         released: the last batch whose hold an operator has ended.
@@ -93,6 +103,8 @@ class RolloutState:
 
     batch: int
     current: BatchCounts
+    barrier: int | None = None
+    open_barrier: int = 0
     batch_ended_at: int | None = None
     held_until: int | None = None
     released: int = 0
@@ -135,6 +147,13 @@ class ReopenBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenBarrier:
+    """Hosts of the batch that wait before this step wait for a place instead."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class SkipRest:
     """Hosts that have not begun never do."""
 
@@ -154,7 +173,7 @@ class Begin:
     new: int
 
 
-Decision = Wait | BeginBatch | EndBatch | ReopenBatch | SkipRest | Begin
+Decision = Wait | BeginBatch | EndBatch | ReopenBatch | OpenBarrier | SkipRest | Begin
 
 
 def decide(limits: RolloutLimits, state: RolloutState, now: int) -> Decision:
@@ -167,12 +186,12 @@ def decide(limits: RolloutLimits, state: RolloutState, now: int) -> Decision:
     if state.skip_reason is not Reason.NONE:
         if state.waiting or state.expected:
             return SkipRest(state.skip_reason)
-        return _begin(limits, state)
+        return _go_on(limits, state)
     if _budget_is_spent(limits, state):
         return SkipRest(Reason.BUDGET_SPENT)
     if not state.batch:
         return BeginBatch(1)
-    return _after_batch(limits, state, now) if current.has_ended else _begin(limits, state)
+    return _after_batch(limits, state, now) if current.has_ended else _go_on(limits, state)
 
 
 def _end_batch(limits: RolloutLimits, state: RolloutState, now: int) -> EndBatch:
@@ -209,6 +228,16 @@ def _after_batch(limits: RolloutLimits, state: RolloutState, now: int) -> Decisi
     assert state.batch_ended_at is not None
     due = state.batch_ended_at + limits.delay
     return BeginBatch(state.batch + 1) if now >= due else Wait(due)
+
+
+def _go_on(limits: RolloutLimits, state: RolloutState) -> Decision:
+    """The barrier opens when each host of the batch has come so far. Opening it may take several
+    decisions, and hosts that have left it meanwhile do not close it again."""
+    if state.barrier is not None and (
+        state.barrier <= state.open_barrier or state.current.is_at_barrier
+    ):
+        return OpenBarrier(state.barrier)
+    return _begin(limits, state)
 
 
 def _begin(limits: RolloutLimits, state: RolloutState) -> Decision:

@@ -1,10 +1,9 @@
 """What follows the end of a step on a host: a pure decision over how it ended."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 from tui_manager.domain.status import UNKNOWN_ENDS, CommandHostStatus, Reason
-from tui_manager.domain.task_spec import CommandSpec, OnFailure
+from tui_manager.domain.task_spec import OnFailure
 
 
 class Follow(StrEnum):
@@ -33,8 +32,3 @@ def what_follows(
     if status is CommandHostStatus.COMPLETED or on_failure is OnFailure.CONTINUE:
         return Follow.NEXT
     return Follow.ALWAYS
-
-
-def has_barrier(steps: Sequence[CommandSpec]) -> bool:
-    """Whether hosts wait for each other between two steps. Before the first step nobody does."""
-    return any(step.barrier for step in steps[1:])

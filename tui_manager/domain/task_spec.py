@@ -1,7 +1,7 @@
 """What an operator asks for: a task and its commands before they start, and what is checked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -300,6 +300,15 @@ class TaskSpec:
             )
         check_delivery_timeout(self.delivery_timeout)
         self.rollout.check()
+        self._check_commands(stored=stored)
+
+    def _check_commands(self, *, stored: bool) -> None:
+        if self.rollout.strict and has_barrier(self.commands):
+            raise InvalidInputError(
+                "strict",
+                "A strict budget lets few hosts be under way, and a barrier waits for all hosts of "
+                "a batch: both cannot be kept. Leave out one of the two.",
+            )
         for command in self.commands:
             command.check(stored=stored)
         size = sum(
@@ -316,6 +325,11 @@ class TaskSpec:
     def shown_name(self) -> str:
         """The name; if it is empty, what says what the first command is."""
         return self.name.strip() or self.commands[0].title
+
+
+def has_barrier(commands: Sequence[CommandSpec]) -> bool:
+    """Whether hosts wait for each other between two steps. Before the first step nobody does."""
+    return any(command.barrier for command in commands[1:])
 
 
 def check_delivery_timeout(timeout: timedelta) -> None:

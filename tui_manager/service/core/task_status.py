@@ -1,6 +1,6 @@
 """What the end of one command host means for the rest of its task. All inside a transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
@@ -8,7 +8,8 @@ from tui_manager.domain.step_order import Follow, what_follows
 from tui_manager.domain.task import ended_task_status
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import command_hosts, tasks
-from tui_manager.storage.tables.command_hosts import CommandOnHost
+from tui_manager.storage.tables.command_hosts import CommandOnHost, StepOrder
+from tui_manager.storage.views import rollout_turns
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
 
@@ -41,16 +42,23 @@ def advance_all(tx: Transaction, ended: Iterable[EndedCommand]) -> None:
     if following[Follow.NOTHING]:
         command_hosts.skip(tx, following[Follow.NOTHING], Reason.EARLIER_FAILED)
     if following[Follow.ALWAYS]:
-        command_hosts.skip(
-            tx, following[Follow.ALWAYS], Reason.EARLIER_FAILED, spare_always=True
-        )
+        command_hosts.skip(tx, following[Follow.ALWAYS], Reason.EARLIER_FAILED, spare_always=True)
     if going_on := following[Follow.NEXT] + following[Follow.ALWAYS]:
-        command_hosts.make_ready(tx, going_on)
+        _make_ready(tx, going_on, orders)
 
 
-def fail_unsent(
-    tx: Transaction, commands: Iterable[UnsentCommand], why: str, now: int
-) -> set[int]:
+def _make_ready(
+    tx: Transaction, ended: list[CommandOnHost], orders: Mapping[int, StepOrder]
+) -> None:
+    """Makes the commands behind these ready, unless their hosts have to wait at a barrier."""
+    if with_barrier := [item for item in ended if orders[item.task_id].has_barrier]:
+        stopped = rollout_turns.stop_at_barrier(tx, with_barrier)
+        ended = [item for item in ended if (item.task_id, item.host) not in stopped]
+    if ended:
+        command_hosts.make_ready(tx, ended)
+
+
+def fail_unsent(tx: Transaction, commands: Iterable[UnsentCommand], why: str, now: int) -> set[int]:
     """Ends commands that cannot be sent, with the detail `why`; no two of them are of one task on
     one host. The caller has to update the status of the tasks, which are returned."""
     failed = [

@@ -178,7 +178,7 @@ class RolloutLoop:
         for event, facts in planned.events:
             log.info(event, extra={"task": task_id, **facts})
         back.expected -= planned.taken
-        back.away -= planned.taken
+        back.away = (back.away | planned.away) - planned.taken
         self._due.pop(task_id, None)
         if planned.due is not None:
             self._due[task_id] = planned.due

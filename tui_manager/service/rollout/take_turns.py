@@ -9,6 +9,7 @@ from tui_manager.domain.rollout_decision import (
     BeginBatch,
     EndBatch,
     HostState,
+    OpenBarrier,
     ReopenBatch,
     SkipRest,
     Wait,
@@ -69,6 +70,7 @@ class Planned:
     Attributes:
         running: False: the task has ended, or was cancelled, and there is nothing more to plan.
         begun: row ids of hosts that may be sent commands.
+        away: hosts that have begun, are connected, and wait for a place from now on.
         taken: hosts that were back, and were looked at.
         changed: something has changed.
         unfinished: there is more to do at once.
@@ -78,6 +80,7 @@ class Planned:
 
     running: bool = True
     begun: list[int] = field(default_factory=list)
+    away: set[int] = field(default_factory=set)
     taken: set[int] = field(default_factory=set)
     changed: bool = False
     unfinished: bool = False
@@ -157,7 +160,7 @@ class _TurnTaker:
     def _carry_out(
         self,
         rollout: StoredRollout,
-        decision: BeginBatch | EndBatch | ReopenBatch | SkipRest | Begin,
+        decision: BeginBatch | EndBatch | ReopenBatch | OpenBarrier | SkipRest | Begin,
     ) -> None:
         if isinstance(decision, BeginBatch | EndBatch | ReopenBatch):
             self._left -= 1
@@ -168,6 +171,8 @@ class _TurnTaker:
             self._end_batch(rollout, decision.held_until)
         elif isinstance(decision, ReopenBatch):
             rollouts.reopen_batch(self._tx, self._task_id)
+        elif isinstance(decision, OpenBarrier):
+            self._open_barrier(rollout, decision.step)
         elif isinstance(decision, SkipRest):
             self._skip_rest(rollout, decision.reason)
         else:
@@ -179,6 +184,28 @@ class _TurnTaker:
         if held_until is not None:
             batch, batches = rollout.state.batch, rollout.limits.batches
             self._record("hold_task", {"batch": batch, "of": batches})
+
+    def _open_barrier(self, rollout: StoredRollout, step: int) -> None:
+        """Lets hosts go on to a step: each waits for a place, or for its connection."""
+        batch = rollout.state.batch
+        if rollout.state.open_barrier != step:
+            rollouts.open_barrier(self._tx, self._task_id, step)
+            self._planned.events.append(("barrier opens", {"batch": batch, "command": step}))
+        hosts = rollout_turns.at_barrier(self._tx, self._task_id, batch, step, self._left)
+        self._left -= len(hosts)
+        online = [host for host in hosts if host in self._connections.online]
+        offline = [host for host in hosts if host not in self._connections.online]
+        rollout_turns.set_state(self._tx, self._task_id, online, HostState.AWAY)
+        self._away += online
+        self._planned.away.update(online)
+        wait_until = None
+        if rollout.offline is Offline.FAIL:
+            wait_until = self._now + self._connections.lost_after
+        else:
+            timeout = rollout.delivery_timeout
+            rollout_turns.set_delivery_left(self._tx, self._task_id, online, timeout)
+            rollout_turns.start_delivery(self._tx, self._task_id, offline, self._now + timeout)
+        rollout_turns.set_state(self._tx, self._task_id, offline, HostState.AWAY, wait_until)
 
     def _skip_rest(self, rollout: StoredRollout, reason: Reason) -> None:
         if rollout.state.skip_reason is Reason.NONE:

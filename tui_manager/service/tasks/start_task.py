@@ -13,7 +13,7 @@ from tui_manager.domain.rollout_spec import ALL_AT_ONCE, Order
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.target import ResolvedTarget
 from tui_manager.domain.task import Task, TaskDetail
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec import Offline, has_barrier
 from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.tasks.target_hosts import find_hosts
 from tui_manager.storage.engine.connection import Transaction
@@ -140,9 +140,10 @@ def _fold(names: Sequence[str]) -> str:
 def _start_rollout(
     tx: Transaction, detail: TaskDetail, row_ids: list[int], commands: int
 ) -> Mapping[int, int]:
-    """The batch of each host; none for a task without a rollout, whose hosts all begin now."""
+    """The batch of each host; none for a task whose hosts all begin now and wait for each other at
+    no barrier."""
     spec = detail.rollout
-    if spec == ALL_AT_ONCE:
+    if spec == ALL_AT_ONCE and not has_barrier([command.spec for command in detail.commands]):
         return {}
     if spec.order is Order.RANDOM:
         row_ids = random.sample(row_ids, len(row_ids))

@@ -41,10 +41,12 @@ _SENTENCES: Mapping[str, str] = {
     "{before}.",
     "rollout_host": "The host {host} in the rollout of task {task_id} (batch, ended, unended, "
     "incomplete, faults) is {found} instead of {expected}.",
-    "rollout_batch": "Batch {number} of task {task_id} (hosts, waiting, ended, failed, completed) "
-    "is {found} instead of {expected}.",
-    "rollout_counters": "The rollout of task {task_id} (waiting, expected, under way, away, "
-    "failing, failed) is {found} instead of {expected}.",
+    "barrier": "The host {host} waits at a barrier before command {barrier} of task {task_id}, and "
+    "its first command that has not ended is {next}.",
+    "rollout_batch": "Batch {number} of task {task_id} (hosts, waiting, ended, at a barrier, "
+    "failed, completed) is {found} instead of {expected}.",
+    "rollout_counters": "The rollout of task {task_id} (waiting, expected, under way, away, at a "
+    "barrier, failing, failed) is {found} instead of {expected}.",
     "ended_task_unended_row": "Task {task_id} is {status}, but {unended} of its command hosts have "
     "not ended.",
     "running_task_all_ended": "Task {task_id} is running, but all its command hosts have ended.",
@@ -72,18 +74,9 @@ _SENTENCES: Mapping[str, str] = {
 # The first schema that has the tables and columns of a query; all others need the schema 1.
 _SINCE = {
     **dict.fromkeys(("secret_not_erased", "token_uses", "turned_away_with_work"), 4),
-    **dict.fromkeys(
-        (
-            "paused_task",
-            "held_task",
-            "rollout_host",
-            "rollout_batch",
-            "rollout_counters",
-        ),
-        13,
-    ),
+    **dict.fromkeys(("paused_task", "held_task", "rollout_host"), 13),
     **dict.fromkeys(("bound_labels", "operator_labels", "removed_not_revoked"), 14),
-    "out_of_turn": 17,
+    **dict.fromkeys(("out_of_turn", "barrier", "rollout_batch", "rollout_counters"), 17),
 }
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
 _PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows

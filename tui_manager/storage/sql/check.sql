@@ -107,13 +107,23 @@ FROM rollout_hosts AS rh JOIN hosts AS h ON h.id = rh.host JOIN (
     ON c.task_id = rh.task_id AND c.host = rh.host
 WHERE found <> expected ORDER BY rh.task_id, rh.place;
 
+-- name: barrier
+-- A host that waits at a barrier has ended all commands before that step, and not that one.
+SELECT rh.task_id, h.name AS host, rh.barrier, c.next FROM rollout_hosts AS rh
+JOIN hosts AS h ON h.id = rh.host
+LEFT JOIN (
+    SELECT ch.task_id, ch.host, min(ch.position) AS next FROM command_hosts AS ch
+    WHERE ch.status IN ('pending', 'running') GROUP BY ch.task_id, ch.host) AS c
+    ON c.task_id = rh.task_id AND c.host = rh.host
+WHERE rh.barrier IS NOT NULL AND rh.barrier IS NOT c.next ORDER BY rh.task_id, rh.place;
+
 -- name: rollout_batch
 -- Counters of a batch against a recount.
 SELECT b.task_id, b.number,
-    json_array(b.hosts, b.waiting, b.ended, b.failed, b.completed) AS found, c.expected
+    json_array(b.hosts, b.waiting, b.ended, b.at_barrier, b.failed, b.completed) AS found, c.expected
 FROM rollout_batches AS b JOIN (
     SELECT task_id, batch, json_array(count(*), sum(state = 'waiting'), sum(state = 'ended'),
-        sum(faults > 0), sum(incomplete = 0)) AS expected
+        sum(state = 'at_barrier'), sum(faults > 0), sum(incomplete = 0)) AS expected
     FROM rollout_hosts GROUP BY task_id, batch) AS c
     ON c.task_id = b.task_id AND c.batch = b.number
 WHERE found <> c.expected ORDER BY b.task_id, b.number;
@@ -121,10 +131,11 @@ WHERE found <> c.expected ORDER BY b.task_id, b.number;
 -- name: rollout_counters
 -- Counters of a rollout against a recount.
 SELECT r.task_id, json_array(r.hosts_waiting, r.hosts_expected, r.hosts_under_way, r.hosts_away,
-        r.hosts_failing, r.hosts_failed) AS found, c.expected
+        r.hosts_at_barrier, r.hosts_failing, r.hosts_failed) AS found, c.expected
 FROM rollouts AS r JOIN (
     SELECT task_id, json_array(sum(state = 'waiting'), sum(state = 'expected'),
-        sum(state = 'under_way'), sum(state = 'away'), sum(state <> 'ended' AND faults > 0),
+        sum(state = 'under_way'), sum(state = 'away'), sum(state = 'at_barrier'),
+        sum(state <> 'ended' AND faults > 0),
         sum(faults > 0)) AS expected
     FROM rollout_hosts GROUP BY task_id) AS c ON c.task_id = r.task_id
 WHERE found <> c.expected ORDER BY r.task_id;

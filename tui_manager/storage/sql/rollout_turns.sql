@@ -68,9 +68,32 @@ JOIN tasks AS t ON t.id = rh.task_id AND t.status = 'running';
 SELECT host FROM rollout_hosts
 WHERE task_id = :task_id AND state IN ('expected', 'under_way', 'away');
 
+-- name: stop_at_barrier
+-- Hosts whose next command behind a position has a barrier wait there.
+UPDATE rollout_hosts SET state = 'at_barrier', barrier = next.position, wait_until = NULL
+FROM (SELECT ended.task_id, ended.host, (
+        SELECT min(ch.position) FROM command_hosts AS ch
+        WHERE ch.host = ended.host AND ch.task_id = ended.task_id AND ch.position > ended.position
+          AND ch.status IN ('pending', 'running')) AS position
+      FROM (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS host,
+                   json_extract(value, '$[2]') AS position FROM json_each(:rows)) AS ended) AS next
+JOIN commands AS k ON k.task_id = next.task_id AND k.position = next.position AND k.barrier
+WHERE rollout_hosts.task_id = next.task_id AND rollout_hosts.host = next.host AND state <> 'ended'
+RETURNING task_id, host;
+
+-- name: at_barrier
+-- Hosts of a batch that wait before a step.
+SELECT host FROM rollout_hosts
+WHERE task_id = :task_id AND batch = :batch AND barrier IS NOT NULL AND barrier = :step LIMIT :limit;
+
+-- name: set_delivery_left
+-- The whole delivery timeout is left to hosts that are connected and wait for a place.
+UPDATE rollout_hosts SET delivery_left = :delivery_timeout
+WHERE task_id = :task_id AND host IN (SELECT value FROM json_each(:hosts));
+
 -- name: set_state
 -- The state of some hosts that have not ended, and until when they are waited for.
-UPDATE rollout_hosts SET state = :state, wait_until = :wait_until
+UPDATE rollout_hosts SET state = :state, barrier = NULL, wait_until = :wait_until
 WHERE task_id = :task_id AND host IN (SELECT value FROM json_each(:hosts)) AND state <> 'ended';
 
 -- name: set_wait
@@ -89,12 +112,13 @@ WHERE id IN (
   AND status = 'pending' AND sent_at IS NULL;
 
 -- name: start_delivery
--- The delivery timeout of hosts that are offline at their turn begins.
+-- The delivery timeout of the current commands of hosts that are offline begins.
 UPDATE command_hosts SET deliver_before = :deliver_before
 WHERE id IN (
-    SELECT ch.id FROM json_each(:hosts) AS asked
-    CROSS JOIN command_hosts AS ch ON ch.host = asked.value AND ch.task_id = :task_id AND ch.position = 0
-        AND ch.status IN ('pending', 'running'))
+    SELECT (SELECT ch.id FROM command_hosts AS ch
+            WHERE ch.host = asked.value AND ch.task_id = :task_id
+              AND ch.status IN ('pending', 'running') ORDER BY ch.position LIMIT 1)
+    FROM json_each(:hosts) AS asked)
   AND status = 'pending' AND sent_at IS NULL;
 
 -- name: keep_delivery_left

@@ -35,14 +35,16 @@ WHERE t.status IN ('pending', 'running') AND t.status = 'running' ORDER BY r.tas
 SELECT r.*, t.paused_at IS NOT NULL AS paused, t.offline, t.delivery_timeout, t.include_maintenance,
     coalesce(b.hosts, 0) AS current_hosts, coalesce(b.waiting, 0) AS current_waiting,
     coalesce(b.ended, 0) AS current_ended, coalesce(b.failed, 0) AS current_failed,
-    coalesce(b.completed, 0) AS current_completed
+    coalesce(b.completed, 0) AS current_completed, coalesce(b.at_barrier, 0) AS current_at_barrier,
+    (SELECT min(barrier) FROM rollout_hosts
+     WHERE task_id = r.task_id AND batch = r.batch AND barrier IS NOT NULL) AS barrier
 FROM rollouts AS r JOIN tasks AS t ON t.id = r.task_id
 LEFT JOIN rollout_batches AS b ON b.task_id = r.task_id AND b.number = r.batch
 WHERE r.task_id = :task_id AND t.status = 'running' AND t.cancel_requested_at IS NULL;
 
 -- name: begin_batch
 -- Its hosts may begin.
-UPDATE rollouts SET batch = :number, batch_ended_at = NULL, held_until = NULL
+UPDATE rollouts SET batch = :number, batch_ended_at = NULL, held_until = NULL, open_barrier = 0
 WHERE task_id = :task_id;
 
 -- name: end_batch
@@ -52,6 +54,10 @@ UPDATE rollouts SET batch_ended_at = :now, held_until = :held_until WHERE task_i
 -- name: reopen_batch
 -- A host of it runs again.
 UPDATE rollouts SET batch_ended_at = NULL, held_until = NULL WHERE task_id = :task_id;
+
+-- name: open_barrier
+-- Hosts of the batch that began last need not wait before this step any more.
+UPDATE rollouts SET open_barrier = :step WHERE task_id = :task_id;
 
 -- name: skip_rest
 -- No further host begins.

@@ -274,12 +274,12 @@ class StepOrder:
     Attributes:
         canceled: the task is being canceled.
         on_failure: of each step, by its position.
-        barriers: positions of the steps before which hosts wait for each other.
+        has_barrier: hosts wait for each other before one of its steps.
     """
 
     canceled: bool
     on_failure: dict[int, OnFailure] = field(default_factory=dict)
-    barriers: set[int] = field(default_factory=set)
+    has_barrier: bool = False
 
 
 def step_orders(tx: Transaction, task_ids: Iterable[int]) -> dict[int, StepOrder]:
@@ -290,8 +290,7 @@ def step_orders(tx: Transaction, task_ids: Iterable[int]) -> dict[int, StepOrder
     for task_id, position, on_failure, barrier, canceled in rows:
         order = orders.setdefault(task_id, StepOrder(bool(canceled)))
         order.on_failure[position] = OnFailure(on_failure)
-        if barrier and position:  # nobody waits before the first step
-            order.barriers.add(position)
+        order.has_barrier |= bool(barrier)
     return orders
 
 

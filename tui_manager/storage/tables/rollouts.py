@@ -30,9 +30,10 @@ from tui_manager.storage.engine.statements import (
 _SQL = load_queries("rollouts.sql")
 
 
-def insert(tx: Transaction, task_id: int, spec: RolloutSpec) -> None:
-    """Stores what was asked for, with its task. Of a task without a rollout nothing is stored."""
-    if spec == ALL_AT_ONCE:
+def insert(tx: Transaction, task_id: int, spec: RolloutSpec, *, barrier: bool) -> None:
+    """Stores what was asked for, with its task. Of a task whose hosts all begin at once, and wait
+    for each other at no barrier, nothing is stored."""
+    if spec == ALL_AT_ONCE and not barrier:
         return
     values = {
         "task_id": task_id,
@@ -106,6 +107,7 @@ def progress_of(row: sqlite3.Row) -> RolloutProgress | None:
         hosts_failed=row["hosts_failed"],
         max_failures=row["failure_budget"],
         max_concurrency=row["concurrency_limit"],
+        hosts_at_barrier=row["hosts_at_barrier"],
     )
 
 
@@ -173,7 +175,10 @@ def _state(row: sqlite3.Row) -> RolloutState:
             ended=row["current_ended"],
             failed=row["current_failed"],
             completed=row["current_completed"],
+            at_barrier=row["current_at_barrier"],
         ),
+        barrier=row["barrier"],
+        open_barrier=row["open_barrier"],
         batch_ended_at=row["batch_ended_at"],
         held_until=row["held_until"],
         released=row["released"],
@@ -203,6 +208,12 @@ def end_batch(tx: Transaction, task_id: int, held_until: int | None, now: int) -
 def reopen_batch(tx: Transaction, task_id: int) -> None:
     """A host of the batch that began last runs again."""
     tx.execute(_SQL["reopen_batch"], {"task_id": task_id})
+
+
+def open_barrier(tx: Transaction, task_id: int, step: int) -> None:
+    """Hosts of the batch that began last need not wait before the step at this position any
+    more."""
+    tx.execute(_SQL["open_barrier"], {"task_id": task_id, "step": step})
 
 
 def skip_rest(tx: Transaction, task_id: int, reason: Reason) -> None:

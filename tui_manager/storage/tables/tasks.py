@@ -10,7 +10,7 @@ from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
-from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec, has_barrier
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
 from tui_manager.storage.tables import command_contents, rollouts, secrets
@@ -104,7 +104,7 @@ def insert(
         "now": now,
     }
     task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]
-    rollouts.insert(tx, task_id, spec.rollout)
+    rollouts.insert(tx, task_id, spec.rollout, barrier=has_barrier(spec.commands))
     tx.executemany(
         _SQL["insert_command"],
         [

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from tui_manager.domain.rollout_decision import HostState
 from tui_manager.domain.task_spec import Offline
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.engine.statements import load_queries, pack_rows
+from tui_manager.storage.tables.command_hosts import CommandOnHost
 from tui_manager.storage.tables.rollouts import pack_hosts
 from tui_manager.storage.views.command_delivery import UnsentCommand
 
@@ -117,6 +118,19 @@ def begun_of_task(tx: Transaction, task_id: int) -> list[int]:
     return [row["host"] for row in tx.execute(_SQL["begun_of_task"], {"task_id": task_id})]
 
 
+def stop_at_barrier(tx: Transaction, ended: Iterable[CommandOnHost]) -> set[tuple[int, int]]:
+    """Hosts whose next command behind one of these has a barrier wait there; task and host of
+    each."""
+    rows = tx.execute(_SQL["stop_at_barrier"], {"rows": pack_rows(ended)}).fetchall()
+    return {(row["task_id"], row["host"]) for row in rows}
+
+
+def at_barrier(tx: Transaction, task_id: int, batch: int, step: int, limit: int) -> list[int]:
+    """Hosts of a batch that wait before the step at this position."""
+    values = {"task_id": task_id, "batch": batch, "step": step, "limit": limit}
+    return [row["host"] for row in tx.execute(_SQL["at_barrier"], values)]
+
+
 def set_state(
     tx: Transaction,
     task_id: int,
@@ -149,9 +163,18 @@ def set_ready(tx: Transaction, task_id: int, hosts: Iterable[int], *, ready: boo
 def start_delivery(
     tx: Transaction, task_id: int, hosts: Iterable[int], deliver_before: int
 ) -> None:
-    """The delivery timeout of hosts that are offline at their turn begins."""
+    """The delivery timeout of hosts that are offline at their turn, or when their barrier opens,
+    begins."""
     values = {"task_id": task_id, "hosts": pack_hosts(hosts), "deliver_before": deliver_before}
     tx.execute(_SQL["start_delivery"], values)
+
+
+def set_delivery_left(
+    tx: Transaction, task_id: int, hosts: Iterable[int], delivery_timeout: int
+) -> None:
+    """The delivery timeout of hosts that are connected begins when they have a place."""
+    values = {"task_id": task_id, "hosts": pack_hosts(hosts)}
+    tx.execute(_SQL["set_delivery_left"], {**values, "delivery_timeout": delivery_timeout})
 
 
 def stop_delivery(tx: Transaction, task_id: int, host: int, now: int) -> None:
