@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.cli.options.values import format_size, parse_pairs, parse_size
+from tui_manager.cli.options.values import parse_pairs
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.option_values import format_size, parse_size
 
 
 @given(st.integers(0, 2**50 - 1))

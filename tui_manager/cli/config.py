@@ -12,9 +12,10 @@ from typing import Any
 from platformdirs import user_config_path
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration, parse_duration
 
-from tui_manager.cli.options.values import SIZE_FORMS, file_path, format_size, parse_size
+from tui_manager.cli.options.values import file_path
 from tui_manager.domain.address import split_address
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.option_values import SIZE_FORMS, format_size, parse_size
 from tui_manager.domain.target_notation import RESERVED_GROUPS
 from tui_manager.own_addresses import is_server_name
 from tui_manager.service.service_settings import BOUNDS, Bounds, ServiceSettings

@@ -1,0 +1,173 @@
+"""Reads the steps of a task file, and the options of its steps and of the task."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from tui_manager.domain.content import CONTENTS_LENGTH, Content, content_of
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task_options import (
+    LIMIT_OPTIONS,
+    NEEDS,
+    STEP_OPTIONS,
+    TaskOption,
+    with_step_options,
+)
+from tui_manager.domain.task_spec import COMMANDS_MAX, CommandSpec, OnFailure, check_variable
+from tui_manager.domain.toml_table import Table
+
+STEP_KEYS = (
+    "name", "run", "script", "script_text", "args", "stdin", "stdin_text", *STEP_OPTIONS, "env",
+    *LIMIT_OPTIONS, "on_failure", "always", "barrier",
+)  # fmt: skip
+_KINDS = ("run", "script", "script_text")
+_LATER_KINDS = ("copy", "fetch")
+
+ReadContent = Callable[[str], bytes]
+
+
+def read_options(table: Table, options: Mapping[str, TaskOption]) -> dict[str, Any]:
+    """The values of those options that the table has."""
+    values: dict[str, Any] = {}
+    for key, option in options.items():
+        if key not in table:
+            continue
+        if (needed := NEEDS.get(key)) and needed not in table:
+            raise table.error(key, f"it needs {needed}.")
+        if option.read is None:
+            values[key] = table.flag(key)
+            continue
+        typed = table.plain(key)
+        assert typed is not None
+        try:
+            values[key] = option.read(typed)
+        except ValueError as error:
+            raise table.error(key, f"{typed[:80]!r}: {error}.") from None
+    return values
+
+
+class StepReader:
+    """Reads the steps of a task file, whose top holds defaults for all."""
+
+    def __init__(
+        self, top: Table, read_content: ReadContent | None, parameters: frozenset[str]
+    ) -> None:
+        self._top = top
+        self._read_content = read_content
+        self._parameters = parameters
+        self._size = 0  # bytes of all contents so far
+        self._defaults = read_options(top, STEP_OPTIONS) | read_options(top, LIMIT_OPTIONS)
+        self._environment = top.variables("env")
+        self._check_environment(top)
+
+    def read(self) -> tuple[CommandSpec, ...]:
+        """All steps."""
+        tables = self._top.tables("steps")
+        if not tables:
+            raise self._top.error("steps", 'a task file needs a step: [[steps]] with run = "…".')
+        if len(tables) > COMMANDS_MAX:
+            raise self._top.error("steps", f"a task file has at most {COMMANDS_MAX} steps.")
+        return tuple(self._step(table) for table in tables)
+
+    def _step(self, table: Table) -> CommandSpec:
+        kind = _kind(table)
+        table.check_keys(STEP_KEYS, "a step")
+        self._check_environment(table)
+        values = read_options(table, STEP_OPTIONS) | read_options(table, LIMIT_OPTIONS)
+        if "args" in table and kind == "run":
+            raise table.error("args", "a step with run has no args; they belong to a script.")
+        step = CommandSpec(
+            text=table.text("run") or "",
+            environment=self._environment | table.variables("env"),
+            name=table.text("name") or "",
+            script=self._content(table, "script"),
+            arguments=table.texts("args"),
+            stdin=self._content(table, "stdin"),
+            on_failure=_on_failure(table),
+            always=table.flag("always") or False,
+            barrier=table.flag("barrier") or False,
+        )
+        step = with_step_options(step, self._defaults | values)
+        try:
+            step.check()
+        except InvalidInputError as error:
+            raise self._step_error(table, kind, error) from None
+        return step
+
+    def _step_error(self, table: Table, kind: str, error: InvalidInputError) -> InvalidInputError:
+        """The error of a check, at the key that it is about: of the step, or of the top."""
+        key = error.field.replace("-", "_")
+        key = {"command": kind, "script": kind, "arguments": "args"}.get(key, key)
+        if key == "stdin" and "stdin_text" in table:
+            key = "stdin_text"
+        if key not in table and key in self._top and key in (*STEP_OPTIONS, *LIMIT_OPTIONS):
+            return self._top.error(key, str(error))
+        return table.error(key if key in table else "", str(error))
+
+    def _check_environment(self, table: Table) -> None:
+        for name, value in table.variables("env").items():
+            env = table.table("env")
+            assert env is not None
+            try:
+                check_variable("env", name, value)
+            except InvalidInputError as error:
+                raise env.error(name, str(error)) from None
+            if name in self._parameters:
+                raise env.error(name, "it is a parameter too; take another name for one of them.")
+
+    def _content(self, table: Table, key: str) -> Content | None:
+        """The bytes of `script` or `stdin`, or of `script_text` or `stdin_text`."""
+        text_key = f"{key}_text"
+        if key in table and text_key in table:
+            raise table.error(text_key, f"the step has {key} too; leave one of them out.")
+        if (text := table.text(text_key)) is not None:
+            return self._counted(table, text_key, text.encode())
+        if (path := table.text(key)) is None:
+            return None
+        if self._read_content is None:
+            raise table.error(
+                key, f"no file can be read here; put what is in it into the text: {text_key}."
+            )
+        try:
+            data = self._read_content(path)
+        except OSError as error:
+            raise table.error(key, f"{path}: {error.strerror or error}.") from None
+        except InvalidInputError as error:
+            raise table.error(key, f"{path}: {error}") from None
+        return self._counted(table, key, data)
+
+    def _counted(self, table: Table, key: str, data: bytes) -> Content:
+        self._size += len(data)
+        if self._size > CONTENTS_LENGTH:
+            raise table.error(
+                key,
+                f"the scripts and inputs up to here have more than {CONTENTS_LENGTH} bytes, and "
+                "no task may have more.",
+            )
+        return content_of(data)
+
+
+def _kind(table: Table) -> str:
+    """What the step does: the one key of _KINDS that it has."""
+    kinds = [key for key in (*_KINDS, *_LATER_KINDS) if key in table]
+    for key in kinds:
+        if key in _LATER_KINDS:
+            raise table.error(key, "this version has no such steps; it has run and script.")
+    if len(kinds) > 1:
+        raise table.error(kinds[1], f"the step has {kinds[0]} too; make two steps of it.")
+    if not kinds:
+        close = [
+            get_close_matches(key, _KINDS, n=1) for key in table.values if key not in STEP_KEYS
+        ]
+        hint = next((f" (did you mean {words[0]}?)" for words in close if words), "")
+        raise table.error("", f'a step needs run = "…" or script = "FILE"{hint}.')
+    return kinds[0]
+
+
+def _on_failure(table: Table) -> OnFailure:
+    word = table.text("on_failure")
+    if word is None:
+        return OnFailure.STOP
+    if word not in tuple(OnFailure):
+        raise table.error("on_failure", f"{word[:80]!r}: expected {' or '.join(OnFailure)}.")
+    return OnFailure(word)

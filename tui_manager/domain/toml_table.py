@@ -1,0 +1,258 @@
+"""Reads TOML whose errors name the file, the line and the key."""
+
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from tui_manager.domain.errors import InvalidInputError
+
+FIELD = "file"  # of the errors
+Path = tuple[str | int, ...]
+
+_POSITION = re.compile(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)")
+_KINDS = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "an array",
+    dict: "a table",
+}
+_NAME_SHOWN = 80  # characters of an unknown key in an error
+
+
+class Number(str):
+    """A number with a fraction or an exponent, as it was typed but without `_`."""
+
+    __slots__ = ()
+
+
+def parse_toml(text: str, name: str) -> "Table":
+    """The whole text as a table. `name` is that of the file, for errors.
+
+    Raises:
+        InvalidInputError: it is not TOML.
+    """
+    try:
+        values = tomllib.loads(text, parse_float=lambda number: Number(number.replace("_", "")))
+    except RecursionError:
+        raise InvalidInputError(FIELD, f"{name}: it is nested too deeply.") from None
+    except ValueError as error:  # of the parser, or of a number with thousands of digits
+        position = _POSITION.search(str(error))
+        line = f", line {position[1]}" if position and position[1] else ""
+        reason = _POSITION.sub("", str(error)).rstrip(".")
+        raise InvalidInputError(FIELD, f"{name}{line}: it is not TOML: {reason}.") from None
+    return Table(Source(name, text), (), values)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text that is TOML, and the name of its file."""
+
+    name: str
+    text: str
+
+    def error(self, path: Path, message: str) -> InvalidInputError:
+        """An error at this key: `deploy.toml, line 12: steps[2].timeout: …`."""
+        line = self._line(path)
+        at = f", line {line}" if line else ""
+        where = _path_text(path)
+        return InvalidInputError(FIELD, f"{self.name}{at}: {where}{': ' if where else ''}{message}")
+
+    def _line(self, path: Path) -> int | None:
+        """The line of this key or table, else of the header or the one line that holds it; None: it
+        is not known."""
+        places = {place.path: place for place in _places(self.text)}
+        if path in places:
+            return places[path].line
+        while path := path[:-1]:
+            if place := places.get(path):
+                return place.line if place.one_line else None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a TOML file. Each method that finds a wrong value raises InvalidInputError."""
+
+    source: Source
+    path: Path
+    values: Mapping[str, Any]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.values
+
+    def error(self, key: str, message: str) -> InvalidInputError:
+        """An error at a key of this table; empty: at the table itself."""
+        return self.source.error((*self.path, key) if key else self.path, message)
+
+    def check_keys(self, known: Collection[str], what: str) -> None:
+        """Refuses keys that are not `known`. `what` has such keys, for the error: `a step`."""
+        for key in self.values:
+            if key not in known:
+                close = get_close_matches(key[:_NAME_SHOWN], known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}."
+                raise self.error(key, f"{what} has no such key; {hint}")
+
+    def text(self, key: str) -> str | None:
+        """The text of a key; None: it is not there."""
+        value = self.values.get(key)
+        if value is None or type(value) is str:
+            return value
+        raise self._wrong(key, value, 'text in quotes: "…"')
+
+    def plain(self, key: str) -> str | None:
+        """Text, or a number as text; None: it is not there."""
+        value = self.values.get(key)
+        if value is None or isinstance(value, str):
+            return None if value is None else str(value)
+        if type(value) is int:
+            return str(value)
+        raise self._wrong(key, value, 'text in quotes: "…"')
+
+    def flag(self, key: str) -> bool | None:
+        """True or false; None: it is not there."""
+        value = self.values.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        raise self._wrong(key, value, "true or false, without quotes")
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The texts of an array; empty if it is not there."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or any(type(one) is not str for one in value):
+            raise self._wrong(key, value, 'an array of texts: ["…", "…"]')
+        return tuple(value)
+
+    def variables(self, key: str) -> dict[str, str]:
+        """Names and texts; empty if it is not there."""
+        table = self.table(key)
+        return {name: table.text(name) or "" for name in table.values} if table else {}
+
+    def table(self, key: str) -> "Table | None":
+        """A table below this one; None: it is not there."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self._wrong(key, value, f"a table: [{_path_text((*self.path, key))}]")
+        return Table(self.source, (*self.path, key), value)
+
+    def tables(self, key: str) -> list["Table"]:
+        """An array of tables; empty if it is not there."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or any(not isinstance(one, dict) for one in value):
+            raise self._wrong(key, value, f"tables, each under its own [[{key}]]")
+        return [
+            Table(self.source, (*self.path, key, index), one) for index, one in enumerate(value)
+        ]
+
+    def _wrong(self, key: str, value: object, expected: str) -> InvalidInputError:
+        kind = "a number" if isinstance(value, Number) else _KINDS.get(type(value), "a date")
+        return self.error(key, f"it is {kind}; write {expected}.")
+
+
+def _path_text(path: Path) -> str:
+    """`steps[2].timeout`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            shown = part if len(part) <= _NAME_SHOWN else f"{part[:_NAME_SHOWN]}…"
+            text += f"{'.' if text else ''}{shown if _BARE.fullmatch(shown) else repr(shown)}"
+    return text
+
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_STRING = re.compile(
+    r'"""(?:\\.|[^\\])*?"""{1,3}'
+    r"|'''.*?'''{1,3}"
+    r'|"(?:\\.|[^"\\])*"'
+    r"|'[^']*'",
+    re.DOTALL,
+)
+_KEY_PART = re.compile(rf"[ \t]*(?:({_BARE.pattern})|({_STRING.pattern}))[ \t]*", re.DOTALL)
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)+")
+_OTHER = re.compile(r"[^\"'#\[\]{}\n]+")
+
+
+class _Place(NamedTuple):
+    """Where a table or a key begins, in lines from 1. A header is one line."""
+
+    path: Path
+    line: int
+    one_line: bool
+
+
+def _places(text: str) -> Iterator[_Place]:
+    """Where each table and each key outside of values begins, in a text that is TOML."""
+    position, line = 0, 1
+    table: Path = ()
+    counts: dict[Path, int] = {}  # of the tables in each array of tables, less one
+    while position < len(text):
+        start = position
+        if blank := _BLANK.match(text, position):
+            position = blank.end()
+        elif text[position] == "[":
+            array = text.startswith("[[", position)
+            keys, position = _keys(text, position + 1 + array)
+            table = _resolved(keys, counts)
+            if array:
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            position += 1 + array
+            yield _Place(table, line, one_line=True)
+        else:
+            keys, position = _keys(text, position)
+            position = _end_of_value(text, position + 1)
+            yield _Place((*table, *keys), line, one_line="\n" not in text[start:position])
+        line += text.count("\n", start, position)
+
+
+def _resolved(keys: Path, counts: Mapping[Path, int]) -> Path:
+    """The path of a header, in which each array of tables stands for its last table."""
+    path: Path = ()
+    for key in keys[:-1]:
+        path = (*path, key)
+        if path in counts:
+            path = (*path, counts[path])
+    return (*path, *keys[-1:])
+
+
+def _keys(text: str, position: int) -> tuple[Path, int]:
+    """The parts of a dotted key, and where it ends."""
+    keys: list[str] = []
+    while part := _KEY_PART.match(text, position):
+        bare, quoted = part[1], part[2]
+        keys.append(bare or next(iter(tomllib.loads(f"{quoted} = 0"))))
+        position = part.end()
+        if not text.startswith(".", position):
+            break
+        position += 1
+    return tuple(keys), position
+
+
+def _end_of_value(text: str, position: int) -> int:
+    """Where the line of a value ends; arrays and texts may have several lines."""
+    depth = 0
+    while position < len(text):
+        character = text[position]
+        if character == "\n" and not depth:
+            return position
+        depth += character in "[{"
+        depth -= character in "]}"
+        token = None
+        if character in "\"'":
+            token = _STRING.match(text, position)
+        elif character == "#":
+            token = _BLANK.match(text, position)
+            if not depth:  # a comment ends the value
+                return position
+        elif character not in "[]{}\n":
+            token = _OTHER.match(text, position)
+        position = token.end() if token else position + 1
+    return position

@@ -1,0 +1,169 @@
+"""Writes a task file as TOML, with its scripts and inputs in it as text."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import tomli_w
+
+from tui_manager.domain.content import Content
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task_file import TaskFile
+from tui_manager.domain.task_options import (
+    LIMIT_OPTIONS,
+    ROLLOUT_OPTIONS,
+    STEP_OPTIONS,
+    TASK_OPTIONS,
+    TaskOption,
+)
+from tui_manager.domain.task_parameters import Parameter, ParameterType
+from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
+
+# What a text between ''' cannot hold.
+_NOT_LITERAL = re.compile(r"'''|'\Z|[\0-\x08\x0b-\x1f\x7f]")
+_EMPTY_STEP = CommandSpec("")
+_EMPTY_TASK = TaskSpec("", ())
+
+
+def write_task_file(task_file: TaskFile) -> str:
+    """The text of the task file, from which `read_task_file` makes an equal one.
+
+    Raises:
+        InvalidInputError: a script or an input is not text in UTF-8, or is not here.
+    """
+    spec = task_file.spec
+    steps = [_step(index, step) for index, step in enumerate(spec.commands)]
+    top = {
+        "name": spec.name,
+        "target": spec.target,
+        "description": spec.description,
+        **_options(TASK_OPTIONS, spec, _EMPTY_TASK),
+        **_take_common(steps),
+    }
+    environment = top.pop("env", {})
+    parts = [("", _without_empty(top)), ("[env]", environment)]
+    parts += [(f"[params.{one.name}]", _parameter(one)) for one in task_file.parameters]
+    parts.append(("[rollout]", _options(ROLLOUT_OPTIONS, spec.rollout, _EMPTY_TASK.rollout)))
+    for step in steps:
+        environment = step.pop("env", {})
+        parts += [("[[steps]]", step), ("[steps.env]", environment)]
+    return "\n".join(_part(header, values) for header, values in parts if values)
+
+
+def _part(header: str, values: Mapping[str, Any]) -> str:
+    """A table of plain values."""
+    lines = "".join(f"{key} = {_literal(value)}\n" for key, value in values.items())
+    return f"{header}\n{lines}" if header else lines
+
+
+def _literal(value: object) -> str:
+    """A value as TOML. A text of several lines is written as such if it then stays as it is."""
+    if isinstance(value, str) and "\n" in value and not _NOT_LITERAL.search(value):
+        return f"'''\n{value}'''"
+    # With multiline_strings, this library loses the CR of a CR LF.
+    multiline = isinstance(value, str) and "\r" not in value
+    return (
+        tomli_w.dumps({"_": value}, multiline_strings=multiline).removeprefix("_ = ").rstrip("\n")
+    )
+
+
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in ("", {}, ())}
+
+
+def _options(options: Mapping[str, TaskOption], given: Any, default: Any) -> dict[str, Any]:
+    """What is not as it is without the option."""
+    values: dict[str, Any] = {}
+    for key, option in options.items():
+        value = getattr(given, option.field)
+        if value != getattr(default, option.field):
+            values[key] = value if option.read is None else option.write(value)
+    return values
+
+
+def _take_common(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Takes the options that all of several steps have alike out of the steps."""
+    if len(steps) < 2:
+        return {}
+    common = {
+        key: value
+        for key, value in steps[0].items()
+        if key in (*STEP_OPTIONS, *LIMIT_OPTIONS, "env")
+        and all(step.get(key) == value for step in steps)
+    }
+    for step in steps:
+        for key in common:
+            del step[key]
+    return common
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    values = _without_empty(
+        {
+            "type": "" if parameter.type is ParameterType.TEXT else str(parameter.type),
+            "pattern": parameter.pattern,
+            "choices": parameter.choices,
+            "help": parameter.help,
+        }
+    )
+    if parameter.default is not None:
+        values["default"] = _default(parameter.type, parameter.default)
+    if not parameter.required:
+        values["required"] = False
+    return values or {"type": str(parameter.type)}
+
+
+class _Number(float):
+    """A number that is written as it was typed."""
+
+    typed: str
+
+    def __str__(self) -> str:
+        return self.typed
+
+
+def _default(kind: ParameterType, text: str) -> object:
+    match kind:
+        case ParameterType.INTEGER:
+            return int(text)
+        case ParameterType.NUMBER:
+            number = _Number(text)
+            number.typed = text
+            return number
+        case ParameterType.BOOLEAN:
+            return text == "true"
+        case _:
+            return text
+
+
+def _step(index: int, step: CommandSpec) -> dict[str, Any]:
+    values = {
+        "name": step.name,
+        "run": step.text,
+        "script_text": _text(index, "script", step.script),
+        "args": step.arguments,
+        **_options(STEP_OPTIONS, step, _EMPTY_STEP),
+        **_options(LIMIT_OPTIONS, step.limits, _EMPTY_STEP.limits),
+        "env": step.environment,
+        "on_failure": "" if step.on_failure is OnFailure.STOP else str(step.on_failure),
+    }
+    values = _without_empty(values)
+    if step.stdin is not None:  # an empty input is one
+        values["stdin_text"] = _text(index, "stdin", step.stdin)
+    values |= {key: True for key in ("always", "barrier") if getattr(step, key)}
+    return values
+
+
+def _text(index: int, key: str, content: Content | None) -> str:
+    if content is None:
+        return ""
+    content.check(key)
+    assert content.data is not None
+    try:
+        return content.data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            key,
+            f"The {key} of step {index} is not text: byte {error.start} is not UTF-8, and a task "
+            "file holds text only.",
+        ) from None
