@@ -26,6 +26,7 @@ from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
+from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.settings import Settings
 from tui_manager.storage.engine.database import Database
 from tui_manager.transport.ports.certificates import AllPortCredentials, Certificates
@@ -54,6 +55,7 @@ class Parts:
     tasks: TaskService
     admissions: AdmissionService
     fleet: FleetService
+    templates: TemplateService
     clock_watch: ClockWatch
     tls: "TlsParts | None" = None
 
@@ -105,6 +107,7 @@ async def assemble(
         tasks=TaskService(core, sessions, dispatch, secrets, rollout_loop),
         admissions=AdmissionService(core, dispatch, sessions),
         fleet=FleetService(core),
+        templates=TemplateService(core),
         clock_watch=clock_watch,
     )
     if not settings.insecure:

@@ -188,6 +188,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         tokens=parts.tls.enrollment if parts.tls else None,
         admissions=parts.admissions,
         fleet=parts.fleet,
+        templates=parts.templates,
     )
 
 

@@ -29,6 +29,7 @@ from tui_manager.domain.task import (
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.template import SavedVersion, Template, TemplateDetail, TemplateVersion
 from tui_manager.domain.token import NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import (
     Call,
@@ -64,12 +65,14 @@ SPEC = TaskSpec(
         timedelta(hours=6),
     ),
     include_maintenance=True,
+    template=TemplateVersion("uptime", 3),
 )  # fmt: skip
 REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 COUNTS = Counts(total=2, running=1, failed=1)
 TASK = Task(
     7, "name", "why", "web*", TaskStatus.RUNNING, COUNTS, 2, "ann", AT, AT, None, None,
     paused=True, hold=Hold(1, 3, AT), rerun_of=4, rollout=RolloutProgress(1, 3, 7, 2, 1, 3, 5),
+    template=TemplateVersion("uptime", 3),
 )  # fmt: skip
 DETAIL = TaskDetail(
     TASK, (Command(0, SPEC.commands[0], CommandHostStatus.RUNNING, COUNTS),), SPEC.rollout, (9, 8),
@@ -93,6 +96,11 @@ TOKEN_SPEC = TokenSpec(timedelta(hours=1), 3, True, {"env": "prod"})
 TOKEN = NewToken("tm1.pin.secret", AT, 4)
 LISTED = Token(4, TokenState.USED_UP, "ann@tty1", AT, AT, 3, 3, True, {"env": "prod"})
 ENTRY = AuditEntry(9, AT, "ann@tty1", "revoke_host", 7, "h-1", "web01", {"why": "lost"}, "name")
+TEMPLATE = Template("uptime", 3, "why", "ann@tty1", AT, 1)
+TEMPLATE_DETAIL = TemplateDetail(
+    TEMPLATE, 2, 'run = "uptime"\n', (SavedVersion(3, "ann@tty1", AT), SavedVersion(2, "bob", AT)),
+    ("nightly",),
+)  # fmt: skip
 TASK_FILTER = TaskFilter((TaskStatus.RUNNING, TaskStatus.FAILED), "web01", "ann@tty1", AT)
 WINDOW = Window("web", "name", True, True, 20, 50)
 HOST_DETAIL = HostDetail(HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"})
@@ -131,6 +139,11 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("cancel_task", (7,), None),
     ("pause_task", (7,), None),
     ("resume_task", (7,), None),
+    ("save_template", ("uptime", "text", 0, REQUEST), 3),
+    ("save_template", ("uptime", "", 7, REQUEST), 3),
+    ("list_templates", (WINDOW,), Page((TEMPLATE,), 1, 3)),
+    ("get_template", ("uptime", 2), TEMPLATE_DETAIL),
+    ("delete_template", ("uptime",), None),
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100), CHUNKS),
 ]

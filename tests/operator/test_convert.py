@@ -33,6 +33,7 @@ from tui_manager.domain.schedule import (
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
 from tui_manager.domain.task_spec import TIMEOUT_DEFAULT, TaskSpec
+from tui_manager.domain.template import Template, TemplateDetail
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
 from tui_manager.operator.api import OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (
@@ -42,6 +43,7 @@ from tui_manager.operator.conversion import (
     convert_security,
     convert_spec,
     convert_task,
+    convert_template,
 )
 
 WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
@@ -58,6 +60,8 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
     (Task, convert_task.task_to_wire, convert_task.task_from_wire),
     (TaskDetail, convert_task.detail_to_wire, convert_task.detail_from_wire),
+    (Template, convert_template.template_to_wire, convert_template.template_from_wire),
+    (TemplateDetail, convert_template.detail_to_wire, convert_template.detail_from_wire),
     (CommandHost, convert_task.command_host_to_wire, convert_task.command_host_from_wire),
     (Progress, convert_task.progress_to_wire, convert_task.progress_from_wire),
     (ScheduleSpec, convert_schedule.spec_to_wire, convert_schedule.spec_from_wire),

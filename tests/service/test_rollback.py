@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,14 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import Stream
+from tui_manager.domain.template import TemplateVersion
 from tui_manager.storage.engine.connection import Transaction
 
-TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens")
+TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens",
+    "templates", "template_versions",
+)  # fmt: skip
+
+TASK_FILE = 'target = "web*"\n[[steps]]\nrun = "uptime"\n'
 
 
 class FailingTransaction:
@@ -141,9 +147,27 @@ async def _violate(parts: Parts, host_id: str, _execution_id: str) -> None:
     await parts.violations.audit.write_due()
 
 
+async def _save_template(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.templates.save("restart", TASK_FILE, 0, "ana")
+
+
+async def _save_task(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.templates.save("restart", "", 1, "ana")
+
+
+async def _delete_template(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    await parts.templates.delete("kept", "ana")
+
+
+async def _create_from_template(parts: Parts, _host_id: str, _execution_id: str) -> None:
+    made = TemplateVersion("kept", 1)
+    await parts.tasks.create_task(replace(spec("web01", "fourth"), template=made))
+
+
 ACTS = [
     _create, _start, _send, _cancel, _report, _begin, _register, _resume, _lose, _make_token,
     _enroll, _enroll_again, _dial_renamed, _approve, _reject, _revoke, _renew, _violate,
+    _save_template, _save_task, _delete_template, _create_from_template,
 ]  # fmt: skip
 
 
@@ -155,6 +179,7 @@ async def test_a_failure_in_the_middle_leaves_the_database_as_it_was(
     await parts.enroll("waiting")
     await parts.started("web01", "first", "second")
     await parts.tasks.create_task(spec("web01", "other"))
+    await parts.templates.save("kept", TASK_FILE, 0, "ana")
     ((_, run),) = parts.dispatcher.sent
     write = parts.database.write
     failures = 0

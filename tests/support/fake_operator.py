@@ -9,14 +9,14 @@ from tests.support.fake_core import EVERYTHING as EVERYTHING
 from tests.support.fake_core import START as START
 from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask
-from tests.support.fake_schedules import FakeSchedules
 from tests.support.fake_security import FakeSecurity
+from tests.support.fake_templates import FakeTemplates
 from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Admission, TaskStatus
 
 
-class FakeOperator(FakeSecurity, FakeSchedules, FakeReruns):
+class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns):
     """Implements the Operator Protocol over dicts.
 
     Args:

@@ -34,9 +34,14 @@ class FakeReruns(FakeTasks):
             again = {name: (secrets or {})[name] for name in command.secrets}
             commands.append(replace(command, secrets=again))
         target = task_target(task_id, wanted)
-        spec = replace(task.spec, target=target, commands=tuple(commands))
+        spec = replace(task.spec, target=target, commands=tuple(commands), template=None)
         made = await self.create_task(spec, request_id)
-        row = replace(self.tasks[made].row, name=task.row.name, rerun_of=task_id)
+        row = replace(
+            self.tasks[made].row,
+            name=task.row.name,
+            rerun_of=task_id,
+            template=task.row.template,
+        )
         self.tasks[made].row = row
         self._touched(task_id)
         admitted = {host.name for host in self.admitted}

@@ -255,6 +255,7 @@ class FakeTasks(FakeHosts):
             started_at=None,
             finished_at=None,
             cancel_requested_at=None,
+            template=spec.template,
         )
         self.tasks[task_id] = FakeTask(row, spec)
         if request_id:

@@ -46,6 +46,7 @@ from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
+from tui_manager.service.templates.template_service import TemplateService
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.database import open_database
@@ -113,6 +114,7 @@ class Parts:
     tasks: TaskService
     admission: AdmissionService
     fleet: FleetService
+    templates: TemplateService
     enrollment: EnrollmentService
     sessions: RecordingSessions
     authority: NotingAuthority
@@ -284,6 +286,7 @@ async def manager_parts(
             tasks=TaskService(core, dispatcher, dispatch, secrets, rollout_loop),
             admission=AdmissionService(core, dispatch, sessions),
             fleet=FleetService(core),
+            templates=TemplateService(core),
             enrollment=EnrollmentService(
                 core, sessions, authority, EnrollmentPort("pin", lambda: None)
             ),

@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
-from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, OFFLINE_DEFAULT, CommandSpec, Offline
+from tui_manager.domain.task_spec import (
+    DELIVERY_TIMEOUT,
+    OFFLINE_DEFAULT,
+    CommandSpec,
+    Offline,
+    TaskSpec,
+)
 from tui_manager.domain.template import TemplateVersion
 
 
@@ -190,6 +196,23 @@ class TaskDetail:
     reruns: tuple[int, ...] = ()
     left_out: tuple[str, ...] = ()
     include_maintenance: bool = False
+
+    @property
+    def spec(self) -> TaskSpec:
+        """What was asked for. Of secrets it has only the names, and of contents not the bytes."""
+        task = self.task
+        return TaskSpec(
+            target=task.target,
+            commands=tuple(command.spec for command in self.commands),
+            name=task.name,
+            description=task.description,
+            created_by=task.created_by,
+            offline=task.offline,
+            delivery_timeout=task.delivery_timeout,
+            rollout=self.rollout,
+            include_maintenance=self.include_maintenance,
+            template=task.template,
+        )
 
 
 class Rerun(NamedTuple):

@@ -24,12 +24,13 @@ from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.operator.template_calls import TemplateCalls
 
 _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")
 
 
-class Operator(Protocol):
+class Operator(TemplateCalls, Protocol):
     """Everything an operator can see and do."""
 
     async def manager_status(self) -> ManagerStatus:
@@ -309,5 +310,9 @@ class ForwardingOperator(ABC):
     cancel_task = _forwarded(Operator.cancel_task)
     pause_task = _forwarded(Operator.pause_task)
     resume_task = _forwarded(Operator.resume_task)
+    save_template = _forwarded(Operator.save_template)
+    list_templates = _forwarded(Operator.list_templates)
+    get_template = _forwarded(Operator.get_template)
+    delete_template = _forwarded(Operator.delete_template)
     read_output = _forwarded(Operator.read_output)
     follow_output = _forwarded(Operator.follow_output)

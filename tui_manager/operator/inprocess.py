@@ -21,6 +21,7 @@ from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, T
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.template import TEMPLATE_SORT_COLUMNS, Template, TemplateDetail
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.attention import HostCounts, attention
@@ -30,6 +31,7 @@ from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.tasks.task_service import TaskService
+from tui_manager.service.templates.template_service import TemplateService
 
 
 class Tokens(Protocol):
@@ -84,6 +86,7 @@ class InProcessOperator:
     tokens: Tokens | None
     admissions: Admissions
     fleet: FleetService
+    templates: TemplateService
 
     async def manager_status(self) -> ManagerStatus:
         now = self.clock.now()
@@ -244,6 +247,21 @@ class InProcessOperator:
 
     async def resume_task(self, task_id: int) -> None:
         await self.tasks.resume_task(task_id, _actor())
+
+    async def save_template(
+        self, name: str, text: str = "", task_id: int = 0, request_id: str = ""
+    ) -> int:
+        return await self.templates.save(name, text, task_id, _actor(), request_id)
+
+    async def list_templates(self, window: Window) -> Page[Template]:
+        window.check("templates", TEMPLATE_SORT_COLUMNS)
+        return await self.templates.list_templates(window)
+
+    async def get_template(self, name: str, version: int = 0) -> TemplateDetail:
+        return await self.templates.get(name, version)
+
+    async def delete_template(self, name: str) -> None:
+        await self.templates.delete(name, _actor())
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20

@@ -1,5 +1,6 @@
 """Which names and labels a host may have. The agent checks them before it sends them, so that its
-user reads the error on the host; the manager checks them again."""
+user reads the error on the host; the manager checks them again. Templates and schedules have the
+same names."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +11,11 @@ _OLD_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # an older manager admitted hos
 _LABEL_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9._:/@+-]{0,128}")
 _SHOWN = 80  # characters of a wrong value in an error
+
+
+def is_name(text: str) -> bool:
+    """Whether a new host, a template or a schedule may have this name."""
+    return bool(_NAME.fullmatch(text))
 
 
 def check_host_name(name: str, *, admitted: bool = False) -> None:

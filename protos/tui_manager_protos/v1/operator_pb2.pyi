@@ -3030,7 +3030,7 @@ class SaveTemplateRequest(_message.Message):
     """the task that it is made from"""
     asked_by: _builtins.str
     request_id: _builtins.str
-    """a UUID of the client's; empty: each call makes a version"""
+    """a UUID of the client's; may be empty"""
     def __init__(
         self,
         *,

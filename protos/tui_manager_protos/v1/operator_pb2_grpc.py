@@ -154,6 +154,26 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetHostRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostDetail.FromString,
                 _registered_method=True)
+        self.SaveTemplate = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/SaveTemplate',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SaveTemplateRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SaveTemplateResponse.FromString,
+                _registered_method=True)
+        self.ListTemplates = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListTemplates',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesResponse.FromString,
+                _registered_method=True)
+        self.GetTemplate = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/GetTemplate',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTemplateRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TemplateDetail.FromString,
+                _registered_method=True)
+        self.DeleteTemplate = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/DeleteTemplate',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateResponse.FromString,
+                _registered_method=True)
         self.CreateToken = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/CreateToken',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.SerializeToString,
@@ -379,6 +399,37 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SaveTemplate(self, request, context):
+        """Stores a task file, or a task, as the next version of a template. The text of the newest version,
+        and the same request_id, make no version again. INVALID_ARGUMENT; NOT_FOUND when there is no such
+        task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTemplates(self, request, context):
+        """Templates by name. Sort: name, saved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTemplate(self, request, context):
+        """One version of a template with its text. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTemplate(self, request, context):
+        """Deletes a template with all its versions; tasks keep its name. NOT_FOUND; FAILED_PRECONDITION
+        when a schedule uses it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateToken(self, request, context):
         """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT.
         """
@@ -555,6 +606,26 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.GetHost,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetHostRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.HostDetail.SerializeToString,
+            ),
+            'SaveTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveTemplate,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SaveTemplateRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SaveTemplateResponse.SerializeToString,
+            ),
+            'ListTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTemplates,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesResponse.SerializeToString,
+            ),
+            'GetTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTemplate,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTemplateRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TemplateDetail.SerializeToString,
+            ),
+            'DeleteTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTemplate,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateResponse.SerializeToString,
             ),
             'CreateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateToken,
@@ -1240,6 +1311,114 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/GetHost',
             tui__manager__protos_dot_v1_dot_operator__pb2.GetHostRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.HostDetail.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/SaveTemplate',
+            tui__manager__protos_dot_v1_dot_operator__pb2.SaveTemplateRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.SaveTemplateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListTemplates',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/GetTemplate',
+            tui__manager__protos_dot_v1_dot_operator__pb2.GetTemplateRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.TemplateDetail.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/DeleteTemplate',
+            tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateResponse.FromString,
             options,
             channel_credentials,
             insecure,

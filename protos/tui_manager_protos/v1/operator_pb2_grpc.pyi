@@ -139,6 +139,19 @@ class OperatorServiceStub:
     """
     GetHost: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetHostRequest, _operator_pb2.HostDetail]
     """One host with its facts, and the newest tasks that ran on it. NOT_FOUND."""
+    SaveTemplate: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SaveTemplateRequest, _operator_pb2.SaveTemplateResponse]
+    """Stores a task file, or a task, as the next version of a template. The text of the newest version,
+    and the same request_id, make no version again. INVALID_ARGUMENT; NOT_FOUND when there is no such
+    task.
+    """
+    ListTemplates: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTemplatesRequest, _operator_pb2.ListTemplatesResponse]
+    """Templates by name. Sort: name, saved."""
+    GetTemplate: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetTemplateRequest, _operator_pb2.TemplateDetail]
+    """One version of a template with its text. NOT_FOUND."""
+    DeleteTemplate: _grpc.UnaryUnaryMultiCallable[_operator_pb2.DeleteTemplateRequest, _operator_pb2.DeleteTemplateResponse]
+    """Deletes a template with all its versions; tasks keep its name. NOT_FOUND; FAILED_PRECONDITION
+    when a schedule uses it.
+    """
     CreateToken: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]
@@ -244,6 +257,19 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     GetHost: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetHostRequest, _operator_pb2.HostDetail]  # type: ignore[assignment]
     """One host with its facts, and the newest tasks that ran on it. NOT_FOUND."""
+    SaveTemplate: _aio.UnaryUnaryMultiCallable[_operator_pb2.SaveTemplateRequest, _operator_pb2.SaveTemplateResponse]  # type: ignore[assignment]
+    """Stores a task file, or a task, as the next version of a template. The text of the newest version,
+    and the same request_id, make no version again. INVALID_ARGUMENT; NOT_FOUND when there is no such
+    task.
+    """
+    ListTemplates: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTemplatesRequest, _operator_pb2.ListTemplatesResponse]  # type: ignore[assignment]
+    """Templates by name. Sort: name, saved."""
+    GetTemplate: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetTemplateRequest, _operator_pb2.TemplateDetail]  # type: ignore[assignment]
+    """One version of a template with its text. NOT_FOUND."""
+    DeleteTemplate: _aio.UnaryUnaryMultiCallable[_operator_pb2.DeleteTemplateRequest, _operator_pb2.DeleteTemplateResponse]  # type: ignore[assignment]
+    """Deletes a template with all its versions; tasks keep its name. NOT_FOUND; FAILED_PRECONDITION
+    when a schedule uses it.
+    """
     CreateToken: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]  # type: ignore[assignment]
@@ -490,6 +516,43 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.HostDetail, _abc.Awaitable[_operator_pb2.HostDetail]]:
         """One host with its facts, and the newest tasks that ran on it. NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def SaveTemplate(
+        self,
+        request: _operator_pb2.SaveTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SaveTemplateResponse, _abc.Awaitable[_operator_pb2.SaveTemplateResponse]]:
+        """Stores a task file, or a task, as the next version of a template. The text of the newest version,
+        and the same request_id, make no version again. INVALID_ARGUMENT; NOT_FOUND when there is no such
+        task.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTemplates(
+        self,
+        request: _operator_pb2.ListTemplatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListTemplatesResponse, _abc.Awaitable[_operator_pb2.ListTemplatesResponse]]:
+        """Templates by name. Sort: name, saved."""
+
+    @_abc_1.abstractmethod
+    def GetTemplate(
+        self,
+        request: _operator_pb2.GetTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.TemplateDetail, _abc.Awaitable[_operator_pb2.TemplateDetail]]:
+        """One version of a template with its text. NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def DeleteTemplate(
+        self,
+        request: _operator_pb2.DeleteTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.DeleteTemplateResponse, _abc.Awaitable[_operator_pb2.DeleteTemplateResponse]]:
+        """Deletes a template with all its versions; tasks keep its name. NOT_FOUND; FAILED_PRECONDITION
+        when a schedule uses it.
+        """
 
     @_abc_1.abstractmethod
     def CreateToken(

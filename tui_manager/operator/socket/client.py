@@ -33,8 +33,8 @@ from tui_manager.operator.conversion import (
 )
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.find_manager import find_manager
-from tui_manager.operator.socket.socket_calls import SocketCalls
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
+from tui_manager.operator.socket.template_client import TemplateClient
 
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -56,7 +56,7 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
         yield SocketOperator(channel, str(state_dir))
 
 
-class SocketOperator(SocketCalls):
+class SocketOperator(TemplateClient):
     """An Operator whose calls go over a gRPC channel; see Operator for each call."""
 
     async def manager_status(self) -> ManagerStatus:

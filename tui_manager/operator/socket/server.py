@@ -32,6 +32,7 @@ from tui_manager.operator.socket.socket_file import (
     socket_address,
     socket_path,
 )
+from tui_manager.operator.socket.template_servicer import TemplateServicer
 from tui_manager.operator.watching import until, watching
 from tui_manager.security.private_files import private_folder
 
@@ -83,7 +84,7 @@ def _private_files() -> Iterator[None]:
         os.umask(before)
 
 
-class OperatorServicer(OperatorServiceServicer):
+class OperatorServicer(TemplateServicer, OperatorServiceServicer):
     """Answers each call by one call of the operator."""
 
     def __init__(self, operator: Operator) -> None:

@@ -14,7 +14,7 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import to_datetime
-from tui_manager.storage.tables import audit, hosts, tasks
+from tui_manager.storage.tables import audit, hosts, tasks, templates
 from tui_manager.storage.views.host_classes import task_hosts
 
 
@@ -48,11 +48,16 @@ def create(
         now: microseconds since 1970 UTC.
         rerun_of: the task whose hosts it repeats; 0: none.
 
-    Raises IllegalMoveError: the request id was used for another task.
+    Raises:
+        IllegalMoveError: the request id was used for another task.
+        NotFoundError: there is no such version of its template. A task that is repeated keeps a
+            template that was deleted.
     """
     existing = tasks.created_by_request(tx, request_id, spec) if request_id else None
     if existing:
         return CreatedTask(existing, spec.target, new=False)
+    if spec.template and not rerun_of:
+        templates.check_exists(tx, spec.template)
     task_id = tasks.insert(tx, spec, now, request_id, rerun_of)
     secrets.store(tx, task_id, spec)
     more = {"rerun_of": rerun_of} if rerun_of else None
@@ -115,24 +120,19 @@ def create_rerun(
 
 def _spec(detail: TaskDetail, asked: RerunRequest) -> TaskSpec:
     """The task with another target, and with its secrets."""
-    task = detail.task
+    task_id = detail.task.task_id
     wanted = {name for command in detail.commands for name in command.spec.secrets}
-    _check_secrets(task.task_id, wanted, asked.secrets)
-    return TaskSpec(
-        target=task_target(task.task_id, asked.classes),
+    _check_secrets(task_id, wanted, asked.secrets)
+    return replace(
+        detail.spec,
+        target=task_target(task_id, asked.classes),
         commands=tuple(
             replace(
                 command.spec, secrets={name: asked.secrets[name] for name in command.spec.secrets}
             )
             for command in detail.commands
         ),
-        name=task.name,
-        description=task.description,
         created_by=asked.actor,
-        offline=task.offline,
-        delivery_timeout=task.delivery_timeout,
-        rollout=detail.rollout,
-        include_maintenance=detail.include_maintenance,
     )
 
 

@@ -69,6 +69,7 @@ class TaskService:
         Raises:
             InvalidInputError: a field is out of bounds, or the notation of the target is wrong.
             IllegalMoveError: the request id was used for another task.
+            NotFoundError: there is no such version of its template.
         """
         request_id = check_request_id(request_id)
         spec.check()

@@ -1,9 +1,9 @@
 -- name: insert
 -- A new task, pending.
 INSERT INTO tasks (name, description, target, created_by, created_at, offline, delivery_timeout,
-                   request_id, include_maintenance, rerun_of)
+                   request_id, include_maintenance, rerun_of, template_name, template_version)
 VALUES (:name, :description, :target, :created_by, :now, :offline, :delivery_timeout, :request_id,
-        :include_maintenance, :rerun_of)
+        :include_maintenance, :rerun_of, :template_name, :template_version)
 RETURNING id;
 
 -- name: of_request

@@ -11,6 +11,7 @@ from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_status
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec, has_barrier
+from tui_manager.domain.template import TemplateVersion
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
 from tui_manager.storage.tables import command_contents, rollouts, secrets
@@ -55,7 +56,13 @@ def task_of(row: sqlite3.Row) -> Task:
         rerun_of=row["rerun_of"] or 0,
         hold=rollouts.hold_of(row),
         rollout=rollouts.progress_of(row),
+        template=_template(row),
     )
+
+
+def _template(row: sqlite3.Row) -> TemplateVersion | None:
+    name = row["template_name"]
+    return None if name is None else TemplateVersion(name, row["template_version"])
 
 
 def spec_of(row: sqlite3.Row, secret_names: Iterable[str] = ()) -> CommandSpec:
@@ -101,6 +108,8 @@ def insert(
         "request_id": request_id or None,
         "include_maintenance": spec.include_maintenance,
         "rerun_of": rerun_of or None,
+        "template_name": spec.template and spec.template.name,
+        "template_version": spec.template and spec.template.version,
         "now": now,
     }
     task_id: int = tx.execute(_SQL["insert"], values).fetchall()[0]["id"]

@@ -64,6 +64,8 @@ _ACTIONS: Mapping[str, _Words] = {
     "rename_host": _Words("{host} was called {before} before", ("before",), Role.CAUTION),
     "set_maintenance": _Words("put {host} into maintenance"),
     "end_maintenance": _Words("ended the maintenance of {host}"),
+    "save_template": _Words("saved the template {template}", ("template",)),
+    "delete_template": _Words("deleted the template {template}", ("template",), Role.CAUTION),
     "prune_tasks": _Words(
         "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
     ),

@@ -1,0 +1,46 @@
+"""The calls of the client that are about templates."""
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.ids import new_request_id
+from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.template import Template, TemplateDetail
+from tui_manager.operator.conversion import convert_manager, convert_template
+from tui_manager.operator.socket.socket_calls import SocketCalls
+
+
+class TemplateClient(SocketCalls):
+    """See TemplateCalls for each call."""
+
+    async def save_template(
+        self, name: str, text: str = "", task_id: int = 0, request_id: str = ""
+    ) -> int:
+        reply = await self._call(
+            self._stub.SaveTemplate,
+            lambda: wire.SaveTemplateRequest(
+                name=name, text=text, task_id=task_id, request_id=request_id or new_request_id()
+            ),
+            unclear=f"The template {name} may have been saved.",
+        )
+        return reply.version
+
+    async def list_templates(self, window: Window) -> Page[Template]:
+        reply = await self._call(
+            self._stub.ListTemplates,
+            lambda: wire.ListTemplatesRequest(window=convert_manager.window_to_wire(window)),
+        )
+        templates = map(convert_template.template_from_wire, reply.templates)
+        return convert_manager.page_from_wire(templates, reply.size)
+
+    async def get_template(self, name: str, version: int = 0) -> TemplateDetail:
+        reply = await self._call(
+            self._stub.GetTemplate, lambda: wire.GetTemplateRequest(name=name, version=version)
+        )
+        return convert_template.detail_from_wire(reply)
+
+    async def delete_template(self, name: str) -> None:
+        await self._call(
+            self._stub.DeleteTemplate,
+            lambda: wire.DeleteTemplateRequest(name=name),
+            unclear=f"The template {name} may have been deleted.",
+        )

@@ -1,0 +1,143 @@
+"""TemplateService: save, list, read and delete templates."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.ids import check_request_id
+from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.task_file import read_task_file, task_file_of
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.template import (
+    Template,
+    TemplateDetail,
+    TemplateVersion,
+    check_template_name,
+)
+from tui_manager.domain.write_task_file import write_task_file
+from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import audit, command_contents, tasks, templates
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """What an operator asks for; the text is a task file that can be used."""
+
+    name: str
+    text: str
+    description: str
+    actor: str
+    request_id: str
+
+
+class TemplateService:
+    """What operators do with templates. An actor is `user@terminal`."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._database = core.database
+        # A text of 16 MiB takes seconds to read, and a multiple of its size in memory.
+        self._one_text_at_a_time = asyncio.Lock()
+
+    async def save(
+        self, name: str, text: str, task_id: int, actor: str, request_id: str = ""
+    ) -> int:
+        """Stores a task file as the next version of a template, and returns its number. If the
+        newest version has the same text, it is that one. The same request id returns the same
+        version.
+
+        Args:
+            text: a task file with its scripts in it.
+            task_id: instead of a text, the task that it is made from.
+
+        Raises:
+            InvalidInputError: the name or the task file is wrong.
+            NotFoundError: there is no such task.
+            IllegalMoveError: the request id was used for another template.
+        """
+        request_id = check_request_id(request_id)
+        check_template_name(name)
+        if bool(text) == bool(task_id):
+            raise InvalidInputError("text", "Give either the text of a task file or a task.")
+        async with self._one_text_at_a_time:
+            text = text or await self._text_of_task(task_id)
+            task_file = await asyncio.to_thread(read_task_file, text, name)
+        asked = _Save(name, text, task_file.spec.description, actor, request_id)
+        return await run_to_completion(self._save(asked))
+
+    async def _text_of_task(self, task_id: int) -> str:
+        """The task file of a stored task."""
+        spec = await self._database.read(lambda tx: _spec_with_contents(tx, task_id))
+        return await asyncio.to_thread(lambda: write_task_file(task_file_of(spec)))
+
+    async def _save(self, asked: _Save) -> int:
+        stamp = self._core.clock.stamp
+        saved, new = await self._database.write(lambda tx: _store(tx, asked, stamp()))
+        if new:
+            log.info("template saved", extra={"template": str(saved)})
+            self._core.feed.publish(Changes(templates=True))
+        return saved.version
+
+    async def list_templates(self, window: Window) -> Page[Template]:
+        """Templates by name, or in the order of the window."""
+        return await self._database.read(lambda tx: templates.window(tx, window))
+
+    async def get(self, name: str, version: int = 0) -> TemplateDetail:
+        """One version of a template with its text; 0: the newest.
+
+        Raises:
+            InvalidInputError: no template can have this name, or no version this number.
+            NotFoundError: there is no such template, or not this version of it.
+        """
+        check_template_name(name)
+        return await self._database.read(lambda tx: templates.detail(tx, name, version))
+
+    async def delete(self, name: str, actor: str) -> None:
+        """Deletes a template with all its versions.
+
+        Raises:
+            InvalidInputError, NotFoundError: there can be no such template, or there is none.
+            IllegalMoveError: a schedule uses it.
+        """
+        check_template_name(name)
+        await run_to_completion(self._delete(name, actor))
+
+    async def _delete(self, name: str, actor: str) -> None:
+        stamp = self._core.clock.stamp
+
+        def work(tx: Transaction) -> None:
+            newest = templates.delete(tx, name)
+            audit.record(tx, stamp(), actor, "delete_template", template=f"{name}@{newest}")
+
+        await self._database.write(work)
+        log.info("template deleted", extra={"template": name})
+        self._core.feed.publish(Changes(templates=True))
+
+
+def _spec_with_contents(tx: Transaction, task_id: int) -> TaskSpec:
+    detail, contents = tasks.detail(tx, task_id), command_contents.contents_of_task(tx, task_id)
+    commands = (
+        command.spec.with_contents(contents.get(command.index, {})) for command in detail.commands
+    )
+    return replace(detail.spec, commands=tuple(commands))
+
+
+def _store(tx: Transaction, asked: _Save, now: int) -> tuple[TemplateVersion, bool]:
+    """Stores the next version. False: it was stored before."""
+    existing = None
+    if asked.request_id:
+        existing = templates.saved_by_request(tx, asked.request_id, asked.name)
+    existing = existing or templates.version_with_text(tx, asked.name, asked.text)
+    if existing:
+        return TemplateVersion(asked.name, existing), False
+    version = templates.insert(
+        tx, asked.name, asked.text, asked.description, asked.actor, now, asked.request_id
+    )
+    saved = TemplateVersion(asked.name, version)
+    audit.record(tx, now, asked.actor, "save_template", template=str(saved))
+    return saved, True

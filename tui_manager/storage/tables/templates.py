@@ -1,0 +1,164 @@
+"""The tables `templates` and `template_versions`: task files under a name."""
+
+import sqlite3
+
+from tui_manager.domain.errors import IllegalMoveError, NotFoundError
+from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.template import (
+    BYTES_KEPT,
+    VERSIONS_KEPT,
+    VERSIONS_SHOWN,
+    SavedVersion,
+    Template,
+    TemplateDetail,
+    TemplateVersion,
+)
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
+
+_SQL = load_queries("templates.sql")
+
+
+def detail(tx: Transaction, name: str, version: int = 0) -> TemplateDetail:
+    """One version of a template with its text.
+
+    Args:
+        version: 0: the newest.
+
+    Raises:
+        NotFoundError: there is no such template, or not this version of it.
+    """
+    row = _newest(tx, name)
+    values = {"template": row["template"], "version": version or row["version"]}
+    found = tx.execute(_SQL["text"], values).fetchone()
+    if found is None:
+        raise _no_version(tx, row, version)
+    shown = {"template": row["template"], "limit": VERSIONS_SHOWN}
+    return TemplateDetail(
+        template=_template(row),
+        version=values["version"],
+        text=found["text"],
+        versions=tuple(map(_saved, tx.execute(_SQL["versions"], shown))),
+    )
+
+
+def check_exists(tx: Transaction, wanted: TemplateVersion) -> None:
+    """Raises NotFoundError if there is no such template, or not this version of it."""
+    values = {"name": wanted.name, "version": wanted.version}
+    if tx.execute(_SQL["has"], values).fetchone() is None:
+        raise _no_version(tx, _newest(tx, wanted.name), wanted.version)
+
+
+def window(tx: Transaction, window: Window) -> Page[Template]:
+    """Templates by name, or in the order of the window; `text` is looked for in name and
+    description."""
+    values = {
+        "pattern": like_pattern(window.text),
+        "sort": window.sort,
+        "descending": window.descending,
+        "limit": min(window.limit, LIMIT_MAX),
+        "offset": window.offset,
+    }
+    rows = tx.execute(_SQL["window"], values).fetchall()
+    total: int = tx.execute(_SQL["count"]).fetchone()["total"]
+    first = rows or tx.execute(_SQL["window"], {**values, "offset": 0, "limit": 1}).fetchall()
+    return Page([_template(row) for row in rows], first[0]["matching"] if first else 0, total)
+
+
+def saved_by_request(tx: Transaction, request_id: str, name: str) -> int | None:
+    """The version of this template that a request has saved; None: it has saved none.
+
+    Raises:
+        IllegalMoveError: it has saved another template.
+    """
+    row = tx.execute(_SQL["of_request"], {"request_id": request_id}).fetchone()
+    if row is None:
+        return None
+    if row["name"] != name:
+        raise IllegalMoveError(
+            f"The request id {request_id} has saved {row['name']}@{row['version']}, which is "
+            "another template; take a new id for each save."
+        )
+    version: int = row["version"]
+    return version
+
+
+def version_with_text(tx: Transaction, name: str, text: str) -> int | None:
+    """The newest version of a template, if it has this text; None: another text, or there is no
+    such template."""
+    row = tx.execute(_SQL["newest"], {"name": name}).fetchone()
+    if row is None:
+        return None
+    values = {"template": row["template"], "version": row["version"]}
+    found = tx.execute(_SQL["text"], values).fetchone()
+    return row["version"] if found["text"] == text else None
+
+
+def insert(
+    tx: Transaction, name: str, text: str, description: str, actor: str, now: int, request_id: str
+) -> int:
+    """Adds the next version of a template, and returns its number. Versions beyond what is kept
+    are deleted, the oldest first."""
+    row = tx.execute(_SQL["count_up"], {"name": name}).fetchall()[0]
+    template, version = row["id"], row["version"]
+    tx.execute(
+        _SQL["insert_version"],
+        {
+            "template": template,
+            "version": version,
+            "description": description,
+            "saved_by": actor,
+            "request_id": request_id or None,
+            "size": len(text.encode()),
+            "text": text,
+            "now": now,
+        },
+    )
+    kept = {"template": template, "versions": VERSIONS_KEPT, "bytes": BYTES_KEPT}
+    tx.execute(_SQL["forget_old"], kept)
+    number: int = version
+    return number
+
+
+def delete(tx: Transaction, name: str) -> int:
+    """Deletes all versions of a template, and returns the number of the newest. A template that is
+    saved under this name later counts on from there.
+
+    Raises:
+        NotFoundError: there is no such template.
+    """
+    row = _newest(tx, name)
+    tx.execute(_SQL["delete"], {"template": row["template"]})
+    version: int = row["version"]
+    return version
+
+
+def _newest(tx: Transaction, name: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = tx.execute(_SQL["newest"], {"name": name}).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no template {name}.")
+    return row
+
+
+def _no_version(tx: Transaction, newest: sqlite3.Row, version: int) -> NotFoundError:
+    values = {"template": newest["template"], "limit": VERSIONS_KEPT}
+    kept = [row["version"] for row in tx.execute(_SQL["versions"], values)]
+    has = f"it has {kept[-1]} to {kept[0]}" if len(kept) > 1 else f"it has only {kept[0]}"
+    return NotFoundError(f"There is no version {version} of the template {newest['name']}: {has}.")
+
+
+def _template(row: sqlite3.Row) -> Template:
+    saved = _saved(row)
+    return Template(
+        name=row["name"],
+        version=saved.version,
+        description=row["description"],
+        saved_by=saved.saved_by,
+        saved_at=saved.saved_at,
+    )
+
+
+def _saved(row: sqlite3.Row) -> SavedVersion:
+    saved_at = to_datetime(row["saved_at"])
+    assert saved_at is not None
+    return SavedVersion(row["version"], row["saved_by"], saved_at)
