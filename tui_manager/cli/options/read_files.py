@@ -1,0 +1,95 @@
+"""Reads the files that become part of a task: task files, and the scripts and inputs that they
+name."""
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui_manager.cli.options.values import file_path
+from tui_manager.domain.content import CONTENT_LENGTH
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.task_file import TASK_FILE_LENGTH, TaskFile, read_task_file
+from tui_manager.domain.write_task_file import write_task_file
+
+STDIN = "-"  # instead of the name of a task file
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTaskFile:
+    """A task file with what the files contain that it names.
+
+    Attributes:
+        name: for errors, `deploy.toml`.
+        text: with its scripts and inputs in it. If it names no file, as it was written.
+    """
+
+    name: str
+    text: str
+    task_file: TaskFile
+
+
+def load_task_file(file: str) -> LoadedTaskFile:
+    """Reads a task file, and the scripts and inputs that it names by paths relative to it.
+
+    Args:
+        file: as typed; `-` is stdin, whose paths are relative to the current folder.
+
+    Raises:
+        InvalidInputError: a file cannot be read, or something in it is wrong.
+    """
+    path = file_path(file)
+    name = "stdin" if file == STDIN else path.name
+    text = _text(name, _stdin() if file == STDIN else _contents(path))
+    folder = Path() if file == STDIN else path.parent
+    named: list[str] = []
+
+    def read_content(content: str) -> bytes:
+        named.append(content)
+        return read_bytes(folder / file_path(content), CONTENT_LENGTH)
+
+    task_file = read_task_file(text, name, read_content)
+    return LoadedTaskFile(name, write_task_file(task_file) if named else text, task_file)
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be read.
+        InvalidInputError: it is no regular file, of which a read might never end, or too long.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidInputError("file", "it is not a regular file.")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise InvalidInputError("file", f"it has more than {limit} bytes.")
+    return data
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        return read_bytes(path, TASK_FILE_LENGTH)
+    except OSError as error:
+        raise InvalidInputError("file", f"{path}: {error.strerror or error}.") from error
+    except InvalidInputError as error:
+        raise InvalidInputError("file", f"{path}: {error}") from None
+
+
+def _stdin() -> bytes:
+    data = sys.stdin.buffer.read(TASK_FILE_LENGTH + 1)
+    if len(data) > TASK_FILE_LENGTH:
+        raise InvalidInputError("file", f"stdin: it has more than {TASK_FILE_LENGTH} bytes.")
+    return data
+
+
+def _text(name: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            "file", f"{name}: it is not UTF-8 at byte {error.start + 1}."
+        ) from None
