@@ -121,6 +121,7 @@ def test_task_list_as_json(operator: FakeOperator, capsys: Capture) -> None:
         "created_by": "ana@pts/3",
         "paused": False,
         "hold": None,
+        "template": None,
     }  # fmt: skip
     assert (pending["task_id"], pending["status"]) == (2, "pending")
     assert pending["started_at"] is pending["finished_at"] is None

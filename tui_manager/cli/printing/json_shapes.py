@@ -9,6 +9,7 @@ from tui_manager.domain.resource_limits import NO_LIMITS
 from tui_manager.domain.task import CommandHost, Hold, Task, TaskDetail
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.template import Template, TemplateVersion
 from tui_manager.domain.token import NewToken, Token
 
 Shape = dict[str, Any]
@@ -111,6 +112,18 @@ def token_shape(token: Token) -> Shape:
     }
 
 
+def template_shape(template: Template) -> Shape:
+    """An element of `template list --json`; "schedules" is how many use it."""
+    return {
+        "name": template.name,
+        "version": template.version,
+        "description": template.description,
+        "saved_by": template.saved_by,
+        "saved_at": timestamp(template.saved_at),
+        "schedules": template.schedules,
+    }
+
+
 def plan_shape(spec: TaskSpec, plan: TaskPlan) -> Shape:
     """What `run --plan --json` prints; "batch" is null if a random order is not drawn yet."""
     return {
@@ -152,7 +165,13 @@ def task_shape(task: Task) -> Shape:
         "created_by": task.created_by,
         "paused": task.paused,
         "hold": hold_shape(task.hold),
+        "template": origin_template_shape(task.template),
     }
+
+
+def origin_template_shape(template: TemplateVersion | None) -> Shape | None:
+    """The "template" of a task; null: it was made from none."""
+    return None if template is None else {"name": template.name, "version": template.version}
 
 
 def limits_shape(detail: TaskDetail) -> Shape:

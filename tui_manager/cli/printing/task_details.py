@@ -20,6 +20,7 @@ def task_text(detail: TaskDetail) -> str:
         ("Hold", _hold(task)),
         ("Target", task.target),
         ("Left out", fold_names(detail.left_out)),
+        ("Template", str(task.template or "")),
         ("Re-run of", f"task {task.rerun_of}" if task.rerun_of else ""),
         ("Re-runs", ", ".join(f"task {number}" for number in detail.reruns)),
         ("About", task.description),
