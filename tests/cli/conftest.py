@@ -15,6 +15,7 @@ from tui_manager.cli.commands import (
     rerun,
     run,
     task,
+    template,
     token,
 )
 from tui_manager.operator.api import Operator
@@ -49,7 +50,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         async def connect(state_dir: Path) -> AsyncIterator[Operator]:
             yield make()
 
-        for module in (audit, clock, hosts, output, rerun, run, task, token):
+        for module in (audit, clock, hosts, output, rerun, run, task, template, token):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

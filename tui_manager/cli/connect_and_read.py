@@ -12,6 +12,7 @@ from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
+from tui_manager.domain.template import Template
 from tui_manager.domain.token import Token
 from tui_manager.operator.api import Operator, OutputChunk
 
@@ -74,6 +75,11 @@ async def all_tokens(operator: Operator, *, everything: bool) -> list[Token]:
         return await operator.list_tokens(window, everything=everything)
 
     return await _all(read, Window(), lambda token: token.token_id)
+
+
+async def all_templates(operator: Operator, text: str) -> list[Template]:
+    """The templates that have `text`, by name."""
+    return await _all(operator.list_templates, Window(text=text), lambda template: template.name)
 
 
 async def output_after(

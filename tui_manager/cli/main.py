@@ -126,6 +126,10 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.task import run_task
 
             return run_task(settings, options)
+        case "template":
+            from tui_manager.cli.commands.template import run_template
+
+            return run_template(settings, options)
         case _:
             from tui_manager.cli.commands.output import run_output
 

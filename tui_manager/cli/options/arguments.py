@@ -16,7 +16,7 @@ from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.domain.errors import InvalidInputError
 
 # Arguments that may stand after `--`, besides numbers.
-_NAMES = ("target", "names", "new_name", "file")
+_NAMES = ("target", "names", "new_name", "file", "template", "source")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,6 +1,6 @@
-"""The tables of `hosts`, `task list`, `task show`, `token list` and `audit`: their columns, and
-what each cell says. One host as text is in `host_details.py`, one task in `task_details.py`. JSON
-is in `json_shapes.py`."""
+"""The tables of `hosts`, `task list`, `task show`, `token list`, `template list` and `audit`: their
+columns, and what each cell says. One host as text is in `host_details.py`, one task in
+`task_details.py`, one template in `template_details.py`. JSON is in `json_shapes.py`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,6 +10,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host, labels_text
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.template import Template
 from tui_manager.domain.token import Token
 
 _HOST_COLUMNS = (
@@ -23,6 +24,7 @@ _COMMAND_HOST_COLUMNS = (
 )
 _BATCH = 2  # the place of its column among these, if the task is a rollout
 _TOKEN_COLUMNS = ("ID", "STATE", "BY", "MADE", "EXPIRES", "LEFT", "APPROVES", "LABELS")
+_TEMPLATE_COLUMNS = ("NAME", "VERSION", "SAVED", "BY", "SCHEDULES", "ABOUT")
 _AUDIT_COLUMNS = ("WHEN", "WHO", "DID", "HOST", "TASK", "DETAIL")
 
 
@@ -55,6 +57,11 @@ def command_host_table(rows: Sequence[CommandHost]) -> str:
 def token_table(tokens: Iterable[Token]) -> str:
     """The table of `token list`."""
     return _table(_TOKEN_COLUMNS, map(_token_row, tokens), ("LABELS", "BY"))
+
+
+def template_table(templates: Iterable[Template]) -> str:
+    """The table of `template list`."""
+    return _table(_TEMPLATE_COLUMNS, map(_template_row, templates), ("ABOUT", "BY", "NAME"))
 
 
 def audit_table(entries: Iterable[AuditEntry]) -> str:
@@ -143,6 +150,17 @@ def _token_row(token: Token) -> tuple[str, ...]:
         f"{token.uses - token.used} of {token.uses}",
         "at once" if token.auto_approve else "-",
         labels_text(token.labels) or "-",
+    )
+
+
+def _template_row(template: Template) -> tuple[str, ...]:
+    return (
+        template.name,
+        str(template.version),
+        local_time(template.saved_at),
+        template.saved_by or "-",
+        str(template.schedules or "-"),
+        template.description or "-",
     )
 
 

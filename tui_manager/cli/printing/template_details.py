@@ -1,0 +1,104 @@
+"""One template for people and for scripts: what `template show` prints."""
+
+from tui_manager.cli.printing.json_shapes import Shape, template_shape
+from tui_manager.cli.printing.text import local_time, one_line, table, timestamp
+from tui_manager.domain.task_file import TaskFile
+from tui_manager.domain.task_parameters import Parameter
+from tui_manager.domain.task_spec import CommandSpec
+from tui_manager.domain.template import TemplateDetail, TemplateVersion
+
+
+def template_text(detail: TemplateDetail, task_file: TaskFile) -> str:
+    """What is known of one version of a template.
+
+    Args:
+        task_file: that of its text.
+    """
+    template, spec = detail.template, task_file.spec
+    newest = detail.version == template.version
+    lines = [
+        ("Template", str(TemplateVersion(template.name, detail.version))),
+        ("Newest", "" if newest else str(TemplateVersion(template.name, template.version))),
+        ("Task", spec.name),
+        ("About", spec.description),
+        ("Target", spec.target or "none: give --target"),
+        ("Rollout", "; ".join(spec.rollout.texts)),
+        ("Schedules", ", ".join(detail.schedules)),
+    ]
+    head = "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
+    parts = [head, _steps(task_file)]
+    if task_file.parameters:
+        parts.append(_parameters(task_file))
+    parts.append(_versions(detail))
+    return "\n".join(parts)
+
+
+def _steps(task_file: TaskFile) -> str:
+    rows = [
+        (str(index), step.name or "-", _what(step), " ".join(_rules(step)) or "-")
+        for index, step in enumerate(task_file.spec.commands)
+    ]
+    return table(("STEP", "NAME", "WHAT", "RULES"), rows, stretch=(2, 1))
+
+
+def _what(step: CommandSpec) -> str:
+    """The command, or the beginning of the script."""
+    if step.script is None:
+        return " ⏎ ".join(step.text.splitlines())
+    return " ".join((f"script of {step.script.size:,} bytes", *step.arguments))
+
+
+def _rules(step: CommandSpec) -> list[str]:
+    """What makes it different from a step that runs if the one before has completed."""
+    rules = [] if step.on_failure.value == "stop" else [f"on_failure={step.on_failure}"]
+    return rules + [name for name in ("always", "barrier") if getattr(step, name)]
+
+
+def _parameters(task_file: TaskFile) -> str:
+    rows = [(one.name, one.form, _default(one), one.help or "-") for one in task_file.parameters]
+    return table(("PARAMETER", "VALUE", "DEFAULT", "ABOUT"), rows, stretch=(3, 1, 2))
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.default is not None:
+        return parameter.default or '""'
+    return "-" if parameter.required else "may be left out"
+
+
+def _versions(detail: TemplateDetail) -> str:
+    rows = [(str(one.version), local_time(one.saved_at), one.saved_by) for one in detail.versions]
+    return table(("VERSION", "SAVED", "BY"), rows, stretch=(2,))
+
+
+def template_detail_shape(detail: TemplateDetail, task_file: TaskFile) -> Shape:
+    """What `template show --json` prints."""
+    return {
+        **template_shape(detail.template),
+        "version": detail.version,
+        "newest": detail.template.version,
+        "description": task_file.spec.description,
+        "target": task_file.spec.target,
+        "parameters": [_parameter_shape(one) for one in task_file.parameters],
+        "versions": [
+            {
+                "version": one.version,
+                "saved_by": one.saved_by,
+                "saved_at": timestamp(one.saved_at),
+            }
+            for one in detail.versions
+        ],
+        "schedules": list(detail.schedules),
+        "text": detail.text,
+    }
+
+
+def _parameter_shape(parameter: Parameter) -> Shape:
+    return {
+        "name": parameter.name,
+        "type": parameter.type,
+        "default": parameter.default,
+        "pattern": parameter.pattern or None,
+        "choices": list(parameter.choices),
+        "help": parameter.help,
+        "required": parameter.must_be_given,
+    }
