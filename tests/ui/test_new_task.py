@@ -16,7 +16,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, Offline, TaskSpec
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.forms import new_task
+from tui_manager.ui.forms import task_form
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.new_task_fields import FormFields, parse_offline, parse_timeout
 from tui_manager.ui.manager_link import ManagerChanged
@@ -217,7 +217,7 @@ async def test_many_changes_lead_to_one_look_up_of_a_wrong_target(
 async def test_a_wrong_target_is_not_looked_up_at_once_after_a_change(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_task, "LOOK_UP_AGAIN_AFTER", A_DAY)
+    monkeypatch.setattr(task_form, "LOOK_UP_AGAIN_AFTER", A_DAY)
     async with running(fleet) as pilot:
         await press(pilot, "n", *"web99")
         for _ in range(3):

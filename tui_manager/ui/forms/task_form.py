@@ -1,0 +1,259 @@
+"""Base of the forms that make a task: the target with its hosts, Save and Start."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label
+from textual.worker import Worker
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
+from tui_manager.domain.ids import new_request_id
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.target_notation import check_notation
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.operator.api import TargetPreview
+from tui_manager.ui.drawing.number_format import count_of
+from tui_manager.ui.drawing.spans import shorten
+from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
+from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.questions import left_out_text, start_question
+from tui_manager.ui.manager_link import Link, ManagerChanged
+from tui_manager.ui.terminal.closable import while_open
+
+TARGET_HINT = "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away"
+LOOK_UP_AGAIN_AFTER = 1.0  # seconds after a change that may have ended the target's error
+
+
+class TaskForm(Form[int]):
+    """Ends with the id of the task that it made, or with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # A function key: a text field has no use for it.
+        Binding("f5", "start", show=False, priority=True),
+        # With priority, so that what is typed behind it goes to the next field already.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
+
+    def __init__(self, link: Link, title: str, target: str = "") -> None:
+        super().__init__()
+        self.link = link
+        self._form_title = title
+        self._target = target
+        self._looked_up = ""  # the target that `preview` is of, or will be
+        self._lookup: Worker[None] | None = None
+        self.preview: TargetPreview | None = None
+        self._target_error: ManagerError | None = None  # why there is no preview
+        self._next_lookup: Timer | None = None
+        self._creating = False
+        self._asked_for: TaskSpec | None = None  # what `_request_id` makes
+        self._request_id = ""
+
+    # For subclasses.
+
+    def fields_below(self) -> Iterable[Widget]:
+        """The fields between the target and the buttons."""
+        raise NotImplementedError
+
+    def check_fields(self) -> None:
+        """Shows the errors of the fields below the target."""
+        raise NotImplementedError
+
+    def task_spec(self) -> TaskSpec:
+        """The task that is asked for. Raises InvalidInputError with the field."""
+        raise NotImplementedError
+
+    def complain(self, error: InvalidInputError) -> None:
+        """Shows an error at its field, one below the target."""
+        raise NotImplementedError
+
+    # Composing.
+
+    def compose(self) -> ComposeResult:
+        """The target with its hosts, the other fields, and the buttons."""
+        with VerticalScroll(id="form", classes="dialog form", can_focus=False) as form:
+            form.border_title = self._form_title.replace("[", r"\[")
+            with Horizontal(classes="field"):
+                yield Label("Target", classes="name")
+                yield Input(self._target, id="target", compact=True)
+            yield Label(TARGET_HINT, id="target-hint", classes="hint", markup=False)
+            yield from self.fields_below()
+            with Horizontal(classes="buttons"):
+                back = Button("Back  esc", id="back", compact=True)
+                back.can_focus = False  # esc does it; tab goes to what makes the task
+                yield back
+                yield Button("Save", id="save", compact=True)
+                yield Button("Start  f5", id="start", compact=True, variant="primary")
+
+    @property
+    def busy(self) -> bool:
+        """The task is being made."""
+        return self._creating
+
+    @property
+    def target(self) -> str:
+        """What is typed."""
+        return self.query_one("#target", Input).value
+
+    def check(self) -> None:
+        """Shows what is wrong, and the hosts of the target."""
+        self.check_fields()
+        target = self.target
+        if target != self._looked_up:
+            self._looked_up = target
+            self._lookup = self._look_up(target)
+        elif self.preview is not None:  # in place of an error of an earlier try
+            self._show_hosts(self.preview)
+
+    # The hosts of the target.
+
+    @on(ManagerChanged)
+    def _look_up_again(self, message: ManagerChanged) -> None:
+        """The cause of an error may be gone: the manager answers again, or a host has joined.
+
+        Hosts change several times a second in a large fleet, so the changes of a second lead to one
+        look-up.
+        """
+        if self._next_lookup is None and self._may_end_error(message.changes):
+            self._next_lookup = self.set_timer(LOOK_UP_AGAIN_AFTER, self._look_up_now)
+
+    def _may_end_error(self, changes: Changes) -> bool:
+        if self._target_error is None:
+            return False
+        if not isinstance(self._target_error, InvalidInputError):
+            return changes.hosts or changes.manager
+        try:
+            check_notation(self._looked_up)
+        except InvalidInputError:
+            return False  # only another text ends this error
+        return changes.hosts
+
+    def _look_up_now(self) -> None:
+        self._next_lookup = None
+        if self._target_error is not None and (self._lookup is None or self._lookup.is_finished):
+            self._lookup = self._look_up(self._looked_up)
+
+    @while_open("preview", exclusive=True)
+    async def _look_up(self, target: str) -> None:
+        """Shows which hosts the target stands for now."""
+        self.preview = self._target_error = None
+        self._label_start()
+        if target.strip():
+            try:
+                self.preview = await self.link.operator.preview_target(target)
+            except ManagerError as error:
+                self._target_error = error
+        if self.preview is not None:
+            self._show_hosts(self.preview)
+        else:
+            self.hint("target", str(self._target_error or ""), TARGET_HINT)
+        self._label_start()
+
+    def _show_hosts(self, preview: TargetPreview) -> None:
+        text = Text(count_of(len(preview.hosts), "host"), style="bold")
+        if preview.offline:
+            text.append(f", {len(preview.offline):,} offline", style="not bold")
+        if preview.left_out:
+            text.append(f", {left_out_text(self.target, preview)}", style="not bold")
+        text.append(f"   {shorten(safe_line(preview.folded), 400)}", style="not bold dim")
+        label = self.query_one("#target-hint", Label)
+        label.remove_class("problem")
+        label.update(Content.from_rich_text(text))
+
+    def hint(self, field: str, problem: str, otherwise: str = "") -> None:
+        """Shows a problem below a field, or what is there without one."""
+        label = self.query_one(f"#{field}-hint", Label)
+        label.set_class(bool(problem), "problem")
+        label.update(problem or otherwise)
+
+    def _label_start(self) -> None:
+        """The button shows the number of hosts. It can be pressed before that is known."""
+        hosts = len(self.preview.hosts) if self.preview else 0
+        start = self.query_one("#start", Button)
+        start.label = f"Start on {count_of(hosts, 'host')}  f5" if hosts else "Start  f5"
+        start.refresh(layout=True)
+
+    # Making the task.
+
+    @on(Button.Pressed, "#back")
+    async def _back(self) -> None:
+        await self.action_close()
+
+    @on(Button.Pressed, "#save")
+    def _save(self) -> None:
+        self._create_once(start=False)
+
+    @on(Button.Pressed, "#start")
+    def action_start(self) -> None:
+        """Makes the task and starts it. Errors are shown at their fields."""
+        self._create_once(start=True)
+
+    def _create_once(self, *, start: bool) -> None:
+        """A second press while the task is made does nothing."""
+        if not self._creating:
+            self._creating = True
+            self._create(start=start)
+
+    @while_open("create")
+    async def _create(self, *, start: bool) -> None:
+        try:
+            await self._try_to_create(start=start)
+        finally:
+            self._creating = False
+
+    async def _try_to_create(self, *, start: bool) -> None:
+        try:
+            spec = self.task_spec()
+            if start:
+                preview = await self.link.operator.preview_target(
+                    spec.target, include_maintenance=spec.include_maintenance
+                )
+                question = start_question(safe_line(spec.shown_name), spec.target, preview)
+                if len(preview.hosts) > TYPED_ABOVE and not await self.app.push_screen_wait(
+                    ConfirmScreen(question)
+                ):
+                    return
+            task_id = await self.link.operator.create_task(spec, self._request_for(spec))
+        except InvalidInputError as error:
+            self._show_error(error)
+            return
+        except ManagerError as error:
+            self.app.notify(str(error), severity="error", markup=False)
+            return
+        if start:
+            await self._start_created(task_id)
+        self.dismiss(task_id)
+
+    def _request_for(self, spec: TaskSpec) -> str:
+        """The same id for the same task: if the first try was not answered, a second one makes no
+        second task."""
+        if spec != self._asked_for:
+            self._asked_for, self._request_id = spec, new_request_id()
+        return self._request_id
+
+    async def _start_created(self, task_id: int) -> None:
+        """The task exists now: if its start fails, it stays saved."""
+        try:
+            await self.link.operator.start_task(task_id)
+        except UnreachableError as error:
+            text = f"Task {task_id} is saved. {error}"
+            self.app.notify(text, severity="error", markup=False)
+        except ManagerError as error:
+            text = f"Task {task_id} is saved, but did not start: {error}"
+            self.app.notify(text, severity="error", markup=False)
+
+    def _show_error(self, error: InvalidInputError) -> None:
+        if error.field == "target":
+            self.hint("target", str(error))
+            self.set_focus(self.query_one("#target"))
+        else:
+            self.complain(error)
