@@ -24,6 +24,9 @@ from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
+from tui_manager.service.schedules.make_task import TaskMaker
+from tui_manager.service.schedules.schedule_loop import ScheduleLoop
+from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
@@ -56,6 +59,8 @@ class Parts:
     admissions: AdmissionService
     fleet: FleetService
     templates: TemplateService
+    schedules: ScheduleService
+    schedule_loop: ScheduleLoop
     clock_watch: ClockWatch
     tls: "TlsParts | None" = None
 
@@ -94,6 +99,9 @@ async def assemble(
     sessions, secrets = Sessions(), CommandSecrets(SecretBox(settings.state_dir / SECURITY))
     dispatch = DispatchLoop(core, sessions, secrets)
     rollout_loop = RolloutLoop(core, dispatch, clock_watch)
+    tasks = TaskService(core, sessions, dispatch, secrets, rollout_loop)
+    maker = TaskMaker(core, tasks.starter)
+    schedule_loop = ScheduleLoop(core, tasks.starter, maker, clock_watch)
     _connect_gauges(statistics, sessions, database)
     parts = Parts(
         core=core,
@@ -104,10 +112,12 @@ async def assemble(
         pruning=Pruning(core, clock_watch),
         hosts=HostService(core, dispatch),
         reports=ReportService(core, dispatch),
-        tasks=TaskService(core, sessions, dispatch, secrets, rollout_loop),
+        tasks=tasks,
         admissions=AdmissionService(core, dispatch, sessions),
         fleet=FleetService(core),
         templates=TemplateService(core),
+        schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
+        schedule_loop=schedule_loop,
         clock_watch=clock_watch,
     )
     if not settings.insecure:

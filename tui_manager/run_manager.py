@@ -133,7 +133,7 @@ async def _serve_hosts(
 @contextlib.asynccontextmanager
 async def _background(parts: Parts) -> AsyncIterator[None]:
     """The background tasks: sending, rollouts, timeouts of hosts, statistics, audit, clock,
-    pruning, certificates. If one fails, the manager ends."""
+    schedules, pruning, certificates. If one fails, the manager ends."""
     owner = asyncio.current_task()
     failures: list[BaseException] = []
 
@@ -153,6 +153,7 @@ async def _background(parts: Parts) -> AsyncIterator[None]:
         asyncio.create_task(parts.core.statistics.run(), name="statistics"),
         asyncio.create_task(parts.core.violations.audit.run(), name="audit"),
         asyncio.create_task(parts.clock_watch.run(), name="clock"),
+        asyncio.create_task(parts.schedule_loop.run(), name="schedules"),
         asyncio.create_task(parts.pruning.run(), name="pruning"),
     ]
     if parts.tls:

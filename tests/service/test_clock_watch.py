@@ -322,9 +322,9 @@ async def test_the_operator_sees_the_doubt(parts: Parts) -> None:
     await parts.watch.look()
     (sentence,) = said(parts)
     assert sentence == (
-        "The clock jumped 40 d ahead while the manager ran. Old history is not removed until the "
-        "clock is back, or the manager has run for 24 h. If the clock is right, run: tui-manager "
-        "clock accept"
+        "The clock jumped 40 d ahead while the manager ran. Schedules start no task, and old "
+        "history is not removed, until the clock is back or the manager has run for 24 h. If the "
+        "clock is right, run: tui-manager clock accept"
     )
     jump(parts.clock, -40 * DAY)
     await parts.watch.look()

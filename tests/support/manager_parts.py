@@ -44,6 +44,9 @@ from tui_manager.service.hosts.host_timeouts import HostTimeouts
 from tui_manager.service.limits import Limits
 from tui_manager.service.reports.report_service import ReportService
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
+from tui_manager.service.schedules.make_task import TaskMaker
+from tui_manager.service.schedules.schedule_loop import ScheduleLoop
+from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.prune_history import Pruning
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
@@ -115,6 +118,8 @@ class Parts:
     admission: AdmissionService
     fleet: FleetService
     templates: TemplateService
+    schedules: ScheduleService
+    schedule_loop: ScheduleLoop
     enrollment: EnrollmentService
     sessions: RecordingSessions
     authority: NotingAuthority
@@ -273,6 +278,9 @@ async def manager_parts(
         dispatch = DispatchLoop(core, dispatcher, secrets)
         rollout_loop = RolloutLoop(core, dispatch, watch)
         sessions, authority = RecordingSessions(), NotingAuthority()
+        tasks = TaskService(core, dispatcher, dispatch, secrets, rollout_loop)
+        maker = TaskMaker(core, tasks.starter)
+        schedule_loop = ScheduleLoop(core, tasks.starter, maker, watch)
         yield Parts(
             core=core,
             dispatcher=dispatcher,
@@ -283,10 +291,12 @@ async def manager_parts(
             pruning=Pruning(core, watch),
             hosts=HostService(core, dispatch),
             reports=ReportService(core, dispatch),
-            tasks=TaskService(core, dispatcher, dispatch, secrets, rollout_loop),
+            tasks=tasks,
             admission=AdmissionService(core, dispatch, sessions),
             fleet=FleetService(core),
             templates=TemplateService(core),
+            schedules=ScheduleService(core, tasks.starter, maker, schedule_loop),
+            schedule_loop=schedule_loop,
             enrollment=EnrollmentService(
                 core, sessions, authority, EnrollmentPort("pin", lambda: None)
             ),

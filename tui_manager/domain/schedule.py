@@ -5,8 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tui_manager_protos.rules.names_and_labels import is_name
+
+from tui_manager.domain.errors import InvalidInputError
+
 MISFIRE_DEFAULT = timedelta(minutes=5)
+MISFIRE_RANGE = (timedelta(seconds=1), timedelta(days=30))
+SCHEDULES_MAX = 10_000
 SCHEDULE_SORT_COLUMNS = ("name", "next")
+PARAMETERS_MAX = 1000  # of one schedule
+TARGET_LENGTH = 10_000  # characters
+ACTOR = "schedule:"  # before the name of the schedule, of its tasks and in the audit
+_SHOWN = 80  # characters of a wrong value in an error
 
 
 class Overlap(StrEnum):
@@ -42,13 +52,28 @@ class TemplateUse:
     parameters: Mapping[str, str] = field(default_factory=dict)
     target: str = ""
 
+    def check(self) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds."""
+        if not is_name(self.name):
+            raise InvalidInputError("template", f"There is no template {self.name[:_SHOWN]!r}.")
+        if not 0 <= self.version < 1 << 63:
+            raise InvalidInputError(
+                "template", f"There is no version {self.version} of a template."
+            )
+        if len(self.target) > TARGET_LENGTH:
+            raise InvalidInputError(
+                "target", f"The target of a schedule has at most {TARGET_LENGTH} characters."
+            )
+        if len(self.parameters) > PARAMETERS_MAX:
+            raise InvalidInputError("param", f"A schedule has at most {PARAMETERS_MAX} parameters.")
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSpec:
     """A schedule as an operator gives it.
 
     Attributes:
-        cron: minute, hour, day, month, weekday.
+        cron: minute, hour, day, month, weekday; or six fields with the second first.
         zone: of the IANA list, `Europe/Berlin`.
         misfire: a due time that is missed by more is skipped.
         template: None: it has a task file of its own.
@@ -62,6 +87,22 @@ class ScheduleSpec:
     misfire: timedelta = MISFIRE_DEFAULT
     template: TemplateUse | None = None
     task_file: str = ""
+
+    def check(self) -> None:
+        """Raises InvalidInputError, naming the field, when something is out of bounds. What cron,
+        zone, template and task file say is not looked at."""
+        check_schedule_name(self.name)
+        low, high = MISFIRE_RANGE
+        if not low <= self.misfire <= high:
+            raise InvalidInputError(
+                "misfire",
+                "A due time may be missed by 1 s to 30 d (2592000 s); "
+                f"{self.misfire.total_seconds():g} s is neither.",
+            )
+        if (self.template is None) == (not self.task_file):
+            raise InvalidInputError("template", "Give either a template or a task.")
+        if self.template:
+            self.template.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +158,13 @@ class ScheduleDetail:
 
     schedule: Schedule
     due: tuple[datetime, ...] = ()
+
+
+def check_schedule_name(name: str) -> None:
+    """Raises InvalidInputError("name") if a schedule cannot have this name."""
+    if not is_name(name):
+        raise InvalidInputError(
+            "name",
+            f"{name[:_SHOWN]!r} is not a schedule's name: 1 to 64 letters, digits, '.', '_' and "
+            "'-', of which the first is a letter or a digit.",
+        )

@@ -82,9 +82,10 @@ def _clock(doubt: ClockDoubt | None) -> Iterator[str]:
     else:
         side = "ahead of" if is_ahead else "behind"
         what = f"The clock is {length} {side} the time that the manager stored last"
+    waits = "Schedules start no task, and old history" if doubt.jumped else "Old history"
     yield (
-        f"{what}. Old history is not removed until the clock is back, or the manager has run for "
-        "24 h. If the clock is right, run: tui-manager clock accept"
+        f"{what}. {waits} is not removed, until the clock is back or the manager has run for 24 h. "
+        "If the clock is right, run: tui-manager clock accept"
     )
 
 

@@ -1,4 +1,5 @@
-"""Pruning: removes tasks and join tokens older than `history_days`, a little at a time."""
+"""Pruning: removes tasks, due times of schedules and join tokens older than `history_days`, a
+little at a time."""
 
 import asyncio
 import contextlib
@@ -57,6 +58,10 @@ class Pruning:
         while await self.clear():
             pass
         since = await self._kept_since()
+        while since and await self._write_and_pause(
+            lambda tx: pruning.remove_schedule_runs(tx, since)
+        ):
+            pass
         begins = True
         while since and await self._mark(since, begins=begins):
             begins = False

@@ -13,7 +13,7 @@ from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Stream, TaskStatus
-from tui_manager.domain.target import TargetPreview, check_target
+from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import (
     CommandHost,
     OutputChunk,
@@ -35,6 +35,7 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.list_windows import Lists
+from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
 from tui_manager.storage.tables.hosts import HostRow
@@ -56,11 +57,10 @@ class TaskService:
     ) -> None:
         self._core = core
         self._database = core.database
-        self._limits = core.limits
         self._dispatcher = dispatcher
         self._dispatch = dispatch
         self._secrets = secrets
-        self._rollout_loop = rollout_loop
+        self.starter = TaskStarter(core, dispatch, secrets, rollout_loop)
         self.lists = Lists(core)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
@@ -72,8 +72,7 @@ class TaskService:
             NotFoundError: there is no such version of its template.
         """
         request_id = check_request_id(request_id)
-        spec.check()
-        check_target(spec.target, self._limits.groups, include_maintenance=spec.include_maintenance)
+        self.starter.check(spec)
         return await run_to_completion(self._create(spec, request_id))
 
     async def _create(self, spec: TaskSpec, request_id: str) -> int:
@@ -137,33 +136,19 @@ class TaskService:
         return await run_to_completion(self._start(task_id, actor, request_id))
 
     async def _start(self, task_id: int, actor: str, request_id: str) -> tuple[str, ...]:
-        directory = self._core.directory
-        online = directory.online_rows()
-        reachable = directory.reachable_rows(self._core.clock.monotonic())
+        connections = self.starter.connections()
 
         def work(tx: Transaction) -> start_task.StartedTask | tuple[str, ...]:
             if request_id and tasks.was_started_by(tx, task_id, request_id):
                 return tasks.left_out(tx, task_id)
-            start_task.check_free_disk(self._database.path.parent, self._limits.free_disk)
-            now = self._core.clock.stamp()
-            started = start_task.start(
-                tx, task_id, self._limits.groups, online, reachable, actor, now
-            )
+            started = self.starter.start(tx, task_id, connections, actor)
             tasks.set_start_request(tx, task_id, request_id)
             return started
 
         started = await self._database.write(work)
         if isinstance(started, tuple):
             return started
-        log.info(
-            "task started",
-            extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
-        )
-        if started.with_rollout:
-            self._rollout_loop.add(task_id)
-        else:
-            self._dispatch.wake(started.host_ids)
-        self._core.feed.publish(Changes(tasks=frozenset({task_id})))
+        self.starter.announce(task_id, started)
         return started.left_out
 
     async def cancel_task(self, task_id: int, actor: str = "") -> None:

@@ -1,4 +1,5 @@
-"""Removes what is too old: ended tasks with all that belongs to them, and join tokens.
+"""Removes what is too old: ended tasks with all that belongs to them, due times of schedules, and
+join tokens.
 
 The audit stays. Rows of hosts stay too: a key that was turned away must be refused for ever, and is
 known by its row only. There are no more of these rows than join tokens allowed.
@@ -102,6 +103,12 @@ def _not_overwritten(tx: Transaction) -> Iterator[None]:
         yield
     finally:
         tx.execute("PRAGMA secure_delete = ON").close()
+
+
+def remove_schedule_runs(tx: Transaction, before: int) -> int:
+    """Removes what became of due times before an instant, but not the newest of a schedule; how
+    many rows."""
+    return tx.execute(_SQL["remove_schedule_runs"], {"before": before, "rows": ROWS}).rowcount
 
 
 def remove_tokens(tx: Transaction, before: int) -> int:

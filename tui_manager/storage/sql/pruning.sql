@@ -67,6 +67,17 @@ DELETE FROM rollout_hosts WHERE task_id = :task_id AND host IN (
 DELETE FROM rollout_batches WHERE task_id = :task_id AND number IN (
     SELECT number FROM rollout_batches WHERE task_id = :task_id ORDER BY number LIMIT :rows);
 
+-- name: remove_schedule_runs
+-- Due times that were decided before an instant. The newest of each schedule stays.
+DELETE FROM schedule_runs WHERE id IN (
+    SELECT r.id FROM schedule_runs AS r
+    WHERE decided_at < :before
+      AND id < (SELECT max(id) FROM schedule_runs WHERE schedule = r.schedule)
+      AND NOT EXISTS (
+        SELECT 1 FROM clock_errors
+        WHERE decided_at BETWEEN began AND ended AND decided_at + behind >= :before)
+    ORDER BY decided_at LIMIT :rows);
+
 -- name: remove_task
 -- The task itself with its rollout; its number is never used again.
 DELETE FROM tasks WHERE id = :task_id AND pruned_at IS NOT NULL;

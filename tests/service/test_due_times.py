@@ -1,0 +1,496 @@
+"""What happens at due times: tasks, rows, overlaps, restarts, daylight saving, clocks that jump."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.support.manager_parts import Parts, TurnedClock, manager_parts
+from tests.support.schedules import (
+    ANA,
+    TASK_FILE,
+    WITH_PARAMETER,
+    end_task,
+    hourly,
+    runs,
+    shown,
+    turn_to,
+)
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.list_window import Window
+from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
+from tui_manager.service.schedules.act_when_due import act
+from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
+from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.storage.tables import schedule_runs
+
+HOUR, DAY = 3600.0, 24 * 3600.0
+HALF = timedelta(minutes=30)
+ACT = "tui_manager.service.schedules.schedule_loop.act"
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    async with manager_parts(tmp_path) as made:
+        await made.connect("web01")
+        yield made
+
+
+async def add(parts: Parts, **given: Any) -> None:
+    await parts.schedules.add_schedule(hourly(**given), ANA)
+
+
+async def look_at(parts: Parts, hour: int, minute: int = 0, *, day: int = 2) -> None:
+    turn_to(parts, hour, minute, day=day)
+    await parts.watch.look()
+    await parts.schedule_loop.look()
+
+
+async def end(parts: Parts) -> None:
+    await end_task(parts, parts.directory.by_row_id(1).row.host_id)
+
+
+async def test_a_due_time_starts_its_task_once(parts: Parts) -> None:
+    await add(parts)
+    await look_at(parts, 3, 59)
+    assert await runs(parts) == []
+    await look_at(parts, 4)
+    await parts.schedule_loop.look()
+    assert await shown(parts) == ["04:00 task 1"]
+    detail = await parts.tasks.get_task(1)
+    assert (detail.task.status, detail.task.created_by) == ("running", "schedule:nightly")
+    (run,) = await runs(parts)
+    assert (run.decided_at, run.by_operator) == (parts.clock.instant, False)
+    created, started = await parts.audited("create_task", "start_task")
+    assert created.actor == started.actor == "schedule:nightly"
+    schedule = (await parts.schedules.get_schedule("nightly")).schedule
+    assert schedule.last == run
+    assert schedule.next
+    assert schedule.next.hour == 5
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_due_time_is_skipped_while_a_task_has_not_ended(parts: Parts, held: bool) -> None:
+    await add(parts)
+    await look_at(parts, 4)
+    if held:
+        await parts.tasks.pause_task(1)
+    await look_at(parts, 5)
+    assert await shown(parts) == ["04:00 task 1", "05:00 overlap"]
+    assert (await runs(parts))[-1].detail == "Task 1 had not ended."
+    if held:
+        await parts.tasks.resume_task(1)
+    await end(parts)
+    await look_at(parts, 6)
+    assert await shown(parts) == ["04:00 task 1", "05:00 overlap", "06:00 task 2"]
+
+
+HELD = TASK_FILE + '[rollout]\nbatches = "1,rest"\nhold = "each"\n'
+
+
+@pytest.mark.parametrize("overlap", list(Overlap))
+async def test_a_task_that_is_held_for_days_counts_as_running(
+    parts: Parts, overlap: Overlap
+) -> None:
+    await parts.connect("web02")
+    await add(parts, overlap=overlap, task_file=HELD.replace("web01", "web0[1-2]"))
+    await look_at(parts, 4)
+    await end(parts)
+    await parts.rollout_loop.look()
+    assert (await parts.tasks.get_task(1)).task.hold
+    await look_at(parts, 5)
+    await look_at(parts, 6)
+    first = "05:00 overlap" if overlap is Overlap.SKIP else "05:00 waits"
+    assert await shown(parts) == ["04:00 task 1", first, "06:00 overlap"]
+    await parts.tasks.cancel_task(1)
+    await look_at(parts, 6, 30)
+    second = first if overlap is Overlap.SKIP else "05:00 task 2"
+    assert await shown(parts) == ["04:00 task 1", second, "06:00 overlap"]
+
+
+async def test_the_end_of_a_task_wakes_the_loop(parts: Parts) -> None:
+    await add(parts, overlap=Overlap.WAIT)
+    await look_at(parts, 4)
+    await look_at(parts, 5)
+    looping = asyncio.create_task(parts.schedule_loop.run())
+    changes = parts.feed.subscribe()
+    try:
+        await end(parts)
+        while (await shown(parts))[-1] != "05:00 task 2":
+            changes.take()
+            await asyncio.wait_for(changes.changed.wait(), 60)
+    finally:
+        looping.cancel()
+        await asyncio.wait([looping])
+
+
+async def test_a_pause_ends_the_wait_of_a_due_time(parts: Parts) -> None:
+    await add(parts, overlap=Overlap.WAIT)
+    await look_at(parts, 4)
+    await look_at(parts, 5)
+    await parts.schedules.pause_schedule("nightly", ANA)
+    await end(parts)
+    await look_at(parts, 6)
+    assert await shown(parts) == ["04:00 task 1", "05:00 paused"]
+
+
+@pytest.mark.parametrize(("minute", "last"), [(5, "11:00 task 1"), (6, None)])
+async def test_a_manager_that_was_off_for_a_night(
+    tmp_path: Path, minute: int, last: str | None
+) -> None:
+    turned = TurnedClock()
+    async with manager_parts(tmp_path, turned) as parts:
+        await add(parts)
+        await add(parts, name="weekly", cron="0 6 * * 0")
+        await parts.watch._store()
+    turned.instant = datetime(2026, 1, 2, 11, minute, tzinfo=UTC)
+    turned.seconds = 5.0
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01")
+        await parts.schedule_loop.look()
+        missed = "10:00 stopped 7" if last else "11:00 stopped 8"
+        assert await shown(parts) == [missed, *([last] if last else [])]
+        assert await runs(parts, "weekly") == []
+
+
+async def test_a_manager_that_was_off_for_a_year(tmp_path: Path) -> None:
+    turned = TurnedClock()
+    async with manager_parts(tmp_path, turned) as parts:
+        await add(parts, cron="* * * * *")
+        await parts.watch._store()
+    turned.turn(365 * DAY)
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01")
+        assert parts.watch.doubt  # only history waits for that
+        await parts.schedule_loop.look()
+        assert await shown(parts) == ["03:03 stopped 525599", "03:04 task 1"]
+
+
+async def test_what_waits_for_an_overlap_outlives_restart_and_misfire(tmp_path: Path) -> None:
+    turned = TurnedClock()
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01")
+        await add(parts, overlap=Overlap.WAIT)
+        await look_at(parts, 4)
+        await look_at(parts, 5)
+        await end(parts)
+    turned.turn(1800)
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01")
+        await parts.schedule_loop.look()
+        assert await shown(parts) == ["04:00 task 1", "05:00 task 2"]
+
+
+CHANGES = [
+    ("Europe/Berlin", datetime(2026, 3, 29, 0, 0, tzinfo=UTC),
+     ["03:00 +0200", "02:30 +0200"], ["01:00", "01:30", "03:00", "03:30"]),
+    ("Europe/Berlin", datetime(2026, 10, 25, 0, 0, tzinfo=UTC),
+     ["02:30 +0200", "02:30 +0100"], ["02:00", "02:30", "02:00", "02:30"]),
+    ("America/New_York", datetime(2026, 3, 8, 6, 0, tzinfo=UTC),
+     ["03:00 -0400", "02:30 -0400"], ["01:00", "01:30", "03:00", "03:30"]),
+    ("America/New_York", datetime(2026, 11, 1, 5, 0, tzinfo=UTC),
+     ["02:30 -0500", "02:30 -0500"], ["01:00", "01:30", "01:00", "01:30"]),
+    ("Australia/Lord_Howe", datetime(2026, 10, 3, 14, 30, tzinfo=UTC),
+     ["02:30 +1100", "02:30 +1100"], ["01:00", "01:30", "02:30", "03:00"]),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4, 14, 0, tzinfo=UTC),
+     ["02:30 +1030", "02:30 +1030"], ["01:00", "01:30", "01:30", "02:00"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("zone", "begin", "daily", "halves"), CHANGES)
+async def test_each_due_time_over_a_change_of_daylight_saving_is_one_row(
+    tmp_path: Path, zone: str, begin: datetime, daily: list[str], halves: list[str]
+) -> None:
+    """`daily` is due at 2:30, `halves` each half hour; the host is offline, so that tasks end at
+    once."""
+    turned = TurnedClock(instant=begin - timedelta(days=1))
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01")
+    turned.turn(DAY - HOUR - 1)
+    async with manager_parts(tmp_path, turned) as parts:
+        turned.turn(HOUR)  # nobody waits for the host any more
+        await add(parts, name="daily", cron="30 2 * * *", zone=zone)
+        await add(parts, name="halves", cron="*/30 * * * *", zone=zone)
+        turned.turn(1)
+        for _ in range(27 * 6):
+            await parts.schedule_loop.look()
+            turned.turn(600)
+        found = await runs(parts, "daily")
+        assert [_clock(run.due, zone, "%H:%M %z") for run in found] == daily
+        assert all(run.task_id and run.count == 1 for run in found)
+        found = await runs(parts, "halves")
+        assert [_clock(run.due, zone, "%H:%M") for run in found][:4] == halves
+        assert all(run.task_id and run.count == 1 for run in found)
+        assert [run.due for run in found] == [begin + n * HALF for n in range(len(found))]
+        assert len(found) == 54
+
+
+def _clock(instant: datetime, zone: str, form: str) -> str:
+    return instant.astimezone(ZoneInfo(zone)).strftime(form)
+
+
+async def test_after_a_jump_nothing_is_due_until_the_clock_is_back(parts: Parts) -> None:
+    """The clock jumps over a due time and back: it starts once, at its time."""
+    await add(parts)
+    turn_to(parts, 3, 30)
+    await parts.watch.look()
+    parts.clock.instant += timedelta(hours=1)
+    await parts.schedule_loop.look()
+    parts.clock.turn(60)
+    await parts.schedule_loop.look()
+    assert await runs(parts) == []
+    parts.clock.instant -= timedelta(hours=1)
+    await parts.schedule_loop.look()
+    assert await runs(parts) == []
+    await look_at(parts, 4)
+    assert await shown(parts) == ["04:00 task 1"]
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_what_was_passed_over_while_the_clock_was_not_believed_is_one_row(
+    parts: Parts, accepted: bool
+) -> None:
+    await add(parts)
+    turn_to(parts, 3, 30)
+    await parts.watch.look()
+    parts.clock.instant += timedelta(days=40)
+    await parts.schedule_loop.look()
+    if accepted:
+        parts.clock.turn(33 * 60)
+        await parts.schedule_loop.look()
+        assert await runs(parts) == []
+        assert await parts.watch.accept(ANA)
+    else:
+        parts.clock.turn(DAY + 33 * 60)
+    await parts.schedule_loop.look()
+    count = 24 * (40 if accepted else 41)
+    assert await shown(parts) == [f"03:00 clock {count}", "04:00 task 1"]
+
+
+async def test_a_clock_that_was_weeks_ahead_does_not_silence_a_schedule(parts: Parts) -> None:
+    await add(parts, cron="@daily")
+    parts.clock.instant += timedelta(days=40)
+    await parts.schedule_loop.look()
+    assert await parts.watch.accept(ANA)
+    await parts.schedule_loop.look()
+    assert await shown(parts) == ["00:00 clock 40"]
+    parts.clock.instant -= timedelta(days=40)
+    await parts.schedule_loop.look()
+    assert await parts.watch.accept(ANA)
+    await parts.schedule_loop.look()
+    await look_at(parts, 0, 1, day=3)
+    assert await shown(parts) == ["00:00 clock 40", "00:00 task 1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"task_file": TASK_FILE.replace("web01", "web09")}, "web09"),
+        ({"task_file": TASK_FILE.replace("web01", "@offline")}, "@offline"),
+    ],
+)
+async def test_a_task_that_cannot_start_is_a_row_with_the_reason(
+    parts: Parts, given: dict[str, Any], sentence: str
+) -> None:
+    await add(parts, **given)
+    await look_at(parts, 4)
+    (run,) = await runs(parts)
+    assert (run.skipped, run.task_id) == ("refused", 0)
+    assert sentence in run.detail
+    assert (await parts.tasks.list_tasks(Window())).rows == []
+    assert await parts.audited("create_task", "start_task") == []
+
+
+async def test_too_little_disk_is_a_reason(tmp_path: Path) -> None:
+    async with manager_parts(tmp_path, free_disk=1 << 62) as parts:
+        await parts.connect("web01")
+        await add(parts)
+        await look_at(parts, 4)
+        (run,) = await runs(parts)
+        assert run.skipped == "refused"
+        assert "no task starts below" in run.detail
+        assert (await parts.tasks.list_tasks(Window())).rows == []
+
+
+async def test_a_schedule_follows_the_newest_version_unless_one_is_named(parts: Parts) -> None:
+    save = parts.templates.save
+    await save("restart", WITH_PARAMETER, 0, ANA)
+    use = TemplateUse("restart", 0, {"SERVICE": "nginx"})
+    await add(parts, name="newest", template=use)
+    await add(parts, name="first", template=replace(use, version=1))
+    await save("restart", WITH_PARAMETER.replace("nginx", "apache"), 0, ANA)
+    assert await problems(parts) == ["", ""]
+    await parts.schedule_loop.look()
+    first, newest = await problems(parts)
+    assert first == ""
+    assert "nginx" in newest
+    await look_at(parts, 4)
+    assert await shown(parts, "first") == ["04:00 task 1"]
+    (run,) = await runs(parts, "newest")
+    assert (run.skipped, run.detail) == ("refused", newest)
+    task = (await parts.tasks.get_task(1)).task
+    assert str(task.template) == "restart@1"
+    await save("restart", WITH_PARAMETER + 'help = "which"\n', 0, ANA)
+    await look_at(parts, 5)
+    assert await problems(parts) == ["", ""]
+    assert (await shown(parts, "newest"))[-1] == "05:00 task 2"
+    assert str((await parts.tasks.get_task(2)).task.template) == "restart@3"
+
+
+async def problems(parts: Parts) -> list[str]:
+    page = await parts.schedules.list_schedules(Window())
+    return [row.problem for row in page.rows]
+
+
+async def test_the_target_of_a_schedule_replaces_that_of_its_template(parts: Parts) -> None:
+    await parts.connect("web02")
+    await parts.templates.save("restart", TASK_FILE, 0, ANA)
+    await add(parts, template=TemplateUse("restart", target="web02"))
+    await look_at(parts, 4)
+    assert (await parts.tasks.get_task(1)).task.target == "web02"
+
+
+async def test_many_schedules_of_one_minute_start_in_order(parts: Parts) -> None:
+    for number in range(50):
+        await add(parts, name=f"job{number:02}", cron=f"{(50 - number) // 10} 4 * * *")
+    await look_at(parts, 4, 5)
+    page = await parts.schedules.list_schedules(Window())
+    started = sorted(
+        (row.last.task_id, row.last.due) for row in page.rows if row.last and row.last.task_id
+    )
+    assert len(started) == 50
+    batches = [{due for _, due in started[begin : begin + 20]} for begin in range(0, 50, 20)]
+    assert [max(batch).minute for batch in batches] == [2, 4, 5]
+
+
+async def test_the_loop_waits_until_a_schedule_is_due(parts: Parts) -> None:
+    await add(parts)
+    turn_to(parts, 3, 59, 59)
+    looping = asyncio.create_task(parts.schedule_loop.run())
+    changes = parts.feed.subscribe()
+    try:
+        while not await runs(parts):
+            changes.take()
+            turn_to(parts, 4)
+            parts.schedule_loop.wake()
+            await asyncio.wait_for(changes.changed.wait(), 60)
+    finally:
+        looping.cancel()
+        await asyncio.wait([looping])
+    assert await shown(parts) == ["04:00 task 1"]
+
+
+def broken(function: Any, error: Exception) -> Any:
+    """A function that does what another does, and then fails."""
+
+    def fails(*given: Any) -> None:
+        function(*given)
+        raise error
+
+    return fails
+
+
+async def test_a_manager_that_is_killed_before_the_commit_starts_the_task_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned = TurnedClock()
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01")
+        await add(parts)
+        with monkeypatch.context() as patched:
+            error = sqlite3.OperationalError("disk I/O error")
+            patched.setattr(ACT, broken(act, error))
+            with pytest.raises(StorageError):
+                await look_at(parts, 4)
+        assert await runs(parts) == []
+    turned.turn(60)
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01")
+        await parts.schedule_loop.look()
+        assert await shown(parts) == ["04:00 task 1"]
+        assert len(await parts.send()) == 1
+
+
+async def test_a_manager_that_is_killed_after_the_commit_has_started_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned = TurnedClock()
+    async with manager_parts(tmp_path, turned) as parts:
+        opened = await parts.connect("web01")
+        await add(parts)
+        with monkeypatch.context() as patched:
+            patched.setattr(TaskStarter, "announce", broken(TaskStarter.announce, KeyError()))
+            with pytest.raises(KeyError):
+                await look_at(parts, 4)
+    turned.turn(60)
+    async with manager_parts(tmp_path, turned) as parts:
+        await parts.connect("web01", host_id=opened.host_id)
+        parts.hosts.session_ready(opened.host_id)
+        await parts.schedule_loop.look()
+        assert await shown(parts) == ["04:00 task 1"]
+        assert len(await parts.send()) == 1
+
+
+@pytest.mark.parametrize(("minute", "expected"), [(5, "task 1"), (6, "misfire")])
+async def test_trouble_of_the_storage_is_waited_out(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, minute: int, expected: str
+) -> None:
+    await add(parts)
+    with monkeypatch.context() as patched:
+        error = sqlite3.OperationalError("database or disk is full")
+        patched.setattr(ACT, broken(act, error))
+        for second in range(3):
+            turn_to(parts, 4, 0, second)
+            with pytest.raises(StorageError):
+                await parts.schedule_loop.look()
+    await look_at(parts, 4, minute)
+    assert await shown(parts) == [f"04:00 {expected}"]
+
+
+async def test_a_template_that_is_saved_just_then_is_the_one_that_starts(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.templates.save("restart", TASK_FILE, 0, ANA)
+    await add(parts, template=TemplateUse("restart"))
+    make = TaskMaker.try_to_make
+
+    async def makes(maker: TaskMaker, spec: ScheduleSpec) -> ScheduledTask:
+        made = await make(maker, spec)
+        monkeypatch.undo()
+        await parts.templates.save("restart", TASK_FILE.replace("true", "false"), 0, ANA)
+        return made
+
+    await parts.schedule_loop.look()
+    turn_to(parts, 4)
+    monkeypatch.setattr(TaskMaker, "try_to_make", makes)
+    await parts.schedule_loop.look()
+    assert await shown(parts) == ["04:00 task 1"]
+    detail = await parts.tasks.get_task(1)
+    assert (str(detail.task.template), detail.commands[0].spec.text) == ("restart@2", "false")
+
+
+async def test_history_is_removed_when_it_is_old_but_not_the_newest_row(parts: Parts) -> None:
+    await add(parts, cron="@daily")
+    await look_at(parts, 1, day=3)
+    await look_at(parts, 0, day=4)
+    parts.clock.turn(31 * DAY)
+    assert await shown(parts) == ["00:00 misfire", "00:00 task 1"]
+    await parts.pruning.look()
+    assert await shown(parts) == ["00:00 task 1"]
+
+
+async def test_only_so_many_rows_of_a_schedule_are_kept(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule_runs, "ROWS_KEPT", 2)
+    monkeypatch.setattr(schedule_runs, "_FORGET_EVERY", 1)
+    await add(parts)
+    for hour in (4, 5, 6, 7):
+        await look_at(parts, hour)
+    assert await shown(parts) == ["06:00 overlap", "07:00 overlap"]

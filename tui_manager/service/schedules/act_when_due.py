@@ -1,0 +1,164 @@
+"""The transaction at a due time: what becomes of it, and the start of the task, whole or not at
+all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tui_manager.domain.cron import read_cron
+from tui_manager.domain.errors import ManagerError, StorageError
+from tui_manager.domain.schedule import ACTOR, SkipReason
+from tui_manager.domain.schedule_decision import (
+    Present,
+    ScheduleState,
+    Skipped,
+    decide,
+    skip_missed,
+)
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.service.schedules.make_task import REFUSALS, ScheduledTask
+from tui_manager.service.tasks.start_task import StartedTask
+from tui_manager.service.tasks.task_starter import Connections, TaskStarter
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import schedule_runs, schedules
+from tui_manager.storage.tables.schedule_runs import WAITS, Outcome
+from tui_manager.storage.tables.schedules import ScheduleRow
+
+
+class CannotStartError(Exception):
+    """The task of a schedule cannot be started; `cause` says why. All is rolled back, and the loop
+    acts again with its sentence in the ScheduledTask."""
+
+    def __init__(self, cause: ManagerError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """What a transaction needs to start a task."""
+
+    starter: TaskStarter
+    connections: Connections
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """The result of one transaction.
+
+    Attributes:
+        changed: rows were written.
+        task_id: that was started; 0: none.
+        again: the schedule or its template has changed meanwhile, or there is more to decide.
+    """
+
+    changed: bool = False
+    task_id: int = 0
+    started: StartedTask | None = None
+    again: bool = False
+
+
+def act(
+    tx: Transaction,
+    row: ScheduleRow,
+    task: ScheduledTask,
+    present: Present,
+    starting: Starting,
+) -> Acted:
+    """Decides about all due times of a schedule up to now, stores what became of them, and starts
+    at most one task.
+
+    Args:
+        row: as it was when the task was made.
+
+    Raises CannotStartError: see there.
+    """
+    found = schedules.by_id(tx, row.row_id)
+    if found is None:
+        return Acted()
+    if found.spec != row.spec or schedules.newest_version(tx, found.spec) != task.newest:
+        return Acted(again=True)
+    state, now = _state(tx, found), present.now
+    decision = decide(state, present)
+    write_skipped(tx, found, decision.skipped, now, state)
+    if decision.wait:
+        schedule_runs.insert(tx, found.row_id, decision.wait, WAITS, now)
+    acted = Acted(changed=bool(decision.skipped or decision.wait), again=decision.start_waiting)
+    if decision.start or decision.start_waiting:
+        outcome, started = _start(tx, found, task, starting)
+        if decision.start:
+            schedule_runs.insert(tx, found.row_id, decision.start, outcome, now)
+        else:
+            schedule_runs.end_wait(tx, found.row_id, outcome, now)
+        acted = Acted(True, outcome.task_id, started, again=decision.start_waiting)
+    if decision.handled_until != found.handled_until:
+        schedules.handle(tx, found, decision.handled_until)
+    return acted
+
+
+def _state(tx: Transaction, row: ScheduleRow) -> ScheduleState:
+    spec = row.spec
+    return ScheduleState(
+        cron=read_cron(spec.cron, spec.zone),
+        overlap=spec.overlap,
+        misfire=spec.misfire,
+        handled_until=row.handled_until,
+        running=schedules.running_task(tx, row.row_id),
+        waits=schedule_runs.waits(tx, row.row_id),
+        paused=row.schedule.paused,
+    )
+
+
+def _start(
+    tx: Transaction, row: ScheduleRow, task: ScheduledTask, starting: Starting
+) -> tuple[Outcome, StartedTask | None]:
+    if task.spec is None or task.refused:
+        return Outcome(0, SkipReason.REFUSED, task.refused), None
+    task_id, started = start_task_of(tx, row, task.spec, starting, f"{ACTOR}{row.spec.name}")
+    return Outcome(task_id), started
+
+
+def start_task_of(
+    tx: Transaction, row: ScheduleRow, spec: TaskSpec, starting: Starting, actor: str
+) -> tuple[int, StartedTask]:
+    """Creates and starts a task of a schedule. Raises CannotStartError."""
+    try:
+        task_id, started = starting.starter.create_and_start(tx, spec, starting.connections, actor)
+    except (*REFUSALS, StorageError) as error:  # the latter: too little disk is free
+        raise CannotStartError(error) from error
+    schedules.set_task(tx, row.row_id, task_id)
+    return task_id, started
+
+
+def skip_all(
+    tx: Transaction, row: ScheduleRow, present: Present, reason: SkipReason | None = None
+) -> None:
+    """Writes the rows of all due times up to now that were not handled, and starts nothing.
+
+    Args:
+        reason: of all of them; None: why they were missed.
+    """
+    state = _state(tx, row)
+    if row.handled_until <= present.now:
+        skipped = skip_missed(state, present.now, present, reason)
+        write_skipped(tx, row, skipped, present.now, state)
+        schedules.handle(tx, row, present.now)
+
+
+def write_skipped(
+    tx: Transaction,
+    row: ScheduleRow,
+    skipped: tuple[Skipped, ...],
+    now: datetime,
+    state: ScheduleState,
+) -> None:
+    """Adds a row for each."""
+    for one in skipped:
+        schedule_runs.insert_skipped(tx, row.row_id, one, now, _detail(one, state))
+
+
+def _detail(skipped: Skipped, state: ScheduleState) -> str:
+    if skipped.reason is not SkipReason.OVERLAP:
+        return ""
+    if state.waits:
+        return f"Task {state.running} had not ended, and an earlier due time waited for its end."
+    return f"Task {state.running} had not ended."

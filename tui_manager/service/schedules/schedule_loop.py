@@ -1,0 +1,206 @@
+"""ScheduleLoop: acts when a schedule is due, or when the end of a task lets a due time start."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import StorageError
+from tui_manager.domain.schedule_decision import BACK_MAX, Present
+from tui_manager.service.core.change_feed import Subscription
+from tui_manager.service.core.clock import ClockWatch
+from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.service.schedules.act_when_due import Acted, CannotStartError, Starting, act
+from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
+from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import schedules
+from tui_manager.storage.tables.schedules import ScheduleRow
+
+log = logging.getLogger(__name__)
+_LOOK_EVERY = 10.0  # seconds, at most, while a schedule has a due time: the wall clock may be set
+_RETRY = 1.0  # seconds until the next attempt if the database cannot be written
+_AT_ONCE = 20  # schedules, whose transactions the writer may take together
+_ATTEMPTS = 5  # at one schedule that is edited, or whose template is saved, meanwhile
+
+
+class _Wanted(Subscription):
+    """The changes that matter to schedules: templates, and the tasks whose end is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks: frozenset[int] = frozenset()
+
+    def add(self, changes: Changes) -> None:
+        ends = self.tasks and (changes.all_tasks or changes.tasks & self.tasks)
+        if changes.templates or ends:
+            super().add(changes)
+
+    def wake(self) -> None:
+        """A schedule has changed."""
+        super().add(Changes(schedules=True))
+
+
+class ScheduleLoop:
+    """What it keeps in memory it finds again in the database when the manager starts."""
+
+    def __init__(
+        self, core: Core, starter: TaskStarter, maker: TaskMaker, clock_watch: ClockWatch
+    ) -> None:
+        self._core = core
+        self._starter = starter
+        self._maker = maker
+        self._clock_watch = clock_watch
+        self._started_at = core.clock.now()
+        self._wanted = _Wanted()
+        self._next: datetime | None = None
+        self._clock_was_wrong = False
+        self._looked_at: datetime | None = None  # as the wall clock had it
+        core.feed.attach(self._wanted)
+
+    def wake(self) -> None:
+        """A schedule was added, edited, paused or resumed."""
+        self._wanted.wake()
+
+    def present_at(self, now: datetime) -> Present:
+        """What a decision is made by."""
+        believed = self._clock_watch.may_act()
+        wrong = self._clock_was_wrong or not believed
+        return Present(now, self._started_at, believed, wrong)
+
+    async def run(self) -> None:
+        """Acts until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except StorageError as error:
+                log.error("schedules wait for the database", extra={"error": str(error)})
+                await asyncio.sleep(_RETRY)
+            else:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        """Until something changes or is due."""
+        pause = None
+        if self._next:
+            left = (self._next - self._core.clock.now()).total_seconds()
+            pause = max(0.0, min(_LOOK_EVERY, left))
+            if not self._clock_watch.may_act():
+                pause = _LOOK_EVERY
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._wanted.changed.wait()
+
+    async def look(self) -> None:
+        """Does all that is to be done now.
+
+        Raises:
+            StorageError: the database cannot be written now; the next look does it.
+        """
+        changes = self._wanted.take()
+        try:
+            if changes.templates:
+                await self._check_templates()
+            await self._start_waiting()
+            if self._clock_watch.may_act():
+                await self._start_due()
+                self._clock_was_wrong = False
+            else:
+                self._clock_was_wrong = True
+            self._next = await self._core.database.read(schedules.next_due)
+        except StorageError:
+            self._wanted.add(changes | Changes(templates=True))
+            raise
+
+    async def _start_waiting(self) -> None:
+        """Starts what has waited for the end of a task."""
+        waiting = await self._core.database.read(schedules.waiting)
+        ready = [row_id for row_id, task in waiting.items() if not task]
+        for begin in range(0, len(ready), _AT_ONCE):
+            await self._act_on(ready[begin : begin + _AT_ONCE])
+        if ready:
+            waiting = await self._core.database.read(schedules.waiting)
+        self._wanted.tasks = frozenset(waiting.values())
+
+    async def _start_due(self) -> None:
+        database, now = self._core.database, self._core.clock.now
+        await self._reset_handled()
+        handled: set[int] = set()
+        while ids := await database.read(lambda tx: schedules.due(tx, now(), _AT_ONCE)):
+            if handled.issuperset(ids):  # they are due again already: others come first
+                self._wanted.wake()
+                break
+            await self._act_on(ids)
+            handled.update(ids)
+        if handled:
+            waiting = await database.read(schedules.waiting)
+            self._wanted.tasks = frozenset(waiting.values())
+            if 0 in waiting.values():  # that task has ended meanwhile
+                self._wanted.wake()
+
+    async def _reset_handled(self) -> None:
+        """If the wall clock has gone back, schedules may be handled up to a distant future."""
+        now, before = self._core.clock.now(), self._looked_at
+        if before is None or now < before:
+            ahead = now + BACK_MAX
+            while ids := await self._core.database.read(
+                lambda tx: schedules.handled_ahead(tx, ahead, _AT_ONCE)
+            ):
+                await self._act_on(ids)
+        self._looked_at = now
+
+    async def _act_on(self, ids: Iterable[int]) -> None:
+        """Acts on some schedules at once, whose transactions become one commit."""
+        outcomes = await asyncio.gather(
+            *(run_to_completion(self._act(row_id)) for row_id in ids), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _act(self, row_id: int) -> None:
+        """Acts on one schedule until nothing of it is due."""
+        for _ in range(_ATTEMPTS):
+            row = await self._core.database.read(lambda tx: schedules.by_id(tx, row_id))
+            if row is None:
+                return
+            task = await self._maker.try_to_make(row.spec)
+            try:
+                acted = await self._write(row, task)
+            except CannotStartError as error:
+                refused = ScheduledTask(None, task.newest, str(error))
+                acted = await self._write(row, refused)
+            if not acted.again:
+                return
+
+    async def _write(self, row: ScheduleRow, task: ScheduledTask) -> Acted:
+        present = self.present_at(self._core.clock.now())
+        starting = Starting(self._starter, self._starter.connections())
+        acted = await self._core.database.write(lambda tx: act(tx, row, task, present, starting))
+        if acted.started:
+            self._starter.announce(acted.task_id, acted.started)
+        if acted.changed:
+            log.info("schedule was due", extra={"schedule": row.spec.name, "task": acted.task_id})
+            self._core.feed.publish(Changes(schedules=True))
+        return acted
+
+    async def _check_templates(self) -> None:
+        """Finds out of which schedules no task can be made any more, or can be again."""
+        database = self._core.database
+        while ids := await database.read(lambda tx: schedules.unchecked(tx, _AT_ONCE)):
+            for row_id in ids:
+                await self._check(row_id)
+            self._core.feed.publish(Changes(schedules=True))
+
+    async def _check(self, row_id: int) -> None:
+        row = await self._core.database.read(lambda tx: schedules.by_id(tx, row_id))
+        if row is None:
+            return
+        task = await self._maker.try_to_make(row.spec)
+
+        def work(tx: Transaction) -> None:
+            schedules.set_problem(tx, row, task.refused, task.newest)
+
+        await self._core.database.write(work)

@@ -1,0 +1,339 @@
+"""ScheduleService: add, edit, list, pause, resume, run and delete schedules."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.cron import PREVIEW_MAX, check_will_fire, read_cron
+from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
+from tui_manager.domain.ids import check_request_id
+from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.schedule import (
+    SCHEDULE_SORT_COLUMNS,
+    SCHEDULES_MAX,
+    Schedule,
+    ScheduleDetail,
+    ScheduleRun,
+    ScheduleSpec,
+    SkipReason,
+    check_schedule_name,
+)
+from tui_manager.service.core.core import Core, run_to_completion
+from tui_manager.service.schedules.act_when_due import (
+    CannotStartError,
+    Starting,
+    skip_all,
+    start_task_of,
+)
+from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
+from tui_manager.service.schedules.schedule_loop import ScheduleLoop
+from tui_manager.service.tasks.start_task import StartedTask
+from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import from_datetime
+from tui_manager.storage.tables import audit, schedule_runs, schedules
+from tui_manager.storage.tables.schedule_runs import Outcome
+from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_DUES_SHOWN = 5  # of one schedule
+
+
+@dataclass(frozen=True, slots=True)
+class _StartNow:
+    """What an operator asks for."""
+
+    name: str
+    actor: str
+    request_id: str
+
+
+class ScheduleService:
+    """What operators do with schedules. An actor is `user@terminal`."""
+
+    def __init__(
+        self, core: Core, starter: TaskStarter, maker: TaskMaker, loop: ScheduleLoop
+    ) -> None:
+        self._core = core
+        self._database = core.database
+        self._starter = starter
+        self._maker = maker
+        self._loop = loop
+
+    async def add_schedule(self, spec: ScheduleSpec, actor: str, request_id: str = "") -> Schedule:
+        """Stores a schedule, which is due from now on. The same request id returns the same one.
+
+        Raises:
+            InvalidInputError: the name, cron, zone, misfire, template, parameters or task file are
+                wrong; a parameter is secret.
+            IllegalMoveError: there is a schedule of this name, there are too many, or the request
+                id was used for another one.
+        """
+        request_id = check_request_id(request_id)
+        task = await self._check(spec)
+        new = NewSchedule(spec, _target(spec, task), task.newest)
+
+        def work(tx: Transaction, now: datetime) -> Schedule:
+            existing = request_id and schedules.added_by_request(tx, request_id, spec.name)
+            if existing:
+                return existing.schedule
+            if schedules.exists(tx, spec.name):
+                raise IllegalMoveError(f"There is a schedule {spec.name} already; edit that one.")
+            if schedules.count(tx) >= SCHEDULES_MAX:
+                raise IllegalMoveError(
+                    f"There are {SCHEDULES_MAX} schedules, and no more are allowed; delete one."
+                )
+            schedules.insert(tx, new, actor, now, request_id)
+            _record(tx, now, actor, "add_schedule", spec)
+            return schedules.get(tx, spec.name).schedule
+
+        return await self._change("schedule added", spec.name, work)
+
+    async def edit_schedule(self, spec: ScheduleSpec, revision: int, actor: str) -> Schedule:
+        """Gives the schedule of this name another description. Its history and a pause stay.
+
+        Args:
+            revision: that the operator has read.
+
+        Raises:
+            NotFoundError: there is no such schedule.
+            InvalidInputError: as `add_schedule`.
+            IllegalMoveError: it was edited since it was read.
+        """
+        task = await self._check(spec)
+        new = NewSchedule(spec, _target(spec, task), task.newest)
+        await self._loop.look()  # what is due by now follows the old description
+
+        def work(tx: Transaction, now: datetime) -> Schedule:
+            row = schedules.get(tx, spec.name)
+            if row.schedule.revision != revision:
+                raise IllegalMoveError(
+                    f"The schedule {spec.name} was edited since it was read: it has revision "
+                    f"{row.schedule.revision}, not {revision}. Read it again."
+                )
+            self._skip_all(tx, row, now)
+            schedules.edit(tx, schedules.get(tx, spec.name), new, now)
+            _record(tx, now, actor, "edit_schedule", spec)
+            return schedules.get(tx, spec.name).schedule
+
+        return await self._change("schedule edited", spec.name, work)
+
+    async def _check(self, spec: ScheduleSpec) -> ScheduledTask:
+        spec.check()
+        check_will_fire(read_cron(spec.cron, spec.zone), self._core.clock.now())
+        return await self._maker.make(spec)
+
+    def _skip_all(self, tx: Transaction, row: ScheduleRow, now: datetime) -> None:
+        """Due times up to now that nobody handled get their row."""
+        reason = SkipReason.PAUSED if row.schedule.paused else None
+        skip_all(tx, row, self._loop.present_at(now), reason)
+
+    async def list_schedules(self, window: Window) -> Page[Schedule]:
+        """Schedules by name, or in the order of the window, without the texts of their task files.
+        Raises InvalidInputError."""
+        window.check("schedules", SCHEDULE_SORT_COLUMNS)
+        return await self._database.read(lambda tx: schedules.window(tx, window))
+
+    async def get_schedule(self, name: str) -> ScheduleDetail:
+        """One schedule with its next due times. Raises InvalidInputError, NotFoundError."""
+        check_schedule_name(name)
+        schedule = (await self._database.read(lambda tx: schedules.get(tx, name))).schedule
+        if schedule.next is None:
+            return ScheduleDetail(schedule)
+        cron = read_cron(schedule.spec.cron, schedule.spec.zone)
+        later = cron.next_dues(schedule.next, _DUES_SHOWN - 1)
+        return ScheduleDetail(schedule, (schedule.next, *later))
+
+    async def list_schedule_runs(self, name: str, window: Window) -> Page[ScheduleRun]:
+        """What became of the due times of a schedule, the newest first.
+
+        Raises:
+            InvalidInputError: the window is out of bounds, or has a text.
+            NotFoundError: there is no such schedule.
+        """
+        check_schedule_name(name)
+        window.check("due times")
+        if window.text:
+            raise InvalidInputError("text", "Due times cannot be filtered by a text; leave it out.")
+
+        def work(tx: Transaction) -> Page[ScheduleRun]:
+            return schedule_runs.window(tx, schedules.get(tx, name).row_id, window)
+
+        return await self._database.read(work)
+
+    async def preview_schedule(
+        self, cron: str, zone: str, count: int = _DUES_SHOWN
+    ) -> Sequence[datetime]:
+        """The next due times of a cron expression, from now on; fewer if it is not due more often.
+        Raises InvalidInputError."""
+        if not 1 <= count <= PREVIEW_MAX:
+            raise InvalidInputError("count", f"Ask for 1 to {PREVIEW_MAX} due times, not {count}.")
+        read, now = read_cron(cron, zone), self._core.clock.now()
+        check_will_fire(read, now)
+        return read.next_dues(now, count)
+
+    async def pause_schedule(self, name: str, actor: str) -> None:
+        """From now on nothing is due, and what waits for the end of a task does not start.
+
+        Raises:
+            InvalidInputError, NotFoundError: there can be no such schedule, or there is none.
+            IllegalMoveError: it is paused already.
+        """
+        check_schedule_name(name)
+
+        def work(tx: Transaction, now: datetime) -> None:
+            row = schedules.get(tx, name)
+            if not schedules.pause(tx, row.row_id, now):
+                raise IllegalMoveError(f"The schedule {name} is paused already.")
+            schedule_runs.end_wait(tx, row.row_id, Outcome(skipped=SkipReason.PAUSED), now)
+            _record(tx, now, actor, "pause_schedule", row.spec)
+
+        await self._change("schedule paused", name, work)
+
+    async def resume_schedule(self, name: str, actor: str) -> None:
+        """Ends a pause. The due times that have passed meanwhile are one row.
+
+        Raises:
+            InvalidInputError, NotFoundError: there can be no such schedule, or there is none.
+            IllegalMoveError: it is not paused.
+        """
+        check_schedule_name(name)
+
+        def work(tx: Transaction, now: datetime) -> None:
+            row = schedules.get(tx, name)
+            if not row.schedule.paused:
+                raise IllegalMoveError(f"The schedule {name} cannot be resumed: it is not paused.")
+            self._skip_all(tx, row, now)
+            schedules.resume(tx, row.row_id)
+            _record(tx, now, actor, "resume_schedule", row.spec)
+
+        await self._change("schedule resumed", name, work)
+
+    async def delete_schedule(self, name: str, actor: str) -> None:
+        """Deletes a schedule with its history. Its tasks stay, and what runs goes on.
+
+        Raises InvalidInputError, NotFoundError: there can be no such schedule, or there is none.
+        """
+        check_schedule_name(name)
+
+        def work(tx: Transaction, now: datetime) -> None:
+            row = schedules.get(tx, name)
+            schedules.delete(tx, row.row_id)
+            _record(tx, now, actor, "delete_schedule", row.spec)
+
+        await self._change("schedule deleted", name, work)
+
+    async def run_schedule(self, name: str, actor: str, request_id: str = "") -> int:
+        """Starts its task now, whatever is due, also while it is paused; returns its task_id. The
+        same request id returns the same task.
+
+        Raises:
+            InvalidInputError: no task can be made, or its target matches no host now.
+            NotFoundError: there is no such schedule.
+            IllegalMoveError: a task of it has not ended; the task cannot be started now; or the
+                request id was used for another schedule.
+        """
+        check_schedule_name(name)
+        return await run_to_completion(
+            self._run(_StartNow(name, actor, check_request_id(request_id)))
+        )
+
+    async def _run(self, asked: _StartNow) -> int:
+        row, existing = await self._database.read(lambda tx: _find(tx, asked))
+        if existing:
+            return existing
+        task = await self._maker.make(row.spec)
+        starting = Starting(self._starter, self._starter.connections())
+        now = self._core.clock.now
+
+        def work(tx: Transaction) -> tuple[int, StartedTask | None]:
+            return _start_now(tx, asked, row, task, starting, now())
+
+        try:
+            task_id, started = await self._database.write(work)
+        except CannotStartError as error:
+            raise error.cause from None
+        if started:
+            log.info("schedule was run", extra={"schedule": asked.name, "task": task_id})
+            self._starter.announce(task_id, started)
+            self._core.feed.publish(Changes(schedules=True))
+        return task_id
+
+    async def _change(self, event: str, name: str, work: Callable[[Transaction, datetime], T]) -> T:
+        """Changes a schedule in one transaction; then the loop looks, and watchers are told."""
+
+        async def change() -> T:
+            now = self._core.clock.now
+            done = await self._database.write(lambda tx: work(tx, now()))
+            log.info(event, extra={"schedule": name})
+            self._loop.wake()
+            self._core.feed.publish(Changes(schedules=True))
+            return done
+
+        return await run_to_completion(change())
+
+
+def _find(tx: Transaction, asked: _StartNow) -> tuple[ScheduleRow, int]:
+    """The schedule, and the task that the same request has started; 0: none."""
+    row = schedules.get(tx, asked.name)
+    if not asked.request_id:
+        return row, 0
+    return row, schedule_runs.started_by_request(tx, asked.request_id, asked.name) or 0
+
+
+def _start_now(
+    tx: Transaction,
+    asked: _StartNow,
+    row: ScheduleRow,
+    task: ScheduledTask,
+    starting: Starting,
+    now: datetime,
+) -> tuple[int, StartedTask | None]:
+    """Starts a task of a schedule; without a StartedTask the request had started it before."""
+    found, existing = _find(tx, asked)
+    if existing:
+        return existing, None
+    if found.row_id != row.row_id or found.spec != row.spec or task.spec is None:
+        raise IllegalMoveError(f"The schedule {asked.name} is being edited; run it again.")
+    if running := schedules.running_task(tx, row.row_id):
+        raise IllegalMoveError(
+            f"The schedule {asked.name} cannot be run now: its task {running} has not ended."
+        )
+    task_id, started = start_task_of(tx, row, task.spec, starting, asked.actor)
+    schedule_runs.insert(
+        tx,
+        row.row_id,
+        now,
+        Outcome(task_id),
+        now,
+        by_operator=True,
+        request_id=asked.request_id,
+    )
+    more = {"schedule": asked.name}
+    audit.record(tx, from_datetime(now), asked.actor, "run_schedule", task_id=task_id, more=more)
+    return task_id, started
+
+
+def _target(spec: ScheduleSpec, task: ScheduledTask) -> str:
+    """What is stored as the target: of a template only what replaces its own."""
+    if spec.template:
+        return spec.template.target
+    return task.spec.target if task.spec else ""
+
+
+def _record(tx: Transaction, now: datetime, actor: str, action: str, spec: ScheduleSpec) -> None:
+    template = {"template": spec.template.name} if spec.template else None
+    audit.record(
+        tx,
+        from_datetime(now),
+        actor,
+        action,
+        schedule=spec.name,
+        cron=spec.cron,
+        zone=spec.zone,
+        more=template,
+    )

@@ -1,0 +1,94 @@
+"""TaskStarter: starts tasks inside a transaction, for TaskService and for schedules."""
+
+import logging
+from collections.abc import Set
+from dataclasses import dataclass
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.target import check_target
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.service.core.core import Core
+from tui_manager.service.dispatch.command_secrets import CommandSecrets
+from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
+from tui_manager.service.rollout.rollout_loop import RolloutLoop
+from tui_manager.service.tasks import start_task
+from tui_manager.service.tasks.create_task import create
+from tui_manager.service.tasks.start_task import StartedTask
+from tui_manager.storage.engine.connection import Transaction
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Row ids of the hosts that are connected, and of those that are expected to be soon."""
+
+    online: Set[int]
+    reachable: Set[int]
+
+
+class TaskStarter:
+    """The caller asks for the connections, starts the task in its transaction, and announces it
+    once that is durable."""
+
+    def __init__(
+        self,
+        core: Core,
+        dispatch: DispatchLoop,
+        secrets: CommandSecrets,
+        rollout_loop: RolloutLoop,
+    ) -> None:
+        self._core = core
+        self._dispatch = dispatch
+        self._secrets = secrets
+        self._rollout_loop = rollout_loop
+
+    def check(self, spec: TaskSpec) -> None:
+        """Raises InvalidInputError if a field is out of bounds, or the notation of the target is
+        wrong."""
+        spec.check()
+        groups = self._core.limits.groups
+        check_target(spec.target, groups, include_maintenance=spec.include_maintenance)
+
+    def connections(self) -> Connections:
+        """Those of now; to be called on the loop."""
+        directory = self._core.directory
+        return Connections(
+            directory.online_rows(), directory.reachable_rows(self._core.clock.monotonic())
+        )
+
+    def start(
+        self, tx: Transaction, task_id: int, connections: Connections, actor: str
+    ) -> StartedTask:
+        """pending → running. Raises as `start_task.start`; StorageError if too little disk is
+        free."""
+        core = self._core
+        start_task.check_free_disk(core.database.path.parent, core.limits.free_disk)
+        return start_task.start(
+            tx,
+            task_id,
+            core.limits.groups,
+            connections.online,
+            connections.reachable,
+            actor,
+            core.clock.stamp(),
+        )
+
+    def create_and_start(
+        self, tx: Transaction, spec: TaskSpec, connections: Connections, actor: str
+    ) -> tuple[int, StartedTask]:
+        """Stores a task and starts it; returns its task_id too. Raises as `start`."""
+        created = create(tx, spec, self._secrets, self._core.clock.stamp(), request_id="")
+        return created.task_id, self.start(tx, created.task_id, connections, actor)
+
+    def announce(self, task_id: int, started: StartedTask) -> None:
+        """The start is durable: the commands are sent, and watchers are told."""
+        log.info(
+            "task started",
+            extra={"task": task_id, "hosts": len(started.host_ids), "offline": started.offline},
+        )
+        if started.with_rollout:
+            self._rollout_loop.add(task_id)
+        else:
+            self._dispatch.wake(started.host_ids)
+        self._core.feed.publish(Changes(tasks=frozenset({task_id})))
