@@ -203,6 +203,16 @@ def test_a_script_that_is_not_whole_does_not_run(tmp_path: Path, left: bytes | N
 # ---------------------------------------------------------------------------------- as another user
 
 
+@as_root
+def test_a_script_that_another_user_has_put_there_does_not_run(tmp_path: Path) -> None:
+    one = scripted(tmp_path, b"#!/bin/sh\ntouch ran\n")
+    os.chown(one.spool.folder / "script", NOBODY.pw_uid, -1)
+    with one:
+        result = one.result()
+    assert result["detail"] == "the script in the agent's folder belongs to another user"
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.fixture
 def copies() -> Iterator[Path]:
     """A folder for copies that is not made yet, where each user of the host can reach it."""

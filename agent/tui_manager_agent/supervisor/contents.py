@@ -68,7 +68,7 @@ def open_stdin(order: Mapping[str, str], folder: int) -> int:
     return descriptor
 
 
-def remove(order: Mapping[str, str], folder: int) -> None:
+def remove_files(order: Mapping[str, str], folder: int) -> None:
     """Removes what the command needs no longer. What cannot be removed now, the agent removes."""
     for name in FILES:
         if name + SIZE in order:
@@ -85,9 +85,15 @@ def _open(order: Mapping[str, str], name: str, folder: int) -> int:
         raise SpawnError(
             f"the agent cannot read the {name} on its disk: {error.strerror}"
         ) from None
-    if os.fstat(descriptor).st_size != int(order[name + SIZE]):
+    found = os.fstat(descriptor)
+    problem = ""
+    if found.st_uid != os.geteuid():
+        problem = "belongs to another user"
+    elif found.st_size != int(order[name + SIZE]):
+        problem = "is not whole"
+    if problem:
         os.close(descriptor)
-        raise SpawnError(f"the {name} is not whole on the agent's disk")
+        raise SpawnError(f"the {name} in the agent's folder {problem}")
     return descriptor
 
 

@@ -281,7 +281,7 @@ class Supervisor:
             except OSError:
                 select.select([], [], [], 1)  # the disk is full: waits until it has room
         if contents.are_in(self._order):
-            contents.remove(self._order, self._folder)
+            contents.remove_files(self._order, self._folder)
         self._notifier.notify()
 
     def _drain_until_closed(self) -> None:
