@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, manager_parts, spec
+from tests.support.schedules import hourly
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.rollout_spec import Order, RolloutSpec
+from tui_manager.domain.schedule import TemplateUse
 from tui_manager.domain.task_file import TaskFile, fill, read_task_file
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateVersion
@@ -79,7 +81,7 @@ async def test_versions_go_on_counting_after_a_delete(parts: Parts) -> None:
         await parts.templates.get("restart", 2)
     assert await names(parts, Window()) == []
     assert await save(parts, "restart", "two") == [3]
-    with pytest.raises(NotFoundError, match="no version 2 of the template restart: it has only 3"):
+    with pytest.raises(NotFoundError, match="no version 2 of the template restart: it has 3"):
         await parts.templates.get("restart", 2)
     deleted = await parts.audited("delete_template")
     assert [(one.actor, one.detail) for one in deleted] == [(ANA, {"template": "restart@2"})]
@@ -162,7 +164,7 @@ async def test_old_versions_are_deleted(parts: Parts, monkeypatch: pytest.Monkey
     await save(parts, "restart", *(f"echo {n}" for n in range(5)))
     kept = [one.version for one in (await parts.templates.get("restart")).versions]
     assert kept == [5, 4, 3]
-    with pytest.raises(NotFoundError, match="it has 3 to 5"):
+    with pytest.raises(NotFoundError, match="the newest is 5, the oldest 3"):
         await parts.templates.get("restart", 2)
     assert (await parts.templates.get("other", 1)).version == 1
 
@@ -173,6 +175,37 @@ async def test_texts_together_have_a_bound(parts: Parts, monkeypatch: pytest.Mon
     assert [one.version for one in (await parts.templates.get("restart")).versions] == [3, 2]
     await save(parts, "restart", "x" * 1000)
     assert [one.version for one in (await parts.templates.get("restart")).versions] == [4]
+
+
+async def test_a_template_that_a_schedule_uses_is_not_deleted(parts: Parts) -> None:
+    await save(parts, "restart", "one", "two")
+    await save(parts, "other")
+    for name, version in (("nightly", 0), ("weekly", 1)):
+        use = TemplateUse("restart", version)
+        await parts.schedules.add_schedule(hourly(name, template=use, task_file=""), ANA)
+    with pytest.raises(IllegalMoveError, match="schedules nightly, weekly use it"):
+        await parts.templates.delete("restart", ANA)
+    rows = (await parts.templates.list_templates(Window())).rows
+    assert [(row.name, row.schedules) for row in rows] == [("other", 0), ("restart", 2)]
+    detail = await parts.templates.get("restart", 1)
+    assert (detail.schedules, detail.template.schedules) == (("nightly", "weekly"), 2)
+    await parts.schedules.delete_schedule("weekly", ANA)
+    with pytest.raises(IllegalMoveError, match="the schedule nightly uses it"):
+        await parts.templates.delete("restart", ANA)
+    await parts.schedules.delete_schedule("nightly", ANA)
+    await parts.templates.delete("restart", ANA)
+    assert len(await parts.audited("delete_template")) == 1
+
+
+async def test_a_version_that_a_schedule_names_is_kept(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui_manager.storage.tables.templates.VERSIONS_KEPT", 2)
+    await save(parts, "restart", "one")
+    use = TemplateUse("restart", 1)
+    await parts.schedules.add_schedule(hourly(template=use, task_file=""), ANA)
+    await save(parts, "restart", "two", "three", "four", "five")
+    assert [one.version for one in (await parts.templates.get("restart")).versions] == [5, 4, 1]
 
 
 async def test_templates_are_listed(parts: Parts) -> None:
@@ -219,7 +252,7 @@ async def test_a_task_names_its_template(parts: Parts) -> None:
 async def test_a_task_of_a_version_that_is_not_there(parts: Parts, version: int) -> None:
     await save(parts, "restart", "one", "two")
     made = replace(spec("@all", "one"), template=TemplateVersion("restart", version))
-    with pytest.raises(NotFoundError, match="it has 1 to 2"):
+    with pytest.raises(NotFoundError, match="the newest is 2, the oldest 1"):
         await parts.tasks.create_task(made)
     assert (await parts.tasks.list_tasks(Window())).total == 0
 

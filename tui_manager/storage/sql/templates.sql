@@ -1,6 +1,7 @@
 -- name: newest
 -- The newest version of a template, without its text.
-SELECT t.id AS template, t.name, v.version, v.description, v.saved_by, v.saved_at
+SELECT t.id AS template, t.name, v.version, v.description, v.saved_by, v.saved_at,
+    (SELECT count(*) FROM schedules AS s WHERE s.template = t.name AND s.template <> '') AS schedules
 FROM templates AS t JOIN template_versions AS v ON v.template = t.id AND v.version = t.version
 WHERE t.name = :name;
 
@@ -36,13 +37,15 @@ INSERT INTO template_versions (template, version, description, saved_by, saved_a
 VALUES (:template, :version, :description, :saved_by, :now, :request_id, :size, :text);
 
 -- name: forget_old
--- Versions beyond what is kept of a template, by number and by bytes. The newest always stays.
+-- Versions beyond what is kept of a template, by number and by bytes. The newest always stays, and so
+-- does one that a schedule names.
 DELETE FROM template_versions WHERE id IN (
     SELECT id FROM (
         SELECT id, row_number() OVER newest_first AS number, sum(size) OVER newest_first AS bytes
         FROM template_versions WHERE template = :template
         WINDOW newest_first AS (ORDER BY version DESC))
-    WHERE number > 1 AND (number > :versions OR bytes > :bytes));
+    WHERE number > 1 AND (number > :versions OR bytes > :bytes))
+AND version NOT IN (SELECT template_version FROM schedules WHERE template = :name AND template <> '');
 
 -- name: delete
 -- All versions of a template. Its row keeps counting.
@@ -50,7 +53,8 @@ DELETE FROM template_versions WHERE template = :template;
 
 -- name: window
 -- Templates by name, or by when they were saved.
-SELECT t.name, v.version, v.description, v.saved_by, v.saved_at, count(*) OVER () AS matching
+SELECT t.name, v.version, v.description, v.saved_by, v.saved_at, count(*) OVER () AS matching,
+    (SELECT count(*) FROM schedules AS s WHERE s.template = t.name AND s.template <> '') AS schedules
 FROM templates AS t JOIN template_versions AS v ON v.template = t.id AND v.version = t.version
 WHERE :pattern = '' OR t.name LIKE :pattern ESCAPE '\' OR v.description LIKE :pattern ESCAPE '\'
 ORDER BY CASE WHEN :sort = 'saved' THEN CASE WHEN :descending THEN -v.saved_at ELSE v.saved_at END END,

@@ -1,6 +1,7 @@
 """The tables `templates` and `template_versions`: task files under a name."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
@@ -15,8 +16,10 @@ from tui_manager.domain.template import (
 )
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
+from tui_manager.storage.tables import schedules
 
 _SQL = load_queries("templates.sql")
+_SHOWN = 10  # schedules in an error
 
 
 def detail(tx: Transaction, name: str, version: int = 0) -> TemplateDetail:
@@ -39,6 +42,7 @@ def detail(tx: Transaction, name: str, version: int = 0) -> TemplateDetail:
         version=values["version"],
         text=found["text"],
         versions=tuple(map(_saved, tx.execute(_SQL["versions"], shown))),
+        schedules=schedules.of_template(tx, name),
     )
 
 
@@ -98,7 +102,7 @@ def insert(
     tx: Transaction, name: str, text: str, description: str, actor: str, now: int, request_id: str
 ) -> int:
     """Adds the next version of a template, and returns its number. Versions beyond what is kept
-    are deleted, the oldest first."""
+    are deleted, the oldest first, except those that a schedule names."""
     row = tx.execute(_SQL["count_up"], {"name": name}).fetchall()[0]
     template, version = row["id"], row["version"]
     tx.execute(
@@ -114,8 +118,8 @@ def insert(
             "now": now,
         },
     )
-    kept = {"template": template, "versions": VERSIONS_KEPT, "bytes": BYTES_KEPT}
-    tx.execute(_SQL["forget_old"], kept)
+    kept = {"versions": VERSIONS_KEPT, "bytes": BYTES_KEPT}
+    tx.execute(_SQL["forget_old"], {"template": template, "name": name, **kept})
     number: int = version
     return number
 
@@ -126,8 +130,12 @@ def delete(tx: Transaction, name: str) -> int:
 
     Raises:
         NotFoundError: there is no such template.
+        IllegalMoveError: a schedule uses it.
     """
     row = _newest(tx, name)
+    if used := schedules.of_template(tx, name):
+        which = f"schedule {used[0]} uses" if len(used) == 1 else f"schedules {_shown(used)} use"
+        raise IllegalMoveError(f"The template {name} cannot be deleted: the {which} it.")
     tx.execute(_SQL["delete"], {"template": row["template"]})
     version: int = row["version"]
     return version
@@ -143,8 +151,16 @@ def _newest(tx: Transaction, name: str) -> sqlite3.Row:
 def _no_version(tx: Transaction, newest: sqlite3.Row, version: int) -> NotFoundError:
     values = {"template": newest["template"], "limit": VERSIONS_KEPT}
     kept = [row["version"] for row in tx.execute(_SQL["versions"], values)]
-    has = f"it has {kept[-1]} to {kept[0]}" if len(kept) > 1 else f"it has only {kept[0]}"
+    has = (
+        f"the newest is {kept[0]}, the oldest {kept[-1]}" if len(kept) > 1 else f"it has {kept[0]}"
+    )
     return NotFoundError(f"There is no version {version} of the template {newest['name']}: {has}.")
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first of them, for an error."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _template(row: sqlite3.Row) -> Template:
@@ -155,6 +171,7 @@ def _template(row: sqlite3.Row) -> Template:
         description=row["description"],
         saved_by=saved.saved_by,
         saved_at=saved.saved_at,
+        schedules=row["schedules"],
     )
 
 
