@@ -192,7 +192,7 @@ def test_it_can_be_left(keys: str, code: int) -> None:
 
 
 def test_without_a_terminal_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secret_values, "_TERMINAL", "/nonexistent/tty")
+    monkeypatch.setattr(secret_values, "TERMINAL", "/nonexistent/tty")
     with pytest.raises(InvalidInputError) as none:
         read_secrets(["K"])
     assert str(none.value) == (

@@ -13,6 +13,7 @@ from tui_manager.domain.task_options import (
     ROLLOUT_OPTIONS,
     STEP_OPTIONS,
     TASK_OPTIONS,
+    needed_option,
     with_task_options,
 )
 from tui_manager.domain.task_parameters import PARAMETERS_MAX, Parameter, ParameterType
@@ -103,6 +104,11 @@ def _check_top_keys(top: Table) -> None:
 
 def _check_task(top: Table, rollout: Table | None, spec: TaskSpec) -> None:
     """Checks what the steps do not hold."""
+    for table in (top, rollout):
+        for key in table.values if table is not None else ():
+            if needed := needed_option(key, spec):
+                assert table is not None
+                raise table.error(key, f"it needs {needed.replace(' ', ' = ')}.")
     try:
         replace(spec, target=spec.target if spec.target.strip() else "@all").check()
     except InvalidInputError as error:

@@ -8,7 +8,6 @@ from tui_manager.domain.content import CONTENTS_LENGTH, Content, content_of
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_options import (
     LIMIT_OPTIONS,
-    NEEDS,
     STEP_OPTIONS,
     TaskOption,
     with_step_options,
@@ -32,8 +31,6 @@ def read_options(table: Table, options: Mapping[str, TaskOption]) -> dict[str, A
     for key, option in options.items():
         if key not in table:
             continue
-        if (needed := NEEDS.get(key)) and needed not in table:
-            raise table.error(key, f"it needs {needed}.")
         if option.read is None:
             values[key] = table.flag(key)
             continue
@@ -132,6 +129,8 @@ class StepReader:
             data = self._read_content(path)
         except OSError as error:
             raise table.error(key, f"{path}: {error.strerror or error}.") from None
+        except ValueError:  # of a path with a NUL
+            raise table.error(key, f"{path!r} is not the path of a file.") from None
         except InvalidInputError as error:
             raise table.error(key, f"{path}: {error}") from None
         return self._counted(table, key, data)

@@ -48,14 +48,14 @@ def _word(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
 def _user(text: str) -> str:
     # An unset variable of a script must not select the agent's user, who may be root.
     if not text:
-        raise ValueError("the name is empty; leave it out to run as the user of the agent")
+        raise ValueError("the name is empty; leave the option out to run as the agent's user")
     return text
 
 
 def _hosts(text: str) -> str:
     # An unset variable of a script must not lift a limit.
     if not text.strip():
-        raise ValueError("the value is empty; leave it out for no limit")
+        raise ValueError("the value is empty; leave the option out")
     return text
 
 
@@ -96,15 +96,8 @@ ROLLOUT_OPTIONS: Mapping[str, TaskOption] = MappingProxyType(
         "hold_timeout": TaskOption("hold_timeout", parse_duration, format_duration),
     }
 )
-# An option does nothing without the one that it needs.
-NEEDS: Mapping[str, str] = MappingProxyType(
-    {
-        "delivery_timeout": "offline",
-        "delay": "batches",
-        "hold": "batches",
-        "hold_timeout": "hold",
-        "strict": "max_failures",
-    }
+ALL_OPTIONS: Mapping[str, TaskOption] = MappingProxyType(
+    {**STEP_OPTIONS, **LIMIT_OPTIONS, **TASK_OPTIONS, **ROLLOUT_OPTIONS}
 )
 
 
@@ -118,6 +111,23 @@ def with_task_options(spec: TaskSpec, values: Mapping[str, Any]) -> TaskSpec:
     """The task with these values of TASK_OPTIONS and ROLLOUT_OPTIONS; others are not looked at."""
     rollout = replace(spec.rollout, **_fields(ROLLOUT_OPTIONS, values))
     return replace(spec, **_fields(TASK_OPTIONS, values), rollout=rollout)
+
+
+def needed_option(name: str, spec: TaskSpec) -> str:
+    """The option without which the option `name` does nothing, if the task does not have it:
+    `batches`, `offline wait`; empty: nothing is missing."""
+    rollout = spec.rollout
+    match name:
+        case "delivery_timeout" if spec.offline is not Offline.WAIT:
+            return "offline wait"
+        case "delay" | "hold" if not rollout.batches:
+            return "batches"
+        case "hold_timeout" if rollout.hold is HoldRule.NEVER:
+            return "hold"
+        case "strict" if rollout.strict and not rollout.max_failures:
+            return "max_failures"
+        case _:
+            return ""
 
 
 def _fields(options: Mapping[str, TaskOption], values: Mapping[str, Any]) -> dict[str, Any]:

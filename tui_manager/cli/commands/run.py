@@ -4,7 +4,7 @@ does only the last two. What ctrl-c does meanwhile is here too."""
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -15,8 +15,10 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
 from tui_manager.cli.connect_and_read import connect, output_after
 from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED
+from tui_manager.cli.options.parameter_values import fill_parameters, with_options
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.run import task_spec, with_secrets
+from tui_manager.cli.options.read_files import load_task_file
+from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
 from tui_manager.cli.printing.json_shapes import plan_shape
 from tui_manager.cli.printing.rollout_text import WaitNote, plan_text
@@ -26,12 +28,14 @@ from tui_manager.cli.printing.text import StorageTroubleNote, note, write, write
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import (
     IllegalMoveError,
+    InvalidInputError,
     ManagerError,
     NoAnswerError,
     StorageError,
     UnreachableError,
 )
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.actor import this_actor
 from tui_manager.operator.api import Operator
@@ -43,13 +47,43 @@ _Task = TypeVar("_Task")
 
 def run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Runs the command, and returns the exit status."""
-    spec = replace(task_spec(options), created_by=this_actor())
-    spec.check()
+    if options.task_file is not None:
+        if options.target is not None or options.command_words:
+            raise InvalidInputError(
+                "file",
+                "A task file has its commands and its target in it; leave TARGET and COMMAND out, "
+                "and give another target with --target T.",
+            )
+        return run_task_file(settings, options, load_task_file(options.task_file).task_file)
+    if options.other_target is not None:
+        raise InvalidInputError("target", f"--target needs --file; else: {RUN_FORM}")
+    spec = task_spec(options)
+    return _run_spec(
+        settings, options, spec, lambda: with_secrets(spec, read_secrets(options.secret))
+    )
+
+
+def run_task_file(settings: Settings, options: argparse.Namespace, task_file: TaskFile) -> int:
+    """Runs the task of a task file or a template, and returns the exit status. The options of `run`
+    and --target win over what is in it."""
+    task_file = with_options(task_file, options)
+    return _run_spec(settings, options, task_file.spec, lambda: fill_parameters(task_file, options))
+
+
+def _run_spec(
+    settings: Settings,
+    options: argparse.Namespace,
+    spec: TaskSpec,
+    complete: Callable[[], TaskSpec],
+) -> int:
+    """Runs a task. `complete` asks for what it lacks, and returns it with that."""
+    if options.plan and options.mode not in ("live", "json"):
+        raise InvalidInputError("plan", f"--plan starts nothing; leave --{options.mode} out.")
+    spec.check()  # before anybody is asked for a value in vain
     if options.plan:
         return asyncio.run(_plan(settings, spec, as_json=options.mode == "json"))
-    if options.secret:  # after the first check, so that nobody types a secret in vain
-        spec = with_secrets(spec, read_secrets(options.secret))
-        spec.check()
+    spec = replace(complete(), created_by=this_actor())
+    spec.check()
     return asyncio.run(_run(settings, spec, options.mode))
 
 

@@ -17,6 +17,8 @@ from tui_manager.domain.errors import InvalidInputError
 
 # Arguments that may stand after `--`, besides numbers.
 _NAMES = ("target", "names", "new_name", "file", "template", "source")
+# Options whose values are kept under another name, because that of the option is one of these.
+_OPTIONS = {"task_file": "file", "other_target": "target"}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -35,8 +37,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         words, behind = words[:end], words[end + 1 :]
     options, unknown = command_line_parser().parse_known_args([*words, *map(as_name, behind)])
     if options.action == "run":
-        options.command_words = _command(options.target, behind)
-        unknown = unknown[: len(unknown) - len(behind)] if not is_name(options.target) else []
+        named = is_name(options.target)
+        options.command_words = _command(options, behind)
+        unknown = unknown[: len(unknown) - len(behind)] if not named else []
     for option, value in vars(options).items():
         setattr(options, option, _plain(option, value))
     if unknown:
@@ -44,10 +47,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _command(target: str, behind: Sequence[str]) -> list[str]:
+def _command(options: argparse.Namespace, behind: Sequence[str]) -> list[str]:
     """The words of the command: those behind `--`, or behind the next one if the first of them is
-    TARGET."""
-    if not is_name(target):
+    TARGET. With an option for a target or a file there is no TARGET."""
+    if options.task_file is not None or options.other_target is not None:
+        options.target = None if is_name(options.target) else options.target
+    if not is_name(options.target):
         return list(behind)
     if list(behind[1:2]) != ["--"]:
         raise InvalidInputError("arguments", f"TARGET is missing: {RUN_FORM}\n{_see('run')}")
@@ -59,7 +64,7 @@ def _plain(option: str, value: Any) -> Any:
     `--`."""
     words = value if isinstance(value, list) else [value]
     if option not in _NAMES and any(map(is_name, words)):
-        name = option.replace("_", "-")
+        name = _OPTIONS.get(option, option.replace("_", "-"))
         raise InvalidInputError("arguments", f"argument --{name}: expected one argument")
     return list(map(plain, value)) if isinstance(value, list) else plain(value)
 

@@ -22,12 +22,20 @@ class LoadedTaskFile:
 
     Attributes:
         name: for errors, `deploy.toml`.
-        text: with its scripts and inputs in it. If it names no file, as it was written.
+        source: as it was written.
+        names_files: it names scripts or inputs by paths.
     """
 
     name: str
-    text: str
+    source: str
+    names_files: bool
     task_file: TaskFile
+
+    @property
+    def text(self) -> str:
+        """With its scripts and inputs in it. If it names no file, as it was written. Raises
+        InvalidInputError if one of them is no text."""
+        return write_task_file(self.task_file) if self.names_files else self.source
 
 
 def load_task_file(file: str) -> LoadedTaskFile:
@@ -50,7 +58,7 @@ def load_task_file(file: str) -> LoadedTaskFile:
         return read_bytes(folder / file_path(content), CONTENT_LENGTH)
 
     task_file = read_task_file(text, name, read_content)
-    return LoadedTaskFile(name, write_task_file(task_file) if named else text, task_file)
+    return LoadedTaskFile(name, text, bool(named), task_file)
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

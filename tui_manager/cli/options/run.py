@@ -3,21 +3,20 @@
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from typing import Any
 
 from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.rollout import ROLLOUT_USAGE, add_rollout_options, rollout_spec
-from tui_manager.cli.options.values import (
-    parse_pairs,
-    read_count,
-    read_duration,
-    read_percent,
-    read_size,
-)
+from tui_manager.cli.options.rollout import ROLLOUT_USAGE, add_rollout_options
+from tui_manager.cli.options.values import option_name, parse_pairs, read_value
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.resource_limits import ResourceLimits
+from tui_manager.domain.task_options import (
+    ALL_OPTIONS,
+    needed_option,
+    with_step_options,
+    with_task_options,
+)
 from tui_manager.domain.task_spec import (
     DELIVERY_TIMEOUT,
     OFFLINE_DEFAULT,
@@ -28,6 +27,7 @@ from tui_manager.domain.task_spec import (
 )
 
 RUN_FORM = "run TARGET [options] -- COMMAND"
+SEE_RUN = f"See `{PROGRAM} run --help`."
 TARGET_HELP = (
     "host names web[01-20],db1, globs 'web*', labels env=prod or role!=db, facts fact.os=debian, "
     "groups @web, @online, @offline, @maintenance, @all, or hosts of a task that has ended "
@@ -42,25 +42,45 @@ EXIT_CODES = (
 def add_run_options(run: argparse.ArgumentParser) -> None:
     """Adds the options of `run`."""
     run.usage = (
-        f"{PROGRAM} run TARGET [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
+        f"{PROGRAM} run (TARGET | --file TASK.toml [--target T])\n"
+        "                       [--name N] [--description D] [--param K=V]… [--env K=V]…\n"
         "                       [--secret K[:FD]]… [--user NAME] [--cwd DIR] [--timeout S]\n"
         "                       [--memory-max B] [--tasks-max N] [--cpu-max P%%]\n"
         "                       [--offline fail|wait] [--delivery-timeout S]\n"
         "                       [--include-maintenance] [--state-dir D]\n"
         f"{ROLLOUT_USAGE}"
         "                       [--plan | --json | --gather | --detach | --no-start]\n"
-        "                       -- COMMAND…"
+        "                       [-- COMMAND…]"
     )
-    run.add_argument("target", metavar="TARGET", help=TARGET_HELP)
+    run.add_argument("target", metavar="TARGET", nargs="?", help=TARGET_HELP)
+    run.add_argument(
+        "--file",
+        dest="task_file",
+        metavar="TASK.toml",
+        help="run the steps of a task file, or of stdin if it is -, in place of a command; other "
+        "options win over those in the file",
+    )
+    add_target_option(run, "--file")
     add_task_options(run)
     _add_output_options(run)
     _add_command_help(run)
 
 
+def add_target_option(command: argparse.ArgumentParser, source: str) -> None:
+    """Adds the option that gives the target of a task that has one already, from `source`."""
+    command.add_argument(
+        "--target",
+        dest="other_target",
+        metavar="T",
+        help=f"with {source}: the target, in place of its own",
+    )
+
+
 def add_task_options(command: argparse.ArgumentParser) -> None:
-    """Adds the options that describe a task; `task_spec` reads them."""
-    command.add_argument("--name", metavar="N", default="", help="name of the task")
-    command.add_argument("--description", metavar="D", default="", help="description of the task")
+    """Adds the options that describe a task; `task_spec` and `with_given_options` read them. One
+    that is not given is None, or an empty list."""
+    command.add_argument("--name", metavar="N", help="name of the task")
+    command.add_argument("--description", metavar="D", help="description of the task")
     _add_variable_options(command)
     _add_process_options(command)
     _add_limit_options(command)
@@ -93,19 +113,15 @@ def _add_process_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--user",
         metavar="NAME",
-        type=_user,
         help="user of the host to run as (default: the user of the agent); another user needs an "
         "agent that runs as root and a policy that allows it",
     )
-    run.add_argument(
-        "--cwd", metavar="DIR", default="", help="folder to run in (default: the user's home)"
-    )
+    run.add_argument("--cwd", metavar="DIR", help="folder to run in (default: the user's home)")
     run.add_argument(
         "--timeout",
         metavar="S",
-        default=format_duration(TIMEOUT_DEFAULT),
-        help=f"time after which the command is killed, 1s to 7d: {DURATION_FORMS} "
-        "(default %(default)s)",
+        help=f"time after which the command is killed, 1s to 7d: {DURATION_FORMS} (default "
+        f"{format_duration(TIMEOUT_DEFAULT)})",
     )
 
 
@@ -116,9 +132,8 @@ def _add_offline_options(run: argparse.ArgumentParser) -> None:
         type=Offline,
         choices=tuple(Offline),
         metavar="|".join(Offline),
-        default=OFFLINE_DEFAULT,
         help="for a host that is offline: fail at once, or wait until it is online (default "
-        "%(default)s)",
+        f"{OFFLINE_DEFAULT})",
     )
     run.add_argument(
         "--delivery-timeout",
@@ -129,6 +144,7 @@ def _add_offline_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--include-maintenance",
         action="store_true",
+        default=None,
         help="run on hosts in maintenance too, which are left out otherwise",
     )
 
@@ -183,63 +199,61 @@ def _add_limit_options(run: argparse.ArgumentParser) -> None:
         )
 
 
-def _user(text: str) -> str:
-    """Refuses an empty name: an unset variable of a script must not select the agent's user, who
-    may be root."""
-    if not text:
-        raise argparse.ArgumentTypeError(
-            "the name is empty; leave --user out to run as the user of the agent"
-        )
-    return text
-
-
 def task_spec(options: argparse.Namespace) -> TaskSpec:
     """The task that the options describe."""
+    if options.target is None:
+        raise InvalidInputError("target", f"TARGET is missing: {RUN_FORM}\n{SEE_RUN}")
     if not options.command_words:
         raise InvalidInputError(
             "command",
-            f"There is no command; put it after `--`: {RUN_FORM}\nSee `{PROGRAM} run --help`.",
+            f"There is no command; put it after `--`: {RUN_FORM}\n{SEE_RUN}",
         )
-    if options.plan and options.mode not in ("live", "json"):
-        raise InvalidInputError("plan", f"--plan starts nothing; leave --{options.mode} out.")
     command = CommandSpec(
-        text=" ".join(options.command_words),
-        timeout=read_duration("timeout", options.timeout),
-        parameters=parse_pairs("param", options.param),
-        environment=parse_pairs("env", options.env),
-        cwd=options.cwd,
-        run_as_user=options.user or "",
-        limits=_limits(options),
+        text=" ".join(options.command_words), parameters=parse_pairs("param", options.param)
     )
-    return TaskSpec(
-        target=options.target,
-        commands=(command,),
-        name=options.name,
-        description=options.description,
-        offline=options.offline,
-        delivery_timeout=_delivery_timeout(options),
-        include_maintenance=options.include_maintenance,
-        rollout=rollout_spec(options),
-    )
+    return with_given_options(TaskSpec(options.target, (command,)), options)
 
 
-def _limits(options: argparse.Namespace) -> ResourceLimits:
-    memory, tasks, cpu = options.memory_max, options.tasks_max, options.cpu_max
-    return ResourceLimits(
-        memory_max=0 if memory is None else read_size("memory-max", memory),
-        tasks_max=0 if tasks is None else read_count("tasks-max", tasks),
-        cpu_max=0 if cpu is None else read_percent("cpu-max", cpu),
+def with_given_options(spec: TaskSpec, options: argparse.Namespace) -> TaskSpec:
+    """The task with the options that are given, in place of its own and of those of its steps."""
+    values = given_options(options)
+    environment = parse_pairs("env", options.env)
+    steps = (
+        replace(step, environment={**step.environment, **environment}) for step in spec.commands
     )
+    texts = {
+        name: getattr(options, name)
+        for name in ("name", "description")
+        if getattr(options, name) is not None
+    }
+    spec = replace(spec, commands=tuple(with_step_options(one, values) for one in steps), **texts)
+    spec = with_task_options(spec, values)
+    for name in values:
+        if needed := needed_option(name, spec):
+            raise InvalidInputError(
+                option_name(name), f"--{option_name(name)} needs --{option_name(needed)}."
+            )
+    try:
+        spec.rollout.check()
+    except InvalidInputError as error:
+        option = option_name(error.field)
+        given = f"--{option} {getattr(options, error.field)}: " if error.field in values else ""
+        raise InvalidInputError(option, f"{given}{error}") from error
+    return spec
+
+
+def given_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The values of the options in the tables of task_options.py that are given. Raises
+    InvalidInputError."""
+    values = {}
+    for name, option in ALL_OPTIONS.items():
+        text = getattr(options, name)
+        if text is not None:
+            read = option.read
+            values[name] = text if read is None else read_value(option_name(name), text, read)
+    return values
 
 
 def with_secrets(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
     """The same task, whose commands get these secrets too."""
     return replace(spec, commands=tuple(replace(one, secrets=secrets) for one in spec.commands))
-
-
-def _delivery_timeout(options: argparse.Namespace) -> timedelta:
-    if options.delivery_timeout is None:
-        return DELIVERY_TIMEOUT
-    if options.offline is not Offline.WAIT:
-        raise InvalidInputError("delivery-timeout", "--delivery-timeout needs --offline wait.")
-    return read_duration("delivery-timeout", options.delivery_timeout)

@@ -10,7 +10,7 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_spec import COMMAND_LENGTH, check_variable
 
 OPTION = "secret"
-_TERMINAL = "/dev/tty"
+TERMINAL = "/dev/tty"
 
 
 def read_secrets(options: Sequence[str]) -> dict[str, str]:
@@ -54,7 +54,7 @@ def _parse(options: Sequence[str]) -> dict[str, int | None]:
 
 def _ask(name: str) -> str:
     try:
-        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:
         raise InvalidInputError(
             OPTION,

@@ -10,36 +10,29 @@ from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.moments import parse_moment
-from tui_manager.domain.option_values import (
-    parse_count_limit,
-    parse_percent_limit,
-    parse_size_limit,
-)
 
 _Value = TypeVar("_Value")
 
 
-def read_size(option: str, text: str) -> int:
-    """The size in an option, in bytes. Raises InvalidInputError."""
-    return _read(option, text, parse_size_limit)
+def option_name(name: str) -> str:
+    """The name of an option, without its dashes, from that in code: `max-failures`."""
+    return name.replace("_", "-")
 
 
-def read_count(option: str, text: str) -> int:
-    """The whole number in an option. Raises InvalidInputError."""
-    return _read(option, text, parse_count_limit)
+def read_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
+    """The value in an option.
 
+    Args:
+        read: raises ValueError, which says what is expected.
 
-def read_percent(option: str, text: str) -> int:
-    """The percentage in an option. Raises InvalidInputError."""
-    return _read(option, text, parse_percent_limit)
-
-
-def _read(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
-    """The value in an option. Raises InvalidInputError, naming the option and what is expected."""
+    Raises:
+        InvalidInputError: naming the option.
+    """
     try:
         return read(text)
     except ValueError as error:
-        raise InvalidInputError(option, f"--{option} {text}: {error}.") from error
+        given = f"--{option} {text}".rstrip()
+        raise InvalidInputError(option, f"{given}: {error}.") from error
 
 
 def file_path(text: str) -> Path:
@@ -57,7 +50,7 @@ def read_duration(option: str, text: str) -> timedelta:
     Raises:
         InvalidInputError: naming the option and the forms that are allowed.
     """
-    return _read(option, text, parse_duration)
+    return read_value(option, text, parse_duration)
 
 
 def read_moment(option: str, text: str, now: datetime, *, ahead: bool) -> datetime:
