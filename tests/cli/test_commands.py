@@ -134,6 +134,9 @@ def test_task_show_as_json_adds_the_hosts(operator: FakeOperator, capsys: Captur
     hosts = found.pop("hosts")
     more = {name: found.pop(name) for name in ("rerun_of", "reruns", "left_out")}
     assert more == {"rerun_of": None, "reruns": [], "left_out": []}
+    (step,) = found.pop("steps")
+    assert (step["name"], step["kind"], step["status"]) == ("", "run", "timeout")
+    assert step["counts"] == found["counts"]
     assert found == json.loads(capsys.readouterr().out)[1]
     assert hosts[1] == {
         "host": "web02",

@@ -168,7 +168,7 @@ def test_without_a_terminal_the_error_says_how_to_give_a_secret(
 ) -> None:
     operator = Ended("KEY")
     connect_to(lambda: operator)
-    monkeypatch.setattr(secret_values, "_TERMINAL", "/nonexistent")
+    monkeypatch.setattr(secret_values, "TERMINAL", "/nonexistent")
     assert main(["task", "rerun", "1"]) == 2
     assert "--secret KEY:3 3<FILE" in capsys.readouterr().err
     assert main(["task", "rerun", "1", "--secret", "OTHER"]) == 2

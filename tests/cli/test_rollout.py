@@ -153,6 +153,7 @@ def test_a_plan_as_json(connect_to: Connect, capsys: Capture) -> None:
         "order": "name",
         "max_concurrency": 2,
         "max_failures": 1,
+        "steps": [{"name": "", "kind": "run"}],
     }
     plan(connect_to, "--plan", "--json", "--batches", "1,rest", "--order", "random")
     found = json.loads(capsys.readouterr().out)

@@ -13,6 +13,7 @@ from tui_manager.cli.printing.json_shapes import (
     command_host_shape,
     limits_shape,
     origin_shape,
+    steps_shape,
     task_shape,
 )
 from tui_manager.cli.printing.list_tables import command_host_table, task_table
@@ -85,6 +86,7 @@ async def _show(operator: Operator, task_id: int, *, as_json: bool) -> None:
     rows = await all_command_hosts(operator, task_id)
     if as_json:
         shown = task_shape(detail.task) | limits_shape(detail) | origin_shape(detail)
+        shown |= steps_shape(detail)
         write_json(shown | {"hosts": [command_host_shape(row) for row in rows]})
         return
     write(task_text(detail))

@@ -141,6 +141,7 @@ def plan_shape(spec: TaskSpec, plan: TaskPlan) -> Shape:
         "order": spec.rollout.order,
         "max_concurrency": plan.max_concurrency or None,
         "max_failures": plan.max_failures,
+        "steps": [{"name": step.name, "kind": step.kind} for step in spec.commands],
     }
 
 
@@ -172,6 +173,20 @@ def task_shape(task: Task) -> Shape:
 def origin_template_shape(template: TemplateVersion | None) -> Shape | None:
     """The "template" of a task; null: it was made from none."""
     return None if template is None else {"name": template.name, "version": template.version}
+
+
+def steps_shape(detail: TaskDetail) -> Shape:
+    """What `task show --json` adds on the steps of a task."""
+    steps = [
+        {
+            "name": command.spec.name,
+            "kind": command.spec.kind,
+            "status": command.status,
+            "counts": command.counts.as_dict(),
+        }
+        for command in detail.commands
+    ]
+    return {"steps": steps}
 
 
 def limits_shape(detail: TaskDetail) -> Shape:

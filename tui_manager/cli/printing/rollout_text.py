@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.options.parser import PROGRAM
+from tui_manager.cli.printing.steps import need_table, step_table
 from tui_manager.cli.printing.text import local_time, note, table
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.rollout_spec import HoldRule
@@ -23,9 +24,10 @@ def progress_words(progress: RolloutProgress) -> str:
     failed = f"{progress.hosts_failed} failed"
     if progress.max_failures is not None:
         failed += f" of at most {progress.max_failures}"
+    barrier = f"{progress.hosts_at_barrier} at a barrier, " if progress.hosts_at_barrier else ""
     return (
         f"{batch}hosts: {progress.hosts_under_way} under way, {progress.hosts_waiting} waiting, "
-        f"{failed}"
+        f"{barrier}{failed}"
     )
 
 
@@ -70,10 +72,13 @@ def plan_text(spec: TaskSpec, plan: TaskPlan) -> str:
     number, batches = len(plan.hosts), len(plan.batches)
     hosts = f"{number} host{'s' * (number != 1)}"
     ways = f"in {batches} batches" if batches > 1 else "in one batch"
-    lines = [f"Nothing is started. The command would run on {hosts}, {ways}:\n\n"]
+    steps = spec.commands
+    what = f"{len(steps)} steps" if len(steps) > 1 else "command"
+    lines = [f"Nothing is started. The {what} would run on {hosts}, {ways}:\n\n"]
     lines.append(table(_HEADER, _batch_rows(plan), stretch=(2,)))
     details = "".join(f"{name:<{_LABEL}} {text}\n" for name, text in _details(spec, plan) if text)
-    return "".join((*lines, "\n" if details else "", details))
+    shown = f"\n{step_table(steps)}" if need_table(steps) else ""
+    return "".join((*lines, "\n" if details else "", details, shown))
 
 
 def _batch_rows(plan: TaskPlan) -> list[tuple[str, str, str]]:

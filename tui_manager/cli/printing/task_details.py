@@ -3,6 +3,7 @@
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.printing.rollout_text import hold_words, progress_words, resume_command
+from tui_manager.cli.printing.steps import need_table, progress_table, step_what
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import local_time, one_line
 from tui_manager.domain.host_name_ranges import fold_names
@@ -11,7 +12,7 @@ from tui_manager.domain.task_spec import HIDDEN, Offline
 
 
 def task_text(detail: TaskDetail) -> str:
-    """What is known of a task, a line each."""
+    """What is known of a task, a line each, and a table of its steps if there are several."""
     task = detail.task
     lines = [
         ("Task", f"{task.task_id}  {task.name}"),
@@ -32,7 +33,10 @@ def task_text(detail: TaskDetail) -> str:
         ("Finished", local_time(task.finished_at)),
         *((f"Command {command.index}", _command(command)) for command in detail.commands),
     ]
-    return "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
+    head = "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
+    if not need_table([command.spec for command in detail.commands]):
+        return head
+    return f"{head}\n{progress_table(detail.commands)}"
 
 
 def _hold(task: Task) -> str:
@@ -50,7 +54,7 @@ def _offline(task: Task) -> str:
 
 def _command(command: Command) -> str:
     spec = command.spec
-    parts = [" ⏎ ".join(spec.text.splitlines()), f"timeout {format_duration(spec.timeout)}"]
+    parts = [step_what(spec), f"timeout {format_duration(spec.timeout)}"]
     parts += spec.option_texts
     shown = {**spec.parameters, **spec.environment, **dict.fromkeys(spec.secrets, HIDDEN)}
     parts += [f"{name}={value}" for name, value in shown.items()]

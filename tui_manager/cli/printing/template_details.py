@@ -1,10 +1,10 @@
 """One template for people and for scripts: what `template show` prints."""
 
 from tui_manager.cli.printing.json_shapes import Shape, template_shape
+from tui_manager.cli.printing.steps import step_table
 from tui_manager.cli.printing.text import local_time, one_line, table, timestamp
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_parameters import Parameter
-from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.domain.template import TemplateDetail, TemplateVersion
 
 
@@ -26,32 +26,11 @@ def template_text(detail: TemplateDetail, task_file: TaskFile) -> str:
         ("Schedules", ", ".join(detail.schedules)),
     ]
     head = "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
-    parts = [head, _steps(task_file)]
+    parts = [head, step_table(spec.commands)]
     if task_file.parameters:
         parts.append(_parameters(task_file))
     parts.append(_versions(detail))
     return "\n".join(parts)
-
-
-def _steps(task_file: TaskFile) -> str:
-    rows = [
-        (str(index), step.name or "-", _what(step), " ".join(_rules(step)) or "-")
-        for index, step in enumerate(task_file.spec.commands)
-    ]
-    return table(("STEP", "NAME", "WHAT", "RULES"), rows, stretch=(2, 1))
-
-
-def _what(step: CommandSpec) -> str:
-    """The command, or the beginning of the script."""
-    if step.script is None:
-        return " ⏎ ".join(step.text.splitlines())
-    return " ".join((f"script of {step.script.size:,} bytes", *step.arguments))
-
-
-def _rules(step: CommandSpec) -> list[str]:
-    """What makes it different from a step that runs if the one before has completed."""
-    rules = [] if step.on_failure.value == "stop" else [f"on_failure={step.on_failure}"]
-    return rules + [name for name in ("always", "barrier") if getattr(step, name)]
 
 
 def _parameters(task_file: TaskFile) -> str:

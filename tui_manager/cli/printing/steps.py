@@ -1,0 +1,53 @@
+"""The steps of a task, a template or a plan as text for people."""
+
+from collections.abc import Sequence
+
+from tui_manager.cli.printing.summary import count_words
+from tui_manager.cli.printing.text import table
+from tui_manager.domain.task import Command
+from tui_manager.domain.task_spec import CommandSpec, OnFailure
+
+
+def step_what(step: CommandSpec) -> str:
+    """What it runs, on one line: the shell text, or a script with its arguments."""
+    if step.script is None:
+        return " ⏎ ".join(step.text.splitlines())
+    return " ".join((f"script of {step.script.size:,} bytes", *step.arguments))
+
+
+def step_rules(step: CommandSpec) -> str:
+    """Its keys in a task file that say when it runs: `always barrier`; `-`: it runs after the one
+    before has completed."""
+    rules = [] if step.on_failure is OnFailure.STOP else [f"on_failure={step.on_failure}"]
+    rules += [name for name in ("always", "barrier") if getattr(step, name)]
+    return " ".join(rules) or "-"
+
+
+def need_table(steps: Sequence[CommandSpec]) -> bool:
+    """Whether there is more to say than what a single command runs."""
+    return len(steps) > 1 or bool(steps[0].name) or step_rules(steps[0]) != "-"
+
+
+def step_table(steps: Sequence[CommandSpec]) -> str:
+    """The steps before they run."""
+    rows = [
+        (str(index), step.name or "-", step_what(step), step_rules(step))
+        for index, step in enumerate(steps)
+    ]
+    return table(("STEP", "NAME", "WHAT", "RULES"), rows, stretch=(2, 1))
+
+
+def progress_table(commands: Sequence[Command]) -> str:
+    """The steps of a task, and how far each is."""
+    rows = [
+        (
+            str(command.index),
+            command.spec.name or "-",
+            str(command.spec.kind),
+            step_rules(command.spec),
+            str(command.status),
+            count_words(command.counts),
+        )
+        for command in commands
+    ]
+    return table(("STEP", "NAME", "KIND", "RULES", "STATUS", "HOSTS"), rows, stretch=(1, 5))
