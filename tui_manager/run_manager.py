@@ -190,6 +190,7 @@ def _operator(settings: Settings, parts: Parts, address: str, enrolling: str) ->
         admissions=parts.admissions,
         fleet=parts.fleet,
         templates=parts.templates,
+        schedules=parts.schedules,
     )
 
 

@@ -14,6 +14,7 @@ from tui_manager.cli.commands import (
     output,
     rerun,
     run,
+    schedule,
     task,
     template,
     token,
@@ -50,7 +51,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
         async def connect(state_dir: Path) -> AsyncIterator[Operator]:
             yield make()
 
-        for module in (audit, clock, hosts, output, rerun, run, task, template, token):
+        for module in (audit, clock, hosts, output, rerun, run, schedule, task, template, token):
             monkeypatch.setattr(module, "connect", connect)
 
     return use

@@ -44,11 +44,25 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "task follow": (["7"], {"task_id": 7}),
     "task pause": (["7"], {"task_id": 7}),
     "task resume": (["7"], {"task_id": 7}),
+    "template save": (["-x", "-y"], {"template": "-x", "source": "-y"}),
+    "template show": (["-x"], {"template": "-x"}),
+    "template export": (["-x"], {"template": "-x"}),
+    "template delete": (["-x"], {"template": "-x"}),
+    "schedule add": (["-x"], {"schedule": "-x", "target": None, "command_words": []}),
+    "schedule edit": (["-x", "web01", "--", "ls", "-l"], {"schedule": "-x", "target": "web01"}),
+    "schedule show": (["-x"], {"schedule": "-x"}),
+    "schedule pause": (["-x"], {"schedule": "-x"}),
+    "schedule resume": (["-x"], {"schedule": "-x"}),
+    "schedule run": (["--follow"], {"schedule": "--follow", "follow": False}),
+    "schedule delete": (["-x"], {"schedule": "-x"}),
     "output": (["7"], {"task_id": 7}),
     "check": (["-backup.db"], {"file": "-backup.db"}),
     "backup": (["-backup.db"], {"file": "-backup.db"}),
 }
-NEEDED = {"hosts maintenance": ["--end"]}  # options without which a command is refused
+NEEDED = {  # options without which a command is refused
+    "hosts maintenance": ["--end"],
+    "schedule add": ["--template", "restart", "--cron", "@daily", "--zone", "UTC"],
+}
 
 
 def _is_group(parser: argparse.ArgumentParser) -> bool:
@@ -102,6 +116,9 @@ def test_a_target_may_stand_behind_dashes_of_its_own(
         (["run", "a", "-z", "--", "ls"], "unrecognized arguments: -z\n"),
         (["hosts", "approve", "-x"], "put a name that begins with `-` after `--`"),
         (["output", "1", "--host", "--", "-x"], "--host: expected one argument"),
+        (["schedule", "edit", "a", "--file", "--", "b"], "argument --file: expected one argument"),
+        (["schedule", "edit", "a", "--target", "--", "b"], "--target: expected one argument"),
+        (["schedule", "edit", "a", "b", "c", "--", "ls"], "unrecognized arguments: c\n"),
         (["task", "show", "--", "-3"], "'-3' is not a task's number"),
         (["serve", "--", "-x"], "unrecognized arguments: -x\n"),
         (["hosts", "--", "web01"], "invalid choice: 'web01'"),

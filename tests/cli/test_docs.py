@@ -85,6 +85,7 @@ def help_of_agent(capsys: pytest.CaptureFixture[str], *command: str) -> str:
 ALL = {parser.prog: parser for parser in parsers(command_line_parser())}
 RUN = "tui-manager run"
 OF_RUN = options_of(ALL[RUN])
+TAKE_OPTIONS_OF_RUN = ("tui-manager schedule add", "tui-manager schedule edit")
 OPTIONS = set().union(*map(options_of, ALL.values()))
 
 
@@ -96,6 +97,8 @@ def test_every_option_of_run_is_on_its_page(option: str) -> None:
 @pytest.mark.parametrize("program", sorted(set(ALL) - {RUN}))
 def test_every_other_option_is_on_the_page_of_commands(program: str) -> None:
     documented = {word.split()[0] for word in words(first_cells(section(COMMANDS, "Options")))}
+    if program in TAKE_OPTIONS_OF_RUN:
+        documented |= OF_RUN
     assert options_of(ALL[program]) <= documented
 
 
@@ -171,7 +174,7 @@ def test_the_table_of_audit_actions_is_what_the_service_writes() -> None:
     documented = words(first_cells(PAGES["audit.md"]))
     sources = (ROOT / "tui_manager" / "service").rglob("*.py")
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    nouns = "task|tasks|rest|token|host|maintenance|certificate|clock|template"
+    nouns = "task|tasks|rest|token|host|maintenance|certificate|clock|template|schedule"
     assert documented == set(re.findall(rf'"([a-z]+_(?:{nouns})|violation)"', text))
     assert documented == set(audit_table._ACTIONS)
 

@@ -14,6 +14,15 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
+from tui_manager.domain.schedule import (
+    Overlap,
+    Schedule,
+    ScheduleDetail,
+    ScheduleRun,
+    ScheduleSpec,
+    SkipReason,
+    TemplateUse,
+)
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import (
     Command,
@@ -104,6 +113,13 @@ TEMPLATE_DETAIL = TemplateDetail(
 TASK_FILTER = TaskFilter((TaskStatus.RUNNING, TaskStatus.FAILED), "web01", "ann@tty1", AT)
 WINDOW = Window("web", "name", True, True, 20, 50)
 HOST_DETAIL = HostDetail(HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"})
+USE = TemplateUse("restart", 3, {"SERVICE": "nginx"}, "web*")
+SCHEDULE_SPEC = ScheduleSpec(
+    "nightly", "30 2 * * *", "Europe/Berlin", Overlap.WAIT, timedelta(minutes=2), USE
+)
+SCHEDULE_RUN = ScheduleRun(5, AT, 0, SkipReason.STOPPED, "It was off.", 8, AT, False, AT)
+SCHEDULE = Schedule(SCHEDULE_SPEC, 2, True, AT, SCHEDULE_RUN, "ann@tty1", AT, "No template.")
+OWN_TASK = ScheduleSpec("nightly", "@daily", "UTC", task_file="[[steps]]\nrun = 'date'")
 
 # Every call with arguments of its own and what it answers.
 CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
@@ -144,6 +160,17 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("list_templates", (WINDOW,), Page((TEMPLATE,), 1, 3)),
     ("get_template", ("uptime", 2), TEMPLATE_DETAIL),
     ("delete_template", ("uptime",), None),
+    ("add_schedule", (SCHEDULE_SPEC, REQUEST), SCHEDULE),
+    ("add_schedule", (OWN_TASK, REQUEST), SCHEDULE),
+    ("edit_schedule", (SCHEDULE_SPEC, 2), SCHEDULE),
+    ("list_schedules", (WINDOW,), Page((SCHEDULE,), 1, 3)),
+    ("get_schedule", ("nightly",), ScheduleDetail(SCHEDULE, (AT, AT + timedelta(days=1)))),
+    ("list_schedule_runs", ("nightly", WINDOW), Page((SCHEDULE_RUN,), 1, 3)),
+    ("preview_schedule", ("30 2 * * *", "Europe/Berlin", 3), (AT,)),
+    ("pause_schedule", ("nightly",), None),
+    ("resume_schedule", ("nightly",), None),
+    ("run_schedule", ("nightly", REQUEST), 8),
+    ("delete_schedule", ("nightly",), None),
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
     ("follow_output", (7, -3, "h-1", 100), CHUNKS),
 ]

@@ -111,9 +111,10 @@ async def test_each_call_runs_on_the_managers_loop(
 
 def test_every_call_of_the_protocol_is_forwarded() -> None:
     """What the tests here call is all that there is to call, and `watch`."""
-    calls = {name for name, member in vars(Operator).items() if inspect.iscoroutinefunction(member)}
+    members = inspect.getmembers(Operator)
+    calls = {name for name, member in members if inspect.iscoroutinefunction(member)}
     assert {name for name, _, _ in CALLS} == calls
-    others = {name for name in vars(Operator) if not name.startswith("_")} - calls
+    others = {name for name, _ in members if not name.startswith("_")} - calls
     assert others == {"watch"}
 
 

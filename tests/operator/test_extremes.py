@@ -26,6 +26,10 @@ EXTREMES: dict[int, tuple[object, ...]] = {
     Field.TYPE_STRING: ("", "\0", "%", "-1", "x" * 60_000, "€" * 60_000, "\\" * 30_000),
     Field.TYPE_BYTES: (b"", b"\xff", b"x" * 200_000),
 }
+SCHEDULE = wire.ScheduleSpec(
+    name="nightly", cron="@yearly", zone="UTC", task_file="target = '@all'\n[[steps]]\nrun = 'x'"
+)
+SCHEDULE.misfire.seconds = 60
 WINDOWS = (
     (wire.Window(text="x" * 1001), "A filter has at most 1000 characters; this one has 1001."),
     (wire.Window(sort="nonsense"), "cannot be sorted by 'nonsense'"),
@@ -51,9 +55,12 @@ def usual(name: str, execution_id: str, host_id: str) -> Message:
         request.spec.commands[0].parameters["P"] = "p"
         request.spec.commands[0].secrets["S"] = b"s"
         request.spec.delivery_timeout.seconds = 5
+    if isinstance(request, wire.AddScheduleRequest | wire.EditScheduleRequest):
+        request.spec.CopyFrom(SCHEDULE)
     for field, value in (
         *(("task_id", 1), ("execution_id", execution_id), ("host_id", host_id)),
         *(("stream", 1), ("target", "@all"), ("uses", 1), ("names", ["web01"])),
+        *(("name", SCHEDULE.name), ("cron", SCHEDULE.cron), ("zone", SCHEDULE.zone)),
     ):
         if field in request.DESCRIPTOR.fields_by_name:
             if isinstance(value, list):
@@ -102,14 +109,17 @@ def _set(holder: Any, field: Any, value: object) -> None:
 
 @pytest.fixture
 async def asked(tmp_path: Path) -> AsyncIterator[tuple[Any, str, str]]:
-    """The stub of a manager that has a host and a started task, an execution and the host's id."""
+    """The stub of a manager that has a host, a started task and a schedule; an execution and the
+    host's id."""
     async with secure_manager(tmp_path) as manager:
         host = await manager.host("web01")
         await manager.start()
         row = await manager.row(1)
         path = socket_path(manager.state_dir)
         async with aio.insecure_channel(socket_address(path)) as channel:
-            yield OperatorServiceStub(channel), row.execution_id, host.host_id
+            stub: Any = OperatorServiceStub(channel)
+            await stub.AddSchedule(wire.AddScheduleRequest(spec=SCHEDULE))
+            yield stub, row.execution_id, host.host_id
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -1,17 +1,13 @@
 """Schedules of the fake operator. Tests say what became of a due time: nothing is due by itself."""
 
-import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
-from zoneinfo import ZoneInfo
-
-from cronsim import CronSim, CronSimError
 
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_tasks import FakeTasks
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.cron import check_will_fire, read_cron
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.schedule import (
@@ -21,8 +17,11 @@ from tui_manager.domain.schedule import (
     ScheduleRun,
     ScheduleSpec,
     SkipReason,
+    check_schedule_name,
 )
-from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.task_file import fill, read_task_file
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.template import TemplateVersion
 
 DUE_SHOWN = 5
 
@@ -80,6 +79,10 @@ class FakeSchedules(FakeTasks):
         uses = ((one.spec.name, one.spec.template) for one in self.schedules.values())
         return tuple(sorted(schedule for schedule, use in uses if use and use.name == name))
 
+    def template_text(self, name: str, version: int) -> tuple[TemplateVersion, str]:
+        """A version of a template with its text; 0: the newest. FakeTemplates finds it."""
+        raise InvalidInputError("template", f"There is no template {name}.")
+
     # The Protocol.
 
     async def add_schedule(self, spec: ScheduleSpec, request_id: str = "") -> Schedule:
@@ -101,7 +104,7 @@ class FakeSchedules(FakeTasks):
         one = self._schedule(spec.name)
         if one.revision != revision:
             raise IllegalMoveError(
-                f"The schedule {spec.name} was edited meanwhile; look at it again."
+                f"The schedule {spec.name} was edited since it was read. Read it again."
             )
         one.spec, one.revision = spec, revision + 1
         self._schedule_changed("edit_schedule", spec.name)
@@ -113,6 +116,7 @@ class FakeSchedules(FakeTasks):
         rows = [self._row_of(name) for name in sorted(self.schedules)]
         text = window.text.lower()
         rows = [row for row in rows if text in _words(row.spec).lower()]
+        rows = [replace(row, spec=replace(row.spec, task_file="")) for row in rows]
         if window.faults_only:
             rows = [row for row in rows if row.problem or (row.last and row.last.skipped)]
         if window.sort == "next":
@@ -122,7 +126,7 @@ class FakeSchedules(FakeTasks):
     async def get_schedule(self, name: str) -> ScheduleDetail:
         self._check("get_schedule")
         row = self._row_of(name)
-        due = [] if row.paused else next_due(row.spec.cron, row.spec.zone, self.now(), DUE_SHOWN)
+        due = [] if row.paused else _next_dues(row.spec, self.now(), DUE_SHOWN)
         return ScheduleDetail(row, tuple(due))
 
     async def list_schedule_runs(self, name: str, window: Window) -> Page[ScheduleRun]:
@@ -133,7 +137,9 @@ class FakeSchedules(FakeTasks):
 
     async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
         self._check("preview_schedule")
-        return next_due(cron, zone, self.now(), count)
+        read = read_cron(cron, zone)
+        check_will_fire(read, self.now())
+        return read.next_dues(self.now(), count)
 
     async def pause_schedule(self, name: str) -> None:
         self._check("pause_schedule")
@@ -166,13 +172,14 @@ class FakeSchedules(FakeTasks):
     # How it keeps its word.
 
     def _schedule(self, name: str) -> FakeSchedule:
+        check_schedule_name(name)
         if name not in self.schedules:
-            raise NotFoundError(f"There is no schedule {name!r}.")
+            raise NotFoundError(f"There is no schedule {name}.")
         return self.schedules[name]
 
     def _row_of(self, name: str) -> Schedule:
         one = self._schedule(name)
-        due = [] if one.paused else next_due(one.spec.cron, one.spec.zone, self.now(), 1)
+        due = [] if one.paused else _next_dues(one.spec, self.now(), 1)
         return Schedule(
             one.spec, one.revision, one.paused, due[0] if due else None,
             one.runs[-1] if one.runs else None, ACTOR, one.created_at, one.problem,
@@ -188,35 +195,37 @@ class FakeSchedules(FakeTasks):
         self._schedule_changed("pause_schedule" if paused else "resume_schedule", name)
 
     def _check_schedule(self, spec: ScheduleSpec) -> None:
-        next_due(spec.cron, spec.zone, self.now(), 1)
-        if bool(spec.template) == bool(spec.task_file):
-            raise InvalidInputError("template", "Give either a template or a task file.")
+        spec.check()
+        check_will_fire(read_cron(spec.cron, spec.zone), self.now())
+        self._task_spec(spec)
 
     def _task_spec(self, spec: ScheduleSpec) -> TaskSpec:
-        """The task that the schedule starts."""
-        text = tomllib.loads(spec.task_file)
-        steps = tuple(CommandSpec(step["run"]) for step in text["steps"])
-        return TaskSpec(
-            text["target"], steps, text.get("name", ""), created_by=f"schedule:{spec.name}"
-        )
+        """The task that the schedule would start now."""
+        text, use, version = spec.task_file, spec.template, None
+        if use is not None:
+            version, text = self.template_text(use.name, use.version)
+        task_file = read_task_file(text, str(version or spec.name))
+        if task_file.secrets:
+            name = task_file.secrets[0].name
+            raise InvalidInputError("param", f"A schedule cannot have secret parameters: {name}.")
+        task = fill(task_file, use.parameters if use else {}, {})
+        target = (use.target if use else "") or task.target
+        task = replace(task, target=target, created_by=f"schedule:{spec.name}", template=version)
+        task.check()
+        return task
 
     def _schedule_changed(self, action: str, name: str, task_id: int = 0) -> None:
         self.record(action, task_id=task_id, schedule=name)
         self.publish(Changes(schedules=True))
 
 
-def next_due(cron: str, zone: str, after: datetime, count: int) -> list[datetime]:
-    """The next due times after an instant."""
-    try:
-        local = after.astimezone(ZoneInfo(zone))
-    except (KeyError, OSError, ValueError) as error:
-        raise InvalidInputError("zone", f"There is no time zone {zone!r}.") from error
-    try:
-        return list(islice(CronSim(cron, local), count))
-    except CronSimError as error:
-        raise InvalidInputError("cron", f"{cron!r} is no cron expression: {error}.") from error
+def _next_dues(spec: ScheduleSpec, after: datetime, count: int) -> list[datetime]:
+    return read_cron(spec.cron, spec.zone).next_dues(after, count)
 
 
 def _words(spec: ScheduleSpec) -> str:
     use = spec.template
-    return f"{spec.name}\0{spec.cron}\0{use.name if use else ''}\0{use.target if use else ''}"
+    if use is None:
+        target = read_task_file(spec.task_file, spec.name).spec.target
+        return f"{spec.name}\0{spec.cron}\0{target}"
+    return f"{spec.name}\0{spec.cron}\0{use.name}\0{use.target}"

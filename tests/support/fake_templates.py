@@ -17,6 +17,7 @@ from tui_manager.domain.template import (
     SavedVersion,
     Template,
     TemplateDetail,
+    TemplateVersion,
     check_template_name,
 )
 from tui_manager.domain.write_task_file import write_task_file
@@ -37,6 +38,14 @@ class FakeTemplates(FakeSchedules):
         super().__init__(now)
         self.templates: dict[str, FakeTemplate] = {}
         self.saves: dict[str, tuple[str, int]] = {}  # name and version by request id
+
+    def template_text(self, name: str, version: int) -> tuple[TemplateVersion, str]:
+        """See FakeSchedules."""
+        template = self.templates.get(name, FakeTemplate())
+        found = TemplateVersion(name, version or template.newest)
+        if found.version not in template.versions:
+            raise InvalidInputError("template", f"There is no template {found}.")
+        return found, template.versions[found.version][0]
 
     # The Protocol.
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
+from tui_manager.domain.schedule import Schedule, ScheduleRun
 from tui_manager.domain.task import CommandHost, Task
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.template import Template
@@ -80,6 +81,21 @@ async def all_tokens(operator: Operator, *, everything: bool) -> list[Token]:
 async def all_templates(operator: Operator, text: str) -> list[Template]:
     """The templates that have `text`, by name."""
     return await _all(operator.list_templates, Window(text=text), lambda template: template.name)
+
+
+async def all_schedules(operator: Operator) -> list[Schedule]:
+    """Every schedule, by name."""
+    return await _all(operator.list_schedules, Window(), lambda schedule: schedule.spec.name)
+
+
+async def newest_runs(operator: Operator, name: str, limit: int) -> list[ScheduleRun]:
+    """What became of the newest `limit` due times of a schedule, the newest first."""
+
+    async def read(window: Window) -> Page[ScheduleRun]:
+        return await operator.list_schedule_runs(name, window)
+
+    runs = await _all(read, Window(), lambda run: run.run_id, limit)
+    return sorted(runs, key=lambda run: -run.run_id)[:limit]
 
 
 async def output_after(

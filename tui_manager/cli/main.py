@@ -130,6 +130,10 @@ def _ask_manager(settings: Settings, options: argparse.Namespace) -> int:
             from tui_manager.cli.commands.template import run_template
 
             return run_template(settings, options)
+        case "schedule":
+            from tui_manager.cli.commands.schedule import run_schedule
+
+            return run_schedule(settings, options)
         case _:
             from tui_manager.cli.commands.output import run_output
 

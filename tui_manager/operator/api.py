@@ -24,13 +24,14 @@ from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.operator.schedule_calls import ScheduleCalls
 from tui_manager.operator.template_calls import TemplateCalls
 
 _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")
 
 
-class Operator(TemplateCalls, Protocol):
+class Operator(TemplateCalls, ScheduleCalls, Protocol):
     """Everything an operator can see and do."""
 
     async def manager_status(self) -> ManagerStatus:
@@ -314,5 +315,15 @@ class ForwardingOperator(ABC):
     list_templates = _forwarded(Operator.list_templates)
     get_template = _forwarded(Operator.get_template)
     delete_template = _forwarded(Operator.delete_template)
+    add_schedule = _forwarded(Operator.add_schedule)
+    edit_schedule = _forwarded(Operator.edit_schedule)
+    list_schedules = _forwarded(Operator.list_schedules)
+    get_schedule = _forwarded(Operator.get_schedule)
+    list_schedule_runs = _forwarded(Operator.list_schedule_runs)
+    preview_schedule = _forwarded(Operator.preview_schedule)
+    pause_schedule = _forwarded(Operator.pause_schedule)
+    resume_schedule = _forwarded(Operator.resume_schedule)
+    run_schedule = _forwarded(Operator.run_schedule)
+    delete_schedule = _forwarded(Operator.delete_schedule)
     read_output = _forwarded(Operator.read_output)
     follow_output = _forwarded(Operator.follow_output)

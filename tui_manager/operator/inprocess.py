@@ -15,6 +15,7 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
@@ -30,6 +31,7 @@ from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
+from tui_manager.service.schedules.schedule_service import ScheduleService
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 
@@ -87,6 +89,7 @@ class InProcessOperator:
     admissions: Admissions
     fleet: FleetService
     templates: TemplateService
+    schedules: ScheduleService
 
     async def manager_status(self) -> ManagerStatus:
         now = self.clock.now()
@@ -262,6 +265,36 @@ class InProcessOperator:
 
     async def delete_template(self, name: str) -> None:
         await self.templates.delete(name, _actor())
+
+    async def add_schedule(self, spec: ScheduleSpec, request_id: str = "") -> Schedule:
+        return await self.schedules.add_schedule(spec, _actor(), request_id)
+
+    async def edit_schedule(self, spec: ScheduleSpec, revision: int) -> Schedule:
+        return await self.schedules.edit_schedule(spec, revision, _actor())
+
+    async def list_schedules(self, window: Window) -> Page[Schedule]:
+        return await self.schedules.list_schedules(window)
+
+    async def get_schedule(self, name: str) -> ScheduleDetail:
+        return await self.schedules.get_schedule(name)
+
+    async def list_schedule_runs(self, name: str, window: Window) -> Page[ScheduleRun]:
+        return await self.schedules.list_schedule_runs(name, window)
+
+    async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
+        return await self.schedules.preview_schedule(cron, zone, count)
+
+    async def pause_schedule(self, name: str) -> None:
+        await self.schedules.pause_schedule(name, _actor())
+
+    async def resume_schedule(self, name: str) -> None:
+        await self.schedules.resume_schedule(name, _actor())
+
+    async def run_schedule(self, name: str, request_id: str = "") -> int:
+        return await self.schedules.run_schedule(name, _actor(), request_id)
+
+    async def delete_schedule(self, name: str) -> None:
+        await self.schedules.delete_schedule(name, _actor())
 
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20

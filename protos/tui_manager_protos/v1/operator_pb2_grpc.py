@@ -174,6 +174,56 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateResponse.FromString,
                 _registered_method=True)
+        self.AddSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/AddSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.AddScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.AddScheduleResponse.FromString,
+                _registered_method=True)
+        self.EditSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/EditSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.EditScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.EditScheduleResponse.FromString,
+                _registered_method=True)
+        self.ListSchedules = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListSchedules',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListSchedulesRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListSchedulesResponse.FromString,
+                _registered_method=True)
+        self.GetSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/GetSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleDetail.FromString,
+                _registered_method=True)
+        self.ListScheduleRuns = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListScheduleRuns',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListScheduleRunsRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListScheduleRunsResponse.FromString,
+                _registered_method=True)
+        self.PreviewSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/PreviewSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewScheduleResponse.FromString,
+                _registered_method=True)
+        self.PauseSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/PauseSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
+                _registered_method=True)
+        self.ResumeSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ResumeSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
+                _registered_method=True)
+        self.RunSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/RunSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RunScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RunScheduleResponse.FromString,
+                _registered_method=True)
+        self.DeleteSchedule = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/DeleteSchedule',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
+                _registered_method=True)
         self.CreateToken = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/CreateToken',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CreateTokenRequest.SerializeToString,
@@ -430,6 +480,79 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddSchedule(self, request, context):
+        """Makes a schedule. The same request_id again changes nothing. INVALID_ARGUMENT (cron, zone, template,
+        param…); FAILED_PRECONDITION when there is one of this name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditSchedule(self, request, context):
+        """Gives a schedule another description; its history stays. NOT_FOUND, INVALID_ARGUMENT;
+        FAILED_PRECONDITION when it was edited since it was read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSchedules(self, request, context):
+        """Schedules by name. Sort: name, next.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSchedule(self, request, context):
+        """One schedule with its next due times. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListScheduleRuns(self, request, context):
+        """The due times of a schedule that were handled, the newest first. NOT_FOUND. Sort: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewSchedule(self, request, context):
+        """The next due times of a cron expression in a zone. INVALID_ARGUMENT (cron, zone).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseSchedule(self, request, context):
+        """Nothing is due until ResumeSchedule. NOT_FOUND; FAILED_PRECONDITION when it is paused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeSchedule(self, request, context):
+        """Ends a pause. NOT_FOUND; FAILED_PRECONDITION when it is not paused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunSchedule(self, request, context):
+        """Starts its task now, whatever is due. The same request_id again returns the same task. NOT_FOUND,
+        INVALID_ARGUMENT; FAILED_PRECONDITION while a task of it runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSchedule(self, request, context):
+        """Deletes a schedule with its history. Its tasks stay; what runs goes on. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateToken(self, request, context):
         """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT.
         """
@@ -626,6 +749,56 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.DeleteTemplate,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateResponse.SerializeToString,
+            ),
+            'AddSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.AddScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.AddScheduleResponse.SerializeToString,
+            ),
+            'EditSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.EditScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.EditScheduleResponse.SerializeToString,
+            ),
+            'ListSchedules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSchedules,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListSchedulesRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListSchedulesResponse.SerializeToString,
+            ),
+            'GetSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleDetail.SerializeToString,
+            ),
+            'ListScheduleRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListScheduleRuns,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListScheduleRunsRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListScheduleRunsResponse.SerializeToString,
+            ),
+            'PreviewSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewScheduleResponse.SerializeToString,
+            ),
+            'PauseSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.SerializeToString,
+            ),
+            'ResumeSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.SerializeToString,
+            ),
+            'RunSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RunScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RunScheduleResponse.SerializeToString,
+            ),
+            'DeleteSchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSchedule,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.SerializeToString,
             ),
             'CreateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateToken,
@@ -1419,6 +1592,276 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/DeleteTemplate',
             tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.DeleteTemplateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/AddSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.AddScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.AddScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/EditSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.EditScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.EditScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSchedules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListSchedules',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListSchedulesRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListSchedulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/GetSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.GetScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleDetail.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListScheduleRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListScheduleRuns',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListScheduleRunsRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListScheduleRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/PreviewSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.PreviewScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.PreviewScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/PauseSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ResumeSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/RunSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.RunScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.RunScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/DeleteSchedule',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ScheduleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -152,6 +152,32 @@ class OperatorServiceStub:
     """Deletes a template with all its versions; tasks keep its name. NOT_FOUND; FAILED_PRECONDITION
     when a schedule uses it.
     """
+    AddSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.AddScheduleRequest, _operator_pb2.AddScheduleResponse]
+    """Makes a schedule. The same request_id again changes nothing. INVALID_ARGUMENT (cron, zone, template,
+    param…); FAILED_PRECONDITION when there is one of this name.
+    """
+    EditSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.EditScheduleRequest, _operator_pb2.EditScheduleResponse]
+    """Gives a schedule another description; its history stays. NOT_FOUND, INVALID_ARGUMENT;
+    FAILED_PRECONDITION when it was edited since it was read.
+    """
+    ListSchedules: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListSchedulesRequest, _operator_pb2.ListSchedulesResponse]
+    """Schedules by name. Sort: name, next."""
+    GetSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetScheduleRequest, _operator_pb2.ScheduleDetail]
+    """One schedule with its next due times. NOT_FOUND."""
+    ListScheduleRuns: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListScheduleRunsRequest, _operator_pb2.ListScheduleRunsResponse]
+    """The due times of a schedule that were handled, the newest first. NOT_FOUND. Sort: none."""
+    PreviewSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PreviewScheduleRequest, _operator_pb2.PreviewScheduleResponse]
+    """The next due times of a cron expression in a zone. INVALID_ARGUMENT (cron, zone)."""
+    PauseSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]
+    """Nothing is due until ResumeSchedule. NOT_FOUND; FAILED_PRECONDITION when it is paused."""
+    ResumeSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]
+    """Ends a pause. NOT_FOUND; FAILED_PRECONDITION when it is not paused."""
+    RunSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RunScheduleRequest, _operator_pb2.RunScheduleResponse]
+    """Starts its task now, whatever is due. The same request_id again returns the same task. NOT_FOUND,
+    INVALID_ARGUMENT; FAILED_PRECONDITION while a task of it runs.
+    """
+    DeleteSchedule: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]
+    """Deletes a schedule with its history. Its tasks stay; what runs goes on. NOT_FOUND."""
     CreateToken: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]
@@ -270,6 +296,32 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Deletes a template with all its versions; tasks keep its name. NOT_FOUND; FAILED_PRECONDITION
     when a schedule uses it.
     """
+    AddSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.AddScheduleRequest, _operator_pb2.AddScheduleResponse]  # type: ignore[assignment]
+    """Makes a schedule. The same request_id again changes nothing. INVALID_ARGUMENT (cron, zone, template,
+    param…); FAILED_PRECONDITION when there is one of this name.
+    """
+    EditSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.EditScheduleRequest, _operator_pb2.EditScheduleResponse]  # type: ignore[assignment]
+    """Gives a schedule another description; its history stays. NOT_FOUND, INVALID_ARGUMENT;
+    FAILED_PRECONDITION when it was edited since it was read.
+    """
+    ListSchedules: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListSchedulesRequest, _operator_pb2.ListSchedulesResponse]  # type: ignore[assignment]
+    """Schedules by name. Sort: name, next."""
+    GetSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetScheduleRequest, _operator_pb2.ScheduleDetail]  # type: ignore[assignment]
+    """One schedule with its next due times. NOT_FOUND."""
+    ListScheduleRuns: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListScheduleRunsRequest, _operator_pb2.ListScheduleRunsResponse]  # type: ignore[assignment]
+    """The due times of a schedule that were handled, the newest first. NOT_FOUND. Sort: none."""
+    PreviewSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.PreviewScheduleRequest, _operator_pb2.PreviewScheduleResponse]  # type: ignore[assignment]
+    """The next due times of a cron expression in a zone. INVALID_ARGUMENT (cron, zone)."""
+    PauseSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]  # type: ignore[assignment]
+    """Nothing is due until ResumeSchedule. NOT_FOUND; FAILED_PRECONDITION when it is paused."""
+    ResumeSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]  # type: ignore[assignment]
+    """Ends a pause. NOT_FOUND; FAILED_PRECONDITION when it is not paused."""
+    RunSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.RunScheduleRequest, _operator_pb2.RunScheduleResponse]  # type: ignore[assignment]
+    """Starts its task now, whatever is due. The same request_id again returns the same task. NOT_FOUND,
+    INVALID_ARGUMENT; FAILED_PRECONDITION while a task of it runs.
+    """
+    DeleteSchedule: _aio.UnaryUnaryMultiCallable[_operator_pb2.ScheduleRequest, _operator_pb2.ScheduleResponse]  # type: ignore[assignment]
+    """Deletes a schedule with its history. Its tasks stay; what runs goes on. NOT_FOUND."""
     CreateToken: _aio.UnaryUnaryMultiCallable[_operator_pb2.CreateTokenRequest, _operator_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Makes a join token. Only its hash is stored: it cannot be read again. INVALID_ARGUMENT."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTokensRequest, _operator_pb2.ListTokensResponse]  # type: ignore[assignment]
@@ -553,6 +605,92 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes a template with all its versions; tasks keep its name. NOT_FOUND; FAILED_PRECONDITION
         when a schedule uses it.
         """
+
+    @_abc_1.abstractmethod
+    def AddSchedule(
+        self,
+        request: _operator_pb2.AddScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.AddScheduleResponse, _abc.Awaitable[_operator_pb2.AddScheduleResponse]]:
+        """Makes a schedule. The same request_id again changes nothing. INVALID_ARGUMENT (cron, zone, template,
+        param…); FAILED_PRECONDITION when there is one of this name.
+        """
+
+    @_abc_1.abstractmethod
+    def EditSchedule(
+        self,
+        request: _operator_pb2.EditScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.EditScheduleResponse, _abc.Awaitable[_operator_pb2.EditScheduleResponse]]:
+        """Gives a schedule another description; its history stays. NOT_FOUND, INVALID_ARGUMENT;
+        FAILED_PRECONDITION when it was edited since it was read.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSchedules(
+        self,
+        request: _operator_pb2.ListSchedulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListSchedulesResponse, _abc.Awaitable[_operator_pb2.ListSchedulesResponse]]:
+        """Schedules by name. Sort: name, next."""
+
+    @_abc_1.abstractmethod
+    def GetSchedule(
+        self,
+        request: _operator_pb2.GetScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ScheduleDetail, _abc.Awaitable[_operator_pb2.ScheduleDetail]]:
+        """One schedule with its next due times. NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListScheduleRuns(
+        self,
+        request: _operator_pb2.ListScheduleRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListScheduleRunsResponse, _abc.Awaitable[_operator_pb2.ListScheduleRunsResponse]]:
+        """The due times of a schedule that were handled, the newest first. NOT_FOUND. Sort: none."""
+
+    @_abc_1.abstractmethod
+    def PreviewSchedule(
+        self,
+        request: _operator_pb2.PreviewScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.PreviewScheduleResponse, _abc.Awaitable[_operator_pb2.PreviewScheduleResponse]]:
+        """The next due times of a cron expression in a zone. INVALID_ARGUMENT (cron, zone)."""
+
+    @_abc_1.abstractmethod
+    def PauseSchedule(
+        self,
+        request: _operator_pb2.ScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ScheduleResponse, _abc.Awaitable[_operator_pb2.ScheduleResponse]]:
+        """Nothing is due until ResumeSchedule. NOT_FOUND; FAILED_PRECONDITION when it is paused."""
+
+    @_abc_1.abstractmethod
+    def ResumeSchedule(
+        self,
+        request: _operator_pb2.ScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ScheduleResponse, _abc.Awaitable[_operator_pb2.ScheduleResponse]]:
+        """Ends a pause. NOT_FOUND; FAILED_PRECONDITION when it is not paused."""
+
+    @_abc_1.abstractmethod
+    def RunSchedule(
+        self,
+        request: _operator_pb2.RunScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.RunScheduleResponse, _abc.Awaitable[_operator_pb2.RunScheduleResponse]]:
+        """Starts its task now, whatever is due. The same request_id again returns the same task. NOT_FOUND,
+        INVALID_ARGUMENT; FAILED_PRECONDITION while a task of it runs.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSchedule(
+        self,
+        request: _operator_pb2.ScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ScheduleResponse, _abc.Awaitable[_operator_pb2.ScheduleResponse]]:
+        """Deletes a schedule with its history. Its tasks stay; what runs goes on. NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def CreateToken(

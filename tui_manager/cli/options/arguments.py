@@ -16,17 +16,18 @@ from tui_manager.cli.options.run import RUN_FORM
 from tui_manager.domain.errors import InvalidInputError
 
 # Arguments that may stand after `--`, besides numbers.
-_NAMES = ("target", "names", "new_name", "file", "template", "source")
+_NAMES = ("target", "names", "new_name", "file", "template", "source", "schedule")
 # Options whose values are kept under another name, because that of the option is one of these.
-_OPTIONS = {"task_file": "file", "other_target": "target"}
+_OPTIONS = {"task_file": "file", "of_template": "template", "other_target": "target"}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of a command line. `action` names the command.
 
     No word after the first `--` is an option. With `run` these words are `command_words`; they
-    begin with TARGET and another `--` if TARGET was not given before. With every other command they
-    are names, also if they begin with `-`.
+    begin with TARGET and another `--` if TARGET was not given before. With `schedule add` and
+    `schedule edit` they are too, and NAME may stand there before TARGET. With every other command
+    they are names, also if they begin with `-`.
 
     Raises:
         InvalidInputError: the arguments are wrong.
@@ -40,6 +41,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         named = is_name(options.target)
         options.command_words = _command(options, behind)
         unknown = unknown[: len(unknown) - len(behind)] if not named else []
+    if getattr(options, "schedule_action", "") in ("add", "edit"):
+        unknown = _read_schedule(options, unknown, behind)
     for option, value in vars(options).items():
         setattr(options, option, _plain(option, value))
     if unknown:
@@ -57,6 +60,27 @@ def _command(options: argparse.Namespace, behind: Sequence[str]) -> list[str]:
     if list(behind[1:2]) != ["--"]:
         raise InvalidInputError("arguments", f"TARGET is missing: {RUN_FORM}\n{_see('run')}")
     return list(behind[2:])
+
+
+def _read_schedule(
+    options: argparse.Namespace, unknown: Sequence[str], behind: Sequence[str]
+) -> list[str]:
+    """Sets NAME, TARGET and the words of the command; returns what is unknown. argparse itself does
+    not find TARGET if options stand between it and NAME."""
+    loose = [word for word in unknown if not is_name(word)]
+    given = [word for word in (options.schedule, options.target) if word and not is_name(word)]
+    if len(given) == 1 and loose and not loose[0].startswith("-"):
+        given.append(loose.pop(0))
+    names, command = [], list(behind)
+    if not given and command:
+        names.append(command.pop(0))
+    if len(given) + len(names) == 1 and command[1:2] == ["--"]:
+        names.append(command.pop(0))
+    if names and command[:1] == ["--"]:
+        command.pop(0)
+    options.schedule, options.target = [*given, *names, None][:2]
+    options.command_words = command
+    return loose
 
 
 def _plain(option: str, value: Any) -> Any:

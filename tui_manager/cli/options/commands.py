@@ -1,5 +1,5 @@
-"""The commands of the program and their options. Those of `run`, `hosts`, `token` and `template`
-have their own files."""
+"""The commands of the program and their options. Those of `run`, `hosts`, `token`, `template` and
+`schedule` have their own files."""
 
 import argparse
 
@@ -17,6 +17,7 @@ from tui_manager.cli.options.parser import (
 )
 from tui_manager.cli.options.rerun import add_rerun_options
 from tui_manager.cli.options.run import EXIT_CODES, add_run_options
+from tui_manager.cli.options.schedule import add_schedule_commands
 from tui_manager.cli.options.task_list import add_task_list_options
 from tui_manager.cli.options.template import add_template_commands
 from tui_manager.cli.options.token import add_token_commands
@@ -57,6 +58,9 @@ def command_line_parser() -> Parser:
     add_task_commands(add("task", "list, show, start, cancel, rerun or follow tasks", state), state)
     add_template_commands(
         add("template", "save, list, show, export or delete templates", state), state
+    )
+    add_schedule_commands(
+        add("schedule", "make, list, show, edit, pause or run schedules", state), state
     )
     add_output_options(add("output", "print the output of a task, as raw bytes", state))
     add_clock_commands(add("clock", "confirm that the manager's clock is right", state), state)

@@ -25,6 +25,7 @@ from tui_manager.operator.conversion import (
     convert_task,
 )
 from tui_manager.operator.socket.convert_errors import Context, answering
+from tui_manager.operator.socket.schedule_servicer import ScheduleServicer
 from tui_manager.operator.socket.socket_file import (
     OPTIONS,
     forget,
@@ -84,7 +85,7 @@ def _private_files() -> Iterator[None]:
         os.umask(before)
 
 
-class OperatorServicer(TemplateServicer, OperatorServiceServicer):
+class OperatorServicer(TemplateServicer, ScheduleServicer, OperatorServiceServicer):
     """Answers each call by one call of the operator."""
 
     def __init__(self, operator: Operator) -> None:

@@ -66,6 +66,12 @@ _ACTIONS: Mapping[str, _Words] = {
     "end_maintenance": _Words("ended the maintenance of {host}"),
     "save_template": _Words("saved the template {template}", ("template",)),
     "delete_template": _Words("deleted the template {template}", ("template",), Role.CAUTION),
+    "add_schedule": _Words("made the schedule {schedule}", ("schedule",)),
+    "edit_schedule": _Words("edited the schedule {schedule}", ("schedule",)),
+    "pause_schedule": _Words("paused the schedule {schedule}", ("schedule",), Role.CAUTION),
+    "resume_schedule": _Words("resumed the schedule {schedule}", ("schedule",)),
+    "run_schedule": _Words("ran the schedule {schedule} as {task}", ("schedule",)),
+    "delete_schedule": _Words("deleted the schedule {schedule}", ("schedule",), Role.CAUTION),
     "prune_tasks": _Words(
         "removed {tasks} tasks that ended before {before}", ("tasks", "before"), Role.MUTED
     ),

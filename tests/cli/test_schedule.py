@@ -1,0 +1,455 @@
+"""`schedule`: what its commands ask for, print and refuse."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Connect
+from tests.cli.fake import NOW, FakeOperator
+from tui_manager.cli.main import main
+from tui_manager.cli.printing import schedule_details
+from tui_manager.domain.schedule import Overlap, ScheduleSpec, SkipReason, TemplateUse
+from tui_manager.domain.task_file import read_task_file
+from tui_manager.domain.task_spec import TaskSpec
+
+Capture = pytest.CaptureFixture[str]
+WHEN = ["--cron", "30 2 * * *", "--zone", "Europe/Berlin"]
+TEMPLATE = """
+target = "web*"
+
+[params.SERVICE]
+pattern = "[a-z]+"
+
+[params.WAIT]
+type = "integer"
+default = 5
+
+[[steps]]
+run = "systemctl restart $SERVICE"
+"""
+WITH_SECRET = TEMPLATE + "\n[params.KEY]\ntype = 'secret'\n"
+
+
+@pytest.fixture
+def operator(connect_to: Connect) -> FakeOperator:
+    """Two hosts, and the templates `restart` and `login`, of which that one needs a secret."""
+    made = FakeOperator("web01", "web02")
+    asyncio.run(made.save_template("restart", TEMPLATE))
+    asyncio.run(made.save_template("login", WITH_SECRET))
+    connect_to(lambda: made)
+    return made
+
+
+@pytest.fixture
+def nightly(operator: FakeOperator, capsys: Capture) -> FakeOperator:
+    """There is a schedule `nightly` of a command."""
+    assert main(["schedule", "add", "nightly", "@all", *WHEN, "--", "df", "-h"]) == 0
+    capsys.readouterr()
+    return operator
+
+
+def spec_of(operator: FakeOperator, name: str = "nightly") -> ScheduleSpec:
+    return operator.schedules[name].spec
+
+
+def task_of(operator: FakeOperator, name: str = "nightly") -> TaskSpec:
+    """What the task file of a schedule says."""
+    return read_task_file(spec_of(operator, name).task_file, name).spec
+
+
+def test_a_command_becomes_a_schedule_that_says_when_it_is_due(
+    operator: FakeOperator, capsys: Capture
+) -> None:
+    arguments = ["nightly", *WHEN, "web*", "--user", "ops", "--batches", "1,rest"]
+    assert main(["schedule", "add", *arguments, "--", "df", "-h", "|", "tail"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "nightly\n"
+    assert err == (
+        "tui-manager: nightly is due in Europe/Berlin at 2026-03-02 02:30:00+0100, "
+        "2026-03-03 02:30:00+0100, 2026-03-04 02:30:00+0100\n"
+    )
+    spec, task = spec_of(operator), task_of(operator)
+    assert (spec.cron, spec.zone, spec.overlap) == ("30 2 * * *", "Europe/Berlin", Overlap.SKIP)
+    assert spec.misfire == timedelta(minutes=5)
+    assert (task.target, task.commands[0].text) == ("web*", "df -h | tail")
+    assert (task.commands[0].run_as_user, task.rollout.batches) == ("ops", "1,rest")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nightly", "web01", *WHEN, "--", "up", "-p"],
+        ["nightly", *WHEN, "web01", "--", "up", "-p"],
+        [*WHEN, "nightly", "web01", "--", "up", "-p"],
+        [*WHEN, "--", "nightly", "web01", "--", "up", "-p"],
+        ["nightly", *WHEN, "--", "web01", "--", "up", "-p"],
+    ],
+)
+def test_name_and_target_may_stand_before_or_behind_dashes(
+    operator: FakeOperator, arguments: list[str]
+) -> None:
+    assert main(["schedule", "add", *arguments]) == 0
+    task = task_of(operator)
+    assert (task.target, task.commands[0].text) == ("web01", "up -p")
+
+
+def test_parameters_of_a_command_are_kept(operator: FakeOperator) -> None:
+    arguments = ["nightly", "@all", *WHEN, "--param", "A=1", "--env", "B=2"]
+    assert main(["schedule", "add", *arguments, "--", "env"]) == 0
+    assert main(["schedule", "run", "nightly"]) == 0
+    (command,) = operator.tasks[1].spec.commands
+    assert (command.parameters, command.environment) == ({"A": "1"}, {"B": "2"})
+
+
+def test_a_template_becomes_a_schedule(operator: FakeOperator) -> None:
+    arguments = ["nightly", "--template", "restart@1", "--param", "SERVICE=nginx"]
+    more = ["--target", "web02", "--overlap", "wait", "--misfire", "2h"]
+    assert main(["schedule", "add", *arguments, *more, *WHEN]) == 0
+    spec = spec_of(operator)
+    assert spec.template == TemplateUse("restart", 1, {"SERVICE": "nginx"}, "web02")
+    assert (spec.overlap, spec.misfire) == (Overlap.WAIT, timedelta(hours=2))
+    assert spec.task_file == ""
+
+
+def test_a_task_file_becomes_a_schedule_with_its_scripts(
+    operator: FakeOperator, tmp_path: Path
+) -> None:
+    (tmp_path / "clean.sh").write_text("#!/bin/sh\nrm -rf /tmp/cache\n")
+    text = TEMPLATE + "\n[[steps]]\nscript = 'clean.sh'\n"
+    (tmp_path / "task.toml").write_text(text)
+    given = ["--file", str(tmp_path / "task.toml"), "--param", "SERVICE=nginx", "--target", "@all"]
+    assert main(["schedule", "add", "nightly", *given, *WHEN]) == 0
+    (tmp_path / "clean.sh").unlink()
+    (tmp_path / "task.toml").unlink()
+    assert main(["schedule", "run", "nightly"]) == 0
+    spec = operator.tasks[1].spec
+    restart, clean = spec.commands
+    assert (spec.target, restart.parameters) == ("@all", {"SERVICE": "nginx", "WAIT": "5"})
+    assert clean.script
+    assert clean.script.data == b"#!/bin/sh\nrm -rf /tmp/cache\n"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        ["web9", "--", "date"],
+        ["--template", "restart", "--param", "SERVICE=a", "--target", "web9"],
+    ],
+)
+def test_a_target_that_matches_nothing_yet_is_named(
+    operator: FakeOperator, capsys: Capture, task: list[str]
+) -> None:
+    assert main(["schedule", "add", "nightly", *WHEN, *task]) == 0
+    out, err = capsys.readouterr()
+    assert out == "nightly\n"
+    assert "tui-manager: nightly could not start a task now: " in err
+    assert "web9" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x", "@all", "--cron", "30 2 * * *", "--", "date"], "required: --zone"),
+        (["x", "@all", "--zone", "UTC", "--", "date"], "required: --cron"),
+        (["x", *WHEN], "The schedule needs a task: --template NAME"),
+        (["x", "@all", *WHEN], "There is no command; put it after `--`: schedule add NAME TARGET"),
+        (["x", *WHEN, "--", "date"], "TARGET is missing: schedule add NAME TARGET"),
+        (["x", "@all", "--template", "restart", *WHEN, "--", "date"], "in one way only"),
+        (["x", "--file", "a.toml", "--template", "restart", *WHEN], "in one way only"),
+        (
+            ["x", "--template", "restart", "--timeout", "5", *WHEN],
+            "--timeout is not for a template",
+        ),
+        (["x", "@all", "--target", "web01", *WHEN, "--", "date"], "TARGET or --target, not both"),
+        (["x", "@all", "--secret", "KEY", *WHEN, "--", "date"], "A schedule has no secrets"),
+        (["x", "--template", "restart", *WHEN], "SERVICE"),
+        (["x", "--template", "restart", "--param", "SERVICE=7", *WHEN], "SERVICE"),
+        (["x", "--template", "restart", "--param", "NO=1", *WHEN], "There is no parameter NO"),
+        (["x", "--template", "restart@7", "--param", "SERVICE=a", *WHEN], "no template restart"),
+        (["x", "--template", "login", *WHEN], "secret"),
+        (["x", "--template", "-x", *WHEN], "--template"),
+        (["x", "--file", "absent.toml", *WHEN], "absent.toml"),
+        (["x", "@all", "--cron", "61 2 * * *", "--zone", "UTC", "--", "date"], "minute is wrong"),
+        (["x", "@all", "--cron", "0 0 31 2 *", "--zone", "UTC", "--", "date"], "cron"),
+        (["x", "@all", "--cron", "@daily", "--zone", "Mars/Rover", "--", "date"], "Mars/Rover"),
+        (["x", "@all", "--misfire", "soon", *WHEN, "--", "date"], "--misfire soon"),
+        (["x", "@all", "--misfire", "0", *WHEN, "--", "date"], "30 d"),
+        (["x", "@all", "--overlap", "kill", *WHEN, "--", "date"], "--overlap: invalid"),
+        (["x", "y z", "more", *WHEN, "--", "date"], "unrecognized arguments: more"),
+        ([*WHEN, "--template", "restart", "--", "-x"], "'-x' is not a schedule's name"),
+    ],
+)
+def test_what_makes_no_schedule_is_refused(
+    operator: FakeOperator, capsys: Capture, arguments: list[str], words: str
+) -> None:
+    assert main(["schedule", "add", *arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert operator.schedules == {}
+
+
+def test_there_is_one_schedule_of_a_name(nightly: FakeOperator, capsys: Capture) -> None:
+    assert main(["schedule", "add", "nightly", "@all", *WHEN, "--", "date"]) == 2
+    assert "There is a schedule nightly already" in capsys.readouterr().err
+    assert task_of(nightly).commands[0].text == "df -h"
+
+
+def test_an_edit_changes_what_is_given_alone(nightly: FakeOperator, capsys: Capture) -> None:
+    nightly.add_run("nightly", NOW, skipped=SkipReason.STOPPED)
+    assert main(["schedule", "edit", "nightly", "--cron", "@hourly", "--overlap", "wait"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "nightly\n"
+    assert "at 2026-03-01 14:00:00+0100, " in err
+    spec = spec_of(nightly)
+    assert (spec.cron, spec.zone, spec.overlap) == ("@hourly", "Europe/Berlin", Overlap.WAIT)
+    assert task_of(nightly).commands[0].text == "df -h"
+    assert len(nightly.schedules["nightly"].runs) == 1
+
+
+def test_an_edit_may_give_another_task(nightly: FakeOperator) -> None:
+    assert main(["schedule", "edit", "nightly", "web01", "--timeout", "5", "--", "date"]) == 0
+    task = task_of(nightly)
+    assert (task.target, task.commands[0].text) == ("web01", "date")
+    assert task.commands[0].timeout == timedelta(seconds=5)
+    template = ["--template", "restart", "--param", "SERVICE=nginx"]
+    assert main(["schedule", "edit", "nightly", *template]) == 0
+    assert spec_of(nightly).template == TemplateUse("restart", 0, {"SERVICE": "nginx"})
+    assert main(["schedule", "edit", "nightly", "--param", "WAIT=9", "--target", "web02"]) == 0
+    expected = TemplateUse("restart", 0, {"SERVICE": "nginx", "WAIT": "9"}, "web02")
+    assert spec_of(nightly).template == expected
+    assert spec_of(nightly).cron == "30 2 * * *"
+
+
+def test_an_edit_may_change_a_part_of_the_same_command(nightly: FakeOperator) -> None:
+    options = ["--target", "web02", "--timeout", "5", "--max-failures", "1"]
+    assert main(["schedule", "edit", *options, "--", "nightly"]) == 0
+    task = task_of(nightly)
+    assert (task.target, task.commands[0].text) == ("web02", "df -h")
+    assert task.commands[0].timeout == timedelta(seconds=5)
+    assert task.rollout.max_failures == "1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nightly"], "There is nothing to change"),
+        (["nightly", "--timeout", "0"], "timeout"),
+        (["nightly", "--secret", "KEY"], "A schedule has no secrets"),
+        (["nightly", "--param", "NO=1"], "There is no parameter NO"),
+        (["nightly", "--zone", "Mars/Rover"], "Mars/Rover"),
+        (["nightly", "--", "date"], "TARGET is missing"),
+        (["weekly", "--cron", "@weekly"], "There is no schedule weekly"),
+    ],
+)
+def test_an_edit_that_makes_no_sense_changes_nothing(
+    nightly: FakeOperator, capsys: Capture, arguments: list[str], words: str
+) -> None:
+    before = spec_of(nightly)
+    assert main(["schedule", "edit", *arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert spec_of(nightly) == before
+
+
+def test_an_edit_does_not_undo_that_of_another(
+    nightly: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = nightly.get_schedule
+
+    async def get_schedule(name: str) -> object:
+        detail = await read(name)
+        await nightly.edit_schedule(detail.schedule.spec, detail.schedule.revision)
+        return detail
+
+    monkeypatch.setattr(nightly, "get_schedule", get_schedule)
+    assert main(["schedule", "edit", "nightly", "--cron", "@hourly"]) == 2
+    assert "was edited since it was read" in capsys.readouterr().err
+    assert spec_of(nightly).cron == "30 2 * * *"
+
+
+def test_the_list_says_what_is_due_and_what_was(nightly: FakeOperator, capsys: Capture) -> None:
+    arguments = ["--template", "restart@1", "--param", "SERVICE=a", "--cron", "@daily"]
+    assert main(["schedule", "add", "backup", *arguments, "--zone", "UTC"]) == 0
+    assert main(["schedule", "pause", "backup"]) == 0
+    nightly.add_run("nightly", NOW - timedelta(hours=9), skipped=SkipReason.OVERLAP)
+    nightly.set_problem("backup", "There is no template restart.")
+    capsys.readouterr()
+    assert main(["schedule", "list"]) == 0
+    out, err = capsys.readouterr()
+    header, backup, night = (line.split() for line in out.splitlines())
+    assert header == ["NAME", "NEXT", "CRON", "ZONE", "TASK", "LAST", "RESULT"]
+    assert backup == ["backup", "paused", "@daily", "UTC", "template", "restart@1", "-", "-"]
+    assert night[:3] == ["nightly", "2026-03-02", "02:30:00+0100"]
+    assert night[-5:] == ["own", "2026-03-01", "04:00:00+0100", "skipped", "(overlap)"]
+    assert err == ("tui-manager: backup cannot start a task now: There is no template restart.\n")
+
+
+def test_the_list_as_json_keeps_its_keys(nightly: FakeOperator, capsys: Capture) -> None:
+    assert main(["schedule", "list", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row == {
+        "name": "nightly",
+        "cron": "30 2 * * *",
+        "zone": "Europe/Berlin",
+        "next": "2026-03-02T01:30:00.000Z",
+        "paused": False,
+        "last": None,
+    }
+    nightly.add_run("nightly", NOW, skipped=SkipReason.MISFIRE)
+    assert main(["schedule", "list", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["last"] == {
+        "due": "2026-03-01T12:00:00.250Z",
+        "task_id": None,
+        "skipped": "misfire",
+    }
+    assert main(["schedule", "run", "nightly"]) == 0
+    capsys.readouterr()
+    assert main(["schedule", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["last"]["task_id"] == 1
+
+
+def test_an_empty_list_says_what_to_do(operator: FakeOperator, capsys: Capture) -> None:
+    assert main(["schedule", "list"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, "`tui-manager schedule add` makes one" in err) == ("", True)
+    assert main(["schedule", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_one_schedule_is_shown_with_its_next_and_last_due_times(
+    nightly: FakeOperator, capsys: Capture
+) -> None:
+    day = datetime(2026, 2, 20, 1, 30, tzinfo=UTC)
+    last = day + timedelta(days=7)
+    nightly.add_run("nightly", last, skipped=SkipReason.STOPPED, count=8, first_due=day)
+    assert main(["schedule", "run", "nightly"]) == 0
+    nightly.add_run("nightly", NOW, waits=True)
+    capsys.readouterr()
+    assert main(["schedule", "show", "nightly"]) == 0
+    out = capsys.readouterr().out
+    for line in (
+        "Cron        30 2 * * *  Europe/Berlin",
+        "Target      @all",
+        "Step 0      df -h",
+        "Overlap     skip",
+        "Misfire     5m",
+        "Next        2026-03-02 02:30:00+0100  2026-03-02 01:30:00Z",
+        "            2026-03-06 02:30:00+0100  2026-03-06 01:30:00Z",
+    ):
+        assert f"{line}\n" in out
+    waits, by_hand, stopped = out.split("\nDUE")[1].splitlines()[1:]
+    assert "waits for the task before" in waits
+    assert "task 1, by an operator" in by_hand
+    assert stopped.startswith("2026-02-20 02:30:00+0100 to 2026-02-27 02:30:00+0100  skipped (stop")
+    assert stopped.endswith("8 due times.")
+    assert main(["schedule", "show", "nightly", "--limit", "1"]) == 0
+    assert len(capsys.readouterr().out.split("\nDUE")[1].splitlines()) == 2
+
+
+def test_one_schedule_as_json(operator: FakeOperator, capsys: Capture) -> None:
+    arguments = ["--template", "restart", "--param", "SERVICE=a", "--misfire", "90"]
+    assert main(["schedule", "add", "nightly", *arguments, *WHEN]) == 0
+    operator.add_run("nightly", NOW, skipped=SkipReason.REFUSED, detail="No host matches.")
+    capsys.readouterr()
+    assert main(["schedule", "show", "--json", "nightly"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["template"] == {
+        "name": "restart",
+        "version": None,
+        "parameters": {"SERVICE": "a"},
+        "target": None,
+    }
+    assert (shown["misfire"], shown["overlap"], shown["task_file"]) == (90, "skip", None)
+    assert [shown["due"][0], len(shown["due"])] == ["2026-03-02T01:30:00.000Z", 5]
+    (run,) = shown["runs"]
+    assert (run["skipped"], run["detail"], run["task_id"]) == ("refused", "No host matches.", None)
+
+
+def test_a_long_history_is_read_to_its_limit(nightly: FakeOperator, capsys: Capture) -> None:
+    for number in range(30):
+        nightly.add_run("nightly", NOW + timedelta(days=number), skipped=SkipReason.PAUSED)
+    assert main(["schedule", "show", "nightly", "--json", "--limit", "25"]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [run["due"][:10] for run in runs[:2]] == ["2026-03-30", "2026-03-29"]
+    assert len(runs) == 25
+
+
+def test_a_schedule_is_paused_and_resumed(nightly: FakeOperator, capsys: Capture) -> None:
+    assert main(["schedule", "pause", "nightly"]) == 0
+    assert main(["schedule", "list", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("nightly\n")
+    (row,) = json.loads(out.removeprefix("nightly\n"))
+    assert (row["paused"], row["next"]) == (True, None)
+    assert main(["schedule", "edit", "nightly", "--cron", "@daily"]) == 0
+    assert "nightly is paused" in capsys.readouterr().err
+    assert main(["schedule", "pause", "nightly"]) == 2
+    assert main(["schedule", "resume", "nightly"]) == 0
+    assert not nightly.schedules["nightly"].paused
+    assert main(["schedule", "resume", "nightly"]) == 2
+    assert "not paused" in capsys.readouterr().err
+
+
+def test_a_run_now_prints_the_task_whose_author_is_the_schedule(
+    nightly: FakeOperator, capsys: Capture
+) -> None:
+    assert main(["schedule", "run", "nightly"]) == 0
+    assert capsys.readouterr() == ("1\n", "")
+    assert main(["task", "list", "--by", "schedule:nightly", "--json"]) == 0
+    (task,) = json.loads(capsys.readouterr().out)
+    assert (task["task_id"], task["created_by"]) == (1, "schedule:nightly")
+    assert main(["schedule", "run", "nightly"]) == 2
+    assert "has not ended" in capsys.readouterr().err
+
+
+def test_a_run_now_may_be_followed(
+    nightly: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = nightly.run_schedule
+
+    async def run_schedule(name: str, request_id: str = "") -> int:
+        task_id = await run(name, request_id)
+        nightly.say("web01", "full\n")
+        nightly.end_on("web01")
+        nightly.end_on("web02")
+        return task_id
+
+    monkeypatch.setattr(nightly, "run_schedule", run_schedule)
+    assert main(["schedule", "run", "--follow", "nightly"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "web01: full\n"
+    assert "task 1" in err
+
+
+def test_a_deleted_schedule_leaves_its_tasks(nightly: FakeOperator, capsys: Capture) -> None:
+    assert main(["schedule", "run", "nightly"]) == 0
+    assert main(["schedule", "delete", "nightly"]) == 0
+    assert capsys.readouterr().out == "1\nnightly\n"
+    assert (nightly.schedules, list(nightly.tasks)) == ({}, [1])
+    assert [entry.action for entry in nightly.audit][-1] == "delete_schedule"
+
+
+@pytest.mark.parametrize("action", ["show", "pause", "resume", "run", "delete"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("weekly", "There is no schedule weekly"), ("-x", "'-x' is not a schedule's name")],
+)
+def test_a_schedule_that_is_not_there_is_said_to_be_missing(
+    nightly: FakeOperator, capsys: Capture, action: str, name: str, words: str
+) -> None:
+    assert main(["schedule", action, "--", name]) == 2
+    assert words in capsys.readouterr().err
+    assert list(nightly.schedules) == ["nightly"]
+
+
+def test_a_zone_that_this_machine_does_not_know_is_shown_in_utc(
+    nightly: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(name: str) -> None:
+        raise LookupError(name)
+
+    monkeypatch.setattr(schedule_details, "ZoneInfo", unknown)
+    assert main(["schedule", "list"]) == 0
+    assert "2026-03-02 01:30:00+0000" in capsys.readouterr().out

@@ -1,0 +1,210 @@
+"""Schedules for people and for scripts: what `schedule list` and `schedule show` print. Times for
+people are those of the zone of the schedule."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from tui_manager_protos.rules.duration import format_duration
+
+from tui_manager.cli.printing.json_shapes import Shape
+from tui_manager.cli.printing.text import one_line, table, timestamp
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.schedule import (
+    Schedule,
+    ScheduleDetail,
+    ScheduleRun,
+    ScheduleSpec,
+    TemplateUse,
+)
+from tui_manager.domain.task_file import read_task_file
+
+_COLUMNS = ("NAME", "NEXT", "CRON", "ZONE", "TASK", "LAST", "RESULT")
+_RUN_COLUMNS = ("DUE", "RESULT", "DETAIL")
+
+
+def zone_time(moment: datetime, zone: str) -> str:
+    """To the second, in a zone, which is named by its offset; in UTC if this machine does not know
+    the zone."""
+    try:
+        local = moment.astimezone(ZoneInfo(zone))
+    except (LookupError, OSError, ValueError):
+        local = moment.astimezone(UTC)
+    return local.strftime("%Y-%m-%d %H:%M:%S%z")
+
+
+def due_note(schedule: Schedule, due: Sequence[datetime]) -> str:
+    """When a schedule is due that was added or edited."""
+    name, zone = schedule.spec.name, schedule.spec.zone
+    if schedule.paused:
+        return f"{name} is paused: nothing is due until it is resumed"
+    times = ", ".join(zone_time(moment, zone) for moment in due)
+    return f"{name} is due in {zone} at {times}" if times else f"{name} is never due"
+
+
+def schedule_table(schedules: Iterable[Schedule]) -> str:
+    """The table of `schedule list`."""
+    return table(
+        _COLUMNS,
+        list(map(_row, schedules)),
+        stretch=tuple(map(_COLUMNS.index, ("TASK", "RESULT", "CRON", "NAME"))),
+    )
+
+
+def _row(schedule: Schedule) -> tuple[str, ...]:
+    spec, last = schedule.spec, schedule.last
+    return (
+        spec.name,
+        _next(schedule),
+        spec.cron,
+        spec.zone,
+        _task(spec),
+        zone_time(last.due, spec.zone) if last else "-",
+        result(last) if last else "-",
+    )
+
+
+def _next(schedule: Schedule) -> str:
+    if schedule.paused:
+        return "paused"
+    return zone_time(schedule.next, schedule.spec.zone) if schedule.next else "never"
+
+
+def _task(spec: ScheduleSpec) -> str:
+    if spec.template is None:
+        return "its own"
+    version = f"@{spec.template.version}" if spec.template.version else ""
+    return f"template {spec.template.name}{version}"
+
+
+def result(run: ScheduleRun) -> str:
+    """What became of a due time: `task 62`, `skipped (overlap)`."""
+    if run.task_id:
+        return f"task {run.task_id}{', by an operator' if run.by_operator else ''}"
+    if run.skipped:
+        return f"skipped ({run.skipped})"
+    return "waits for the task before"
+
+
+def schedule_text(detail: ScheduleDetail, runs: Sequence[ScheduleRun]) -> str:
+    """What is known of a schedule: the schedule itself, its next due times, and what became of the
+    last ones, the newest first."""
+    schedule, spec = detail.schedule, detail.schedule.spec
+    lines = [
+        ("Schedule", spec.name),
+        ("State", "paused" if schedule.paused else "due" if schedule.next else "never due again"),
+        ("Problem", schedule.problem),
+        ("Cron", f"{spec.cron}  {spec.zone}"),
+        *_task_lines(spec),
+        ("Overlap", spec.overlap),
+        ("Misfire", format_duration(spec.misfire)),
+        ("Created", f"{zone_time(schedule.created_at, spec.zone)} {schedule.created_by}"),
+        *_due_lines(detail),
+    ]
+    head = "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
+    if not runs:
+        return f"{head}\nNothing was due yet.\n"
+    rows = [(_due(run, spec.zone), result(run), _detail(run)) for run in runs]
+    return f"{head}\n{table(_RUN_COLUMNS, rows, stretch=(2,))}"
+
+
+def _task_lines(spec: ScheduleSpec) -> list[tuple[str, str]]:
+    use = spec.template
+    if use is not None:
+        values = "  ".join(f"{name}={value}" for name, value in sorted(use.parameters.items()))
+        return [("Task", _task(spec)), ("Parameters", values), ("Target", use.target)]
+    try:
+        task_file = read_task_file(spec.task_file, spec.name)
+    except InvalidInputError as error:
+        return [("Task", f"cannot be read: {error}")]
+    steps = task_file.spec.commands
+    return [
+        ("Target", task_file.spec.target),
+        *(
+            (f"Step {index}", step.name or " ⏎ ".join(step.text.splitlines()) or "a script")
+            for index, step in enumerate(steps)
+        ),
+    ]
+
+
+def _due_lines(detail: ScheduleDetail) -> list[tuple[str, str]]:
+    zone = detail.schedule.spec.zone
+    return [
+        (
+            "" if index else "Next",
+            f"{zone_time(moment, zone)}  {moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}",
+        )
+        for index, moment in enumerate(detail.due)
+    ]
+
+
+def _due(run: ScheduleRun, zone: str) -> str:
+    if run.first_due is None:
+        return zone_time(run.due, zone)
+    return f"{zone_time(run.first_due, zone)} to {zone_time(run.due, zone)}"
+
+
+def _detail(run: ScheduleRun) -> str:
+    return f"{run.count} due times. {run.detail}".rstrip() if run.count > 1 else run.detail or "-"
+
+
+def schedule_shape(schedule: Schedule) -> Shape:
+    """An element of `schedule list --json`."""
+    last = schedule.last
+    return {
+        "name": schedule.spec.name,
+        "cron": schedule.spec.cron,
+        "zone": schedule.spec.zone,
+        "next": timestamp(schedule.next),
+        "paused": schedule.paused,
+        "last": last
+        and {
+            "due": timestamp(last.due),
+            "task_id": last.task_id or None,
+            "skipped": last.skipped,
+        },
+    }
+
+
+def schedule_detail_shape(detail: ScheduleDetail, runs: Sequence[ScheduleRun]) -> Shape:
+    """What `schedule show --json` prints. "misfire" is in seconds; "runs" has the newest first."""
+    schedule, spec = detail.schedule, detail.schedule.spec
+    return {
+        **schedule_shape(schedule),
+        "overlap": spec.overlap,
+        "misfire": spec.misfire.total_seconds(),
+        "template": template_use_shape(spec.template),
+        "task_file": spec.task_file or None,
+        "revision": schedule.revision,
+        "created_by": schedule.created_by,
+        "created_at": timestamp(schedule.created_at),
+        "problem": schedule.problem or None,
+        "due": [timestamp(moment) for moment in detail.due],
+        "runs": [schedule_run_shape(run) for run in runs],
+    }
+
+
+def template_use_shape(use: TemplateUse | None) -> Shape | None:
+    """The template of a schedule; null: it has a task of its own."""
+    if use is None:
+        return None
+    return {
+        "name": use.name,
+        "version": use.version or None,
+        "parameters": dict(sorted(use.parameters.items())),
+        "target": use.target or None,
+    }
+
+
+def schedule_run_shape(run: ScheduleRun) -> Shape:
+    """What became of a due time, or of several, of which "due" is the last."""
+    return {
+        "due": timestamp(run.due),
+        "task_id": run.task_id or None,
+        "skipped": run.skipped,
+        "detail": run.detail,
+        "count": run.count,
+        "first_due": timestamp(run.first_due),
+        "by_operator": run.by_operator,
+        "decided_at": timestamp(run.decided_at),
+    }
