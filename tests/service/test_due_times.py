@@ -1,6 +1,7 @@
 """What happens at due times: tasks, rows, overlaps, restarts, daylight saving, clocks that jump."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -28,10 +29,12 @@ from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
 from tui_manager.service.schedules.act_when_due import act
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.tasks.task_starter import TaskStarter
-from tui_manager.storage.tables import schedule_runs
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import schedule_runs, schedules
+from tui_manager.storage.tables.schedules import NewSchedule
 
 HOUR, DAY = 3600.0, 24 * 3600.0
-HALF = timedelta(minutes=30)
+HALF, SECOND = timedelta(minutes=30), timedelta(seconds=1)
 ACT = "tui_manager.service.schedules.schedule_loop.act"
 
 
@@ -54,6 +57,31 @@ async def look_at(parts: Parts, hour: int, minute: int = 0, *, day: int = 2) -> 
 
 async def end(parts: Parts) -> None:
     await end_task(parts, parts.directory.by_row_id(1).row.host_id)
+
+
+@contextlib.asynccontextmanager
+async def looping(parts: Parts) -> AsyncIterator[None]:
+    """The loop runs until the block is left."""
+    running = asyncio.create_task(parts.schedule_loop.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def until(parts: Parts, last: str, *, wakes: bool = True) -> None:
+    """Until this is the last row.
+
+    Args:
+        wakes: the clock of the test has been turned, which no timer of the loop knows.
+    """
+    changes = parts.feed.subscribe()
+    if wakes:
+        parts.schedule_loop.wake()
+    while (await shown(parts))[-1:] != [last]:
+        changes.take()
+        await asyncio.wait_for(changes.changed.wait(), 30)
 
 
 async def test_a_due_time_starts_its_task_once(parts: Parts) -> None:
@@ -114,20 +142,18 @@ async def test_a_task_that_is_held_for_days_counts_as_running(
     assert await shown(parts) == ["04:00 task 1", second, "06:00 overlap"]
 
 
-async def test_the_end_of_a_task_wakes_the_loop(parts: Parts) -> None:
+async def test_the_end_of_a_task_wakes_the_loop(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui_manager.service.schedules.schedule_loop._LOOK_EVERY", HOUR)
     await add(parts, overlap=Overlap.WAIT)
-    await look_at(parts, 4)
-    await look_at(parts, 5)
-    looping = asyncio.create_task(parts.schedule_loop.run())
-    changes = parts.feed.subscribe()
-    try:
+    async with looping(parts):
+        turn_to(parts, 4)
+        await until(parts, "04:00 task 1")
+        turn_to(parts, 5)
+        await until(parts, "05:00 waits")
         await end(parts)
-        while (await shown(parts))[-1] != "05:00 task 2":
-            changes.take()
-            await asyncio.wait_for(changes.changed.wait(), 60)
-    finally:
-        looping.cancel()
-        await asyncio.wait([looping])
+        await until(parts, "05:00 task 2", wakes=False)
 
 
 async def test_a_pause_ends_the_wait_of_a_due_time(parts: Parts) -> None:
@@ -369,23 +395,6 @@ async def test_many_schedules_of_one_minute_start_in_order(parts: Parts) -> None
     assert [max(batch).minute for batch in batches] == [2, 4, 5]
 
 
-async def test_the_loop_waits_until_a_schedule_is_due(parts: Parts) -> None:
-    await add(parts)
-    turn_to(parts, 3, 59, 59)
-    looping = asyncio.create_task(parts.schedule_loop.run())
-    changes = parts.feed.subscribe()
-    try:
-        while not await runs(parts):
-            changes.take()
-            turn_to(parts, 4)
-            parts.schedule_loop.wake()
-            await asyncio.wait_for(changes.changed.wait(), 60)
-    finally:
-        looping.cancel()
-        await asyncio.wait([looping])
-    assert await shown(parts) == ["04:00 task 1"]
-
-
 def broken(function: Any, error: Exception) -> Any:
     """A function that does what another does, and then fails."""
 
@@ -475,6 +484,31 @@ async def test_a_template_that_is_saved_just_then_is_the_one_that_starts(
     assert (str(detail.task.template), detail.commands[0].spec.text) == ("restart@2", "false")
 
 
+async def test_an_edit_just_then_starts_what_it_says(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(parts)
+    make = TaskMaker.try_to_make
+    spec = hourly(task_file=TASK_FILE.replace("true", "false"))
+
+    async def makes(maker: TaskMaker, old: ScheduleSpec) -> ScheduledTask:
+        made = await make(maker, old)
+        monkeypatch.undo()
+        new = NewSchedule(spec, "web01", 0)
+
+        def edits(tx: Transaction) -> None:
+            schedules.edit(tx, schedules.get(tx, "nightly"), new, parts.clock.instant - SECOND)
+
+        await parts.database.write(edits)
+        return made
+
+    turn_to(parts, 4)
+    monkeypatch.setattr(TaskMaker, "try_to_make", makes)
+    await parts.schedule_loop.look()
+    assert await shown(parts) == ["04:00 task 1"]
+    assert (await parts.tasks.get_task(1)).commands[0].spec.text == "false"
+
+
 async def test_history_is_removed_when_it_is_old_but_not_the_newest_row(parts: Parts) -> None:
     await add(parts, cron="@daily")
     await look_at(parts, 1, day=3)
@@ -494,3 +528,15 @@ async def test_only_so_many_rows_of_a_schedule_are_kept(
     for hour in (4, 5, 6, 7):
         await look_at(parts, hour)
     assert await shown(parts) == ["06:00 overlap", "07:00 overlap"]
+
+
+async def test_after_the_clock_went_back_a_stop_is_not_blamed(parts: Parts) -> None:
+    """The manager has started in February, by a clock that was wrong."""
+    await add(parts, cron="@daily")
+    parts.clock.instant -= timedelta(days=40)
+    assert await parts.watch.accept(ANA)
+    await parts.schedule_loop.look()
+    parts.clock.turn(2 * DAY)
+    await parts.schedule_loop.look()
+    (run,) = await runs(parts)
+    assert (run.skipped, run.count) == ("misfire", 2)

@@ -1,5 +1,6 @@
 """What operators do with schedules: add, edit, list, pause, resume, run and delete."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +109,18 @@ async def test_what_is_due_when_it_is_edited_follows_the_old_description(parts: 
     assert await shown(parts) == ["04:00 task 1"]
     assert edited.next
     assert f"{edited.next:%d %H:%M}" == "02 05:00"
+
+
+async def test_an_edit_after_the_clock_went_back_repeats_no_due_time(parts: Parts) -> None:
+    await parts.connect("web01")
+    await parts.schedules.add_schedule(hourly(), ANA)
+    turn_to(parts, 6)
+    await parts.schedule_loop.look()
+    parts.clock.instant -= timedelta(hours=2)
+    assert await parts.watch.accept(ANA)
+    edited = await parts.schedules.edit_schedule(hourly(cron="*/30 * * * *"), 1, ANA)
+    assert edited.next
+    assert f"{edited.next:%H:%M}" == "06:30"
 
 
 async def test_the_due_times_of_a_pause_are_one_row(parts: Parts) -> None:

@@ -95,6 +95,7 @@ def test_nothing_is_due_by_a_clock_that_is_not_believed_or_in_a_pause() -> None:
 def test_a_clock_that_was_days_ahead_does_not_silence_the_schedule(paused: bool) -> None:
     ahead = replace(STATE, handled_until=NOON + 40 * 24 * HOUR, paused=paused)
     assert decide(ahead, RUNS) == Decision(RUNS.now)
+    assert decide(ahead, replace(RUNS, clock=False)) == Decision(ahead.handled_until)
     a_bit = replace(STATE, handled_until=NOON + 3 * HOUR)
     assert decide(a_bit, RUNS) == Decision(a_bit.handled_until)
 

@@ -27,7 +27,8 @@ class ServiceSettings:
         kill_grace: time between SIGTERM and SIGKILL.
         output_limit: stored bytes of one command on one host, both streams together.
         free_disk: bytes that must be free in the state folder before a task can start.
-        history_days: days after its end at which a task is removed with its output; 0: never.
+        history_days: days after its end at which a task is removed with its output, and for which
+            the history of schedules is kept; 0: for ever.
         groups: host groups, name → target.
     """
 

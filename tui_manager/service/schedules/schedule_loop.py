@@ -109,7 +109,7 @@ class ScheduleLoop:
                 self._clock_was_wrong = False
             else:
                 self._clock_was_wrong = True
-            self._next = await self._core.database.read(schedules.next_due)
+            await self._look_ahead()
         except StorageError:
             self._wanted.add(changes | Changes(templates=True))
             raise
@@ -120,9 +120,6 @@ class ScheduleLoop:
         ready = [row_id for row_id, task in waiting.items() if not task]
         for begin in range(0, len(ready), _AT_ONCE):
             await self._act_on(ready[begin : begin + _AT_ONCE])
-        if ready:
-            waiting = await self._core.database.read(schedules.waiting)
-        self._wanted.tasks = frozenset(waiting.values())
 
     async def _start_due(self) -> None:
         database, now = self._core.database, self._core.clock.now
@@ -134,16 +131,21 @@ class ScheduleLoop:
                 break
             await self._act_on(ids)
             handled.update(ids)
-        if handled:
-            waiting = await database.read(schedules.waiting)
-            self._wanted.tasks = frozenset(waiting.values())
-            if 0 in waiting.values():  # that task has ended meanwhile
-                self._wanted.wake()
+
+    async def _look_ahead(self) -> None:
+        """Finds out what the loop waits for."""
+        database = self._core.database
+        waiting = await database.read(schedules.waiting)
+        self._wanted.tasks = frozenset(waiting.values())
+        if 0 in waiting.values():  # that task has ended meanwhile
+            self._wanted.wake()
+        self._next = await database.read(schedules.next_due)
 
     async def _reset_handled(self) -> None:
         """If the wall clock has gone back, schedules may be handled up to a distant future."""
         now, before = self._core.clock.now(), self._looked_at
         if before is None or now < before:
+            self._started_at = min(self._started_at, now)
             ahead = now + BACK_MAX
             while ids := await self._core.database.read(
                 lambda tx: schedules.handled_ahead(tx, ahead, _AT_ONCE)

@@ -61,7 +61,7 @@ class Pruning:
         while since and await self._write_and_pause(
             lambda tx: pruning.remove_schedule_runs(tx, since)
         ):
-            pass
+            self._core.feed.publish(Changes(schedules=True))
         begins = True
         while since and await self._mark(since, begins=begins):
             begins = False
