@@ -18,6 +18,7 @@ from tui_manager.operator.socket.server import serve_operator
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock
 from tui_manager.service.core.statistics import Statistics
+from tui_manager.service.dispatch.command_contents import CommandContents
 from tui_manager.settings import Settings, enroll_address
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database
@@ -30,6 +31,7 @@ from tui_manager.transport.ports.enrollment_port import (
 from tui_manager.transport.ports.port_limits import Timeouts
 from tui_manager.transport.sessions.command_port import CommandService, serve_agents
 from tui_manager.transport.sessions.handshake import Handshake
+from tui_manager.transport.sessions.large_commands import LargeCommands
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,8 @@ async def _serve_hosts(
     """Listens on both ports, and yields their addresses."""
     room, tls, core = port_limits.share_open_files(), parts.tls, parts.core
     secure = tls is not None
-    handshake = Handshake(core, parts.hosts, parts.sessions, timeouts, secure=secure)
+    large = LargeCommands(CommandContents(core))
+    handshake = Handshake(core, parts.hosts, parts.sessions, large, timeouts, secure=secure)
     security = tls.security() if tls else None
     service = CommandService(handshake, parts.hosts, parts.reports, core.clock, security)
     serving = serve_agents(

@@ -11,6 +11,10 @@ import grpc.aio
 from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager_protos.v1.agent_pb2_grpc import CommandServiceStub
 
+# As the real agent has them: a connection for each stream, and no more bytes are on their way to a
+# reader who reads nothing than HTTP/2 allows at first.
+_OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0))
+
 
 class AgentStream:
     """Writes messages and reads answers one by one, out of their batches."""
@@ -79,8 +83,8 @@ def hello(name: str, **given: Any) -> pb.Hello:
 
 @contextlib.asynccontextmanager
 async def dial(address: str) -> AsyncIterator[AgentStream]:
-    """One stream to the command port at `address`."""
-    async with grpc.aio.insecure_channel(address) as channel:
+    """One stream to the command port at `address`, on a connection of its own."""
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
         call = CommandServiceStub(channel).ConnectForCommands()
         try:
             yield AgentStream(call)

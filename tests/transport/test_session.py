@@ -1,11 +1,13 @@
 """The outbox of a stream, and how messages become words of the domain."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import pytest
 from tui_manager_protos.v1 import agent_pb2 as pb
 
+from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import AgentUnavailableError
 from tui_manager.domain.report import Acknowledged, Run
 from tui_manager.domain.status import Admission, Reason, Stream
@@ -14,12 +16,28 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
+from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session, in_batches
 
 
-def _session(on_room: Callable[[str], None] = lambda _: None) -> Session:
+class _Contents:
+    """Adds no bytes: these commands have them already. Commands in `lost` have none."""
+
+    def __init__(self) -> None:
+        self.lost: set[str] = set()
+
+    async def add_to(self, run: Run) -> Run | None:
+        return None if run.execution_id in self.lost else run
+
+
+def _session(
+    on_room: Callable[[str], None] = lambda _: None,
+    large: LargeCommands | None = None,
+    limits: Limits = Limits(),  # noqa: B008
+) -> Session:
     opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, Limits().heartbeat, (), ())
-    return Session(opened, Limits(), MessageGuard(Limits(), lambda: 0.0), on_room)
+    guard = MessageGuard(Limits(), lambda: 0.0)
+    return Session(opened, limits, guard, on_room, large or LargeCommands(_Contents()))
 
 
 def _run(number: int) -> Run:
@@ -41,6 +59,149 @@ async def test_what_waits_on_a_session_is_bounded() -> None:
     messages = await session.next_messages()
     assert len(messages) == RUNS_MAX + UNKNOWN_MAX
     assert (told, session.room) == (["h"], RUNS_MAX)
+
+
+def _script(name: str, size: int = 1000) -> Run:
+    """A command with a script."""
+    second = timedelta(seconds=1)
+    script = content_of(b"#!/bin/sh\n".ljust(size, b"#"))
+    return Run(name, CommandSpec("", second, script=script), {}, second, 1)
+
+
+def _ids(messages: Iterable[pb.ManagerMessage]) -> list[str]:
+    """What messages are about."""
+    return [
+        getattr(message, kind).execution_id if kind != "settings" else kind
+        for message in messages
+        if (kind := message.WhichOneof("message"))
+    ]
+
+
+async def _next(session: Session) -> list[str]:
+    """What the session sends now; nothing if it waits."""
+    asking = asyncio.ensure_future(session.next_messages())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    if asking.done():
+        return _ids(asking.result())
+    asking.cancel()
+    await asyncio.wait([asking])
+    return []
+
+
+async def test_a_large_command_is_sent_alone_and_in_its_turn() -> None:
+    session = _session()
+    session.queue_command(_run(1))
+    session.queue_command(_script("large"))
+    session.queue_command(_run(2))
+    session.queue_command(_run(3))
+    session.send_settings()
+    assert await _next(session) == ["settings", "e1"]
+    assert await _next(session) == ["large"]
+    assert await _next(session) == ["e2", "e3"]
+
+
+async def test_small_commands_are_converted_a_few_at_a_time() -> None:
+    session = _session()
+    second = timedelta(seconds=1)
+    for number in range(10):
+        text, environment = "x" * 10_000, {"A": "y" * 10_000}
+        session.queue_command(Run(f"e{number}", CommandSpec(text), environment, second, 1))
+    sent = []
+    while some := await _next(session):
+        sent.append(some)
+    ids = [f"e{number}" for number in range(10)]
+    assert sent == [ids[:3], ids[3:6], ids[6:9], ids[9:]]
+
+
+async def test_sessions_wait_in_order_for_their_share_of_the_bytes() -> None:
+    large = LargeCommands(_Contents(), budget=2500)
+    sessions = [_session(large=large) for _ in range(5)]
+    for number, session in enumerate(sessions):
+        session.queue_command(_script(f"large{number}"))
+    first, second, third, fourth, fifth = sessions
+    assert [await _next(one) for one in sessions] == [["large0"], ["large1"], [], [], []]
+    assert large.used == 2000
+    assert await _next(second) == []  # it was written; the next in turn is the third
+    assert await _next(fourth) == []
+    assert await _next(third) == ["large2"]
+    first.end()
+    first.release()  # its stream broke while it was written
+    fifth.end()
+    fifth.release()  # and this one does not wait any more
+    assert await _next(fourth) == ["large3"]
+    for one in sessions:
+        one.release()
+    assert large.used == 0
+
+
+async def test_a_session_that_waits_for_its_share_still_sends_all_else() -> None:
+    large = LargeCommands(_Contents(), budget=1000)
+    stalled, session = _session(large=large), _session(large=large)
+    stalled.queue_command(_script("stalled"))
+    assert await _next(stalled) == ["stalled"]
+    session.queue_command(_script("large"))
+    assert await _next(session) == []
+    session.send_settings()
+    session.queue_cancel("other")
+    assert await _next(session) == ["settings", "other"]
+    assert session.waiting == 1
+    stalled.release()
+    assert await _next(session) == ["large"]
+
+
+async def test_a_command_beyond_the_whole_budget_is_sent_when_no_other_is() -> None:
+    large = LargeCommands(_Contents(), budget=1000)
+    other, session = _session(large=large), _session(large=large)
+    other.queue_command(_script("other", 900))
+    session.queue_command(_script("huge", 5000))
+    assert [await _next(one) for one in (other, session)] == [["other"], []]
+    other.release()
+    assert await _next(session) == ["huge"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_command_that_is_canceled_while_it_waits_is_not_sent(waits: bool) -> None:
+    large = LargeCommands(_Contents(), budget=1000)
+    other, session = _session(large=large), _session(large=large)
+    if waits:  # for its share of the bytes
+        other.queue_command(_script("other"))
+        assert await _next(other) == ["other"]
+    for number in range(3):
+        session.queue_command(_script(f"large{number}"))
+    if waits:
+        assert await _next(session) == []
+    session.queue_cancel("large0")
+    session.queue_cancel("large2")
+    assert await _next(session) == ["large0", "large2"]  # the cancels
+    other.release()
+    assert await _next(session) == ["large1"]
+    assert await _next(session) == []
+    assert large.used == 0
+
+
+async def test_a_command_whose_script_is_lost_is_passed_over() -> None:
+    contents = _Contents()
+    contents.lost = {"lost"}
+    large = LargeCommands(contents)
+    session = _session(large=large)
+    session.queue_command(_script("lost"))
+    session.queue_command(_script("large"))
+    assert await _next(session) == ["large"]
+    session.release()
+    assert large.used == 0
+
+
+async def test_a_session_that_was_full_of_large_commands_asks_for_more_when_half_is_sent() -> None:
+    told: list[str] = []
+    session = _session(told.append)
+    for number in range(RUNS_MAX):
+        session.queue_command(_script(f"large{number}"))
+    for _ in range(RUNS_MAX // 2):
+        assert told == []
+        await _next(session)
+    assert told == ["h"]
+    assert session.room == RUNS_MAX // 2
 
 
 async def test_acknowledgements_of_an_execution_fold_into_one() -> None:
@@ -110,7 +271,7 @@ async def test_the_more_hosts_there_are_the_less_each_may_have_under_way(
 ) -> None:
     opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, timedelta(seconds=5), (), ())
     limits = Limits().shared_by(hosts)
-    session = Session(opened, limits, MessageGuard(Limits(), lambda: 0.0), lambda _: None)
+    session = _session(limits=limits)
     session.welcome("m", opened)
     session.send_settings()
     welcome, settings = await session.next_messages()

@@ -142,7 +142,8 @@ class Run:
     """One command for one host, ready to be sent.
 
     Attributes:
-        command: as the operator gave it; the values of its secrets are in `environment`.
+        command: as the operator gave it; the values of its secrets are in `environment`, and the
+            bytes of its contents are added just before it is sent.
         environment: all variables that the command gets.
         start_before: from now until the host must have started it; None: no limit.
         secrets: names of the variables in `environment` whose values are shown nowhere.
@@ -155,6 +156,18 @@ class Run:
     output_limit: int
     start_before: timedelta | None = None
     secrets: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """About how many bytes its message has; a character counts as one."""
+        command = self.command
+        return (
+            len(command.text)
+            + sum(map(len, command.arguments))
+            + sum(len(name) + len(value) for name, value in self.environment.items())
+            + (command.script.size if command.script else 0)
+            + (command.stdin.size if command.stdin else 0)
+        )
 
 
 @dataclass(frozen=True, slots=True)

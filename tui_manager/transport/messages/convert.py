@@ -248,7 +248,7 @@ def from_unknown(execution_id: str) -> pb.ManagerMessage:
 
 
 def from_run(run: Run) -> pb.ManagerMessage:
-    """One command."""
+    """One command, which has the bytes of its contents."""
     message = pb.ManagerMessage()  # filled in place, as every command and result passes here
     to, spec = message.run_command, run.command
     to.execution_id = run.execution_id

@@ -114,9 +114,12 @@ class CommandService(pb_grpc.CommandServiceServicer):
             await asyncio.wait({reading, writing})
 
     async def _write(self, session: Session, context: Context) -> None:
-        while messages := await session.next_messages():
-            for message in in_batches(messages):
-                await context.write(message)
+        try:
+            while messages := await session.next_messages():
+                for message in in_batches(messages):
+                    await context.write(message)
+        finally:
+            session.release()
 
     async def _read_messages(self, session: Session, context: Context) -> _End:
         try:

@@ -22,6 +22,7 @@ from tui_manager.transport.messages.message_rates import UNKNOWN
 from tui_manager.transport.messages.token_bucket import TokenBuckets
 from tui_manager.transport.ports.port_limits import Timeouts, address_of
 from tui_manager.transport.sessions.certificate_renewal import Renewal
+from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import Session
 from tui_manager.transport.sessions.sessions import Sessions
 
@@ -43,6 +44,7 @@ class Handshake:
     """Reads Hello and opens sessions.
 
     Args:
+        large: what all sessions share.
         secure: every stream has a client certificate. Without TLS the manager believes what Hello
             says.
     """
@@ -52,6 +54,7 @@ class Handshake:
         core: Core,
         hosts: HostService,
         sessions: Sessions,
+        large: LargeCommands,
         timeouts: Timeouts,
         *,
         secure: bool,
@@ -59,6 +62,7 @@ class Handshake:
         self._manager_id = core.manager_id
         self._hosts = hosts
         self._sessions = sessions
+        self._large = large
         self._clock = core.clock
         self._violations = core.violations
         self._limits = core.limits
@@ -199,7 +203,9 @@ class Handshake:
         if renewal:
             renewal.ask_if_due(self._clock.now(), self._clock.monotonic())
         self._share_limits()
-        session = Session(opened, self._shared_limits, guard, self._hosts.session_ready, renewal)
+        session = Session(
+            opened, self._shared_limits, guard, self._hosts.session_ready, self._large, renewal
+        )
         session.welcome(self._manager_id, opened)
         self._sessions.add(session)
         self._hosts.session_ready(session.host_id)

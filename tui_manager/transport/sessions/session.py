@@ -15,8 +15,10 @@ from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.certificate_renewal import Renewal
+from tui_manager.transport.sessions.large_commands import LargeCommands, Reservation
 
 RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
+_SMALL = 64 * 1024  # bytes of commands that are converted at once; larger ones need a reservation
 _BATCH_SIZE = 256 * 1024  # bytes of messages that are sent as one; a larger one is sent alone
 UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a session
 
@@ -32,11 +34,13 @@ class Session:
         limits: Limits,
         guard: MessageGuard,
         on_room: Callable[[str], None],
+        large: LargeCommands,
         renewal: Renewal | None = None,
     ) -> None:
         """
         Args:
             on_room: called with the host_id when a full session accepts commands again.
+            large: what all sessions share.
             renewal: of the certificate of the TLS handshake; None: without TLS.
 
         `on_end` is called once when the session ends.
@@ -50,6 +54,9 @@ class Session:
         self._heartbeat = opened.heartbeat
         self._limits = limits
         self._on_room = on_room
+        self._large = large
+        self._reserved: Reservation | None = None  # for the first of `_runs`
+        self._sending: Reservation | None = None  # for the message that is being written
         self._control_messages: deque[pb.ManagerMessage] = deque()
         self._acknowledged: dict[str, Acknowledged] = {}
         self._cancels: dict[str, None] = {}
@@ -68,7 +75,7 @@ class Session:
     @property
     def waiting(self) -> int:
         """Messages that wait to be sent."""
-        if not self._pending.is_set():
+        if not self._pending.is_set() and not self._runs:
             return 0
         return (
             len(self._control_messages)
@@ -123,10 +130,17 @@ class Session:
         self._pending.set()
 
     def queue_cancel(self, execution_id: str) -> None:
-        """Adds a cancel."""
+        """Adds a cancel. If the command still waits here, the agent gets the cancel alone, and
+        answers that it was canceled before it arrived."""
         if self._ended:
             raise AgentUnavailableError("The session has ended.")
         self._cancels[execution_id] = None
+        for position, run in enumerate(self._runs):
+            if run.execution_id == execution_id:
+                del self._runs[position]
+                if position == 0:
+                    self._end_waiting()
+                break
         self._pending.set()
 
     def queue_acknowledged(self, executions: list[Acknowledged]) -> None:
@@ -151,7 +165,9 @@ class Session:
             self.on_end()
 
     async def next_messages(self) -> list[pb.ManagerMessage]:
-        """Waits for messages and returns them in order; empty: the stream ends."""
+        """Waits for messages and returns them in order; empty: the stream ends. Those of the call
+        before have been written."""
+        self._end_sending()
         while True:
             if self._ended:
                 last, self._last_message = self._last_message, None
@@ -159,25 +175,75 @@ class Session:
             messages = self._take()
             if messages:
                 return messages
+            if self._may_send_large():
+                if message := await self._take_large():
+                    return [message]
+                continue
             self._pending.clear()
             await self._pending.wait()
 
+    def release(self) -> None:
+        """Nothing more is written."""
+        self._end_sending()
+        self._end_waiting()
+
     def _take(self) -> list[pb.ManagerMessage]:
+        """All that waits, but of the commands only the small ones before the first large one."""
         messages = list(self._control_messages)
         self._control_messages.clear()
         if self._acknowledged:
             messages.append(convert.from_acknowledged(self._acknowledged.values()))
             self._acknowledged.clear()
-        messages += map(convert.from_run, self._runs)
-        self._runs.clear()
+        messages += map(convert.from_run, self._take_small())
         messages += map(convert.from_cancel, self._cancels)
         self._cancels.clear()
         messages += map(convert.from_unknown, self._unknown)
         self._unknown.clear()
-        if self._was_full:
+        self._tell_room()
+        return messages
+
+    def _take_small(self) -> Iterator[Run]:
+        size = 0
+        while self._runs and not self._runs[0].command.contents:
+            size += self._runs[0].size
+            if size > _SMALL:
+                return
+            yield self._runs.popleft()
+
+    def _may_send_large(self) -> bool:
+        """Whether the first command that waits, which is large, has its reservation. Asks for it
+        if it has none."""
+        if self._runs and self._reserved is None:
+            self._reserved = self._large.reserve(self._runs[0].size, self._pending.set)
+        return self._reserved is not None and self._reserved.granted
+
+    async def _take_large(self) -> pb.ManagerMessage | None:
+        """None: it cannot be sent."""
+        self._sending, self._reserved = self._reserved, None
+        run = self._runs.popleft()
+        self._tell_room()
+        message = await self._large.message(run)
+        if message is None or self._ended:
+            self._end_sending()
+            return None
+        return message
+
+    def _end_sending(self) -> None:
+        if self._sending:
+            self._large.give_back(self._sending)
+            self._sending = None
+
+    def _end_waiting(self) -> None:
+        if self._reserved:
+            self._large.give_back(self._reserved)
+            self._reserved = None
+
+    def _tell_room(self) -> None:
+        """A session that was full tells that it accepts commands again, when half of it is free:
+        large commands leave one by one, and each claim costs a transaction."""
+        if self._was_full and len(self._runs) <= RUNS_MAX // 2:
             self._was_full = False
             self._on_room(self.host_id)
-        return messages
 
 
 def in_batches(messages: Sequence[pb.ManagerMessage]) -> Iterator[pb.ManagerMessage]:
