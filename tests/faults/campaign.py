@@ -92,7 +92,10 @@ async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally
             shapes[0] = (shapes[0][0], 3)
         planned += len(fleet.agents) * sum(lines for lines, _ in shapes) * _LINE
         fails_on = dice.sample(AGENTS, dice.randint(1, len(AGENTS)))
-        commands = [command(lines, code, fails_on=fails_on) for lines, code in shapes]
+        commands = [
+            command(lines, code, fails_on=fails_on, brings=dice.random() < 0.3)
+            for lines, code in shapes
+        ]
         rollout = _rollout(dice)
         tally.rollouts += rollout != ALL_AT_ONCE
         await fleet.run("@all", *commands, rollout=rollout)

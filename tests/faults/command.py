@@ -9,15 +9,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui_manager.domain.content import content_of
 from tui_manager.domain.task_spec import CommandSpec
 
 TRACE = "trace"  # file in the host's TMPDIR: `begin ID` and `end ID` lines
 GO = "go"  # file there, which lets a command end that is held
 _PAD = "x" * 80
+_STDIN = "".join(f"in {i:06d}\n" for i in range(12_000)).encode()  # more than a pipe holds
+_ARGUMENTS = ("two words", "-n", "")
 # The shell's own words (of a child that was killed, say) go nowhere: they are not known beforehand.
 _TEXT = """
 exec 3>&2 2>/dev/null
 echo "begin $TUI_MANAGER_EXECUTION_ID" >> "$TMPDIR/trace"
+[ -z "$BRINGS" ] || { cat; printf '%s\\n' "$@"; }
 i=0
 while [ "$i" -lt "$COUNT" ]; do
   printf '%s out %06d %s\\n' "$TUI_MANAGER_EXECUTION_ID" "$i" "$PAD"
@@ -39,19 +43,29 @@ def command(
     step: float = 0.05,
     held: bool = False,
     fails_on: Collection[str] = (),
+    brings: bool = False,
 ) -> CommandSpec:
     """A command that prints so many lines, `step` seconds each ten, and exits with `code`; if it is
     held, not before GO is in its host's TMPDIR.
 
     Args:
         fails_on: the names of hosts that exit with `code`, the others with 0; empty: all do.
+        brings: it is a script, which first prints all that it reads from stdin, and its arguments.
     """
     environment = {"COUNT": str(lines), "CODE": str(code), "STEP": f"{step:g}", "PAD": _PAD}
     if held:
         environment["HELD"] = "yes"
     if fails_on:
         environment["FAILS_ON"] = " ".join(fails_on)
-    return CommandSpec(_TEXT, environment=environment)
+    if not brings:
+        return CommandSpec(_TEXT, environment=environment)
+    return CommandSpec(
+        "",
+        environment=environment | {"BRINGS": "yes"},
+        script=content_of(b"#!/bin/sh\n" + _TEXT.encode()),
+        arguments=_ARGUMENTS,
+        stdin=content_of(_STDIN),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +82,11 @@ def expected(execution_id: str, environment: str, host: str) -> Expected:
     given: Mapping[str, str] = json.loads(environment)
     lines = int(given["COUNT"])
     out = "".join(f"{execution_id} out {i:06d} {given['PAD']}\n" for i in range(lines))
+    brought = _STDIN + "".join(f"{argument}\n" for argument in _ARGUMENTS).encode()
     err = "".join(f"{execution_id} err {i:06d}\n" for i in range(0, lines, 10))
     fails = host in given.get("FAILS_ON", host).split()
-    return Expected(out.encode(), err.encode(), int(given["CODE"]) if fails else 0)
+    stdout = brought + out.encode() if "BRINGS" in given else out.encode()
+    return Expected(stdout, err.encode(), int(given["CODE"]) if fails else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,7 @@ MANAGER_POINTS = {
 AGENT_POINTS = {
     **{
         f"{side}.{name}": 2
-        for name in ("accept", "mark_starting", "start_supervisor")
+        for name in ("accept", "write_content", "mark_starting", "start_supervisor")
         for side in ("before", "after")
     },
     **{
@@ -272,7 +272,10 @@ AGENT_POINTS = {
 SUPERVISOR_POINTS = {
     **{
         f"{side}.{name}": 1
-        for name in ("take", "shell", "note_start", "reap", "finish", "end")
+        for name in (
+            *("take", "arguments", "open_stdin", "shell", "note_start"),
+            *("reap", "finish", "end", "remove_files"),
+        )
         for side in ("before", "after")
     },
     "before.move_output": 8,

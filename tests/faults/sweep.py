@@ -44,7 +44,7 @@ async def dies_at(seed: str, who: str, point: str, count: int = 1) -> bool:
 
 async def _one_task(fleet: Fleet, node: Node) -> None:
     await fleet.online("h1")
-    task_id = await fleet.run("h1", command(15, step=0.01), command(5, step=0.01))
+    task_id = await fleet.run("h1", command(15, step=0.01), command(5, step=0.01, brings=True))
     await all_ended(fleet, task_id)
     if not node.hits and "resume" in node.point:  # only who comes back hears of what it holds
         again = await fleet.run("h1", command(60))

@@ -7,13 +7,23 @@ import sys
 
 def main() -> int:
     sys.path.append(os.environ["LD_FAULTS_PACKAGES"])
-    from tui_manager_agent.supervisor import cgroup, claim, fork_server, shell, supervise
+    from tui_manager_agent.supervisor import (
+        cgroup,
+        claim,
+        contents,
+        fork_server,
+        shell,
+        supervise,
+    )
 
     sys.path.append(__file__.rsplit("/", 1)[0])
     points = importlib.import_module("points").Points(os.environ["LD_FAULTS_ARM"])
     for owner, name in (
         (claim, "take"),
         (claim.Claim, "end"),
+        (contents, "arguments"),
+        (contents, "open_stdin"),
+        (contents, "remove_files"),
         (shell, "Shell"),
         *(
             (supervise.Supervisor, name)

@@ -109,7 +109,8 @@ def _link(module: Any) -> None:
 
 def _spool(module: Any) -> None:
     spool = module.ExecutionFolder
-    for name in ("accept", "mark_starting", "write_result", "request_cancel", "remove"):
+    names = ("accept", "write_content", "mark_starting", "write_result", "request_cancel", "remove")
+    for name in names:
         setattr(spool, name, POINTS.around(name, getattr(spool, name)))
 
 
