@@ -20,6 +20,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
 from tui_manager.cli.options.secret_values import read_secrets
+from tui_manager.cli.options.step_contents import given_content_options
 from tui_manager.cli.printing.json_shapes import plan_shape
 from tui_manager.cli.printing.rollout_text import WaitNote, plan_text
 from tui_manager.cli.printing.standard_streams import OutputError
@@ -53,6 +54,10 @@ def run_command(settings: Settings, options: argparse.Namespace) -> int:
                 "file",
                 "A task file has its commands and its target in it; leave TARGET and COMMAND out, "
                 "and give another target with --target T.",
+            )
+        if given := given_content_options(options):
+            raise InvalidInputError(
+                given[0], f"A task file names its scripts and its stdin; leave --{given[0]} out."
             )
         return run_task_file(settings, options, load_task_file(options.task_file).task_file)
     if options.other_target is not None:

@@ -9,6 +9,11 @@ from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.rollout import ROLLOUT_USAGE, add_rollout_options
+from tui_manager.cli.options.step_contents import (
+    CONTENT_USAGE,
+    add_content_options,
+    with_contents,
+)
 from tui_manager.cli.options.values import option_name, parse_pairs, read_value
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task_options import (
@@ -48,9 +53,10 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "                       [--memory-max B] [--tasks-max N] [--cpu-max P%%]\n"
         "                       [--offline fail|wait] [--delivery-timeout S]\n"
         "                       [--include-maintenance] [--state-dir D]\n"
+        f"                       {CONTENT_USAGE}\n"
         f"{ROLLOUT_USAGE}"
         "                       [--plan | --json | --gather | --detach | --no-start]\n"
-        "                       [-- COMMAND…]"
+        "                       [-- COMMAND… | -- ARGUMENT…]"
     )
     run.add_argument("target", metavar="TARGET", nargs="?", help=TARGET_HELP)
     run.add_argument(
@@ -61,6 +67,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         "options win over those in the file",
     )
     add_target_option(run, "--file")
+    add_content_options(run)
     add_task_options(run)
     _add_output_options(run)
     _add_command_help(run)
@@ -180,7 +187,7 @@ def _add_command_help(run: argparse.ArgumentParser) -> None:
         "COMMAND…",
         "Shell text for /bin/sh -c, after `--`. Several words are joined with spaces, and the "
         "shell of the host reads them, as with ssh: quote the text once, e.g. "
-        "-- 'echo \"$HOME\"; date'.",
+        "-- 'echo \"$HOME\"; date'. With --script they are its arguments instead, literal.",
     )
 
 
@@ -203,14 +210,17 @@ def task_spec(options: argparse.Namespace) -> TaskSpec:
     """The task that the options describe."""
     if options.target is None:
         raise InvalidInputError("target", f"TARGET is missing: {RUN_FORM}\n{SEE_RUN}")
-    if not options.command_words:
+    if not options.command_words and options.script is None:
         raise InvalidInputError(
             "command",
             f"There is no command; put it after `--`: {RUN_FORM}\n{SEE_RUN}",
         )
-    command = CommandSpec(
-        text=" ".join(options.command_words), parameters=parse_pairs("param", options.param)
-    )
+    words, parameters = options.command_words, parse_pairs("param", options.param)
+    if options.script is None:
+        command = CommandSpec(text=" ".join(words), parameters=parameters)
+    else:
+        command = CommandSpec(text="", arguments=tuple(words), parameters=parameters)
+    command = with_contents(command, options)
     return with_given_options(TaskSpec(options.target, (command,)), options)
 
 

@@ -7,6 +7,7 @@ from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager.cli.options.parser import PROGRAM, Parser, add_json, row_limit
 from tui_manager.cli.options.run import TARGET_HELP, add_target_option, add_task_options
+from tui_manager.cli.options.step_contents import CONTENT_USAGE, add_content_options
 from tui_manager.cli.options.values import option_name
 from tui_manager.domain.schedule import MISFIRE_DEFAULT, Overlap
 
@@ -76,13 +77,15 @@ def _add_description(command: argparse.ArgumentParser, *, new: bool) -> None:
     command.usage = (
         f"{PROGRAM} schedule {'add' if new else 'edit'}{_TASK_USAGE}"
         f"                       {when} [--overlap skip|wait] [--misfire S]\n"
-        "                       [--state-dir D] [-- COMMAND…]"
+        f"                       {CONTENT_USAGE}\n"
+        "                       [--state-dir D] [-- COMMAND… | -- ARGUMENT…]"
     )
     _named(command)
     command.add_argument("target", metavar="TARGET", nargs="?", help=TARGET_HELP)
     _add_times(command.add_argument_group("when it is due"), new=new)
     _add_sources(command.add_argument_group("the task"))
     add_target_option(command, "--template or --file")
+    add_content_options(command)
     add_task_options(command)
 
 

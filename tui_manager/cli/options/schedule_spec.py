@@ -7,6 +7,7 @@ from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.options.run import task_spec, with_given_options
 from tui_manager.cli.options.schedule import SCHEDULE_FORM, given_task_options
+from tui_manager.cli.options.step_contents import given_content_options
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.schedule import ScheduleSpec, TemplateUse
@@ -46,7 +47,7 @@ def edited_schedule(before: ScheduleSpec, options: argparse.Namespace) -> Schedu
 
 def _ways(options: argparse.Namespace) -> int:
     """In how many ways the options give the task."""
-    command = options.target is not None or options.command_words
+    command = options.target is not None or options.command_words or given_content_options(options)
     return sum((options.of_template is not None, options.task_file is not None, bool(command)))
 
 
@@ -124,7 +125,7 @@ def _text_of_command(options: argparse.Namespace) -> str:
     """The task file of TARGET, a command and its options."""
     if options.target is None:
         raise InvalidInputError("target", f"TARGET is missing: {SCHEDULE_FORM}")
-    if not options.command_words:
+    if not options.command_words and options.script is None:
         raise InvalidInputError(
             "command", f"There is no command; put it after `--`: {SCHEDULE_FORM}"
         )

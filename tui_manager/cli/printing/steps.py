@@ -1,6 +1,7 @@
 """The steps of a task, a template or a plan as text for people."""
 
 from collections.abc import Sequence
+from shlex import quote
 
 from tui_manager.cli.printing.summary import count_words
 from tui_manager.cli.printing.text import table
@@ -12,7 +13,7 @@ def step_what(step: CommandSpec) -> str:
     """What it runs, on one line: the shell text, or a script with its arguments."""
     if step.script is None:
         return " ⏎ ".join(step.text.splitlines())
-    return " ".join((f"script of {step.script.size:,} bytes", *step.arguments))
+    return " ".join((f"script of {step.script.size:,} bytes", *map(quote, step.arguments)))
 
 
 def step_rules(step: CommandSpec) -> str:

@@ -54,7 +54,9 @@ def _offline(task: Task) -> str:
 
 def _command(command: Command) -> str:
     spec = command.spec
-    parts = [step_what(spec), f"timeout {format_duration(spec.timeout)}"]
+    parts = [step_what(spec)]
+    parts += [f"sha256 {spec.script.sha256}"] if spec.script else []
+    parts += [f"timeout {format_duration(spec.timeout)}"]
     parts += spec.option_texts
     shown = {**spec.parameters, **spec.environment, **dict.fromkeys(spec.secrets, HIDDEN)}
     parts += [f"{name}={value}" for name, value in shown.items()]
