@@ -85,7 +85,11 @@ def help_of_agent(capsys: pytest.CaptureFixture[str], *command: str) -> str:
 ALL = {parser.prog: parser for parser in parsers(command_line_parser())}
 RUN = "tui-manager run"
 OF_RUN = options_of(ALL[RUN])
-TAKE_OPTIONS_OF_RUN = ("tui-manager schedule add", "tui-manager schedule edit")
+TAKE_OPTIONS_OF_RUN = (
+    "tui-manager schedule add",
+    "tui-manager schedule edit",
+    "tui-manager template run",
+)
 OPTIONS = set().union(*map(options_of, ALL.values()))
 
 

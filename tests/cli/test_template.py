@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
 from tests.support.fake_schedules import FakeSchedule
 from tui_manager.cli.main import main
+from tui_manager.cli.options import parameter_values
 from tui_manager.domain.errors import NoAnswerError
 from tui_manager.domain.schedule import ScheduleSpec, TemplateUse
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_file import read_task_file
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.template import TemplateVersion
@@ -284,3 +288,105 @@ def test_a_task_names_its_template(operator: FakeOperator, file: Path, capsys: C
         found = json.loads(capsys.readouterr().out)
         task = found[0] if words == ["list"] else found
         assert task["template"] == {"name": "restart", "version": 1}
+
+
+@pytest.fixture
+def saved(operator: FakeOperator, file: Path, capsys: Capture) -> FakeOperator:
+    """Two versions of the template: the second one waits longer."""
+    run(capsys, "save", "restart", str(file))
+    file.write_text(TEXT.replace("default = 3", "default = 5"))
+    run(capsys, "save", "restart", str(file))
+    return operator
+
+
+def test_a_template_is_run(saved: FakeOperator, capsys: Capture) -> None:
+    assert run(capsys, "run", "restart", "--param", "SERVICE=nginx", "--detach") == ("1\n", "")
+    task = saved.tasks[1]
+    assert task.row.status is TaskStatus.RUNNING
+    assert task.row.template == TemplateVersion("restart", 2)
+    assert (task.spec.target, task.spec.description) == ("web*", "Restarts a service")
+    assert [(step.text, step.always) for step in task.spec.commands] == [
+        ('systemctl restart "$SERVICE"', False),
+        ("date", True),
+    ]
+    assert [dict(step.parameters) for step in task.spec.commands] == [
+        {"SERVICE": "nginx", "WAIT": "5"}
+    ] * 2
+
+
+def test_an_older_version_is_run(saved: FakeOperator, capsys: Capture) -> None:
+    run(capsys, "run", "restart@1", "--param", "SERVICE=php", "--param", "WAIT=7", "--no-start")
+    task = saved.tasks[1]
+    assert task.row.status is TaskStatus.PENDING
+    assert task.row.template == TemplateVersion("restart", 1)
+    assert task.spec.commands[0].parameters == {"SERVICE": "php", "WAIT": "7"}
+
+
+def test_options_win_over_the_template(saved: FakeOperator, capsys: Capture) -> None:
+    run(
+        capsys, "run", "restart", "--param", "SERVICE=php", "--target", "web02", "--timeout", "5m",
+        "--name", "now", "--batches", "1", "--user", "deploy", "--no-start",
+    )  # fmt: skip
+    spec = saved.tasks[1].spec
+    assert (spec.target, spec.name, spec.rollout.batches) == ("web02", "now", "1")
+    assert [(step.timeout, step.run_as_user) for step in spec.commands] == [
+        (timedelta(minutes=5), "deploy")
+    ] * 2
+
+
+def test_the_plan_of_a_template(saved: FakeOperator, capsys: Capture) -> None:
+    out, _ = run(capsys, "run", "restart", "--plan", "--json")
+    assert [host["host"] for host in json.loads(out)["hosts"]] == ["web01", "web02"]
+    assert saved.tasks == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["restart"], "--param SERVICE="),
+        (["restart", "--param", "SERVICE=x"], "SERVICE cannot be 'x': give one of: nginx, php."),
+        (["restart", "--param", "SERVICE=php", "--param", "WAIT=x"], "WAIT cannot be 'x'"),
+        (["restart", "--param", "SERVICES=php"], "There is no parameter SERVICES"),
+        (["restart", "--secret", "SERVICE"], "no secret"),
+        (["restart", "--param", "SERVICE=php", "--target", "none"], "none"),
+        (["restart@3", "--param", "SERVICE=php"], "no version 3 of the template restart"),
+        (["other"], "There is no template other"),
+        (["restart", "--plan", "--detach"], "--plan starts nothing"),
+        (["restart", "--param", "SERVICE=php", "--", "date"], "unrecognized arguments: date"),
+        (["restart", "web01"], "unrecognized arguments: web01"),
+    ],
+)
+def test_what_is_wrong_with_a_run_is_said_before_anything_starts(
+    saved: FakeOperator,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setattr(parameter_values, "TERMINAL", "/dev/null/none")
+    out, err = run(capsys, "run", *words, code=2)
+    assert (out, saved.tasks) == ("", {})
+    assert said in err
+
+
+def test_a_template_that_is_deleted_meanwhile(
+    saved: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = saved.create_task
+
+    async def delete_first(spec: TaskSpec, request_id: str = "") -> int:
+        await saved.delete_template("restart")
+        return await create(spec, request_id)
+
+    monkeypatch.setattr(saved, "create_task", delete_first)
+    _, err = run(capsys, "run", "restart", "--param", "SERVICE=php", "--detach", code=2)
+    assert "There is no template restart" in err
+    assert saved.tasks == {}
+
+
+def test_the_example_of_the_manual_is_a_task_file() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "templates.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    task_file = read_task_file(text, "restart.toml")
+    assert [one.name for one in task_file.parameters] == ["SERVICE"]
+    assert task_file.spec.rollout.batches == "2"

@@ -1,11 +1,13 @@
-"""`tui-manager template`: saves, lists, shows, prints and deletes templates."""
+"""`tui-manager template`: saves, lists, shows, runs, prints and deletes templates."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
+from tui_manager.cli.commands.run import run_task_file
 from tui_manager.cli.connect_and_read import all_templates, connect
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
@@ -37,6 +39,8 @@ def run_template(settings: Settings, options: argparse.Namespace) -> int:
             _save(settings, options.template, options.source)
         case "show":
             _show(settings, options.template, as_json=options.json)
+        case "run":
+            return _run(settings, options)
         case "export":
             _export(settings, options.template)
         case _:
@@ -101,6 +105,15 @@ def _show(settings: Settings, named: str, *, as_json: bool) -> None:
         write_json(template_detail_shape(detail, task_file))
     else:
         write(template_text(detail, task_file))
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs a version of a template as `run --file` runs a task file."""
+    detail = get_template(settings, options.template)
+    version = TemplateVersion(detail.template.name, detail.version)
+    task_file = read_task_file(detail.text, str(version))
+    spec = replace(task_file.spec, template=version)
+    return run_task_file(settings, options, replace(task_file, spec=spec))
 
 
 def _export(settings: Settings, named: str) -> None:

@@ -57,7 +57,7 @@ def command_line_parser() -> Parser:
     add_token_commands(add("token", "make, list or revoke join tokens", state), state)
     add_task_commands(add("task", "list, show, start, cancel, rerun or follow tasks", state), state)
     add_template_commands(
-        add("template", "save, list, show, export or delete templates", state), state
+        add("template", "save, list, show, run, export or delete templates", state), state
     )
     add_schedule_commands(
         add("schedule", "make, list, show, edit, pause or run schedules", state), state

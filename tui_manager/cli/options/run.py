@@ -69,7 +69,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     add_target_option(run, "--file")
     add_content_options(run)
     add_task_options(run)
-    _add_output_options(run)
+    add_output_options(run)
     _add_command_help(run)
 
 
@@ -156,7 +156,7 @@ def _add_offline_options(run: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_output_options(run: argparse.ArgumentParser) -> None:
+def add_output_options(run: argparse.ArgumentParser) -> None:
     """Adds what is printed, and when."""
     run.add_argument(
         "--plan",

@@ -3,12 +3,18 @@
 import argparse
 
 from tui_manager.cli.options.parser import Parser, add_json, plain, task_id
+from tui_manager.cli.options.run import (
+    EXIT_CODES,
+    add_output_options,
+    add_target_option,
+    add_task_options,
+)
 
 _VERSION_HELP = "name of the template, or NAME@VERSION for an older one"
 
 
 def add_template_commands(template: argparse.ArgumentParser, state: Parser) -> None:
-    """`list`, `save`, `show`, `export` and `delete`."""
+    """`list`, `save`, `show`, `run`, `export` and `delete`."""
     commands = template.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
@@ -48,6 +54,17 @@ def add_template_commands(template: argparse.ArgumentParser, state: Parser) -> N
     show = add("show", "show a template with its parameters, steps and versions")
     show.add_argument("template", metavar="NAME[@VERSION]", help=_VERSION_HELP)
     add_json(show)
+    run = add(
+        "run",
+        "run a template",
+        "Asks for parameters that have no value. Prints and ends as `run` does, whose options win "
+        "over what the template says.",
+    )
+    run.epilog = EXIT_CODES
+    run.add_argument("template", metavar="NAME[@VERSION]", help=_VERSION_HELP)
+    add_target_option(run, "NAME")
+    add_task_options(run)
+    add_output_options(run)
     export = add(
         "export",
         "print a template as a task file",

@@ -1,0 +1,114 @@
+"""Templates with a real manager and real agents: saved, run, run again, handed on, deleted."""
+
+import os
+import subprocess
+
+from tests.support.processes import Machine, installed
+from tests.support.waiting import GIVE_UP
+
+JOB = """\
+target = "@all"
+
+[params.WORD]
+pattern = "[a-z]+"
+
+[params.KEY]
+type = "secret"
+
+[[steps]]
+name = "say"
+run = 'echo "$WORD $TUI_MANAGER_HOST ${#KEY}"'
+
+[[steps]]
+name = "script"
+script = "parts/work.sh"
+args = ["a b"]
+stdin = "input"
+"""
+
+
+def write_job(machine: Machine) -> str:
+    """A task file with a script and an input beside it."""
+    (machine.folder / "parts").mkdir()
+    (machine.folder / "parts" / "work.sh").write_text('#!/bin/sh\necho "$1 $WORD $(cat)"\n')
+    (machine.folder / "input").write_text("typed ü\n")
+    job = machine.folder / "job.toml"
+    job.write_text(JOB)
+    return str(job)
+
+
+def template_run(machine: Machine, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    """`template run`, with the secret on a descriptor."""
+    reader, writer = os.pipe()
+    os.write(writer, b"hunter2\n")
+    os.close(writer)
+    try:
+        return subprocess.run(
+            [installed("tui-manager"), "template", "run", *words, "--secret", f"KEY:{reader}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=machine.environment(),
+            pass_fds=[reader],
+            timeout=GIVE_UP,
+            check=False,
+        )
+    finally:
+        os.close(reader)
+
+
+def test_a_template_is_saved_run_and_handed_on(machine: Machine) -> None:
+    machine.serve()
+    machine.agents("h1", "h2")
+    assert machine.run("template", "save", "job", write_job(machine)).out == b"job@1\n"
+    for wrong in ("WORD=X", "NOWORD=x"):
+        assert template_run(machine, "job", "--param", wrong).returncode == 2
+    assert machine.tasks() == []
+
+    done = template_run(machine, "job", "--param", "WORD=hello")
+    assert done.returncode == 0, done
+    assert sorted(done.stdout.decode().splitlines()) == [
+        "h1: a b hello typed ü",
+        "h1: hello h1 7",
+        "h2: a b hello typed ü",
+        "h2: hello h2 7",
+    ]
+    (task,) = machine.json("task", "list")
+    assert task["template"] == {"name": "job", "version": 1}
+
+    # The manager that it is handed on to is the same one: what is printed makes the same template.
+    exported = machine.folder / "exported.toml"
+    exported.write_bytes(machine.run("template", "export", "job").out)
+    again = machine.run("template", "save", "job", str(exported))
+    assert (again.code, again.out) == (0, b"job@1\n")
+    assert "has the same text" in again.err
+
+    # A task becomes a template, whose values are those that it ran with.
+    assert machine.run("template", "save", "of-task", "1").out == b"of-task@1\n"
+    done = template_run(machine, "of-task", "--target", "h1")
+    assert done.returncode == 0, done
+    assert sorted(done.stdout.decode().splitlines()) == ["h1: a b hello typed ü", "h1: hello h1 7"]
+    shown = machine.json("template", "show", "of-task")
+    assert [(one["name"], one["type"], one["default"]) for one in shown["parameters"]] == [
+        ("WORD", "text", "hello"),
+        ("KEY", "secret", None),
+    ]
+    assert "hunter2" not in shown["text"]
+
+
+def test_templates_outlive_the_manager_and_count_on(machine: Machine) -> None:
+    first = machine.serve()
+    machine.agents("h1")
+    job = machine.folder / "job.toml"
+    job.write_text('target = "h1"\n[[steps]]\nrun = "exit 3"\n')
+    assert machine.run("template", "save", "job", str(job)).out == b"job@1\n"
+    first.stop()
+    machine.serve("--listen", machine.address)
+    machine.wait_until_online("h1")
+    assert machine.run("template", "run", "job").code == 1
+    assert machine.run("template", "delete", "job").code == 0
+    assert machine.run("template", "run", "job").code == 2
+    # The task of a template that is gone runs again, and says from which it was made.
+    assert machine.run("task", "rerun", "1").code == 1
+    named = [task["template"] for task in machine.json("task", "list")]
+    assert named == [{"name": "job", "version": 1}] * 2
+    assert machine.run("template", "save", "job", str(job)).out == b"job@2\n"
