@@ -1,6 +1,7 @@
 """What an order brings along as files: read whole, kept through crashes, gone at the end."""
 
 import os
+import pickle
 import pwd
 import shutil
 import signal
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions import script_copies
-from tui_manager_agent.executions.make_order import files_of
 from tui_manager_agent.executions.script_copies import ScriptCopies
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.journal import Journal
@@ -244,10 +244,18 @@ async def test_an_agent_counts_what_waits_also_after_a_restart(tmp_path: Path) -
     again.close()
 
 
-def test_an_order_that_waits_holds_none_of_its_bytes() -> None:
-    run = wire.RunCommand(command="cat", stdin=LARGEST)
-    assert files_of(run) == {"stdin": LARGEST}
-    assert len(repr(bringing(stdin=LARGEST))) < 1000
+async def test_an_order_that_waits_holds_none_of_its_bytes(tmp_path: Path) -> None:
+    execution_id = str(uuid.uuid4())
+    agent = InProcess(tmp_path)
+    script = b"#!/bin/sh\n" + LARGEST[:-10]
+    run = wire.RunCommand(execution_id=execution_id, script=script, stdin=LARGEST)
+    await agent.executions.run(run)
+    waiting = agent.executions._held.find(execution_id)
+    assert waiting is not None
+    assert waiting.order is not None
+    assert waiting.order.contents_size == len(script) + len(LARGEST)
+    assert len(pickle.dumps(waiting.order)) < 10_000
+    agent.close()
 
 
 # ---------------------------------------------------------------------------------- who is killed

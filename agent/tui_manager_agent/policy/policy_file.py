@@ -208,7 +208,7 @@ def _texts(fields: Mapping[str, object], name: str, where: str = "") -> list[str
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
         of = f" of [{where}]" if where else ""
-        raise PolicyError(f"{name}{of} must be a list of texts.")
+        raise PolicyError(f"{name}{of} must be a list of texts, none of them empty.")
     return texts
 
 

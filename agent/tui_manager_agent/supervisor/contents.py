@@ -27,6 +27,7 @@ COMMAND = "command"
 COMMAND_WITH_STDIN = "command_with_stdin"
 INTERPRETER, INTERPRETER_ARGUMENT = "interpreter", "interpreter_argument"
 COPY = "script_copy"  # where the order's user can read the script
+_BLOCK = 65536  # bytes
 
 
 def are_in(order: Mapping[str, str]) -> bool:
@@ -104,7 +105,8 @@ def _copy(order: Mapping[str, str], script: int) -> None:
         _make_copies_folder(os.path.dirname(order[COPY]))
         descriptor = os.open(order[COPY], flags, 0o600)
         try:
-            record.write_all(descriptor, record.read_all(script))
+            while block := os.read(script, _BLOCK):
+                record.write_all(descriptor, block)
             os.fchmod(descriptor, 0o400)
             os.fchown(descriptor, int(order["uid"]), int(order["gid"]))
         finally:
