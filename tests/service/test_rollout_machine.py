@@ -28,7 +28,7 @@ from tui_manager.domain.rollout_spec import (
     failure_budget,
 )
 from tui_manager.domain.task import Task
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec import CommandSpec, Offline, has_barrier
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import host_changes
 
@@ -74,7 +74,7 @@ class RolloutMachine(RuleBasedStateMachine):
         self._holds = 0
         self._stay_away: set[str] = set()  # at the end
         self._task_id = 0
-        self._spec = ALL_AT_ONCE
+        self._spec, self._in_turns = ALL_AT_ONCE, False
         self._start_manager()
 
     def _run(self, act: Coroutine[Any, Any, T]) -> T:
@@ -108,18 +108,29 @@ class RolloutMachine(RuleBasedStateMachine):
         absent: set[str],
         stay_away: set[str],
     ) -> None:
-        self._spec, self._stay_away = rollout, stay_away
+        self._stay_away = stay_away
+        self._begin(rollout, offline, absent, *(f"step {number}" for number in range(commands)))
+
+    def _begin(
+        self,
+        rollout: RolloutSpec,
+        offline: Offline,
+        absent: set[str],
+        *commands: str | CommandSpec,
+    ) -> None:
+        """The task starts, while some hosts are absent."""
         self._connect(HOSTS)
         for name in absent:
             self._disconnect(name)
         tasks = self._fleet.parts.tasks
         given = spec(
             "@all",
-            *(f"step {number}" for number in range(commands)),
+            *commands,
             rollout=rollout,
             offline=offline,
             delivery_timeout=timedelta(seconds=DELIVERY_TIMEOUT),
         )
+        self._spec, self._in_turns = rollout, rollout != ALL_AT_ONCE or has_barrier(given.commands)
         self._task_id = self._run(tasks.create_task(given))
         self._run(tasks.start_task(self._task_id))
         self._take()
@@ -263,10 +274,9 @@ class RolloutMachine(RuleBasedStateMachine):
             return
         task = self._task()
         progress = task.rollout
-        if self._spec == ALL_AT_ONCE:
-            assert progress is None
+        assert (progress is not None) == self._in_turns
+        if progress is None:
             return
-        assert progress
         budget = failure_budget(self._spec, len(HOSTS))
         if self._spec.strict and budget is not None:
             assert progress.hosts_failed <= budget + 1

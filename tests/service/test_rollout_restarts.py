@@ -1,6 +1,7 @@
 """Rollouts over restarts of the manager: each goes on exactly where it was."""
 
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +24,9 @@ from tui_manager.domain.errors import StorageError
 from tui_manager.domain.report import Run
 from tui_manager.domain.rollout_spec import HoldRule
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import Offline
+from tui_manager.domain.task_spec import CommandSpec, Offline
+from tui_manager.service.rollout import take_turns
+from tui_manager.service.rollout.rollout_loop import RolloutLoop
 
 
 @dataclass
@@ -61,7 +64,7 @@ def manager(tmp_path: Path) -> Manager:
     return Manager(tmp_path)
 
 
-async def _begin(manager: Manager, count: int, *texts: str, **given: Any) -> int:
+async def _begin(manager: Manager, count: int, *texts: str | CommandSpec, **given: Any) -> int:
     async with manager.running() as fleet:
         await fleet.connect(host_names(count))
         return await fleet.start("@all", *texts, **given)
@@ -86,6 +89,66 @@ async def test_a_kill_after_each_answer_changes_nothing(manager: Manager) -> Non
         assert (counts[FAILED], counts[COMPLETED] + counts[FAILED]) == (3, len(began))
         assert counts[SPENT] == 9 - len(began)
         assert (await fleet.task(task_id)).status is TaskStatus.FAILED
+
+
+async def test_no_host_passes_a_barrier_early_over_a_kill_after_each_answer(
+    manager: Manager,
+) -> None:
+    """h003 fails; all others wait for each other in their batches, and it cleans up with them."""
+    spec = rollout(batches="1,4,rest", max_concurrency="2")
+    steps = ("one", CommandSpec("two", barrier=True))
+    clean_up = CommandSpec("clean up", always=True, barrier=True)
+    task_id = await _begin(manager, 9, *steps, clean_up, rollout=spec)
+    answered: list[tuple[str, str]] = []
+    while True:
+        async with manager.running() as fleet:
+            assert len(fleet.busy()) <= 2
+            if not fleet.busy():
+                break
+            name = fleet.busy()[0]
+            answered.append((fleet.held[name][0].command.text, name))
+            await fleet.answer(name, int(answered[-1] == ("one", "h003")))
+            await fleet.task(task_id)
+    batches = [host_names(1), host_names(5)[1:], host_names(9)[5:]]
+    expected = []
+    for batch in batches:
+        expected += [("one", set(batch)), ("two", set(batch) - {"h003"}), ("clean up", set(batch))]
+    grouped = [
+        (text, {name for _, name in group})
+        for text, group in itertools.groupby(answered, key=lambda one: one[0])
+    ]
+    assert grouped == expected
+
+
+async def test_a_kill_after_each_transaction_that_opens_a_barrier(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_turns, "STEPS_A_TRANSACTION", 2)
+    task_id = await _begin(manager, 7, "one", CommandSpec("two", barrier=True))
+    async with manager.running() as fleet:
+        for name in fleet.busy()[1:]:
+            await fleet.answer(name)
+        await fleet.report("h001")
+    plan = RolloutLoop._plan
+
+    async def plan_once(self: RolloutLoop, *given: Any) -> take_turns.Planned:
+        planned = await plan(self, *given)
+        planned.unfinished = False  # nothing more happens before the kill
+        return planned
+
+    monkeypatch.setattr(RolloutLoop, "_plan", plan_once)
+    at_barrier: list[int] = []
+    while not at_barrier or at_barrier[-1]:
+        async with manager.running(back=False) as fleet:
+            await fleet.parts.rollout_loop.look()
+            progress = (await fleet.task(task_id)).rollout
+            assert progress
+            at_barrier.append(progress.hosts_at_barrier)
+    assert at_barrier == [5, 3, 1, 0]
+    monkeypatch.setattr(RolloutLoop, "_plan", plan)
+    async with manager.running() as fleet:
+        await fleet.finish()
+        assert (await fleet.task(task_id)).status is TaskStatus.COMPLETED
 
 
 async def test_a_hold_goes_on_and_expires(manager: Manager) -> None:

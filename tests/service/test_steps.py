@@ -1,17 +1,20 @@
 """Steps of a task on real services: what follows each end, with each rule of the steps."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.support.manager_parts import Parts, result
+from tests.support.manager_parts import Parts
 from tests.support.rollouts import Fleet
 from tests.support.step_ends import COMPLETED, ENDS, KNOWN_FAILURES
+from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.status import CommandHostStatus, Reason, TaskStatus
 from tui_manager.domain.status import CommandHostStatus as Status
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
+from tui_manager.storage.views.host_classes import task_hosts
 
 RULES = list(itertools.product(OnFailure, (False, True), (False, True)))  # always, barrier
 ROLLOUTS = [ALL_AT_ONCE, RolloutSpec(max_concurrency="2")]
@@ -71,22 +74,20 @@ async def _states(fleet: Fleet, trial: Trial, host: str) -> list[str]:
 async def _end_first(fleet: Fleet, status: CommandHostStatus, reason: Reason) -> None:
     """The first steps of all tasks end on h001."""
     host_id, parts = fleet.sessions["h001"].host_id, fleet.parts
-    ids = [run.execution_id for run in fleet.held["h001"]]
-    fleet.held["h001"].clear()
     if reason is Reason.AGENT_STATE_LOST:
+        fleet.held["h001"].clear()
         await fleet.disconnect(["h001"])
         await parts.connect("h001", host_id=host_id, journal_id="another")
         parts.hosts.session_ready(host_id)
     elif reason in GUESSES:
+        fleet.held["h001"].clear()
         await fleet.disconnect(["h001"])
         await fleet.take()
         parts.clock.turn(LOST_AFTER)
         await parts.silence.look()
     else:
-        code = 1 if reason is Reason.EXIT_CODE else None
-        for execution_id in ids:
-            given = {"exit_code": code} if code else {}
-            await parts.report(host_id, result(execution_id, status, reason, **given))
+        while fleet.held["h001"]:
+            await fleet.report_end("h001", status, reason)
     await fleet.take()
 
 
@@ -145,3 +146,55 @@ async def test_nothing_follows_a_cancel(
         left = ["canceled canceled"] * 2
         assert await _states(fleet, trial, "h001") == [ended, *left], trial
     assert fleet.held["h001"] == []
+
+
+async def test_a_step_that_its_agent_cannot_run_is_a_known_failure(fleet: Fleet) -> None:
+    """The manager rejects it instead of the agent, and sends what follows."""
+    limited = CommandSpec("two", limits=ResourceLimits(tasks_max=9))
+    rules = (replace(limited, on_failure=OnFailure.CONTINUE), limited)
+    steps = (*rules, CommandSpec("three"), CommandSpec("four", always=True))
+    task_id = await fleet.start("h001", *steps)
+    assert [run.command.text for run in fleet.held["h001"]] == ["four"]
+    states = [(await fleet.states(task_id, step))["h001"] for step in range(4)]
+    rejected, skipped = "failed rejected", "skipped earlier_failed"
+    assert states == [rejected, rejected, skipped, "pending"]
+
+
+async def test_a_host_that_is_offline_at_the_start_cleans_nothing_up(fleet: Fleet) -> None:
+    """It was not reached, so there is nothing to clean up."""
+    steps = (CommandSpec("one", on_failure=OnFailure.CONTINUE), CommandSpec("two", always=True))
+    await fleet.disconnect(["h001"])
+    task_id = await fleet.start("@all", *steps)
+    assert (await fleet.states(task_id))["h001"] == "failed undeliverable"
+    assert (await fleet.states(task_id, 1))["h001"] == "skipped earlier_failed"
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["runs_again", "late"])
+async def test_what_comes_from_a_lost_host_lets_nothing_run(fleet: Fleet, ended: bool) -> None:
+    """Not even a step that is `always`: nobody may see it run hours later."""
+    steps = (CommandSpec("one", on_failure=OnFailure.CONTINUE), CommandSpec("two", always=True))
+    task_id = await fleet.start("h001", *steps)
+    await fleet.disconnect(["h001"])
+    fleet.parts.clock.turn(LOST_AFTER)
+    await fleet.parts.silence.look()
+    await fleet.connect(["h001"], ended=ended)
+    assert await fleet.answer("h001", code=1) == []
+    assert [row.late for row in await fleet.parts.rows(task_id)] == [ended, False]
+    assert await fleet.states(task_id) == {"h001": "failed exit_code"}
+    assert await fleet.states(task_id, 1) == {"h001": "skipped earlier_failed"}
+
+
+async def test_a_host_with_one_failed_step_has_failed(fleet: Fleet) -> None:
+    """In the budget, in the task, and for a re-run."""
+    steps = (CommandSpec("one", on_failure=OnFailure.CONTINUE), CommandSpec("two"))
+    limits = RolloutSpec(max_failures="0", max_concurrency="1")
+    task_id = await fleet.start("@all", *steps, rollout=limits)
+    await fleet.answer("h001", code=1)
+    await fleet.answer("h001")
+    assert (await fleet.states(task_id))["h002"] == "skipped budget_spent"
+    assert (await fleet.task(task_id)).status is TaskStatus.FAILED
+    classes = await fleet.parts.database.read(lambda tx: task_hosts(tx, task_id))
+    assert {host.name: host.host_class for host in classes} == {
+        "h001": HostClass.FAILED,
+        "h002": HostClass.UNREACHED,
+    }

@@ -173,7 +173,7 @@ class Parts:
         before, self.seen = self.seen, len(self.dispatcher.sent)
         return self.dispatcher.sent[before:]
 
-    async def started(self, target: str, *texts: str, **given: Any) -> int:
+    async def started(self, target: str, *texts: str | CommandSpec, **given: Any) -> int:
         """A task that was created and started, and whose commands were sent."""
         task_id = await self.tasks.create_task(spec(target, *texts, **given))
         await self.tasks.start_task(task_id)
@@ -231,9 +231,12 @@ def greeting(name: str, **given: Any) -> Greeting:
     return Greeting(**{**values, **given, "held": held})
 
 
-def spec(target: str, *texts: str, **given: Any) -> TaskSpec:
+def spec(target: str, *texts: str | CommandSpec, **given: Any) -> TaskSpec:
     """A task of some commands."""
-    commands = tuple(CommandSpec(text) for text in (texts or ("true",)))
+    commands = tuple(
+        text if isinstance(text, CommandSpec) else CommandSpec(text)
+        for text in (texts or ("true",))
+    )
     return TaskSpec(target=target, commands=commands, created_by="ana@pts/3", **given)
 
 

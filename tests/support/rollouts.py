@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.manager_parts import Parts, failed, result
+from tests.support.manager_parts import Parts, result
 from tui_manager.domain.report import Held, HeldState, Run
 from tui_manager.domain.rollout_spec import RolloutSpec
+from tui_manager.domain.status import CommandHostStatus as Status
+from tui_manager.domain.status import Reason
 from tui_manager.domain.task import CommandHost, Task
+from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.maintenance.check import contradictions
@@ -52,17 +55,23 @@ class Fleet:
     held: dict[str, list[Run]] = field(default_factory=dict)
 
     async def connect(
-        self, names: Iterable[str], host_ids: Mapping[str, str] | None = None
+        self,
+        names: Iterable[str],
+        host_ids: Mapping[str, str] | None = None,
+        *,
+        ended: bool = False,
     ) -> None:
         """These hosts dial in, the first time or again, with what they hold.
 
         Args:
             host_ids: of hosts that knew an earlier manager of this database.
+            ended: what they hold has ended meanwhile; else it runs.
         """
+        state = HeldState.ENDED if ended else HeldState.RUNNING
         known = {**(host_ids or {}), **{n: opened.host_id for n, opened in self.sessions.items()}}
         for name in names:
             runs = self.held.setdefault(name, [])
-            held = tuple(Held(run.execution_id, HeldState.RUNNING) for run in runs)
+            held = tuple(Held(run.execution_id, state, has_result=ended) for run in runs)
             given = {"host_id": known[name]} if name in known else {}
             self.sessions[name] = await self.parts.connect(name, held=held, **given)
             self.parts.hosts.session_ready(self.sessions[name].host_id)
@@ -73,7 +82,7 @@ class Fleet:
             session = self.sessions[name]
             await self.parts.hosts.close_session(session.host_id, session.generation, "test")
 
-    async def start(self, target: str = "@all", *texts: str, **given: Any) -> int:
+    async def start(self, target: str = "@all", *texts: str | CommandSpec, **given: Any) -> int:
         """A task with a rollout; what may begin is sent."""
         task_id = await self.parts.started(target, *texts, **given)
         await self.take()
@@ -91,8 +100,14 @@ class Fleet:
 
     async def report(self, name: str, code: int = 0) -> None:
         """A host reports the end of the oldest command that it holds."""
+        end = (Status.FAILED, Reason.EXIT_CODE) if code else (Status.COMPLETED, Reason.NONE)
+        await self.report_end(name, *end)
+
+    async def report_end(self, name: str, status: Status, reason: Reason) -> None:
+        """The same, for any end."""
         run = self.held[name].pop(0)
-        end = failed(run.execution_id, code) if code else result(run.execution_id)
+        given = {"exit_code": 1} if reason is Reason.EXIT_CODE else {}
+        end = result(run.execution_id, status, reason, **given)
         await self.parts.report(self.sessions[name].host_id, end)
 
     async def answer(self, name: str, code: int = 0) -> list[str]:

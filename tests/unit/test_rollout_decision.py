@@ -13,6 +13,7 @@ from tui_manager.domain.rollout_decision import (
     Decision,
     EndBatch,
     HostState,
+    OpenBarrier,
     ReopenBatch,
     RolloutLimits,
     RolloutState,
@@ -34,6 +35,9 @@ ENDED = RolloutState(
     waiting=6,
 )
 HELD = replace(ENDED, held_until=200)
+AT_BARRIER = RolloutState(
+    batch=1, current=BatchCounts(hosts=4, ended=1, at_barrier=3), barrier=2, waiting=6
+)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +117,39 @@ HELD = replace(ENDED, held_until=200)
             replace(RUNNING, waiting=0, skip_reason=Reason.BUDGET_SPENT, away=1, away_back=1),
             Begin(1, 0),
         ),
+        (BATCHES, AT_BARRIER, OpenBarrier(2)),
+        (BATCHES, replace(AT_BARRIER, paused=True), Wait()),
+        (BATCHES, replace(AT_BARRIER, current=BatchCounts(hosts=4, at_barrier=3)), Wait()),
+        (  # others have gone on already
+            BATCHES,
+            replace(AT_BARRIER, current=BatchCounts(hosts=4, at_barrier=1), open_barrier=2),
+            OpenBarrier(2),
+        ),
+        (  # and wait at the next one
+            BATCHES,
+            replace(AT_BARRIER, open_barrier=2, barrier=3),
+            OpenBarrier(3),
+        ),
+        (
+            BATCHES,
+            replace(
+                AT_BARRIER,
+                current=BatchCounts(hosts=4, at_barrier=2),
+                open_barrier=2,
+                barrier=3,
+            ),
+            Wait(),
+        ),
+        (
+            replace(BATCHES, max_failures=0),
+            replace(AT_BARRIER, failed=1),
+            SkipRest(Reason.BUDGET_SPENT),
+        ),
+        (
+            replace(BATCHES, max_failures=0),
+            replace(AT_BARRIER, failed=1, waiting=0, skip_reason=Reason.BUDGET_SPENT),
+            OpenBarrier(2),
+        ),
     ],
 )
 def test_one_answer(limits: RolloutLimits, state: RolloutState, expected: Decision) -> None:
@@ -130,14 +167,22 @@ class Host:
     completed: bool = False
     begun: bool = False
     lost: bool = False
+    step: int = 0
+    barrier: int | None = None
 
 
 @dataclass
 class Model:
-    """A rollout that does what `decide` says, with hosts that do what Hypothesis says."""
+    """A rollout that does what `decide` says, with hosts that do what Hypothesis says.
+
+    Attributes:
+        steps: of each host, with a barrier before each but the first.
+    """
 
     limits: RolloutLimits
     hosts: list[Host]
+    steps: int = 1
+    open_barrier: int = 0
     now: int = 1000
     batch: int = 0
     batch_ended_at: int | None = None
@@ -161,7 +206,10 @@ class Model:
                 ended=sum(host.state is ended for host in current),
                 failed=sum(host.failed for host in current),
                 completed=sum(host.completed for host in current),
+                at_barrier=sum(host.state is HostState.AT_BARRIER for host in current),
             ),
+            barrier=min((host.barrier for host in current if host.barrier), default=None),
+            open_barrier=self.open_barrier,
             batch_ended_at=self.batch_ended_at,
             held_until=self.held_until,
             released=self.released,
@@ -194,6 +242,7 @@ class Model:
             assert decision.number == self.batch + 1
             assert all(h.state is HostState.ENDED for h in self.hosts if h.batch <= self.batch)
             self.batch, self.batch_ended_at, self.held_until = decision.number, None, None
+            self.open_barrier = 0
         elif isinstance(decision, EndBatch):
             self.batch_ended_at, self.held_until = self.now, decision.held_until
         elif isinstance(decision, ReopenBatch):
@@ -203,8 +252,23 @@ class Model:
             for host in self.hosts:
                 if host.state in (HostState.WAITING, HostState.EXPECTED):
                     host.state = HostState.ENDED
+        elif isinstance(decision, OpenBarrier):
+            self.open(decision.step)
         elif isinstance(decision, Begin):
             self.begin(decision)
+
+    def open(self, step: int) -> None:
+        """Two hosts leave the barrier; the next decision is about the others."""
+        assert not self.paused
+        current = [host for host in self.hosts if host.batch == self.batch]
+        if self.open_barrier != step:
+            assert {host.state for host in current} <= {HostState.AT_BARRIER, HostState.ENDED}
+            assert all(host.barrier is None or host.barrier >= step for host in current)
+        self.open_barrier = step
+        leaving = [host for host in current if host.barrier == step][:2]
+        assert leaving
+        for host in leaving:
+            host.state, host.barrier = HostState.AWAY, None
 
     def begin(self, decision: Begin) -> None:
         assert not self.paused
@@ -261,12 +325,14 @@ EVENTS = ("complete", "fail", "lose", "back", "late", "gone", "come", "pause", "
     limits=limits_of_rollouts,
     sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4),
     events=st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 15)), max_size=60),
+    steps=st.integers(1, 3),
 )
 def test_whole_rollouts(
-    limits: RolloutLimits, sizes: list[int], events: list[tuple[str, int]]
+    limits: RolloutLimits, sizes: list[int], events: list[tuple[str, int]], steps: int
 ) -> None:
     hosts = [Host(batch) for batch, size in enumerate(sizes, start=1) for _ in range(size)]
-    model = Model(replace(limits, batches=len(sizes)), hosts)
+    steps = 1 if limits.strict else steps  # a strict budget and a barrier exclude each other
+    model = Model(replace(limits, batches=len(sizes)), hosts, steps)
     model.plan()
     for name, number in events:
         _apply(model, name, hosts[number % len(hosts)])
@@ -277,7 +343,7 @@ def test_whole_rollouts(
 
 
 def _apply(model: Model, name: str, host: Host) -> None:
-    _act(model, name) or _end(host, name) or _return(host, name)
+    _act(model, name) or _end(model, host, name) or _return(host, name)
 
 
 def _act(model: Model, name: str) -> bool:
@@ -291,14 +357,17 @@ def _act(model: Model, name: str) -> bool:
     return name in ("pause", "resume", "turn")
 
 
-def _end(host: Host, name: str) -> bool:
-    """How a host that is under way ends, or gives its place away."""
+def _end(model: Model, host: Host, name: str) -> bool:
+    """How a step of a host that is under way ends, or the host gives its place away."""
     if name not in ("complete", "fail", "lose", "gone"):
         return False
     under_way = host.state is HostState.UNDER_WAY
     host.connected = host.connected and name != "gone"
     if under_way and name == "gone":
         host.state = HostState.AWAY
+    elif under_way and name == "complete" and host.step + 1 < model.steps:
+        host.step += 1
+        host.state, host.barrier = HostState.AT_BARRIER, host.step
     elif under_way:
         host.state, host.failed = HostState.ENDED, name != "complete"
         host.completed, host.lost = name == "complete", name == "lose"

@@ -13,7 +13,8 @@ from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.rollout import follow_connections, take_turns
-from tui_manager.service.rollout.take_turns import Connections, HostsBack, Planned
+from tui_manager.service.rollout.hosts_back import HostsBack
+from tui_manager.service.rollout.take_turns import Connections, Planned
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_timedelta
 from tui_manager.storage.tables import rollouts
@@ -166,8 +167,8 @@ class RolloutLoop:
         self._moved -= moved
         for task_id in followed.tasks & self._running.keys():
             back = self._running[task_id]
-            back.expected = (back.expected | followed.expected[task_id]) - followed.gone[task_id]
-            back.away = (back.away | followed.away[task_id]) - followed.gone[task_id]
+            back.add(expected=followed.expected[task_id], away=followed.away[task_id])
+            back.remove(followed.gone[task_id])
         return set(followed.tasks)
 
     async def _plan(self, task_id: int, connections: Connections) -> Planned:
@@ -177,8 +178,8 @@ class RolloutLoop:
         )
         for event, facts in planned.events:
             log.info(event, extra={"task": task_id, **facts})
-        back.expected -= planned.taken
-        back.away = (back.away | planned.away) - planned.taken
+        back.add(away=planned.away)
+        back.remove(planned.taken)
         self._due.pop(task_id, None)
         if planned.due is not None:
             self._due[task_id] = planned.due

@@ -18,6 +18,7 @@ from tui_manager.domain.rollout_decision import (
 from tui_manager.domain.status import Reason
 from tui_manager.domain.task_spec import Offline
 from tui_manager.service.core import task_status
+from tui_manager.service.rollout.hosts_back import HostQueue, HostsBack
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, rollouts
 from tui_manager.storage.tables.command_hosts import CommandOnHost
@@ -51,19 +52,6 @@ class Connections:
 
 
 @dataclass(slots=True)
-class HostsBack:
-    """The hosts of a task that are connected again and wait for a place, in no order.
-
-    Attributes:
-        expected: those that have not begun.
-        away: those that have.
-    """
-
-    expected: set[int] = field(default_factory=set)
-    away: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
 class Planned:
     """What a transaction did.
 
@@ -80,7 +68,7 @@ class Planned:
 
     running: bool = True
     begun: list[int] = field(default_factory=list)
-    away: set[int] = field(default_factory=set)
+    away: list[int] = field(default_factory=list)
     taken: set[int] = field(default_factory=set)
     changed: bool = False
     unfinished: bool = False
@@ -112,8 +100,8 @@ class _TurnTaker:
         self._tx = tx
         self._task_id = task_id
         self._connections = connections
-        self._expected = list(back.expected)
-        self._away = list(back.away)
+        self._expected = HostQueue(back.expected)
+        self._away = HostQueue(back.away)
         self._now = now
         self._left = STEPS_A_TRANSACTION
         self._planned = Planned()
@@ -196,8 +184,8 @@ class _TurnTaker:
         online = [host for host in hosts if host in self._connections.online]
         offline = [host for host in hosts if host not in self._connections.online]
         rollout_turns.set_state(self._tx, self._task_id, online, HostState.AWAY)
-        self._away += online
-        self._planned.away.update(online)
+        self._away.add(online)
+        self._planned.away += online
         wait_until = None
         if rollout.offline is Offline.FAIL:
             wait_until = self._now + self._connections.lost_after
@@ -231,7 +219,7 @@ class _TurnTaker:
 
     def _go_on_again(self, count: int) -> None:
         """Hosts that have begun and are connected again are sent their next command."""
-        hosts = [self._away.pop() for _ in range(min(count, self._left))]
+        hosts = self._away.take(min(count, self._left))
         self._planned.taken.update(hosts)
         online = [host for host in hosts if host in self._connections.online]
         self._make_ready_again(online)
@@ -252,7 +240,7 @@ class _TurnTaker:
         count = min(count, self._left)
         if count <= 0:
             return
-        hosts = [self._expected.pop() for _ in range(min(count, len(self._expected)))]
+        hosts = self._expected.take(count)
         self._planned.taken.update(hosts)
         batch, more = rollout.state.batch, count - len(hosts)
         hosts += rollout_turns.next_waiting(self._tx, self._task_id, batch, more)

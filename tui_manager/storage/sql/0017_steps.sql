@@ -63,7 +63,7 @@ CREATE INDEX rollout_hosts_begun ON rollout_hosts (host)
     WHERE state IN ('expected', 'under_way', 'away');
 CREATE INDEX rollout_hosts_waiting ON rollout_hosts (task_id, wait_until)
     WHERE wait_until IS NOT NULL;
-CREATE INDEX rollout_hosts_at_barrier ON rollout_hosts (task_id, batch, barrier)
+CREATE INDEX rollout_hosts_at_barrier ON rollout_hosts (task_id, batch, barrier, place)
     WHERE barrier IS NOT NULL;
 
 CREATE TRIGGER rollout_hosts_counted AFTER UPDATE OF status, reason ON command_hosts

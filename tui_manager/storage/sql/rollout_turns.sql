@@ -82,9 +82,10 @@ WHERE rollout_hosts.task_id = next.task_id AND rollout_hosts.host = next.host AN
 RETURNING task_id, host;
 
 -- name: at_barrier
--- Hosts of a batch that wait before a step.
+-- Hosts of a batch that wait before a step, in order.
 SELECT host FROM rollout_hosts
-WHERE task_id = :task_id AND batch = :batch AND barrier IS NOT NULL AND barrier = :step LIMIT :limit;
+WHERE task_id = :task_id AND batch = :batch AND barrier IS NOT NULL AND barrier = :step
+ORDER BY place LIMIT :limit;
 
 -- name: set_delivery_left
 -- The whole delivery timeout is left to hosts that are connected and wait for a place.

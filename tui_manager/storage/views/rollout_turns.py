@@ -126,7 +126,7 @@ def stop_at_barrier(tx: Transaction, ended: Iterable[CommandOnHost]) -> set[tupl
 
 
 def at_barrier(tx: Transaction, task_id: int, batch: int, step: int, limit: int) -> list[int]:
-    """Hosts of a batch that wait before the step at this position."""
+    """Hosts of a batch that wait before the step at this position, in order."""
     values = {"task_id": task_id, "batch": batch, "step": step, "limit": limit}
     return [row["host"] for row in tx.execute(_SQL["at_barrier"], values)]
 
