@@ -130,6 +130,10 @@ def test_a_file_of_windows_is_read() -> None:
         (STEP + STEP + "run = 'x'\n", "deploy.toml, line 5: it is not TOML: Cannot overwrite"),
         ("x = " + "[" * 5000 + "]" * 5000, "deploy.toml: it is nested too deeply"),
         ("x = " + "9" * 5000, "deploy.toml: it is not TOML: Exceeds the limit"),
+        ("\n" + ".".join("a" * 100_000) + " = 1", "deploy.toml, line 2: it has more than 100 dots"),
+        ("[" + ".".join("a" * 100_000) + "]", "deploy.toml, line 1: it has more than 100 dots"),
+        ('x = { ' + '"a".' * 200 + 'a = 1 }', "deploy.toml, line 1: it has more than 100 dots"),
+        ("".join(f"k{n}=1\n" for n in range(20_001)), "deploy.toml: it has more than 20000 keys"),
         ("name = '\udcff'", "deploy.toml: it is not UTF-8"),
         ("nmae = 'x'\n" + STEP, "line 1: nmae: a task file has no such key; did you mean name?"),
         ("batches = '1'\n" + STEP, "line 1: batches: it belongs under [rollout]"),
@@ -209,6 +213,12 @@ steps = [ # one
     assert error_of(text).startswith("deploy.toml: steps[1].timeuot: a step has no such key")
     own = text.partition("steps = ")[0] + '\n[[ "steps" ]]\nrun = """a""""\n\'timeuot\' = 7\n'
     assert error_of(own).startswith("deploy.toml, line 8: steps[0].timeuot: ")
+
+
+def test_texts_may_hold_many_dots_and_brackets() -> None:
+    dots = ".=[" * 30_000
+    step = read(f"[[steps]]\nrun = '''\n{dots}'''  # {dots}\n").spec.commands[0]
+    assert step.text == dots
 
 
 def test_a_file_that_is_too_large_is_refused() -> None:

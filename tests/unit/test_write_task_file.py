@@ -90,7 +90,7 @@ def _parameters(name: str) -> st.SearchStrategy[Parameter]:
         of(ParameterType.TEXT, default=st.none() | TEXTS),
         of(ParameterType.TEXT, pattern=st.just(r"[a-z]+\.'\"")),
         of(ParameterType.INTEGER, default=st.none() | integers),
-        of(ParameterType.NUMBER, default=st.none() | numbers),
+        of(ParameterType.NUMBER, default=st.none() | numbers.filter("-0".__ne__)),
         of(ParameterType.BOOLEAN, default=st.sampled_from([None, "true", "false"])),
         of(ParameterType.CHOICE, choices=choices),
         of(ParameterType.SECRET),

@@ -22,6 +22,8 @@ _KINDS = {
     dict: "a table",
 }
 _NAME_SHOWN = 80  # characters of an unknown key in an error
+_DOTS_MAX = 100  # of one line
+_KEYS_MAX = 20_000
 
 
 class Number(str):
@@ -36,6 +38,7 @@ def parse_toml(text: str, name: str) -> "Table":
     Raises:
         InvalidInputError: it is not TOML.
     """
+    _check_size(text, name)
     try:
         values = tomllib.loads(text, parse_float=lambda number: Number(number.replace("_", "")))
     except RecursionError:
@@ -171,13 +174,32 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _STRING = re.compile(
     r'"""(?:\\.|[^\\])*?"""{1,3}'
     r"|'''.*?'''{1,3}"
-    r'|"(?:\\.|[^"\\])*"'
-    r"|'[^']*'",
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'",
     re.DOTALL,
 )
 _KEY_PART = re.compile(rf"[ \t]*(?:({_BARE.pattern})|({_STRING.pattern}))[ \t]*", re.DOTALL)
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)+")
-_OTHER = re.compile(r"[^\"'#\[\]{}\n]+")
+# A text, a comment, the end of a line, a bracket, or what stands between these.
+_TOKEN = re.compile(rf"{_STRING.pattern}|#[^\n]*|[\[\]{{}}\n]|[^\"'#\[\]{{}}\n]+|.", re.DOTALL)
+
+
+def _check_size(text: str, name: str) -> None:
+    """Refuses what takes the parser long: very many keys, and a key of very many parts, for which
+    it needs time quadratic in their number."""
+    line, dots, keys = 1, 0, 0
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if word[0] not in "\"'#":
+            dots = 0 if word == "\n" else dots + word.count(".")
+            keys += word.count("=") + word.count("[")
+        if dots > _DOTS_MAX:
+            raise InvalidInputError(
+                FIELD, f"{name}, line {line}: it has more than {_DOTS_MAX} dots outside of texts."
+            )
+        if keys > _KEYS_MAX:
+            raise InvalidInputError(FIELD, f"{name}: it has more than {_KEYS_MAX} keys.")
+        line += word.count("\n")
 
 
 class _Place(NamedTuple):
@@ -239,20 +261,9 @@ def _keys(text: str, position: int) -> tuple[Path, int]:
 def _end_of_value(text: str, position: int) -> int:
     """Where the line of a value ends; arrays and texts may have several lines."""
     depth = 0
-    while position < len(text):
-        character = text[position]
-        if character == "\n" and not depth:
-            return position
-        depth += character in "[{"
-        depth -= character in "]}"
-        token = None
-        if character in "\"'":
-            token = _STRING.match(text, position)
-        elif character == "#":
-            token = _BLANK.match(text, position)
-            if not depth:  # a comment ends the value
-                return position
-        elif character not in "[]{}\n":
-            token = _OTHER.match(text, position)
-        position = token.end() if token else position + 1
-    return position
+    for token in _TOKEN.finditer(text, position):
+        if token[0] == "\n" and not depth:
+            return token.start()
+        depth += token[0] in ("[", "{")
+        depth -= token[0] in ("]", "}")
+    return len(text)

@@ -21,6 +21,9 @@ from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 
 # What a text between ''' cannot hold.
 _NOT_LITERAL = re.compile(r"'''|'\Z|[\0-\x08\x0b-\x1f\x7f]")
+# What a text between """ cannot hold as it is.
+_SPECIAL = re.compile(r'["\\\0-\x08\x0b-\x1f\x7f]')
+_ESCAPES = {'"': r"\"", "\\": r"\\", "\r": r"\r"}
 _EMPTY_STEP = CommandSpec("")
 _EMPTY_TASK = TaskSpec("", ())
 
@@ -57,14 +60,16 @@ def _part(header: str, values: Mapping[str, Any]) -> str:
 
 
 def _literal(value: object) -> str:
-    """A value as TOML. A text of several lines is written as such if it then stays as it is."""
-    if isinstance(value, str) and "\n" in value and not _NOT_LITERAL.search(value):
-        return f"'''\n{value}'''"
-    # With multiline_strings, this library loses the CR of a CR LF.
-    multiline = isinstance(value, str) and "\r" not in value
-    return (
-        tomli_w.dumps({"_": value}, multiline_strings=multiline).removeprefix("_ = ").rstrip("\n")
-    )
+    """A value as TOML. A text of several lines keeps them."""
+    if isinstance(value, str) and "\n" in value:
+        if not _NOT_LITERAL.search(value):
+            return f"'''\n{value}'''"
+        return f'"""\n{_SPECIAL.sub(_escaped, value)}"""'
+    return tomli_w.dumps({"_": value}).removeprefix("_ = ").rstrip("\n")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}"
 
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
