@@ -1,5 +1,6 @@
 """What operators do with schedules: add, edit, list, pause, resume, run and delete."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,8 @@ from tests.support.schedules import (
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Window
-from tui_manager.domain.schedule import Overlap, TemplateUse
+from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
+from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 
 
 async def names(parts: Parts, **window: object) -> list[str]:
@@ -81,6 +83,27 @@ async def test_what_is_wrong_is_refused_when_it_is_added_and_edited(
     if "name" not in wrong:
         with pytest.raises(InvalidInputError):
             await parts.schedules.edit_schedule(hourly(**wrong), 1, ANA)
+    assert await names(parts) == ["nightly"]
+
+
+async def test_a_template_that_is_deleted_just_then_gets_no_schedule(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.templates.save("restart", TASK_FILE, 0, ANA)
+    await parts.schedules.add_schedule(hourly(), ANA)
+    spec, make = hourly(template=TemplateUse("restart")), TaskMaker.make
+
+    async def makes(maker: TaskMaker, spec: ScheduleSpec) -> ScheduledTask:
+        made = await make(maker, spec)
+        await parts.templates.delete("restart", ANA)
+        return made
+
+    monkeypatch.setattr(TaskMaker, "make", makes)
+    with pytest.raises(InvalidInputError, match="no template restart"):
+        await parts.schedules.edit_schedule(spec, 1, ANA)
+    await parts.templates.save("restart", TASK_FILE, 0, ANA)
+    with pytest.raises(InvalidInputError, match="no template restart"):
+        await parts.schedules.add_schedule(replace(spec, name="other"), ANA)
     assert await names(parts) == ["nightly"]
 
 

@@ -213,6 +213,8 @@ def read_cron(expression: str, zone: str) -> Cron:
     except CronSimError as error:
         wrong = str(error).removeprefix("Bad ")
         what = f"give {_FIELDS}" if wrong.startswith("Wrong") else f"its {wrong} is wrong"
+        if "day-of-month" in wrong:  # cronsim says so of 31 June too
+            what += ", or none of its months has that day"
         raise InvalidInputError("cron", f"{text!r} is no cron expression: {what}.") from None
     return Cron(known, _read_zone(zone))
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -26,10 +25,10 @@ from tui_manager.service.schedules.act_when_due import (
     CannotStartError,
     Starting,
     skip_all,
-    start_task_of,
 )
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
+from tui_manager.service.schedules.start_now import StartNow, find, start_now
 from tui_manager.service.tasks.start_task import StartedTask
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.connection import Transaction
@@ -41,15 +40,6 @@ from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _DUES_SHOWN = 5  # of one schedule
-
-
-@dataclass(frozen=True, slots=True)
-class _StartNow:
-    """What an operator asks for."""
-
-    name: str
-    actor: str
-    request_id: str
 
 
 class ScheduleService:
@@ -87,6 +77,7 @@ class ScheduleService:
                 raise IllegalMoveError(
                     f"There are {SCHEDULES_MAX} schedules, and no more are allowed; delete one."
                 )
+            _check_template_exists(tx, spec)
             schedules.insert(tx, new, actor, now, request_id)
             _record(tx, now, actor, "add_schedule", spec)
             return schedules.get(tx, spec.name).schedule
@@ -115,6 +106,7 @@ class ScheduleService:
                     f"The schedule {spec.name} was edited since it was read: it has revision "
                     f"{row.schedule.revision}, not {revision}. Read it again."
                 )
+            _check_template_exists(tx, spec)
             self._skip_all(tx, row, now)
             schedules.edit(tx, schedules.get(tx, spec.name), new, now)
             _record(tx, now, actor, "edit_schedule", spec)
@@ -239,11 +231,11 @@ class ScheduleService:
         """
         check_schedule_name(name)
         return await run_to_completion(
-            self._run(_StartNow(name, actor, check_request_id(request_id)))
+            self._run(StartNow(name, actor, check_request_id(request_id)))
         )
 
-    async def _run(self, asked: _StartNow) -> int:
-        row, existing = await self._database.read(lambda tx: _find(tx, asked))
+    async def _run(self, asked: StartNow) -> int:
+        row, existing = await self._database.read(lambda tx: find(tx, asked))
         if existing:
             return existing
         task = await self._maker.make(row.spec)
@@ -251,7 +243,7 @@ class ScheduleService:
         now = self._core.clock.now
 
         def work(tx: Transaction) -> tuple[int, StartedTask | None]:
-            return _start_now(tx, asked, row, task, starting, now())
+            return start_now(tx, asked, row, task, starting, now())
 
         try:
             task_id, started = await self._database.write(work)
@@ -277,45 +269,10 @@ class ScheduleService:
         return await run_to_completion(change())
 
 
-def _find(tx: Transaction, asked: _StartNow) -> tuple[ScheduleRow, int]:
-    """The schedule, and the task that the same request has started; 0: none."""
-    row = schedules.get(tx, asked.name)
-    if not asked.request_id:
-        return row, 0
-    return row, schedule_runs.started_by_request(tx, asked.request_id, asked.name) or 0
-
-
-def _start_now(
-    tx: Transaction,
-    asked: _StartNow,
-    row: ScheduleRow,
-    task: ScheduledTask,
-    starting: Starting,
-    now: datetime,
-) -> tuple[int, StartedTask | None]:
-    """Starts a task of a schedule; without a StartedTask the request had started it before."""
-    found, existing = _find(tx, asked)
-    if existing:
-        return existing, None
-    if found.row_id != row.row_id or found.spec != row.spec or task.spec is None:
-        raise IllegalMoveError(f"The schedule {asked.name} is being edited; run it again.")
-    if running := schedules.running_task(tx, row.row_id):
-        raise IllegalMoveError(
-            f"The schedule {asked.name} cannot be run now: its task {running} has not ended."
-        )
-    task_id, started = start_task_of(tx, row, task.spec, starting, asked.actor)
-    schedule_runs.insert(
-        tx,
-        row.row_id,
-        now,
-        Outcome(task_id),
-        now,
-        by_operator=True,
-        request_id=asked.request_id,
-    )
-    more = {"schedule": asked.name}
-    audit.record(tx, from_datetime(now), asked.actor, "run_schedule", task_id=task_id, more=more)
-    return task_id, started
+def _check_template_exists(tx: Transaction, spec: ScheduleSpec) -> None:
+    """Raises InvalidInputError if the template was deleted after the task was made."""
+    if spec.template and not schedules.newest_version(tx, spec):
+        raise InvalidInputError("template", f"There is no template {spec.template.name}.")
 
 
 def _target(spec: ScheduleSpec, task: ScheduledTask) -> str:
