@@ -62,7 +62,7 @@ def add_template_commands(template: argparse.ArgumentParser, state: Parser) -> N
     )
     run.epilog = EXIT_CODES
     run.add_argument("template", metavar="NAME[@VERSION]", help=_VERSION_HELP)
-    add_target_option(run, "NAME")
+    add_target_option(run, "a template")
     add_task_options(run)
     add_output_options(run)
     export = add(
