@@ -5,6 +5,7 @@ import subprocess
 
 from tests.support.processes import Machine, installed
 from tests.support.waiting import GIVE_UP
+from tui_manager.domain.task import TaskDetail
 
 JOB = """\
 target = "@all"
@@ -112,3 +113,30 @@ def test_templates_outlive_the_manager_and_count_on(machine: Machine) -> None:
     named = [task["template"] for task in machine.json("task", "list")]
     assert named == [{"name": "job", "version": 1}] * 2
     assert machine.run("template", "save", "job", str(job)).out == b"job@2\n"
+
+
+def test_a_template_of_16_mib_is_kept_byte_for_byte(machine: Machine) -> None:
+    """As much as a task may have. It is saved, printed, and makes a task again."""
+    machine.serve()
+    script = ("#!/bin/sh\n" + "echo 'ü' \\\\ \"x\"\n" * 60_000).encode().ljust(1 << 20, b"#")
+    (machine.folder / "work.sh").write_bytes(script)
+    job = machine.folder / "job.toml"
+    steps = '[[steps]]\nscript = "work.sh"\n'
+    job.write_text(f'target = "@all"\n{steps * 16}')
+    assert machine.run("template", "save", "job", str(job)).out == b"job@1\n"
+    exported = machine.folder / "exported.toml"
+    exported.write_bytes(machine.run("template", "export", "job").out)
+    again = machine.run("template", "save", "job", str(exported))
+    assert (again.code, again.out) == (0, b"job@1\n"), again
+    done = machine.run("template", "run", "job", "--no-start", "--target", "h1")
+    assert (done.code, done.out) == (0, b"1\n"), done
+
+    def sizes(detail: TaskDetail) -> set[int]:
+        return {one.spec.contents["script"].size for one in detail.commands}
+
+    detail = machine.ask(lambda operator: operator.get_task(1))
+    assert (len(detail.commands), sizes(detail)) == (16, {1 << 20})
+    job.write_text(f'target = "@all"\n{steps * 17}')
+    refused = machine.run("template", "save", "job", str(job))
+    assert (refused.code, refused.out) == (2, b"")
+    assert "job.toml, line 35" in refused.err
