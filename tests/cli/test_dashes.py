@@ -46,6 +46,7 @@ NAMES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "task resume": (["7"], {"task_id": 7}),
     "template save": (["-x", "-y"], {"template": "-x", "source": "-y"}),
     "template show": (["-x"], {"template": "-x"}),
+    "template run": (["-x"], {"template": "-x"}),
     "template export": (["-x"], {"template": "-x"}),
     "template delete": (["-x"], {"template": "-x"}),
     "schedule add": (["-x"], {"schedule": "-x", "target": None, "command_words": []}),

@@ -11,6 +11,7 @@ from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
 from tui_manager.cli.main import main
 from tui_manager.cli.printing import schedule_details
+from tui_manager.domain.errors import NoAnswerError
 from tui_manager.domain.schedule import Overlap, ScheduleSpec, SkipReason, TemplateUse
 from tui_manager.domain.task_file import read_task_file
 from tui_manager.domain.task_spec import TaskSpec
@@ -130,6 +131,33 @@ def test_a_task_file_becomes_a_schedule_with_its_scripts(
     assert (spec.target, restart.parameters) == ("@all", {"SERVICE": "nginx", "WAIT": "5"})
     assert clean.script
     assert clean.script.data == b"#!/bin/sh\nrm -rf /tmp/cache\n"
+
+
+def test_a_script_becomes_a_schedule_as_it_is_now(operator: FakeOperator, tmp_path: Path) -> None:
+    script = tmp_path / "clean.sh"
+    script.write_text('#!/bin/sh\necho "$1"\n')
+    arguments = ["nightly", "@all", "--script", str(script), *WHEN]
+    assert main(["schedule", "add", *arguments, "--", "a b"]) == 0
+    script.write_text("#!/bin/sh\nexit 1\n")
+    (step,) = task_of(operator).commands
+    assert (step.arguments, step.name) == (("a b",), "clean.sh")
+    assert step.script
+    assert step.script.data == b'#!/bin/sh\necho "$1"\n'
+
+
+@pytest.mark.parametrize(
+    "arguments", [["pause"], ["resume"], ["delete"], ["edit", "--cron", "@daily"]]
+)
+def test_a_change_without_an_answer_says_how_to_look(
+    nightly: FakeOperator, capsys: Capture, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    async def no_answer(*_: object) -> None:
+        raise NoAnswerError("The manager does not answer.")
+
+    monkeypatch.setattr(nightly, f"{arguments[0]}_schedule", no_answer)
+    assert main(["schedule", *arguments, "nightly"]) == 3
+    err = capsys.readouterr().err
+    assert err.endswith("`tui-manager schedule show nightly` says whether it was.\n")
 
 
 @pytest.mark.parametrize(

@@ -106,15 +106,19 @@ async def test_a_token_out_of_bounds_is_not_asked_for(
 
 
 async def test_defaults_are_those_of_the_protocol(
-    operator: Operator, recording: RecordingOperator
+    operator: Operator, recording: RecordingOperator, stub: Any
 ) -> None:
     await operator.read_output("e-1", Stream.STDOUT)
     await operator.follow_output(7)
     await operator.list_command_hosts(7, Window())
+    await operator.preview_schedule("@daily", "UTC")
+    await stub.PreviewSchedule(wire.PreviewScheduleRequest(cron="@daily", zone="UTC"))
     assert recording.calls == [
         ("read_output", "e-1", Stream.STDOUT, 0, 1 << 20),
         ("follow_output", 7, 0, "", 1 << 18),
         ("list_command_hosts", 7, Window(), None),
+        ("preview_schedule", "@daily", "UTC", 5),
+        ("preview_schedule", "@daily", "UTC", 5),
     ]
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
-from tui_manager.cli.commands.run import follow_task
+from tui_manager.cli.commands.run import expect_task, follow_task
 from tui_manager.cli.connect_and_read import all_schedules, connect, newest_runs
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
@@ -16,11 +18,13 @@ from tui_manager.cli.printing.schedule_details import (
     schedule_text,
 )
 from tui_manager.cli.printing.text import note, write, write_json
-from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.errors import InvalidInputError, NoAnswerError
 from tui_manager.domain.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.task_file import read_task_file
 from tui_manager.operator.api import Operator
 from tui_manager.settings import Settings
+
+_Reply = TypeVar("_Reply")
 
 _DUE_NOTED = 3
 
@@ -35,7 +39,7 @@ def run_schedule(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _add(settings: Settings, spec: ScheduleSpec) -> int:
     async with connect(settings.state_dir) as operator:
-        await _print_saved(operator, await operator.add_schedule(spec))
+        await _print_saved(operator, await _expect(operator.add_schedule(spec), spec.name))
     return COMPLETED
 
 
@@ -49,14 +53,26 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
             case "edit":
                 before = (await operator.get_schedule(options.schedule)).schedule
                 spec = edited_schedule(before.spec, options)
-                await _print_saved(operator, await operator.edit_schedule(spec, before.revision))
+                edit = operator.edit_schedule(spec, before.revision)
+                await _print_saved(operator, await _expect(edit, spec.name))
             case "run":
                 return await _start(operator, options.schedule, follow=options.follow)
             case action:
                 change = getattr(operator, f"{action}_schedule")
-                await change(options.schedule)
+                await _expect(change(options.schedule), options.schedule)
                 write(f"{options.schedule}\n")
     return COMPLETED
+
+
+async def _expect(change: Awaitable[_Reply], name: str) -> _Reply:
+    """The answer to a call that changes a schedule. If there is none, the error says how to
+    look."""
+    try:
+        return await change
+    except NoAnswerError as error:
+        raise NoAnswerError(
+            f"{error} `{PROGRAM} schedule show {name}` says whether it was."
+        ) from error
 
 
 async def _print_saved(operator: Operator, schedule: Schedule) -> None:
@@ -112,7 +128,7 @@ async def _print_one(operator: Operator, name: str, limit: int, *, as_json: bool
 
 async def _start(operator: Operator, name: str, *, follow: bool) -> int:
     """Starts the task of the schedule now."""
-    task_id = await operator.run_schedule(name)
+    task_id = await expect_task(operator.run_schedule(name))
     if follow:
         note(f"task {task_id} of the schedule {name} has started")
         return await follow_task(operator, task_id)
