@@ -133,8 +133,8 @@ def test_each_line_of_a_key_begins_with_the_key(task_file: TaskFile) -> None:
 
 def test_a_script_is_written_as_it_is() -> None:
     command = 'for one in "$@"; do\n\techo \'\\n\' "$one" \\\ndone\n'
-    text = write_task_file(TaskFile(TaskSpec("", (CommandSpec(command),))))
-    assert command in text
+    for text in (command, 'echo "$HOME" \\', "it's"):
+        assert text in write_task_file(TaskFile(TaskSpec("", (CommandSpec(text),))))
 
 
 def test_steps_share_what_they_have_alike() -> None:

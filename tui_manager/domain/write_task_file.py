@@ -21,6 +21,8 @@ from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 
 # What a text between ''' cannot hold.
 _NOT_LITERAL = re.compile(r"'''|'\Z|[\0-\x08\x0b-\x1f\x7f]")
+# What a line between ' may be.
+_LITERAL_LINE = re.compile(r"[^'\0-\x1f\x7f]*")
 # What a text between """ cannot hold as it is.
 _SPECIAL = re.compile(r'["\\\0-\x08\x0b-\x1f\x7f]')
 _ESCAPES = {'"': r"\"", "\\": r"\\", "\r": r"\r"}
@@ -60,11 +62,13 @@ def _part(header: str, values: Mapping[str, Any]) -> str:
 
 
 def _literal(value: object) -> str:
-    """A value as TOML. A text of several lines keeps them."""
+    """A value as TOML. A text stays as it is where TOML allows it, and keeps its lines."""
     if isinstance(value, str) and "\n" in value:
         if not _NOT_LITERAL.search(value):
             return f"'''\n{value}'''"
         return f'"""\n{_SPECIAL.sub(_escaped, value)}"""'
+    if isinstance(value, str) and _LITERAL_LINE.fullmatch(value) and _SPECIAL.search(value):
+        return f"'{value}'"
     return tomli_w.dumps({"_": value}).removeprefix("_ = ").rstrip("\n")
 
 
