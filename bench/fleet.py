@@ -55,7 +55,7 @@ class Fleet:
         """How many there are."""
         return self.swarm.count
 
-    async def run(self, *commands: str, target: str = "@all") -> Ran:
+    async def run(self, *commands: str | CommandSpec, target: str = "@all") -> Ran:
         """See `run`."""
         return await run(self.operator, target, *commands)
 
@@ -81,9 +81,10 @@ class Fleet:
         )
 
 
-async def run(operator: Operator, target: str, *commands: str) -> Ran:
+async def run(operator: Operator, target: str, *commands: str | CommandSpec) -> Ran:
     """Runs a task to its end. Raises WrongOutcomeError when not all of it completed."""
-    spec = TaskSpec(target, tuple(map(CommandSpec, commands)), created_by="bench")
+    steps = (CommandSpec(one) if isinstance(one, str) else one for one in commands)
+    spec = TaskSpec(target, tuple(steps), created_by="bench")
     task_id = await operator.create_task(spec)
     began = time.monotonic()
     await operator.start_task(task_id)

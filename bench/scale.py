@@ -26,6 +26,7 @@ class Scale:
         results: command hosts of the sustained run of a fleet.
         tasks: small tasks of a fleet.
         volumes: output; those of a size in `sizes` are measured in that fleet.
+        with_stdin: the fleet of this size gets the largest stdin.
         rounds: single commands whose latency is taken.
         screen: agents behind the dashboard; `presses` keys and `lines` of output on it.
         history: of the database with a past; `queries` times each query.
@@ -41,6 +42,7 @@ class Scale:
     results: int
     tasks: int
     volumes: tuple[Volume, ...]
+    with_stdin: int
     rounds: int
     screen: int
     presses: int
@@ -61,6 +63,7 @@ FULL = Scale(
     results=20_000,
     tasks=500,
     volumes=(Volume(10, 10_000_000), Volume(500, 1_000_000), Volume(5_000, 10_000)),
+    with_stdin=1_000,
     rounds=100,
     screen=5_000,
     presses=60,
@@ -80,6 +83,7 @@ QUICK = Scale(
     results=2_000,
     tasks=200,
     volumes=(Volume(5, 10_000_000), Volume(200, 10_000)),
+    with_stdin=200,
     rounds=20,
     screen=200,
     presses=30,
@@ -100,6 +104,7 @@ TINY = Scale(
     results=20,
     tasks=5,
     volumes=(Volume(2, 50_000), Volume(3, 50_000)),
+    with_stdin=4,
     rounds=3,
     screen=4,
     presses=2,

@@ -10,7 +10,7 @@ from bench.figures import MTLS, Figure
 from bench.fleet import CONNECT_WITHIN, Fleet, fleet
 from bench.floors import rows
 from bench.floors.echo import Echo, measure_echo
-from bench.measures import arrival, commands, host, idle, keys, latency, lines, volume
+from bench.measures import arrival, commands, host, idle, inputs, keys, latency, lines, volume
 from bench.measures.long_history import Results, long_history
 from bench.real import real_fleet
 from bench.scale import Scale
@@ -74,6 +74,8 @@ async def _one_fleet(started: Fleet, scale: Scale, floors: Floors, echo: Echo) -
             for figure in await volume.volume(started, one.size, floors.output)
         ],
     }
+    if started.agents == scale.with_stdin:
+        found["input"] = await inputs.inputs(started)
     # Last: it ends the manager that the others measured.
     found["arrival"] = [*connect, *await arrival.restart(started, echo)]
     return found

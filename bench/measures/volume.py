@@ -20,7 +20,7 @@ async def volume(fleet: Fleet, size: int, floor: float) -> list[Figure]:
     """`size` bytes from each agent, three times; `floor` in bytes a second."""
     peaks, rates = [], []
     for _ in range(_TIMES):
-        async with _watched(fleet.manager.running) as seen:
+        async with watched(fleet.manager.running) as seen:
             ran = await fleet.run(Work(size=size).text)
         peaks.append(max(seen))
         rates.append(size * fleet.agents / ran.seconds)
@@ -51,8 +51,8 @@ async def volume(fleet: Fleet, size: int, floor: float) -> list[Figure]:
 
 
 @asynccontextmanager
-async def _watched(pid: int) -> AsyncIterator[list[int]]:
-    """Resident bytes of a process, again and again."""
+async def watched(pid: int) -> AsyncIterator[list[int]]:
+    """Resident bytes of a process, looked at again and again."""
     process = psutil.Process(pid)
     seen = [process.memory_info().rss]
 

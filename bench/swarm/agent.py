@@ -169,7 +169,7 @@ class Agent:
             arch="x86_64",
             capacity=CAPACITY,
             executions=self.executions.begin_session(),
-            features=[host_variables.FEATURE],
+            features=[host_variables.FEATURE, "stdin"],
             facts=FACTS,
         )
         hello.clock.GetCurrentTime()

@@ -1,6 +1,7 @@
 """The outbox of a stream, and how messages become words of the domain."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from tui_manager.service.hosts.host_service import OpenedSession
 from tui_manager.service.limits import Limits
 from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
+from tui_manager.transport.sessions.command_port import write_messages
 from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import RUNS_MAX, UNKNOWN_MAX, Session, in_batches
 
@@ -202,6 +204,28 @@ async def test_a_session_that_was_full_of_large_commands_asks_for_more_when_half
         await _next(session)
     assert told == ["h"]
     assert session.room == RUNS_MAX // 2
+
+
+async def test_a_large_message_is_gone_when_it_is_written() -> None:
+    """Else each of ten thousand waiting sessions would hold its last one."""
+    written: list[pb.ManagerMessage] = []
+    other = [convert.from_run(_script("other"))]
+
+    class Stream:
+        async def write(self, message: pb.ManagerMessage) -> None:
+            written.append(message)
+
+    large = LargeCommands(_Contents())
+    session = _session(large=large)
+    session.queue_command(_script("large"))
+    writing = asyncio.create_task(write_messages(session, Stream()))  # type: ignore[arg-type]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert _ids(written) == ["large"]
+    assert large.used == 0
+    assert sys.getrefcount(written[0]) == sys.getrefcount(other[0])
+    session.end()
+    await writing
 
 
 async def test_acknowledgements_of_an_execution_fold_into_one() -> None:

@@ -97,7 +97,7 @@ class CommandService(pb_grpc.CommandServiceServicer):
         has ended the session nothing more is read. The manager does not wait long for an agent that
         does not read."""
         reading = asyncio.create_task(self._read_messages(session, context))
-        writing = asyncio.create_task(self._write(session, context))
+        writing = asyncio.create_task(write_messages(session, context))
         session.on_end = reading.cancel
         try:
             done, _ = await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
@@ -112,14 +112,6 @@ class CommandService(pb_grpc.CommandServiceServicer):
             for task in (reading, writing):
                 task.cancel()
             await asyncio.wait({reading, writing})
-
-    async def _write(self, session: Session, context: Context) -> None:
-        try:
-            while messages := await session.next_messages():
-                for message in in_batches(messages):
-                    await context.write(message)
-        finally:
-            session.release()
 
     async def _read_messages(self, session: Session, context: Context) -> _End:
         try:
@@ -175,6 +167,24 @@ class CommandService(pb_grpc.CommandServiceServicer):
         session.renewal.certificate_issued(issued)
         issue = self._security.certificates.issued(issued)
         session.send_control(pb.ManagerMessage(certificate_issued=issue))
+
+
+async def write_messages(session: Session, context: Context) -> None:
+    """Writes what a session sends until its stream ends."""
+    try:
+        while await _write_next(session, context):
+            pass
+    finally:
+        session.release()
+
+
+async def _write_next(session: Session, context: Context) -> bool:
+    """Writes what the session sends next; False: the stream ends. It is a function of its own
+    because its variables end with it: while a session waits, it must hold no large message."""
+    messages = await session.next_messages()
+    for message in in_batches(messages):
+        await context.write(message)
+    return bool(messages)
 
 
 def _failure(task: "asyncio.Task[_End] | asyncio.Task[None]") -> str:

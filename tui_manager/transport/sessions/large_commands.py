@@ -13,7 +13,7 @@ from tui_manager_protos.v1 import agent_pb2 as pb
 from tui_manager.domain.report import Run
 from tui_manager.transport.messages import convert
 
-BUDGET = 64 * 1024 * 1024  # bytes of large commands that are converted and not yet written
+BUDGET = 32 * 1024 * 1024  # bytes of large commands that are converted and not yet written
 
 
 class _Contents(Protocol):
