@@ -75,7 +75,7 @@ def test_task_show_has_the_steps(operator: FakeOperator, file: str, capsys: Capt
     capsys.readouterr()
     assert main(["task", "show", "1"]) == 0
     out = capsys.readouterr().out
-    assert "Command 0   script of 10 bytes -v a b  timeout 5m\n" in out
+    assert "Command 0   script of 10 bytes -v 'a b'  " in out
     assert "Command 1   restart; sleep 1  timeout 5m  as root\n" in out
     head, steps, _hosts = out.split("\n\n")
     assert "STEP" not in head
