@@ -243,6 +243,8 @@ async def test_a_task_names_its_template(parts: Parts) -> None:
     plain = await parts.tasks.create_task(spec("@all", "one"))
     assert (await parts.tasks.get_task(task_id)).task.template == TemplateVersion("restart", 1)
     listed = (await parts.tasks.list_tasks(Window())).rows
+    created = [entry.detail.get("template") for entry in await parts.audited("create_task")]
+    assert created == ["restart@1", None]
     assert [(row.task_id, row.template) for row in listed] == [
         (plain, None), (task_id, TemplateVersion("restart", 1)),
     ]  # fmt: skip

@@ -60,7 +60,9 @@ def create(
         templates.check_exists(tx, spec.template)
     task_id = tasks.insert(tx, spec, now, request_id, rerun_of)
     secrets.store(tx, task_id, spec)
-    more = {"rerun_of": rerun_of} if rerun_of else None
+    more: dict[str, str | int] = {"rerun_of": rerun_of} if rerun_of else {}
+    if spec.template:
+        more["template"] = str(spec.template)
     audit.record(
         tx, now, spec.created_by, "create_task", task_id=task_id, target=spec.target, more=more
     )
