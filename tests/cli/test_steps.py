@@ -56,7 +56,7 @@ def test_a_plan_has_the_steps(operator: FakeOperator, file: str, capsys: Capture
     assert lines[0] == "Nothing is started. The 3 steps would run on 2 hosts, in one batch:"
     assert [line.split() for line in lines[-4:]] == [
         ["STEP", "NAME", "WHAT", "RULES"],
-        ["0", "install", "script", "of", "10", "bytes", "-v", "a", "b", "on_failure=continue"],
+        ["0", "install", "script", "of", "10", "bytes", "-v", "'a", "b'", "on_failure=continue"],
         ["1", "-", "restart;", "sleep", "1", "barrier"],
         ["2", "clean", "up", "rm", "-f", "a", "⏎", "rm", "-f", "b", "always"],
     ]
