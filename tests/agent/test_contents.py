@@ -1,5 +1,6 @@
 """What an order brings along as files: read whole, kept through crashes, gone at the end."""
 
+import hashlib
 import os
 import pickle
 import pwd
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions import script_copies
+from tui_manager_agent.executions.make_order import sha256_of
 from tui_manager_agent.executions.script_copies import ScriptCopies
 from tui_manager_agent.journal.execution_folder import ExecutionFolder
 from tui_manager_agent.journal.journal import Journal
@@ -256,6 +258,19 @@ async def test_an_order_that_waits_holds_none_of_its_bytes(tmp_path: Path) -> No
     assert waiting.order.contents_size == len(script) + len(LARGEST)
     assert len(pickle.dumps(waiting.order)) < 10_000
     agent.close()
+
+
+@pytest.mark.parametrize("data", [b"", b"#!/bin/sh\n", LARGEST])
+def test_the_hash_of_a_script(data: bytes) -> None:
+    assert sha256_of(data) == hashlib.sha256(data).hexdigest()
+
+
+async def test_an_agent_that_has_run_a_script_has_not_loaded_openssl(
+    manager: FakeManager, agent: AgentProcess
+) -> None:
+    result = await manager.result(manager.run("", script=b"#!/bin/sh\n"))
+    assert result.status == wire.RESULT_STATUS_COMPLETED
+    assert "libcrypto" not in Path(f"/proc/{agent.pid}/maps").read_text()
 
 
 # ---------------------------------------------------------------------------------- who is killed
