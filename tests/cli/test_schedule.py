@@ -306,10 +306,11 @@ def test_the_list_says_what_is_due_and_what_was(nightly: FakeOperator, capsys: C
     assert main(["schedule", "list"]) == 0
     out, err = capsys.readouterr()
     header, backup, night = (line.split() for line in out.splitlines())
-    assert header == ["NAME", "NEXT", "CRON", "ZONE", "TASK", "LAST", "RESULT"]
-    assert backup == ["backup", "paused", "@daily", "UTC", "template", "restart@1", "-", "-"]
+    assert header == ["NAME", "NEXT", "RESULT", "LAST", "CRON", "ZONE", "TASK"]
+    assert backup == ["backup", "paused", "-", "-", "@daily", "UTC", "template", "restart@1"]
     assert night[:3] == ["nightly", "2026-03-02", "02:30:00+0100"]
-    assert night[-5:] == ["own", "2026-03-01", "04:00:00+0100", "skipped", "(overlap)"]
+    assert night[3:7] == ["skipped", "(overlap)", "2026-03-01", "04:00:00+0100"]
+    assert night[-2:] == ["its", "own"]
     assert err == ("tui-manager: backup cannot start a task now: There is no template restart.\n")
 
 
@@ -360,7 +361,7 @@ def test_one_schedule_is_shown_with_its_next_and_last_due_times(
     for line in (
         "Cron        30 2 * * *  Europe/Berlin",
         "Target      @all",
-        "Step 0      df -h",
+        "Command     df -h",
         "Overlap     skip",
         "Misfire     5m",
         "Next        2026-03-02 02:30:00+0100  2026-03-02 01:30:00Z",
@@ -374,6 +375,23 @@ def test_one_schedule_is_shown_with_its_next_and_last_due_times(
     assert stopped.endswith("8 due times.")
     assert main(["schedule", "show", "nightly", "--limit", "1"]) == 0
     assert len(capsys.readouterr().out.split("\nDUE")[1].splitlines()) == 2
+
+
+def test_the_steps_of_its_own_task_are_shown(
+    operator: FakeOperator, capsys: Capture, tmp_path: Path
+) -> None:
+    (tmp_path / "task.toml").write_text(TEMPLATE + "\n[[steps]]\nrun = 'date'\nalways = true\n")
+    given = ["--file", str(tmp_path / "task.toml"), "--param", "SERVICE=nginx", "--batches", "1"]
+    assert main(["schedule", "add", "nightly", *given, *WHEN]) == 0
+    capsys.readouterr()
+    assert main(["schedule", "show", "nightly"]) == 0
+    out = capsys.readouterr().out
+    assert "\nParameters  SERVICE=nginx  WAIT=5\n" in out
+    assert "\nRollout     batches 1" in out
+    _, restart, date = out.split("\nSTEP")[1].splitlines()[:3]
+    assert restart.split() == ["0", "-", "systemctl", "restart", "$SERVICE", "-"]
+    assert date.split() == ["1", "-", "date", "always"]
+    assert out.endswith("\nNothing was due yet.\n")
 
 
 def test_one_schedule_as_json(operator: FakeOperator, capsys: Capture) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from tui_manager_protos.rules.duration import format_duration
 
 from tui_manager.cli.printing.json_shapes import Shape
+from tui_manager.cli.printing.steps import need_table, step_table, step_what
 from tui_manager.cli.printing.text import one_line, table, timestamp
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.schedule import (
@@ -19,7 +20,7 @@ from tui_manager.domain.schedule import (
 )
 from tui_manager.domain.task_file import read_task_file
 
-_COLUMNS = ("NAME", "NEXT", "CRON", "ZONE", "TASK", "LAST", "RESULT")
+_COLUMNS = ("NAME", "NEXT", "RESULT", "LAST", "CRON", "ZONE", "TASK")
 _RUN_COLUMNS = ("DUE", "RESULT", "DETAIL")
 
 
@@ -47,7 +48,7 @@ def schedule_table(schedules: Iterable[Schedule]) -> str:
     return table(
         _COLUMNS,
         list(map(_row, schedules)),
-        stretch=tuple(map(_COLUMNS.index, ("TASK", "RESULT", "CRON", "NAME"))),
+        stretch=tuple(map(_COLUMNS.index, ("TASK", "ZONE", "CRON", "RESULT", "NAME"))),
     )
 
 
@@ -56,11 +57,11 @@ def _row(schedule: Schedule) -> tuple[str, ...]:
     return (
         spec.name,
         _next(schedule),
+        result(last) if last else "-",
+        zone_time(last.due, spec.zone) if last else "-",
         spec.cron,
         spec.zone,
         _task(spec),
-        zone_time(last.due, spec.zone) if last else "-",
-        result(last) if last else "-",
     )
 
 
@@ -87,44 +88,54 @@ def result(run: ScheduleRun) -> str:
 
 
 def schedule_text(detail: ScheduleDetail, runs: Sequence[ScheduleRun]) -> str:
-    """What is known of a schedule: the schedule itself, its next due times, and what became of the
-    last ones, the newest first."""
+    """What is known of a schedule: the schedule itself, the steps of its own task, its next due
+    times, and what became of the last ones, the newest first."""
     schedule, spec = detail.schedule, detail.schedule.spec
+    task_lines, steps = _task_text(spec)
     lines = [
         ("Schedule", spec.name),
         ("State", "paused" if schedule.paused else "due" if schedule.next else "never due again"),
         ("Problem", schedule.problem),
         ("Cron", f"{spec.cron}  {spec.zone}"),
-        *_task_lines(spec),
+        *task_lines,
         ("Overlap", spec.overlap),
         ("Misfire", format_duration(spec.misfire)),
         ("Created", f"{zone_time(schedule.created_at, spec.zone)} {schedule.created_by}"),
         *_due_lines(detail),
     ]
     head = "".join(f"{name:<11} {one_line(text)}\n" for name, text in lines if text)
-    if not runs:
-        return f"{head}\nNothing was due yet.\n"
     rows = [(_due(run, spec.zone), result(run), _detail(run)) for run in runs]
-    return f"{head}\n{table(_RUN_COLUMNS, rows, stretch=(2,))}"
+    history = table(_RUN_COLUMNS, rows, stretch=(2,)) if rows else "Nothing was due yet.\n"
+    return "\n".join(part for part in (head, steps, history) if part)
 
 
-def _task_lines(spec: ScheduleSpec) -> list[tuple[str, str]]:
+def _task_text(spec: ScheduleSpec) -> tuple[list[tuple[str, str]], str]:
+    """Lines on what it starts, and the table of the steps; empty: there is none."""
     use = spec.template
     if use is not None:
-        values = "  ".join(f"{name}={value}" for name, value in sorted(use.parameters.items()))
-        return [("Task", _task(spec)), ("Parameters", values), ("Target", use.target)]
+        values = _assigned(sorted(use.parameters.items()))
+        return [("Task", _task(spec)), ("Parameters", values), ("Target", use.target)], ""
     try:
         task_file = read_task_file(spec.task_file, spec.name)
     except InvalidInputError as error:
-        return [("Task", f"cannot be read: {error}")]
-    steps = task_file.spec.commands
-    return [
-        ("Target", task_file.spec.target),
-        *(
-            (f"Step {index}", step.name or " ⏎ ".join(step.text.splitlines()) or "a script")
-            for index, step in enumerate(steps)
-        ),
+        return [("Task", f"cannot be read: {error}")], ""
+    task = task_file.spec
+    defaults = ((one.name, one.default) for one in task_file.parameters if one.default is not None)
+    lines = [
+        ("Task", task.name),
+        ("About", task.description),
+        ("Target", task.target),
+        ("Parameters", _assigned(defaults)),
+        ("Rollout", "; ".join(task.rollout.texts)),
     ]
+    if need_table(task.commands):
+        return lines, step_table(task.commands)
+    (command,) = task.commands
+    return [*lines, ("Command", "  ".join((step_what(command), *command.option_texts)))], ""
+
+
+def _assigned(values: Iterable[tuple[str, str]]) -> str:
+    return "  ".join(f"{name}={value}" for name, value in values)
 
 
 def _due_lines(detail: ScheduleDetail) -> list[tuple[str, str]]:
