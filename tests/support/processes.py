@@ -97,11 +97,11 @@ class Machine:
         self.programs.append(Program(name, process, out, err))
         return self.programs[-1]
 
-    def run(self, *arguments: str, program: str = "tui-manager") -> "Done":
+    def run(self, *arguments: str, program: str = "tui-manager", stdin: bytes = b"") -> "Done":
         """Runs a program to its end."""
         done = subprocess.run(
             [installed(program), *arguments],
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             env=self.environment(),
             umask=self.umask,
