@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manager_parts import Parts, failed, manager_parts, result, spec, totals
+from tests.support.manager_parts import Parts, failed, manager_parts, result, totals
+from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
 from tui_manager.domain.rollout_spec import RolloutSpec
 from tui_manager.domain.status import Stream
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.state_dir import DATABASE
 from tui_manager.storage.engine.database import open_database
 from tui_manager.storage.engine.migrations import migrations
@@ -44,7 +46,8 @@ async def _history(parts: Parts) -> None:
     await parts.started("web02", "third", rollout=RolloutSpec(max_concurrency="1"))
     ((_, run),) = parts.dispatcher.sent[-1:]
     await parts.report(two.host_id, result(run.execution_id))
-    await parts.tasks.create_task(spec("@all"))
+    script = CommandSpec("", script=content_of(b"#!/bin/sh\n"), stdin=content_of(b""))
+    await parts.tasks.create_task(TaskSpec("@all", (script, CommandSpec("true"))))
 
 
 @pytest.fixture
@@ -105,6 +108,7 @@ SPOILED: dict[str, str] = {
     "output_hole": "DELETE FROM output_chunks WHERE gap > 0",
     "output_size": "UPDATE command_hosts SET stdout_bytes = 23 WHERE stdout_bytes = 22",
     "output_piece": "UPDATE output_chunks SET task_id = 2 WHERE gap > 0",
+    "contents": "UPDATE command_contents SET data = x'00' WHERE kind = 'stdin'",
     "secret_not_erased": "INSERT INTO secrets VALUES (3, 'KEY', x'00')",
     "token_uses": "UPDATE tokens SET used = used - 1",
     "bound_labels": "UPDATE hosts SET labels = '{\"role\":\"db\"}' WHERE bound_labels <> '{}'",
@@ -125,6 +129,15 @@ def test_each_contradiction_is_found_and_named(database: Path, check: str) -> No
     for finding in checked.findings:
         assert "{" not in finding.text
         assert finding.text.endswith(".")
+
+
+def test_a_script_that_is_missing_is_found(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript("DELETE FROM command_contents WHERE kind = 'script'")
+    (finding,) = check_database(database).findings
+    assert finding.text == (
+        "The script of command 0 of task 3 is not what was stored with it, or is missing."
+    )
 
 
 def test_every_query_is_shown_to_find_something() -> None:

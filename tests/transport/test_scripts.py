@@ -205,6 +205,7 @@ async def test_a_command_whose_script_is_damaged_fails_and_is_not_sent(
     command = CommandSpec("", script=SCRIPT, stdin=STDIN)
     damaged = await operator.create_task(TaskSpec("@all", (command, CommandSpec("true"))))
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as database:
+        stored = database.execute("SELECT * FROM command_contents").fetchall()
         database.execute(damage)
     async with dial(manager.address) as agent:
         await agent.hello("web01", features=FEATURES)
@@ -218,6 +219,8 @@ async def test_a_command_whose_script_is_damaged_fails_and_is_not_sent(
     assert (first.status, first.reason) == (CommandHostStatus.FAILED, Reason.UNDELIVERABLE)
     assert "does not hold its script or its stdin as they were stored" in first.detail
     assert second.status is CommandHostStatus.SKIPPED
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as database:
+        database.executemany("REPLACE INTO command_contents VALUES (?, ?, ?, ?)", stored)
 
 
 async def test_a_script_waits_for_a_database_that_cannot_be_read(

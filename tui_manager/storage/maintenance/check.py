@@ -3,6 +3,7 @@
 Each query of `sql/check.sql` finds rows; here is a sentence for each, with the ids.
 """
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Set
@@ -60,6 +61,8 @@ _SENTENCES: Mapping[str, str] = {
     "{stdout} + {stderr} are stored.",
     "output_piece": f"Piece {{piece}} of the output of {_OF} is neither data nor a gap of that "
     "task.",
+    "contents": "The {kind} of command {position} of task {task_id} is not what was stored with "
+    "it, or is missing.",
     "secret_not_erased": "The secret {secret} of command {position} of task {task_id} is stored "
     "still, and the task is {status}.",
     "token_uses": "Join token {token}, good for {uses}, counts {used} uses, and {enrolled} hosts "
@@ -76,7 +79,9 @@ _SINCE = {
     **dict.fromkeys(("secret_not_erased", "token_uses", "turned_away_with_work"), 4),
     **dict.fromkeys(("paused_task", "held_task", "rollout_host"), 13),
     **dict.fromkeys(("bound_labels", "operator_labels", "removed_not_revoked"), 14),
-    **dict.fromkeys(("out_of_turn", "barrier", "rollout_batch", "rollout_counters"), 17),
+    **dict.fromkeys(
+        ("out_of_turn", "barrier", "rollout_batch", "rollout_counters", "contents"), 17
+    ),
 }
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
 _PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows
@@ -179,8 +184,13 @@ def contradictions(tx: Transaction) -> list[Finding]:
     """What the queries of `sql/check.sql` find in a database of one of this program's schemas."""
     version = tx.execute("PRAGMA user_version").fetchone()[0]
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
+    tx.create_function("sha256", 1, _sha256, deterministic=True)
     pruned = marked(tx) if version >= _PRUNED_SINCE else set()
     return [finding for name in asked for finding in _found(tx, name, pruned)]
+
+
+def _sha256(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()
 
 
 def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:

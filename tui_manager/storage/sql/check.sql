@@ -205,6 +205,16 @@ SELECT o.id AS piece, ch.task_id, ch.execution_id
 FROM output_chunks AS o JOIN command_hosts AS ch ON ch.id = o.command_host_id
 WHERE o.task_id <> ch.task_id OR o.gap < 0 OR (o.gap > 0) = (length(o.data) > 0) ORDER BY o.id;
 
+-- name: contents
+-- Scripts and inputs have the hash that their command names. `sha256` is a function of this program.
+SELECT k.task_id, k.position, kinds.kind
+FROM (SELECT 'script' AS kind UNION ALL SELECT 'stdin') AS kinds
+CROSS JOIN commands AS k
+LEFT JOIN command_contents AS c ON c.command_id = k.id AND c.kind = kinds.kind
+WHERE sha256(c.data) IS NOT CASE kinds.kind WHEN 'script' THEN k.script_sha256
+                                            ELSE k.stdin_sha256 END
+ORDER BY k.id, kinds.kind;
+
 -- name: secret_not_erased
 -- Secrets are erased when their task ends.
 SELECT k.task_id, k.position, s.name AS secret, t.status
