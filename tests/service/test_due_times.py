@@ -112,6 +112,8 @@ async def test_a_due_time_is_skipped_while_a_task_has_not_ended(parts: Parts, he
     await look_at(parts, 5)
     assert await shown(parts) == ["04:00 task 1", "05:00 overlap"]
     assert (await runs(parts))[-1].detail == "Task 1 had not ended."
+    page = await parts.schedules.list_schedule_runs("nightly", Window(faults_only=True))
+    assert ([run.skipped for run in page.rows], page.matching, page.total) == (["overlap"], 1, 2)
     if held:
         await parts.tasks.resume_task(1)
     await end(parts)

@@ -34,8 +34,11 @@ SELECT * FROM schedule_runs WHERE schedule = :id ORDER BY id DESC LIMIT :limit O
 
 -- name: count
 -- How many there are.
-SELECT count(*) AS total, count(*) FILTER (WHERE skipped <> '') AS faults FROM schedule_runs
-WHERE schedule = :id;
+SELECT count(*) AS found FROM schedule_runs WHERE schedule = :id;
+
+-- name: count_faults
+-- How many there are at which nothing ran.
+SELECT count(*) AS found FROM schedule_runs WHERE schedule = :id AND skipped <> '';
 
 -- name: faulty_window
 -- Due times at which nothing ran.

@@ -13,7 +13,7 @@ from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_datetime, load_queries, to_datetime
 
 _SQL = load_queries("schedule_runs.sql")
-ROWS_KEPT = 100_000  # of one schedule: about 70 days of one that is due each minute
+ROWS_KEPT = 50_000  # of one schedule: 34 days of one that is due each minute
 _FORGET_EVERY = 64  # rows, because it counts those that are kept
 
 
@@ -136,9 +136,14 @@ def window(tx: Transaction, schedule: int, window: Window) -> Page[ScheduleRun]:
     }
     query = "faulty_window" if window.faults_only else "window"
     rows = tx.execute(_SQL[query], values).fetchall()
-    counts = tx.execute(_SQL["count"], {"id": schedule}).fetchone()
-    matching = counts["faults"] if window.faults_only else counts["total"]
-    return Page([_run(row) for row in rows], matching, counts["total"])
+    total = _count(tx, "count", schedule)
+    matching = _count(tx, "count_faults", schedule) if window.faults_only else total
+    return Page([_run(row) for row in rows], matching, total)
+
+
+def _count(tx: Transaction, query: str, schedule: int) -> int:
+    found: int = tx.execute(_SQL[query], {"id": schedule}).fetchone()["found"]
+    return found
 
 
 def _run(row: sqlite3.Row) -> ScheduleRun:
