@@ -31,7 +31,8 @@ def add_task_list_options(command: argparse.ArgumentParser) -> None:
         "--by",
         metavar="NAME",
         type=_not_empty,
-        help="only tasks that this user created: ann, or ann@pts/3 for one terminal",
+        help="only tasks that this user created: ann, or ann@pts/3 for one terminal; "
+        "schedule:NAME for those that a schedule started",
     )
     command.add_argument(
         "--since",
