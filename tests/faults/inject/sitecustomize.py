@@ -86,7 +86,7 @@ def _connection(module: Any) -> None:
 
 def _server(module: Any) -> None:
     service = module.CommandService
-    service._write = _with_failpoints(service._write, 2)
+    module._write_next = _with_failpoints(module._write_next, 1)
     service._handle_message = POINTS.around_async("take_report", service._handle_message)
 
 
