@@ -128,12 +128,7 @@ def test_a_file_of_windows_is_read() -> None:
     [
         ("name = \n" + STEP, "deploy.toml, line 1: it is not TOML: Invalid value"),
         (STEP + STEP + "run = 'x'\n", "deploy.toml, line 5: it is not TOML: Cannot overwrite"),
-        ("x = " + "[" * 5000 + "]" * 5000, "deploy.toml: it is nested too deeply"),
-        ("x = " + "9" * 5000, "deploy.toml: it is not TOML: Exceeds the limit"),
-        ("\n" + ".".join("a" * 100_000) + " = 1", "deploy.toml, line 2: it has more than 100 dots"),
-        ("[" + ".".join("a" * 100_000) + "]", "deploy.toml, line 1: it has more than 100 dots"),
         ('x = { ' + '"a".' * 200 + 'a = 1 }', "deploy.toml, line 1: it has more than 100 dots"),
-        ("".join(f"k{n}=1\n" for n in range(20_001)), "deploy.toml: it has more than 20000 keys"),
         ("name = '\udcff'", "deploy.toml: it is not UTF-8"),
         ("nmae = 'x'\n" + STEP, "line 1: nmae: a task file has no such key; did you mean name?"),
         ("batches = '1'\n" + STEP, "line 1: batches: it belongs under [rollout]"),
@@ -213,6 +208,31 @@ steps = [ # one
     assert error_of(text).startswith("deploy.toml: steps[1].timeuot: a step has no such key")
     own = text.partition("steps = ")[0] + '\n[[ "steps" ]]\nrun = """a""""\n\'timeuot\' = 7\n'
     assert error_of(own).startswith("deploy.toml, line 8: steps[0].timeuot: ")
+
+
+HUGE = f"0x{'f' * 5000}"
+HOSTILE = {
+    "deep": ("x = " + "[" * 5000 + "]" * 5000, "deploy.toml: it is nested too deeply"),
+    "digits": ("x = " + "9" * 5000, "deploy.toml: it is not TOML: Exceeds the limit"),
+    "number": (f"timeout = {HUGE}\n{STEP}", "line 1: timeout: the number is too large"),
+    "default": (
+        f"[params.A]\ntype = 'integer'\ndefault = {HUGE}\n",
+        "line 3: params.A.default: the number is too large",
+    ),
+    "key": ("\n" + ".".join("a" * 100_000) + " = 1", "line 2: it has more than 100 dots"),
+    "header": ("[" + ".".join("a" * 100_000) + "]", "line 1: it has more than 100 dots"),
+    "keys": ("".join(f"k{n}=1\n" for n in range(20_001)), "it has more than 20000 keys"),
+    "triple": ('"""\n' + '\\"""\n' * 200_000, "line 1: it is not TOML"),
+    "double": ('name = "' + '\\"' * 500_000, "deploy.toml: it is not TOML"),
+    "single": ("name = '" + "\n'" * 500_000, "line 1: it is not TOML"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_text_is_refused_without_much_work(name: str) -> None:
+    """A quadratic reader would need minutes or hours."""
+    text, expected = HOSTILE[name]
+    assert expected in error_of(text)
 
 
 def test_texts_may_hold_many_dots_and_brackets() -> None:

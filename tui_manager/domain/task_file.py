@@ -74,10 +74,8 @@ def read_task_file(text: str, name: str, read_content: ReadContent | None = None
     rollout = top.table("rollout")
     if rollout is not None:
         rollout.check_keys(ROLLOUT_KEYS, "[rollout]")
-    values = read_options(top, TASK_OPTIONS) | (
-        read_options(rollout, ROLLOUT_OPTIONS) if rollout else {}
-    )
-    spec = with_task_options(spec, values)
+        spec = with_task_options(spec, read_options(rollout, ROLLOUT_OPTIONS))
+    spec = with_task_options(spec, read_options(top, TASK_OPTIONS))
     _check_task(top, rollout, spec)
     return TaskFile(spec, parameters)
 
@@ -164,11 +162,11 @@ def _default(kind: ParameterType, table: Table) -> str | None:
         case ParameterType.BOOLEAN:
             return "true" if table.flag("default") else "false"
         case ParameterType.INTEGER if type(value) is int:
-            return str(value)
+            return table.plain("default")
         case ParameterType.INTEGER:
             raise table.error("default", "the default of an integer is a whole number: 12.")
         case ParameterType.NUMBER if type(value) is int or isinstance(value, Number):
-            return str(value)
+            return table.plain("default")
         case ParameterType.NUMBER:
             raise table.error("default", "the default of a number is a number: 0.5.")
         case _:

@@ -24,6 +24,7 @@ _KINDS = {
 _NAME_SHOWN = 80  # characters of an unknown key in an error
 _DOTS_MAX = 100  # of one line
 _KEYS_MAX = 20_000
+_BITS_MAX = 64  # of a whole number
 
 
 class Number(str):
@@ -113,6 +114,8 @@ class Table:
         if value is None or isinstance(value, str):
             return None if value is None else str(value)
         if type(value) is int:
+            if value.bit_length() > _BITS_MAX:
+                raise self.error(key, "the number is too large.")
             return str(value)
         raise self._wrong(key, value, 'text in quotes: "…"')
 
@@ -171,11 +174,12 @@ def _path_text(path: Path) -> str:
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+# Also one that does not end, so that it is looked at only once.
 _STRING = re.compile(
-    r'"""(?:\\.|[^\\])*?"""{1,3}'
-    r"|'''.*?'''{1,3}"
-    r'|"(?:\\.|[^"\\\n])*"'
-    r"|'[^'\n]*'",
+    r'"""(?:\\.|[^\\])*?(?:"""{1,3}|\Z)'
+    r"|'''.*?(?:'''{1,3}|\Z)"
+    r'|"(?:\\[^\n]|[^"\\\n])*"?'
+    r"|'[^'\n]*'?",
     re.DOTALL,
 )
 _KEY_PART = re.compile(rf"[ \t]*(?:({_BARE.pattern})|({_STRING.pattern}))[ \t]*", re.DOTALL)
