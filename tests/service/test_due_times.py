@@ -28,6 +28,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
 from tui_manager.service.schedules.act_when_due import act
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
+from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import schedule_runs, schedules
@@ -156,6 +157,40 @@ async def test_the_end_of_a_task_wakes_the_loop(
         await until(parts, "05:00 waits")
         await end(parts)
         await until(parts, "05:00 task 2", wakes=False)
+
+
+async def test_the_loop_reads_nothing_before_something_is_due(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(parts)
+    monkeypatch.setattr("tui_manager.service.schedules.schedule_loop._LOOK_EVERY", 0.0)
+    may_act, asked_often, looks = parts.watch.may_act, asyncio.Event(), 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        await ScheduleLoop.look(parts.schedule_loop)
+
+    def asked() -> bool:
+        answers.append(may_act())
+        if len(answers) == 50:
+            asked_often.set()
+        return answers[-1]
+
+    answers: list[bool] = []
+    monkeypatch.setattr(parts.watch, "may_act", asked)
+    monkeypatch.setattr(parts.schedule_loop, "look", look)
+    async with looping(parts):
+        await asked_often.wait()
+        assert looks <= 2
+        parts.clock.instant += timedelta(hours=3)
+        answers.clear()
+        asked_often.clear()
+        await asked_often.wait()
+        assert looks <= 3
+        assert await runs(parts) == []
+        parts.clock.turn(DAY)
+        await until(parts, "06:00 task 1", wakes=False)
 
 
 async def test_a_pause_ends_the_wait_of_a_due_time(parts: Parts) -> None:

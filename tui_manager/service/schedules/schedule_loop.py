@@ -20,7 +20,7 @@ from tui_manager.storage.tables import schedules
 from tui_manager.storage.tables.schedules import ScheduleRow
 
 log = logging.getLogger(__name__)
-_LOOK_EVERY = 10.0  # seconds, at most, while a schedule has a due time: the wall clock may be set
+_LOOK_EVERY = 10.0  # seconds, at most, between two looks at the clock while something will be due
 _RETRY = 1.0  # seconds until the next attempt if the database cannot be written
 _AT_ONCE = 20  # schedules, whose transactions the writer may take together
 _ATTEMPTS = 5  # at one schedule that is edited, or whose template is saved, meanwhile
@@ -82,16 +82,24 @@ class ScheduleLoop:
                 await self._wait()
 
     async def _wait(self) -> None:
-        """Until something changes or is due."""
-        pause = None
-        if self._next:
-            left = (self._next - self._core.clock.now()).total_seconds()
-            pause = max(0.0, min(_LOOK_EVERY, left))
-            if not self._clock_watch.may_act():
-                pause = _LOOK_EVERY
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await self._wanted.changed.wait()
+        """Until something changes or is due. The wall clock may be set meanwhile."""
+        while not self._has_work():
+            pause = None
+            if self._next:
+                left = (self._next - self._core.clock.now()).total_seconds()
+                pause = min(_LOOK_EVERY, left) if left > 0 else _LOOK_EVERY
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wanted.changed.wait()
+
+    def _has_work(self) -> bool:
+        if self._wanted.changed.is_set():
+            return True
+        if not self._clock_watch.may_act():
+            return not self._clock_was_wrong  # which the next look remembers
+        now = self._core.clock.now()
+        went_back = self._looked_at is not None and now < self._looked_at
+        return went_back or (self._next is not None and self._next <= now)
 
     async def look(self) -> None:
         """Does all that is to be done now.
