@@ -198,3 +198,54 @@ async def test_an_older_schema_is_sound_before_and_after_its_migration(tmp_path:
     async with open_database(path):
         pass
     assert check_database(path).findings == ()
+
+
+_ROLLOUT_OF_SCHEMA_16 = """
+INSERT INTO manager VALUES ('m', 1);
+INSERT INTO hosts (id, host_id, name, admission, first_seen, since)
+VALUES (1, 'h1', 'web01', 'admitted', 0, 0), (2, 'h2', 'web02', 'admitted', 0, 0);
+INSERT INTO tasks (id, name, description, target, created_by, created_at, started_at, status,
+    host_count) VALUES (1, '', '', '@all', '', 1, 1, 'running', 2);
+INSERT INTO commands (id, task_id, position, text, timeout_after, parameters, environment, cwd)
+VALUES (1, 1, 0, 'true', 1, '{}', '{}', ''), (2, 1, 1, 'true', 1, '{}', '{}', '');
+INSERT INTO rollouts (task_id, batches, batch_order, delay, max_concurrency, max_failures, strict,
+    hold, hold_timeout, batch_count, batch, hosts_waiting)
+VALUES (1, '1', 'name', 0, '', '', 0, '', 0, 2, 1, 2);
+INSERT INTO rollout_batches (task_id, number, hosts, waiting) VALUES (1, 1, 1, 1), (1, 2, 1, 1);
+INSERT INTO rollout_hosts (task_id, host, place, batch, unended, incomplete)
+VALUES (1, 1, 0, 1, 2, 2), (1, 2, 1, 2, 2, 2);
+INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, status, batch)
+SELECT k.id || '-' || h.id, 1, k.id, k.position, h.id, 'pending', h.id
+FROM commands AS k, hosts AS h;
+UPDATE rollout_hosts SET state = 'under_way' WHERE host = 1;
+UPDATE command_hosts SET status = 'running', sent_at = 1, started_at = 1 WHERE id = 1;
+"""
+
+
+async def test_a_running_rollout_of_an_older_schema_is_kept(tmp_path: Path) -> None:
+    """Its table of hosts is made anew, with triggers that go on counting."""
+    path = tmp_path / DATABASE
+    with closing(sqlite3.connect(path)) as connection:
+        for _, sql in migrations()[:16]:
+            connection.executescript(sql)
+        connection.executescript(f"{_ROLLOUT_OF_SCHEMA_16}PRAGMA user_version = 16;")
+        before = connection.execute("SELECT * FROM rollout_hosts").fetchall()
+    assert check_database(path).findings == ()
+    async with open_database(path) as database:
+        await database.write(lambda tx: None)
+    assert check_database(path).findings == ()
+    columns = "task_id, host, place, batch, state, wait_until, delivery_left, unended, incomplete"
+    with closing(sqlite3.connect(path)) as connection:
+        assert (
+            connection.execute(f"SELECT {columns}, faults FROM rollout_hosts").fetchall() == before
+        )
+        connection.execute(
+            "UPDATE command_hosts SET status = 'failed', reason = 'exit_code', finished_at = 1"
+            " WHERE id = 1"
+        )
+        connection.execute(
+            "UPDATE command_hosts SET status = 'skipped', reason = 'earlier_failed',"
+            " finished_at = 1 WHERE position = 1 AND host = 1"
+        )
+        connection.commit()
+    assert check_database(path).findings == ()
