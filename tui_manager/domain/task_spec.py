@@ -299,6 +299,8 @@ class TaskSpec:
                 "description", f"A description has at most {DESCRIPTION_LENGTH} characters."
             )
         check_delivery_timeout(self.delivery_timeout)
+        if self.template is not None:
+            self.template.check()
         self.rollout.check()
         self._check_commands(stored=stored)
 

@@ -26,6 +26,11 @@ class TemplateVersion:
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
 
+    def check(self) -> None:
+        """Raises InvalidInputError("template") if no template can have this name."""
+        if not is_name(self.name):
+            raise InvalidInputError("template", f"There is no template {self.name[:_SHOWN]!r}.")
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
