@@ -14,7 +14,10 @@ def test_accepting_ends_the_wait(connect_to: Connect, capsys: pytest.CaptureFixt
     operator.clock_ahead = timedelta(days=40)
     connect_to(lambda: operator)
     assert main(["clock", "accept"]) == 0
-    assert capsys.readouterr().out == "The clock is accepted; old history is removed again.\n"
+    assert (
+        capsys.readouterr().out
+        == "The clock is accepted; schedules start tasks, and old history is removed again.\n"
+    )
     assert main(["clock", "accept"]) == 0
     assert capsys.readouterr().out == "Nothing waits for the clock.\n"
     assert operator.calls == ["accept_clock", "accept_clock"]

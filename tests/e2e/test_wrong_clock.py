@@ -83,7 +83,10 @@ def test_a_start_with_a_clock_that_is_ahead_keeps_history_until_it_is_accepted(
     machine.serve(**clock.variables)
     assert len(machine.tasks()) == 1
     done = machine.run("clock", "accept")
-    assert (done.code, done.out) == (0, b"The clock is accepted; old history is removed again.\n")
+    assert (done.code, done.out) == (
+        0,
+        b"The clock is accepted; schedules start tasks, and old history is removed again.\n",
+    )
     machine.wait_for("the history to go", machine.tasks, lambda rows: not rows)
     actions = [row["action"] for row in machine.json("audit")]
     assert [word for word in actions if word in ("accept_clock", "prune_tasks")] == [

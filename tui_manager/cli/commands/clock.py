@@ -11,7 +11,7 @@ from tui_manager.settings import Settings
 def run_clock(settings: Settings) -> int:
     """Prints the result, and returns the exit status."""
     if asyncio.run(_accept(settings)):
-        write("The clock is accepted; old history is removed again.\n")
+        write("The clock is accepted; schedules start tasks, and old history is removed again.\n")
     else:
         write("Nothing waits for the clock.\n")
     return 0

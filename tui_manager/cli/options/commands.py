@@ -191,8 +191,8 @@ def add_clock_commands(clock: argparse.ArgumentParser, state: Parser) -> None:
         "accept",
         help="confirm that the manager's clock is right",
         description="Confirm that the manager's clock is right. After the clock has jumped, the "
-        "manager removes no old history until the clock is back, the manager has run for 24 h, or "
-        "this command was given.",
+        "manager starts no task of a schedule and removes no old history until the clock is back, "
+        "the manager has run for 24 h, or this command was given.",
         parents=[state],
         allow_abbrev=False,
     )
