@@ -273,6 +273,24 @@ async def test_an_agent_that_reads_nothing_holds_up_others_only_until_it_is_sile
     await wait_until(_value(small_budget), lambda used: used == 0)
 
 
+async def test_a_script_that_did_not_arrive_is_sent_again(
+    small_budget: Callable[[], int], manager: RunningManager, operator: Operator
+) -> None:
+    async with dial(manager.address) as agent:
+        host_id = (await agent.hello("web01", features=FEATURES)).welcome.host_id
+        task_id = await started(operator, CommandSpec("", script=SCRIPT), CommandSpec("true"))
+        await wait_until(_value(small_budget), lambda used: used > 0)
+    (sent, _) = await rows(operator, task_id)
+    async with dial(manager.address) as agent:
+        await agent.hello("web01", host_id=host_id, features=FEATURES)
+        run = (await agent.read_until("run_command")).run_command
+        assert (run.execution_id, run.script) == (sent.execution_id, SCRIPT.data)
+        await agent.report(results=[completed(run)])
+        run = (await agent.read_until("run_command")).run_command
+        assert run.command == "true"
+    await wait_until(_value(small_budget), lambda used: used == 0)
+
+
 async def _beat(agent: AgentStream) -> None:
     """Sends the heartbeats of an agent."""
     while True:

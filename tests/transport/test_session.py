@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -180,6 +182,21 @@ async def test_a_command_that_is_canceled_while_it_waits_is_not_sent(waits: bool
     assert await _next(session) == ["large1"]
     assert await _next(session) == []
     assert large.used == 0
+
+
+@pytest.mark.parametrize(("waited", "left"), [(10.0, 50.0), (70.0, 0.001)])
+async def test_the_time_until_a_command_must_start_runs_while_it_waits(
+    monkeypatch: pytest.MonkeyPatch, waited: float, left: float
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    session = _session()
+    for run in (_script("large"), _run(1)):
+        session.queue_command(replace(run, start_before=timedelta(minutes=1)))
+    now += waited
+    for _ in range(2):
+        (message,) = await session.next_messages()
+        assert message.run_command.start_before.ToTimedelta() == timedelta(seconds=left)
 
 
 async def test_a_command_whose_script_is_lost_is_passed_over() -> None:

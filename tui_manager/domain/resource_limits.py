@@ -47,7 +47,7 @@ class ResourceLimits:
         return tuple(
             text
             for value, text in (
-                (self.memory_max, f"memory {size_text(self.memory_max)}"),
+                (self.memory_max, f"memory {_size(self.memory_max)}"),
                 (self.tasks_max, f"tasks {self.tasks_max}"),
                 (self.cpu_max, f"cpu {self.cpu_max}%"),
             )
@@ -58,7 +58,7 @@ class ResourceLimits:
 NO_LIMITS = ResourceLimits()
 
 
-def size_text(count: int) -> str:
+def _size(count: int) -> str:
     """In the largest unit that spells it exactly."""
     for size, unit in _UNITS:
         if count and count % size == 0:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tui_manager.domain.content import CONTENTS_LENGTH, Content, check_script
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits, size_text
+from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.template import TemplateVersion
 
@@ -121,11 +121,11 @@ class CommandSpec:
 
     @property
     def option_texts(self) -> tuple[str, ...]:
-        """How it runs, without its variables and its timeout: `as deploy`, `memory 512 MiB`."""
+        """How it runs, without its variables, its stdin and its timeout: `as deploy`, `memory 512
+        MiB`."""
         user = (f"as {self.run_as_user}",) if self.run_as_user else ()
         folder = (f"in {self.cwd}",) if self.cwd else ()
-        stdin = () if self.stdin is None else (f"stdin {size_text(self.stdin.size)}",)
-        return (*user, *self.limits.words, *folder, *stdin)
+        return (*user, *self.limits.words, *folder)
 
     def check(self, *, stored: bool = False) -> None:
         """Raises InvalidInputError, naming the field, when something is out of bounds.

@@ -57,6 +57,7 @@ def _command(command: Command) -> str:
     parts = [step_what(spec)]
     parts += [f"sha256 {spec.script.sha256}"] if spec.script else []
     parts += [f"timeout {format_duration(spec.timeout)}"]
+    parts += [f"stdin {spec.stdin.size:,} bytes"] if spec.stdin else []
     parts += spec.option_texts
     shown = {**spec.parameters, **spec.environment, **dict.fromkeys(spec.secrets, HIDDEN)}
     parts += [f"{name}={value}" for name, value in shown.items()]

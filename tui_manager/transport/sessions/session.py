@@ -1,9 +1,12 @@
 """One live stream of one agent, and the queues of messages for it."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from tui_manager_protos.v1 import agent_pb2 as pb
 
@@ -20,7 +23,22 @@ from tui_manager.transport.sessions.large_commands import LargeCommands, Reserva
 RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
 _SMALL = 64 * 1024  # bytes of commands that are converted at once; larger ones need a reservation
 _BATCH_SIZE = 256 * 1024  # bytes of messages that are sent as one; a larger one is sent alone
+_AT_ONCE = timedelta(milliseconds=1)
 UNKNOWN_MAX = 1000  # answers to reports of unknown executions that wait on a session
+
+
+class _WaitingRun(NamedTuple):
+    """A command in the queue of a session, since an instant of `time.monotonic`."""
+
+    run: Run
+    since: float
+
+    def to_send(self) -> Run:
+        """The command as it is now: the time in which it must start has run meanwhile."""
+        if self.run.start_before is None:
+            return self.run
+        left = self.run.start_before - timedelta(seconds=time.monotonic() - self.since)
+        return replace(self.run, start_before=max(_AT_ONCE, left))
 
 
 class Session:
@@ -61,7 +79,7 @@ class Session:
         self._acknowledged: dict[str, Acknowledged] = {}
         self._cancels: dict[str, None] = {}
         self._unknown: dict[str, None] = {}
-        self._runs: deque[Run] = deque()
+        self._runs: deque[_WaitingRun] = deque()
         self._was_full = False
         self._last_message: pb.ManagerMessage | None = None
         self._ended = False
@@ -125,7 +143,7 @@ class Session:
         """Adds a command. Raises AgentUnavailableError if there is no room."""
         if not self.room:
             raise AgentUnavailableError("The session has ended, or its queue is full.")
-        self._runs.append(run)
+        self._runs.append(_WaitingRun(run, time.monotonic()))
         self._was_full = not self.room
         self._pending.set()
 
@@ -135,7 +153,7 @@ class Session:
         if self._ended:
             raise AgentUnavailableError("The session has ended.")
         self._cancels[execution_id] = None
-        for position, run in enumerate(self._runs):
+        for position, (run, _) in enumerate(self._runs):
             if run.execution_id == execution_id:
                 del self._runs[position]
                 if position == 0:
@@ -204,23 +222,23 @@ class Session:
 
     def _take_small(self) -> Iterator[Run]:
         size = 0
-        while self._runs and not self._runs[0].command.contents:
-            size += self._runs[0].size
+        while self._runs and not self._runs[0].run.command.contents:
+            size += self._runs[0].run.size
             if size > _SMALL:
                 return
-            yield self._runs.popleft()
+            yield self._runs.popleft().to_send()
 
     def _may_send_large(self) -> bool:
         """Whether the first command that waits, which is large, has its reservation. Asks for it
         if it has none."""
         if self._runs and self._reserved is None:
-            self._reserved = self._large.reserve(self._runs[0].size, self._pending.set)
+            self._reserved = self._large.reserve(self._runs[0].run.size, self._pending.set)
         return self._reserved is not None and self._reserved.granted
 
     async def _take_large(self) -> pb.ManagerMessage | None:
         """None: it cannot be sent."""
         self._sending, self._reserved = self._reserved, None
-        run = self._runs.popleft()
+        run = self._runs.popleft().to_send()
         self._tell_room()
         message = await self._large.message(run)
         if message is None or self._ended:
