@@ -83,6 +83,9 @@ class Checks:
             self._expect(
                 question is not None and _names(question, names), f"{name} {ids}: {question}"
             )
+        if name in ("delete_template", "delete_schedule", "run_schedule"):
+            said = "" if question is None else question.title
+            self._expect(f" {arguments[0]}" in said, f"{name} {arguments}: {question}")
         if name == "cancel_task":
             said = "" if question is None else f"{question.title} {question.lines}"
             self._expect(f"#{arguments[0]} " in said, f"{name} {arguments}: {question}")

@@ -8,6 +8,7 @@ import string
 from collections.abc import Callable, Sequence
 from random import Random
 
+from tests.monkey.fake_fleet import TIMETABLE
 from tests.monkey.inputs import (
     SIZES,
     Change,
@@ -51,7 +52,7 @@ RAWS = (
 CHANGES = (
     "create_task", "start_task", "print", "print", "print", "end_run", "end_run", "end_run",
     "cancel_task", "host_goes", "host_comes", "host_asks", "host_admitted", "host_turned_away",
-    "relabel", "vitals", "attention", "audit",
+    "relabel", "vitals", "attention", "audit", *TIMETABLE, "due", "due",
 )  # fmt: skip
 TROUBLES = ("fail", "hold", "hold", "release", "cut_off")
 BETWEEN_CHECKS = 12  # choices
@@ -248,6 +249,35 @@ def _token(random: Random) -> list[Input]:
     return _spread(random, _keys("j", random.choice(("f5", "escape", "tab")), "c", "escape"))
 
 
+def _timetable_change(random: Random) -> Input:
+    return Change(random.choice(TIMETABLE), random.randrange(1 << 30))
+
+
+def _schedules(random: Random) -> list[Input]:
+    """Templates and schedules: run, pause, delete, and their histories."""
+    tabs = ["tab"] * random.randrange(4)
+    acts = (["r", "y"], ["p"], ["p", "p"], ["D", "y"], ["D", "n"], ["enter", "end"], ["space"])
+    inputs = _keys("5", *tabs, random.choice(MOVES), *random.choice(acts))
+    inputs.insert(random.randrange(len(inputs) + 1), _timetable_change(random))
+    return _spread(random, inputs)
+
+
+def _schedule_forms(random: Random) -> list[Input]:
+    """The forms of a template and of a schedule, typed into, sent or left."""
+    tabs = ["tab"] * random.choice((0, 2))
+    inputs = _keys("5", *tabs, random.choice(MOVES), random.choice(("a", "e", "r", "enter")))
+    for _ in range(random.randint(1, 5)):
+        inputs += random.choice((_word, _cron))(random)
+        inputs += _keys(random.choice(("tab", "tab", "shift+tab", "enter", "down", "space")))
+    inputs.insert(random.randrange(len(inputs)), _timetable_change(random))
+    end = random.choice((["f5"], ["f5", "f5"], ["escape"], ["escape", "y"]))
+    return _spread(random, [*inputs, *_keys(*end)])
+
+
+def _cron(random: Random) -> list[Input]:
+    return [Text(random.choice(("0 2 * * *", "* * * * *", "61 2 * * *", "UTC", "OPS-7", "K=1")))]
+
+
 def _save(random: Random) -> list[Input]:
     text = Text(random.choice(("a", "b1")))
     return _spread(random, [Key("ctrl+s"), text, Key("enter"), Key("escape")])
@@ -257,4 +287,5 @@ _SCENES: tuple[tuple[Callable[[Random], list[Input]], float], ...] = (
     (_action, 6), (_moves, 4), (_other, 3), (_noise, 2), (_paste, 1), (_raw, 0.7), (_mouse, 4),
     (_resize, 1.5), (_filter, 2), (_admission, 2), (_new_task, 1), (_tasks, 1), (_open, 2.5),
     (_read_output, 1.5), (_open_and_close, 1), (_palette, 1), (_token, 0.4), (_save, 0.3),
+    (_schedules, 2), (_schedule_forms, 2),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
+from tests.monkey.fake_timetable import FakeTimetable
 from tests.support.fake_operator import FakeOperator
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
@@ -30,6 +31,10 @@ OUTPUTS = (
     b"\tindented\x08\x07\x00\n", b"w" * 4000 + b"\n", b"no end", b"\r\n\r\n", b"line\n" * 60,
     b"\x1b]0;title\x07\x9b31m\n", "\u202eright\u200b to left\u0301\n".encode(),
 )  # fmt: skip
+TIMETABLE = (
+    "save_template", "delete_template", "add_schedule", "edit_schedule", "pause_schedule",
+    "delete_schedule", "problem", "due",
+)  # fmt: skip
 HOSTS, TASKS = (30, 400), 12  # at the start; a list holds some 130 rows
 HOSTS_MOST, TASKS_MOST = 500, 80
 
@@ -41,6 +46,7 @@ class FakeFleet:
         self.operator = FakeOperator()
         self.operator.security = "mTLS"
         self._random = Random(seed)
+        self._timetable = FakeTimetable(self.operator)
 
     async def fill(self) -> None:
         """Hosts of all kinds, and tasks in the middle of their work."""
@@ -56,6 +62,7 @@ class FakeFleet:
         for _ in range(60):
             self.print()
             self.end_run()
+        await self._timetable.fill(random)
         for number in list(self.operator.tasks)[:3]:  # longer than a pane
             for row in list(self.operator.tasks[number].rows.values())[:3]:
                 if not row.status.ended:
@@ -77,6 +84,9 @@ class FakeFleet:
         }
         if kind in plain:
             plain[kind]()
+        elif kind in TIMETABLE:
+            with self._answering():
+                await self._timetable.change(kind, self._random)
         elif kind == "host_admitted":
             await self._decide(Admission.PENDING, admit=True)
         elif kind == "host_turned_away":

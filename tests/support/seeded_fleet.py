@@ -8,6 +8,7 @@ from datetime import timedelta
 from tui_manager_protos.rules.fingerprint import fingerprint
 
 from tests.support.fake_operator import FakeOperator
+from tests.support.seeded_schedules import add_history, save_templates
 from tui_manager.domain.host import Disk, Vitals
 from tui_manager.domain.manager_status import Health
 from tui_manager.domain.status import Admission, Reason, Stream
@@ -30,7 +31,8 @@ def words(name: str) -> str:
 
 
 async def seeded_fleet() -> FakeOperator:
-    """Fourteen web servers, three databases, a pending host; six tasks; output of the newest."""
+    """Fourteen web servers, three databases, a pending host; six tasks; output of the newest;
+    templates and schedules."""
     fleet = FakeOperator()
     fleet.security = "mTLS"
     _hosts(fleet)
@@ -43,7 +45,9 @@ async def seeded_fleet() -> FakeOperator:
         "1 host waits to be approved.",
         "On db2 a killed command left a process of another user behind (task 3).",
     )
+    await save_templates(fleet)
     await _old_tasks(fleet)
+    await add_history(fleet)
     await _upgrade(fleet)
     _audited(fleet)
     await _spec(fleet, "restart web", "env=prod", "systemctl restart nginx", start=False)

@@ -17,6 +17,7 @@ from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.schedule_form import ScheduleForm
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
@@ -24,6 +25,7 @@ from tui_manager.ui.key_bindings import ACTIONS, ScreenName, actions_of
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.output.output_pane import OutputPane
 from tui_manager.ui.output.save_output import SaveOutputScreen
+from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 
@@ -42,6 +44,11 @@ OPENS = {
     "show_hosts": HostsScreen,
     "show_tasks": TasksScreen,
     "show_manager": ManagerScreen,
+    "show_schedules": SchedulesScreen,
+    "run_saved": ConfirmScreen,
+    "add_schedule": ScheduleForm,
+    "edit_schedule": ScheduleForm,
+    "delete_saved": ConfirmScreen,
 }
 # And where it leads elsewhere than on the other screens.
 OPENS_HERE = {
@@ -57,12 +64,14 @@ OPENS_HERE = {
     (ScreenName.HOSTS, "open"): DashboardScreen,
     (ScreenName.HOSTS, "approve"): ConfirmScreen,
     (ScreenName.HOSTS, "reject"): ConfirmScreen,
+    (ScreenName.SCHEDULES, "open"): SchedulesScreen,  # the history gets the focus
 }
 WAY = {
     ScreenName.DASHBOARD: ("home", "down"),
     ScreenName.HOSTS: ("2",),
     ScreenName.TASKS: ("3", "home", "down"),
     ScreenName.MANAGER: ("4",),
+    ScreenName.SCHEDULES: ("5",),
     ScreenName.TASK: ("home", "down", "enter"),
 }
 

@@ -31,6 +31,7 @@ from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import ScreenName
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
+from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
 from tui_manager.ui.terminal.clean_exit_app import CleanExitApp
@@ -96,6 +97,7 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
             (ScreenName.HOSTS, HostsScreen),
             (ScreenName.TASKS, TasksScreen),
             (ScreenName.MANAGER, ManagerScreen),
+            (ScreenName.SCHEDULES, SchedulesScreen),
         ):
             self.add_mode(place, lambda screen=screen: screen(self.link))  # type: ignore[misc]
 
@@ -217,6 +219,10 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
     async def action_show_manager(self) -> None:
         """What needs attention, and figures."""
         await self._show(ScreenName.MANAGER)
+
+    async def action_show_schedules(self) -> None:
+        """Templates and schedules."""
+        await self._show(ScreenName.SCHEDULES)
 
     async def action_open_task(self, task_id: int) -> None:
         """The screen of a task."""

@@ -1,6 +1,6 @@
 """The table of all keys: which action each has on which screen, and its words. Bindings, footer,
 help and palette are made from it. What an action does is in `app.py`, the screens and the files
-`host_actions.py`, `task_actions.py` and `output_actions.py`."""
+`host_actions.py`, `task_actions.py`, `schedule_actions.py` and `output_actions.py`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ class ScreenName(StrEnum):
     HOSTS = "hosts"
     TASKS = "tasks"
     MANAGER = "manager"
+    SCHEDULES = "schedules"
     TASK = "task"
 
 
@@ -27,6 +28,7 @@ class Group(StrEnum):
 
     TASKS = "Tasks"
     HOSTS = "Hosts"
+    SCHEDULES = "Templates and schedules"
     LISTS = "Lists"
     OUTPUT = "Output"
     SCREENS = "Screens"
@@ -74,11 +76,14 @@ class Action:
 
 _START = frozenset({ScreenName.DASHBOARD, ScreenName.TASKS, ScreenName.TASK})
 _HOSTS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS})
-_OPENS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS, ScreenName.MANAGER})
-_MARKS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS})
-_PANES = frozenset({ScreenName.DASHBOARD, ScreenName.MANAGER, ScreenName.TASK})
-_OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK})
+_SCHEDULES = frozenset({ScreenName.SCHEDULES})
 _TASK = frozenset({ScreenName.TASK})
+_OPENS = EVERYWHERE - _TASK
+_MARKS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS})
+_PANES = frozenset(
+    {ScreenName.DASHBOARD, ScreenName.MANAGER, ScreenName.SCHEDULES, ScreenName.TASK}
+)
+_OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK})
 _ALL_HOSTS = frozenset({ScreenName.HOSTS})
 
 ACTIONS: tuple[Action, ...] = (
@@ -99,11 +104,11 @@ ACTIONS: tuple[Action, ...] = (
         Group.TASKS, footer=_START, screens=_START,
     ),
     Action(
-        "rerun_task", ("r",), "r", "Re-run", "Run an ended task again, on hosts that you choose",
+        "rerun_task", ("r",), "r", "Re-run", "Run an ended task again, on some hosts",
         Group.TASKS, screens=_START,
     ),
     Action(
-        "approve", ("a",), "a", "Approve", "Approve the selected or marked pending hosts",
+        "approve", ("a",), "a", "Approve", "Approve selected or marked pending hosts",
         Group.HOSTS, footer=_ALL_HOSTS, screens=_HOSTS,
     ),
     Action(
@@ -128,6 +133,26 @@ ACTIONS: tuple[Action, ...] = (
         Group.HOSTS, of_app=True,
     ),
     Action(
+        "run_saved", ("r",), "r", "Run", "Run a template, or a schedule now",
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+    ),
+    Action(
+        "add_schedule", ("a",), "a", "Add", "Add a schedule",
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+    ),
+    Action(
+        "edit_schedule", ("e",), "e", "Edit", "Edit the selected schedule",
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+    ),
+    Action(
+        "pause_schedule", ("p",), "p", "Pause", "Pause or resume the schedule",
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+    ),
+    Action(
+        "delete_saved", ("D",), "D", "Delete", "Delete a template or schedule",
+        Group.SCHEDULES, destructive=True, footer=_SCHEDULES, screens=_SCHEDULES,
+    ),
+    Action(
         "open", ("enter",), "enter", "Open", "Open what is selected",
         Group.LISTS, footer=EVERYWHERE, screens=_OPENS,
     ),
@@ -148,7 +173,7 @@ ACTIONS: tuple[Action, ...] = (
         Group.LISTS, screens=_PANES,
     ),
     Action(
-        "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of the selected one",
+        "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of one",
         Group.OUTPUT, footer=_TASK, screens=_OUTPUT,
     ),
     Action(
@@ -182,6 +207,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_tasks", ("3",), "3", "Tasks", "All tasks", Group.SCREENS, of_app=True),
     Action(
         "show_manager", ("4",), "4", "Manager", "Attention, figures, and the audit",
+        Group.SCREENS, of_app=True,
+    ),
+    Action(
+        "show_schedules", ("5",), "5", "Schedules", "Templates and schedules",
         Group.SCREENS, of_app=True,
     ),
     Action("back", ("escape",), "esc", "Back", "Back, or clear filter and marks", Group.SCREENS),

@@ -24,6 +24,9 @@ PARTLY_ONLINE = Span("◐", Role.CAUTION)
 WAITING, EXCLUDED = Span("◌", Role.CAUTION), Span("⊘", Role.MUTED)
 MAINTENANCE = Span("⚒", Role.CAUTION)
 UNKNOWN = Span("?", Role.CAUTION)
+# Of schedules and their due times, which have no status.
+PENDING, FAULT = _STATUS["pending"], _STATUS["failed"]
+PAUSED, SKIPPED = _STATUS["paused"], _STATUS["skipped"]
 MARKED = Span("◆", Role.STRONG)
 TRUNCATED = Span("✂", Role.CAUTION)
 STDERR, STDOUT = Span("┃", Role.FAULT), Span("│", Role.MUTED)

@@ -4,7 +4,7 @@ from typing import ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
-from textual.widgets import Checkbox, Input, TextArea
+from textual.widgets import Checkbox, Input, Select, TextArea
 
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
 from tui_manager.ui.terminal.closable import ClosableScreen
@@ -48,11 +48,11 @@ class Form(ModalScreen[Made | None], ClosableScreen[Made | None]):
             self.dismiss(None)
 
     def _contents(self) -> list[object]:
-        fields = self.query("Input, TextArea, Checkbox")
+        fields = self.query("Input, TextArea, Checkbox, Select")
         return [
             field.text if isinstance(field, TextArea) else field.value
             for field in fields
-            if isinstance(field, Input | TextArea | Checkbox)
+            if isinstance(field, Input | TextArea | Checkbox | Select)
         ]
 
 

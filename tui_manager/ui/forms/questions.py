@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from tui_manager.domain.host import Host
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import Task
+from tui_manager.domain.template import Template
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import REVIEW_MARK, Question
@@ -163,6 +165,27 @@ def cancel_question(tasks: Sequence[Task]) -> Question:
     if len(tasks) > 1:
         lines += [f"  {task_title(task)}" for task in tasks[:8]]
     return Question(f"Cancel {what}?", lines, "Cancel the task" + "s" * (len(tasks) > 1), hosts)
+
+
+def delete_template_question(template: Template) -> Question:
+    """What is asked before a template is deleted."""
+    name = shorten(safe_line(template.name), _NAME_WIDTH)
+    versions = "Its only version is" if template.version == 1 else "All its versions are"
+    return Question(
+        f"Delete the template {name}?",
+        (f"{versions} deleted. Tasks that were made from it keep its name.",),
+        "Delete it",
+    )
+
+
+def delete_schedule_question(schedule: Schedule) -> Question:
+    """What is asked before a schedule is deleted."""
+    name = shorten(safe_line(schedule.spec.name), _NAME_WIDTH)
+    return Question(
+        f"Delete the schedule {name}?",
+        ("Its history is deleted. Its tasks stay, and what runs goes on.",),
+        "Delete it",
+    )
 
 
 def task_title(task: Task) -> str:

@@ -52,6 +52,7 @@ class TaskForm(Form[int]):
         self._looked_up = ""  # the target that `preview` is of, or will be
         self._lookup: Worker[None] | None = None
         self.preview: TargetPreview | None = None
+        self.include_maintenance = False  # of the task
         self._target_error: ManagerError | None = None  # why there is no preview
         self._next_lookup: Timer | None = None
         self._creating = False
@@ -149,7 +150,9 @@ class TaskForm(Form[int]):
         self._label_start()
         if target.strip():
             try:
-                self.preview = await self.link.operator.preview_target(target)
+                self.preview = await self.link.operator.preview_target(
+                    target, include_maintenance=self.include_maintenance
+                )
             except ManagerError as error:
                 self._target_error = error
         if self.preview is not None:

@@ -21,8 +21,9 @@ _KEY = 9  # cells
 
 def help_lines(width: int) -> tuple[Spans, ...]:
     """In two columns if there is room for them."""
-    left = [*_group(Group.TASKS), (), *_group(Group.LISTS), (), *_legend()]
-    right = [*_group(Group.HOSTS), (), *_group(Group.OUTPUT), (), *_group(Group.SCREENS)]
+    left = [*_group(Group.TASKS), (), *_group(Group.LISTS), (), *_group(Group.OUTPUT)]
+    left += [(), *_legend()]
+    right = [*_group(Group.HOSTS), (), *_group(Group.SCHEDULES), (), *_group(Group.SCREENS)]
     need = 1 + max(sum(cell_len(span.text) for span in line) for line in left)
     if width < need + max(sum(cell_len(span.text) for span in line) for line in right):
         return (*left[: -len(_legend())], *right, (), *_legend())

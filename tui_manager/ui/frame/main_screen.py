@@ -23,7 +23,7 @@ from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import CallFailed, Link, ManagerChanged
 from tui_manager.ui.terminal.closable import ClosableScreen, is_open
 
-EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True)
+EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 SMALLEST = (60, 16)  # columns and lines; a smaller terminal shows a text about that
 
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import Command
-from tui_manager.domain.task_spec import HIDDEN, CommandSpec, OnFailure, StepKind
+from tui_manager.domain.task_spec import HIDDEN, CommandSpec, StepKind
 from tui_manager.ui.drawing.number_format import size, timeout_text
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, fit, shorten, width_of
 from tui_manager.ui.drawing.state_glyphs_and_words import command_glyph
+from tui_manager.ui.drawing.step_words import rule_texts, step_text
 from tui_manager.ui.tasks.task_table import short_counts
 
 _SHOWN = 4  # steps
@@ -42,23 +43,6 @@ def step_lines(steps: Sequence[Command], width: int) -> tuple[Spans, ...]:
     if more := _more(first, len(steps) - first - len(shown)):
         lines.append((Span(f"   and {more}", Role.MUTED),))
     return tuple(lines)
-
-
-def step_text(spec: CommandSpec) -> str:
-    """What a step runs, in one line: its command, or its script with arguments."""
-    if spec.kind is StepKind.RUN or spec.script is None:
-        return safe_line(spec.text.strip())
-    arguments = "".join(f" {safe_line(argument)}" for argument in spec.arguments)
-    return f"script of {size(spec.script.size)}{arguments}"
-
-
-def rule_texts(spec: CommandSpec) -> tuple[str, ...]:
-    """When a step runs, if not in the usual way: `always runs`, `waits for all hosts`."""
-    return (
-        *(("waits for all hosts",) if spec.barrier else ()),
-        *(("always runs",) if spec.always else ()),
-        *(("may fail",) if spec.on_failure is OnFailure.CONTINUE else ()),
-    )
 
 
 def _first_shown(steps: Sequence[Command]) -> int:

@@ -1,0 +1,300 @@
+"""The form of a schedule: due times while it is typed, errors, and what others do meanwhile."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Label, TextArea
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError, UnreachableError
+from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
+from tui_manager.domain.task_file import read_task_file
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.schedule_fields import (
+    ScheduleFields,
+    fields_of,
+    parse_values,
+    value_problem,
+)
+from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
+
+SIZES = [(80, 24), (120, 36), (200, 50)]
+NIGHTLY = ScheduleFields("nightly", command="uptime", target="@all", cron="0 2 * * *", zone="UTC")
+STEPS = """\
+target = "@all"
+timeout = "5m"
+
+[[steps]]
+run = "one"
+
+[[steps]]
+run = "two"
+always = true
+"""
+
+
+def form(pilot: "Pilot[None]") -> ScheduleForm:
+    screen = pilot.app.screen
+    assert isinstance(screen, ScheduleForm), screen
+    return screen
+
+
+def hint(pilot: "Pilot[None]", field: str) -> str:
+    return str(form(pilot).query_one(f"#{field}-hint", Label).content)
+
+
+def problem(pilot: "Pilot[None]") -> str:
+    return str(form(pilot).query_one("#problem", Label).content)
+
+
+async def type_into(pilot: "Pilot[None]", **texts: str) -> None:
+    for field, text in texts.items():
+        widget = form(pilot).query_one(f"#{field}")
+        if isinstance(widget, TextArea):
+            widget.text = text
+        elif isinstance(widget, Input):
+            widget.value = text
+    await settle(pilot)
+
+
+# Fields.
+
+
+def test_a_command_becomes_a_task_file_of_its_own() -> None:
+    spec = NIGHTLY.spec()
+    assert spec.template is None
+    own = read_task_file(spec.task_file, "nightly").spec
+    assert (own.target, own.commands[0].text) == ("@all", "uptime")
+    assert fields_of(spec) == replace(
+        NIGHTLY, overlap="skip", misfire="5m", task_file=spec.task_file
+    )
+
+
+def test_a_template_with_its_values() -> None:
+    fields = replace(
+        NIGHTLY, command="", template="restart@3", values="A=1 B='a b'", target="web*",
+        cron=" 0  2 * * * ", overlap="wait", misfire="1h",
+    )  # fmt: skip
+    spec = fields.spec()
+    assert spec == ScheduleSpec(
+        "nightly", "0 2 * * *", "UTC", Overlap.WAIT, timedelta(hours=1),
+        TemplateUse("restart", 3, {"A": "1", "B": "a b"}, "web*"),
+    )  # fmt: skip
+    assert fields_of(spec).spec() == spec
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "a b"}, "name"),
+        ({"cron": " "}, "cron"),
+        ({"zone": ""}, "zone"),
+        ({"command": " "}, "template"),
+        ({"template": "restart"}, "command"),
+        ({"command": "", "template": "@"}, "template"),
+        ({"command": "", "template": "a@x"}, "template"),
+        ({"command": "", "template": "a", "values": "x"}, "param"),
+        ({"command": "", "template": "a", "values": "x='"}, "param"),
+        ({"target": ""}, "target"),
+        ({"overlap": "both"}, "overlap"),
+        ({"misfire": "soon"}, "misfire"),
+        ({"command": "a\0"}, "command"),
+    ],
+)
+def test_what_is_wrong_names_its_field(changed: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidInputError) as raised:
+        replace(NIGHTLY, **changed).spec()
+    assert raised.value.field == field
+
+
+def test_empty_fields_are_not_wrong_yet() -> None:
+    assert ScheduleFields().problems() == {}
+    wrong = ScheduleFields("a b", "@", "x", "true", overlap="x", misfire="x")
+    assert set(wrong.problems()) == {
+        "name", "template", "param", "overlap", "misfire", "command",
+    }  # fmt: skip
+
+
+def test_what_a_task_file_has_besides_stays_when_it_is_edited() -> None:
+    fields = fields_of(ScheduleSpec("nightly", "0 2 * * *", "UTC", task_file=STEPS))
+    assert fields.has_steps
+    assert fields.command == ""
+    assert fields.spec().task_file == STEPS, "nothing was changed"
+    changed = read_task_file(replace(fields, target="db1").spec().task_file, "nightly").spec
+    before = read_task_file(STEPS, "nightly").spec
+    assert changed == replace(before, target="db1")
+    one = STEPS.partition('\n[[steps]]\nrun = "two"')[0]
+    single = fields_of(ScheduleSpec("nightly", "0 2 * * *", "UTC", task_file=one))
+    assert (single.command, single.has_steps) == ("one", False)
+    (step,) = read_task_file(replace(single, command="x").spec().task_file, "n").spec.commands
+    assert (step.text, step.timeout) == ("x", timedelta(minutes=5))
+
+
+def test_values() -> None:
+    assert parse_values("A=1  B='x y' C=a=b D=") == {"A": "1", "B": "x y", "C": "a=b", "D": ""}
+    for text in ("A", "=x", "A=1 A=2", 'A="'):
+        with pytest.raises(InvalidInputError):
+            parse_values(text)
+
+
+async def test_values_are_checked_against_the_parameters(fleet: FakeOperator) -> None:
+    restart = read_task_file((await fleet.get_template("restart")).text, "restart")
+    assert value_problem(restart, {"TICKET": "OPS-1"}) == ""
+    assert "TICKET (text)" in value_problem(restart, {})
+    assert "There is no parameter X" in value_problem(restart, {"TICKET": "OPS-1", "X": "1"})
+    assert "whole number" in value_problem(restart, {"TICKET": "OPS-1", "WAIT": "x"})
+    key = read_task_file('target="a"\n[params.K]\ntype="secret"\n[[steps]]\nrun="a"', "key")
+    assert "nobody is there to type the secret K" in value_problem(key, {})
+
+
+# The form.
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_due_times_are_shown_while_the_expression_is_typed(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "5", "a")
+        await type_into(pilot, cron="0 2 * * *", zone="Europe/Berlin")
+        assert hint(pilot, "cron").startswith("Tue  3 Mar 01:00 (02:00 there) in 10h")
+        await type_into(pilot, cron="0 25 * * *")
+        assert "is no cron expression" in hint(pilot, "cron")
+        await type_into(pilot, cron="0 2 * * *", zone="Mars/Crater")
+        assert hint(pilot, "cron") == "There is no time zone 'Mars/Crater'."
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+async def test_a_template_is_scheduled_with_its_values(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "5", "tab", "tab", "down", "a", *"weekly", "tab")
+        assert form(pilot).query_one("#template", Input).value == "restart"
+        assert hint(pilot, "template") == "runs on role=web"
+        assert hint(pilot, "values") == "These need a value: TICKET (text)."
+        assert not form(pilot).query_one("#command-line").display
+        await press(pilot, "tab", *"TICKET=OPS-1")
+        assert hint(pilot, "values").startswith("SERVICE: one of: nginx, haproxy   WAIT: integer")
+        await press(pilot, "tab", "tab", *"5 4 * * sun", "tab", *"UTC", "f5")
+        screen = pilot.app.screen
+        assert isinstance(screen, SchedulesScreen)
+        assert screen.selected_schedule is not None
+        assert screen.selected_schedule.spec.name == "weekly"
+        assert "weekly   5 4 * * sun   UTC" in shown(pilot)
+    assert fleet.schedules["weekly"].spec == ScheduleSpec(
+        "weekly", "5 4 * * sun", "UTC", template=TemplateUse("restart", 0, {"TICKET": "OPS-1"})
+    )
+
+
+async def test_a_command_is_scheduled(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "5", "a", *"up", "tab", "tab", "tab", *"uptime", "tab", *"db1")
+        await press(pilot, "tab", *"@hourly", "f5")
+        assert "The zone is missing" in hint(pilot, "cron")
+        assert pilot.app.focused is form(pilot).query_one("#zone")
+        await press(pilot, *"UTC")
+        await type_into(pilot, cron="0 * * * *")
+        await press(pilot, "f5")
+        assert isinstance(pilot.app.screen, SchedulesScreen)
+    own = read_task_file(fleet.schedules["up"].spec.task_file, "up").spec
+    assert (own.target, own.commands[0].text) == ("db1", "uptime")
+
+
+async def test_a_name_that_there_is(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "a")
+        await type_into(
+            pilot, name="disk", command="true", target="@all", cron="* * * * *", zone="UTC"
+        )
+        await press(pilot, "f5")
+        assert problem(pilot) == "There is a schedule disk already."
+        await type_into(pilot, name="disk2")
+        assert problem(pilot) == ""
+        await press(pilot, "f5")
+    assert "disk2" in fleet.schedules
+
+
+async def test_a_template_that_there_is_not_yet(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "a")
+        await type_into(pilot, template="late@1")
+        assert hint(pilot, "template") == "There is no template late."
+        await fleet.save_template("late", STEPS)
+        await settle(pilot)
+        assert hint(pilot, "template") == "runs on @all"
+        assert hint(pilot, "values") == "the template has no parameters"
+
+
+async def test_e_edits_a_schedule(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "5", "e")
+        assert form(pilot).query_one("#name").disabled
+        assert pilot.app.focused is form(pilot).query_one("#cron")
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, SchedulesScreen), "nothing was typed"
+        await press(pilot, "e")
+        await type_into(pilot, cron="5 5 * * *", misfire="1h")
+        await press(pilot, "f5")
+        await settle(pilot)
+        assert "backup   5 5 * * *" in shown(pilot)
+    spec = fleet.schedules["backup"].spec
+    assert (spec.cron, spec.misfire) == ("5 5 * * *", timedelta(hours=1))
+    assert spec.template == TemplateUse("backup", parameters={"BUCKET": "weekly"})
+
+
+async def test_another_operator_edits_it_meanwhile(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "e")
+        await type_into(pilot, cron="5 5 * * *")
+        spec = fleet.schedules["backup"].spec
+        await fleet.edit_schedule(replace(spec, cron="9 9 * * *"), 1)
+        await press(pilot, "f5")
+        assert problem(pilot) == (
+            "Another operator edited it: now 9 9 * * * in Europe/Berlin, template backup with "
+            "BUCKET=weekly. f5 saves yours over it."
+        )
+        assert form(pilot).query_one("#cron", Input).value == "5 5 * * *"
+        await press(pilot, "f5")
+        assert isinstance(pilot.app.screen, SchedulesScreen)
+    assert fleet.schedules["backup"].spec.cron == "5 5 * * *"
+
+
+async def test_another_operator_deletes_it_meanwhile(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "down", "e")
+        await fleet.delete_schedule("disk")
+        await press(pilot, "f5")
+        assert problem(pilot) == "It was deleted meanwhile. f5 adds it again."
+        await press(pilot, "f5")
+        assert isinstance(pilot.app.screen, SchedulesScreen)
+    assert fleet.schedules["disk"].spec.cron == "*/15 * * * *"
+
+
+async def test_nothing_typed_is_lost_while_the_manager_is_away(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "a")
+        fleet.failure = UnreachableError("No manager answers.")
+        await type_into(pilot, name="n", template="backup", cron="* * * * *", zone="UTC")
+        assert hint(pilot, "cron") == "No manager answers."
+        assert hint(pilot, "template") == "No manager answers."
+        await press(pilot, "f5")
+        assert problem(pilot) == "No manager answers."
+        fleet.failure = None
+        fleet.publish(Changes(manager=True))
+        await settle(pilot)
+        assert hint(pilot, "cron").startswith("Mon  2 Mar 14:04 in 38s")
+        assert hint(pilot, "template") == "runs on role=db"
+        assert form(pilot).query_one("#name", Input).value == "n"
+        await press(pilot, "f5")
+    assert "n" in fleet.schedules

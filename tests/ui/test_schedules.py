@@ -1,0 +1,342 @@
+"""The screen of templates and schedules: what it shows, and what its keys do."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from textual.containers import VerticalScroll
+from textual.pilot import Pilot
+
+from tests.support.fake_operator import START, FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.schedule import ScheduleSpec, SkipReason, TemplateUse
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task_file import read_task_file
+from tui_manager.ui.drawing.schedule_words import due_texts, next_text, run_words, until
+from tui_manager.ui.drawing.spans import plain
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.run_template import RunTemplateScreen
+from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.schedules.run_table import RunRow, RunTable, run_cell
+from tui_manager.ui.schedules.saved_detail import schedule_lines, template_lines
+from tui_manager.ui.schedules.schedule_table import ScheduleTable
+from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
+from tui_manager.ui.schedules.task_statuses import TaskStatuses
+from tui_manager.ui.schedules.template_table import TemplateTable
+from tui_manager.ui.tasks.task_screen import TaskScreen
+
+SIZES = [(80, 24), (120, 36), (200, 50)]
+
+
+def screen_of(pilot: "Pilot[None]") -> SchedulesScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, SchedulesScreen), screen
+    return screen
+
+
+def said(pilot: "Pilot[None]") -> list[str]:
+    return [notice.message for notice in pilot.app._notifications]
+
+
+# Words.
+
+
+async def test_the_words_of_a_schedule(fleet: FakeOperator) -> None:
+    row = (await fleet.get_schedule("backup")).schedule
+    assert next_text(row, START, 30) == "in 10h  Tue  3 Mar 01:00"
+    assert next_text(row, START, 10) == "in 10h"
+    assert next_text(replace(row, paused=True), START, 30) == "paused"
+    assert next_text(replace(row, next=None), START, 30) == "never"
+    assert until(START, START) == "now"
+
+
+async def test_due_times_are_told_here_and_there(fleet: FakeOperator) -> None:
+    due = (await fleet.get_schedule("backup")).due[:2]
+    assert due_texts(due, "Europe/Berlin", START) == [
+        "Tue  3 Mar 01:00 (02:00 there) in 10h",
+        "Wed  4 Mar 01:00 (02:00)",
+    ]
+    assert due_texts(due[:1], "UTC", START) == ["Tue  3 Mar 01:00 in 10h"]
+    assert due_texts(due[:1], "Nowhere/Here", START) == ["Tue  3 Mar 01:00 in 10h"]
+
+
+@pytest.mark.parametrize("reason", list(SkipReason))
+def test_each_reason_why_nothing_ran_has_its_words(fleet: FakeOperator, reason: SkipReason) -> None:
+    run = fleet.add_run("disk", START, skipped=reason)
+    words = run_words(run, None).text
+    assert words
+    assert run_words(replace(run, count=37), None).text == f"37 due times: {words}"
+
+
+def test_what_became_of_a_due_time(fleet: FakeOperator) -> None:
+    run = fleet.add_run("disk", START, task_id=4, by_operator=True, detail="why\x1b[2J")
+    assert run_words(run, TaskStatus.RUNNING).text == "#4 running"
+    assert run_words(run, None).text == "#4 removed"
+    detail = plain(run_cell(RunRow(run), "detail", 60, START))
+    assert detail.startswith("run by an operator   why")
+    assert "\x1b" not in detail
+    waits = fleet.add_run("disk", START, waits=True)
+    assert run_words(waits, None).text == "waits for the task before"
+    several = replace(run, by_operator=False, detail="", count=9, first_due=START)
+    assert plain(run_cell(RunRow(several), "detail", 60, START)) == (
+        "the first one Mon  2 Mar 14:03"
+    )
+
+
+async def test_a_template_tells_its_parameters_and_its_text(fleet: FakeOperator) -> None:
+    detail = await fleet.get_template("restart")
+    read = read_task_file(detail.text, "restart")
+    lines = [plain(line) for line in template_lines(detail, read, START, 100)]
+    assert lines[0].startswith("Restarts a service")
+    assert lines[1] == "parameters  SERVICE  one of: nginx, haproxy, default 'nginx'"
+    assert lines[2] == "            WAIT  integer, default '5'   seconds until the check"
+    assert lines[6] == "versions    @2 ana@pts/3 2d ago, @1 ana@pts/3 9d ago"
+    assert "[[steps]]" in lines
+    unread = [plain(line) for line in template_lines(detail, None, START, 100)]
+    assert "[[steps]]" in unread
+
+
+async def test_a_long_template_is_cut_and_its_escapes_do_nothing(fleet: FakeOperator) -> None:
+    detail = replace(await fleet.get_template("backup"), text="\x1b[31m[b]x\n" * 5000)
+    lines = [plain(line) for line in template_lines(detail, None, START, 100)]
+    assert lines[-1] == "… tui-manager template show prints all of it."
+    assert len(lines) < 500
+    assert not any("\x1b" in line for line in lines)
+
+
+async def test_a_schedule_tells_its_own_task(fleet: FakeOperator) -> None:
+    detail = await fleet.get_schedule("disk")
+    own = read_task_file(detail.schedule.spec.task_file, "disk")
+    lines = [plain(line) for line in schedule_lines(detail, own, START, 100)]
+    assert lines[0] == "◌ disk   */15 * * * *   UTC   overlap wait   misfire 5m   by ana@pts/3"
+    assert lines[-3:] == [
+        "runs        a task of its own",
+        "            on @all",
+        "            df -h /var/lib",
+    ]
+    never = replace(detail, due=())
+    assert any("never" in plain(line) for line in schedule_lines(never, own, START, 100))
+    unread = [plain(line) for line in schedule_lines(detail, None, START, 100)]
+    assert unread[-1] == "runs        a task of its own"
+
+
+# The screen.
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_shows_schedules_their_next_due_times_and_their_history(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "5")
+        text = shown(pilot)
+        assert re.search(r"▸ ✘ backup", text)
+        assert re.search(r"‖ report .*paused", text)
+        assert "▶ #4 running" in text
+        assert "The template backup needs a value for BUCKET." in text
+        assert "Tue  3 Mar 01:00 (02:00 there) in 10h" in text
+        assert re.search(r"▸ ✘ Mon  2 Mar 01:00 +13h #2 failed", text)
+        assert "the task could not start" in text
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_tab_goes_through_its_panes(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "5")
+        kinds = []
+        for _ in range(4):
+            kinds.append(type(pilot.app.focused))
+            await press(pilot, "tab")
+        assert kinds == [ScheduleTable, RunTable, TemplateTable, VerticalScroll]
+        assert isinstance(pilot.app.focused, ScheduleTable)
+        await press(pilot, "tab", "tab", "down")
+        assert "TICKET  text   the ticket, like OPS-12" in shown(pilot)
+
+
+async def test_without_any_it_says_how_to_make_one(running: Running) -> None:
+    async with running(FakeOperator(), (80, 24)) as pilot:
+        await press(pilot, "5")
+        assert "a adds one." in shown(pilot)
+        await press(pilot, "tab")
+        assert "tui-manager template save NAME FILE.toml" in shown(pilot)
+        await press(pilot, "D", "r", "enter", "e", "tab", "p", "D", "r", "e", "enter", "enter")
+        assert "Select a template or a schedule to delete." in said(pilot)
+        assert "Select a schedule to pause or resume." in said(pilot)
+        assert isinstance(pilot.app.screen, SchedulesScreen)
+
+
+async def test_p_pauses_and_resumes(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "down", "p")
+        assert fleet.schedules["disk"].paused
+        await settle(pilot)
+        assert re.search(r"▸ ‖ disk .*paused", shown(pilot))
+        assert "p Resume" in shown(pilot)
+        await press(pilot, "p")
+        assert not fleet.schedules["disk"].paused
+        assert "p Pause" in shown(pilot)
+
+
+async def test_r_runs_a_schedule_after_asking(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "5", "down", "down", "r")
+        question = pilot.app.screen
+        assert isinstance(question, ConfirmScreen)
+        assert question.question.title == "Start report now"
+        assert "It runs on 17 hosts:" in question.question.lines
+        await press(pilot, "n")
+        assert fleet.schedules["report"].runs == []
+        await press(pilot, "r", "y")
+        await settle(pilot)
+        (run,) = fleet.schedules["report"].runs
+        assert fleet.tasks[run.task_id].row.created_by == "schedule:report"
+        assert f"report runs as task {run.task_id}." in said(pilot)
+        assert f"▶ #{run.task_id} running" in shown(pilot)
+        await press(pilot, "r", "y")
+        assert f"Task {run.task_id} of the schedule report has not ended." in said(pilot)
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+async def test_d_deletes_what_its_question_names(
+    fleet: FakeOperator, running: Running, size: tuple[int, int]
+) -> None:
+    async with running(fleet, size) as pilot:
+        await press(pilot, "5", "down", "D")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        assert "Delete the schedule disk?" in shown(pilot)
+        await press(pilot, "y")
+        assert sorted(fleet.schedules) == ["backup", "report"]
+        await press(pilot, "tab", "D")  # none is selected now, so that no pane is between
+        assert "Delete the template backup?" in shown(pilot)
+        await press(pilot, "y")
+        assert "The template backup cannot be deleted: backup uses it." in said(pilot)
+        await press(pilot, "down", "D", "y")
+        assert not fleet.templates["restart"].versions
+
+
+async def test_enter_goes_to_the_history_and_to_a_task(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "enter")
+        assert isinstance(pilot.app.focused, RunTable)
+        await press(pilot, "down", "enter")
+        assert "At this due time no task was started." in said(pilot)
+        await press(pilot, "up", "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, TaskScreen)
+        assert screen.task_id == 2
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, SchedulesScreen)
+
+
+async def test_keys_open_the_forms(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        for keys, form in (
+            (("a",), ScheduleForm),
+            (("e",), ScheduleForm),
+            (("tab", "tab", "enter"), RunTemplateScreen),
+            (("r",), RunTemplateScreen),
+            (("a",), ScheduleForm),
+        ):
+            await press(pilot, "5", *keys)
+            assert isinstance(pilot.app.screen, form), keys
+            await press(pilot, "escape")
+        await press(pilot, "e")
+        assert said(pilot)[-1].startswith("Edit a template as a file: tui-manager template export")
+
+
+async def test_changes_of_others_are_shown(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet, (200, 50)) as pilot:
+        await press(pilot, "5", "tab", "tab")
+        await fleet.save_template("zeta", (await fleet.get_template("backup")).text)
+        await settle(pilot)
+        assert "Templates 3" in shown(pilot)
+        await press(pilot, "tab", "tab")
+        spec = fleet.schedules["backup"].spec
+        await fleet.edit_schedule(replace(spec, cron="5 5 * * *"), 1)
+        await settle(pilot)
+        assert "backup   5 5 * * *" in shown(pilot)
+        await fleet.delete_schedule("backup")
+        await settle(pilot)
+        text = shown(pilot)
+        assert "5 5 * * *" not in text
+        assert "#2 failed" not in text
+
+
+async def test_the_status_of_a_task_that_ends_is_read_again(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "down")
+        assert shown(pilot).count("#4 running") == 2  # in the list, and in the history
+        await fleet.cancel_task(4)
+        for execution_id, row in list(fleet.tasks[4].rows.items()):
+            if not row.status.ended:
+                fleet.finish(execution_id)
+        await settle(pilot)
+        assert fleet.tasks[4].row.status.ended
+        assert "#4 running" not in shown(pilot)
+        assert shown(pilot).count(f"#4 {fleet.tasks[4].row.status}") == 2
+
+
+async def test_the_statuses_of_ended_tasks_are_asked_for_once(fleet: FakeOperator) -> None:
+    statuses = TaskStatuses(Link(fleet.now, connected=fleet))
+    for _ in range(3):
+        assert await statuses.read([1, 4, 99]) == {
+            1: TaskStatus.COMPLETED,
+            4: TaskStatus.RUNNING,
+        }
+    assert fleet.calls.count("get_task_status") == 3 + 2 * 2
+    statuses.forget(Changes(tasks=frozenset({1})))
+    await statuses.read([1])
+    assert fleet.calls.count("get_task_status") == 3 + 2 * 2 + 1
+
+
+async def test_a_filter_narrows_the_list_that_had_the_focus(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "tab", "slash", *"disk", "enter")
+        assert "Schedules 1 of 3" in shown(pilot)
+        assert "Templates 2" in shown(pilot)
+        await press(pilot, "escape", "ctrl+z")
+        assert "Schedules 1 of 3  ✘ faults only" in shown(pilot)
+        await press(pilot, "tab", "tab", "ctrl+z")
+        assert "Templates 2" in shown(pilot)
+
+
+async def test_a_template_that_goes_while_it_is_read(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(name: str, version: int = 0) -> None:
+        raise NotFoundError(f"There is no template {name}.")
+
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "tab", "tab")
+        monkeypatch.setattr(fleet, "get_template", gone)
+        await press(pilot, "down", "enter")
+        assert isinstance(pilot.app.screen, SchedulesScreen)
+        assert "There is no template restart." in said(pilot)
+
+
+async def test_a_history_of_many_rows_is_read_in_windows(
+    fleet: FakeOperator, running: Running
+) -> None:
+    use = TemplateUse("restart", parameters={"TICKET": "OPS-1"})
+    await fleet.add_schedule(ScheduleSpec("aaa", "* * * * *", "UTC", template=use))
+    for minute in range(3000):
+        fleet.add_run("aaa", START - timedelta(minutes=3000 - minute), skipped=SkipReason.PAUSED)
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "tab", "end")
+        runs = screen_of(pilot).runs
+        assert runs.list.matching == 3000
+        assert len(runs.list.rows) < 200
+        assert runs.selected is not None
+        assert runs.selected.run.due == START - timedelta(minutes=3000)

@@ -1,0 +1,22 @@
+"""What a step of a task does and when, in words. Pure."""
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.task_spec import CommandSpec, OnFailure, StepKind
+from tui_manager.ui.drawing.number_format import size
+
+
+def step_text(spec: CommandSpec) -> str:
+    """What a step runs, in one line: its command, or its script with arguments."""
+    if spec.kind is StepKind.RUN or spec.script is None:
+        return safe_line(spec.text.strip())
+    arguments = "".join(f" {safe_line(argument)}" for argument in spec.arguments)
+    return f"script of {size(spec.script.size)}{arguments}"
+
+
+def rule_texts(spec: CommandSpec) -> tuple[str, ...]:
+    """When a step runs, if not in the usual way: `always runs`, `waits for all hosts`."""
+    return (
+        *(("waits for all hosts",) if spec.barrier else ()),
+        *(("always runs",) if spec.always else ()),
+        *(("may fail",) if spec.on_failure is OnFailure.CONTINUE else ()),
+    )

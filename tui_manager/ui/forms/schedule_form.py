@@ -1,0 +1,319 @@
+"""The form of a schedule. It shows the next due times while the cron expression is typed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, TextArea
+
+from tui_manager.domain.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    ManagerError,
+    NotFoundError,
+)
+from tui_manager.domain.ids import new_request_id
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.schedule import Schedule, ScheduleSpec
+from tui_manager.domain.task_file import TaskFile, read_task_file
+from tui_manager.ui.drawing.schedule_words import due_texts, source_text, wrap_parts
+from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.schedule_fields import ScheduleFields, fields_of, value_problem
+from tui_manager.ui.manager_link import Link, ManagerChanged
+from tui_manager.ui.terminal.closable import while_open
+
+_INPUTS = ("name", "template", "values", "target", "cron", "zone", "overlap", "misfire")
+# Below which field an error is shown. Two fields share a line.
+_HINT_OF = {"param": "values", "zone": "cron", "misfire": "overlap"}
+_HINTS = {
+    "name": "",
+    "template": "a saved template: restart, or restart@3 for one version; or else a command",
+    "values": "",
+    "command": "given whole to /bin/sh",
+    "target": "",
+    "cron": "minute hour day month weekday, like 0 2 * * * or 30 6 * * mon-fri",
+    "overlap": "while the task before runs: skip, or wait; how late it may start",
+}
+_HINT_WIDTH = 56  # cells, before it is laid out
+_WITH_TEMPLATE = "empty: the target of the template"
+
+
+class ScheduleForm(Form[str]):
+    """Ends with the name of the schedule that it added or changed, or with None.
+
+    Args:
+        schedule: that is edited; None: it is a new one.
+        template: with which a new one begins.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5", "save", show=False, priority=True),  # as in the form of a new task
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
+
+    def __init__(self, link: Link, schedule: Schedule | None = None, *, template: str = "") -> None:
+        super().__init__()
+        self.link = link
+        self._edited = schedule is not None
+        self._revision = schedule.revision if schedule else 0  # 0: it is added
+        self._begun = fields_of(schedule.spec) if schedule else ScheduleFields(template=template)
+        self._template = ""  # whose parameters are known, or asked for
+        self._task_file: TaskFile | None = None  # of that template
+        self._looked_up = ("", "")  # cron and zone, whose due times are shown, or asked for
+        self._unanswered = False  # the manager could not be asked
+        self._saving = False
+        self._asked_for: ScheduleSpec | None = None  # what `_request_id` adds
+        self._request_id = ""
+
+    def compose(self) -> ComposeResult:
+        """The fields, most with a line for a hint or an error, and the buttons."""
+        begun = self._begun
+        with VerticalScroll(id="schedule-form", classes="dialog form", can_focus=False) as form:
+            title = f"Schedule {safe_line(begun.name)}" if self._edited else "New schedule"
+            form.border_title = title.replace("[", r"\[")
+            yield _line("Name", Input(begun.name, id="name", compact=True, disabled=self._edited))
+            yield _hint("name")
+            yield _line("Template", Input(begun.template, id="template", compact=True))
+            yield _hint("template")
+            values = Input(begun.values, id="values", compact=True, placeholder="NAME=value …")
+            yield _line("Values", values)
+            yield _hint("values")
+            command = TextArea(begun.command, id="command", compact=True, tab_behavior="focus")
+            with Horizontal(classes="field", id="command-line"):
+                yield Label("Command", classes="name")
+                yield command
+            yield _hint("command")
+            yield _line("Target", Input(begun.target, id="target", compact=True))
+            yield _hint("target")
+            yield _line(
+                "Cron", Input(begun.cron, id="cron", compact=True, placeholder="0 2 * * *"),
+                Label("Zone", classes="name second"),
+                Input(begun.zone, id="zone", compact=True, placeholder="Europe/Berlin, UTC…"),
+            )  # fmt: skip
+            yield _hint("cron")
+            yield _line(
+                "Overlap", Input(begun.overlap, id="overlap", compact=True, placeholder="skip"),
+                Label("Misfire", classes="name second"),
+                Input(begun.misfire, id="misfire", compact=True, placeholder="5m"),
+            )  # fmt: skip
+            yield _hint("overlap")
+            yield Label("", id="problem", classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                back = Button("Back  esc", id="back", compact=True)
+                back.can_focus = False  # esc does it
+                yield back
+                yield Button("Save  f5", id="save", compact=True, variant="primary")
+
+    def on_mount(self) -> None:
+        """The first field that can be typed into has the focus."""
+        self.query_one("#command").disabled = self._begun.has_steps
+        self.remember_fields()
+        self.set_focus(self.query_one("#cron" if self._edited else "#name"))
+        self._check()
+
+    @property
+    def busy(self) -> bool:
+        """It is being saved."""
+        return self._saving
+
+    @property
+    def fields(self) -> ScheduleFields:
+        """What is typed."""
+        texts = {field: self.query_one(f"#{field}", Input).value for field in _INPUTS}
+        command = self.query_one("#command", TextArea).text
+        return ScheduleFields(**texts, command=command, task_file=self._begun.task_file)
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _check(self) -> None:
+        self.query_one("#problem", Label).update("")
+        fields = self.fields
+        problems = fields.problems()
+        self._show("name", problems.get("name", ""))
+        self._show("command", problems.get("command", ""), _command_hint(fields))
+        by_template = bool(fields.template.strip()) and not fields.command.strip()
+        for part in ("#command-line", "#command-hint"):
+            self.query_one(part).display = not by_template
+        self._show("overlap", problems.get("overlap") or problems.get("misfire", ""))
+        self._show("target", "", _WITH_TEMPLATE if fields.template.strip() else "")
+        self._check_template(fields, problems.get("template", ""), problems.get("param", ""))
+        self._look_up_due(fields)
+
+    # The template and its parameters.
+
+    def _check_template(self, fields: ScheduleFields, problem: str, wrong_value: str) -> None:
+        name = fields.template.strip()
+        if name != self._template:
+            self._template, self._task_file = name, None
+            self._show("template", problem)
+            self._show("values", wrong_value)
+            if name and not problem:
+                self._read_template(name)
+        elif self._task_file is not None or not name:
+            self._show_values(fields, wrong_value)
+
+    @while_open("template", exclusive=True)
+    async def _read_template(self, name: str) -> None:
+        """Reads which parameters a template has."""
+        try:
+            use = ScheduleFields(template=name).template_use()
+            if use is not None:
+                detail = await self.link.operator.get_template(use.name, use.version)
+                self._task_file = read_task_file(detail.text, use.name)
+        except (InvalidInputError, NotFoundError) as error:
+            self._show("template", str(error))
+        except ManagerError as error:
+            self._unanswered = True
+            self._show("template", str(error))
+        else:
+            target = self._task_file.spec.target if self._task_file else ""
+            self._show("template", "", f"runs on {safe_line(target)}" if target else "")
+            self._show_values(self.fields, "")
+
+    def _show_values(self, fields: ScheduleFields, wrong_value: str) -> None:
+        """Which parameters there are, or what is wrong with the values."""
+        use, known = None, ""
+        if self._task_file is not None:
+            known = "   ".join(f"{one.name}: {one.form}" for one in self._task_file.parameters)
+            known = known or "the template has no parameters"
+            if not wrong_value:
+                use = fields.template_use()
+        if use is not None and self._task_file is not None:
+            wrong_value = value_problem(self._task_file, use.parameters)
+        self._show("values", wrong_value, known)
+
+    # The due times.
+
+    def _look_up_due(self, fields: ScheduleFields) -> None:
+        asked = (fields.cron.strip(), fields.zone.strip())
+        if asked != self._looked_up:
+            self._looked_up = asked
+            self._preview(*asked)
+
+    @while_open("due", exclusive=True)
+    async def _preview(self, cron: str, zone: str) -> None:
+        """Shows when it would be due."""
+        due: Sequence[datetime] = ()
+        problem = ""
+        if cron and zone:
+            try:
+                due = await self.link.operator.preview_schedule(cron, zone)
+                problem = "" if due else "It is never due: there is no such date."
+            except InvalidInputError as error:
+                problem = str(error)
+            except ManagerError as error:
+                self._unanswered, problem = True, str(error)
+        width = self.query_one("#cron-hint").content_size.width or _HINT_WIDTH
+        texts = due_texts(due, zone, self.link.data_time())
+        self._show("cron", problem, "\n".join(wrap_parts(texts, width)))
+
+    @on(ManagerChanged)
+    def _ask_again(self, message: ManagerChanged) -> None:
+        """The manager answers again, or templates have changed: what failed is asked for again."""
+        if self._unanswered and message.changes.manager and not self.link.trouble:
+            self._unanswered, self._looked_up, self._template = False, ("", ""), ""
+            self._check()
+        elif message.changes.templates and self._template and self._task_file is None:
+            self._template = ""
+            self._check()
+
+    def _show(self, field: str, problem: str, otherwise: str = "") -> None:
+        label = self.query_one(f"#{field}-hint", Label)
+        label.set_class(bool(problem), "problem")
+        text = problem or otherwise or _HINTS[field]
+        label.display = bool(text)
+        label.update("\n".join(map(safe_line, text.split("\n"))))
+
+    # Saving.
+
+    @on(Input.Submitted)
+    def _next(self) -> None:
+        self.focus_next()
+
+    @on(Button.Pressed, "#back")
+    async def _back(self) -> None:
+        await self.action_close()
+
+    @on(Button.Pressed, "#save")
+    def action_save(self) -> None:
+        """Adds or changes the schedule. A second press meanwhile does nothing."""
+        if not self._saving:
+            self._saving = True
+            self._save()
+
+    @while_open("save")
+    async def _save(self) -> None:
+        try:
+            spec = self.fields.spec()
+            if self._revision:
+                await self.link.operator.edit_schedule(spec, self._revision)
+            else:
+                await self.link.operator.add_schedule(spec, self._request_for(spec))
+        except InvalidInputError as error:
+            self._complain(error)
+        except (IllegalMoveError, NotFoundError) as error:
+            await self._say_what_changed(error)
+        except ManagerError as error:
+            self._problem(str(error))
+        else:
+            self.dismiss(spec.name)
+        finally:
+            self._saving = False
+
+    def _request_for(self, spec: ScheduleSpec) -> str:
+        """The same id for the same schedule: a second try after no answer adds no second one."""
+        if spec != self._asked_for:
+            self._asked_for, self._request_id = spec, new_request_id()
+        return self._request_id
+
+    async def _say_what_changed(self, error: ManagerError) -> None:
+        """Another operator has edited or deleted the schedule. What is typed stays; the next f5
+        overwrites what the other one did."""
+        if not self._revision:
+            self._problem(str(error))
+            return
+        try:
+            schedule = (await self.link.operator.get_schedule(self._begun.name)).schedule
+        except NotFoundError:
+            self._revision = 0
+            self._problem("It was deleted meanwhile. f5 adds it again.")
+        except ManagerError as other:
+            self._problem(str(other))
+        else:
+            if schedule.revision == self._revision:
+                self._problem(str(error))
+                return
+            self._revision = schedule.revision
+            spec = schedule.spec
+            now_is = f"{spec.cron} in {spec.zone}, {source_text(spec)}"
+            self._problem(f"Another operator edited it: now {now_is}. f5 saves yours over it.")
+
+    def _complain(self, error: InvalidInputError) -> None:
+        field = "values" if error.field == "param" else error.field
+        line = _HINT_OF.get(error.field, field)
+        if line in _HINTS:
+            self._show(line, str(error))
+            self.set_focus(self.query_one(f"#{field}"))
+        else:
+            self._problem(str(error))
+
+    def _problem(self, text: str) -> None:
+        self.query_one("#problem", Label).update(safe_line(text))
+
+
+def _command_hint(fields: ScheduleFields) -> str:
+    return "it has several steps or a script, which stay" if fields.has_steps else ""
+
+
+def _line(name: str, *fields: Widget) -> Horizontal:
+    return Horizontal(Label(name, classes="name"), *fields, classes="field")
+
+
+def _hint(field: str) -> Label:
+    return Label(_HINTS[field], id=f"{field}-hint", classes="hint", markup=False)
