@@ -47,7 +47,7 @@ def test_each_step_has_its_name_its_counts_and_its_rules() -> None:
     assert [plain(line) for line in step_lines(UNDER_WAY, 80)] == [
         "#1 ✔ drain    3✔        drain   timeout 1h",
         "#2 ▶ upgrade  1✔ 1✘ 1▶  script of 17 B 2.4 a…   waits for all hosts   timeout 1h",
-        "#3 ▶ check    1⤼ 2◌     check   may fail   stdin 9 B   timeout 1h",
+        "#3 ▶ check    1⤼ 2◌     check   may fail   stdin 9 bytes   timeout 1h",
         "#4 ◌ undrain  3◌        undrain   always runs   timeout 1h",
     ]
 

@@ -6,7 +6,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import Command
 from tui_manager.domain.task_spec import HIDDEN, CommandSpec, StepKind
-from tui_manager.ui.drawing.number_format import size, timeout_text
+from tui_manager.ui.drawing.number_format import timeout_text
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, fit, shorten, width_of
 from tui_manager.ui.drawing.state_glyphs_and_words import command_glyph
 from tui_manager.ui.drawing.step_words import rule_texts, step_text
@@ -77,9 +77,8 @@ def _kind_mark(spec: CommandSpec) -> Span:
 
 def _line(spec: CommandSpec, width: int, *before: Span) -> Spans:
     """A long text is shortened. Its rules, user, secrets, limits and timeout are not."""
-    stdin = (f"stdin {size(spec.stdin.size)}",) if spec.stdin else ()
     secrets = (f"{name}={HIDDEN}" for name in spec.secrets)
-    texts = (*rule_texts(spec), *stdin, *spec.option_texts, *secrets)
+    texts = (*rule_texts(spec), *spec.option_texts, *secrets)
     options = "".join(f"   {safe_line(text)}" for text in texts)
     how = Span(f"{options}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
     room = max(_TEXT_LEAST, width - width_of((*before, how)))
