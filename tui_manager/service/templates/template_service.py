@@ -91,7 +91,7 @@ class TemplateService:
         """One version of a template with its text; 0: the newest.
 
         Raises:
-            InvalidInputError: no template can have this name, or no version this number.
+            InvalidInputError: no template can have this name.
             NotFoundError: there is no such template, or not this version of it.
         """
         check_template_name(name)
