@@ -39,6 +39,14 @@ UNCLEAR = {
     "create_token": "A join token may have been made.",
     "revoke_tokens": "The join tokens may have been revoked.",
     "accept_clock": "The clock may have been accepted.",
+    "save_template": "The template uptime may have been saved.",
+    "delete_template": "The template uptime may have been deleted.",
+    "add_schedule": "The schedule nightly may have been added.",
+    "edit_schedule": "The schedule nightly may have been edited.",
+    "pause_schedule": "The schedule nightly may have been paused.",
+    "resume_schedule": "The schedule nightly may have been resumed.",
+    "run_schedule": "A task of the schedule nightly may have started.",
+    "delete_schedule": "The schedule nightly may have been deleted.",
 }
 
 
