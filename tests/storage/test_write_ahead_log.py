@@ -54,12 +54,12 @@ async def _short(log: WriteAheadLog, size: int) -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything at a thousandth of its size."""
+    """Everything at a small part of its size."""
     for name, value in (
         ("RESTART_PAGES", 40),
         ("LAST_PAGES", 10),
         ("FILE_BYTES", 64 * PAGE),
-        ("SIZE_MAX", MIB),
+        ("SIZE_MAX", 2 * MIB),  # a new database begins with more than half a MiB
     ):
         monkeypatch.setattr(module, name, value)
 
@@ -137,7 +137,7 @@ async def test_a_writer_that_waits_too_long_says_what_to_do(
         with _reading(tmp_path / DATABASE):
             while database.write_ahead_log.size <= module.SIZE_MAX:
                 await database.write(_note(200_000))
-            with pytest.raises(StorageError, match=r"1 MiB: a program has been reading .*backup"):
+            with pytest.raises(StorageError, match=r"2 MiB: a program has been reading .*backup"):
                 await database.write(_note(1))
             assert "backup" in told[-1]
         await _short(database.write_ahead_log, module.SIZE_MAX)
