@@ -43,14 +43,7 @@ def add_template_commands(template: argparse.ArgumentParser, state: Parser) -> N
         "save a task file, or a task, as the next version of a template",
         "Scripts and inputs that the file names are saved with it. Prints name and version.",
     )
-    save.add_argument("template", metavar="NAME", help="name of the template")
-    save.add_argument(
-        "source",
-        metavar="FILE.toml|TASK_ID",
-        type=_source,
-        help="a task file, `-` for stdin, or the number of a task; a file whose name is a "
-        "number is ./12",
-    )
+    _add_save_arguments(save)
     show = add("show", "show a template with its parameters, steps and versions")
     show.add_argument("template", metavar="NAME[@VERSION]", help=_VERSION_HELP)
     add_json(show)
@@ -60,11 +53,7 @@ def add_template_commands(template: argparse.ArgumentParser, state: Parser) -> N
         "Asks for parameters that have no value. Prints and ends as `run` does, whose options win "
         "over what the template says.",
     )
-    run.epilog = EXIT_CODES
-    run.add_argument("template", metavar="NAME[@VERSION]", help=_VERSION_HELP)
-    add_target_option(run, "a template")
-    add_task_options(run)
-    add_output_options(run)
+    _add_run_options(run)
     export = add(
         "export",
         "print a template as a task file",
@@ -78,6 +67,25 @@ def add_template_commands(template: argparse.ArgumentParser, state: Parser) -> N
         "on counting its versions.",
     )
     delete.add_argument("template", metavar="NAME", help="name of the template")
+
+
+def _add_save_arguments(save: argparse.ArgumentParser) -> None:
+    save.add_argument("template", metavar="NAME", help="name of the template")
+    save.add_argument(
+        "source",
+        metavar="FILE.toml|TASK_ID",
+        type=_source,
+        help="a task file, `-` for stdin, or the number of a task; a file whose name is a "
+        "number is ./12",
+    )
+
+
+def _add_run_options(run: argparse.ArgumentParser) -> None:
+    run.epilog = EXIT_CODES
+    run.add_argument("template", metavar="NAME[@VERSION]", help=_VERSION_HELP)
+    add_target_option(run, "a template")
+    add_task_options(run)
+    add_output_options(run)
 
 
 def _source(text: str) -> str | int:
