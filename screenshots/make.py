@@ -21,6 +21,8 @@ SHOTS: dict[str, tuple[tuple[int, int], Sequence[str]]] = {
     "new-task": ((100, 28), ("n", *"role=web", "tab", *"apt-get -y upgrade")),
     "approve": ((120, 36), ("2", "a")),
     "audit": ((120, 36), ("4", "down")),
+    "schedules": ((120, 36), ("5",)),
+    "run-template": ((100, 28), ("5", "tab", "tab", "down", "enter", *"OPS-12")),
     "help": ((120, 36), ("question_mark",)),
 }
 # Textual names its ids by a checksum of the picture and fetches its font from a network.
