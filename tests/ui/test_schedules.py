@@ -1,5 +1,6 @@
 """The screen of templates and schedules: what it shows, and what its keys do."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,8 @@ from tests.support.fake_operator import START, FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.schedule import ScheduleSpec, SkipReason, TemplateUse
+from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.schedule import ScheduleRun, ScheduleSpec, SkipReason, TemplateUse
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_file import read_task_file
 from tui_manager.ui.drawing.schedule_words import due_texts, next_text, run_words, until
@@ -340,3 +342,34 @@ async def test_a_history_of_many_rows_is_read_in_windows(
         assert len(runs.list.rows) < 200
         assert runs.selected is not None
         assert runs.selected.run.due == START - timedelta(minutes=3000)
+
+
+async def test_a_history_that_is_answered_too_late_is_not_shown(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_runs, answered = fleet.list_schedule_runs, asyncio.Event()
+    taken: list[Page[RunRow]] = []
+
+    async def slow(name: str, window: Window) -> Page[ScheduleRun]:
+        page = await list_runs(name, window)
+        if name == "backup":
+            await answered.wait()
+        return page
+
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "down")
+        monkeypatch.setattr(fleet, "list_schedule_runs", slow)
+        await press(pilot, "up", "down")
+        runs = screen_of(pilot).runs
+        hold_page = runs.list.hold_page
+
+        def take(offset: int, page: Page[RunRow]) -> None:
+            taken.append(page)
+            hold_page(offset, page)
+
+        monkeypatch.setattr(runs.list, "hold_page", take)
+        answered.set()
+        await settle(pilot)
+        assert runs.schedule == "disk"
+        assert [page.matching for page in taken] == [2] * len(taken), "disk has two rows"
+        assert taken
