@@ -1,5 +1,6 @@
 """The form of a schedule: due times while it is typed, errors, and what others do meanwhile."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
 from tui_manager.domain.task_file import read_task_file
+from tui_manager.domain.template import TemplateDetail
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.schedule_fields import (
     ScheduleFields,
@@ -298,3 +300,23 @@ async def test_nothing_typed_is_lost_while_the_manager_is_away(
         assert form(pilot).query_one("#name", Input).value == "n"
         await press(pilot, "f5")
     assert "n" in fleet.schedules
+
+
+async def test_a_template_that_is_answered_too_late_is_not_shown(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get_template, answered = fleet.get_template, asyncio.Event()
+
+    async def slow(name: str, version: int = 0) -> TemplateDetail:
+        await answered.wait()
+        return await get_template(name, version)
+
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "a")
+        monkeypatch.setattr(fleet, "get_template", slow)
+        await type_into(pilot, template="backup")
+        await type_into(pilot, template="")
+        answered.set()
+        await settle(pilot)
+        assert "runs on" not in hint(pilot, "template")
+        assert hint(pilot, "values") == ""

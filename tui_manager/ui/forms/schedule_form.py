@@ -153,26 +153,27 @@ class ScheduleForm(Form[str]):
             self._template, self._task_file = name, None
             self._show("template", problem)
             self._show("values", wrong_value)
-            if name and not problem:
-                self._read_template(name)
+            self._read_template("" if problem else name)
         elif self._task_file is not None or not name:
             self._show_values(fields, wrong_value)
 
     @while_open("template", exclusive=True)
     async def _read_template(self, name: str) -> None:
-        """Reads which parameters a template has."""
+        """Reads which parameters a template has. It does nothing without a name, and takes the
+        place of the look-up before, whose template is not asked for any more."""
         try:
             use = ScheduleFields(template=name).template_use()
-            if use is not None:
-                detail = await self.link.operator.get_template(use.name, use.version)
-                self._task_file = read_task_file(detail.text, use.name)
+            if use is None:
+                return
+            detail = await self.link.operator.get_template(use.name, use.version)
+            self._task_file = read_task_file(detail.text, use.name)
         except (InvalidInputError, NotFoundError) as error:
             self._show("template", str(error))
         except ManagerError as error:
             self._unanswered = True
             self._show("template", str(error))
         else:
-            target = self._task_file.spec.target if self._task_file else ""
+            target = self._task_file.spec.target
             self._show("template", "", f"runs on {safe_line(target)}" if target else "")
             self._show_values(self.fields, "")
 
