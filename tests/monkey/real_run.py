@@ -12,7 +12,7 @@ from tests.monkey.real_fleet import RealFleet
 from tests.monkey.terminal_screen import TerminalScreen
 from tests.support.programs import wait_for
 from tests.support.terminals import Terminal
-from tui_manager.ui.drawing.state_glyphs_and_words import LEGEND, host_glyph, task_glyph
+from tui_manager.ui.drawing.state_words_and_colours import LEGEND, host_glyph, task_glyph
 
 BANNED = ("q", "ctrl+q", "ctrl+s")  # ctrl+s: whatever was typed would be the path of a file
 CHOICES = 12  # of a round

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.manager_parts import Parts, TurnedClock, manager_parts
 from tests.support.schedules import ANA, hourly, runs
-from tui_manager.domain.cron import read_cron
+from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Overlap

@@ -7,7 +7,7 @@ from datetime import datetime
 from tests.support.fake_core import ACTOR, page
 from tests.support.fake_tasks import FakeTasks
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.cron import check_will_fire, read_cron
+from tui_manager.domain.cron_and_zone import check_will_fire, read_cron
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.schedule import (

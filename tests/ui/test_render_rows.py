@@ -23,7 +23,7 @@ from tui_manager.ui.drawing.number_format import (
     timeout_text,
 )
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
-from tui_manager.ui.drawing.state_glyphs_and_words import (
+from tui_manager.ui.drawing.state_words_and_colours import (
     BUSY,
     OFFLINE,
     ONLINE,

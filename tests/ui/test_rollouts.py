@@ -12,7 +12,7 @@ from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Hold, RolloutProgress, Task
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import plain
-from tui_manager.ui.drawing.state_glyphs_and_words import command_host_text
+from tui_manager.ui.drawing.state_words_and_colours import command_host_text
 from tui_manager.ui.tasks.task_head import task_head
 from tui_manager.ui.tasks.task_table import COLUMNS, columns_for, task_cell
 

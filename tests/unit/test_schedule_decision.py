@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_manager.domain.cron import read_cron
+from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.schedule import Overlap, SkipReason
 from tui_manager.domain.schedule_decision import (
     Decision,

@@ -97,7 +97,7 @@ class RolloutState:
         skip_reason: why no host begins any more; NONE: hosts begin.
         waiting, expected, under_way, away: hosts in these states.
         failing: hosts that have failed and not ended.
-        failed: hosts that have failed.
+        failed: hosts that have failed. The triggers of the migrations count them.
         expected_back, away_back: hosts in these states that are connected again.
     """
 

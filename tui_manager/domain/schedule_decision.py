@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tui_manager.domain.cron import Cron
+from tui_manager.domain.cron_and_zone import Cron
 from tui_manager.domain.schedule import Overlap, SkipReason
 
 # A clock that shows so much less than what was handled was wrong before, and is right now.

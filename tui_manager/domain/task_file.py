@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from tui_manager.domain.content import CONTENTS_LENGTH
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_file_steps import STEP_KEYS, ReadContent, StepReader, read_options
-from tui_manager.domain.task_options import (
+from tui_manager.domain.step_and_task_options import (
     LIMIT_OPTIONS,
     ROLLOUT_OPTIONS,
     STEP_OPTIONS,
@@ -16,6 +15,7 @@ from tui_manager.domain.task_options import (
     needed_option,
     with_task_options,
 )
+from tui_manager.domain.task_file_steps import STEP_KEYS, ReadContent, StepReader, read_options
 from tui_manager.domain.task_parameters import PARAMETERS_MAX, Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.toml_table import FIELD, Number, Table, parse_toml

@@ -6,7 +6,7 @@ from typing import Any
 
 from tui_manager.domain.content import CONTENTS_LENGTH, Content, content_of
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_options import (
+from tui_manager.domain.step_and_task_options import (
     LIMIT_OPTIONS,
     STEP_OPTIONS,
     TaskOption,

@@ -8,14 +8,14 @@ import tomli_w
 
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_file import TaskFile
-from tui_manager.domain.task_options import (
+from tui_manager.domain.step_and_task_options import (
     LIMIT_OPTIONS,
     ROLLOUT_OPTIONS,
     STEP_OPTIONS,
     TASK_OPTIONS,
     TaskOption,
 )
+from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 

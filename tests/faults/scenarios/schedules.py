@@ -10,7 +10,7 @@ from tests.faults.command import command
 from tests.faults.fleet import Fleet
 from tests.faults.keeping import kept_alive
 from tests.faults.scenarios.running import all_ended, new_fleet, scenario
-from tui_manager.domain.cron import read_cron
+from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError
 from tui_manager.domain.schedule import Overlap, ScheduleSpec
 from tui_manager.domain.task_file import TaskFile

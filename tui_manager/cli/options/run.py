@@ -16,7 +16,7 @@ from tui_manager.cli.options.step_contents import (
 )
 from tui_manager.cli.options.values import option_name, parse_pairs, read_value
 from tui_manager.domain.errors import InvalidInputError
-from tui_manager.domain.task_options import (
+from tui_manager.domain.step_and_task_options import (
     ALL_OPTIONS,
     needed_option,
     with_step_options,

@@ -4,7 +4,7 @@ all."""
 from dataclasses import dataclass
 from datetime import datetime
 
-from tui_manager.domain.cron import read_cron
+from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import ManagerError, StorageError
 from tui_manager.domain.schedule import ACTOR, SkipReason
 from tui_manager.domain.schedule_decision import (

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.cron import PREVIEW_MAX, check_will_fire, read_cron
+from tui_manager.domain.cron_and_zone import PREVIEW_MAX, check_will_fire, read_cron
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window

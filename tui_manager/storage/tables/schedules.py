@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tui_manager.domain.cron import read_cron
+from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedule import Overlap, Schedule, ScheduleSpec, TemplateUse

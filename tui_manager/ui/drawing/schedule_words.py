@@ -9,7 +9,7 @@ from tui_manager.domain.schedule import Schedule, ScheduleRun, ScheduleSpec, Ski
 from tui_manager.domain.status import TaskStatus
 from tui_manager.ui.drawing.number_format import age
 from tui_manager.ui.drawing.spans import Role, Span, Spans
-from tui_manager.ui.drawing.state_glyphs_and_words import (
+from tui_manager.ui.drawing.state_words_and_colours import (
     EXCLUDED,
     FAULT,
     PAUSED,

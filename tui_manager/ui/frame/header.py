@@ -9,7 +9,7 @@ from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.ui.drawing.number_format import short_duration
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, width_of
-from tui_manager.ui.drawing.state_glyphs_and_words import WAITING
+from tui_manager.ui.drawing.state_words_and_colours import WAITING
 from tui_manager.ui.manager_link import Link
 
 _SLOW_COMMIT = 0.25  # seconds

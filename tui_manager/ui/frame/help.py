@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 
 from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
-from tui_manager.ui.drawing.state_glyphs_and_words import LEGEND
+from tui_manager.ui.drawing.state_words_and_colours import LEGEND
 from tui_manager.ui.key_bindings import ACTIONS, Group
 from tui_manager.ui.terminal.closable import ClosableScreen
 

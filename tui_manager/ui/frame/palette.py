@@ -13,7 +13,7 @@ from textual.worker import Worker, WorkerCancelled
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.ui.drawing.state_glyphs_and_words import host_glyph, task_glyph
+from tui_manager.ui.drawing.state_words_and_colours import host_glyph, task_glyph
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.key_bindings import Action, actions_of, open_host, open_task
 from tui_manager.ui.terminal.closable import ClosableScreen, while_open

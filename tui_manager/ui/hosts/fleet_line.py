@@ -15,7 +15,7 @@ from tui_manager.domain.list_window import LIMIT_MAX, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.span_widgets import SpanWidget
 from tui_manager.ui.drawing.spans import Span
-from tui_manager.ui.drawing.state_glyphs_and_words import (
+from tui_manager.ui.drawing.state_words_and_colours import (
     EXCLUDED,
     MAINTENANCE,
     OFFLINE,

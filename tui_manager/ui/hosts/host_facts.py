@@ -8,7 +8,7 @@ from tui_manager.domain.host import Host, HostDetail, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.number_format import age, short_duration, since, size
 from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
-from tui_manager.ui.drawing.state_glyphs_and_words import MAINTENANCE, host_glyph, host_state
+from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, host_glyph, host_state
 
 _NAME = 9  # cells of the name of a fact
 _LIMITS = {

@@ -14,7 +14,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.drawing.number_format import number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
-from tui_manager.ui.drawing.state_glyphs_and_words import host_glyph
+from tui_manager.ui.drawing.state_words_and_colours import host_glyph
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, ColumnWidths, merge_columns_after
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
-from tui_manager.ui.drawing.state_glyphs_and_words import MARKED
+from tui_manager.ui.drawing.state_words_and_colours import MARKED
 
 
 @dataclass(frozen=True, slots=True)

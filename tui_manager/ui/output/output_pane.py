@@ -17,7 +17,7 @@ from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
-from tui_manager.ui.drawing.state_glyphs_and_words import STDERR, STDOUT
+from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.output.colour_and_wrap_lines import LineRows
 from tui_manager.ui.output.output_buffer import OutputBuffer, OutputLine

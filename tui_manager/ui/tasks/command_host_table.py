@@ -10,7 +10,7 @@ from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
 from tui_manager.ui.drawing.number_format import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
-from tui_manager.ui.drawing.state_glyphs_and_words import (
+from tui_manager.ui.drawing.state_words_and_colours import (
     TRUNCATED,
     command_host_glyph,
     command_host_text,

@@ -8,7 +8,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task, TaskDetail
 from tui_manager.ui.drawing.number_format import age, count_of, progress_bar, running_time
 from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
-from tui_manager.ui.drawing.state_glyphs_and_words import task_glyph, task_state
+from tui_manager.ui.drawing.state_words_and_colours import task_glyph, task_state
 from tui_manager.ui.tasks.task_steps import step_lines
 from tui_manager.ui.tasks.task_table import author, counts_line, elapsed, remaining
 

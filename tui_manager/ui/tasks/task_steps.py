@@ -8,7 +8,7 @@ from tui_manager.domain.task import Command
 from tui_manager.domain.task_spec import HIDDEN, CommandSpec, StepKind
 from tui_manager.ui.drawing.number_format import timeout_text
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, fit, shorten, width_of
-from tui_manager.ui.drawing.state_glyphs_and_words import command_glyph
+from tui_manager.ui.drawing.state_words_and_colours import command_glyph
 from tui_manager.ui.drawing.step_words import rule_texts, step_text
 from tui_manager.ui.tasks.task_table import short_counts
 

@@ -18,7 +18,7 @@ from tui_manager.ui.drawing.number_format import (
     since,
 )
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
-from tui_manager.ui.drawing.state_glyphs_and_words import glyph_of, task_glyph, task_state
+from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph, task_state
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_manager.domain.cron import Cron, check_will_fire, read_cron
+from tui_manager.domain.cron_and_zone import Cron, check_will_fire, read_cron
 from tui_manager.domain.errors import InvalidInputError
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
