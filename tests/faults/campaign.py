@@ -3,6 +3,7 @@
 import random
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.faults.keeping import kept_alive, resumed
 from tests.faults.tally import Tally
 from tests.support.waiting import wait_until
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, HoldRule, Order, RolloutSpec
+from tui_manager.domain.task_spec import CommandSpec, OnFailure, has_barrier
 
 AGENTS = ("h1", "h2", "h3", "h4")
 RUNS_OF_A_FLEET = 10
@@ -87,16 +89,14 @@ async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally
     before = fleet.number(_STORED)
     planned = 0
     for _ in range(dice.randint(1, 3)):
-        shapes = [(dice.randint(20, 120), 0) for _ in range(dice.choice((1, 1, 2)))]
-        if dice.random() < 0.3:
-            shapes[0] = (shapes[0][0], 3)
-        planned += len(fleet.agents) * sum(lines for lines, _ in shapes) * _LINE
-        fails_on = dice.sample(AGENTS, dice.randint(1, len(AGENTS)))
-        commands = [
-            command(lines, code, fails_on=fails_on, brings=dice.random() < 0.3)
-            for lines, code in shapes
-        ]
+        lengths = [dice.randint(10, 120) for _ in range(dice.choice((1, 1, 2, 3, 4)))]
+        planned += len(fleet.agents) * sum(lengths) * _LINE
+        commands = [_step(dice, lines) for lines in lengths]
         rollout = _rollout(dice)
+        if has_barrier(commands):
+            rollout = replace(rollout, strict=False)
+            tally.barriers += 1
+        tally.steps += len(commands) > 1
         tally.rollouts += rollout != ALL_AT_ONCE
         await fleet.run("@all", *commands, rollout=rollout)
     for name in names:
@@ -107,6 +107,18 @@ async def _run(fleet: Fleet, dice: random.Random, names: list[str], tally: Tally
     for node in (fleet.manager, *fleet.agents.values()):
         node.disarm()
     await fleet.settled()
+
+
+def _step(dice: random.Random, lines: int) -> CommandSpec:
+    """A command that prints so many lines, and fails on some hosts now and then."""
+    code = 3 if dice.random() < 0.3 else 0
+    fails_on = dice.sample(AGENTS, dice.randint(1, len(AGENTS)))
+    return replace(
+        command(lines, code, fails_on=fails_on, brings=dice.random() < 0.3),
+        on_failure=dice.choice(tuple(OnFailure)),
+        always=dice.random() < 0.3,
+        barrier=dice.random() < 0.3,
+    )
 
 
 def _rollout(dice: random.Random) -> RolloutSpec:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from tests.faults.command import Expected, Trace, expected, read_traces
 from tests.faults.fleet import Fleet
 from tests.faults.rollout_checks import rollout_violations
+from tests.faults.step_checks import STEP_COLUMNS, step_violations
 from tui_manager.storage.maintenance.check import check_database
 
 _STREAMS = {1: "stdout", 2: "stderr"}
 _STATUSES = ("pending", "running", "completed", "failed", "timeout", "canceled", "skipped")
-_ROWS = """
-SELECT ch.*, c.environment, t.cancel_requested_at AS task_canceled, h.name AS host_name
+_ROWS = f"""
+SELECT ch.*, c.environment, h.name AS host_name, {STEP_COLUMNS}
 FROM command_hosts AS ch JOIN commands AS c ON c.id = ch.command_id
 JOIN tasks AS t ON t.id = ch.task_id JOIN hosts AS h ON h.id = ch.host ORDER BY ch.id
 """
@@ -63,6 +64,7 @@ def find_violations(fleet: Fleet, allowed: Allowed) -> list[str]:
         found += [
             f"{row['execution_id']}: {wrong}" for wrong in _of_row(fleet, row, trace, allowed)
         ]
+    found += step_violations(rows, trace, corrected=allowed.corrected)
     return found + _tasks(fleet, rows) + rollout_violations(fleet.rows, corrected=allowed.corrected)
 
 

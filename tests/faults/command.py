@@ -12,7 +12,7 @@ from pathlib import Path
 from tui_manager.domain.content import content_of
 from tui_manager.domain.task_spec import CommandSpec
 
-TRACE = "trace"  # file in the host's TMPDIR: `begin ID` and `end ID` lines
+TRACE = "trace"  # file in the host's TMPDIR: lines `begin ID UPTIME` and `end ID UPTIME`
 GO = "go"  # file there, which lets a command end that is held
 _PAD = "x" * 80
 _STDIN = "".join(f"in {i:06d}\n" for i in range(12_000)).encode()  # more than a pipe holds
@@ -20,7 +20,11 @@ _ARGUMENTS = ("two words", "-n", "")
 # The shell's own words (of a child that was killed, say) go nowhere: they are not known beforehand.
 _TEXT = """
 exec 3>&2 2>/dev/null
-echo "begin $TUI_MANAGER_EXECUTION_ID" >> "$TMPDIR/trace"
+trace() {
+  read -r up idle < /proc/uptime
+  echo "$1 $TUI_MANAGER_EXECUTION_ID $up" >> "$TMPDIR/trace"
+}
+trace begin
 [ -z "$BRINGS" ] || { cat; printf '%s\\n' "$@"; }
 i=0
 while [ "$i" -lt "$COUNT" ]; do
@@ -32,7 +36,7 @@ while [ "$i" -lt "$COUNT" ]; do
   i=$((i + 1))
 done
 while [ -n "$HELD" ] && [ ! -e "$TMPDIR/go" ]; do sleep "$STEP"; done
-echo "end $TUI_MANAGER_EXECUTION_ID" >> "$TMPDIR/trace"
+trace end
 case " ${FAILS_ON:-$TUI_MANAGER_HOST} " in *" $TUI_MANAGER_HOST "*) exit "$CODE";; esac
 """
 
@@ -91,18 +95,27 @@ def expected(execution_id: str, environment: str, host: str) -> Expected:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What really happened on the hosts: how often each execution began and came to its end."""
+    """What really happened on the hosts.
+
+    Attributes:
+        begun, ended: how often each execution began, and came to its end.
+        begun_at, ended_at: when it did so last, in seconds since the machine was started.
+    """
 
     begun: Mapping[str, int]
     ended: Mapping[str, int]
+    begun_at: Mapping[str, float]
+    ended_at: Mapping[str, float]
 
 
 def read_traces(folders: list[Path]) -> Trace:
     """The traces of all hosts together."""
     counts: dict[str, dict[str, int]] = {"begin": {}, "end": {}}
+    times: dict[str, dict[str, float]] = {"begin": {}, "end": {}}
     for folder in folders:
         path = folder / TRACE
         for line in path.read_text().splitlines() if path.exists() else ():
-            word, execution_id = line.split()
+            word, execution_id, uptime = line.split()
+            times[word][execution_id] = float(uptime)
             counts[word][execution_id] = counts[word].get(execution_id, 0) + 1
-    return Trace(counts["begin"], counts["end"])
+    return Trace(counts["begin"], counts["end"], times["begin"], times["end"])

@@ -100,8 +100,8 @@ def rollout_violations(rows: Rows, *, corrected: bool = False) -> list[str]:
 def _end(rollout: _Rollout) -> Iterable[str]:
     """Nothing waits any more, and the counters are right."""
     row = rollout.row
-    names = ("hosts_waiting", "hosts_expected", "hosts_under_way", "hosts_away", "hosts_failing")
-    left = {name: row[name] for name in names if row[name]}
+    states = ("waiting", "expected", "under_way", "away", "at_barrier", "failing")
+    left = {name: row[name] for name in (f"hosts_{state}" for state in states) if row[name]}
     if left:
         yield f"it has ended, and counts {left}"
     if row["held_until"] is not None or row["paused_at"] is not None:

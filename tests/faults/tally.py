@@ -10,6 +10,8 @@ class Tally:
 
     runs: int = 0
     rollouts: int = 0
+    steps: int = 0
+    barriers: int = 0
     commands: int = 0
     output_bytes: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -21,6 +23,8 @@ class Tally:
         rows += [("**faults**", f"**{self.faults.total()}**")]
         rows += [("runs, each checked whole", str(self.runs))]
         rows += [("tasks with a rollout", str(self.rollouts))]
+        rows += [("tasks of several steps", str(self.steps))]
+        rows += [("tasks with a barrier", str(self.barriers))]
         rows += [("commands on hosts", str(self.commands))]
         rows += [("output, compared byte by byte", f"{self.output_bytes / 1e6:.1f} MB")]
         rows += [("**violations**", f"**{len(self.violations)}**")]

@@ -24,6 +24,7 @@ FAULTS: Mapping[str, str] = {
     f"UPDATE rollouts SET delay = {_HOUR} WHERE task_id = {GOOD}": "began 3595",
     f"UPDATE command_hosts SET started_at = 0 WHERE task_id = {GOOD}": "4 commands ran at one time",
     f"UPDATE rollouts SET hosts_waiting = 1 WHERE task_id = {GOOD}": "counts {'hosts_waiting': 1}",
+    f"UPDATE rollouts SET hosts_at_barrier = 2 WHERE task_id = {GOOD}": "{'hosts_at_barrier': 2}",
     f"UPDATE rollouts SET held_until = 1 WHERE task_id = {GOOD}": "is held or paused",
     f"UPDATE rollouts SET hosts_failed = 1 WHERE task_id = {SPENT}": "1 failed hosts are counted",
     f"UPDATE rollouts SET failure_budget = 0 WHERE task_id = {SPENT}": "of a strict budget of 0",

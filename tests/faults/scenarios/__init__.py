@@ -12,6 +12,7 @@ from tests.faults.scenarios import (
     rollouts,
     schedules,
     silence,
+    steps,
     stream,
     swallowed,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "rollouts",
     "schedules",
     "silence",
+    "steps",
     "stream",
     "swallowed",
 ]
