@@ -78,7 +78,8 @@ def _kind_mark(spec: CommandSpec) -> Span:
 def _line(spec: CommandSpec, width: int, *before: Span) -> Spans:
     """A long text is shortened. Its rules, user, secrets, limits and timeout are not."""
     secrets = (f"{name}={HIDDEN}" for name in spec.secrets)
-    texts = (*rule_texts(spec), *spec.option_texts, *secrets)
+    stdin = (f"stdin {spec.stdin.size:,} bytes",) if spec.stdin else ()
+    texts = (*rule_texts(spec), *stdin, *spec.option_texts, *secrets)
     options = "".join(f"   {safe_line(text)}" for text in texts)
     how = Span(f"{options}   timeout {timeout_text(spec.timeout)}", Role.MUTED)
     room = max(_TEXT_LEAST, width - width_of((*before, how)))
