@@ -30,7 +30,7 @@ async def lost_and_back(seed: str) -> None:
         fleet.let_go("h1")
         await all_ended(fleet, task_id)
         await status(fleet, execution, "completed", "")
-        check(fleet)
+        check(fleet, Allowed(corrected=True))
 
 
 @scenario("an agent lost, and back with a late result")
