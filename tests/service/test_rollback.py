@@ -21,10 +21,11 @@ from tui_manager.domain.template import TemplateVersion
 from tui_manager.storage.engine.connection import Transaction
 
 TABLES = ("hosts", "tasks", "commands", "command_hosts", "output_chunks", "audit", "tokens",
-    "templates", "template_versions",
+    "templates", "template_versions", "template_requests",
 )  # fmt: skip
 
 TASK_FILE = 'target = "web*"\n[[steps]]\nrun = "uptime"\n'
+REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 
 
 class FailingTransaction:
@@ -148,7 +149,7 @@ async def _violate(parts: Parts, host_id: str, _execution_id: str) -> None:
 
 
 async def _save_template(parts: Parts, _host_id: str, _execution_id: str) -> None:
-    await parts.templates.save("restart", TASK_FILE, 0, "ana")
+    await parts.templates.save("restart", TASK_FILE, 0, "ana", REQUEST)
 
 
 async def _save_task(parts: Parts, _host_id: str, _execution_id: str) -> None:

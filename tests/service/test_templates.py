@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from tui_manager.domain.schedule import TemplateUse
 from tui_manager.domain.task_file import TaskFile, fill, read_task_file
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateVersion
+from tui_manager.storage.tables import templates
 
 REQUEST = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 ANA = "ana@pts/3"
@@ -67,6 +69,36 @@ async def test_the_same_request_saves_once(parts: Parts) -> None:
         await parts.templates.save("other", text("one"), 0, ANA, REQUEST)
     with pytest.raises(InvalidInputError, match="UUID"):
         await parts.templates.save("other", text("one"), 0, ANA, "x")
+
+
+async def test_a_request_that_found_the_same_text_gets_that_version_again(parts: Parts) -> None:
+    await save(parts, "restart", "one")
+    again = REQUEST.replace("6", "7")
+    for request_id in (REQUEST, again):
+        assert await parts.templates.save("restart", text("one"), 0, ANA, request_id) == 1
+    await save(parts, "restart", "two")
+    for request_id in (REQUEST, again):
+        assert await parts.templates.save("restart", text("one"), 0, ANA, request_id) == 1
+    assert (await parts.templates.get("restart")).version == 2
+
+
+async def test_a_version_keeps_the_newest_of_its_requests(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(templates, "_REQUESTS_KEPT", 2)
+    requests = [str(uuid.UUID(int=number)) for number in range(4)]
+    for request_id in requests:
+        await parts.templates.save("restart", text("one"), 0, ANA, request_id)
+    await save(parts, "restart", "two")
+    got = [await parts.templates.save("restart", text("one"), 0, ANA, one) for one in requests[2:]]
+    assert got == [1, 1]
+    assert await parts.templates.save("restart", text("one"), 0, ANA, requests[1]) == 3
+
+
+async def test_the_requests_of_a_deleted_template_are_forgotten(parts: Parts) -> None:
+    await parts.templates.save("restart", text("one"), 0, ANA, REQUEST)
+    await parts.templates.delete("restart", ANA)
+    assert await parts.templates.save("restart", text("one"), 0, ANA, REQUEST) == 2
 
 
 async def test_two_who_save_at_once_get_versions_of_their_own(parts: Parts) -> None:

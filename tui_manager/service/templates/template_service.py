@@ -129,15 +129,17 @@ def _spec_with_contents(tx: Transaction, task_id: int) -> TaskSpec:
 
 def _store(tx: Transaction, asked: _Save, now: int) -> tuple[TemplateVersion, bool]:
     """Stores the next version. False: it was stored before."""
-    existing = None
     if asked.request_id:
-        existing = templates.saved_by_request(tx, asked.request_id, asked.name)
-    existing = existing or templates.version_with_text(tx, asked.name, asked.text)
-    if existing:
-        return TemplateVersion(asked.name, existing), False
-    version = templates.insert(
-        tx, asked.name, asked.text, asked.description, asked.actor, now, asked.request_id
+        known = templates.saved_by_request(tx, asked.request_id, asked.name)
+        if known:
+            return TemplateVersion(asked.name, known), False
+    existing = templates.version_with_text(tx, asked.name, asked.text)
+    version = existing or templates.insert(
+        tx, asked.name, asked.text, asked.description, asked.actor, now
     )
     saved = TemplateVersion(asked.name, version)
-    audit.record(tx, now, asked.actor, "save_template", template=str(saved))
-    return saved, True
+    if asked.request_id:
+        templates.record_request(tx, asked.request_id, saved)
+    if existing is None:
+        audit.record(tx, now, asked.actor, "save_template", template=str(saved))
+    return saved, existing is None

@@ -13,11 +13,20 @@ CREATE TABLE template_versions (
     description TEXT NOT NULL,
     saved_by TEXT NOT NULL,
     saved_at INTEGER NOT NULL,  -- microseconds since 1970 UTC
-    request_id TEXT UNIQUE,     -- a UUID of the client that saved it
     size INTEGER NOT NULL,      -- bytes of the text
     text TEXT NOT NULL,         -- TOML
     UNIQUE (template, version)
 ) STRICT;
+
+-- What clients asked with. A save of the text that is the newest makes no version, so a version can have
+-- several.
+CREATE TABLE template_requests (
+    id INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL UNIQUE,  -- a UUID of the client
+    version INTEGER NOT NULL REFERENCES template_versions (id) ON DELETE CASCADE
+) STRICT;
+
+CREATE INDEX requests_of_version ON template_requests (version);
 
 ALTER TABLE tasks ADD COLUMN template_name TEXT;        -- NULL: it was made from none
 ALTER TABLE tasks ADD COLUMN template_version INTEGER;

@@ -20,9 +20,23 @@ SELECT version, saved_by, saved_at FROM template_versions WHERE template = :temp
 ORDER BY version DESC LIMIT :limit;
 
 -- name: of_request
--- The version that a request has saved.
-SELECT t.name, v.version FROM template_versions AS v JOIN templates AS t ON t.id = v.template
-WHERE v.request_id = :request_id;
+-- The version that a request has saved, or found.
+SELECT t.name, v.version FROM template_requests AS r
+JOIN template_versions AS v ON v.id = r.version JOIN templates AS t ON t.id = v.template
+WHERE r.request_id = :request_id;
+
+-- name: insert_request
+-- The version that a request gets.
+INSERT INTO template_requests (request_id, version)
+SELECT :request_id, v.id FROM templates AS t JOIN template_versions AS v ON v.template = t.id
+WHERE t.name = :name AND v.version = :version;
+
+-- name: forget_requests
+-- Requests of a version beyond what is kept, the oldest first.
+DELETE FROM template_requests WHERE id IN (
+    SELECT r.id FROM templates AS t JOIN template_versions AS v ON v.template = t.id
+    JOIN template_requests AS r ON r.version = v.id
+    WHERE t.name = :name AND v.version = :version ORDER BY r.id DESC LIMIT -1 OFFSET :kept);
 
 -- name: count_up
 -- The number of the next version. The first of a new name is 1.
@@ -32,9 +46,8 @@ RETURNING id, version;
 
 -- name: insert_version
 -- The text under that number.
-INSERT INTO template_versions (template, version, description, saved_by, saved_at, request_id,
-                               size, text)
-VALUES (:template, :version, :description, :saved_by, :now, :request_id, :size, :text);
+INSERT INTO template_versions (template, version, description, saved_by, saved_at, size, text)
+VALUES (:template, :version, :description, :saved_by, :now, :size, :text);
 
 -- name: forget_old
 -- Versions beyond what is kept of a template, by number and by bytes. The newest always stays, and so

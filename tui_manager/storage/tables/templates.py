@@ -1,4 +1,4 @@
-"""The tables `templates` and `template_versions`: task files under a name."""
+"""The tables `templates`, `template_versions` and `template_requests`: task files under a name."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from tui_manager.storage.tables import schedules
 
 _SQL = load_queries("templates.sql")
 _SHOWN = 10  # schedules in an error
+_REQUESTS_KEPT = 100  # of one version
 
 
 def detail(tx: Transaction, name: str, version: int = 0) -> TemplateDetail:
@@ -70,7 +71,7 @@ def window(tx: Transaction, window: Window) -> Page[Template]:
 
 
 def saved_by_request(tx: Transaction, request_id: str, name: str) -> int | None:
-    """The version of this template that a request has saved; None: it has saved none.
+    """The version of this template that a request got; None: it is a new request.
 
     Raises:
         IllegalMoveError: it has saved another template.
@@ -98,9 +99,7 @@ def version_with_text(tx: Transaction, name: str, text: str) -> int | None:
     return row["version"] if found["text"] == text else None
 
 
-def insert(
-    tx: Transaction, name: str, text: str, description: str, actor: str, now: int, request_id: str
-) -> int:
+def insert(tx: Transaction, name: str, text: str, description: str, actor: str, now: int) -> int:
     """Adds the next version of a template, and returns its number. Versions beyond what is kept
     are deleted, the oldest first, except those that a schedule names."""
     row = tx.execute(_SQL["count_up"], {"name": name}).fetchall()[0]
@@ -112,7 +111,6 @@ def insert(
             "version": version,
             "description": description,
             "saved_by": actor,
-            "request_id": request_id or None,
             "size": len(text.encode()),
             "text": text,
             "now": now,
@@ -122,6 +120,14 @@ def insert(
     tx.execute(_SQL["forget_old"], {"template": template, "name": name, **kept})
     number: int = version
     return number
+
+
+def record_request(tx: Transaction, request_id: str, saved: TemplateVersion) -> None:
+    """Keeps which version a request got, so that the same request gets it again. Of each version
+    the newest requests are kept."""
+    values = {"name": saved.name, "version": saved.version}
+    tx.execute(_SQL["insert_request"], {**values, "request_id": request_id})
+    tx.execute(_SQL["forget_requests"], {**values, "kept": _REQUESTS_KEPT})
 
 
 def delete(tx: Transaction, name: str) -> int:
