@@ -2,7 +2,8 @@
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Label, Select
+from textual.widget import Widget
+from textual.widgets import Input, Label, OptionList, Select
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
@@ -25,7 +26,7 @@ target = "db1"
 
 [params.A]
 type = "choice"
-choices = ["[b]x[/b]", "two"]
+choices = ["[b]x[/b]", "[green]", "[/red]"]
 help = "[red]no markup[/red]\\u001b[31m"
 
 [params.B]
@@ -52,6 +53,14 @@ def field(pilot: "Pilot[None]", name: str) -> ParameterField:
 
 def hint(pilot: "Pilot[None]", name: str) -> str:
     return str(field(pilot, name).query_one(".hint", Label).content)
+
+
+def lines_of(pilot: "Pilot[None]", widget: Widget) -> list[str]:
+    """What the screen shows of a widget, without its frame and lines that are empty."""
+    x, y, width, height = widget.region
+    lines = shown(pilot).split("\n")[y : y + height]
+    texts = (line[x : x + width].strip(" │╭╮╰╯─") for line in lines)
+    return [text for text in texts if text]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -130,7 +139,13 @@ async def test_secrets_are_hidden_and_texts_are_no_markup(
         await press(pilot, "5", "tab", "tab", "end", "r")
         assert "[red]no markup[/red]" in shown(pilot)
         assert "\x1b" not in shown(pilot)
-        await press(pilot, "enter", "down", "enter")
+        await press(pilot, "enter")
+        assert lines_of(pilot, field(pilot, "A").query_one(OptionList)) == [
+            "choose", "[b]x[/b]", "[green]", "[/red]",
+        ]  # fmt: skip
+        await press(pilot, *"red", "enter")  # what is typed finds a choice
+        assert field(pilot, "A").given == "[/red]"
+        assert any("[/red]" in line for line in lines_of(pilot, field(pilot, "A").field))
         field(pilot, "KEY").field.focus()
         await press(pilot, *"hunter2")
         assert "hunter2" not in shown(pilot)

@@ -1,5 +1,6 @@
 """The field of one typed parameter: what is typed, and what is wrong with it."""
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -88,7 +89,8 @@ class ParameterField(Vertical):
 
 
 def _select(choices: tuple[str, ...], default: str | None) -> Select[str]:
-    options = [(shorten(safe_line(choice), _CHOICE_WIDTH), choice) for choice in choices]
+    # A plain string would be read as markup.
+    options = [(Text(shorten(safe_line(choice), _CHOICE_WIDTH)), choice) for choice in choices]
     return Select(
         options,
         prompt="choose",
