@@ -23,7 +23,7 @@ from tests.support.schedules import (
     shown,
     turn_to,
 )
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
 from tui_manager.service.schedules.act_when_due import act
@@ -71,7 +71,7 @@ async def looping(parts: Parts) -> AsyncIterator[None]:
         await asyncio.wait([running])
 
 
-async def until(parts: Parts, last: str, *, wakes: bool = True) -> None:
+async def until(parts: Parts, last: str, *, wakes: bool = True, name: str = "nightly") -> None:
     """Until this is the last row.
 
     Args:
@@ -80,7 +80,7 @@ async def until(parts: Parts, last: str, *, wakes: bool = True) -> None:
     changes = parts.feed.subscribe()
     if wakes:
         parts.schedule_loop.wake()
-    while (await shown(parts))[-1:] != [last]:
+    while (await shown(parts, name))[-1:] != [last]:
         changes.take()
         await asyncio.wait_for(changes.changed.wait(), 30)
 
@@ -368,6 +368,57 @@ async def test_a_task_that_cannot_start_is_a_row_with_the_reason(
     assert sentence in run.detail
     assert (await parts.tasks.list_tasks(Window())).rows == []
     assert await parts.audited("create_task", "start_task") == []
+
+
+GONE = "UPDATE schedules SET zone = 'US/Gone' WHERE name = 'nightly'"
+
+
+async def test_a_schedule_that_cannot_be_read_stops_no_other(parts: Parts) -> None:
+    """Its zone was removed from the list of this machine."""
+    await add(parts)
+    await add(parts, name="other")
+    await parts.database.write(lambda tx: tx.execute(GONE))
+    detail = await parts.schedules.get_schedule("nightly")
+    assert detail.due == ()
+    assert "'US/Gone'" in detail.schedule.problem
+    async with looping(parts):
+        turn_to(parts, 4)
+        await until(parts, "04:00 refused")
+        turn_to(parts, 5)
+        await until(parts, "05:00 overlap", name="other")
+        assert await shown(parts, "other") == ["04:00 task 1", "05:00 overlap"]
+    (run,) = await runs(parts)
+    assert "'US/Gone'" in run.detail
+    schedule = (await parts.schedules.get_schedule("nightly")).schedule
+    assert (schedule.problem, schedule.next) == (run.detail, None)
+
+
+async def test_a_schedule_that_cannot_be_read_can_be_edited_and_deleted(parts: Parts) -> None:
+    await add(parts)
+    await add(parts, name="other")
+    await look_at(parts, 3, 30)
+    await parts.schedules.pause_schedule("nightly", ANA)
+    await parts.database.write(lambda tx: tx.execute(GONE))
+    await look_at(parts, 4)
+    await parts.schedules.edit_schedule(hourly("other", cron="5 * * * *"), 1, ANA)
+    with pytest.raises(InvalidInputError, match="US/Gone"):
+        await parts.schedules.resume_schedule("nightly", ANA)
+    edited = await parts.schedules.edit_schedule(hourly(), 1, ANA)
+    assert edited.problem == ""
+    await parts.schedules.resume_schedule("nightly", ANA)
+    await parts.database.write(lambda tx: tx.execute(GONE))
+    await parts.schedules.delete_schedule("nightly", ANA)
+    assert (await parts.schedules.list_schedules(Window())).total == 1
+
+
+async def test_what_waits_is_refused_if_the_schedule_cannot_be_read(parts: Parts) -> None:
+    await add(parts, overlap=Overlap.WAIT)
+    await look_at(parts, 4)
+    await look_at(parts, 5)
+    await parts.database.write(lambda tx: tx.execute(GONE))
+    await end(parts)
+    await look_at(parts, 5, 30)
+    assert await shown(parts) == ["04:00 task 1", "05:00 refused"]
 
 
 async def test_too_little_disk_is_a_reason(tmp_path: Path) -> None:

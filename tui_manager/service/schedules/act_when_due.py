@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui_manager.domain.cron_and_zone import read_cron
-from tui_manager.domain.errors import ManagerError, StorageError
+from tui_manager.domain.errors import InvalidInputError, ManagerError, StorageError
 from tui_manager.domain.schedule import ACTOR, SkipReason
 from tui_manager.domain.schedule_decision import (
     Present,
@@ -77,7 +77,11 @@ def act(
         return Acted()
     if found.spec != row.spec or schedules.newest_version(tx, found.spec) != task.newest:
         return Acted(again=True)
-    state, now = _state(tx, found), present.now
+    now = present.now
+    try:
+        state = _state(tx, found)
+    except InvalidInputError as error:
+        return _refuse(tx, found, f"{error} Edit the schedule.", present)
     decision = decide(state, present)
     write_skipped(tx, found, decision.skipped, now, state)
     if decision.wait:
@@ -93,6 +97,18 @@ def act(
     if decision.handled_until != found.handled_until:
         schedules.handle(tx, found, decision.handled_until)
     return acted
+
+
+def _refuse(tx: Transaction, row: ScheduleRow, problem: str, present: Present) -> Acted:
+    """What the schedule says about its due times cannot be read now: it may be that its zone is in
+    no list of this machine. It is not due again until it is edited."""
+    refused, due = Outcome(0, SkipReason.REFUSED, problem), row.schedule.next
+    schedule_runs.end_wait(tx, row.row_id, refused, present.now)
+    if present.clock and due and due <= present.now:
+        schedule_runs.insert(tx, row.row_id, due, refused, present.now)
+    until = present.now if present.clock else row.handled_until
+    schedules.set_unreadable(tx, row.row_id, problem, until)
+    return Acted(changed=True)
 
 
 def _state(tx: Transaction, row: ScheduleRow) -> ScheduleState:
@@ -136,6 +152,8 @@ def skip_all(
 
     Args:
         reason: of all of them; None: why they were missed.
+
+    Raises InvalidInputError: the cron expression or the zone of the row cannot be read.
     """
     state = _state(tx, row)
     if row.handled_until <= present.now:

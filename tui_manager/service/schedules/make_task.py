@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, replace
 
+from tui_manager.domain.cron_and_zone import read_cron
 from tui_manager.domain.errors import (
     IllegalMoveError,
     InvalidInputError,
@@ -59,9 +60,11 @@ class TaskMaker:
         return ScheduledTask(task, newest)
 
     async def try_to_make(self, spec: ScheduleSpec) -> ScheduledTask:
-        """The same; what is wrong is a part of the result. Raises StorageError as `make`."""
+        """The same; what is wrong is a part of the result, also with cron and zone. Raises
+        StorageError as `make`."""
         newest = await self._core.database.read(lambda tx: schedules.newest_version(tx, spec))
         try:
+            read_cron(spec.cron, spec.zone)
             return await self.make(spec)
         except REFUSALS as error:
             return ScheduledTask(None, newest, str(error))

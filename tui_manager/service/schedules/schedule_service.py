@@ -1,7 +1,9 @@
 """ScheduleService: add, edit, list, pause, resume, run and delete schedules."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -107,7 +109,8 @@ class ScheduleService:
                     f"{row.schedule.revision}, not {revision}. Read it again."
                 )
             _check_template_exists(tx, spec)
-            self._skip_all(tx, row, now)
+            with contextlib.suppress(InvalidInputError):  # the old ones cannot be read
+                self._skip_all(tx, row, now)
             schedules.edit(tx, schedules.get(tx, spec.name), new, now)
             _record(tx, now, actor, "edit_schedule", spec)
             return schedules.get(tx, spec.name).schedule
@@ -131,12 +134,16 @@ class ScheduleService:
         return await self._database.read(lambda tx: schedules.window(tx, window))
 
     async def get_schedule(self, name: str) -> ScheduleDetail:
-        """One schedule with its next due times. Raises InvalidInputError, NotFoundError."""
+        """One schedule with its next due times; none if cron or zone cannot be read now. Raises
+        InvalidInputError, NotFoundError."""
         check_schedule_name(name)
         schedule = (await self._database.read(lambda tx: schedules.get(tx, name))).schedule
         if schedule.next is None:
             return ScheduleDetail(schedule)
-        cron = read_cron(schedule.spec.cron, schedule.spec.zone)
+        try:
+            cron = read_cron(schedule.spec.cron, schedule.spec.zone)
+        except InvalidInputError as error:
+            return ScheduleDetail(replace(schedule, problem=str(error)))
         later = cron.next_dues(schedule.next, _DUES_SHOWN - 1)
         return ScheduleDetail(schedule, (schedule.next, *later))
 
@@ -191,6 +198,7 @@ class ScheduleService:
 
         Raises:
             InvalidInputError, NotFoundError: there can be no such schedule, or there is none.
+            InvalidInputError: its cron expression or its zone cannot be read now; edit it.
             IllegalMoveError: it is not paused.
         """
         check_schedule_name(name)

@@ -45,6 +45,11 @@ UPDATE tasks SET schedule = :id WHERE id = :task_id;
 -- Due times up to an instant have their rows.
 UPDATE schedules SET handled_until = :handled_until, next_due = :next_due WHERE id = :id;
 
+-- name: set_unreadable
+-- Nothing is due any more, because cron or zone cannot be read.
+UPDATE schedules SET handled_until = :handled_until, next_due = NULL, problem = :problem
+WHERE id = :id;
+
 -- name: pause
 -- Nothing is due any more.
 UPDATE schedules SET paused_at = :now WHERE id = :id AND paused_at IS NULL;

@@ -160,6 +160,17 @@ def handle(tx: Transaction, row: ScheduleRow, until: datetime) -> None:
     tx.execute(_SQL["handle"], values)
 
 
+def set_unreadable(tx: Transaction, row_id: int, problem: str, until: datetime) -> None:
+    """Nothing is due until an edit, because cron or zone cannot be read.
+
+    Args:
+        problem: a sentence that says why.
+        until: due times up to here have their rows.
+    """
+    values = {"id": row_id, "problem": problem, "handled_until": from_datetime(until)}
+    tx.execute(_SQL["set_unreadable"], values)
+
+
 def pause(tx: Transaction, row_id: int, now: datetime) -> bool:
     """Nothing is due any more; False: it was paused already."""
     return bool(tx.execute(_SQL["pause"], {"id": row_id, "now": from_datetime(now)}).rowcount)
