@@ -146,6 +146,40 @@ async def test_an_edit_after_the_clock_went_back_repeats_no_due_time(parts: Part
     assert f"{edited.next:%H:%M}" == "06:30"
 
 
+async def test_a_clock_that_is_not_believed_loses_no_due_time(parts: Parts) -> None:
+    await parts.connect("web01")
+    for name in ("nightly", "other"):
+        await parts.schedules.add_schedule(hourly(name), ANA)
+    await parts.schedules.pause_schedule("nightly", ANA)
+    parts.clock.instant += timedelta(hours=12)
+    acts = (
+        parts.schedules.add_schedule(hourly("third"), ANA),
+        parts.schedules.edit_schedule(hourly("other", cron="30 * * * *"), 1, ANA),
+        parts.schedules.resume_schedule("nightly", ANA),
+    )
+    for act in acts:
+        with pytest.raises(IllegalMoveError, match="tui-manager clock accept"):
+            await act
+    parts.clock.instant -= timedelta(hours=12)
+    await parts.schedules.resume_schedule("nightly", ANA)
+    turn_to(parts, 4)
+    await parts.schedule_loop.look()
+    for name in ("nightly", "other"):
+        (run,) = await runs(parts, name)
+        assert (run.due, bool(run.task_id)) == (parts.clock.instant, True)
+
+
+async def test_while_the_clock_is_not_believed_a_schedule_is_paused_run_and_deleted(
+    parts: Parts,
+) -> None:
+    await parts.connect("web01")
+    await parts.schedules.add_schedule(hourly(), ANA)
+    parts.clock.instant += timedelta(hours=12)
+    await parts.schedules.pause_schedule("nightly", ANA)
+    assert await parts.schedules.run_schedule("nightly", ANA) == 1
+    await parts.schedules.delete_schedule("nightly", ANA)
+
+
 async def test_the_due_times_of_a_pause_are_one_row(parts: Parts) -> None:
     await parts.schedules.add_schedule(hourly(), ANA)
     await parts.schedules.pause_schedule("nightly", ANA)

@@ -62,8 +62,8 @@ class ScheduleService:
         Raises:
             InvalidInputError: the name, cron, zone, misfire, template, parameters or task file are
                 wrong; a parameter is secret.
-            IllegalMoveError: there is a schedule of this name, there are too many, or the request
-                id was used for another one.
+            IllegalMoveError: there is a schedule of this name, there are too many, the request id
+                was used for another one, or the clock is not believed now.
         """
         request_id = check_request_id(request_id)
         task = await self._check(spec)
@@ -80,6 +80,7 @@ class ScheduleService:
                     f"There are {SCHEDULES_MAX} schedules, and no more are allowed; delete one."
                 )
             _check_template_exists(tx, spec)
+            self._check_clock(now)
             schedules.insert(tx, new, actor, now, request_id)
             _record(tx, now, actor, "add_schedule", spec)
             return schedules.get(tx, spec.name).schedule
@@ -95,7 +96,7 @@ class ScheduleService:
         Raises:
             NotFoundError: there is no such schedule.
             InvalidInputError: as `add_schedule`.
-            IllegalMoveError: it was edited since it was read.
+            IllegalMoveError: it was edited since it was read, or the clock is not believed now.
         """
         task = await self._check(spec)
         new = NewSchedule(spec, _target(spec, task), task.newest)
@@ -109,6 +110,7 @@ class ScheduleService:
                     f"{row.schedule.revision}, not {revision}. Read it again."
                 )
             _check_template_exists(tx, spec)
+            self._check_clock(now)
             with contextlib.suppress(InvalidInputError):  # the old ones cannot be read
                 self._skip_all(tx, row, now)
             schedules.edit(tx, schedules.get(tx, spec.name), new, now)
@@ -121,6 +123,16 @@ class ScheduleService:
         spec.check()
         check_will_fire(read_cron(spec.cron, spec.zone), self._core.clock.now())
         return await self._maker.make(spec)
+
+    def _check_clock(self, now: datetime) -> None:
+        """Raises IllegalMoveError while the clock is not believed: due times that are still to
+        come would count as passed."""
+        if not self._loop.present_at(now).clock:
+            raise IllegalMoveError(
+                f"The clock of the manager jumped to {now:%Y-%m-%d %H:%M:%S} UTC, and nobody has "
+                "said that this is right. Schedules cannot be added, edited or resumed until the "
+                "clock is back. If it is right, run: tui-manager clock accept"
+            )
 
     def _skip_all(self, tx: Transaction, row: ScheduleRow, now: datetime) -> None:
         """Due times up to now that nobody handled get their row."""
@@ -199,7 +211,7 @@ class ScheduleService:
         Raises:
             InvalidInputError, NotFoundError: there can be no such schedule, or there is none.
             InvalidInputError: its cron expression or its zone cannot be read now; edit it.
-            IllegalMoveError: it is not paused.
+            IllegalMoveError: it is not paused, or the clock is not believed now.
         """
         check_schedule_name(name)
 
@@ -207,6 +219,7 @@ class ScheduleService:
             row = schedules.get(tx, name)
             if not row.schedule.paused:
                 raise IllegalMoveError(f"The schedule {name} cannot be resumed: it is not paused.")
+            self._check_clock(now)
             self._skip_all(tx, row, now)
             schedules.resume(tx, row.row_id)
             _record(tx, now, actor, "resume_schedule", row.spec)
