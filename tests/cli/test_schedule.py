@@ -250,6 +250,14 @@ def test_an_edit_may_give_another_task(nightly: FakeOperator) -> None:
     assert spec_of(nightly).cron == "30 2 * * *"
 
 
+@pytest.mark.parametrize("command", ["add", "edit"])
+def test_the_help_offers_no_secrets(capsys: Capture, command: str) -> None:
+    assert main(["schedule", command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "--param" in text
+    assert "--secret" not in text
+
+
 def test_an_edit_may_change_a_part_of_the_same_command(nightly: FakeOperator) -> None:
     options = ["--target", "web02", "--timeout", "5", "--max-failures", "1"]
     assert main(["schedule", "edit", *options, "--", "nightly"]) == 0

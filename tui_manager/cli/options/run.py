@@ -38,6 +38,10 @@ TARGET_HELP = (
     "groups @web, @online, @offline, @maintenance, @all, or hosts of a task that has ended "
     "task:62:failed; ',' is union, '&' is intersection, a leading '!' excludes"
 )
+_SECRET_HELP = (
+    "a variable whose value is never shown: you are asked for it at the terminal, or it is read "
+    "from the file descriptor FD"
+)
 EXIT_CODES = (
     "exit status: 0 all completed; 1 some did not; 2 wrong usage; 3 no manager answers; "
     "4 the output cannot be written; 130 left with ctrl-c; 141 the output was closed by its reader"
@@ -83,12 +87,17 @@ def add_target_option(command: argparse.ArgumentParser, source: str) -> None:
     )
 
 
-def add_task_options(command: argparse.ArgumentParser) -> None:
+def add_task_options(command: argparse.ArgumentParser, secret_help: str = _SECRET_HELP) -> None:
     """Adds the options that describe a task; `task_spec` and `with_given_options` read them. One
-    that is not given is None, or an empty list."""
+    that is not given is None, or an empty list.
+
+    Args:
+        secret_help: of `--secret`; argparse.SUPPRESS: the help does not show it.
+    """
     command.add_argument("--name", metavar="N", help="name of the task")
     command.add_argument("--description", metavar="D", help="description of the task")
     _add_variable_options(command)
+    add_secret_option(command, secret_help)
     _add_process_options(command)
     _add_limit_options(command)
     _add_offline_options(command)
@@ -103,11 +112,6 @@ def _add_variable_options(run: argparse.ArgumentParser) -> None:
         ("env", "another environment variable"),
     ):  # fmt: skip
         run.add_argument(f"--{option}", metavar="K=V", action="append", default=[], help=text)
-    add_secret_option(
-        run,
-        "a variable whose value is never shown: you are asked for it at the terminal, or it is "
-        "read from the file descriptor FD",
-    )
 
 
 def add_secret_option(command: argparse.ArgumentParser, text: str) -> None:

@@ -86,7 +86,7 @@ def _add_description(command: argparse.ArgumentParser, *, new: bool) -> None:
     _add_sources(command.add_argument_group("the task"))
     add_target_option(command, "--template or --file")
     add_content_options(command)
-    add_task_options(command)
+    add_task_options(command, secret_help=argparse.SUPPRESS)  # is refused, with a reason
 
 
 def given_task_options(options: argparse.Namespace) -> list[str]:
