@@ -250,6 +250,41 @@ def test_an_edit_may_give_another_task(nightly: FakeOperator) -> None:
     assert spec_of(nightly).cron == "30 2 * * *"
 
 
+def test_an_edit_of_the_version_keeps_parameters_and_target(
+    nightly: FakeOperator, capsys: Capture
+) -> None:
+    asyncio.run(nightly.save_template("reload", TEMPLATE))
+    given = ["--template", "restart", "--param", "SERVICE=nginx", "--target", "web02"]
+    assert main(["schedule", "edit", "nightly", *given]) == 0
+    more = ["--template", "restart@1", "--param", "WAIT=9"]
+    assert main(["schedule", "edit", "nightly", *more]) == 0
+    parameters = {"SERVICE": "nginx", "WAIT": "9"}
+    assert spec_of(nightly).template == TemplateUse("restart", 1, parameters, "web02")
+    assert "lost" not in capsys.readouterr().err
+    # Another template has parameters of its own, and runs on the same hosts.
+    assert main(["schedule", "edit", "nightly", "--template", "reload"]) == 2
+    assert "These parameters need a value: SERVICE" in capsys.readouterr().err
+    assert spec_of(nightly).template == TemplateUse("restart", 1, parameters, "web02")
+    other = ["--template", "reload", "--param", "SERVICE=sshd"]
+    assert main(["schedule", "edit", "nightly", *other]) == 0
+    assert spec_of(nightly).template == TemplateUse("reload", 0, {"SERVICE": "sshd"}, "web02")
+    assert capsys.readouterr().err.endswith(
+        "nightly has lost what was for the template restart: --param SERVICE, --param WAIT\n"
+    )
+
+
+def test_an_edit_to_a_file_says_which_parameters_and_target_it_has_lost(
+    nightly: FakeOperator, capsys: Capture, tmp_path: Path
+) -> None:
+    given = ["--template", "restart", "--param", "SERVICE=nginx", "--target", "web02"]
+    assert main(["schedule", "edit", "nightly", *given]) == 0
+    (tmp_path / "task.toml").write_text('target = "@all"\n[[steps]]\nrun = "true"\n')
+    assert main(["schedule", "edit", "nightly", "--file", str(tmp_path / "task.toml")]) == 0
+    assert capsys.readouterr().err.endswith(
+        "has lost what was for the template restart: --param SERVICE, --target web02\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["add", "edit"])
 def test_the_help_offers_no_secrets(capsys: Capture, command: str) -> None:
     assert main(["schedule", command, "--help"]) == 0
@@ -275,7 +310,10 @@ def test_an_edit_may_change_a_part_of_the_same_command(nightly: FakeOperator) ->
         (["nightly", "--secret", "KEY"], "A schedule has no secrets"),
         (["nightly", "--param", "NO=1"], "There is no parameter NO"),
         (["nightly", "--zone", "Mars/Rover"], "Mars/Rover"),
-        (["nightly", "--", "date"], "TARGET is missing"),
+        (["nightly", "--", "date"], "TARGET is missing: schedule edit NAME TARGET"),
+        (["nightly", "web0[1-2]"], "give it as an option: --target 'web0[1-2]'"),
+        (["nightly", "web01", "--timeout", "5"], "give it as an option: --target web01"),
+        (["nightly", "web01", "--file", "task.toml"], "in one way only"),
         (["weekly", "--cron", "@weekly"], "There is no schedule weekly"),
     ],
 )

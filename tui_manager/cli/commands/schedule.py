@@ -9,7 +9,7 @@ from tui_manager.cli.commands.run import expect_task, follow_task
 from tui_manager.cli.connect_and_read import all_schedules, connect, newest_runs
 from tui_manager.cli.exit_status import COMPLETED
 from tui_manager.cli.options.parser import PROGRAM
-from tui_manager.cli.options.schedule_spec import edited_schedule, new_schedule
+from tui_manager.cli.options.schedule_spec import edited_schedule, lost_values, new_schedule
 from tui_manager.cli.printing.schedule_details import (
     due_note,
     schedule_detail_shape,
@@ -55,6 +55,8 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
                 spec = edited_schedule(before.spec, options)
                 edit = operator.edit_schedule(spec, before.revision)
                 await _print_saved(operator, await _expect(edit, spec.name))
+                if lost := lost_values(before.spec, spec):
+                    note(lost)
             case "run":
                 return await _start(operator, options.schedule, follow=options.follow)
             case action:

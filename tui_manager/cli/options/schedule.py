@@ -12,7 +12,6 @@ from tui_manager.cli.options.values import option_name
 from tui_manager.domain.schedule import MISFIRE_DEFAULT, Overlap
 
 RUNS_SHOWN = 20
-SCHEDULE_FORM = "schedule add NAME TARGET [options] -- COMMAND"
 _TASK_USAGE = (
     "                       (--template T[@VERSION] [--param K=V]… [--target T] |\n"
     "                        --file TASK.toml [--param K=V]… [--target T] |\n"

@@ -1,12 +1,13 @@
 """The schedule that the options of `schedule add` and `schedule edit` describe."""
 
 import argparse
+import shlex
 from dataclasses import replace
 
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.options.run import task_spec, with_given_options
-from tui_manager.cli.options.schedule import SCHEDULE_FORM, given_task_options
+from tui_manager.cli.options.schedule import given_task_options
 from tui_manager.cli.options.step_contents import given_content_options
 from tui_manager.cli.options.values import parse_pairs, read_duration
 from tui_manager.domain.errors import InvalidInputError
@@ -32,6 +33,7 @@ def edited_schedule(before: ScheduleSpec, options: argparse.Namespace) -> Schedu
     """The schedule that `schedule edit` makes of one. Raises InvalidInputError."""
     after = _with_times(before, options)
     if _ways(options):
+        _refuse_target_alone(options)
         return _with_task(after, options)
     if _changes_task(options):
         return _with_same_task(after, options)
@@ -43,6 +45,35 @@ def edited_schedule(before: ScheduleSpec, options: argparse.Namespace) -> Schedu
             f"See `{PROGRAM} schedule edit --help`.",
         )
     return after
+
+
+def lost_values(before: ScheduleSpec, after: ScheduleSpec) -> str:
+    """A sentence about what an edit has dropped, because it was for another template; or empty."""
+    use, other = before.template, after.template
+    if use is None or (other is not None and other.name == use.name):
+        return ""
+    lost = [f"--param {name}" for name in use.parameters]
+    lost += [f"--target {use.target}"] if use.target and other is None else []
+    if not lost:
+        return ""
+    return f"{before.name} has lost what was for the template {use.name}: {', '.join(lost)}"
+
+
+def _refuse_target_alone(options: argparse.Namespace) -> None:
+    """TARGET replaces the whole task, so that it needs a command."""
+    command = options.command_words or given_content_options(options)
+    if options.target is None or command or _is_saved(options):
+        return
+    raise InvalidInputError(
+        "target",
+        f"{options.target} without a command after `--` changes nothing. To change the target "
+        f"alone, give it as an option: --target {shlex.quote(options.target)}",
+    )
+
+
+def _is_saved(options: argparse.Namespace) -> bool:
+    """Whether the task is a template or a file."""
+    return options.of_template is not None or options.task_file is not None
 
 
 def _ways(options: argparse.Namespace) -> int:
@@ -76,7 +107,10 @@ def _with_task(spec: ScheduleSpec, options: argparse.Namespace) -> ScheduleSpec:
     _refuse_secrets(options)
     if options.of_template is not None:
         name, version = split_version(options.of_template)
-        return _with_template(spec, TemplateUse(name, version), options)
+        use = spec.template or TemplateUse(name)
+        # Another template runs on the same hosts, and has parameters of its own.
+        values = use.parameters if use.name == name else {}
+        return _with_template(spec, TemplateUse(name, version, values, use.target), options)
     if options.task_file is None:
         return replace(spec, template=None, task_file=_text_of_command(options))
     loaded = load_task_file(options.task_file)
@@ -124,16 +158,20 @@ def _changed(task_file: TaskFile, options: argparse.Namespace) -> str:
 def _text_of_command(options: argparse.Namespace) -> str:
     """The task file of TARGET, a command and its options."""
     if options.target is None:
-        raise InvalidInputError("target", f"TARGET is missing: {SCHEDULE_FORM}")
+        raise InvalidInputError("target", f"TARGET is missing: {_form(options)}")
     if not options.command_words and options.script is None:
         raise InvalidInputError(
-            "command", f"There is no command; put it after `--`: {SCHEDULE_FORM}"
+            "command", f"There is no command; put it after `--`: {_form(options)}"
         )
     if options.other_target is not None:
         raise InvalidInputError("target", "Give TARGET or --target, not both.")
     spec = task_spec(options)
     spec.check()
     return write_task_file(task_file_of(spec))
+
+
+def _form(options: argparse.Namespace) -> str:
+    return f"schedule {options.schedule_action} NAME TARGET [options] -- COMMAND"
 
 
 def _refuse_secrets(options: argparse.Namespace) -> None:
