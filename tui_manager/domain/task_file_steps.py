@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from pathlib import PurePath
 from typing import Any
 
 from tui_manager.domain.content import CONTENTS_LENGTH, Content, content_of
@@ -12,7 +13,13 @@ from tui_manager.domain.step_and_task_options import (
     TaskOption,
     with_step_options,
 )
-from tui_manager.domain.task_spec import COMMANDS_MAX, CommandSpec, OnFailure, check_variable
+from tui_manager.domain.task_spec import (
+    COMMANDS_MAX,
+    NAME_LENGTH,
+    CommandSpec,
+    OnFailure,
+    check_variable,
+)
 from tui_manager.domain.toml_table import Table
 
 STEP_KEYS = (
@@ -76,7 +83,7 @@ class StepReader:
         step = CommandSpec(
             text=table.text("run") or "",
             environment=self._environment | table.variables("env"),
-            name=table.text("name") or "",
+            name=_name(table),
             script=self._content(table, "script"),
             arguments=table.texts("args"),
             stdin=self._content(table, "stdin"),
@@ -144,6 +151,12 @@ class StepReader:
                 "no task may have more.",
             )
         return content_of(data)
+
+
+def _name(table: Table) -> str:
+    """The name of the step; if it has none, that of the file of its script."""
+    path = table.text("script") or ""
+    return table.text("name") or PurePath(path).name[:NAME_LENGTH]
 
 
 def _kind(table: Table) -> str:
