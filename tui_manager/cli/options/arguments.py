@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for option, value in vars(options).items():
         setattr(options, option, _plain(option, value))
     if unknown:
-        raise _unrecognized(options.action, list(map(plain, unknown)), dashes=dashes)
+        raise _unrecognized(options, list(map(plain, unknown)), dashes=dashes)
     return options
 
 
@@ -106,12 +106,17 @@ def _decoded(argument: str) -> str:
     return argument
 
 
-def _unrecognized(action: str, unknown: Sequence[str], *, dashes: bool) -> InvalidInputError:
+def _unrecognized(
+    options: argparse.Namespace, unknown: Sequence[str], *, dashes: bool
+) -> InvalidInputError:
+    action = options.action
     message = f"unrecognized arguments: {' '.join(unknown)}"
     if action == "run" and not dashes:
         message += f"; put the command after `--`: {RUN_FORM}"
     elif not dashes and any(word.startswith("-") for word in unknown):
         message += "; put a name that begins with `-` after `--`"
+    elif not dashes and getattr(options, "template_action", "") == "run":
+        message += f"; give another target than the template's with --target {unknown[0]}"
     return InvalidInputError("arguments", f"{message}\n{_see(action)}")
 
 
