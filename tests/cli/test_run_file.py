@@ -219,9 +219,34 @@ def test_what_is_no_script_is_refused(tmp_path: Path, capsys: Capture) -> None:
         assert words in capsys.readouterr().err
 
 
-def test_a_plan_asks_for_nothing(operators: list[FakeOperator], deploy: str) -> None:
-    assert main(["run", "--file", deploy, "--plan"]) == 0
+def test_a_plan_names_what_is_missing_and_asks_for_nothing(
+    operators: list[FakeOperator], tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "deploy.toml"
+    path.write_text(DEPLOY.replace("default = 3\n", "") + SECRET)
+    plan = ["run", "--file", str(path), "--plan"]
+    assert main(plan) == 2
+    said = capsys.readouterr().err
+    assert "need a value; give --param VERSION=… (text), --param COUNT=… (integer)." in said
+    assert operators == []
+    assert main([*plan, "--param", "VERSION=1.2", "--param", "COUNT=3"]) == 0
     assert operators[-1].tasks == {}
+
+
+def test_all_unknown_parameters_are_named(deploy: str, capsys: Capture) -> None:
+    assert run("--file", deploy, "--param", "A=1", "--param", "VERSION=1.2", "--param", "B=1") == 2
+    assert "There is no parameter A or B; the parameters are" in capsys.readouterr().err
+
+
+def test_a_script_gives_its_step_the_name_of_its_file(
+    operators: list[FakeOperator], tmp_path: Path
+) -> None:
+    (tmp_path / "a.sh").write_text("#!/bin/sh\n")
+    path = tmp_path / "task.toml"
+    step = '[[steps]]\nscript = "./a.sh"\n'
+    path.write_text(f'target = "web01"\n{step}{step}name = "named"\n')
+    assert run("--file", str(path)) == 0
+    assert [one.title for one in made(operators).commands] == ["a.sh", "named"]
 
 
 def see(text: str, terminal: Terminal) -> None:

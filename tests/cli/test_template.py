@@ -335,7 +335,7 @@ def test_options_win_over_the_template(saved: FakeOperator, capsys: Capture) -> 
 
 
 def test_the_plan_of_a_template(saved: FakeOperator, capsys: Capture) -> None:
-    out, _ = run(capsys, "run", "restart", "--plan", "--json")
+    out, _ = run(capsys, "run", "restart", "--param", "SERVICE=php", "--plan", "--json")
     assert [host["host"] for host in json.loads(out)["hosts"]] == ["web01", "web02"]
     assert saved.tasks == {}
 
@@ -351,11 +351,13 @@ def test_the_plan_of_a_template(saved: FakeOperator, capsys: Capture) -> None:
         (["restart", "--param", "SERVICE=php", "--target", "none"], "none"),
         (["restart@3", "--param", "SERVICE=php"], "no version 3 of the template restart"),
         (["other"], "There is no template other"),
-        (["restart", "--plan", "--detach"], "--plan starts nothing"),
-        (["restart", "--param", "SERVICE=php", "--", "date"], "unrecognized arguments: date"),
-        (["restart", "web01"], "unrecognized arguments: web01"),
+        (["restart", "--plan"], "These parameters need a value; give --param SERVICE="),
+        (["restart", "--param", "SERVICE=php", "--plan", "--detach"], "--plan starts nothing"),
+        (["restart", "--param", "SERVICE=php", "--", "date"], "unrecognized arguments: date\n"),
+        (["restart", "web01"], "unrecognized arguments: web01; give another target than the "
+         "template's with --target web01"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_with_a_run_is_said_before_anything_starts(
     saved: FakeOperator,
     capsys: Capture,

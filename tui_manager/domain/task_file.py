@@ -2,7 +2,7 @@
 of a task. They are written in write_task_file.py."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.content import CONTENTS_LENGTH
@@ -27,6 +27,7 @@ TEXT_KEYS = ("name", "target", "description")
 TOP_KEYS = (
     *TEXT_KEYS, "params", *STEP_OPTIONS, "env", *LIMIT_OPTIONS, *TASK_OPTIONS, "rollout", "steps",
 )  # fmt: skip
+_UNKNOWN_SHOWN = 20  # unknown parameters that an error names
 PARAMETER_KEYS = ("type", "default", "pattern", "choices", "help", "required")
 ROLLOUT_KEYS = tuple(ROLLOUT_OPTIONS)
 
@@ -174,9 +175,13 @@ def _default(kind: ParameterType, table: Table) -> str | None:
 
 
 def missing(
-    task_file: TaskFile, values: Mapping[str, str], secrets: Mapping[str, str]
+    task_file: TaskFile, values: Iterable[str], secrets: Iterable[str]
 ) -> tuple[Parameter, ...]:
-    """The parameters that need a value and have none."""
+    """The parameters that need a value and have none.
+
+    Args:
+        values, secrets: the names of those that have one.
+    """
     given = {*values, *secrets}
     return tuple(one for one in task_file.parameters if one.must_be_given and one.name not in given)
 
@@ -212,9 +217,10 @@ def check_names(task_file: TaskFile, values: Iterable[str], secrets: Iterable[st
     """Raises InvalidInputError for a name that no parameter has, or one of the other sort."""
     known = {one.name: one for one in task_file.parameters}
     for field, names in (("param", values), ("secret", secrets)):
+        names = tuple(names)
+        if unknown := [name for name in names if name not in known]:
+            raise InvalidInputError(field, _unknown(unknown, known))
         for name in names:
-            if name not in known:
-                raise InvalidInputError(field, _unknown(name, known))
             if known[name].secret != (field == "secret"):
                 kind = "a secret" if known[name].secret else "no secret"
                 raise InvalidInputError(
@@ -224,10 +230,11 @@ def check_names(task_file: TaskFile, values: Iterable[str], secrets: Iterable[st
                 )
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
+def _unknown(unknown: Sequence[str], known: Iterable[str]) -> str:
+    shown = " or ".join(name[:80] for name in unknown[:_UNKNOWN_SHOWN])
     names = sorted(known)
     has = f"the parameters are {', '.join(names)}" if names else "there are no parameters"
-    return f"There is no parameter {name[:80]}; {has}."
+    return f"There is no parameter {shown}; {has}."
 
 
 def task_file_of(spec: TaskSpec) -> TaskFile:

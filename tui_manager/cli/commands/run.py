@@ -15,7 +15,7 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.cli.commands.run_output import GatheredOutput, JsonOutput, LiveLines, OutputPrinter
 from tui_manager.cli.connect_and_read import connect, output_after
 from tui_manager.cli.exit_status import COMPLETED, INTERRUPTED, NOT_COMPLETED
-from tui_manager.cli.options.parameter_values import fill_parameters, with_options
+from tui_manager.cli.options.parameter_values import check_plan, fill_parameters, with_options
 from tui_manager.cli.options.parser import PROGRAM
 from tui_manager.cli.options.read_files import load_task_file
 from tui_manager.cli.options.run import RUN_FORM, task_spec, with_secrets
@@ -72,6 +72,8 @@ def run_task_file(settings: Settings, options: argparse.Namespace, task_file: Ta
     """Runs the task of a task file or a template, and returns the exit status. The options of `run`
     and --target win over what is in it."""
     task_file = with_options(task_file, options)
+    if options.plan:
+        check_plan(task_file, options)
     return _run_spec(settings, options, task_file.spec, lambda: fill_parameters(task_file, options))
 
 

@@ -58,12 +58,27 @@ def fill_parameters(task_file: TaskFile, options: argparse.Namespace) -> TaskSpe
     return fill(task_file, values, secrets)
 
 
+def check_plan(task_file: TaskFile, options: argparse.Namespace) -> None:
+    """Raises InvalidInputError if a parameter has no value. A plan asks for none, and needs no
+    secret."""
+    values = parse_pairs("param", options.param)
+    lacking = [one for one in missing(task_file, values, ()) if not one.secret]
+    if lacking:
+        raise InvalidInputError(
+            "param", f"These parameters need a value; give {_as_options(lacking)}."
+        )
+
+
 def _without_terminal(lacking: Sequence[Parameter]) -> str:
-    names = ", ".join(
-        f"--secret {one.name}:FD" if one.secret else f"--param {one.name}=… ({one.form})"
-        for one in lacking
-    )
+    names = _as_options(lacking)
     return f"These parameters need a value, and there is no terminal to ask at; give {names}."
+
+
+def _as_options(parameters: Sequence[Parameter]) -> str:
+    return ", ".join(
+        f"--secret {one.name}:FD" if one.secret else f"--param {one.name}=… ({one.form})"
+        for one in parameters
+    )
 
 
 def _has_terminal() -> bool:
