@@ -26,13 +26,15 @@ from tests.support.schedules import (
 from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
-from tui_manager.service.schedules.act_when_due import act
+from tui_manager.domain.task_file import TaskFile, read_task_file
+from tui_manager.service.schedules import make_task
+from tui_manager.service.schedules.act_when_due import Acted, act
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import schedule_runs, schedules
-from tui_manager.storage.tables.schedules import NewSchedule
+from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 HALF, SECOND = timedelta(minutes=30), timedelta(seconds=1)
@@ -419,6 +421,47 @@ async def test_what_waits_is_refused_if_the_schedule_cannot_be_read(parts: Parts
     await end(parts)
     await look_at(parts, 5, 30)
     assert await shown(parts) == ["04:00 task 1", "05:00 refused"]
+
+
+async def test_large_tasks_that_are_due_at_once_are_made_and_written_one_by_one(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all of them are in memory at the same time. Their template is read once."""
+    reads, made = 0, 0
+    read, make, write = read_task_file, TaskMaker.try_to_make, ScheduleLoop._write
+
+    def reading(*args: Any) -> TaskFile:
+        nonlocal reads
+        reads += 1
+        return read(*args)
+
+    async def makes(maker: TaskMaker, spec: ScheduleSpec) -> ScheduledTask:
+        nonlocal made
+        made += 1
+        assert made == 1
+        return await make(maker, spec)
+
+    async def writes(loop: ScheduleLoop, row: ScheduleRow, task: ScheduledTask) -> Acted:
+        nonlocal made
+        acted = await write(loop, row, task)
+        made -= 1
+        return acted
+
+    await parts.templates.save("restart", TASK_FILE, 0, ANA)
+    names = [f"job{number}" for number in range(5)]
+    for name in names:
+        await add(parts, name=name, template=TemplateUse("restart"))
+    monkeypatch.setattr(make_task, "_SMALL", 1)
+    monkeypatch.setattr(make_task, "read_task_file", reading)
+    monkeypatch.setattr(TaskMaker, "try_to_make", makes)
+    monkeypatch.setattr(ScheduleLoop, "_write", writes)
+    await look_at(parts, 4)
+    assert [(await shown(parts, name))[0][:10] for name in names] == ["04:00 task"] * 5
+    assert reads == 1
+    monkeypatch.setattr(TaskMaker, "try_to_make", make)
+    await parts.templates.save("restart", TASK_FILE.replace("true", "false"), 0, ANA)
+    await look_at(parts, 4, 30)
+    assert reads == 2
 
 
 async def test_too_little_disk_is_a_reason(tmp_path: Path) -> None:

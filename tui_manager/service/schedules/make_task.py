@@ -1,6 +1,8 @@
 """What a schedule starts: its template, or its own task file, with the parameters filled in."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.cron_and_zone import read_cron
@@ -10,14 +12,14 @@ from tui_manager.domain.errors import (
     NotFoundError,
 )
 from tui_manager.domain.schedule import ACTOR, ScheduleSpec
-from tui_manager.domain.task_file import fill, read_task_file
+from tui_manager.domain.task_file import TaskFile, fill, read_task_file
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TemplateVersion
 from tui_manager.service.core.core import Core
 from tui_manager.service.tasks.task_starter import TaskStarter
-from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import schedules, templates
 
+_SMALL = 256 * 1024  # bytes of a task file; those that are due at once may be in one commit
 REFUSALS = (InvalidInputError, NotFoundError, IllegalMoveError)
 
 
@@ -44,6 +46,32 @@ class TaskMaker:
         self._starter = starter
         # A task file of many MiB takes seconds to read, and then a multiple of its size in memory.
         self._one_text_at_a_time = asyncio.Lock()
+        self._one_large_task_at_a_time = asyncio.Lock()
+        self._users = 0
+        self._kept: tuple[TemplateVersion, TaskFile] | None = None  # while there are users
+
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Until it is left, the template that was read last is kept for its other schedules."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._kept = None
+
+    @contextlib.asynccontextmanager
+    async def making_task_of(self, row_id: int) -> AsyncIterator[None]:
+        """Make the task of a schedule in it, and write it. Only one large task is made and written
+        at a time, so that no two are in memory or in one commit. Raises StorageError."""
+        size = await self._core.database.read(lambda tx: schedules.task_size(tx, row_id))
+        with self.keeping():
+            if size <= _SMALL:
+                yield
+                return
+            async with self._one_large_task_at_a_time:
+                yield
 
     async def make(self, spec: ScheduleSpec) -> ScheduledTask:
         """The task that a schedule would start now.
@@ -53,11 +81,34 @@ class TaskMaker:
                 no such template.
             StorageError: the database cannot be read now.
         """
-        text, version, newest = await self._core.database.read(lambda tx: _text(tx, spec))
         async with self._one_text_at_a_time:
-            task = await asyncio.to_thread(_fill, spec, text, version)
+            newest = await self._core.database.read(lambda tx: schedules.newest_version(tx, spec))
+            task_file, version = await self._read(spec, newest)
+            task = await asyncio.to_thread(_fill, spec, task_file, version)
         self._starter.check(task)
         return ScheduledTask(task, newest)
+
+    async def _read(
+        self, spec: ScheduleSpec, newest: int
+    ) -> tuple[TaskFile, TemplateVersion | None]:
+        """What a schedule starts, and the version of its template."""
+        use = spec.template
+        if use is None:
+            return await asyncio.to_thread(read_task_file, spec.task_file, spec.name), None
+        version = TemplateVersion(use.name, use.version or newest)
+        if self._kept and self._kept[0] == version:
+            return self._kept[1], version
+        self._kept = None
+        try:
+            text = await self._core.database.read(
+                lambda tx: templates.detail(tx, version.name, version.version).text
+            )
+        except NotFoundError as error:
+            raise InvalidInputError("template", str(error)) from None
+        task_file = await asyncio.to_thread(read_task_file, text, str(version))
+        if self._users:
+            self._kept = version, task_file
+        return task_file, version
 
     async def try_to_make(self, spec: ScheduleSpec) -> ScheduledTask:
         """The same; what is wrong is a part of the result, also with cron and zone. Raises
@@ -70,21 +121,8 @@ class TaskMaker:
             return ScheduledTask(None, newest, str(error))
 
 
-def _text(tx: Transaction, spec: ScheduleSpec) -> tuple[str, TemplateVersion | None, int]:
-    """The task file of a schedule, its version, and the newest version of its template."""
+def _fill(spec: ScheduleSpec, task_file: TaskFile, version: TemplateVersion | None) -> TaskSpec:
     use = spec.template
-    if use is None:
-        return spec.task_file, None, 0
-    try:
-        detail = templates.detail(tx, use.name, use.version)
-    except NotFoundError as error:
-        raise InvalidInputError("template", str(error)) from None
-    return detail.text, TemplateVersion(use.name, detail.version), detail.template.version
-
-
-def _fill(spec: ScheduleSpec, text: str, version: TemplateVersion | None) -> TaskSpec:
-    use = spec.template
-    task_file = read_task_file(text, str(version) if version else spec.name)
     if task_file.secrets:
         names = ", ".join(one.name for one in task_file.secrets)
         raise InvalidInputError(

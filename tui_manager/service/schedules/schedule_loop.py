@@ -172,18 +172,23 @@ class ScheduleLoop:
 
     async def _act(self, row_id: int) -> None:
         """Acts on one schedule until nothing of it is due."""
-        for _ in range(_ATTEMPTS):
-            row = await self._core.database.read(lambda tx: schedules.by_id(tx, row_id))
-            if row is None:
-                return
-            task = await self._maker.try_to_make(row.spec)
-            try:
-                acted = await self._write(row, task)
-            except CannotStartError as error:
-                refused = ScheduledTask(None, task.newest, str(error))
-                acted = await self._write(row, refused)
-            if not acted.again:
-                return
+        async with self._maker.making_task_of(row_id):
+            for _ in range(_ATTEMPTS):
+                if not await self._act_once(row_id):
+                    return
+
+    async def _act_once(self, row_id: int) -> bool:
+        """Whether there is more to do."""
+        row = await self._core.database.read(lambda tx: schedules.by_id(tx, row_id))
+        if row is None:
+            return False
+        task = await self._maker.try_to_make(row.spec)
+        try:
+            acted = await self._write(row, task)
+        except CannotStartError as error:
+            refused = ScheduledTask(None, task.newest, str(error))
+            acted = await self._write(row, refused)
+        return acted.again
 
     async def _write(self, row: ScheduleRow, task: ScheduledTask) -> Acted:
         present = self.present_at(self._core.clock.now())
@@ -200,8 +205,9 @@ class ScheduleLoop:
         """Finds out of which schedules no task can be made any more, or can be again."""
         database = self._core.database
         while ids := await database.read(lambda tx: schedules.unchecked(tx, _AT_ONCE)):
-            for row_id in ids:
-                await self._check(row_id)
+            with self._maker.keeping():
+                for row_id in ids:
+                    await self._check(row_id)
             self._core.feed.publish(Changes(schedules=True))
 
     async def _check(self, row_id: int) -> None:

@@ -259,6 +259,10 @@ class ScheduleService:
         row, existing = await self._database.read(lambda tx: find(tx, asked))
         if existing:
             return existing
+        async with self._maker.making_task_of(row.row_id):
+            return await self._make_and_start(asked, row)
+
+    async def _make_and_start(self, asked: StartNow, row: ScheduleRow) -> int:
         task = await self._maker.make(row.spec)
         starting = Starting(self._starter, self._starter.connections())
         now = self._core.clock.now

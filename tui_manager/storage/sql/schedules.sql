@@ -88,6 +88,14 @@ SELECT t.version FROM templates AS t
 JOIN template_versions AS v ON v.template = t.id AND v.version = t.version
 WHERE t.name = :template;
 
+-- name: task_size
+-- Of the task file, or of the version of the template that is to be started.
+SELECT CASE WHEN s.template = '' THEN length(s.task_file) ELSE coalesce((
+    SELECT v.size FROM templates AS t JOIN template_versions AS v ON v.template = t.id
+    WHERE t.name = s.template AND v.version = coalesce(nullif(s.template_version, 0), t.version)), 0)
+    END AS size
+FROM schedules AS s WHERE s.id = :id;
+
 -- name: unchecked
 -- Schedules whose template was saved or deleted since they were looked at.
 SELECT s.id FROM schedules AS s

@@ -217,6 +217,13 @@ def newest_version(tx: Transaction, spec: ScheduleSpec) -> int:
     return row["version"] if row else 0
 
 
+def task_size(tx: Transaction, row_id: int) -> int:
+    """How large the task file or the template of a schedule is: characters or bytes; 0: it was
+    deleted."""
+    row = tx.execute(_SQL["task_size"], {"id": row_id}).fetchone()
+    return row["size"] if row else 0
+
+
 def unchecked(tx: Transaction, limit: int) -> list[int]:
     """Row ids of schedules whose template was saved or deleted since they were looked at."""
     return [row["id"] for row in tx.execute(_SQL["unchecked"], {"limit": limit})]
