@@ -654,11 +654,12 @@ async def test_only_so_many_rows_of_a_schedule_are_kept(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule_runs, "ROWS_KEPT", 2)
-    monkeypatch.setattr(schedule_runs, "_FORGET_EVERY", 1)
-    await add(parts)
+    for name in ("nightly", "other"):  # which take turns
+        await add(parts, name=name)
     for hour in (4, 5, 6, 7):
         await look_at(parts, hour)
-    assert await shown(parts) == ["06:00 overlap", "07:00 overlap"]
+    for name in ("nightly", "other"):
+        assert await shown(parts, name) == ["06:00 overlap", "07:00 overlap"]
 
 
 async def test_after_the_clock_went_back_a_stop_is_not_blamed(parts: Parts) -> None:

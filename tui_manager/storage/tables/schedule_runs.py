@@ -14,7 +14,6 @@ from tui_manager.storage.engine.statements import from_datetime, load_queries, t
 
 _SQL = load_queries("schedule_runs.sql")
 ROWS_KEPT = 50_000  # of one schedule: 34 days of one that is due each minute
-_FORGET_EVERY = 64  # rows, because it counts those that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +76,8 @@ def insert_skipped(
 
 
 def _insert(tx: Transaction, values: dict[str, object]) -> None:
-    run_id = tx.execute(_SQL["insert"], values).lastrowid
-    assert run_id
-    if run_id % _FORGET_EVERY == 0:
-        tx.execute(_SQL["forget_old"], {"id": values["id"], "kept": ROWS_KEPT})
+    tx.execute(_SQL["insert"], values)
+    tx.execute(_SQL["forget_old"], {"id": values["id"], "kept": ROWS_KEPT})
 
 
 def _values(schedule: int, outcome: Outcome, now: datetime) -> dict[str, object]:
