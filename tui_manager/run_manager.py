@@ -100,7 +100,7 @@ async def _serve_hosts(
     """Listens on both ports, and yields their addresses."""
     room, tls, core = port_limits.share_open_files(), parts.tls, parts.core
     secure = tls is not None
-    large = LargeCommands(CommandContents(core))
+    large = LargeCommands(CommandContents(core), core.clock.monotonic)
     handshake = Handshake(core, parts.hosts, parts.sessions, large, timeouts, secure=secure)
     security = tls.security() if tls else None
     service = CommandService(handshake, parts.hosts, parts.reports, core.clock, security)
@@ -109,6 +109,7 @@ async def _serve_hosts(
         core,
         parts.hosts,
         parts.sessions,
+        large,
         settings.listen,
         port_limits.options(timeouts, room.commands, core.limits.max_message),
         tls.credentials.commands.credentials if tls else None,

@@ -242,12 +242,19 @@ async def test_a_script_waits_for_a_database_that_cannot_be_read(
 
 
 @pytest.fixture
-def small_budget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+def write_timeout() -> float:
+    return 60.0
+
+
+@pytest.fixture
+def small_budget(monkeypatch: pytest.MonkeyPatch, write_timeout: float) -> Callable[[], int]:
     """All sessions together may write one script at a time; how many bytes they write now."""
     made: list[LargeCommands] = []
 
-    def make(contents: Any) -> LargeCommands:
-        made.append(LargeCommands(contents, budget=CONTENT_LENGTH + 1000))
+    def make(contents: Any, monotonic: Callable[[], float]) -> LargeCommands:
+        made.append(
+            LargeCommands(contents, monotonic, budget=CONTENT_LENGTH + 1000, timeout=write_timeout)
+        )
         return made[-1]
 
     monkeypatch.setattr(running_manager, "LargeCommands", make)
@@ -271,6 +278,26 @@ async def test_an_agent_that_reads_nothing_holds_up_others_only_until_it_is_sile
         assert run.script == SCRIPT.data
         assert (await rows(operator, task_id))[0].status is CommandHostStatus.PENDING
     await wait_until(_value(small_budget), lambda used: used == 0)
+
+
+@pytest.mark.parametrize("heartbeat", [timedelta(seconds=2)])
+@pytest.mark.parametrize("write_timeout", [0.5])
+async def test_an_agent_that_reports_and_reads_nothing_does_not_hold_up_others(
+    small_budget: Callable[[], int], manager: RunningManager, operator: Operator
+) -> None:
+    async with dial(manager.address) as stalled, dial(manager.address) as other:
+        await stalled.hello("web01", features=FEATURES)
+        await started(operator, CommandSpec("", script=SCRIPT))
+        await wait_until(_value(small_budget), lambda used: used > 0)
+        await other.hello("web02", features=FEATURES)
+        async with asyncio.TaskGroup() as group:
+            beats = [group.create_task(_beat(agent)) for agent in (stalled, other)]
+            await started(operator, CommandSpec("", script=SCRIPT))
+            run = (await other.read_until("run_command")).run_command
+            for beat in beats:
+                beat.cancel()
+        assert run.script == SCRIPT.data
+        await wait_until(_value(small_budget), lambda used: used == 0)
 
 
 async def test_a_script_that_did_not_arrive_is_sent_again(

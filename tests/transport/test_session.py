@@ -41,7 +41,9 @@ def _session(
 ) -> Session:
     opened = OpenedSession("h", "web01", Admission.ADMITTED, 1, Limits().heartbeat, (), ())
     guard = MessageGuard(Limits(), lambda: 0.0)
-    return Session(opened, limits, guard, on_room, large or LargeCommands(_Contents()))
+    return Session(
+        opened, limits, guard, on_room, large or LargeCommands(_Contents(), time.monotonic)
+    )
 
 
 def _run(number: int) -> Run:
@@ -119,7 +121,7 @@ async def test_small_commands_are_converted_a_few_at_a_time() -> None:
 
 
 async def test_sessions_wait_in_order_for_their_share_of_the_bytes() -> None:
-    large = LargeCommands(_Contents(), budget=2500)
+    large = LargeCommands(_Contents(), time.monotonic, budget=2500)
     sessions = [_session(large=large) for _ in range(5)]
     for number, session in enumerate(sessions):
         session.queue_command(_script(f"large{number}"))
@@ -139,8 +141,54 @@ async def test_sessions_wait_in_order_for_their_share_of_the_bytes() -> None:
     assert large.used == 0
 
 
+async def test_who_takes_a_large_command_too_slowly_ends_if_others_wait() -> None:
+    now = 0.0
+    large = LargeCommands(_Contents(), lambda: now, budget=2000, timeout=60.0)
+    slow, fast, waiting = (_session(large=large) for _ in range(3))
+    slow.queue_command(_script("slow"))
+    assert await _next(slow) == ["slow"]
+    now = 200.0
+    large.end_slow_writes()
+    assert slow.room  # it goes on: nobody waits
+    for session in (fast, waiting):
+        session.queue_command(_script("large"))
+    assert [await _next(fast), await _next(waiting)] == [["large"], []]
+    large.end_slow_writes()
+    assert [bool(session.room) for session in (slow, fast, waiting)] == [False, True, True]
+    slow.release()  # its stream has ended
+    assert await _next(waiting) == ["large"]
+
+
+async def test_the_time_for_a_write_does_not_run_while_its_script_is_read() -> None:
+    now = 0.0
+    read = asyncio.Event()
+
+    class Contents:
+        async def add_to(self, run: Run) -> Run:
+            await read.wait()
+            return run
+
+    large = LargeCommands(Contents(), lambda: now, budget=1000, timeout=60.0)
+    first, waiting = _session(large=large), _session(large=large)
+    for session in (first, waiting):
+        session.queue_command(_script("large"))
+    asking = asyncio.create_task(first.next_messages())
+    assert await _next(waiting) == []
+    now = 100.0
+    large.end_slow_writes()
+    assert first.room
+    read.set()
+    assert _ids(await asking) == ["large"]
+    now = 159.0
+    large.end_slow_writes()
+    assert first.room
+    now = 160.0
+    large.end_slow_writes()
+    assert not first.room
+
+
 async def test_a_session_that_waits_for_its_share_still_sends_all_else() -> None:
-    large = LargeCommands(_Contents(), budget=1000)
+    large = LargeCommands(_Contents(), time.monotonic, budget=1000)
     stalled, session = _session(large=large), _session(large=large)
     stalled.queue_command(_script("stalled"))
     assert await _next(stalled) == ["stalled"]
@@ -155,7 +203,7 @@ async def test_a_session_that_waits_for_its_share_still_sends_all_else() -> None
 
 
 async def test_a_command_beyond_the_whole_budget_is_sent_when_no_other_is() -> None:
-    large = LargeCommands(_Contents(), budget=1000)
+    large = LargeCommands(_Contents(), time.monotonic, budget=1000)
     other, session = _session(large=large), _session(large=large)
     other.queue_command(_script("other", 900))
     session.queue_command(_script("huge", 5000))
@@ -166,7 +214,7 @@ async def test_a_command_beyond_the_whole_budget_is_sent_when_no_other_is() -> N
 
 @pytest.mark.parametrize("waits", [False, True])
 async def test_a_command_that_is_canceled_while_it_waits_is_not_sent(waits: bool) -> None:
-    large = LargeCommands(_Contents(), budget=1000)
+    large = LargeCommands(_Contents(), time.monotonic, budget=1000)
     other, session = _session(large=large), _session(large=large)
     if waits:  # for its share of the bytes
         other.queue_command(_script("other"))
@@ -202,7 +250,7 @@ async def test_the_time_until_a_command_must_start_runs_while_it_waits(
 async def test_a_command_whose_script_is_lost_is_passed_over() -> None:
     contents = _Contents()
     contents.lost = {"lost"}
-    large = LargeCommands(contents)
+    large = LargeCommands(contents, time.monotonic)
     session = _session(large=large)
     session.queue_command(_script("lost"))
     session.queue_command(_script("large"))
@@ -232,7 +280,7 @@ async def test_a_large_message_is_gone_when_it_is_written() -> None:
         async def write(self, message: pb.ManagerMessage) -> None:
             written.append(message)
 
-    large = LargeCommands(_Contents())
+    large = LargeCommands(_Contents(), time.monotonic)
     session = _session(large=large)
     session.queue_command(_script("large"))
     writing = asyncio.create_task(write_messages(session, Stream()))  # type: ignore[arg-type]

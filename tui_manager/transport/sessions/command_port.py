@@ -31,6 +31,7 @@ from tui_manager.transport.sessions.handshake import (
     certificate_expired,
     read,
 )
+from tui_manager.transport.sessions.large_commands import LargeCommands
 from tui_manager.transport.sessions.session import Session, in_batches
 from tui_manager.transport.sessions.sessions import Sessions
 
@@ -202,6 +203,7 @@ async def serve_agents(
     core: Core,
     hosts: HostService,
     sessions: Sessions,
+    large: LargeCommands,
     address: str,
     options: port_limits.Options,
     credentials: grpc.ServerCredentials | None,
@@ -219,7 +221,7 @@ async def serve_agents(
     add_CommandServiceServicer_to_server(service, server)
     real = port_limits.listen(server, address, credentials)
     await server.start()
-    watching = asyncio.create_task(_watch(core, hosts, sessions))
+    watching = asyncio.create_task(_watch(core, hosts, sessions, large))
     try:
         yield real
     finally:
@@ -229,7 +231,7 @@ async def serve_agents(
         await asyncio.wait([watching])
 
 
-async def _watch(core: Core, hosts: HostService, sessions: Sessions) -> None:
+async def _watch(core: Core, hosts: HostService, sessions: Sessions, large: LargeCommands) -> None:
     clock, heartbeat = core.clock, core.limits.heartbeat.total_seconds()
     while True:
         began = clock.monotonic()
@@ -239,6 +241,7 @@ async def _watch(core: Core, hosts: HostService, sessions: Sessions) -> None:
             continue  # this process was stalled, and reads only now what agents sent meanwhile
         for host_id, generation in hosts.silent_sessions():
             sessions.end(host_id, generation)
+        large.end_slow_writes()
 
 
 def _check_certificates(sessions: Sessions, clock: Clock) -> None:

@@ -11,9 +11,13 @@ from typing import Protocol
 from tui_manager_protos.v1 import agent_pb2 as pb
 
 from tui_manager.domain.report import Run
+from tui_manager.service.core.host_directory import EXPECTED_FOR
 from tui_manager.transport.messages import convert
 
 BUDGET = 32 * 1024 * 1024  # bytes of large commands that are converted and not yet written
+# Seconds for an agent to take a command while others wait: as long as the manager waits at its
+# start for a host that was online. 32 MiB in this time are 0.6 MB a second for all together.
+WRITE_TIMEOUT = EXPECTED_FOR
 
 
 class _Contents(Protocol):
@@ -23,36 +27,62 @@ class _Contents(Protocol):
 
 
 class Reservation:
-    """A part of the budget that a session has, or waits for."""
+    """A part of the budget that a session has, or waits for.
 
-    def __init__(self, size: int, on_granted: Callable[[], None]) -> None:
+    Attributes:
+        writing_since: an instant of the monotonic clock; None: it is not being written yet.
+    """
+
+    def __init__(
+        self, size: int, on_granted: Callable[[], None], on_timeout: Callable[[], None]
+    ) -> None:
         self.size = size
         self.granted = False
+        self.writing_since: float | None = None
         self.on_granted = on_granted
+        self.on_timeout = on_timeout
 
 
 class LargeCommands:
     """Shares the budget of bytes among the sessions, in the order in which they ask."""
 
-    def __init__(self, contents: _Contents, budget: int = BUDGET) -> None:
+    def __init__(
+        self,
+        contents: _Contents,
+        monotonic: Callable[[], float],
+        budget: int = BUDGET,
+        timeout: float = WRITE_TIMEOUT,
+    ) -> None:
         """
         Args:
             contents: reads scripts and inputs.
+            monotonic: a clock in seconds.
             budget: bytes. A command that has more is sent when no other is.
+            timeout: seconds.
         """
         self._contents = contents
+        self._monotonic = monotonic
         self._budget = budget
+        self._timeout = timeout
         self._used = 0
         self._waiting: OrderedDict[Reservation, None] = OrderedDict()
+        self._granted: OrderedDict[Reservation, None] = OrderedDict()
 
     @property
     def used(self) -> int:
         """Bytes that are reserved."""
         return self._used
 
-    def reserve(self, size: int, on_granted: Callable[[], None]) -> Reservation:
-        """Asks for `size` bytes. `on_granted` is called when they are granted, maybe at once."""
-        reservation = Reservation(min(size, self._budget), on_granted)
+    def reserve(
+        self, size: int, on_granted: Callable[[], None], on_timeout: Callable[[], None]
+    ) -> Reservation:
+        """Asks for `size` bytes.
+
+        Args:
+            on_granted: is called when they are granted, maybe at once.
+            on_timeout: is called if the agent does not take the command in time and others wait.
+        """
+        reservation = Reservation(min(size, self._budget), on_granted, on_timeout)
         self._waiting[reservation] = None
         self._grant()
         return reservation
@@ -60,6 +90,7 @@ class LargeCommands:
     def give_back(self, reservation: Reservation) -> None:
         """Ends a reservation, granted or not. To be called once."""
         if reservation.granted:
+            del self._granted[reservation]
             self._used -= reservation.size
         else:
             del self._waiting[reservation]
@@ -71,15 +102,28 @@ class LargeCommands:
             if self._used + first.size > self._budget:
                 return
             del self._waiting[first]
+            self._granted[first] = None
             first.granted = True
             self._used += first.size
             first.on_granted()
 
-    async def message(self, run: Run) -> pb.ManagerMessage | None:
-        """The message of a command for which enough is reserved; None: its contents are lost."""
+    def end_slow_writes(self) -> None:
+        """Calls `on_timeout` of commands whose agents do not take them in time. If no other command
+        waits, a slow agent has all the time that it needs."""
+        if not self._waiting:
+            return
+        since = self._monotonic() - self._timeout
+        for reservation in list(self._granted):
+            if reservation.writing_since is not None and reservation.writing_since <= since:
+                reservation.on_timeout()
+
+    async def message(self, reservation: Reservation, run: Run) -> pb.ManagerMessage | None:
+        """The message of a command with its reservation, to be written now; None: its contents are
+        lost."""
         if run.command.contents:
             complete = await self._contents.add_to(run)
             if complete is None:
                 return None
             run = complete
+        reservation.writing_since = self._monotonic()
         return convert.from_run(run)

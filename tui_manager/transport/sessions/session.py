@@ -1,6 +1,7 @@
 """One live stream of one agent, and the queues of messages for it."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ from tui_manager.transport.messages import convert
 from tui_manager.transport.messages.message_guard import MessageGuard
 from tui_manager.transport.sessions.certificate_renewal import Renewal
 from tui_manager.transport.sessions.large_commands import LargeCommands, Reservation
+
+log = logging.getLogger(__name__)
 
 RUNS_MAX = 64  # commands that wait on a session; others stay unsent in the database
 _SMALL = 64 * 1024  # bytes of commands that are converted at once; larger ones need a reservation
@@ -232,19 +235,30 @@ class Session:
         """Whether the first command that waits, which is large, has its reservation. Asks for it
         if it has none."""
         if self._runs and self._reserved is None:
-            self._reserved = self._large.reserve(self._runs[0].run.size, self._pending.set)
+            size = self._runs[0].run.size
+            self._reserved = self._large.reserve(size, self._pending.set, self._end_slow)
         return self._reserved is not None and self._reserved.granted
 
     async def _take_large(self) -> pb.ManagerMessage | None:
         """None: it cannot be sent."""
+        assert self._reserved is not None
         self._sending, self._reserved = self._reserved, None
         run = self._runs.popleft().to_send()
         self._tell_room()
-        message = await self._large.message(run)
+        message = await self._large.message(self._sending, run)
         if message is None or self._ended:
             self._end_sending()
             return None
         return message
+
+    def _end_slow(self) -> None:
+        if self._ended:
+            return
+        log.warning(
+            "an agent was too slow to take a command with a script or stdin, and others waited",
+            extra={"host_id": self.host_id},
+        )
+        self.end()
 
     def _end_sending(self) -> None:
         if self._sending:
