@@ -1,5 +1,6 @@
 """What operators do with schedules: add, edit, list, pause, resume, run and delete."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -132,6 +133,33 @@ async def test_what_is_due_when_it_is_edited_follows_the_old_description(parts: 
     assert await shown(parts) == ["04:00 task 1"]
     assert edited.next
     assert f"{edited.next:%d %H:%M}" == "02 05:00"
+
+
+async def test_an_edit_that_is_cancelled_while_it_looks_takes_no_work_from_the_loop(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.templates.save("restart", TASK_FILE, 0, ANA)
+    await parts.schedules.add_schedule(hourly(template=TemplateUse("restart")), ANA)
+    await parts.schedules.add_schedule(hourly("other"), ANA)
+    await parts.schedule_loop.look()
+    await parts.templates.save("restart", WITH_PARAMETER, 0, ANA)
+    looks = asyncio.Event()
+
+    async def stops(maker: TaskMaker, spec: ScheduleSpec) -> ScheduledTask:
+        looks.set()
+        return await asyncio.Future()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TaskMaker, "try_to_make", stops)
+        editing = asyncio.create_task(
+            parts.schedules.edit_schedule(hourly("other", cron="5 * * * *"), 1, ANA)
+        )
+        await looks.wait()
+        editing.cancel()
+        await asyncio.wait([editing])
+    await parts.schedule_loop.look()
+    schedule = (await parts.schedules.get_schedule("nightly")).schedule
+    assert "SERVICE" in schedule.problem
 
 
 async def test_an_edit_after_the_clock_went_back_repeats_no_due_time(parts: Parts) -> None:

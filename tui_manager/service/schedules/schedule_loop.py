@@ -118,7 +118,7 @@ class ScheduleLoop:
             else:
                 self._clock_was_wrong = True
             await self._look_ahead()
-        except StorageError:
+        except BaseException:  # an edit that looks may be cancelled too
             self._wanted.add(changes | Changes(templates=True))
             raise
 
