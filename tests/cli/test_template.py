@@ -334,6 +334,28 @@ def test_options_win_over_the_template(saved: FakeOperator, capsys: Capture) -> 
     ] * 2
 
 
+def test_a_run_saved_as_a_template_keeps_types(saved: FakeOperator, capsys: Capture) -> None:
+    run(capsys, "run", "restart", "--param", "SERVICE=php", "--target", "web01", "--no-start")
+    assert run(capsys, "save", "mine", "1") == ("mine@1\n", "")
+    kept = json.loads(run(capsys, "show", "mine", "--json")[0])["parameters"]
+    assert [(one["name"], one["type"], one["default"]) for one in kept] == [
+        ("SERVICE", "choice", "php"),
+        ("WAIT", "integer", "5"),
+    ]
+
+
+def test_what_a_template_of_a_task_lacks_is_said(saved: FakeOperator, capsys: Capture) -> None:
+    run(capsys, "run", "restart", "--param", "SERVICE=php", "--target", "web01", "--no-start")
+    asyncio.run(saved.delete_template("restart"))
+    _, err = run(capsys, "save", "mine", "1")
+    assert "task 1 was made from restart@2, which is gone: the parameters of mine@1 are" in err
+    made = TaskSpec("task:1:failed,task:1:unreached", (CommandSpec("date"),))
+    task_id = asyncio.run(saved.create_task(made))
+    _, err = run(capsys, "save", "again", str(task_id))
+    assert f"again@1 has the target of task {task_id}, task:1:failed,task:1:unreached;" in err
+    assert "--target" in err
+
+
 def test_the_plan_of_a_template(saved: FakeOperator, capsys: Capture) -> None:
     out, _ = run(capsys, "run", "restart", "--param", "SERVICE=php", "--plan", "--json")
     assert [host["host"] for host in json.loads(out)["hosts"]] == ["web01", "web02"]

@@ -19,6 +19,7 @@ from tui_manager.domain.list_window import Window
 from tui_manager.domain.rollout_spec import Order, RolloutSpec
 from tui_manager.domain.schedule import TemplateUse
 from tui_manager.domain.task_file import TaskFile, fill, read_task_file
+from tui_manager.domain.task_parameters import Parameter, ParameterType
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateVersion
 from tui_manager.storage.tables import templates
@@ -178,6 +179,75 @@ async def test_a_task_becomes_a_template(parts: Parts) -> None:
     assert filled == expected
     assert [one.contents["stdin"].data for one in filled.commands] == [b"typed\n"] * 2
     assert await parts.templates.save("again", "", task_id, ANA) == 1
+
+
+TYPED = """
+target = "web*"
+
+[params.WAIT]
+type = "integer"
+help = "seconds"
+
+[params.TOKEN]
+type = "secret"
+
+[params.SITE]
+type = "choice"
+choices = ["berlin", "rome"]
+
+[params.NOTE]
+pattern = "[a-z]+"
+required = false
+
+[[steps]]
+run = "restart"
+
+[[steps]]
+script_text = "#!/bin/sh\\nwait\\n"
+"""
+
+
+async def save_run_of_template(
+    parts: Parts, command: str = "restart", **values: str
+) -> tuple[Parameter, ...]:
+    """Saves a typed template, a task that was made from it with other options and these values, and
+    returns the parameters of what was saved from the task."""
+    await parts.templates.save("typed", TYPED, 0, ANA)
+    given = {"WAIT": "1", "SITE": "rome"}
+    filled = fill(read_task_file(TYPED, "typed"), given, {"TOKEN": "hunter2"})
+    commands = [
+        replace(one, parameters=values, timeout=timedelta(minutes=2), environment={"LANG": "C"})
+        for one in filled.commands
+    ]
+    commands[0] = replace(commands[0], text=command)
+    made = replace(filled, commands=tuple(commands), template=TemplateVersion("typed", 1))
+    task_id = await parts.tasks.create_task(made)
+    version = await parts.templates.save("again", "", task_id, ANA)
+    saved = read_task_file((await parts.templates.get("again", version)).text, "again")
+    assert [one.timeout for one in saved.spec.commands] == [timedelta(minutes=2)] * 2
+    return saved.parameters
+
+
+async def test_a_task_of_a_template_keeps_its_parameters(parts: Parts) -> None:
+    wait, token, site, remark = read_task_file(TYPED, "typed").parameters
+    kept = await save_run_of_template(parts, WAIT="7", SITE="rome")
+    assert kept == (replace(wait, default="7"), token, replace(site, default="rome"), remark)
+    kept = await save_run_of_template(parts, WAIT="7", SITE="rome", NOTE="late")
+    assert kept[3] == replace(remark, default="late")
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [("stop", {}), ("restart", {"NOTE": "2"}), ("restart", {"OTHER": "x"})],
+)
+async def test_a_task_that_does_not_fit_its_template_has_texts(
+    parts: Parts, command: str, more: dict[str, str]
+) -> None:
+    """Of other steps, with a value that is not allowed, and with another parameter."""
+    kept = await save_run_of_template(parts, command, WAIT="7", SITE="rome", **more)
+    values = {"WAIT": "7", "SITE": "rome", **more}
+    assert {one.name: one.default for one in kept if not one.secret} == values
+    assert {one.type for one in kept if not one.secret} == {ParameterType.TEXT}
 
 
 async def test_a_task_whose_script_is_no_text_is_not_saved(parts: Parts) -> None:

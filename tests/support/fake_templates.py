@@ -1,6 +1,7 @@
 """Templates of the fake operator."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +10,8 @@ from tests.support.fake_schedules import FakeSchedules
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.task_file import read_task_file, task_file_of
+from tui_manager.domain.task_as_template import task_as_template
+from tui_manager.domain.task_file import read_task_file
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import (
     TEMPLATE_SORT_COLUMNS,
@@ -20,7 +22,6 @@ from tui_manager.domain.template import (
     TemplateVersion,
     check_template_name,
 )
-from tui_manager.domain.write_task_file import write_task_file
 
 
 @dataclass
@@ -79,7 +80,11 @@ class FakeTemplates(FakeSchedules):
         return version
 
     def _text_of(self, task_id: int) -> str:
-        return write_task_file(task_file_of(self._task(task_id).spec))
+        spec, origin = self._task(task_id).spec, ""
+        if spec.template is not None:
+            with suppress(InvalidInputError):
+                origin = self.template_text(spec.template.name, spec.template.version)[1]
+        return task_as_template(spec, origin)
 
     async def list_templates(self, window: Window) -> Page[Template]:
         self._check("list_templates")

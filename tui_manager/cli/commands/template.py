@@ -75,6 +75,28 @@ def _save(settings: Settings, name: str, source: str | int) -> None:
     write(f"{saved}\n")
     if not new:
         note(f"{saved} has the same text, so no version was made")
+    if isinstance(source, int):
+        asyncio.run(_note_task(settings, saved, source))
+
+
+async def _note_task(settings: Settings, saved: TemplateVersion, task_id: int) -> None:
+    """Prints notes on what a template that was saved from a task has otherwise than expected."""
+    async with connect(settings.state_dir) as operator:
+        task = (await operator.get_task(task_id)).task
+        if "task:" in task.target:
+            note(
+                f"{saved} has the target of task {task_id}, {task.target}; give it another one "
+                "with --target when you run it"
+            )
+        if task.template is None:
+            return
+        try:
+            await operator.get_template(task.template.name, task.template.version)
+        except NotFoundError:
+            note(
+                f"task {task_id} was made from {task.template}, which is gone: the parameters of "
+                f"{saved} are texts, without patterns and help"
+            )
 
 
 async def _send(settings: Settings, name: str, text: str, task_id: int) -> tuple[int, bool]:

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.errors import InvalidInputError, NotFoundError
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.task_file import read_task_file, task_file_of
+from tui_manager.domain.task_as_template import task_as_template
+from tui_manager.domain.task_file import read_task_file
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import (
     Template,
@@ -16,7 +18,6 @@ from tui_manager.domain.template import (
     TemplateVersion,
     check_template_name,
 )
-from tui_manager.domain.write_task_file import write_task_file
 from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_contents, tasks, templates
@@ -72,8 +73,8 @@ class TemplateService:
 
     async def _text_of_task(self, task_id: int) -> str:
         """The task file of a stored task."""
-        spec = await self._database.read(lambda tx: _spec_with_contents(tx, task_id))
-        return await asyncio.to_thread(lambda: write_task_file(task_file_of(spec)))
+        spec, origin = await self._database.read(lambda tx: _task_and_origin(tx, task_id))
+        return await asyncio.to_thread(task_as_template, spec, origin)
 
     async def _save(self, asked: _Save) -> int:
         stamp = self._core.clock.stamp
@@ -119,12 +120,18 @@ class TemplateService:
         self._core.feed.publish(Changes(templates=True))
 
 
-def _spec_with_contents(tx: Transaction, task_id: int) -> TaskSpec:
+def _task_and_origin(tx: Transaction, task_id: int) -> tuple[TaskSpec, str]:
+    """A task with its contents, and the text of its template; empty: it has none, or that is
+    gone."""
     detail, contents = tasks.detail(tx, task_id), command_contents.contents_of_task(tx, task_id)
     commands = (
         command.spec.with_contents(contents.get(command.index, {})) for command in detail.commands
     )
-    return replace(detail.spec, commands=tuple(commands))
+    spec, origin = replace(detail.spec, commands=tuple(commands)), ""
+    if spec.template is not None:
+        with suppress(NotFoundError):
+            origin = templates.detail(tx, spec.template.name, spec.template.version).text
+    return spec, origin
 
 
 def _store(tx: Transaction, asked: _Save, now: int) -> tuple[TemplateVersion, bool]:
