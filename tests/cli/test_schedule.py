@@ -360,6 +360,21 @@ def test_the_list_says_what_is_due_and_what_was(nightly: FakeOperator, capsys: C
     assert err == ("tui-manager: backup cannot start a task now: There is no template restart.\n")
 
 
+def test_a_last_due_time_that_was_refused_is_said(nightly: FakeOperator, capsys: Capture) -> None:
+    refused = "No host matches web*."
+    nightly.add_run("nightly", NOW, skipped=SkipReason.REFUSED, detail=refused)
+    assert main(["schedule", "list"]) == 0
+    said = f"tui-manager: nightly could not start its last task: {refused}\n"
+    assert capsys.readouterr().err == said
+    assert main(["schedule", "show", "nightly"]) == 0
+    assert f"\nRefused     the last time: {refused}\n" in capsys.readouterr().out
+    nightly.add_run("nightly", NOW, task_id=7)
+    assert main(["schedule", "list"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["schedule", "show", "nightly"]) == 0
+    assert "\nRefused " not in capsys.readouterr().out
+
+
 def test_the_list_as_json_keeps_its_keys(nightly: FakeOperator, capsys: Capture) -> None:
     assert main(["schedule", "list", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)

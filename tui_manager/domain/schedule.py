@@ -151,6 +151,14 @@ class Schedule:
     created_at: datetime
     problem: str = ""
 
+    @property
+    def refusal(self) -> str:
+        """Why its last due time started no task, though it was to, as a sentence; empty: it
+        did."""
+        if self.last is None or self.last.skipped is not SkipReason.REFUSED:
+            return ""
+        return self.last.detail or "The history does not say why."
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDetail:

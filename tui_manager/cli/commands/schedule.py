@@ -117,6 +117,8 @@ async def _print_list(operator: Operator, *, as_json: bool) -> None:
         for schedule in schedules:
             if schedule.problem:
                 _note_problem(schedule)
+            elif schedule.refusal:
+                note(f"{schedule.spec.name} could not start its last task: {schedule.refusal}")
 
 
 async def _print_one(operator: Operator, name: str, limit: int, *, as_json: bool) -> None:

@@ -96,6 +96,7 @@ def schedule_text(detail: ScheduleDetail, runs: Sequence[ScheduleRun]) -> str:
         ("Schedule", spec.name),
         ("State", "paused" if schedule.paused else "due" if schedule.next else "never due again"),
         ("Problem", schedule.problem),
+        ("Refused", f"the last time: {schedule.refusal}" if schedule.refusal else ""),
         ("Cron", f"{spec.cron}  {spec.zone}"),
         *task_lines,
         ("Overlap", spec.overlap),
