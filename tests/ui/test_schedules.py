@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,15 +11,17 @@ from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 
 from tests.support.fake_operator import START, FakeOperator
+from tests.support.waiting import wait_until
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.schedule import ScheduleRun, ScheduleSpec, SkipReason, TemplateUse
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_file import read_task_file
+from tui_manager.domain.task_file import TaskFile, read_task_file
 from tui_manager.ui.drawing.schedule_words import due_texts, next_text, run_words, until
 from tui_manager.ui.drawing.spans import plain
+from tui_manager.ui.forms import task_file_reader
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.run_template import RunTemplateScreen
 from tui_manager.ui.forms.schedule_form import ScheduleForm
@@ -270,6 +273,45 @@ async def test_changes_of_others_are_shown(fleet: FakeOperator, running: Running
         text = shown(pilot)
         assert "5 5 * * *" not in text
         assert "#2 failed" not in text
+
+
+async def test_a_large_template_is_read_once_and_stops_nothing(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = (await fleet.get_template("restart")).text + "# much\n" * 10_000
+    await fleet.save_template("aaa", large)
+    goes_on, read = threading.Event(), 0
+
+    def slow(text: str, name: str) -> TaskFile:
+        nonlocal read
+        if text == large:
+            read += 1
+            assert goes_on.wait(20)
+        return read_task_file(text, name)
+
+    monkeypatch.setattr(task_file_reader, "read_task_file", slow)
+    async with running(fleet, (200, 50)) as pilot:
+        try:
+            await press(pilot, "5", "tab", "tab")
+            for _change in range(3):
+                fleet.publish(Changes(schedules=True))
+                await settle(pilot)
+            assert "@1 ana@pts/3" in shown(pilot), "it does not wait for its parameters"
+            assert "TICKET  text" not in shown(pilot)
+            await press(pilot, "down")
+            assert "BUCKET  text" in shown(pilot), "another one is shown meanwhile"
+            await press(pilot, "up")
+        finally:
+            goes_on.set()
+
+        async def look() -> str:
+            return shown(pilot)
+
+        await wait_until(look, lambda text: "TICKET  text" in text)
+        fleet.publish(Changes(schedules=True))
+        await settle(pilot)
+        assert "TICKET  text" in shown(pilot)
+        assert read == 1
 
 
 async def test_the_status_of_a_task_that_ends_is_read_again(

@@ -20,10 +20,11 @@ from tui_manager.domain.errors import (
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule, ScheduleSpec
-from tui_manager.domain.task_file import TaskFile, read_task_file
+from tui_manager.domain.task_file import TaskFile
 from tui_manager.ui.drawing.schedule_words import due_texts, source_text, wrap_parts
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.schedule_fields import ScheduleFields, fields_of, value_problem
+from tui_manager.ui.forms.task_file_reader import read_beside
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import while_open
 
@@ -166,7 +167,7 @@ class ScheduleForm(Form[str]):
             if use is None:
                 return
             detail = await self.link.operator.get_template(use.name, use.version)
-            self._task_file = read_task_file(detail.text, use.name)
+            self._task_file = await read_beside(detail.text, use.name)
         except (InvalidInputError, NotFoundError) as error:
             self._show("template", str(error))
         except ManagerError as error:

@@ -10,7 +10,6 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule
-from tui_manager.domain.task_file import read_task_file
 from tui_manager.domain.template import Template
 from tui_manager.operator.api import Operator, TargetPreview
 from tui_manager.ui.forms.confirm import ConfirmScreen
@@ -21,6 +20,7 @@ from tui_manager.ui.forms.questions import (
 )
 from tui_manager.ui.forms.run_template import RunTemplateScreen
 from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.forms.task_file_reader import read_beside
 from tui_manager.ui.manager_link import CallFailed, Link
 
 
@@ -34,7 +34,7 @@ async def run_template(
     """
     try:
         detail = await link.operator.get_template(template.name)
-        task_file = read_task_file(detail.text, template.name)
+        task_file = await read_beside(detail.text, template.name)
     except ManagerError as error:
         app.post_message(CallFailed(error))
         return
@@ -61,7 +61,7 @@ async def _hosts_of(operator: Operator, name: str) -> tuple[str, TargetPreview]:
     use, text = schedule.template, schedule.task_file
     if use is not None:
         text = (await operator.get_template(use.name, use.version)).text
-    spec = read_task_file(text, name).spec
+    spec = (await read_beside(text, name)).spec
     target = (use.target if use else "") or spec.target
     return target, await operator.preview_target(
         target, include_maintenance=spec.include_maintenance

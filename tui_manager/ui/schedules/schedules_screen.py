@@ -9,12 +9,13 @@ from textual.events import DescendantFocus
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import InvalidInputError, NotFoundError
+from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule, ScheduleDetail
-from tui_manager.domain.task_file import TaskFile, read_task_file
+from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.template import TemplateDetail
 from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.forms.task_file_reader import TaskFileReader
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.key_bindings import Action, ScreenName, bindings_of, open_task
@@ -48,6 +49,7 @@ class SchedulesScreen(MainScreen):
         super().__init__(link)
         self._statuses = TaskStatuses(link)
         self._on_schedules = False  # the list that had the focus last
+        self._task_files = TaskFileReader()
         # As they were read last, with what their task files say.
         self._template: tuple[TemplateDetail, TaskFile | None] | None = None
         self._schedule: tuple[ScheduleDetail, TaskFile | None] | None = None
@@ -123,30 +125,38 @@ class SchedulesScreen(MainScreen):
 
     @while_open("detail", exclusive=True)
     async def _read_detail(self) -> None:
-        """Reads what the list does not have of the selected template or schedule."""
+        """Reads what the list does not have of the selected template or schedule. What its task
+        file says is shown when it is read, which may take seconds."""
         try:
             if self._on_schedules:
-                self._schedule = await self._read_schedule()
+                await self._read_schedule()
             else:
-                self._template = await self._read_template()
+                await self._read_template()
         except NotFoundError:  # it was deleted; the list is about to say so
             self._schedule = self._template = None
         self._describe()
 
-    async def _read_schedule(self) -> tuple[ScheduleDetail, TaskFile | None] | None:
+    async def _read_schedule(self) -> None:
         schedule = self.selected_schedule
         self.runs.show(schedule.spec.name if schedule else "")
         if schedule is None:
-            return None
+            self._schedule = None
+            return
         detail = await self.link.operator.get_schedule(schedule.spec.name)
         spec = detail.schedule.spec
-        return detail, _read_text(spec.task_file, spec.name) if spec.task_file else None
+        self._schedule = detail, self._task_files.known(spec.task_file)
+        if spec.task_file:
+            self._describe()
+            self._schedule = detail, await self._task_files.read(spec.task_file, spec.name)
 
-    async def _read_template(self) -> tuple[TemplateDetail, TaskFile | None] | None:
+    async def _read_template(self) -> None:
         if (template := self.templates.selected) is None:
-            return None
+            self._template = None
+            return
         detail = await self.link.operator.get_template(template.name)
-        return detail, _read_text(detail.text, template.name)
+        self._template = detail, self._task_files.known(detail.text)
+        self._describe()
+        self._template = detail, await self._task_files.read(detail.text, template.name)
 
     def _describe(self) -> None:
         now = self.link.data_time()
@@ -292,11 +302,3 @@ class SchedulesScreen(MainScreen):
     def _schedule_added(self, name: str) -> None:
         self.show_list(self.schedules)
         self.schedules.find(name)
-
-
-def _read_text(text: str, name: str) -> TaskFile | None:
-    """What a task file says; None: it was stored by another version of the manager."""
-    try:
-        return read_task_file(text, name)
-    except InvalidInputError:
-        return None
