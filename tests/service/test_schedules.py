@@ -125,6 +125,32 @@ async def test_an_edit_keeps_history_and_pause_and_needs_the_revision(parts: Par
     assert await shown(parts) == ["04:00 task 1", "06:00 paused 2", "07:15 paused"]
 
 
+async def test_the_audit_says_what_an_edit_changed(parts: Parts) -> None:
+    await parts.templates.save("restart", WITH_PARAMETER, 0, ANA)
+    await parts.schedules.add_schedule(hourly(), ANA)
+    use = TemplateUse("restart", 1, {"SERVICE": "nginx"}, "@all")
+    spec = hourly(template=use, overlap=Overlap.WAIT)
+    await parts.schedules.edit_schedule(spec, 1, ANA)
+    (added,), (edited,) = await parts.audited("add_schedule"), await parts.audited("edit_schedule")
+    assert added.detail == {
+        "schedule": "nightly",
+        "cron": "0 * * * *",
+        "zone": "UTC",
+        "target": "web01",
+        "overlap": "skip",
+        "misfire": "300 s",
+        "revision": "1",
+    }
+    assert edited.detail == {
+        **added.detail,
+        "template": "restart@1",
+        "parameters": "SERVICE",
+        "target": "@all",
+        "overlap": "wait",
+        "revision": "2",
+    }
+
+
 async def test_what_is_due_when_it_is_edited_follows_the_old_description(parts: Parts) -> None:
     await parts.connect("web01")
     await parts.schedules.add_schedule(hourly(), ANA)

@@ -28,14 +28,14 @@ from tui_manager.service.schedules.act_when_due import (
     Starting,
     skip_all,
 )
+from tui_manager.service.schedules.audit_of_schedules import record, record_change
 from tui_manager.service.schedules.make_task import ScheduledTask, TaskMaker
 from tui_manager.service.schedules.schedule_loop import ScheduleLoop
 from tui_manager.service.schedules.start_now import StartNow, find, start_now
 from tui_manager.service.tasks.start_task import StartedTask
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import from_datetime
-from tui_manager.storage.tables import audit, schedule_runs, schedules
+from tui_manager.storage.tables import schedule_runs, schedules
 from tui_manager.storage.tables.schedule_runs import Outcome
 from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
 
@@ -82,8 +82,7 @@ class ScheduleService:
             _check_template_exists(tx, spec)
             self._check_clock(now)
             schedules.insert(tx, new, actor, now, request_id)
-            _record(tx, now, actor, "add_schedule", spec)
-            return schedules.get(tx, spec.name).schedule
+            return record_change(tx, now, actor, "add_schedule", new)
 
         return await self._change("schedule added", spec.name, work)
 
@@ -114,8 +113,7 @@ class ScheduleService:
             with contextlib.suppress(InvalidInputError):  # the old ones cannot be read
                 self._skip_all(tx, row, now)
             schedules.edit(tx, schedules.get(tx, spec.name), new, now)
-            _record(tx, now, actor, "edit_schedule", spec)
-            return schedules.get(tx, spec.name).schedule
+            return record_change(tx, now, actor, "edit_schedule", new)
 
         return await self._change("schedule edited", spec.name, work)
 
@@ -201,7 +199,7 @@ class ScheduleService:
             if not schedules.pause(tx, row.row_id, now):
                 raise IllegalMoveError(f"The schedule {name} is paused already.")
             schedule_runs.end_wait(tx, row.row_id, Outcome(skipped=SkipReason.PAUSED), now)
-            _record(tx, now, actor, "pause_schedule", row.spec)
+            record(tx, now, actor, "pause_schedule", row.spec)
 
         await self._change("schedule paused", name, work)
 
@@ -222,7 +220,7 @@ class ScheduleService:
             self._check_clock(now)
             self._skip_all(tx, row, now)
             schedules.resume(tx, row.row_id)
-            _record(tx, now, actor, "resume_schedule", row.spec)
+            record(tx, now, actor, "resume_schedule", row.spec)
 
         await self._change("schedule resumed", name, work)
 
@@ -236,7 +234,7 @@ class ScheduleService:
         def work(tx: Transaction, now: datetime) -> None:
             row = schedules.get(tx, name)
             schedules.delete(tx, row.row_id)
-            _record(tx, now, actor, "delete_schedule", row.spec)
+            record(tx, now, actor, "delete_schedule", row.spec)
 
         await self._change("schedule deleted", name, work)
 
@@ -305,17 +303,3 @@ def _target(spec: ScheduleSpec, task: ScheduledTask) -> str:
     if spec.template:
         return spec.template.target
     return task.spec.target if task.spec else ""
-
-
-def _record(tx: Transaction, now: datetime, actor: str, action: str, spec: ScheduleSpec) -> None:
-    template = {"template": spec.template.name} if spec.template else None
-    audit.record(
-        tx,
-        from_datetime(now),
-        actor,
-        action,
-        schedule=spec.name,
-        cron=spec.cron,
-        zone=spec.zone,
-        more=template,
-    )
