@@ -211,10 +211,21 @@ def test_a_template_is_shown(operator: FakeOperator, file: Path, capsys: Capture
     words = [line.split() for line in out.splitlines()]
     assert ["0", "restart", "systemctl", "restart", '"$SERVICE"', "-"] in words
     assert ["1", "-", "date", "always"] in words
-    assert "SERVICE    one of: nginx, php  -        What is restarted" in out
-    assert "WAIT       integer             3        -" in out
+    assert "SERVICE    yes       one of: nginx, php  -        What is restarted" in out
+    assert "WAIT       no        integer             3        -" in out
     assert [line[0] for line in words[-2:]] == ["2", "1"]
     assert "Newest" not in run(capsys, "show", "restart")[0]
+
+
+def test_patterns_and_what_may_be_left_out_are_shown(
+    operator: FakeOperator, file: Path, capsys: Capture
+) -> None:
+    more = "[params.TO]\npattern = '[0-9.]+'\nrequired = false\n[params.X]\ndefault = ''\n"
+    file.write_text(TEXT.replace("[[steps]]", more + "[[steps]]", 1))
+    run(capsys, "save", "restart", str(file))
+    rows = [line.split() for line in run(capsys, "show", "restart")[0].splitlines()]
+    assert ["TO", "no", "text,", "matches", "[0-9.]+", "-", "-"] in rows
+    assert ["X", "no", "text", '""', "-"] in rows
 
 
 def test_a_template_is_shown_as_json(operator: FakeOperator, file: Path, capsys: Capture) -> None:

@@ -7,6 +7,8 @@ from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_parameters import Parameter
 from tui_manager.domain.template import TemplateDetail, TemplateVersion
 
+_PARAMETER_COLUMNS = ("PARAMETER", "REQUIRED", "VALUE", "DEFAULT", "ABOUT")
+
 
 def template_text(detail: TemplateDetail, task_file: TaskFile) -> str:
     """What is known of one version of a template.
@@ -34,14 +36,17 @@ def template_text(detail: TemplateDetail, task_file: TaskFile) -> str:
 
 
 def _parameters(task_file: TaskFile) -> str:
-    rows = [(one.name, one.form, _default(one), one.help or "-") for one in task_file.parameters]
-    return table(("PARAMETER", "VALUE", "DEFAULT", "ABOUT"), rows, stretch=(3, 1, 2))
-
-
-def _default(parameter: Parameter) -> str:
-    if parameter.default is not None:
-        return parameter.default or '""'
-    return "-" if parameter.required else "may be left out"
+    rows = [
+        (
+            one.name,
+            "yes" if one.must_be_given else "no",
+            f"{one.form}, matches {one.pattern}" if one.pattern else one.form,
+            "-" if one.default is None else one.default or '""',
+            one.help or "-",
+        )
+        for one in task_file.parameters
+    ]
+    return table(_PARAMETER_COLUMNS, rows, stretch=(4, 2, 3))
 
 
 def _versions(detail: TemplateDetail) -> str:
