@@ -1,8 +1,11 @@
 """The demo in a terminal of its own: what it starts is real, and none of it stays."""
 
+import re
 import signal
+import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +24,14 @@ def leave_by_closing_the_window(terminal: Terminal) -> None:
     terminal.hang_up()
 
 
+def state_folder_by(page: str, environment: Mapping[str, str]) -> str:
+    """The folder that a shell finds with the line of a page of the manual."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    (line,) = re.findall(r"^export TUI_MANAGER_STATE_DIR=.*demo.*$", text, re.MULTILINE)
+    asked = ["/bin/sh", "-c", f'{line}; printf %s "$TUI_MANAGER_STATE_DIR"']
+    return subprocess.run(asked, env=environment, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("leave", [leave_by_term, leave_by_closing_the_window])
 def test_nothing_stays_of_a_demo(machine: Machine, leave: Callable[[Terminal], None]) -> None:
     throwaway = machine.folder / "tmp"
@@ -34,6 +45,8 @@ def test_nothing_stays_of_a_demo(machine: Machine, leave: Callable[[Terminal], N
             lambda seen: "\x1b[?1049h" in seen and "web01" in seen and "web02" in seen,
         )
         (folder,) = throwaway.iterdir()
+        for page in ("commands.md", "tutorials/ten-hosts.md"):
+            assert state_folder_by(page, environment) == str(folder / "manager")
         started = machine.run(
             *("run", "@all", "--detach", "--state-dir", str(folder / "manager")),
             *(f"--env={name}={value}" for name, value in mark.items()),
