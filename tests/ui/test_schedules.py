@@ -108,7 +108,7 @@ async def test_a_template_tells_its_parameters_and_its_text(fleet: FakeOperator)
 async def test_a_long_template_is_cut_and_its_escapes_do_nothing(fleet: FakeOperator) -> None:
     detail = replace(await fleet.get_template("backup"), text="\x1b[31m[b]x\n" * 5000)
     lines = [plain(line) for line in template_lines(detail, None, START, 100)]
-    assert lines[-1] == "… tui-manager template show prints all of it."
+    assert lines[-1] == "… `tui-manager template export backup@1` prints all of it."
     assert len(lines) < 500
     assert not any("\x1b" in line for line in lines)
 

@@ -48,15 +48,17 @@ def template_lines(
     if detail.schedules:
         names = safe_line(", ".join(detail.schedules))
         lines.append(_labelled("schedules", Span(shorten(names, width - _LABEL))))
-    return (*lines, (), *_text(detail.text))
+    return (*lines, (), *_text(detail))
 
 
-def _text(text: str) -> tuple[Spans, ...]:
-    """The first lines of a task file."""
+def _text(detail: TemplateDetail) -> tuple[Spans, ...]:
+    """The first lines of its task file."""
+    text = detail.text
     head = text[: _TEXT_LINES * _LINE_WIDTH].split("\n")
     lines = [spans(safe_line(line[:_LINE_WIDTH])) for line in islice(head, _TEXT_LINES)]
     if len(head) > _TEXT_LINES or len(text) > _TEXT_LINES * _LINE_WIDTH:
-        lines.append((Span("… tui-manager template show prints all of it.", Role.MUTED),))
+        name = safe_line(f"{detail.template.name}@{detail.version}")
+        lines.append((Span(f"… `tui-manager template export {name}` prints all of it.", Role.MUTED),))
     return tuple(lines)
 
 
@@ -74,7 +76,7 @@ def _parameter(parameter: Parameter) -> Spans:
 def schedule_lines(
     detail: ScheduleDetail, own: TaskFile | None, now: datetime, width: int
 ) -> tuple[Spans, ...]:
-    """Its rule, its problem, when it is due next, and what it runs.
+    """Its rule, its problem, what it runs, and when it is due next, which may be cut off.
 
     Args:
         own: its own task; None: it has a template, or the task cannot be read.
