@@ -118,15 +118,16 @@ async def test_a_schedule_tells_its_own_task(fleet: FakeOperator) -> None:
     own = read_task_file(detail.schedule.spec.task_file, "disk")
     lines = [plain(line) for line in schedule_lines(detail, own, START, 100)]
     assert lines[0] == "◌ disk   */15 * * * *   UTC   overlap wait   misfire 5m   by ana@pts/3"
-    assert lines[-3:] == [
+    assert lines[1:4] == [
         "runs        a task of its own",
         "            on @all",
         "            df -h /var/lib",
     ]
+    assert lines[4].startswith("next        Mon  2 Mar 14:15")
     never = replace(detail, due=())
     assert any("never" in plain(line) for line in schedule_lines(never, own, START, 100))
     unread = [plain(line) for line in schedule_lines(detail, None, START, 100)]
-    assert unread[-1] == "runs        a task of its own"
+    assert unread[1] == "runs        a task of its own"
 
 
 # The screen.
@@ -188,6 +189,24 @@ async def test_p_pauses_and_resumes(fleet: FakeOperator, running: Running) -> No
         assert "p Pause" in shown(pilot)
 
 
+async def test_a_small_screen_shows_the_steps_before_the_due_times(
+    fleet: FakeOperator, running: Running
+) -> None:
+    steps = "".join(f"[[steps]]\nrun = 'step {number}'\n" for number in range(9))
+    spec = fleet.schedules["disk"].spec
+    spec = replace(spec, zone="Asia/Kolkata", task_file=f'target = "@all"\n{steps}')
+    await fleet.edit_schedule(spec, 1)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "5", "down")
+        text = shown(pilot)
+        assert "a task of its own" in text
+        assert "step 0" in text
+        await press(pilot, "r")
+        question = pilot.app.screen
+        assert isinstance(question, ConfirmScreen)
+        assert question.question.lines[-3:] == ["  step 3", "  step 4", "  and 4 more steps"]
+
+
 async def test_r_runs_a_schedule_after_asking(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "5", "down", "down", "r")
@@ -195,6 +214,7 @@ async def test_r_runs_a_schedule_after_asking(fleet: FakeOperator, running: Runn
         assert isinstance(question, ConfirmScreen)
         assert question.question.title == "Start report now"
         assert "It runs on 17 hosts:" in question.question.lines
+        assert question.question.lines[-2:] == ["It runs there:", "  df -h /var/lib"]
         await press(pilot, "n")
         assert fleet.schedules["report"].runs == []
         await press(pilot, "r", "y")

@@ -7,15 +7,19 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import Task
+from tui_manager.domain.task_spec import CommandSpec
 from tui_manager.domain.template import Template
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
+from tui_manager.ui.drawing.step_words import step_text
 from tui_manager.ui.forms.confirm import REVIEW_MARK, Question
 from tui_manager.ui.manager_link import Link
 
 _NAMED = 6  # hosts that have a line of their own
 _NAME_WIDTH = 40  # cells
 _FOLDED_WIDTH = 120
+_STEPS = 5
+_STEP_WIDTH = 160
 _NOTE_WIDTH = 1200
 _NOTE_WIDTH_OF_MANY = 58
 
@@ -131,16 +135,33 @@ def _identity(host: Host) -> str:
     return "   ".join(shorten(safe_line(part), _NAME_WIDTH) for part in parts if part)
 
 
-def start_question(title: str, target: str, preview: TargetPreview) -> Question:
-    """What is asked before a task starts on many hosts."""
+def start_question(
+    title: str, target: str, preview: TargetPreview, steps: Sequence[CommandSpec] = ()
+) -> Question:
+    """What is asked before a task starts on many hosts.
+
+    Args:
+        steps: that the question names; empty: the operator has just typed or seen them.
+    """
     hosts = len(preview.hosts)
     names = preview.folded if len(preview.folded) < _FOLDED_WIDTH else "many names."
     lines = [f"It runs on {count_of(hosts, 'host')}:", names]
     if preview.left_out:
         lines.append(f"It leaves out {left_out_text(target, preview)}.")
+    lines += _step_lines(steps)
     return Question(
         f"Start {title}", lines, f"Start on {count_of(hosts, 'host')}", hosts, destructive=False
     )
+
+
+def _step_lines(steps: Sequence[CommandSpec]) -> list[str]:
+    """What the first steps run, a line for each."""
+    if not steps:
+        return []
+    lines = [f"  {shorten(step_text(step), _STEP_WIDTH)}" for step in steps[:_STEPS]]
+    if (more := len(steps) - _STEPS) > 0:
+        lines.append(f"  and {count_of(more, 'more step')}")
+    return ["It runs there:", *lines]
 
 
 def left_out_text(target: str, preview: TargetPreview) -> str:

@@ -90,9 +90,9 @@ def schedule_lines(
         (*head_line(schedule), Span(rules, Role.MUTED)),
         *((Span("✘ " if not number else "  ", Role.FAULT), Span(line, Role.FAULT))
           for number, line in enumerate(problem)),
-        *_next(detail, now, width),
         _labelled("runs", Span(shorten(source_text(spec), width - _LABEL))),
         *(_own_steps(own.spec, width) if own else ()),
+        *_next(detail, now, width),
     )  # fmt: skip
 
 

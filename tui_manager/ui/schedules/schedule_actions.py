@@ -2,6 +2,7 @@
 `key_bindings.py`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from textual.app import App
@@ -10,6 +11,7 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule
+from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import Template
 from tui_manager.operator.api import Operator, TargetPreview
 from tui_manager.ui.forms.confirm import ConfirmScreen
@@ -46,8 +48,9 @@ async def run_template(
 async def run_schedule(app: App[Any], link: Link, name: str) -> None:
     """Asks, then starts its task now."""
     try:
-        target, preview = await _hosts_of(link.operator, name)
-        question = start_question(f"{safe_line(name)} now", target, preview)
+        spec, preview = await _task_of(link.operator, name)
+        title = f"{safe_line(name)} now"
+        question = start_question(title, spec.target, preview, spec.commands)
         if await app.push_screen_wait(ConfirmScreen(question)):
             task_id = await link.operator.run_schedule(name, new_request_id())
             app.notify(f"{safe_line(name)} runs as task {task_id}.", markup=False)
@@ -55,16 +58,17 @@ async def run_schedule(app: App[Any], link: Link, name: str) -> None:
         app.post_message(CallFailed(error))
 
 
-async def _hosts_of(operator: Operator, name: str) -> tuple[str, TargetPreview]:
-    """The target of its task, and on which hosts it would run now. Raises ManagerError."""
+async def _task_of(operator: Operator, name: str) -> tuple[TaskSpec, TargetPreview]:
+    """Its task, and on which hosts it would run now. Raises ManagerError."""
     schedule = (await operator.get_schedule(name)).schedule.spec  # a list has no task files
     use, text = schedule.template, schedule.task_file
     if use is not None:
         text = (await operator.get_template(use.name, use.version)).text
     spec = (await read_beside(text, name)).spec
-    target = (use.target if use else "") or spec.target
-    return target, await operator.preview_target(
-        target, include_maintenance=spec.include_maintenance
+    if use is not None and use.target:
+        spec = replace(spec, target=use.target)
+    return spec, await operator.preview_target(
+        spec.target, include_maintenance=spec.include_maintenance
     )
 
 
