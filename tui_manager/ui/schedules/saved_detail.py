@@ -58,7 +58,8 @@ def _text(detail: TemplateDetail) -> tuple[Spans, ...]:
     lines = [spans(safe_line(line[:_LINE_WIDTH])) for line in islice(head, _TEXT_LINES)]
     if len(head) > _TEXT_LINES or len(text) > _TEXT_LINES * _LINE_WIDTH:
         name = safe_line(f"{detail.template.name}@{detail.version}")
-        lines.append((Span(f"… `tui-manager template export {name}` prints all of it.", Role.MUTED),))
+        command = f"tui-manager template export {name}"
+        lines.append((Span(f"… `{command}` prints all of it.", Role.MUTED),))
     return tuple(lines)
 
 
