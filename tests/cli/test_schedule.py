@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Connect
 from tests.cli.fake import NOW, FakeOperator
+from tests.cli.test_docs import PAGES, section
 from tui_manager.cli.main import main
 from tui_manager.cli.printing import schedule_details
 from tui_manager.domain.errors import NoAnswerError
@@ -472,6 +474,17 @@ def test_one_schedule_as_json(operator: FakeOperator, capsys: Capture) -> None:
     assert [shown["due"][0], len(shown["due"])] == ["2026-03-02T01:30:00.000Z", 5]
     (run,) = shown["runs"]
     assert (run["skipped"], run["detail"], run["task_id"]) == ("refused", "No host matches.", None)
+
+
+def test_the_page_of_schedules_has_every_key_of_the_json(
+    nightly: FakeOperator, capsys: Capture
+) -> None:
+    nightly.add_run("nightly", NOW, task_id=7)
+    assert main(["schedule", "show", "--json", "nightly"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    text = section(PAGES["schedules.md"], "For scripts")
+    named = set(re.findall(r"`(\w+)`", text)) | set(re.findall(r'"(\w+)":', text))
+    assert {*shown, *shown["last"], *shown["runs"][0]} - named == set()
 
 
 def test_a_long_history_is_read_to_its_limit(nightly: FakeOperator, capsys: Capture) -> None:
