@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.manager_parts import Parts, failed, manager_parts, result, totals
+from tests.support.schedules import ANA, hourly
 from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import NotFoundError
 from tui_manager.domain.report import Output, Started
@@ -46,6 +47,7 @@ async def _history(parts: Parts) -> None:
     await parts.started("web02", "third", rollout=RolloutSpec(max_concurrency="1"))
     ((_, run),) = parts.dispatcher.sent[-1:]
     await parts.report(two.host_id, result(run.execution_id))
+    await parts.schedules.add_schedule(hourly(), ANA)
     script = CommandSpec("", script=content_of(b"#!/bin/sh\n"), stdin=content_of(b""))
     await parts.tasks.create_task(TaskSpec("@all", (script, CommandSpec("true"))))
 
@@ -115,6 +117,13 @@ SPOILED: dict[str, str] = {
     "operator_labels": 'UPDATE hosts SET operator_labels = \'{"role":"db"}\'',
     "removed_not_revoked": "UPDATE hosts SET removed_at = 1 WHERE name = 'web02'",
     "turned_away_with_work": "UPDATE hosts SET admission = 'revoked' WHERE name = 'web01'",
+    "schedule_unreadable": "UPDATE schedules SET zone = 'US/Gone'",
+    "schedule_due": "UPDATE schedules SET next_due = handled_until",
+    "schedule_run": "INSERT INTO schedule_runs (schedule, due, decided_at) VALUES (1, 1, 1)",
+    "schedule_task": "INSERT INTO schedule_runs (schedule, due, task_id, decided_at) "
+    "VALUES (1, 1, 1, 1)",
+    "schedule_paused": "INSERT INTO schedule_runs (schedule, due) VALUES (1, 1); "
+    "UPDATE schedules SET paused_at = 1",
     "foreign_key": "DELETE FROM hosts WHERE name = 'web02'",
     "schema": "DROP TRIGGER command_hosts_counted_in",
 }

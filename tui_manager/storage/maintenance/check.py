@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from tui_manager.domain.cron_and_zone import read_cron
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.task import Counts
 from tui_manager.domain.transitions import legal_states
 from tui_manager.storage.engine.connection import Transaction
@@ -72,6 +74,14 @@ _SENTENCES: Mapping[str, str] = {
     "removed_not_revoked": "The host {host} was removed and is {admission}, not revoked.",
     "turned_away_with_work": "The host {host} is {admission}, but {unended} of its command hosts "
     "have not ended.",
+    "schedule_unreadable": "The schedule {schedule} cannot start anything: {problem}",
+    "schedule_due": "The next due time of the schedule {schedule} is not after the time up to "
+    "which due times were handled.",
+    "schedule_run": "Row {run} of the history of the schedule {schedule} (count, first, task, "
+    "skipped, decided) is {found}, which is no legal row.",
+    "schedule_task": "Row {run} of the history of the schedule {schedule} names task {task_id}, "
+    "which that schedule has not started.",
+    "schedule_paused": "The schedule {schedule} is paused, and a due time of it waits.",
 }
 
 # The first schema that has the tables and columns of a query; all others need the schema 1.
@@ -82,6 +92,7 @@ _SINCE = {
     **dict.fromkeys(
         ("out_of_turn", "barrier", "rollout_batch", "rollout_counters", "contents"), 17
     ),
+    **dict.fromkeys((name for name in _SENTENCES if name.startswith("schedule_")), 19),
 }
 _PROBLEMS = (100, 50, 20, 5, 1)  # limits of SQLite's integrity check, tried in order
 _PRUNED_SINCE = 7  # the first schema with tasks that are pruned and still have rows
@@ -185,12 +196,22 @@ def contradictions(tx: Transaction) -> list[Finding]:
     version = tx.execute("PRAGMA user_version").fetchone()[0]
     asked = [name for name in _SENTENCES if _SINCE.get(name, 1) <= version]
     tx.create_function("sha256", 1, _sha256, deterministic=True)
+    tx.create_function("cron_problem", 2, _cron_problem)
     pruned = marked(tx) if version >= _PRUNED_SINCE else set()
     return [finding for name in asked for finding in _found(tx, name, pruned)]
 
 
 def _sha256(data: bytes | None) -> str | None:
     return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def _cron_problem(cron: str, zone: str) -> str | None:
+    """Why the due times of a schedule cannot be read; None: they can."""
+    try:
+        read_cron(cron, zone)
+    except InvalidInputError as error:
+        return str(error)
+    return None
 
 
 def _found(tx: Transaction, name: str, pruned: Set[int]) -> Iterator[Finding]:

@@ -257,3 +257,34 @@ SELECT h.name AS host, h.admission, count(*) AS unended
 FROM hosts AS h JOIN command_hosts AS ch ON ch.host = h.id
 WHERE h.admission IN ('rejected', 'revoked') AND ch.status IN ('pending', 'running')
 GROUP BY h.id;
+
+-- name: schedule_unreadable
+-- A cron expression or a zone that this machine does not know. `cron_problem` is a function of this
+-- program.
+SELECT name AS schedule, cron_problem(cron, zone) AS problem FROM schedules
+WHERE cron_problem(cron, zone) IS NOT NULL ORDER BY id;
+
+-- name: schedule_due
+-- Due times up to handled_until have their rows.
+SELECT name AS schedule FROM schedules WHERE next_due <= handled_until ORDER BY id;
+
+-- name: schedule_run
+-- What was decided has either a task or a reason; what waits has neither. Several due times have a
+-- first one.
+SELECT s.name AS schedule, r.id AS run,
+    json_array(r.count, r.first_due, r.task_id, r.skipped, r.decided_at) AS found
+FROM schedule_runs AS r JOIN schedules AS s ON s.id = r.schedule
+WHERE (r.task_id IS NOT NULL) + (r.skipped <> '') <> (r.decided_at IS NOT NULL)
+   OR (r.count > 1) <> (r.first_due IS NOT NULL) OR r.first_due > r.due OR r.count < 1
+ORDER BY r.id;
+
+-- name: schedule_task
+-- The task of a due time says which schedule has started it.
+SELECT s.name AS schedule, r.id AS run, r.task_id
+FROM schedule_runs AS r JOIN schedules AS s ON s.id = r.schedule JOIN tasks AS t ON t.id = r.task_id
+WHERE t.schedule IS NOT r.schedule ORDER BY r.id;
+
+-- name: schedule_paused
+-- Nothing waits while a schedule is paused.
+SELECT s.name AS schedule FROM schedules AS s JOIN schedule_runs AS r ON r.schedule = s.id
+WHERE s.paused_at IS NOT NULL AND r.decided_at IS NULL ORDER BY s.id;
