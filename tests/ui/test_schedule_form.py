@@ -169,7 +169,7 @@ async def test_due_times_are_shown_while_the_expression_is_typed(
         await type_into(pilot, cron="0 25 * * *")
         assert "is no cron expression" in hint(pilot, "cron")
         await type_into(pilot, cron="0 2 * * *", zone="Mars/Crater")
-        assert hint(pilot, "cron") == "There is no time zone 'Mars/Crater'."
+        assert hint(pilot, "cron").startswith("There is no time zone 'Mars/Crater'; take")
         await press(pilot, "escape")
         assert isinstance(pilot.app.screen, ConfirmScreen)
 
