@@ -197,9 +197,15 @@ async def test_a_session_that_waits_for_its_share_still_sends_all_else() -> None
     session.send_settings()
     session.queue_cancel("other")
     assert await _next(session) == ["settings", "other"]
-    assert session.waiting == 1
+    for run in (_run(1), _script("second"), _run(2)):
+        session.queue_command(run)
+    assert await _next(session) == ["e1", "e2"]  # of other tasks
+    assert session.waiting == 2
     stalled.release()
+    session.queue_command(_run(3))
     assert await _next(session) == ["large"]
+    assert await _next(session) == ["second"]
+    assert await _next(session) == ["e3"]
 
 
 async def test_a_command_beyond_the_whole_budget_is_sent_when_no_other_is() -> None:

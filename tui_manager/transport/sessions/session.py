@@ -200,6 +200,8 @@ class Session:
                 if message := await self._take_large():
                     return [message]
                 continue
+            if passing := self._take_passing():
+                return passing
             self._pending.clear()
             await self._pending.wait()
 
@@ -230,6 +232,19 @@ class Session:
             if size > _SMALL:
                 return
             yield self._runs.popleft().to_send()
+
+    def _take_passing(self) -> list[pb.ManagerMessage]:
+        """Small commands behind a large one that waits for its share. They are of other tasks: a
+        host is sent the next step of a task only when the step before has ended."""
+        passing, size = [], 0
+        for waiting in list(self._runs)[1:]:
+            if waiting.run.command.contents or size + waiting.run.size > _SMALL:
+                continue
+            size += waiting.run.size
+            self._runs.remove(waiting)
+            passing.append(convert.from_run(waiting.to_send()))
+        self._tell_room()
+        return passing
 
     def _may_send_large(self) -> bool:
         """Whether the first command that waits, which is large, has its reservation. Asks for it
