@@ -116,11 +116,11 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
     def filter_by(self, text: str) -> None:
         """Shows only the rows that contain `text`."""
         if text != self.window.text:
-            self._restart(replace(self.window, text=text), search_all=False)
+            self.restart(replace(self.window, text=text), search_all=False)
 
     def toggle_faults(self) -> None:
         """Shows only what is wrong, or all."""
-        self._restart(
+        self.restart(
             replace(self.window, faults_only=not self.window.faults_only), search_all=False
         )
 
@@ -128,18 +128,18 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         """Sorts by a column. A second call reverses the order, a third one ends the sorting."""
         window = self.window
         if window.sort != key:
-            self._restart(replace(window, sort=key, descending=False))
+            self.restart(replace(window, sort=key, descending=False))
         elif not window.descending:
-            self._restart(replace(window, descending=True))
+            self.restart(replace(window, descending=True))
         else:
-            self._restart(replace(window, sort="", descending=False))
+            self.restart(replace(window, sort="", descending=False))
 
     def find(self, key: str) -> None:
         """Selects the row with this key, whatever its number. Clears a filter."""
-        self._restart(Window())
+        self.restart(Window())
         self.select_row(key, 0)
 
-    def _restart(self, window: Window, *, search_all: bool = True) -> None:
+    def restart(self, window: Window, *, search_all: bool = True) -> None:
         """Reads the list with another filter or order. The selected row stays selected if it is
         among the first rows, or, with `search_all`, anywhere. Else the first one is selected."""
         self._reader.window = window

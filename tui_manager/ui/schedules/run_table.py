@@ -74,7 +74,7 @@ class RunTable(RowTable[RunRow]):
         if schedule != self.schedule:
             self.schedule = schedule
             self.select_row("", 0)
-            self._restart(Window())  # another one: pages that are on their way are dropped
+            self.restart(Window())  # another one: pages that are on their way are dropped
 
     def key_of(self, row: RunRow) -> str:
         return str(row.run.run_id)
