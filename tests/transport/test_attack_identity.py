@@ -328,11 +328,15 @@ async def test_different_results_without_end_are_a_violation(secure: SecureManag
                 )
                 for code in codes
             ]
-            await agent.report(results=results)
+            # The manager may end the stream before gRPC says that all was written.
+            sending = asyncio.create_task(agent.report(results=results))
             await agent.read_until("acknowledge")
             if codes.start == 1:  # it may go on
+                await sending
                 await agent.report(results=[completed(run.execution_id)])
                 await agent.read_until("acknowledge")
             else:
                 told = (await agent.read_until("disconnect")).disconnect
                 assert told.reason == pb.DISCONNECT_REASON_PROTOCOL_ERROR
+                await asyncio.wait({sending})
+                sending.exception()  # that the stream has ended, at most
