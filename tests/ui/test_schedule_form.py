@@ -13,8 +13,9 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, UnreachableError
 from tui_manager.domain.schedule import Overlap, ScheduleSpec, TemplateUse
-from tui_manager.domain.task_file import read_task_file
+from tui_manager.domain.task_file import TaskFile, read_task_file
 from tui_manager.domain.template import TemplateDetail
+from tui_manager.ui.forms import schedule_fields
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.schedule_fields import (
     ScheduleFields,
@@ -156,6 +157,28 @@ async def test_values_are_checked_against_the_parameters(fleet: FakeOperator) ->
 
 
 # The form.
+
+
+async def test_its_own_task_is_not_read_again_at_each_key(
+    fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(fleet.schedules["disk"].spec, task_file=STEPS)
+    await fleet.edit_schedule(spec, 1)
+    read = 0
+
+    def counted(text: str, name: str) -> TaskFile:
+        nonlocal read
+        read += 1
+        return read_task_file(text, name)
+
+    async with running(fleet) as pilot:
+        monkeypatch.setattr(schedule_fields, "read_task_file", counted)
+        await press(pilot, "5", "down", "e")
+        assert "it has several steps or a script, which stay" in shown(pilot)
+        assert read, "it is read when the form opens"
+        before = read
+        await press(pilot, *"12 3")
+        assert read == before
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -41,6 +41,7 @@ _HINTS = {
     "overlap": "while the task before runs: skip, or wait; how late it may start",
 }
 _HINT_WIDTH = 56  # cells, before it is laid out
+_STEPS_STAY = "it has several steps or a script, which stay"
 _WITH_TEMPLATE = "empty: the target of the template"
 
 
@@ -64,6 +65,7 @@ class ScheduleForm(Form[str]):
         self._edited = schedule is not None
         self._revision = schedule.revision if schedule else 0  # 0: it is added
         self._begun = fields_of(schedule.spec) if schedule else ScheduleFields(template=template)
+        self._has_steps = self._begun.has_steps  # to read a large task takes seconds
         self._template = ""  # whose parameters are known, or asked for
         self._task_file: TaskFile | None = None  # of that template
         self._looked_up = ("", "")  # cron and zone, whose due times are shown, or asked for
@@ -113,7 +115,7 @@ class ScheduleForm(Form[str]):
 
     def on_mount(self) -> None:
         """The first field that can be typed into has the focus."""
-        self.query_one("#command").disabled = self._begun.has_steps
+        self.query_one("#command").disabled = self._has_steps
         self.remember_fields()
         self.set_focus(self.query_one("#cron" if self._edited else "#name"))
         self._check()
@@ -137,7 +139,7 @@ class ScheduleForm(Form[str]):
         fields = self.fields
         problems = fields.problems()
         self._show("name", problems.get("name", ""))
-        self._show("command", problems.get("command", ""), _command_hint(fields))
+        self._show("command", problems.get("command", ""), _STEPS_STAY if self._has_steps else "")
         by_template = bool(fields.template.strip()) and not fields.command.strip()
         for part in ("#command-line", "#command-hint"):
             self.query_one(part).display = not by_template
@@ -307,10 +309,6 @@ class ScheduleForm(Form[str]):
 
     def _problem(self, text: str) -> None:
         self.query_one("#problem", Label).update(safe_line(text))
-
-
-def _command_hint(fields: ScheduleFields) -> str:
-    return "it has several steps or a script, which stay" if fields.has_steps else ""
 
 
 def _line(name: str, *fields: Widget) -> Horizontal:
