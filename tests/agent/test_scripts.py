@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tui_manager_agent.executions.make_order import make_order
+from tui_manager_agent.journal.order_and_result import Order
 from tui_manager_agent.policy.policy import RefusedError
 from tui_manager_agent.supervisor import shebang
 from tui_manager_protos.v1 import agent_pb2 as wire
@@ -274,9 +275,11 @@ def test_a_runtime_folder_that_takes_nothing_is_said(tmp_path: Path, copies: Pat
 # ------------------------------------------------------------------------------------ what is asked
 
 
-def ask(**fields: object) -> None:
+def ask(**fields: object) -> Order:
     run = wire.RunCommand(execution_id=ID, **fields)  # type: ignore[arg-type]
-    make_order(run, fifo=Path("/state/bell"), boot_id="this", copy_path="/run/copies/{}".format)
+    return make_order(
+        run, fifo=Path("/state/bell"), boot_id="this", copy_path="/run/copies/{}".format
+    )
 
 
 @pytest.mark.parametrize(
@@ -317,7 +320,11 @@ def test_what_an_agent_refuses_by_itself(
 
 
 def test_the_largest_that_are_allowed() -> None:
-    ask(script=b"#!/bin/sh\n".ljust(1024 * 1024), stdin=bytes(1024 * 1024))
+    script = b"#!/bin/sh\n".ljust(1024 * 1024)
+    made = ask(script=script, stdin=bytes(1024 * 1024))
+    assert made.stdin_size == 1024 * 1024
+    assert made.script is not None
+    assert made.script.size == 1024 * 1024
 
 
 def test_only_another_users_script_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:

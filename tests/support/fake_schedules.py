@@ -11,6 +11,7 @@ from tui_manager.domain.cron_and_zone import check_will_fire, read_cron
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.schedule import (
+    DUES_SHOWN,
     SCHEDULE_SORT_COLUMNS,
     Schedule,
     ScheduleDetail,
@@ -135,7 +136,9 @@ class FakeSchedules(FakeTasks):
         runs = self._schedule(name).runs
         return page(runs[::-1], window, len(runs))
 
-    async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
+    async def preview_schedule(
+        self, cron: str, zone: str, count: int = DUES_SHOWN
+    ) -> Sequence[datetime]:
         self._check("preview_schedule")
         read = read_cron(cron, zone)
         check_will_fire(read, self.now())

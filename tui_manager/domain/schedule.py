@@ -11,6 +11,7 @@ from tui_manager.domain.errors import InvalidInputError
 
 MISFIRE_DEFAULT = timedelta(minutes=5)
 MISFIRE_RANGE = (timedelta(seconds=1), timedelta(days=30))
+DUES_SHOWN = 5  # next due times of a schedule
 SCHEDULES_MAX = 10_000
 SCHEDULE_SORT_COLUMNS = ("name", "next")
 PARAMETERS_MAX = 1000  # of one schedule

@@ -15,7 +15,13 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
+from tui_manager.domain.schedule import (
+    DUES_SHOWN,
+    Schedule,
+    ScheduleDetail,
+    ScheduleRun,
+    ScheduleSpec,
+)
 from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
@@ -281,7 +287,9 @@ class InProcessOperator:
     async def list_schedule_runs(self, name: str, window: Window) -> Page[ScheduleRun]:
         return await self.schedules.list_schedule_runs(name, window)
 
-    async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
+    async def preview_schedule(
+        self, cron: str, zone: str, count: int = DUES_SHOWN
+    ) -> Sequence[datetime]:
         return await self.schedules.preview_schedule(cron, zone, count)
 
     async def pause_schedule(self, name: str) -> None:

@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import Protocol
 
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
+from tui_manager.domain.schedule import (
+    DUES_SHOWN,
+    Schedule,
+    ScheduleDetail,
+    ScheduleRun,
+    ScheduleSpec,
+)
 
 
 class ScheduleCalls(Protocol):
@@ -37,7 +43,9 @@ class ScheduleCalls(Protocol):
         """What became of the due times of a schedule, the newest first."""
         ...
 
-    async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
+    async def preview_schedule(
+        self, cron: str, zone: str, count: int = DUES_SHOWN
+    ) -> Sequence[datetime]:
         """The next due times of a cron expression in a zone, up to 20; fewer if it is not due more
         often. InvalidInputError("cron"), InvalidInputError("zone")."""
         ...

@@ -7,7 +7,13 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleRun, ScheduleSpec
+from tui_manager.domain.schedule import (
+    DUES_SHOWN,
+    Schedule,
+    ScheduleDetail,
+    ScheduleRun,
+    ScheduleSpec,
+)
 from tui_manager.operator.conversion import convert_manager, convert_schedule
 from tui_manager.operator.socket.socket_calls import SocketCalls
 
@@ -57,7 +63,9 @@ class ScheduleClient(SocketCalls):
         runs = map(convert_schedule.run_from_wire, reply.runs)
         return convert_manager.page_from_wire(runs, reply.size)
 
-    async def preview_schedule(self, cron: str, zone: str, count: int = 5) -> Sequence[datetime]:
+    async def preview_schedule(
+        self, cron: str, zone: str, count: int = DUES_SHOWN
+    ) -> Sequence[datetime]:
         reply = await self._call(
             self._stub.PreviewSchedule,
             lambda: wire.PreviewScheduleRequest(cron=cron, zone=zone, count=count),

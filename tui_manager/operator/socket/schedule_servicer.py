@@ -2,11 +2,10 @@
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.schedule import DUES_SHOWN
 from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import convert_manager, convert_schedule
 from tui_manager.operator.socket.convert_errors import Context, answering
-
-_PREVIEW_DEFAULT = 5
 
 
 class ScheduleServicer:
@@ -66,7 +65,7 @@ class ScheduleServicer:
     ) -> wire.PreviewScheduleResponse:
         async with answering(context, "PreviewSchedule"):
             due = await self._operator.preview_schedule(
-                request.cron, request.zone, request.count or _PREVIEW_DEFAULT
+                request.cron, request.zone, request.count or DUES_SHOWN
             )
             return wire.PreviewScheduleResponse(due=convert_schedule.due_to_wire(due))
 

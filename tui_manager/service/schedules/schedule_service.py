@@ -13,6 +13,7 @@ from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.schedule import (
+    DUES_SHOWN,
     SCHEDULE_SORT_COLUMNS,
     SCHEDULES_MAX,
     Schedule,
@@ -41,7 +42,6 @@ from tui_manager.storage.tables.schedules import NewSchedule, ScheduleRow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_DUES_SHOWN = 5  # of one schedule
 
 
 class ScheduleService:
@@ -154,7 +154,7 @@ class ScheduleService:
             cron = read_cron(schedule.spec.cron, schedule.spec.zone)
         except InvalidInputError as error:
             return ScheduleDetail(replace(schedule, problem=str(error)))
-        later = cron.next_dues(schedule.next, _DUES_SHOWN - 1)
+        later = cron.next_dues(schedule.next, DUES_SHOWN - 1)
         return ScheduleDetail(schedule, (schedule.next, *later))
 
     async def list_schedule_runs(self, name: str, window: Window) -> Page[ScheduleRun]:
@@ -175,7 +175,7 @@ class ScheduleService:
         return await self._database.read(work)
 
     async def preview_schedule(
-        self, cron: str, zone: str, count: int = _DUES_SHOWN
+        self, cron: str, zone: str, count: int = DUES_SHOWN
     ) -> Sequence[datetime]:
         """The next due times of a cron expression, from now on; fewer if it is not due more often.
         Raises InvalidInputError."""

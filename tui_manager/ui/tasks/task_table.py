@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.schedule import ACTOR
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
 from tui_manager.ui.drawing.number_format import (
@@ -68,13 +69,10 @@ def columns_for(columns: Sequence[Column], tasks: Iterable[Task]) -> tuple[Colum
     )
 
 
-_BY_SCHEDULE = "schedule:"  # before the name of a schedule that made a task
-
-
 def author(task: Task, by_schedule: str = "") -> str:
     """Who made a task: `ana@pts/3`, or the name of the schedule, behind the words in
     `by_schedule`."""
-    name = task.created_by.removeprefix(_BY_SCHEDULE)
+    name = task.created_by.removeprefix(ACTOR)
     return safe_line(name if name == task.created_by else by_schedule + name)
 
 
