@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from tui_manager_protos.rules import command_defaults
+
 from tui_manager.domain.content import CONTENTS_LENGTH, Content, check_script
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.resource_limits import NO_LIMITS, ResourceLimits
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE, RolloutSpec
 from tui_manager.domain.template import TemplateVersion
 
-TIMEOUT_DEFAULT = timedelta(hours=1)
+TIMEOUT_DEFAULT = command_defaults.TIMEOUT
 TIMEOUT_RANGE = (timedelta(seconds=1), timedelta(days=7))
 
 NAME_LENGTH = 200  # characters of a task's name

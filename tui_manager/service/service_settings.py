@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
+from tui_manager_protos.rules import command_defaults
+
 _MIB = 1024 * 1024
 
 
@@ -38,10 +40,10 @@ class ServiceSettings:
     heartbeat: Annotated[timedelta, Bounds(timedelta(milliseconds=100), timedelta(minutes=10))] = (
         timedelta(seconds=5)
     )
-    kill_grace: Annotated[timedelta, Bounds(timedelta(0), timedelta(hours=1))] = timedelta(
-        seconds=10
+    kill_grace: Annotated[timedelta, Bounds(timedelta(0), timedelta(hours=1))] = (
+        command_defaults.KILL_GRACE
     )
-    output_limit: Annotated[int, Bounds(1024, 16 << 30, size=True)] = 16 * _MIB
+    output_limit: Annotated[int, Bounds(1024, 16 << 30, size=True)] = command_defaults.OUTPUT_LIMIT
     free_disk: Annotated[int, Bounds(0, 1 << 50, size=True)] = 256 * _MIB
     history_days: Annotated[int, Bounds(0, 36_500)] = 30
     groups: Mapping[str, str] = field(default_factory=dict)

@@ -5,12 +5,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_manager_protos.rules.duration import DURATION_FORMS
+from tui_manager_protos.rules import command_defaults
+from tui_manager_protos.rules.duration import DURATION_FORMS, format_duration
 
 from tui_manager_agent.policy.policy import CommandRequest, parse_limit
 from tui_manager_agent.supervisor import shebang
 
-_TIMEOUT = "1h"  # the manager's default
+_TIMEOUT = format_duration(command_defaults.TIMEOUT)
 ALLOWED, REFUSED, UNUSABLE = 0, 1, 2
 
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.host_variables import is_host_variable
 from tui_manager_protos.v1 import agent_pb2 as wire
 
@@ -13,12 +14,11 @@ from tui_manager_agent.executions.conversion import to_nanoseconds
 from tui_manager_agent.journal.order_and_result import Order, RunAs, Script
 from tui_manager_agent.policy import account
 from tui_manager_agent.policy.account import Account
-from tui_manager_agent.policy.policy import RefusedError
+from tui_manager_agent.policy.policy import RefusedError, nanoseconds_of
 from tui_manager_agent.supervisor import cgroup_limits, clock, record, shebang
 
-TIMEOUT = 3600 * clock.SECOND
-KILL_GRACE = 10 * clock.SECOND
-OUTPUT_LIMIT = 16 * 1024 * 1024  # bytes
+TIMEOUT = nanoseconds_of(command_defaults.TIMEOUT)
+KILL_GRACE = nanoseconds_of(command_defaults.KILL_GRACE)
 CONTENT_LENGTH = 1024 * 1024  # bytes of a script, and of what a command reads from stdin
 FEATURES = ("script", "stdin")  # that Hello lists
 _LANGUAGE = ("LANG", "LANGUAGE", "TZ")
@@ -61,7 +61,7 @@ def make_order(
         ),
         timeout=to_nanoseconds(run.timeout) if run.HasField("timeout") else TIMEOUT,
         kill_grace=to_nanoseconds(run.kill_grace) if run.HasField("kill_grace") else KILL_GRACE,
-        output_limit=run.output_limit or OUTPUT_LIMIT,
+        output_limit=run.output_limit or command_defaults.OUTPUT_LIMIT,
         priority=run.priority,
         fifo=fifo,
         boot_id=boot_id,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tui_manager_protos.rules import command_defaults
 from tui_manager_protos.rules.duration import format_duration, parse_duration
 
 from tui_manager_agent.policy.pattern import Pattern
@@ -23,6 +24,11 @@ _WIDE = re.compile(_NEGATED.pattern + r"|\\[sWD]")
 _CONTROLS_END = 0xA0  # there are no control characters from here on
 _LONGEST = timedelta.max.days * 86400  # seconds
 _SHOWN = 80  # characters of a name from the manager
+
+
+def nanoseconds_of(duration: timedelta) -> int:
+    """As the supervisor counts time."""
+    return duration // timedelta(microseconds=1) * 1000
 
 
 class RefusedError(Exception):
@@ -56,8 +62,8 @@ class CommandRequest:
     user: str
     folder: str = ""
     variables: tuple[str, ...] = ()
-    timeout: int = 3600 * clock.SECOND
-    kill_grace: int = 10 * clock.SECOND
+    timeout: int = nanoseconds_of(command_defaults.TIMEOUT)
+    kill_grace: int = nanoseconds_of(command_defaults.KILL_GRACE)
     script_sha256: str = ""
     arguments: tuple[str, ...] = ()
     has_stdin: bool = False
@@ -207,7 +213,7 @@ def parse_limit(text: str) -> int:
         raise ValueError(f"{text!r} is not a duration: {error}") from None
     if limit <= timedelta(0):
         raise ValueError(f"{text!r} is not more than 0")
-    return limit // timedelta(microseconds=1) * 1000
+    return nanoseconds_of(limit)
 
 
 def format_limit(nanoseconds: int) -> str:
