@@ -29,7 +29,9 @@ from tests.monkey.inputs import (
 from tui_manager.ui.key_bindings import ACTIONS
 
 ACTION_KEYS = sorted({key for action in ACTIONS for key in action.keys})
-MOVES = ("up", "down", "pageup", "pagedown", "home", "end")
+MOVES = (
+    "up", "down", "pageup", "pagedown", "home", "end", "j", "k", "g", "G", "ctrl+d", "ctrl+u",
+)  # fmt: skip
 OTHER_KEYS = (
     "left", "right", "backspace", "delete", "insert", "shift+tab", "shift+up", "shift+down",
     "ctrl+left", "ctrl+right", "ctrl+home", "ctrl+end", "f1", "f2", "f5", "y", "n", "enter",
@@ -246,7 +248,7 @@ def _palette(random: Random) -> list[Input]:
 
 
 def _token(random: Random) -> list[Input]:
-    return _spread(random, _keys("j", random.choice(("f5", "escape", "tab")), "c", "escape"))
+    return _spread(random, _keys("J", random.choice(("f5", "escape", "tab")), "c", "escape"))
 
 
 def _timetable_change(random: Random) -> Input:

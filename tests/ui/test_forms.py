@@ -23,7 +23,7 @@ from tui_manager.ui.forms.new_task import NewTaskScreen
 
 OPEN = {
     "new task": (("n",), "web01"),
-    "join token": (("j",), "5m"),
+    "join token": (("J",), "5m"),
     "save output": (("down", "ctrl+s"), ".txt"),
 }
 
@@ -63,7 +63,7 @@ async def test_an_untouched_form_is_left_at_once(
 
 async def test_a_ticked_box_is_not_lost_either(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "j", "tab", "tab", "tab", "space", "escape")
+        await press(pilot, "J", "tab", "tab", "tab", "space", "escape")
         assert isinstance(pilot.app.screen, ConfirmScreen)
 
 
@@ -170,7 +170,7 @@ async def test_an_error_of_a_join_token_goes_with_the_next_change(
     fleet: FakeOperator, running: Running
 ) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "j")
+        await press(pilot, "J")
         fleet.failure = StorageError("The database is locked.")
         await press(pilot, "f5")
         await settle(pilot)

@@ -47,7 +47,7 @@ async def test_the_defaults_make_a_line_that_a_shell_reads_from_the_screen(
     secure: FakeOperator, running: Running, size: tuple[int, int]
 ) -> None:
     async with running(secure, size) as pilot:
-        await press(pilot, "j", "f5")
+        await press(pilot, "J", "f5")
         await settle(pilot)
         assert secure.tokens[0][0] == TokenSpec()
         screen = shown(pilot)
@@ -64,7 +64,7 @@ async def test_the_defaults_make_a_line_that_a_shell_reads_from_the_screen(
 async def test_what_is_typed_is_what_is_asked_for(secure: FakeOperator, running: Running) -> None:
     async with running(secure, (80, 24)) as pilot:
         await press(
-            pilot, "j", *"2h", "enter", *"20", "tab", *"env=prod", "space", *"role=web", "tab"
+            pilot, "J", *"2h", "enter", *"20", "tab", *"env=prod", "space", *"role=web", "tab"
         )
         assert "waits for an operator" in shown(pilot)
         await press(pilot, "space")
@@ -82,7 +82,7 @@ async def test_what_is_wrong_is_said_while_it_is_typed(
     secure: FakeOperator, running: Running
 ) -> None:
     async with running(secure, (80, 24)) as pilot:
-        await press(pilot, "j", *"soon", "tab", *"0", "tab", *"env", "f5")
+        await press(pilot, "J", *"soon", "tab", *"0", "tab", *"env", "f5")
         screen = pilot.app.screen
         assert isinstance(screen, JoinTokenScreen)
         problem = str(screen.query_one("#problem", Label).content)
@@ -97,7 +97,7 @@ async def test_an_error_of_the_manager_stays_in_the_form(
     secure: FakeOperator, running: Running
 ) -> None:
     async with running(secure, (80, 24)) as pilot:
-        await press(pilot, "j")
+        await press(pilot, "J")
         secure.failure = StorageError("The database is [locked]\x1b[2J.")
         await press(pilot, "f5")
         assert "The database is [locked]." in shown(pilot)
@@ -120,7 +120,7 @@ async def test_it_is_copied_on_a_key_and_then_forgotten(
         written: list[str] = []
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
-        await press(pilot, "j", "f5")
+        await press(pilot, "J", "f5")
         await settle(pilot)
         secret = secure.tokens[0][1].text
         line = the_line(secure)
@@ -143,7 +143,7 @@ async def test_it_is_copied_on_a_key_and_then_forgotten(
 
 async def test_without_tls_there_is_no_token(running: Running) -> None:
     async with running(FakeOperator()) as pilot:
-        await press(pilot, "j")
+        await press(pilot, "J")
         assert isinstance(pilot.app.screen, DashboardScreen)
         assert [note.message for note in pilot.app._notifications] == [
             "There is no TLS (--insecure): hosts join without a token."
@@ -158,7 +158,7 @@ async def test_an_empty_fleet_with_tls_says_which_key_makes_a_token(
     fleet.security = "mTLS"
     async with running(fleet, size) as pilot:
         text = shown(pilot)
-        assert "j makes a join token" in text
+        assert "J makes a join token" in text
         assert "tui-manager token create" in text
         assert "tui-manager-agent run --manager 127.0.0.1:7443 --join-token TOKEN" in text
 
@@ -171,7 +171,7 @@ async def test_a_manager_that_listens_everywhere_is_dialled_at_its_own_address(
         app = pilot.app
         assert isinstance(app, DashboardApp)
         app.link.own_addresses = lambda: ("10.1.2.3", "fd00::5")
-        await press(pilot, "j", "f5")
+        await press(pilot, "J", "f5")
         await settle(pilot)
         assert "--manager 10.1.2.3:7443 --join-token tm1." in shown(pilot)
         assert "Only this machine" not in shown(pilot)

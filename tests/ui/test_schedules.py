@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 
 from tests.support.fake_operator import START, FakeOperator
@@ -20,6 +19,7 @@ from tui_manager.domain.schedule import ScheduleRun, ScheduleSpec, SkipReason, T
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_file import TaskFile, read_task_file
 from tui_manager.ui.drawing.schedule_words import due_texts, next_text, run_words, until
+from tui_manager.ui.drawing.span_widgets import TextScroll
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.forms import task_file_reader
 from tui_manager.ui.forms.confirm import ConfirmScreen
@@ -159,7 +159,7 @@ async def test_tab_goes_through_its_panes(
         for _ in range(4):
             kinds.append(type(pilot.app.focused))
             await press(pilot, "tab")
-        assert kinds == [ScheduleTable, RunTable, TemplateTable, VerticalScroll]
+        assert kinds == [ScheduleTable, RunTable, TemplateTable, TextScroll]
         assert isinstance(pilot.app.focused, ScheduleTable)
         await press(pilot, "tab", "tab", "down")
         assert "TICKET  text   the ticket, like OPS-12" in shown(pilot)

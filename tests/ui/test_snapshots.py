@@ -38,9 +38,9 @@ CASES = {
     "cancel": ((80, 24), ("down", "c")),
     "approve": ((80, 24), ("2", "a")),
     "revoke": ((80, 24), ("2", *["down"] * 9, "x")),
-    "join_token": ((80, 24), ("j", "tab", "0", "tab", *"env=prod", "tab", "space")),
-    "join_line_80x24": ((80, 24), ("j", "f5")),
-    "join_line_160x48": ((160, 48), ("j", "f5")),
+    "join_token": ((80, 24), ("J", "tab", "0", "tab", *"env=prod", "tab", "space")),
+    "join_line_80x24": ((80, 24), ("J", "f5")),
+    "join_line_160x48": ((160, 48), ("J", "f5")),
     "help": ((120, 36), ("question_mark",)),
     "too_small": ((58, 14), ()),
 }

@@ -129,7 +129,7 @@ ACTIONS: tuple[Action, ...] = (
         Group.HOSTS, destructive=True, screens=_HOSTS,
     ),
     Action(
-        "join_token", ("j",), "j", "Join token", "Make a join token: the line for a new host",
+        "join_token", ("J",), "J", "Join token", "Make a join token: the line for a new host",
         Group.HOSTS, of_app=True,
     ),
     Action(
@@ -229,6 +229,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )  # fmt: skip
 
+
+# Keys that move in every pane, for the help. Textual's names of them stand with the widgets.
+MOVES = (
+    ("j k", "Move down or up, as the arrows do"),
+    ("ctrl+d", "Half a page down; ctrl+u: up"),
+    ("g G", "First or last, as home and end"),
+)
 
 BY_ID = {action.id: action for action in ACTIONS}
 

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -13,7 +15,22 @@ from textual.widget import Widget
 
 from tui_manager.ui.drawing.spans import Role, Spans, fit
 
+# The keys that move in every pane, besides the arrows and pages that Textual gives it.
+MOVING_BINDINGS: list[BindingType] = [
+    Binding("j", "scroll_down", show=False),
+    Binding("k", "scroll_up", show=False),
+    Binding("g", "scroll_home", show=False),
+    Binding("G", "scroll_end", show=False),
+    Binding("ctrl+d", "half_page(1)", show=False),
+    Binding("ctrl+u", "half_page(-1)", show=False),
+]
+
 ROLE_CLASSES = frozenset(f"role--{role}" for role in Role)
+
+
+def half_of(height: int) -> int:
+    """The lines of half a page."""
+    return max(1, height // 2)
 
 
 class SpanWidget(Widget):
@@ -74,6 +91,12 @@ class InstantScroll(ScrollView):
     its newest line does so. An animation would also overwrite a position that is set meanwhile.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = MOVING_BINDINGS
+
+    def action_half_page(self, direction: int) -> None:
+        """Scrolls half a page down, or up."""
+        self.scroll_relative(y=direction * half_of(self.size.height))
+
     def animate(
         self,
         attribute: str,
@@ -93,3 +116,13 @@ class InstantScroll(ScrollView):
     def scroll_end(self, **options: Any) -> None:
         """Scrolls to the end as it is now, not after the next paint."""
         super().scroll_end(**{**options, "immediate": True})
+
+
+class TextScroll(VerticalScroll):
+    """A pane of other widgets, such as `SpanLines`, that can have the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = MOVING_BINDINGS
+
+    def action_half_page(self, direction: int) -> None:
+        """Scrolls half a page down, or up."""
+        self.scroll_relative(y=direction * half_of(self.size.height))

@@ -6,14 +6,13 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.screen import ModalScreen
 
-from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.drawing.state_words_and_colours import LEGEND
-from tui_manager.ui.key_bindings import ACTIONS, Group
+from tui_manager.ui.key_bindings import ACTIONS, MOVES, Group
 from tui_manager.ui.terminal.closable import ClosableScreen
 
 _KEY = 9  # cells
@@ -38,6 +37,8 @@ def _group(group: Group) -> list[Spans]:
         if action.group is group:
             asks = (Span("  asks", Role.CAUTION),) if action.destructive else ()
             lines.append((Span(f"  {action.shown:<{_KEY}}", Role.ACTIVE), Span(action.text), *asks))
+    if group is Group.LISTS:
+        lines += [(Span(f"  {keys:<{_KEY}}", Role.ACTIVE), Span(text)) for keys, text in MOVES]
     return lines
 
 
@@ -65,7 +66,7 @@ class HelpScreen(ModalScreen[None], ClosableScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One page that scrolls if it does not fit."""
-        with VerticalScroll(id="help", classes="dialog") as sheet:
+        with TextScroll(id="help", classes="dialog") as sheet:
             sheet.border_title = "Keys"
             sheet.border_subtitle = "esc"
             yield SpanLines(id="help-lines")

@@ -128,7 +128,7 @@ def no_hosts(status: ManagerStatus | None, dial: str, width: int) -> tuple[Spans
         lines.append((Span("Paste this on a host:", Role.MUTED),))
         return (*lines, *_to_paste(*parts, width, Role.GOOD))
     lines += [
-        (Span("j", Role.STRONG), Span(" makes a join token: the line to paste on a host.")),
+        (Span("J", Role.STRONG), Span(" makes a join token: the line to paste on a host.")),
         (Span("So does: tui-manager token create", Role.MUTED),),
         (),
     ]

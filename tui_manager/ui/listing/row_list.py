@@ -8,7 +8,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 
 from tui_manager.domain.list_window import Page, Row, Window
-from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
+from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget, half_of
 from tui_manager.ui.listing.row_reader import RowReader
 from tui_manager.ui.listing.row_window import RowWindow
 from tui_manager.ui.manager_link import Link
@@ -22,12 +22,12 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
     """Reading, selection and scrolling. A subclass draws the rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown", "page(1)", show=False),
-        Binding("home", "edge(False)", show=False),
-        Binding("end", "edge(True)", show=False),
+        Binding("home,g", "edge(False)", show=False),
+        Binding("end,G", "edge(True)", show=False),
     ]
 
     @dataclass
@@ -262,6 +262,10 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
     def action_page(self, direction: int) -> None:
         """Selects a row a page above or below."""
         self.go_to(self.list.cursor + direction * max(1, self.size.height - HEADER - 1))
+
+    def action_half_page(self, direction: int) -> None:
+        """Selects a row half a page above or below."""
+        self.go_to(self.list.cursor + direction * half_of(self.size.height - HEADER))
 
     def action_edge(self, last: bool) -> None:
         """Selects the first or the last row."""

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from rich.text import Text
 from textual import on
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
-from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host, open_task
@@ -26,9 +26,9 @@ class ManagerScreen(MainScreen):
     BINDINGS = bindings_of(ScreenName.MANAGER)
 
     def body(self) -> Iterable[Widget]:
-        attention = VerticalScroll(SpanLines(id="attention-lines"), id="attention")
+        attention = TextScroll(SpanLines(id="attention-lines"), id="attention")
         attention.border_title = "Attention"
-        figures = VerticalScroll(SpanLines(id="figure-lines"), id="figures")
+        figures = TextScroll(SpanLines(id="figure-lines"), id="figures")
         figures.border_title = "Manager"
         yield Container(attention, figures, id="state")
         yield AuditTable(self.link, id="audit")

@@ -60,8 +60,8 @@ class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "choose(-1)", show=False),
-        Binding("down", "choose(1)", show=False),
+        Binding("up,k", "choose(-1)", show=False),
+        Binding("down,j", "choose(1)", show=False),
     ]
 
     def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from textual import on
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.containers import Container, Vertical
 from textual.events import DescendantFocus
 from textual.widget import Widget
 
@@ -14,7 +14,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule, ScheduleDetail
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.template import TemplateDetail
-from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.forms.task_file_reader import TaskFileReader
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.pane_tabs import PaneTabs
@@ -61,7 +61,7 @@ class SchedulesScreen(MainScreen):
             ScheduleTable(self.link, self._statuses, id="schedules"),
             id="lists",
         )
-        yield VerticalScroll(SpanLines(id="template-lines"), id="template-text")
+        yield TextScroll(SpanLines(id="template-lines"), id="template-text")
         yield Vertical(
             SpanLines(id="schedule-lines"),
             RunTable(self.link, self._statuses, id="runs"),
