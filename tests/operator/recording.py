@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.host import Disk, Host, HostDetail, Vitals
+from tui_manager.domain.host import Disk, Host, HostDetail, HostRun, Vitals, VitalsPoint
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.maintenance import Maintenance
@@ -112,7 +112,10 @@ TEMPLATE_DETAIL = TemplateDetail(
 )  # fmt: skip
 TASK_FILTER = TaskFilter((TaskStatus.RUNNING, TaskStatus.FAILED), "web01", "ann@tty1", AT)
 WINDOW = Window("web", "name", True, True, 20, 50)
-HOST_DETAIL = HostDetail(HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"})
+HOST_DETAIL = HostDetail(
+    HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"}, (VitalsPoint(AT, 12.5, 40.0),),
+    (HostRun("deploy", 3, COMMAND_HOST),), AT, "ann@tty1",
+)  # fmt: skip
 USE = TemplateUse("restart", 3, {"SERVICE": "nginx"}, "web*")
 SCHEDULE_SPEC = ScheduleSpec(
     "nightly", "30 2 * * *", "Europe/Berlin", Overlap.WAIT, timedelta(minutes=2), USE

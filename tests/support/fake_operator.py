@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from tests.support.fake_core import EVERYTHING as EVERYTHING
 from tests.support.fake_core import START as START
 from tests.support.fake_reruns import FakeReruns
-from tests.support.fake_rows import FakeTask
+from tests.support.fake_rows import FakeTask, run_of_host
 from tests.support.fake_security import FakeSecurity
 from tests.support.fake_templates import FakeTemplates
-from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail
+from tui_manager.domain.host import TASKS_SHOWN, Host, HostDetail, VitalsPoint
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Admission, TaskStatus
 
@@ -29,6 +29,8 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns):
         self.health = Health(commit_seconds=0.0021, loop_lag_seconds=0.004, memory_bytes=64 << 20)
         self.closed = False
         self.facts: dict[str, dict[str, str]] = {}  # by host_id
+        self.vitals_history: dict[str, tuple[VitalsPoint, ...]] = {}  # by host_id
+        self.admissions: dict[str, tuple[datetime, str]] = {}  # by host_id: when, and by whom
         self.clock_ahead: timedelta | None = None
         self.address = "127.0.0.1:7443"
 
@@ -48,13 +50,19 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns):
     async def get_host(self, name: str) -> HostDetail:
         self._check("get_host")
         host = self._only(name)
-        tasks = [task.row for task in self.tasks.values() if self._ran_on(task, host)]
+        ran = [task for task in self.tasks.values() if self._ran_on(task, host)]
+        ran.sort(key=lambda task: -task.row.task_id)
+        admitted = self.admissions.get(host.host_id)
         return HostDetail(
             host=host,
             facts=self.facts.get(host.host_id, {}),
             facts_at=START if host.host_id in self.facts else None,
-            tasks=tuple(sorted(tasks, key=lambda task: -task.task_id)[:TASKS_SHOWN]),
+            tasks=tuple(task.row for task in ran[:TASKS_SHOWN]),
             operator_labels=self.operator_labels.get(host.host_id, {}),
+            vitals_history=self.vitals_history.get(host.host_id, ()),
+            runs=tuple(run_of_host(task, host) for task in ran[:TASKS_SHOWN]),
+            admitted_at=admitted and admitted[0],
+            admitted_by=admitted[1] if admitted else "",
         )
 
     def _ran_on(self, task: FakeTask, host: Host) -> bool:

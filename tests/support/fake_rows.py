@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tui_manager.domain.host import Host
+from tui_manager.domain.host import Host, HostRun
 from tui_manager.domain.host_class import HostClass, command_host_class, host_class
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts, Task
@@ -41,6 +41,26 @@ class FakeTask:
     left_out: tuple[str, ...] = ()
     batch: int = 0
     released: int = 0
+
+
+_SAYS_HOW_IT_WENT = (
+    CommandHostStatus.RUNNING,
+    CommandHostStatus.PENDING,
+    CommandHostStatus.FAILED,
+    CommandHostStatus.TIMEOUT,
+    CommandHostStatus.CANCELED,
+    CommandHostStatus.SKIPPED,
+    CommandHostStatus.COMPLETED,
+)
+
+
+def run_of_host(task: FakeTask, host: Host) -> HostRun:
+    """What a task did on a host."""
+    rows = [row for row in task.rows.values() if row.host_id == host.host_id]
+    last = max(rows, key=lambda row: row.command)
+    first = min(rows, key=lambda row: (_SAYS_HOW_IT_WENT.index(row.status), row.command))
+    completed = first.status is CommandHostStatus.COMPLETED
+    return HostRun(task.row.name, len(task.spec.commands), last if completed else first)
 
 
 def waiting_row(

@@ -9,9 +9,11 @@ from tui_manager_protos.rules import names_and_labels
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
-from tui_manager.domain.task import Task
+from tui_manager.domain.task import CommandHost, Task
 
 TASKS_SHOWN = 20  # of one host
+UNENDED_SHOWN = 200  # runs of one host that have not ended
+HISTORY_MINUTES = 60  # of the vitals of a host
 
 
 def check_name(name: str, to_do: str = "Start this agent with another --name.") -> None:
@@ -120,6 +122,36 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class VitalsPoint:
+    """The mean vitals of a host in one minute.
+
+    Attributes:
+        at: when that minute began.
+        cpu_percent, memory_percent: 0 to 100, to a half.
+    """
+
+    at: datetime
+    cpu_percent: float
+    memory_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostRun:
+    """What a task did on one host.
+
+    Attributes:
+        task: its name.
+        steps: how many commands the task has.
+        row: the command host that says how it went: the one that runs, else the first that failed,
+            else the one that is next, else the first that was canceled, else the last.
+    """
+
+    task: str
+    steps: int
+    row: CommandHost
+
+
+@dataclass(frozen=True, slots=True)
 class HostDetail:
     """A host with what lists do not show.
 
@@ -128,6 +160,11 @@ class HostDetail:
         facts_at: when its agent told them; None: never.
         tasks: that ran on it, the newest `TASKS_SHOWN`.
         operator_labels: those of its labels that operators gave it.
+        vitals_history: of the last hour, a point a minute, oldest first; a minute without vitals
+            has none.
+        runs: those that have not ended, at most `UNENDED_SHOWN`, and those of the newest
+            `TASKS_SHOWN` tasks; the newest task first.
+        admitted_at, admitted_by: the last admission; None and empty if the audit no longer has it.
     """
 
     host: Host
@@ -135,3 +172,7 @@ class HostDetail:
     facts_at: datetime | None = None
     tasks: Sequence[Task] = ()
     operator_labels: Mapping[str, str] = field(default_factory=dict)
+    vitals_history: tuple[VitalsPoint, ...] = ()
+    runs: tuple[HostRun, ...] = ()
+    admitted_at: datetime | None = None
+    admitted_by: str = ""

@@ -915,6 +915,11 @@ class HostDetail(_message.Message):
     FACTS_AT_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
     OPERATOR_LABELS_FIELD_NUMBER: _builtins.int
+    VITALS_HISTORY_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    ADMITTED_AT_FIELD_NUMBER: _builtins.int
+    ADMITTED_BY_FIELD_NUMBER: _builtins.int
+    admitted_by: _builtins.str
     @_builtins.property
     def host(self) -> Global___Host: ...
     @_builtins.property
@@ -933,6 +938,18 @@ class HostDetail(_message.Message):
     def operator_labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """those of its labels that operators gave it"""
 
+    @_builtins.property
+    def vitals_history(self) -> _containers.RepeatedCompositeFieldContainer[Global___VitalsPoint]:
+        """of the last hour, one a minute, oldest first"""
+
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostRun]:
+        """that have not ended, and of the newest tasks; the newest first"""
+
+    @_builtins.property
+    def admitted_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: the audit does not say"""
+
     def __init__(
         self,
         *,
@@ -941,14 +958,80 @@ class HostDetail(_message.Message):
         facts_at: _timestamp_pb2.Timestamp | None = ...,
         tasks: _abc.Iterable[Global___Task] | None = ...,
         operator_labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        vitals_history: _abc.Iterable[Global___VitalsPoint] | None = ...,
+        runs: _abc.Iterable[Global___HostRun] | None = ...,
+        admitted_at: _timestamp_pb2.Timestamp | None = ...,
+        admitted_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["facts_at", b"facts_at", "host", b"host"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "facts_at", b"facts_at", "host", b"host"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "facts_at", b"facts_at", "host", b"host", "operator_labels", b"operator_labels", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "admitted_by", b"admitted_by", "facts", b"facts", "facts_at", b"facts_at", "host", b"host", "operator_labels", b"operator_labels", "runs", b"runs", "tasks", b"tasks", "vitals_history", b"vitals_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HostDetail: _TypeAlias = HostDetail  # noqa: Y015
+
+@_typing.final
+class VitalsPoint(_message.Message):
+    """The mean of one minute. A minute without vitals has no point."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    CPU_PERCENT_FIELD_NUMBER: _builtins.int
+    MEMORY_PERCENT_FIELD_NUMBER: _builtins.int
+    cpu_percent: _builtins.float
+    memory_percent: _builtins.float
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """its begin"""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        cpu_percent: _builtins.float = ...,
+        memory_percent: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "cpu_percent", b"cpu_percent", "memory_percent", b"memory_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VitalsPoint: _TypeAlias = VitalsPoint  # noqa: Y015
+
+@_typing.final
+class HostRun(_message.Message):
+    """What a task did on one host."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    ROW_FIELD_NUMBER: _builtins.int
+    task: _builtins.str
+    """its name"""
+    steps: _builtins.int
+    """commands of the task"""
+    @_builtins.property
+    def row(self) -> Global___CommandHost:
+        """the one of its commands that says how it went"""
+
+    def __init__(
+        self,
+        *,
+        task: _builtins.str = ...,
+        steps: _builtins.int = ...,
+        row: Global___CommandHost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["row", b"row"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["row", b"row", "steps", b"steps", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostRun: _TypeAlias = HostRun  # noqa: Y015
 
 @_typing.final
 class RenameHostRequest(_message.Message):

@@ -5,7 +5,7 @@ from datetime import datetime
 from tui_manager_protos.v1 import agent_pb2 as agent
 from tui_manager_protos.v1 import operator_pb2 as wire
 
-from tui_manager.domain.host import Disk, Host, HostDetail, Vitals
+from tui_manager.domain.host import Disk, Host, HostDetail, HostRun, Vitals, VitalsPoint
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import Admission
 from tui_manager.operator.conversion import convert_task
@@ -78,6 +78,10 @@ def host_detail_to_wire(detail: HostDetail) -> wire.HostDetail:
         facts_at=timestamp(detail.facts_at),
         tasks=map(convert_task.task_to_wire, detail.tasks),
         operator_labels=detail.operator_labels,
+        vitals_history=map(_point_to_wire, detail.vitals_history),
+        runs=map(_run_to_wire, detail.runs),
+        admitted_at=timestamp(detail.admitted_at),
+        admitted_by=detail.admitted_by,
     )
 
 
@@ -88,7 +92,33 @@ def host_detail_from_wire(message: wire.HostDetail) -> HostDetail:
         facts_at=instant(message.facts_at) if message.HasField("facts_at") else None,
         tasks=tuple(map(convert_task.task_from_wire, message.tasks)),
         operator_labels=dict(message.operator_labels),
+        vitals_history=tuple(map(_point_from_wire, message.vitals_history)),
+        runs=tuple(map(_run_from_wire, message.runs)),
+        admitted_at=instant(message.admitted_at) if message.HasField("admitted_at") else None,
+        admitted_by=message.admitted_by,
     )
+
+
+def _point_to_wire(point: VitalsPoint) -> wire.VitalsPoint:
+    return wire.VitalsPoint(
+        at=timestamp(point.at),
+        cpu_percent=point.cpu_percent,
+        memory_percent=point.memory_percent,
+    )
+
+
+def _point_from_wire(message: wire.VitalsPoint) -> VitalsPoint:
+    return VitalsPoint(instant(message.at), message.cpu_percent, message.memory_percent)
+
+
+def _run_to_wire(run: HostRun) -> wire.HostRun:
+    row = convert_task.command_host_to_wire(run.row)
+    return wire.HostRun(task=run.task, steps=run.steps, row=row)
+
+
+def _run_from_wire(message: wire.HostRun) -> HostRun:
+    row = convert_task.command_host_from_wire(message.row)
+    return HostRun(message.task, message.steps, row)
 
 
 def _maintenance_to_wire(maintenance: Maintenance) -> wire.Maintenance:

@@ -12,6 +12,7 @@ from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.host import Host, Vitals
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.service.core.heartbeat import SessionHeartbeat
+from tui_manager.service.core.vitals_history import VitalsHistory
 from tui_manager.storage.tables.hosts import HostRow
 
 UNKNOWN_MAX = 1000  # executions of one session
@@ -62,6 +63,7 @@ class HostEntry:
     Attributes:
         row: what is stored of it.
         silent_since: when it was heard last, or when the manager started; monotonic seconds.
+        history: its vitals of the last hour, also while it is offline.
         since: when it came online, or went offline.
         declared_lost: this silence has already turned its work into failure.
         recovering: it had work when the manager started, and has not come back yet.
@@ -79,6 +81,7 @@ class HostEntry:
     session: LiveSession | None = None
     vitals: Vitals | None = None
     cpu: deque[float] = field(default_factory=lambda: deque(maxlen=_CPU_READINGS))
+    history: VitalsHistory = field(default_factory=VitalsHistory)
     since: datetime | None = None
     declared_lost: bool = False
     recovering: bool = False

@@ -4,10 +4,11 @@ maintenance."""
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, NotFoundError
-from tui_manager.domain.host import TASKS_SHOWN, HostDetail
+from tui_manager.domain.host import TASKS_SHOWN, HostDetail, HostRun
 from tui_manager.domain.host_name_ranges import fold_names, natural_key
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.task import Task
@@ -15,9 +16,18 @@ from tui_manager.service.core.core import Core, run_to_completion
 from tui_manager.service.enrollment import change_hosts, named_hosts
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables.hosts import HostRow
-from tui_manager.storage.views import task_list
+from tui_manager.storage.views import host_runs, task_list
+from tui_manager.storage.views.host_runs import LastAdmission
 
 log = logging.getLogger(__name__)
+
+
+class _StoredDetail(NamedTuple):
+    """What the database has of one host beside its row."""
+
+    tasks: list[Task]
+    runs: tuple[HostRun, ...]
+    admission: LastAdmission
 
 
 class FleetService:
@@ -31,27 +41,38 @@ class FleetService:
         self._core = core
 
     async def get_host(self, name: str) -> HostDetail:
-        """One host with its facts, and the newest tasks that ran on it.
+        """One host with its facts, its vitals of the last hour, and what ran on it.
 
         Raises:
             NotFoundError: there is no such host.
             IllegalMoveError: the name is that of several hosts.
         """
 
-        def read(tx: Transaction) -> tuple[HostRow, list[Task]]:
+        def read(tx: Transaction) -> tuple[HostRow, _StoredDetail]:
             row = named_hosts.shown_host(tx, name)
-            return row, task_list.tasks_of_host(tx, row.row_id, TASKS_SHOWN)
+            tasks = task_list.tasks_of_host(tx, row.row_id, TASKS_SHOWN)
+            return row, _StoredDetail(
+                tasks,
+                host_runs.runs_of_host(tx, row.row_id, (task.task_id for task in tasks)),
+                host_runs.last_admission(tx, row.host_id),
+            )
 
-        row, tasks = await self._core.database.read(read)
+        row, stored = await self._core.database.read(read)
         entry = self._core.directory.get(row.host_id)
         if entry is None:
             raise NotFoundError(f"The host {row.name} was removed just now.")
+        clock = self._core.clock
+        now = clock.now()
         return HostDetail(
-            host=entry.to_host(self._core.clock.now()),
+            host=entry.to_host(now),
             facts=dict(entry.row.facts),
             facts_at=entry.row.facts_at,
-            tasks=tuple(tasks),
+            tasks=tuple(stored.tasks),
             operator_labels=dict(entry.row.operator_labels),
+            vitals_history=entry.history.points(now, clock.monotonic()),
+            runs=stored.runs,
+            admitted_at=stored.admission.at,
+            admitted_by=stored.admission.by,
         )
 
     async def label(

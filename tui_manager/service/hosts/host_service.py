@@ -239,6 +239,7 @@ class HostService:
             return None
         entry.vitals = replace(vitals, running=len(session.running))
         entry.cpu.append(vitals.cpu_percent)
+        entry.history.add(vitals, self._core.clock.monotonic())
         self._core.feed.publish_figures(_HOSTS)
         heartbeat = self._heartbeat.current
         if session.heartbeat.interval == heartbeat:

@@ -82,7 +82,7 @@ def window(
                 "offset": skipped,
                 "limit": wanted - len(rows),
             }
-            rows += [_command_host(row) for row in tx.execute(_SQL[group.query], values)]
+            rows += [command_host_of(row) for row in tx.execute(_SQL[group.query], values)]
         skipped = max(0, skipped - group.size)
     return Page(rows, sum(group.size for group in groups), total)
 
@@ -137,11 +137,12 @@ def scanned(
     """The window onto what a scan has found, after it has looked a step further."""
     scan.advance(tx)
     rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})
-    found = [_command_host(row) for row in rows]
+    found = [command_host_of(row) for row in rows]
     return Page(found, len(scan.found), total, scan.partial)
 
 
-def _command_host(row: sqlite3.Row) -> CommandHost:
+def command_host_of(row: sqlite3.Row) -> CommandHost:
+    """The command host of a row of `command_hosts` with the id and name of its host."""
     return CommandHost(
         execution_id=row["execution_id"],
         task_id=row["task_id"],
