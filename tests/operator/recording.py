@@ -10,6 +10,7 @@ from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import Disk, Host, HostDetail, HostRun, Vitals, VitalsPoint
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.manager_status import Health, ManagerStatus
@@ -36,6 +37,7 @@ from tui_manager.domain.task import (
     TaskDetail,
 )
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.domain.task_plan import PlannedHost, TaskPlan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.template import SavedVersion, Template, TemplateDetail, TemplateVersion
@@ -55,7 +57,7 @@ STATUS = ManagerStatus(
     "m-1", "0.1.0", 42, "/state", "127.0.0.1:7443", "mTLS", AT, True, 3, 2, 1, 1,
     ("The disk is full.",),
     Health(sessions=2, commands_per_second=1.5, storage_error="full", log_bytes=3),
-    "127.0.0.1:7444", timedelta(days=40), timedelta(hours=23),
+    "127.0.0.1:7444", timedelta(days=40), timedelta(hours=23), timedelta(seconds=10),
 )  # fmt: skip
 HOST = Host(
     "h-1", "web01", {"env": "prod"}, Admission.ADMITTED, True, AT, "10.0.0.1:5", "Linux", "x86_64",
@@ -94,6 +96,10 @@ COMMAND_HOST = CommandHost(
 PROGRESS = Progress(
     7, TaskStatus.RUNNING, COUNTS, (COUNTS,), 0.5, timedelta(seconds=9), None, True, Hold(1, 2, AT),
 )  # fmt: skip
+FAILURES = (
+    FailureGroup(CommandHostStatus.FAILED, Reason.EXIT_CODE, 4, None, 12, "web[01-12]", 12),
+    FailureGroup(CommandHostStatus.FAILED, Reason.SIGNAL, None, 9, 1, "db01", 1),
+)
 PREVIEW = TargetPreview(("web01", "web02"), ("web02",), "web[01-02]", ("web03",))
 PLAN = TaskPlan((PlannedHost("web01", 1, True), PlannedHost("web02", 2, False, True)), ("web03",),
     (1, 1), 5, 0)  # fmt: skip
@@ -149,6 +155,14 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("get_task", (7,), DETAIL),
     ("get_task_status", (7,), TaskStatus.CANCELED),
     ("get_task_progress", (7,), PROGRESS),
+    (
+        "read_last_lines",
+        (7, ("e-1", "e-2")),
+        {"e-1": LastLine("50%", True, 50), "e-2": LastLine("é", False, None)},
+    ),
+    ("get_task_map", (7,), TaskMap(("fr", "pp"))),
+    ("find_task_host", (7, 3), COMMAND_HOST),
+    ("summarize_failures", (7,), FAILURES),
     ("preview_target", ("web*",), PREVIEW),
     ("plan_task", (SPEC,), PLAN),
     ("create_task", (SPEC, REQUEST), 8),

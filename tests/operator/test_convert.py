@@ -32,6 +32,7 @@ from tui_manager.domain.schedule import (
 )
 from tui_manager.domain.status import Admission, CommandHostStatus, Reason, Stream, TaskStatus
 from tui_manager.domain.task import CommandHost, Counts, Progress, Task, TaskDetail
+from tui_manager.domain.task_map import TaskMap
 from tui_manager.domain.task_spec import TIMEOUT_DEFAULT, TaskSpec
 from tui_manager.domain.template import Template, TemplateDetail
 from tui_manager.domain.token import TTL_DEFAULT, NewToken, Token, TokenSpec, TokenState
@@ -43,6 +44,7 @@ from tui_manager.operator.conversion import (
     convert_security,
     convert_spec,
     convert_task,
+    convert_task_overview,
     convert_template,
 )
 
@@ -58,6 +60,7 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (Changes, convert_manager.changes_to_wire, convert_manager.changes_from_wire),
     (TaskSpec, convert_spec.spec_to_wire, convert_spec.spec_from_wire),
     (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
+    (TaskMap, convert_task_overview.task_map_to_wire, convert_task_overview.task_map_from_wire),
     (Task, convert_task.task_to_wire, convert_task.task_from_wire),
     (TaskDetail, convert_task.detail_to_wire, convert_task.detail_from_wire),
     (Template, convert_template.template_to_wire, convert_template.template_from_wire),

@@ -89,4 +89,5 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns):
             enroll_address="" if self.security == "insecure" else "127.0.0.1:7444",
             clock_ahead=self.clock_ahead,
             clock_waits=timedelta(hours=23) if self.clock_ahead else None,
+            kill_grace=timedelta(seconds=10),
         )

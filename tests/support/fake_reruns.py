@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tests.support.fake_tasks import FakeTasks
+from tests.support.fake_overview import FakeOverview
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
 from tui_manager.domain.task import Rerun
 
 
-class FakeReruns(FakeTasks):
+class FakeReruns(FakeOverview):
     """Tasks that repeat others."""
 
     async def rerun_task(

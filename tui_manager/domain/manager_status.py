@@ -62,6 +62,7 @@ class ManagerStatus:
         enroll_address: for enrolment, `host:port`; empty: without TLS there is none.
         clock_ahead: how far the clock is ahead, negative: behind; None: the clock is trusted.
         clock_waits: longest time that pruning still waits for the clock.
+        kill_grace: between SIGTERM and SIGKILL for a command that is killed; None: not known.
     """
 
     manager_id: str
@@ -81,3 +82,4 @@ class ManagerStatus:
     enroll_address: str = ""
     clock_ahead: timedelta | None = None
     clock_waits: timedelta | None = None
+    kill_grace: timedelta | None = None

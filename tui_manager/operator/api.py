@@ -25,13 +25,14 @@ from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
 from tui_manager.operator.schedule_calls import ScheduleCalls
+from tui_manager.operator.task_overview_calls import TaskOverviewCalls
 from tui_manager.operator.template_calls import TemplateCalls
 
 _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")
 
 
-class Operator(TemplateCalls, ScheduleCalls, Protocol):
+class Operator(TaskOverviewCalls, TemplateCalls, ScheduleCalls, Protocol):
     """Everything an operator can see and do."""
 
     async def manager_status(self) -> ManagerStatus:
@@ -303,6 +304,10 @@ class ForwardingOperator(ABC):
     get_task_status = _forwarded(Operator.get_task_status)
     get_task_progress = _forwarded(Operator.get_task_progress)
     list_command_hosts = _forwarded(Operator.list_command_hosts)
+    read_last_lines = _forwarded(Operator.read_last_lines)
+    get_task_map = _forwarded(Operator.get_task_map)
+    find_task_host = _forwarded(Operator.find_task_host)
+    summarize_failures = _forwarded(Operator.summarize_failures)
     preview_target = _forwarded(Operator.preview_target)
     plan_task = _forwarded(Operator.plan_task)
     create_task = _forwarded(Operator.create_task)

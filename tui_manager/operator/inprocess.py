@@ -13,6 +13,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.schedule import (
@@ -26,6 +27,7 @@ from tui_manager.domain.status import Stream, TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import CommandHost, OutputChunk, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
+from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TEMPLATE_SORT_COLUMNS, Template, TemplateDetail
@@ -126,6 +128,7 @@ class InProcessOperator:
             enroll_address=self.identity.enroll_address,
             clock_ahead=doubt.ahead if doubt else None,
             clock_waits=doubt.waits if doubt else None,
+            kill_grace=self.core.limits.kill_grace,
         )
 
     async def accept_clock(self) -> bool:
@@ -223,6 +226,20 @@ class InProcessOperator:
     ) -> Page[CommandHost]:
         window.check("command hosts", ("host",))
         return await self.tasks.list_command_hosts(task_id, window, command)
+
+    async def read_last_lines(
+        self, task_id: int, execution_ids: Sequence[str]
+    ) -> Mapping[str, LastLine]:
+        return await self.tasks.overview.last_lines(task_id, execution_ids)
+
+    async def get_task_map(self, task_id: int) -> TaskMap:
+        return await self.tasks.overview.task_map(task_id)
+
+    async def find_task_host(self, task_id: int, number: int) -> CommandHost:
+        return await self.tasks.overview.find_host(task_id, number)
+
+    async def summarize_failures(self, task_id: int) -> Sequence[FailureGroup]:
+        return await self.tasks.overview.failures(task_id)
 
     async def preview_target(
         self, target: str, *, include_maintenance: bool = False

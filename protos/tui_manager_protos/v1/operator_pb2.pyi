@@ -495,6 +495,7 @@ class ManagerStatus(_message.Message):
     ENROLL_ADDRESS_FIELD_NUMBER: _builtins.int
     CLOCK_AHEAD_FIELD_NUMBER: _builtins.int
     CLOCK_WAITS_FIELD_NUMBER: _builtins.int
+    KILL_GRACE_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -527,6 +528,10 @@ class ManagerStatus(_message.Message):
     def clock_waits(self) -> _duration_pb2.Duration:
         """how much longer pruning waits for it, at most"""
 
+    @_builtins.property
+    def kill_grace(self) -> _duration_pb2.Duration:
+        """between SIGTERM and SIGKILL"""
+
     def __init__(
         self,
         *,
@@ -547,10 +552,11 @@ class ManagerStatus(_message.Message):
         enroll_address: _builtins.str = ...,
         clock_ahead: _duration_pb2.Duration | None = ...,
         clock_waits: _duration_pb2.Duration | None = ...,
+        kill_grace: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "kill_grace", b"kill_grace", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2680,6 +2686,234 @@ class ListCommandHostsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCommandHostsResponse: _TypeAlias = ListCommandHostsResponse  # noqa: Y015
+
+@_typing.final
+class ReadLastLinesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    EXECUTION_IDS_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    @_builtins.property
+    def execution_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+        execution_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["execution_ids", b"execution_ids", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadLastLinesRequest: _TypeAlias = ReadLastLinesRequest  # noqa: Y015
+
+@_typing.final
+class LastLine(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    STDERR_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    execution_id: _builtins.str
+    text: _builtins.str
+    """safe for a terminal"""
+    stderr: _builtins.bool
+    percent: _builtins.int
+    """of its work, as the command announces it"""
+    def __init__(
+        self,
+        *,
+        execution_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        stderr: _builtins.bool = ...,
+        percent: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "percent", b"percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "execution_id", b"execution_id", "percent", b"percent", "stderr", b"stderr", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
+    _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__percent) -> _WhichOneofReturnType__percent | None: ...
+
+Global___LastLine: _TypeAlias = LastLine  # noqa: Y015
+
+@_typing.final
+class ReadLastLinesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LastLine]:
+        """of those that have printed something"""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[Global___LastLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadLastLinesResponse: _TypeAlias = ReadLastLinesResponse  # noqa: Y015
+
+@_typing.final
+class GetTaskMapRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskMapRequest: _TypeAlias = GetTaskMapRequest  # noqa: Y015
+
+@_typing.final
+class TaskMap(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCHES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def batches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In each one letter a host: f failed, t timeout, s skipped, r running, p pending, x canceled,
+        c completed. One batch if there is no rollout.
+        """
+
+    def __init__(
+        self,
+        *,
+        batches: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskMap: _TypeAlias = TaskMap  # noqa: Y015
+
+@_typing.final
+class FindTaskHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    number: _builtins.int
+    """of the letter, from 0"""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindTaskHostRequest: _TypeAlias = FindTaskHostRequest  # noqa: Y015
+
+@_typing.final
+class SummarizeFailuresRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummarizeFailuresRequest: _TypeAlias = SummarizeFailuresRequest  # noqa: Y015
+
+@_typing.final
+class FailureGroup(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EXIT_CODE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    HOSTS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    NAMED_FIELD_NUMBER: _builtins.int
+    status: Global___CommandHostStatus.ValueType
+    reason: Global___Reason.ValueType
+    exit_code: _builtins.int
+    signal: _builtins.int
+    hosts: _builtins.int
+    names: _builtins.str
+    """of the first of them, folded"""
+    named: _builtins.int
+    """how many these are"""
+    def __init__(
+        self,
+        *,
+        status: Global___CommandHostStatus.ValueType = ...,
+        reason: Global___Reason.ValueType = ...,
+        exit_code: _builtins.int | None = ...,
+        signal: _builtins.int | None = ...,
+        hosts: _builtins.int = ...,
+        names: _builtins.str = ...,
+        named: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "signal", b"signal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "hosts", b"hosts", "named", b"named", "names", b"names", "reason", b"reason", "signal", b"signal", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
+    _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
+    _WhichOneofReturnType__signal: _TypeAlias = _typing.Literal["signal"]  # noqa: Y015
+    _WhichOneofArgType__signal: _TypeAlias = _typing.Literal["_signal", b"_signal"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exit_code) -> _WhichOneofReturnType__exit_code | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__signal) -> _WhichOneofReturnType__signal | None: ...
+
+Global___FailureGroup: _TypeAlias = FailureGroup  # noqa: Y015
+
+@_typing.final
+class SummarizeFailuresResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailureGroup]: ...
+    def __init__(
+        self,
+        *,
+        groups: _abc.Iterable[Global___FailureGroup] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummarizeFailuresResponse: _TypeAlias = SummarizeFailuresResponse  # noqa: Y015
 
 @_typing.final
 class GetTaskRequest(_message.Message):

@@ -74,6 +74,26 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskProgressRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.Progress.FromString,
                 _registered_method=True)
+        self.ReadLastLines = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ReadLastLines',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadLastLinesRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadLastLinesResponse.FromString,
+                _registered_method=True)
+        self.GetTaskMap = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/GetTaskMap',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskMapRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TaskMap.FromString,
+                _registered_method=True)
+        self.FindTaskHost = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/FindTaskHost',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.FindTaskHostRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CommandHost.FromString,
+                _registered_method=True)
+        self.SummarizeFailures = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/SummarizeFailures',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresResponse.FromString,
+                _registered_method=True)
         self.PreviewTarget = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/PreviewTarget',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewTargetRequest.SerializeToString,
@@ -317,6 +337,35 @@ class OperatorServiceServicer:
 
     def GetTaskProgress(self, request, context):
         """Counts, elapsed time and an estimate of what is left. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadLastLines(self, request, context):
+        """The last line that command hosts have printed, of at most 200. NOT_FOUND, INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTaskMap(self, request, context):
+        """How each host of a task stands, in one letter a host. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindTaskHost(self, request, context):
+        """The command host that decides a letter of the map. NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SummarizeFailures(self, request, context):
+        """The hosts on which commands of a task failed, by the way in which; the largest group first.
+        NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -649,6 +698,26 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.GetTaskProgress,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskProgressRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.Progress.SerializeToString,
+            ),
+            'ReadLastLines': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadLastLines,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadLastLinesRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ReadLastLinesResponse.SerializeToString,
+            ),
+            'GetTaskMap': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaskMap,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskMapRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TaskMap.SerializeToString,
+            ),
+            'FindTaskHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindTaskHost,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.FindTaskHostRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CommandHost.SerializeToString,
+            ),
+            'SummarizeFailures': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummarizeFailures,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresResponse.SerializeToString,
             ),
             'PreviewTarget': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewTarget,
@@ -1052,6 +1121,114 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/GetTaskProgress',
             tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskProgressRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.Progress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadLastLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ReadLastLines',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ReadLastLinesRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ReadLastLinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaskMap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/GetTaskMap',
+            tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskMapRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.TaskMap.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindTaskHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/FindTaskHost',
+            tui__manager__protos_dot_v1_dot_operator__pb2.FindTaskHostRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.CommandHost.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummarizeFailures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/SummarizeFailures',
+            tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.SummarizeFailuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -81,6 +81,16 @@ class OperatorServiceStub:
     """Only where a task stands. NOT_FOUND."""
     GetTaskProgress: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetTaskProgressRequest, _operator_pb2.Progress]
     """Counts, elapsed time and an estimate of what is left. NOT_FOUND."""
+    ReadLastLines: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ReadLastLinesRequest, _operator_pb2.ReadLastLinesResponse]
+    """The last line that command hosts have printed, of at most 200. NOT_FOUND, INVALID_ARGUMENT."""
+    GetTaskMap: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetTaskMapRequest, _operator_pb2.TaskMap]
+    """How each host of a task stands, in one letter a host. NOT_FOUND."""
+    FindTaskHost: _grpc.UnaryUnaryMultiCallable[_operator_pb2.FindTaskHostRequest, _operator_pb2.CommandHost]
+    """The command host that decides a letter of the map. NOT_FOUND."""
+    SummarizeFailures: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SummarizeFailuresRequest, _operator_pb2.SummarizeFailuresResponse]
+    """The hosts on which commands of a task failed, by the way in which; the largest group first.
+    NOT_FOUND.
+    """
     PreviewTarget: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
     PlanTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PlanTaskRequest, _operator_pb2.TaskPlan]
@@ -225,6 +235,16 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Only where a task stands. NOT_FOUND."""
     GetTaskProgress: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetTaskProgressRequest, _operator_pb2.Progress]  # type: ignore[assignment]
     """Counts, elapsed time and an estimate of what is left. NOT_FOUND."""
+    ReadLastLines: _aio.UnaryUnaryMultiCallable[_operator_pb2.ReadLastLinesRequest, _operator_pb2.ReadLastLinesResponse]  # type: ignore[assignment]
+    """The last line that command hosts have printed, of at most 200. NOT_FOUND, INVALID_ARGUMENT."""
+    GetTaskMap: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetTaskMapRequest, _operator_pb2.TaskMap]  # type: ignore[assignment]
+    """How each host of a task stands, in one letter a host. NOT_FOUND."""
+    FindTaskHost: _aio.UnaryUnaryMultiCallable[_operator_pb2.FindTaskHostRequest, _operator_pb2.CommandHost]  # type: ignore[assignment]
+    """The command host that decides a letter of the map. NOT_FOUND."""
+    SummarizeFailures: _aio.UnaryUnaryMultiCallable[_operator_pb2.SummarizeFailuresRequest, _operator_pb2.SummarizeFailuresResponse]  # type: ignore[assignment]
+    """The hosts on which commands of a task failed, by the way in which; the largest group first.
+    NOT_FOUND.
+    """
     PreviewTarget: _aio.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]  # type: ignore[assignment]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
     PlanTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.PlanTaskRequest, _operator_pb2.TaskPlan]  # type: ignore[assignment]
@@ -414,6 +434,40 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.Progress, _abc.Awaitable[_operator_pb2.Progress]]:
         """Counts, elapsed time and an estimate of what is left. NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ReadLastLines(
+        self,
+        request: _operator_pb2.ReadLastLinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ReadLastLinesResponse, _abc.Awaitable[_operator_pb2.ReadLastLinesResponse]]:
+        """The last line that command hosts have printed, of at most 200. NOT_FOUND, INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def GetTaskMap(
+        self,
+        request: _operator_pb2.GetTaskMapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.TaskMap, _abc.Awaitable[_operator_pb2.TaskMap]]:
+        """How each host of a task stands, in one letter a host. NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def FindTaskHost(
+        self,
+        request: _operator_pb2.FindTaskHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.CommandHost, _abc.Awaitable[_operator_pb2.CommandHost]]:
+        """The command host that decides a letter of the map. NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def SummarizeFailures(
+        self,
+        request: _operator_pb2.SummarizeFailuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SummarizeFailuresResponse, _abc.Awaitable[_operator_pb2.SummarizeFailuresResponse]]:
+        """The hosts on which commands of a task failed, by the way in which; the largest group first.
+        NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def PreviewTarget(

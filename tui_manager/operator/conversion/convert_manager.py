@@ -130,6 +130,7 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         enroll_address=status.enroll_address,
         clock_ahead=duration(status.clock_ahead),
         clock_waits=duration(status.clock_waits),
+        kill_grace=duration(status.kill_grace),
     )
 
 
@@ -152,6 +153,7 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         enroll_address=message.enroll_address,
         clock_ahead=_length(message, "clock_ahead"),
         clock_waits=_length(message, "clock_waits"),
+        kill_grace=_length(message, "kill_grace"),
     )
 
 

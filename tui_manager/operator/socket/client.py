@@ -35,6 +35,7 @@ from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.find_manager import find_manager
 from tui_manager.operator.socket.schedule_client import ScheduleClient
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
+from tui_manager.operator.socket.task_overview_client import TaskOverviewClient
 from tui_manager.operator.socket.template_client import TemplateClient
 
 _RECONNECT = (
@@ -57,7 +58,7 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
         yield SocketOperator(channel, str(state_dir))
 
 
-class SocketOperator(TemplateClient, ScheduleClient):
+class SocketOperator(TaskOverviewClient, TemplateClient, ScheduleClient):
     """An Operator whose calls go over a gRPC channel; see Operator for each call."""
 
     async def manager_status(self) -> ManagerStatus:

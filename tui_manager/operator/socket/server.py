@@ -33,6 +33,7 @@ from tui_manager.operator.socket.socket_file import (
     socket_address,
     socket_path,
 )
+from tui_manager.operator.socket.task_overview_servicer import TaskOverviewServicer
 from tui_manager.operator.socket.template_servicer import TemplateServicer
 from tui_manager.operator.watching import until, watching
 from tui_manager.security.private_files import private_folder
@@ -85,7 +86,9 @@ def _private_files() -> Iterator[None]:
         os.umask(before)
 
 
-class OperatorServicer(TemplateServicer, ScheduleServicer, OperatorServiceServicer):
+class OperatorServicer(
+    TaskOverviewServicer, TemplateServicer, ScheduleServicer, OperatorServiceServicer
+):
     """Answers each call by one call of the operator."""
 
     def __init__(self, operator: Operator) -> None:

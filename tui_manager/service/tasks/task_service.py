@@ -35,6 +35,7 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.list_windows import Lists
+from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
@@ -62,6 +63,7 @@ class TaskService:
         self._secrets = secrets
         self.starter = TaskStarter(core, dispatch, secrets, rollout_loop)
         self.lists = Lists(core)
+        self.overview = TaskOverview(core.database)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         """Stores a pending task and returns its task_id. The same request id returns the same task.

@@ -1,0 +1,131 @@
+"""One task summed up: how SQL finds it, against the rules of the domain."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import product
+
+import pytest
+
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.report import Output
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.domain.task_map import NAMES_IN_GROUP, host_letter
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.tables import output
+from tui_manager.storage.views import task_overview
+
+PENDING, COMPLETED, FAILED = (
+    CommandHostStatus.PENDING, CommandHostStatus.COMPLETED, CommandHostStatus.FAILED
+)  # fmt: skip
+End = tuple[CommandHostStatus, str, int | None]
+
+
+@pytest.fixture
+def tx() -> Iterator[Transaction]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.row_factory = sqlite3.Row
+        migrate(database)
+        yield database
+
+
+def store(tx: Transaction, hosts: list[list[End]]) -> None:
+    """Task 1, and how each of its commands stands on each host; another task beside it."""
+    for task in (1, 2):
+        tx.execute(
+            "INSERT INTO tasks (id, name, description, target, created_by, created_at)"
+            f" VALUES ({task}, '', '', '', '', 0)"
+        )
+    for position in range(len(hosts[0])):
+        tx.execute(
+            "INSERT INTO commands (id, task_id, position, text, timeout_after, parameters,"
+            " environment, cwd) VALUES (?, 1, ?, '', 0, '', '', '')",
+            (position + 1, position),
+        )
+    for number in range(len(hosts)):
+        tx.execute(
+            "INSERT INTO hosts (id, host_id, name, admission, first_seen, since)"
+            " VALUES (?, ?, ?, 'admitted', 0, 0)",
+            (number + 1, f"id-{number}", f"h{number:03}"),
+        )
+    for position, number in product(range(len(hosts[0])), range(len(hosts))):
+        status, reason, code = hosts[number][position]
+        tx.execute(
+            "INSERT INTO command_hosts (execution_id, task_id, command_id, position, host, status,"
+            " reason, exit_code) VALUES (?, 1, ?, ?, ?, ?, ?, ?)",
+            (f"{number}/{position}", position + 1, position, number + 1, status, reason, code),
+        )
+
+
+def test_the_map_has_the_rule_of_the_domain(tx: Transaction) -> None:
+    pairs = list(product(CommandHostStatus, CommandHostStatus))
+    store(tx, [[(status, "", None) for status in pair] for pair in pairs])
+    assert task_overview.task_map(tx, 1).batches == ("".join(map(host_letter, pairs)),)
+    assert task_overview.task_map(tx, 2).batches == ()
+    for number, pair in enumerate(pairs):
+        row = task_overview.find_host(tx, 1, number)
+        assert row.host == f"h{number:03}"
+        assert host_letter(pair) in (host_letter([row.status]), "r")
+    for number in (-1, len(pairs)):
+        with pytest.raises(NotFoundError):
+            task_overview.find_host(tx, 1, number)
+
+
+def test_the_map_of_a_rollout_is_in_its_order(tx: Transaction) -> None:
+    store(tx, [[(COMPLETED, "", None)], [(PENDING, "", None)], [(FAILED, "exit_code", 1)]])
+    tx.execute("PRAGMA foreign_keys = OFF")
+    for host, place, batch in ((3, 0, 1), (1, 1, 1), (2, 2, 2)):
+        tx.execute(
+            "INSERT INTO rollout_hosts (task_id, host, place, batch, unended, incomplete)"
+            " VALUES (1, ?, ?, ?, 0, 0)",
+            (host, place, batch),
+        )
+    assert task_overview.task_map(tx, 1).batches == ("fc", "p")
+    assert [task_overview.find_host(tx, 1, n).host for n in range(3)] == ["h002", "h000", "h001"]
+
+
+def test_failures_are_counted_by_their_cause(tx: Transaction) -> None:
+    exit_4 = (FAILED, "exit_code", 4)
+    store(
+        tx,
+        [
+            *[[exit_4, (CommandHostStatus.SKIPPED, "earlier_failed", None)]] * 60,
+            [exit_4, exit_4],  # a host counts once
+            [(FAILED, "exit_code", 3), (COMPLETED, "", None)],
+            [(FAILED, "undeliverable", None), (CommandHostStatus.SKIPPED, "earlier_failed", None)],
+            [(COMPLETED, "", None), (COMPLETED, "", None)],
+        ],
+    )
+    most, *others = task_overview.failures(tx, 1)
+    assert (most.status, most.reason, most.exit_code, most.hosts) == (*exit_4, 61)
+    assert (most.names, most.named) == (f"h[000-{NAMES_IN_GROUP - 1:03}]", NAMES_IN_GROUP)
+    assert {(group.reason, group.exit_code, group.names) for group in others} == {
+        (Reason.EXIT_CODE, 3, "h061"),
+        (Reason.UNDELIVERABLE, None, "h062"),
+    }
+    assert task_overview.failures(tx, 2) == ()
+
+
+def test_the_last_line_is_put_together_from_small_pieces(tx: Transaction) -> None:
+    store(tx, [[(CommandHostStatus.RUNNING, "", None)]] * 3)
+    row = tx.execute("SELECT id FROM command_hosts WHERE execution_id = '0/0'").fetchone()["id"]
+    at = dict.fromkeys(Stream, 0)
+
+    def printed(data: bytes, stream: Stream = Stream.STDOUT) -> None:
+        piece = Output("0/0", stream, at[stream], data)
+        output.insert(tx, [output.OutputPiece(1, row, piece)])
+        at[stream] += len(data)
+
+    def last() -> tuple[str, bool, int | None]:
+        lines = task_overview.last_lines(tx, 1, ["0/0", "1/0", "unknown"])
+        assert list(lines) == ["0/0"]
+        return lines["0/0"]
+
+    printed(b"x" * 100_000 + b"\n")
+    for data in (b"\r 4", b"1%", b" of it"):
+        printed(data)
+    assert last() == ("41% of it", False, 41)
+    printed(b"warning\n", Stream.STDERR)
+    assert last() == ("warning", True, None)
+    assert task_overview.last_lines(tx, 2, ["0/0"]) == {}

@@ -1,0 +1,82 @@
+"""The overview of the tasks of the fake operator, by the rules of the domain."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from tests.support.fake_rows import FAULTS
+from tests.support.fake_tasks import FakeTasks
+from tui_manager.domain.errors import InvalidInputError, NotFoundError
+from tui_manager.domain.host_name_ranges import fold_names
+from tui_manager.domain.last_line import IDS_MAX, LastLine, last_line
+from tui_manager.domain.status import Reason, Stream
+from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_map import (
+    LETTERS,
+    NAMES_IN_GROUP,
+    WORST_FIRST,
+    FailureGroup,
+    TaskMap,
+    host_letter,
+)
+
+
+class FakeOverview(FakeTasks):
+    """One task summed up."""
+
+    async def read_last_lines(
+        self, task_id: int, execution_ids: Sequence[str]
+    ) -> Mapping[str, LastLine]:
+        self._check("read_last_lines")
+        if len(execution_ids) > IDS_MAX:
+            raise InvalidInputError("execution_ids", f"{len(execution_ids)} are too many.")
+        task, lines = self._task(task_id), {}
+        printed: dict[str, dict[Stream, bytes]] = defaultdict(lambda: dict.fromkeys(Stream, b""))
+        newest: dict[str, Stream] = {}
+        for chunk in task.output:
+            printed[chunk.execution_id][chunk.stream] += chunk.data
+            newest[chunk.execution_id] = chunk.stream
+        for execution_id in {*execution_ids} & printed.keys():
+            tails = printed[execution_id]
+            line = last_line(tails[Stream.STDOUT], tails[Stream.STDERR], newest[execution_id])
+            if line is not None:
+                lines[execution_id] = line
+        return lines
+
+    async def get_task_map(self, task_id: int) -> TaskMap:
+        self._check("get_task_map")
+        batches: dict[int, str] = defaultdict(str)
+        for rows in self._by_host(task_id):
+            batches[rows[0].batch] += host_letter(row.status for row in rows)
+        return TaskMap(tuple(text for _, text in sorted(batches.items())))
+
+    async def find_task_host(self, task_id: int, number: int) -> CommandHost:
+        self._check("find_task_host")
+        hosts = self._by_host(task_id)
+        if not 0 <= number < len(hosts):
+            raise NotFoundError(f"Task {task_id} has no host with the number {number}.")
+        return min(hosts[number], key=lambda row: WORST_FIRST.index(LETTERS[row.status]))
+
+    async def summarize_failures(self, task_id: int) -> Sequence[FailureGroup]:
+        self._check("summarize_failures")
+        found: dict[tuple[object, ...], list[CommandHost]] = defaultdict(list)
+        for row in self._task(task_id).rows.values():
+            if row.status in FAULTS and row.reason is not Reason.EARLIER_FAILED:
+                found[row.status, row.reason, row.exit_code, row.signal].append(row)
+        groups = []
+        for rows in found.values():
+            first, names = rows[0], list(dict.fromkeys(row.host for row in rows))
+            shown = names[:NAMES_IN_GROUP]
+            groups.append(
+                FailureGroup(
+                    first.status, first.reason, first.exit_code, first.signal, len(names),
+                    fold_names(shown), len(shown),
+                )
+            )  # fmt: skip
+        return sorted(groups, key=lambda group: -group.hosts)
+
+    def _by_host(self, task_id: int) -> list[list[CommandHost]]:
+        """The rows of each host, in the order of the rollout."""
+        hosts: dict[str, list[CommandHost]] = defaultdict(list)
+        for row in self._task(task_id).rows.values():
+            hosts[row.host].append(row)
+        return sorted(hosts.values(), key=lambda rows: rows[0].batch)

@@ -1,0 +1,70 @@
+"""How each host of a task stands, in one letter a host, and its failures by cause. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tui_manager.domain.status import CommandHostStatus, Reason
+
+# In the order of attention: the worst is first.
+LETTERS: Mapping[CommandHostStatus, str] = {
+    CommandHostStatus.FAILED: "f",
+    CommandHostStatus.TIMEOUT: "t",
+    CommandHostStatus.SKIPPED: "s",
+    CommandHostStatus.RUNNING: "r",
+    CommandHostStatus.PENDING: "p",
+    CommandHostStatus.CANCELED: "x",
+    CommandHostStatus.COMPLETED: "c",
+}
+STATUS_OF = {letter: status for status, letter in LETTERS.items()}
+WORST_FIRST = "".join(LETTERS.values())
+NAMES_IN_GROUP = 40  # host names of a group of failures
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMap:
+    """How the hosts of a task stand.
+
+    Attributes:
+        batches: one text a batch, in it one letter of `LETTERS` a host, in the order of the
+            rollout. Without a rollout there is one batch, in the order of names.
+    """
+
+    batches: tuple[str, ...] = ()
+
+    @property
+    def letters(self) -> str:
+        """Those of all hosts."""
+        return "".join(self.batches)
+
+    def counts(self) -> dict[CommandHostStatus, int]:
+        """How many hosts stand in each status that there is, the worst first."""
+        found = Counter(self.letters)
+        return {status: found[letter] for status, letter in LETTERS.items() if found[letter]}
+
+
+def host_letter(statuses: Iterable[CommandHostStatus]) -> str:
+    """How a host stands whose commands have these statuses: as the worst of them. A host that has
+    done some of its commands, and waits for the next, runs."""
+    letters = {LETTERS[status] for status in statuses}
+    worst = min(letters, key=WORST_FIRST.index)
+    return "r" if worst == "p" and len(letters) > 1 else worst
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Hosts on which commands of a task failed in the same way.
+
+    Attributes:
+        hosts: how many.
+        names: the first `NAMES_IN_GROUP` of them, folded: `web[01-12]`.
+        named: how many these are.
+    """
+
+    status: CommandHostStatus
+    reason: Reason
+    exit_code: int | None
+    signal: int | None
+    hosts: int
+    names: str
+    named: int

@@ -1,0 +1,66 @@
+"""The overview of a task between the wire and the domain."""
+
+from collections.abc import Iterable, Mapping
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.last_line import LastLine
+from tui_manager.domain.task_map import FailureGroup, TaskMap
+from tui_manager.operator.conversion.convert_manager import word
+from tui_manager.operator.conversion.convert_task import COMMAND_HOST_STATUSES, REASONS
+
+
+def last_lines_to_wire(lines: Mapping[str, LastLine]) -> wire.ReadLastLinesResponse:
+    return wire.ReadLastLinesResponse(
+        lines=(
+            wire.LastLine(
+                execution_id=execution_id, text=line.text, stderr=line.stderr, percent=line.percent
+            )
+            for execution_id, line in lines.items()
+        )
+    )
+
+
+def last_lines_from_wire(message: wire.ReadLastLinesResponse) -> dict[str, LastLine]:
+    return {
+        line.execution_id: LastLine(
+            line.text, line.stderr, line.percent if line.HasField("percent") else None
+        )
+        for line in message.lines
+    }
+
+
+def task_map_to_wire(task_map: TaskMap) -> wire.TaskMap:
+    return wire.TaskMap(batches=task_map.batches)
+
+
+def task_map_from_wire(message: wire.TaskMap) -> TaskMap:
+    return TaskMap(tuple(message.batches))
+
+
+def failures_to_wire(groups: Iterable[FailureGroup]) -> wire.SummarizeFailuresResponse:
+    return wire.SummarizeFailuresResponse(groups=map(failure_group_to_wire, groups))
+
+
+def failure_group_to_wire(group: FailureGroup) -> wire.FailureGroup:
+    return wire.FailureGroup(
+        status=COMMAND_HOST_STATUSES[group.status],
+        reason=REASONS[group.reason],
+        exit_code=group.exit_code,
+        signal=group.signal,
+        hosts=group.hosts,
+        names=group.names,
+        named=group.named,
+    )
+
+
+def failure_group_from_wire(message: wire.FailureGroup) -> FailureGroup:
+    return FailureGroup(
+        status=word(COMMAND_HOST_STATUSES, message.status),
+        reason=word(REASONS, message.reason),
+        exit_code=message.exit_code if message.HasField("exit_code") else None,
+        signal=message.signal if message.HasField("signal") else None,
+        hosts=message.hosts,
+        names=message.names,
+        named=message.named,
+    )

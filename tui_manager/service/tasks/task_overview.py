@@ -1,0 +1,67 @@
+"""One task summed up for a screen. What changes tasks is in `task_service.py`."""
+
+from collections.abc import Mapping, Sequence
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.last_line import IDS_MAX, LastLine
+from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_map import FailureGroup, TaskMap
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.database import Database
+from tui_manager.storage.tables import tasks
+from tui_manager.storage.views import task_overview
+
+
+class TaskOverview:
+    """Reads how the hosts of a task stand, at a cost that its number of hosts bounds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last_lines(
+        self, task_id: int, execution_ids: Sequence[str]
+    ) -> Mapping[str, LastLine]:
+        """The last line of each of these command hosts of a task that has printed something.
+
+        Raises:
+            InvalidInputError: these are too many at once.
+            NotFoundError: there is no such task.
+        """
+        if len(execution_ids) > IDS_MAX:
+            raise InvalidInputError(
+                "execution_ids",
+                f"{len(execution_ids)} last lines are too many: ask for {IDS_MAX} at once.",
+            )
+
+        def read(tx: Transaction) -> Mapping[str, LastLine]:
+            tasks.get(tx, task_id)
+            return task_overview.last_lines(tx, task_id, execution_ids)
+
+        return await self._database.read(read)
+
+    async def task_map(self, task_id: int) -> TaskMap:
+        """How each host of a task stands. Raises NotFoundError."""
+
+        def read(tx: Transaction) -> TaskMap:
+            tasks.get(tx, task_id)
+            return task_overview.task_map(tx, task_id)
+
+        return await self._database.read(read)
+
+    async def find_host(self, task_id: int, number: int) -> CommandHost:
+        """The command host that decides a letter of the map. Raises NotFoundError."""
+
+        def read(tx: Transaction) -> CommandHost:
+            tasks.get(tx, task_id)
+            return task_overview.find_host(tx, task_id, number)
+
+        return await self._database.read(read)
+
+    async def failures(self, task_id: int) -> Sequence[FailureGroup]:
+        """Hosts on which commands failed, by the way in which. Raises NotFoundError."""
+
+        def read(tx: Transaction) -> Sequence[FailureGroup]:
+            tasks.get(tx, task_id)
+            return task_overview.failures(tx, task_id)
+
+        return await self._database.read(read)

@@ -1,0 +1,104 @@
+"""One task summed up for a screen: how each host stands, what failed in which way, and what command
+hosts have printed last."""
+
+import json
+import sqlite3
+from collections.abc import Collection
+from itertools import groupby
+
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.host_name_ranges import fold_names
+from tui_manager.domain.last_line import TAIL_BYTES, LastLine, last_line
+from tui_manager.domain.status import CommandHostStatus, Reason, Stream
+from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task_map import NAMES_IN_GROUP, WORST_FIRST, FailureGroup, TaskMap
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.views.command_host_list import command_host_of
+
+_SQL = load_queries("task_overview.sql")
+_PENDING = WORST_FIRST.index("p")
+_GROUPS_MAX = 50
+_PIECES_MAX = 32  # of one stream that are looked at: its last line may be in many small ones
+_STREAMS = {Stream.STDOUT: 1, Stream.STDERR: 2}
+
+
+def task_map(tx: Transaction, task_id: int) -> TaskMap:
+    """How each host of a task stands; `domain/task_map.py` has the rule too, and a test compares
+    the two."""
+    cursor = tx.cursor()
+    cursor.row_factory = None  # a plain tuple is cheaper, and there may be many
+    rows = cursor.execute(_SQL["map"], {"task_id": task_id})
+    return TaskMap(
+        tuple(
+            "".join(_letter(worst, best) for _, worst, best in of_batch)
+            for _, of_batch in groupby(rows, key=lambda row: row[0])
+        )
+    )
+
+
+def _letter(worst: int, best: int) -> str:
+    return "r" if worst == _PENDING and best != worst else WORST_FIRST[worst]
+
+
+def find_host(tx: Transaction, task_id: int, number: int) -> CommandHost:
+    """The command host that decides a letter of the map. Raises NotFoundError."""
+    values = {"task_id": task_id, "number": number}
+    found = tx.execute(_SQL["host_by_place"], values).fetchone()
+    found = found or tx.execute(_SQL["host_by_name"], values).fetchone()
+    if found is None:
+        raise NotFoundError(f"Task {task_id} has no host with the number {number}.")
+    of_host = {"task_id": task_id, "host": found["host"]}
+    return command_host_of(tx.execute(_SQL["worst_of_host"], of_host).fetchone())
+
+
+def failures(tx: Transaction, task_id: int) -> tuple[FailureGroup, ...]:
+    """The hosts on which commands failed, by the way in which."""
+    values = {"task_id": task_id, "names": NAMES_IN_GROUP, "groups": _GROUPS_MAX}
+    return tuple(map(_failure_group, tx.execute(_SQL["failures"], values)))
+
+
+def _failure_group(row: sqlite3.Row) -> FailureGroup:
+    names = json.loads(row["names"])
+    return FailureGroup(
+        CommandHostStatus(row["status"]),
+        Reason(row["reason"]),
+        row["exit_code"],
+        row["signal"],
+        row["hosts"],
+        fold_names(names),
+        len(names),
+    )
+
+
+def last_lines(
+    tx: Transaction, task_id: int, execution_ids: Collection[str]
+) -> dict[str, LastLine]:
+    """The last line of each of these command hosts of a task that has printed something."""
+    values = {"task_id": task_id, "execution_ids": json.dumps(list(execution_ids))}
+    lines = {}
+    for row in tx.execute(_SQL["command_hosts"], values).fetchall():
+        tails = {stream: _tail(tx, row["id"], number) for stream, number in _STREAMS.items()}
+        newest = max(tails, key=lambda stream: tails[stream][0])
+        line = last_line(tails[Stream.STDOUT][1], tails[Stream.STDERR][1], newest)
+        if line is not None:
+            lines[row["execution_id"]] = line
+    return lines
+
+
+def _tail(tx: Transaction, command_host_id: int, stream: int) -> tuple[int, bytes]:
+    """The position of the newest piece of a stream, 0 without any, and the end of the stream."""
+    values = {
+        "command_host_id": command_host_id,
+        "stream": stream,
+        "tail": TAIL_BYTES,
+        "pieces": _PIECES_MAX,
+    }
+    position, pieces, size = 0, list[bytes](), 0
+    for row in tx.execute(_SQL["newest_pieces"], values):
+        position = position or row["id"]
+        pieces.append(row["data"])
+        size += len(row["data"])
+        if size >= TAIL_BYTES:
+            break
+    return position, b"".join(reversed(pieces))[-TAIL_BYTES:]
