@@ -1,17 +1,22 @@
 """What the manager's status asks an operator to look at."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.enrolled_hosts import BEGINS, ENDS, host_key
-from tests.support.manager_parts import Parts, manager_parts
+from tests.support.manager_parts import Parts, manager_parts, spec
 from tui_manager.domain.errors import RefusedError, StorageError
+from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState
+from tui_manager.domain.schedule import Schedule, ScheduleSpec
+from tui_manager.domain.task import Hold
 from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.core.violations import RECENT_MAX
+from tui_manager.service.tasks.work_summary import WorkSummary
 
 
 @pytest.fixture
@@ -120,6 +125,45 @@ async def test_hosts_that_do_no_work_are_counted(
     parts: Parts, counts: HostCounts, said: str
 ) -> None:
     assert attention(parts.core, counts) == (said,)
+
+
+async def test_the_host_that_went_offline_last_is_named(parts: Parts) -> None:
+    for name in ("web01", "web02", "web03"):
+        await parts.connect(name)
+    for name in ("web01", "web02"):
+        (host,) = parts.hosts.list_hosts(Window(text=name)).rows
+        generation = parts.directory.get(host.host_id).session.generation  # type: ignore[union-attr]
+        await parts.hosts.close_session(host.host_id, generation, "gone")
+        parts.clock.turn(150)
+        now = parts.clock.instant
+        load = parts.directory.load_of_fleet(now)
+        counts = HostCounts(load.offline, newest_offline=load.newest_offline)
+        (said,) = attention(parts.core, counts, None, now)
+        expected = {
+            "web01": "web01 is offline for 2 min.",
+            "web02": "2 hosts are offline: web02 went last.",
+        }
+        assert said == expected[name]
+    await parts.fleet.set_maintenance(["web01", "web02"], "new disks", None, "ana")
+    assert parts.directory.load_of_fleet(parts.clock.instant).offline == 0
+
+
+async def test_a_task_on_hold_and_a_schedule_that_is_refused_are_said_before_offline_hosts(
+    parts: Parts,
+) -> None:
+    hold = Hold(1, 3, None)
+    detail = await parts.tasks.get_task(await parts.tasks.create_task(spec("@all")))
+    task = replace(detail.task, hold=hold)
+    schedule = Schedule(
+        ScheduleSpec("nightly", "0 3 * * *", "UTC", task_file="x"), 1, False, None, None, "ana",
+        parts.clock.instant, problem="The template backup was deleted.",
+    )  # fmt: skip
+    work = WorkSummary(1, 0, (task,), (schedule,))
+    assert attention(parts.core, HostCounts(offline=1), None, None, work) == (
+        "Task 1 is on hold after batch 1 of 3: resume it, or cancel it.",
+        "1 host is offline.",
+        "Schedule nightly cannot start a task: The template backup was deleted.",
+    )
 
 
 async def test_many_hosts_are_folded(parts: Parts) -> None:

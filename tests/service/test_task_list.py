@@ -1,5 +1,6 @@
 """The list of tasks: by host, status, creator and time, and in several orders."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from tests.support.manager_parts import Parts, failed, result, spec
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import Window
+from tui_manager.domain.report import Result
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_filter_and_sort import TaskFilter
+from tui_manager.domain.task_filter_and_sort import OTHER_TASKS, RUNNING_TASKS, TaskFilter
+from tui_manager.domain.task_spec import CommandSpec, OnFailure, TaskSpec
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import hosts
 from tui_manager.storage.views import filtered_scan, task_list
@@ -65,6 +68,55 @@ async def _listed(parts: Parts, window: Window = ANY, **wanted: Any) -> list[int
     page = await parts.tasks.list_tasks(window, TaskFilter(**wanted))
     assert page.matching == len(page.rows)
     return [task.task_id for task in page.rows]
+
+
+async def test_the_running_tasks_and_the_others_are_two_lists(parts: Parts) -> None:
+    await _history(parts)
+    for wanted, listed in ((RUNNING_TASKS, [4, 3]), (OTHER_TASKS, [5, 2, 1])):
+        for window in (ANY, Window(offset=1), Window(offset=2, limit=1), Window(offset=9)):
+            page = await parts.tasks.list_tasks(window, wanted)
+            shown = [task.task_id for task in page.rows]
+            assert shown == listed[window.offset : window.offset + window.limit]
+            assert (page.matching, page.total, page.partial) == (len(listed), 5, False)
+        page = await parts.tasks.list_tasks(Window(text="@all"), wanted)
+        assert [task.task_id for task in page.rows] == [
+            known for known in listed if known in (4, 5)
+        ]
+
+
+async def test_hosts_are_counted_and_not_the_commands_on_them(parts: Parts) -> None:
+    hosts = [await parts.connect(name) for name in ("web01", "web02", "web03")]
+    commands = [
+        CommandSpec("one", on_failure=OnFailure.CONTINUE),
+        CommandSpec("two", on_failure=OnFailure.CONTINUE),
+        CommandSpec("three"),
+    ]
+    task_id = await parts.tasks.create_task(TaskSpec("@all", tuple(commands)))
+    await parts.tasks.start_task(task_id)
+
+    async def counted() -> tuple[int, int]:
+        (task,) = (await parts.tasks.list_tasks(ANY)).rows
+        assert (await parts.tasks.get_task(task_id)).task == task
+        return task.hosts_ended, task.hosts_failed
+
+    async def end(on: list[int], how: Callable[[str], Result]) -> None:
+        await parts.send()
+        for number in on:
+            rows = [row for row in await parts.rows(task_id) if row.host == f"web0{number}"]
+            row = next(row for row in rows if not row.status.ended)
+            await parts.report(hosts[number - 1].host_id, how(row.execution_id))
+
+    assert await counted() == (0, 0)
+    await end([1, 2], failed)
+    assert await counted() == (0, 2)
+    await end([1], failed)  # the second failure of the same host
+    assert await counted() == (0, 2)
+    await end([1, 2], result)
+    assert await counted() == (1, 2)
+    await end([2, 3], result)
+    await end([3], result)
+    await end([3], failed)
+    assert await counted() == (3, 3)
 
 
 async def test_a_filter_keeps_what_fits_all_of_it(parts: Parts) -> None:

@@ -107,6 +107,10 @@ CONSTANT = {
     ("rollout_turns.sql", "continue_delivery"): "command_hosts_unended (host=? AND task_id=?)",
     ("rollout_turns.sql", "forget_delivery_left"): "PRIMARY KEY (task_id=? AND host=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
+    ("tasks.sql", "count_failed"): "COVERING INDEX tasks_failed_by_end (finished_at>?)",
+    ("tasks.sql", "held"): "tasks_unended (status=?)",
+    ("tasks.sql", "failed_hosts"): UNENDED_OF_TASK,
+    ("task_list.sql", "running"): "tasks_by_status (status=?)",
 }
 
 
@@ -168,6 +172,7 @@ def test_only_lists_of_tasks_use_the_indexes_that_were_made_for_them(
     assert found == {
         ("task_list.sql", "of_host"),
         ("task_list.sql", "first_since"),
+        ("task_list.sql", "running"),
         ("task_list.sql", "scan"),
     }
 

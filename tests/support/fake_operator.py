@@ -71,6 +71,7 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns):
     async def manager_status(self) -> ManagerStatus:
         self._check("manager_status")
         rows = self.known
+        today = self.now().replace(hour=0, minute=0, second=0, microsecond=0)
         return ManagerStatus(
             manager_id="manager-1",
             version="0.1.0",
@@ -90,4 +91,14 @@ class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns):
             clock_ahead=self.clock_ahead,
             clock_waits=timedelta(hours=23) if self.clock_ahead else None,
             kill_grace=timedelta(seconds=10),
+            hosts_offline=sum(
+                not host.online and not host.maintenance and host.admission is Admission.ADMITTED
+                for host in rows
+            ),
+            hosts_busy=sum(bool(host.running) for host in rows),
+            tasks_failed_today=sum(
+                t.row.status is TaskStatus.FAILED and t.row.finished_at >= today
+                for t in self.tasks.values()
+                if t.row.finished_at
+            ),
         )

@@ -1,7 +1,7 @@
 """What a task of the fake operator is made of: its rows, how they are counted and sorted."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tui_manager.domain.host import Host, HostRun
@@ -96,6 +96,19 @@ def count(rows: list[CommandHost]) -> Counts:
     for row in rows:
         counts[row.status] += 1
     return Counts(total=len(rows), **{status.value: count for status, count in counts.items()})
+
+
+def with_hosts(task: Task, rows: Iterable[CommandHost]) -> Task:
+    """The task with the numbers of hosts that have ended and failed."""
+    by_host: dict[str, list[CommandHost]] = {}
+    for row in rows:
+        by_host.setdefault(row.host_id, []).append(row)
+    failed = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT)
+    return replace(
+        task,
+        hosts_ended=sum(all(row.status.ended for row in on) for on in by_host.values()),
+        hosts_failed=sum(any(row.status in failed for row in on) for on in by_host.values()),
+    )
 
 
 def sort_key(task: Task, column: str) -> tuple[float, int]:

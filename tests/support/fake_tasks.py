@@ -17,6 +17,7 @@ from tests.support.fake_rows import (
     limited,
     sort_key,
     waiting_row,
+    with_hosts,
 )
 from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
@@ -383,7 +384,7 @@ class FakeTasks(FakeHosts):
         counts = count(list(task.rows.values()))
         canceled = task.row.cancel_requested_at is not None
         ended = ended_task_status(counts, canceled=canceled) if task.rows else None
-        task.row = replace(task.row, counts=counts)
+        task.row = with_hosts(replace(task.row, counts=counts), task.rows.values())
         if ended is not None:
             at = task.row.finished_at or self.now()
             task.row = replace(task.row, status=ended, finished_at=at, paused=False, hold=None)

@@ -63,6 +63,9 @@ class ManagerStatus:
         clock_ahead: how far the clock is ahead, negative: behind; None: the clock is trusted.
         clock_waits: longest time that pruning still waits for the clock.
         kill_grace: between SIGTERM and SIGKILL for a command that is killed; None: not known.
+        hosts_offline: hosts that are offline and not in maintenance.
+        hosts_busy: hosts on which a command runs.
+        tasks_failed_today: tasks that ended as failed since midnight where the manager runs.
     """
 
     manager_id: str
@@ -83,3 +86,6 @@ class ManagerStatus:
     clock_ahead: timedelta | None = None
     clock_waits: timedelta | None = None
     kill_grace: timedelta | None = None
+    hosts_offline: int = 0
+    hosts_busy: int = 0
+    tasks_failed_today: int = 0

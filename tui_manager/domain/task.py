@@ -122,6 +122,8 @@ class Task:
     Attributes:
         task_id: a small integer, what people say aloud.
         host_count: hosts it was started on; 0 before the start.
+        hosts_ended: of these hosts, those on which every command has ended.
+        hosts_failed: hosts on which a command failed or timed out; skipped ones do not count.
         cancel_requested_at: when an operator cancelled it; the status follows once it is true.
         paused: nothing more is sent until an operator resumes it.
         hold: None if it does not wait after a batch.
@@ -149,6 +151,8 @@ class Task:
     rerun_of: int = 0
     rollout: RolloutProgress | None = None
     template: TemplateVersion | None = None
+    hosts_ended: int = 0
+    hosts_failed: int = 0
 
     @property
     def canceling(self) -> bool:

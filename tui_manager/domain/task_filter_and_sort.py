@@ -39,3 +39,7 @@ class TaskFilter:
 
 
 ALL_TASKS = TaskFilter()
+RUNNING_TASKS = TaskFilter(statuses=(TaskStatus.RUNNING,))
+OTHER_TASKS = TaskFilter(
+    statuses=tuple(status for status in TaskStatus if status is not TaskStatus.RUNNING)
+)

@@ -10,9 +10,10 @@ from tui_manager.domain.manager_status import ClockDoubt
 from tui_manager.domain.status import Admission
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import Directory
-from tui_manager.service.core.host_entry import UNKNOWN_MAX
+from tui_manager.service.core.host_entry import UNKNOWN_MAX, HostEntry
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.core.violations import BAD_TOKENS_MAX, Violations
+from tui_manager.service.tasks.work_summary import WorkSummary
 
 _NAMED = 5  # hosts or refusals that get their own sentence
 _LONG_LOG = 256 << 20  # bytes of the database's log; only a long read makes it longer
@@ -25,12 +26,14 @@ class HostCounts:
 
     Attributes:
         offline: without those in maintenance.
+        newest_offline: the one of them that went offline last.
     """
 
     offline: int = 0
     pending: int = 0
     recovering: int = 0
     maintenance: int = 0
+    newest_offline: HostEntry | None = None
 
 
 def attention(
@@ -38,12 +41,14 @@ def attention(
     hosts: HostCounts,
     clock: ClockDoubt | None = None,
     now: datetime | None = None,
+    work: WorkSummary | None = None,
 ) -> tuple[str, ...]:
     """The sentences of the manager's status.
 
     Args:
         clock: why the wall clock is not trusted; None: it is.
         now: the time by which certificates are checked; None: they are not checked.
+        work: what is known of tasks and schedules.
     """
     statistics, directory, violations = core.statistics, core.directory, core.violations
     return (
@@ -52,6 +57,9 @@ def attention(
         *_authority(statistics),
         *_stuck_rollouts(statistics),
         *(_out_of_date(directory, now) if now else ()),
+        *_held(work),
+        *_offline(hosts, now),
+        *_blocked_schedules(work),
         *_protocol_violations(violations),
         *_hosts(hosts),
         *_noted(directory),
@@ -102,6 +110,40 @@ def _stuck_rollouts(statistics: Statistics) -> Iterator[str]:
             f"Task {task_id} begins no further host: what is stored of its rollout contradicts "
             f"itself. Look with: tui-manager check. End it with: tui-manager task cancel {task_id}"
         )
+
+
+def _held(work: WorkSummary | None) -> Iterator[str]:
+    held = work.held if work else ()
+    for task in held[:_NAMED]:
+        batch = f"batch {task.hold.batch} of {task.hold.of}" if task.hold else "a batch"
+        yield f"Task {task.task_id} is on hold after {batch}: resume it, or cancel it."
+    if len(held) > _NAMED:
+        yield f"{len(held) - _NAMED} other tasks are on hold too."
+
+
+def _offline(hosts: HostCounts, now: datetime | None) -> Iterator[str]:
+    newest = hosts.newest_offline
+    if hosts.offline > 1:
+        named = f": {newest.row.name} went last" if newest else ""
+        yield f"{hosts.offline:,} hosts are offline{named}."
+    elif hosts.offline:
+        name = newest.row.name if newest else "1 host"
+        long = (
+            f" for {rough_duration(now - newest.since)}" if newest and newest.since and now else ""
+        )
+        yield f"{name} is offline{long}."
+
+
+def _blocked_schedules(work: WorkSummary | None) -> Iterator[str]:
+    blocked = work.blocked if work else ()
+    for schedule in blocked[:_NAMED]:
+        name = schedule.spec.name
+        if schedule.problem:
+            yield f"Schedule {name} cannot start a task: {schedule.problem}"
+        else:
+            yield f"Schedule {name} started no task when it was due: {schedule.refusal}"
+    if len(blocked) > _NAMED:
+        yield f"{len(blocked) - _NAMED} other schedules start no task either."
 
 
 def _out_of_date(directory: Directory, now: datetime) -> Iterator[str]:
@@ -157,8 +199,6 @@ def _hosts(hosts: HostCounts) -> Iterator[str]:
     if hosts.pending:
         who = "1 host waits" if hosts.pending == 1 else f"{hosts.pending:,} hosts wait"
         yield f"{who} to be approved."
-    if hosts.offline:
-        yield f"{hosts.offline:,} host{' is' if hosts.offline == 1 else 's are'} offline."
     if hosts.maintenance:
         who = "1 host is" if hosts.maintenance == 1 else f"{hosts.maintenance:,} hosts are"
         yield f"{who} in maintenance: tasks leave {'it' if hosts.maintenance == 1 else 'them'} out."

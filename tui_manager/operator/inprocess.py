@@ -102,9 +102,10 @@ class InProcessOperator:
     async def manager_status(self) -> ManagerStatus:
         now = self.clock.now()
         total, online, pending = self.core.directory.counts()
-        maintained, away = self.core.directory.in_maintenance(now)
+        maintained, _ = self.core.directory.in_maintenance(now)
         doubt = self.clock.doubt
         recovering = self._recovering()
+        load, work = self.core.directory.load_of_fleet(now), await self.tasks.work_summary()
         return ManagerStatus(
             manager_id=self.identity.manager_id,
             version=tui_manager.__version__,
@@ -117,18 +118,22 @@ class InProcessOperator:
             hosts_total=total,
             hosts_online=online,
             hosts_pending=pending,
-            tasks_running=await self.tasks.count_running(),
+            tasks_running=work.running,
             attention=attention(
                 self.core,
-                HostCounts(total - online - away, pending, recovering, maintained),
+                HostCounts(load.offline, pending, recovering, maintained, load.newest_offline),
                 doubt,
                 now,
+                work,
             ),
             health=self.core.statistics.health,
             enroll_address=self.identity.enroll_address,
             clock_ahead=doubt.ahead if doubt else None,
             clock_waits=doubt.waits if doubt else None,
             kill_grace=self.core.limits.kill_grace,
+            hosts_offline=load.offline,
+            hosts_busy=load.busy,
+            tasks_failed_today=work.failed_today,
         )
 
     async def accept_clock(self) -> bool:

@@ -496,6 +496,9 @@ class ManagerStatus(_message.Message):
     CLOCK_AHEAD_FIELD_NUMBER: _builtins.int
     CLOCK_WAITS_FIELD_NUMBER: _builtins.int
     KILL_GRACE_FIELD_NUMBER: _builtins.int
+    HOSTS_OFFLINE_FIELD_NUMBER: _builtins.int
+    HOSTS_BUSY_FIELD_NUMBER: _builtins.int
+    TASKS_FAILED_TODAY_FIELD_NUMBER: _builtins.int
     manager_id: _builtins.str
     version: _builtins.str
     pid: _builtins.int
@@ -512,6 +515,12 @@ class ManagerStatus(_message.Message):
     tasks_running: _builtins.int
     enroll_address: _builtins.str
     """where hosts enrol, host:port; empty: they cannot, there is no TLS"""
+    hosts_offline: _builtins.int
+    """admitted and offline, without those in maintenance"""
+    hosts_busy: _builtins.int
+    """on which a command runs"""
+    tasks_failed_today: _builtins.int
+    """that ended as failed since midnight where the manager runs"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -553,10 +562,13 @@ class ManagerStatus(_message.Message):
         clock_ahead: _duration_pb2.Duration | None = ...,
         clock_waits: _duration_pb2.Duration | None = ...,
         kill_grace: _duration_pb2.Duration | None = ...,
+        hosts_offline: _builtins.int = ...,
+        hosts_busy: _builtins.int = ...,
+        tasks_failed_today: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "health", b"health", "kill_grace", b"kill_grace", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attention", b"attention", "clock_ahead", b"clock_ahead", "clock_waits", b"clock_waits", "enroll_address", b"enroll_address", "health", b"health", "hosts_busy", b"hosts_busy", "hosts_offline", b"hosts_offline", "hosts_online", b"hosts_online", "hosts_pending", b"hosts_pending", "hosts_total", b"hosts_total", "kill_grace", b"kill_grace", "manager_id", b"manager_id", "pid", b"pid", "recovering", b"recovering", "security", b"security", "started_at", b"started_at", "state_dir", b"state_dir", "tasks_failed_today", b"tasks_failed_today", "tasks_running", b"tasks_running", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2261,6 +2273,8 @@ class Task(_message.Message):
     RERUN_OF_FIELD_NUMBER: _builtins.int
     ROLLOUT_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
+    HOSTS_ENDED_FIELD_NUMBER: _builtins.int
+    HOSTS_FAILED_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """small: what people say aloud"""
     name: _builtins.str
@@ -2275,6 +2289,10 @@ class Task(_message.Message):
     paused: _builtins.bool
     rerun_of: _builtins.int
     """the task whose hosts it repeats; 0: none"""
+    hosts_ended: _builtins.int
+    """hosts on which every command has ended"""
+    hosts_failed: _builtins.int
+    """hosts on which a command failed or timed out"""
     @_builtins.property
     def counts(self) -> Global___Counts: ...
     @_builtins.property
@@ -2329,10 +2347,12 @@ class Task(_message.Message):
         rerun_of: _builtins.int = ...,
         rollout: Global___RolloutProgress | None = ...,
         template: Global___TemplateVersion | None = ...,
+        hosts_ended: _builtins.int = ...,
+        hosts_failed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "delivery_timeout", b"delivery_timeout", "finished_at", b"finished_at", "hold", b"hold", "rollout", b"rollout", "started_at", b"started_at", "template", b"template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "finished_at", b"finished_at", "hold", b"hold", "host_count", b"host_count", "name", b"name", "offline", b"offline", "paused", b"paused", "rerun_of", b"rerun_of", "rollout", b"rollout", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_at", b"cancel_requested_at", "counts", b"counts", "created_at", b"created_at", "created_by", b"created_by", "delivery_timeout", b"delivery_timeout", "description", b"description", "finished_at", b"finished_at", "hold", b"hold", "host_count", b"host_count", "hosts_ended", b"hosts_ended", "hosts_failed", b"hosts_failed", "name", b"name", "offline", b"offline", "paused", b"paused", "rerun_of", b"rerun_of", "rollout", b"rollout", "started_at", b"started_at", "status", b"status", "target", b"target", "task_id", b"task_id", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

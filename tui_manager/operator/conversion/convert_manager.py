@@ -131,6 +131,9 @@ def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:
         clock_ahead=duration(status.clock_ahead),
         clock_waits=duration(status.clock_waits),
         kill_grace=duration(status.kill_grace),
+        hosts_offline=status.hosts_offline,
+        hosts_busy=status.hosts_busy,
+        tasks_failed_today=status.tasks_failed_today,
     )
 
 
@@ -154,6 +157,9 @@ def status_from_wire(message: wire.ManagerStatus) -> ManagerStatus:
         clock_ahead=_length(message, "clock_ahead"),
         clock_waits=_length(message, "clock_waits"),
         kill_grace=_length(message, "kill_grace"),
+        hosts_offline=message.hosts_offline,
+        hosts_busy=message.hosts_busy,
+        tasks_failed_today=message.tasks_failed_today,
     )
 
 

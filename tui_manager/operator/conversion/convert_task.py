@@ -122,6 +122,8 @@ def task_to_wire(task: Task) -> wire.Task:
         rerun_of=task.rerun_of,
         rollout=convert_rollout.progress_to_wire(task.rollout),
         template=template_to_wire(task.template),
+        hosts_ended=task.hosts_ended,
+        hosts_failed=task.hosts_failed,
     )
 
 
@@ -149,6 +151,8 @@ def task_from_wire(message: wire.Task) -> Task:
         rerun_of=message.rerun_of,
         rollout=convert_rollout.progress_from_wire(message),
         template=template_from_wire(message),
+        hosts_ended=message.hosts_ended,
+        hosts_failed=message.hosts_failed,
     )
 
 

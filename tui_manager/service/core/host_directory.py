@@ -1,7 +1,7 @@
 """All hosts in memory: what is stored of each, who is connected, and the newest vitals."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,21 @@ HOST_SORT_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
 
 
 EXPECTED_FOR = 60.0  # seconds after a start, for hosts that were online when the manager stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Which admitted hosts cannot work, and which work.
+
+    Attributes:
+        offline: hosts that are offline and not in maintenance.
+        newest_offline: the one of these that went offline last; None: there is none.
+        busy: hosts on which a command runs.
+    """
+
+    offline: int
+    newest_offline: HostEntry | None
+    busy: int
 
 
 class Directory:
@@ -264,6 +279,20 @@ class Directory:
         ]
         return len(found), sum(not entry.online for entry in found)
 
+    def load_of_fleet(self, now: datetime) -> Load:
+        """How many admitted hosts are offline, and how many run something."""
+        offline, busy, newest = 0, 0, None
+        for entry in self._entries.values():
+            if entry.row.admission is not Admission.ADMITTED:
+                continue
+            if entry.session is not None:
+                busy += bool(entry.session.running)
+            elif not entry.maintenance(now):
+                offline += 1
+                if newest is None or _went_after(entry, newest):
+                    newest = entry
+        return Load(offline, newest, busy)
+
     def window(self, window: Window, now: datetime) -> Page[Host]:
         """A window of the list. Unless it names a column, hosts that wait for approval come first,
         and hosts that were turned away last; each group is ordered by name.
@@ -295,6 +324,13 @@ class Directory:
             )
         kept = self._sorted_by_name() if window.sort == "name" else self._by_admission
         return kept[::-1] if window.descending else kept
+
+
+def _went_after(entry: HostEntry, other: HostEntry) -> bool:
+    """Whether a host went offline after another one."""
+    if entry.since is None or other.since is None:
+        return entry.since is not None
+    return entry.since > other.since
 
 
 def _passes(entry: HostEntry, text: str, faults_only: bool, now: datetime) -> bool:

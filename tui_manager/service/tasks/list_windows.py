@@ -47,7 +47,7 @@ class Lists:
             InvalidInputError: there is no host as the filter wants.
         """
         if not task_list.needs_scan(window, wanted):
-            return await self._database.read(lambda tx: task_list.window(tx, window))
+            return await self._database.read(lambda tx: task_list.window(tx, window, wanted))
         found = await self._database.read(lambda tx: task_list.look_up(tx, wanted))
         return await self._scanned(
             ("tasks", replace(window, offset=0, limit=0), wanted, found),

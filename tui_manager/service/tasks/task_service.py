@@ -37,6 +37,7 @@ from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, cre
 from tui_manager.service.tasks.list_windows import Lists
 from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import audit, command_hosts, output, tasks
 from tui_manager.storage.tables.hosts import HostRow
@@ -64,6 +65,7 @@ class TaskService:
         self.starter = TaskStarter(core, dispatch, secrets, rollout_loop)
         self.lists = Lists(core)
         self.overview = TaskOverview(core.database)
+        self._work_summary = WorkSummaryReader(core)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         """Stores a pending task and returns its task_id. The same request id returns the same task.
@@ -256,9 +258,9 @@ class TaskService:
         """Tasks, the newest first unless the window names a column. Raises InvalidInputError."""
         return await self.lists.tasks(window, wanted)
 
-    async def count_running(self) -> int:
-        """How many tasks are running."""
-        return await self._database.read(tasks.count_running)
+    async def work_summary(self) -> WorkSummary:
+        """What the manager's status says of all tasks and schedules."""
+        return await self._work_summary.read()
 
     async def list_command_hosts(
         self, task_id: int, window: Window, command: int | None = None

@@ -6,9 +6,11 @@ SELECT (SELECT count(*) FROM tasks) - (SELECT count(*) FROM tasks WHERE pruned_a
     AS total;
 
 -- name: window
--- A window of the list, the newest first. Skipped rows are counted on the index alone.
+-- A window of the list without some tasks, a JSON array, the newest first. Skipped rows are counted
+-- on the index alone.
 SELECT t.*, r.* FROM (
     SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
+      AND id NOT IN (SELECT value FROM json_each(:without))
     ORDER BY id DESC LIMIT :limit OFFSET :offset) AS found
 JOIN tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id DESC;
 
@@ -16,8 +18,14 @@ JOIN tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id O
 -- The same from the oldest task on, which is nearer in the second half of the list.
 SELECT t.*, r.* FROM (
     SELECT id FROM tasks INDEXED BY tasks_listed WHERE pruned_at IS NULL
+      AND id NOT IN (SELECT value FROM json_each(:without))
     ORDER BY id LIMIT :limit OFFSET :offset) AS found
 JOIN tasks AS t ON t.id = found.id LEFT JOIN rollouts AS r ON r.task_id = t.id ORDER BY t.id;
+
+-- name: running
+-- The tasks that run, the newest first.
+SELECT id FROM tasks INDEXED BY tasks_by_status
+WHERE pruned_at IS NULL AND status = 'running' ORDER BY id DESC;
 
 -- name: by_ids
 -- Rows by their ids, a JSON array, the newest first.

@@ -3,7 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from tui_manager.domain.content import Content
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
@@ -13,11 +14,17 @@ from tui_manager.domain.task import Command, Counts, Task, TaskDetail, command_s
 from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSpec, has_barrier
 from tui_manager.domain.template import TemplateVersion
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import from_timedelta, load_queries, to_datetime
+from tui_manager.storage.engine.statements import (
+    from_datetime,
+    from_timedelta,
+    load_queries,
+    to_datetime,
+)
 from tui_manager.storage.tables import command_contents, rollouts, secrets
 
 _SQL = load_queries("tasks.sql")
 _RERUNS_MAX = 20  # of one task that are shown
+_FAILURES_MAX = 50_000  # of one task among which failed hosts are counted
 
 
 def _counts(row: sqlite3.Row) -> Counts:
@@ -57,7 +64,31 @@ def task_of(row: sqlite3.Row) -> Task:
         hold=rollouts.hold_of(row),
         rollout=rollouts.progress_of(row),
         template=_template(row),
+        # Right for a task of one step; `with_hosts` reads what it is for the others.
+        hosts_ended=_counts(row).ended,
+        hosts_failed=row["failed"] + row["timeout"],
     )
+
+
+def with_hosts(tx: Transaction, found: Sequence[Task]) -> list[Task]:
+    """These tasks, with the right numbers of hosts that have ended and failed."""
+    ids = [task.task_id for task in found if task.counts.total > task.host_count]
+    if not ids:
+        return list(found)
+    rows = tx.execute(_SQL["hosts_of_steps"], {"ids": json.dumps(ids)})
+    steps = {row["task_id"]: row for row in rows}
+    return [
+        _with_hosts(tx, task, steps[task.task_id]) if task.task_id in steps else task
+        for task in found
+    ]
+
+
+def _with_hosts(tx: Transaction, task: Task, steps: sqlite3.Row) -> Task:
+    failed = steps["failures"]
+    if steps["failing_steps"] > 1:  # a host may have failed in several steps
+        values = {"task_id": task.task_id, "limit": _FAILURES_MAX}
+        failed = tx.execute(_SQL["failed_hosts"], values).fetchone()["hosts"]
+    return replace(task, hosts_ended=steps["ended"], hosts_failed=failed)
 
 
 def _template(row: sqlite3.Row) -> TemplateVersion | None:
@@ -199,7 +230,7 @@ def get(tx: Transaction, task_id: int) -> Task:
 def detail(tx: Transaction, task_id: int) -> TaskDetail:
     """One task with its commands. Raises NotFoundError."""
     row = _row(tx, task_id)
-    task = task_of(row)
+    (task,) = with_hosts(tx, [task_of(row)])
     reruns = tx.execute(_SQL["reruns"], {"task_id": task_id, "limit": _RERUNS_MAX})
     return TaskDetail(
         task=task,
@@ -332,6 +363,18 @@ def reopen(tx: Transaction, task_id: int) -> bool:
 def correct(tx: Transaction, task_id: int, status: TaskStatus) -> bool:
     """completed ↔ failed; False: nothing had to change."""
     return bool(tx.execute(_SQL["correct"], {"task_id": task_id, "status": status}).rowcount)
+
+
+def count_failed(tx: Transaction, since: datetime) -> int:
+    """How many tasks have ended as failed since then."""
+    values = {"since": from_datetime(since)}
+    count: int = tx.execute(_SQL["count_failed"], values).fetchone()["failed"]
+    return count
+
+
+def held(tx: Transaction, limit: int) -> list[Task]:
+    """The newest running tasks that wait after a batch for an operator."""
+    return [task_of(row) for row in tx.execute(_SQL["held"], {"limit": limit})]
 
 
 def count_running(tx: Transaction) -> int:

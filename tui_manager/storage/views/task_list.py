@@ -1,18 +1,25 @@
 """Windows onto the tasks, the newest first or sorted by a column."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import Task
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import (
+    ALL_TASKS,
+    OTHER_TASKS,
+    RUNNING_TASKS,
+    TASK_SORT_COLUMNS,
+    TaskFilter,
+)
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.statements import from_datetime, like_pattern, load_queries
-from tui_manager.storage.tables.tasks import task_of
-from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows
+from tui_manager.storage.tables.tasks import task_of, with_hosts
+from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows, ids_of
 
 _SQL = load_queries("task_list.sql")
 _SINCE_MAX = 10_000  # tasks among which the first since a time is looked for
@@ -24,23 +31,34 @@ def _total(tx: Transaction) -> int:
     return total
 
 
-def window(tx: Transaction, window: Window) -> Page[Task]:
-    """All tasks, the newest first."""
+def window(tx: Transaction, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
+    """All tasks, those that run, or all others; the newest first."""
     total = _total(tx)
-    limit = max(0, min(window.limit, LIMIT_MAX, total - window.offset))
-    after = total - window.offset - limit
+    running = [] if wanted == ALL_TASKS else ids_of(tx, _SQL["running"], {})
+    if wanted == RUNNING_TASKS:
+        shown = running[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
+        rows = tx.execute(_SQL["by_ids"], {"ids": json.dumps(shown)}).fetchall()
+        return Page(_tasks(tx, rows), len(running), total)
+    matching = total - len(running)
+    limit = max(0, min(window.limit, LIMIT_MAX, matching - window.offset))
+    after = matching - window.offset - limit
+    values = {"limit": limit, "offset": window.offset, "without": json.dumps(running)}
     if after < window.offset:
-        values = {"limit": limit, "offset": after}
+        values["offset"] = after
         rows = tx.execute(_SQL["window_from_the_end"], values).fetchall()[::-1]
     else:
-        rows = tx.execute(_SQL["window"], {"limit": limit, "offset": window.offset}).fetchall()
-    return Page([task_of(row) for row in rows], total, total)
+        rows = tx.execute(_SQL["window"], values).fetchall()
+    return Page(_tasks(tx, rows), matching, total)
+
+
+def _tasks(tx: Transaction, rows: Iterable[sqlite3.Row]) -> list[Task]:
+    return with_hosts(tx, [task_of(row) for row in rows])
 
 
 def tasks_of_host(tx: Transaction, host: int, limit: int) -> list[Task]:
     """The newest tasks that ran on a host, which is given by its row id."""
     rows = tx.execute(_SQL["of_host"], {"host": host, "limit": limit})
-    return [task_of(row) for row in rows]
+    return _tasks(tx, rows)
 
 
 class LookedUp(NamedTuple):
@@ -98,7 +116,8 @@ class _RowsOfGroups(StoredRows):
 
 def needs_scan(window: Window, wanted: TaskFilter) -> bool:
     """Whether the list has to be read with `scan`."""
-    return bool(window.text or window.faults_only or window.sort) or wanted != ALL_TASKS
+    plain = wanted in (ALL_TASKS, RUNNING_TASKS, OTHER_TASKS)
+    return bool(window.text or window.faults_only or window.sort) or not plain
 
 
 def scan(window: Window, wanted: TaskFilter, found: LookedUp) -> SortedScan:
@@ -151,4 +170,4 @@ def scanned(tx: Transaction, scan: SortedScan, window: Window) -> Page[Task]:
     """The window onto what a scan has found, after it has looked a step further."""
     scan.advance(tx)
     rows = tx.execute(_SQL["by_ids"], {"ids": scan.ids(window)})
-    return Page([task_of(row) for row in rows], len(scan.found), _total(tx), scan.partial)
+    return Page(_tasks(tx, rows), len(scan.found), _total(tx), scan.partial)

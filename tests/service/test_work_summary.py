@@ -1,0 +1,62 @@
+"""What the manager's status says of all tasks and schedules."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.manager_parts import Parts, failed
+from tests.support.schedules import ANA, hourly
+from tui_manager.domain.errors import StorageError
+from tui_manager.service.tasks.work_summary import midnight
+
+
+async def test_tasks_that_failed_before_midnight_are_not_counted(parts: Parts) -> None:
+    host = await parts.connect("web01")
+
+    async def fail() -> None:
+        task_id = await parts.started("web01", "false")
+        await parts.send()
+        (row,) = await parts.rows(task_id)
+        await parts.report(host.host_id, failed(row.execution_id))
+
+    await fail()
+    await fail()
+    await parts.started("web01", "true")
+    work = await parts.tasks.work_summary()
+    assert (work.running, work.failed_today) == (1, 2)
+    until_midnight = midnight(parts.clock.instant) + timedelta(days=1) - parts.clock.instant
+    parts.clock.turn(until_midnight.total_seconds())
+    assert (await parts.tasks.work_summary()).failed_today == 0
+    await fail()
+    assert (await parts.tasks.work_summary()).failed_today == 1
+
+
+def test_a_day_begins_in_the_zone_of_the_machine() -> None:
+    now = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    began = midnight(now)
+    assert now - timedelta(days=1) < began <= now
+    local = began.astimezone()
+    assert (local.hour, local.minute) == (0, 0)
+
+
+async def test_schedules_are_read_again_only_after_one_has_changed(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.schedules.add_schedule(hourly("nightly"), ANA)
+    assert (await parts.tasks.work_summary()).blocked == ()
+    update = "UPDATE schedules SET problem = 'There is no template backup.'"
+    await parts.database.write(lambda tx: tx.execute(update).close())
+    assert (await parts.tasks.work_summary()).blocked == ()
+    await parts.schedules.add_schedule(hourly("weekly"), ANA)
+    with monkeypatch.context() as broken:
+
+        async def read(*_: object) -> None:
+            raise StorageError("The disk is full.")
+
+        broken.setattr(type(parts.database), "read", read)
+        with pytest.raises(StorageError):
+            await parts.tasks.work_summary()
+    (schedule,) = (await parts.tasks.work_summary()).blocked
+    assert schedule.spec.name == "nightly"
+    await parts.schedules.pause_schedule("nightly", ANA)
+    assert (await parts.tasks.work_summary()).blocked == ()

@@ -1,0 +1,77 @@
+"""What the manager's status says of all tasks and schedules, each time at a small cost."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.list_window import Window
+from tui_manager.domain.schedule import Schedule
+from tui_manager.domain.task import Task
+from tui_manager.service.core.core import Core
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.tables import schedules, tasks
+
+_SCHEDULES_CHANGED = Changes(schedules=True)
+_NAMED = 20  # tasks on hold and schedules that are named
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSummary:
+    """Numbers of tasks, and what waits for an operator.
+
+    Attributes:
+        running: tasks that run.
+        failed_today: tasks that ended as failed since the last midnight of this machine's zone.
+        held: the newest tasks that wait after a batch, some at most.
+        blocked: schedules that cannot start a task, or could not the last time, some at most.
+    """
+
+    running: int
+    failed_today: int
+    held: tuple[Task, ...]
+    blocked: tuple[Schedule, ...]
+
+
+def midnight(now: datetime) -> datetime:
+    """When the day began in the zone of this machine."""
+    return datetime.combine(now.astimezone().date(), time.min).astimezone()
+
+
+class WorkSummaryReader:
+    """Reads the summary. The schedules are read again only if some schedule has changed."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._changes = core.feed.subscribe()
+        self._blocked: tuple[Schedule, ...] = ()
+
+    async def read(self) -> WorkSummary:
+        """The summary as it is now."""
+        changed = self._changes.take().schedules
+        since = midnight(self._core.clock.now())
+        try:
+            found = await self._core.database.read(lambda tx: self._read(tx, since, again=changed))
+        except BaseException:
+            if changed:
+                self._changes.add(_SCHEDULES_CHANGED)
+            raise
+        self._blocked = found.blocked
+        return found
+
+    def _read(self, tx: Transaction, since: datetime, *, again: bool) -> WorkSummary:
+        return WorkSummary(
+            tasks.count_running(tx),
+            tasks.count_failed(tx, since),
+            tuple(tasks.held(tx, _NAMED)),
+            _blocked(tx) if again else self._blocked,
+        )
+
+
+def _blocked(tx: Transaction) -> tuple[Schedule, ...]:
+    window = Window(faults_only=True, limit=1000)
+    found = (
+        schedule
+        for schedule in schedules.window(tx, window).rows
+        if not schedule.paused and (schedule.problem or schedule.refusal)
+    )
+    return tuple(found)[:_NAMED]
