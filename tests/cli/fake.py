@@ -83,9 +83,9 @@ class FakeOperator(Manager):
                 self.apply(execution_id, Operation.START)
         return left_out
 
-    async def cancel_task(self, task_id: int) -> None:
+    async def cancel_task(self, task_id: int, host_ids: Sequence[str] = ()) -> None:
         """What is canceled ends at once."""
-        await super().cancel_task(task_id)
+        await super().cancel_task(task_id, host_ids)
         for row in list(self.tasks[task_id].rows.values()):
             if not row.status.ended:
                 self.end_on(row.host, CommandHostStatus.CANCELED, Reason.CANCELED, task_id=task_id)

@@ -178,7 +178,7 @@ def test_the_table_of_audit_actions_is_what_the_service_writes() -> None:
     documented = words(first_cells(PAGES["audit.md"]))
     sources = (ROOT / "tui_manager" / "service").rglob("*.py")
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    nouns = "task|tasks|rest|token|host|maintenance|certificate|clock|template|schedule"
+    nouns = "tasks?|rest|token|hosts?|maintenance|certificate|clock|template|schedule"
     assert documented == set(re.findall(rf'"([a-z]+_(?:{nouns})|violation)"', text))
     assert documented == set(audit_table._ACTIONS)
 

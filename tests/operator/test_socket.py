@@ -61,7 +61,7 @@ async def test_who_asks_is_known_to_the_manager(
 ) -> None:
     seen = []
 
-    async def cancel_task(task_id: int) -> None:
+    async def cancel_task(task_id: int, host_ids: tuple[str, ...] = ()) -> None:
         seen.append(CURRENT_ACTOR.get())
 
     monkeypatch.setattr(recording, "cancel_task", cancel_task)

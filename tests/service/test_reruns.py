@@ -248,3 +248,38 @@ async def test_a_late_result_changes_the_class_before_the_rerun_starts(
     await parts.report(lost.host_id, failed(lost.execution_id))
     await parts.tasks.start_task(again)
     assert await hosts_of(parts, again) == ["web06"]
+
+
+async def test_a_rerun_runs_on_exactly_the_hosts_that_are_named(parts: Parts, ended: int) -> None:
+    """Whatever their classes are."""
+    ids = {row.host: row.host_id for row in await parts.rows(ended)}
+    rerun = await parts.tasks.rerun_task(ended, host_ids=[ids["web01"], ids["web02"]])
+    detail = await parts.tasks.get_task(rerun.task_id)
+    assert (detail.task.target, detail.task.rerun_of) == ("web[01-02]", ended)
+    await parts.tasks.start_task(rerun.task_id)
+    assert await hosts_of(parts, rerun.task_id) == ["web01", "web02"]
+
+
+async def test_named_hosts_of_a_rerun_are_hosts_of_the_task(parts: Parts, ended: int) -> None:
+    other = await parts.connect("db01")
+    with pytest.raises(InvalidInputError, match="has no host with the id") as got:
+        await parts.tasks.rerun_task(ended, host_ids=[other.host_id])
+    assert got.value.field == "host_ids"
+    with pytest.raises(InvalidInputError, match="either classes of hosts, or hosts"):
+        await parts.tasks.rerun_task(ended, (FAILED,), host_ids=[other.host_id])
+
+
+async def test_named_hosts_that_are_gone_are_named_and_left_out(parts: Parts, ended: int) -> None:
+    ids = {row.host: row.host_id for row in await parts.rows(ended)}
+    await parts.admission.revoke([ids["web02"]], "ana")
+    rerun = await parts.tasks.rerun_task(ended, host_ids=[ids["web01"], ids["web02"]])
+    assert rerun.gone == ("web02",)
+    assert (await parts.tasks.get_task(rerun.task_id)).task.target == "web01"
+    with pytest.raises(IllegalMoveError, match="not in the fleet any more: web02"):
+        await parts.tasks.rerun_task(ended, host_ids=[ids["web02"]])
+
+
+async def test_a_request_for_named_hosts_makes_one_task(parts: Parts, ended: int) -> None:
+    ids = [row.host_id for row in await parts.rows(ended) if row.host == "web02"][:1]
+    first = await parts.tasks.rerun_task(ended, request_id=REQUEST, host_ids=ids)
+    assert await parts.tasks.rerun_task(ended, request_id=REQUEST, host_ids=ids) == first

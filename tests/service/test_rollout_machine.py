@@ -70,6 +70,7 @@ class RolloutMachine(RuleBasedStateMachine):
         self._online: set[str] = set()
         self._maintained: set[str] = set()
         self._begun: set[str] = set()
+        self._canceled: set[str] = set()  # on these hosts an operator has ended the task
         self._undeliverable: set[tuple[str, int]] = set()  # hosts with commands
         self._holds = 0
         self._stay_away: set[str] = set()  # at the end
@@ -152,6 +153,7 @@ class RolloutMachine(RuleBasedStateMachine):
         before = self._task()
         sent = self._run(self._fleet.take())
         assert not (sent and before.paused)
+        assert not set(sent) & self._canceled
         self._look_for_wrong_ends()
         new = set(sent) - self._begun
         self._begun |= new
@@ -267,6 +269,25 @@ class RolloutMachine(RuleBasedStateMachine):
             with contextlib.suppress(IllegalMoveError):
                 self._run(self._fleet.parts.tasks.cancel_task(self._task_id))
             self._take()
+
+    @rule(
+        names=st.sets(host_names_drawn, min_size=1, max_size=3),
+        really=st.sampled_from([True, False, False]),
+    )
+    def cancel_on_hosts(self, names: set[str], really: bool) -> None:
+        """None of these hosts is sent anything more, and they cost no failure budget."""
+        if not really:
+            return
+        before = self._task().rollout
+        host_ids = [self._host_ids[name] for name in sorted(names)]
+        try:
+            self._run(self._fleet.parts.tasks.cancel_task(self._task_id, "ana", host_ids))
+        except IllegalMoveError:
+            return
+        progress = self._task().rollout
+        assert not (before and progress) or progress.hosts_failed == before.hosts_failed
+        self._canceled |= names
+        self._take()
 
     @invariant()
     def everything_holds(self) -> None:

@@ -29,6 +29,7 @@ WALKS = {
 }
 UNENDED = "command_hosts_unended (host=? AND task_id=? AND position"
 UNENDED_OF_HOST = "command_hosts_unended (host=?)"
+UNENDED_OF_HOST_IN_TASK = "command_hosts_unended (host=? AND task_id=?)"
 UNENDED_OF_TASK = "command_hosts_by_attention (task_id=? AND attention=?)"
 UNDER_WAY = "command_hosts_under_way (host=?)"
 WAITING = "command_hosts_to_send (host=?)"
@@ -50,6 +51,9 @@ CONSTANT = {
     ("command_hosts.sql", "lose_canceled"): UNDER_WAY,
     ("command_hosts.sql", "cancel_unsent"): UNENDED_OF_TASK,
     ("command_hosts.sql", "request_cancel"): UNENDED_OF_TASK,
+    ("command_hosts.sql", "hosts_of_task"): "command_hosts_of_command (command_id=? AND host=?)",
+    ("command_hosts.sql", "cancel_unsent_on_hosts"): UNENDED_OF_HOST_IN_TASK,
+    ("command_hosts.sql", "request_cancel_on_hosts"): UNENDED_OF_HOST_IN_TASK,
     ("claiming.sql", "to_send"): WAITING,
     ("claiming.sql", "under_way"): UNDER_WAY,
     ("command_contents.sql", "of_execution"): BY_EXECUTION,
@@ -96,15 +100,15 @@ CONSTANT = {
     ("rollout_turns.sql", "overdue"): "rollout_hosts_waiting (task_id=? AND wait_until",
     ("rollout_turns.sql", "begun"): "rollout_hosts_begun (host=?)",
     ("rollout_turns.sql", "set_state"): "PRIMARY KEY (task_id=? AND host=?)",
-    ("rollout_turns.sql", "start_delivery"): "command_hosts_unended (host=? AND task_id=?)",
+    ("rollout_turns.sql", "start_delivery"): UNENDED_OF_HOST_IN_TASK,
     ("rollout_turns.sql", "stop_at_barrier"): UNENDED,
     ("rollout_turns.sql", "at_barrier"): "rollout_hosts_at_barrier (task_id=? AND batch=? AND barr",
     ("rollout_turns.sql", "set_delivery_left"): "PRIMARY KEY (task_id=? AND host=?)",
     ("rollout_turns.sql", "stop_delivery"): UNENDED,
-    ("rollout_turns.sql", "set_ready"): "command_hosts_unended (host=? AND task_id=?)",
-    ("rollout_turns.sql", "keep_delivery_left"): "command_hosts_unended (host=? AND task_id=?)",
-    ("rollout_turns.sql", "stop_current_delivery"): "command_hosts_unended (host=? AND task_id=?)",
-    ("rollout_turns.sql", "continue_delivery"): "command_hosts_unended (host=? AND task_id=?)",
+    ("rollout_turns.sql", "set_ready"): UNENDED_OF_HOST_IN_TASK,
+    ("rollout_turns.sql", "keep_delivery_left"): UNENDED_OF_HOST_IN_TASK,
+    ("rollout_turns.sql", "stop_current_delivery"): UNENDED_OF_HOST_IN_TASK,
+    ("rollout_turns.sql", "continue_delivery"): UNENDED_OF_HOST_IN_TASK,
     ("rollout_turns.sql", "forget_delivery_left"): "PRIMARY KEY (task_id=? AND host=?)",
     ("tasks.sql", "count_running"): "tasks_unended (status=?)",
     ("tasks.sql", "count_failed"): "COVERING INDEX tasks_failed_by_end (finished_at>?)",

@@ -123,6 +123,33 @@ def _prepare(tx: Transaction, operation: Operation, status: Status, reason: Reas
     )
 
 
+@pytest.mark.parametrize("sent", [False, True])
+async def test_the_guard_of_a_cancel_on_some_hosts_agrees_with_the_table(
+    tmp_path: Path, sent: bool
+) -> None:
+    operation = Operation.LOSE_AGENT if sent else Operation.CANCEL_UNSENT
+    async with open_database(tmp_path / "manager.db") as database:
+        for status, reason in STATES:
+
+            def work(
+                tx: Transaction, status: Status = status, reason: Reason = reason
+            ) -> tuple[Status, bool]:
+                tx.execute("SAVEPOINT one_state")
+                _prepare(tx, operation, status, reason)
+                assert not command_hosts.cancel_unsent(tx, 1, NOW, [2])
+                assert not command_hosts.request_cancel(tx, 1, NOW, [2])
+                command_hosts.cancel_unsent(tx, 1, NOW, [1])
+                told = bool(command_hosts.request_cancel(tx, 1, NOW, [1]))
+                row = tx.execute("SELECT status FROM command_hosts").fetchone()
+                tx.execute("ROLLBACK TO one_state")
+                return Status(row["status"]), told
+
+            became, told = await database.write(work)
+            moved = None if sent else move(Operation.CANCEL_UNSENT, status, reason)
+            assert became == (moved.status if moved else status)
+            assert told == (not moved and not status.ended)
+
+
 def test_every_operation_has_a_guard() -> None:
     assert set(GUARDS) == set(Operation)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tests.support.fake_overview import FakeOverview
+from tests.support.fake_target import fold
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
 from tui_manager.domain.task import Rerun
@@ -18,6 +19,7 @@ class FakeReruns(FakeOverview):
         classes: Sequence[HostClass] = (),
         secrets: Mapping[str, str] | None = None,
         request_id: str = "",
+        host_ids: Sequence[str] = (),
     ) -> Rerun:
         self._check("rerun_task")
         task = self._task(task_id)
@@ -25,6 +27,8 @@ class FakeReruns(FakeOverview):
             raise IllegalMoveError(f"Task {task_id} is {task.row.status}.")
         of_task, wanted = self.classes_of(task_id), classes or RERUN_DEFAULT
         chosen = [name for name, found in of_task.items() if found in wanted]
+        if host_ids:
+            chosen = [name for name in of_task if f"host-{name}" in host_ids]
         if not chosen:
             raise IllegalMoveError(f"Task {task_id} has no such host.")
         commands = []
@@ -33,7 +37,7 @@ class FakeReruns(FakeOverview):
                 raise InvalidInputError("secret", f"Give them again: {', '.join(missing)}.")
             again = {name: (secrets or {})[name] for name in command.secrets}
             commands.append(replace(command, secrets=again))
-        target = task_target(task_id, wanted)
+        target = fold(chosen) if host_ids else task_target(task_id, wanted)
         spec = replace(task.spec, target=target, commands=tuple(commands), template=None)
         made = await self.create_task(spec, request_id)
         row = replace(

@@ -290,16 +290,23 @@ class FakeTasks(FakeHosts):
         self._recount(task)
         return task.left_out
 
-    async def cancel_task(self, task_id: int) -> None:
+    async def cancel_task(self, task_id: int, host_ids: Sequence[str] = ()) -> None:
         self._check("cancel_task")
         task = self._task(task_id)
         self._guard(task, TaskOperation.CANCEL)
-        task.row = replace(task.row, cancel_requested_at=self.now(), paused=False, hold=None)
-        self.record("cancel_task", task_id=task_id)
+        of_task = {row.host_id: row.host for row in task.rows.values()}
+        if unknown := set(host_ids) - set(of_task):
+            raise InvalidInputError("host_ids", f"Task {task_id} has no host {min(unknown)}.")
+        if host_ids:
+            names = fold(of_task[host_id] for host_id in host_ids)
+            self.record("cancel_hosts", task_id=task_id, names=names)
+        else:
+            task.row = replace(task.row, cancel_requested_at=self.now(), paused=False, hold=None)
+            self.record("cancel_task", task_id=task_id)
         if task.row.status is TaskStatus.PENDING:
             task.row = replace(task.row, status=TaskStatus.CANCELED, finished_at=self.now())
         for execution_id, row in task.rows.items():
-            if not row.status.ended:
+            if not row.status.ended and (not host_ids or row.host_id in host_ids):
                 task.rows[execution_id] = replace(row, cancel_requested_at=self.now())
                 if row.sent_at is None:
                     self.apply(execution_id, Operation.CANCEL_UNSENT, Reason.CANCELED)

@@ -50,6 +50,10 @@ class FakeTemplates(FakeSchedules):
 
     # The Protocol.
 
+    async def get_task_file(self, task_id: int) -> str:
+        self._check("get_task_file")
+        return self._text_of(task_id)
+
     async def save_template(
         self, name: str, text: str = "", task_id: int = 0, request_id: str = ""
     ) -> int:

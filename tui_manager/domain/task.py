@@ -63,7 +63,7 @@ def command_status(counts: Counts, *, started: bool, canceled: bool) -> CommandH
         return CommandHostStatus.CANCELED
     if counts.timeout:
         return CommandHostStatus.TIMEOUT
-    if counts.failed or counts.skipped:
+    if counts.failed or counts.skipped or counts.canceled:
         return CommandHostStatus.FAILED
     return CommandHostStatus.COMPLETED
 

@@ -195,20 +195,24 @@ class Operator(TaskOverviewCalls, TemplateCalls, ScheduleCalls, Protocol):
         classes: Sequence[HostClass] = (),
         secrets: Mapping[str, str] | None = None,
         request_id: str = "",
+        host_ids: Sequence[str] = (),
     ) -> Rerun:
         """Stores a pending task with the same commands, parameters, limits and rollout, for the
         hosts of some classes of a task that has ended; without classes the failed and unreached.
-        The same `request_id`, a UUID, returns the same task.
+        The same `request_id`, a UUID, returns the same task. `host_ids` names exactly the hosts of
+        the task on which it runs, instead of classes.
 
         `secrets` has the value of each secret of the task, because these are not kept.
-        InvalidInputError("secret") names what is missing; IllegalMoveError when the task has not
-        ended, or there is no host to run on.
+        InvalidInputError("secret") names what is missing, ("host_ids") a host that the task does
+        not have; IllegalMoveError when the task has not ended, or there is no host to run on.
         """
         ...
 
-    async def cancel_task(self, task_id: int) -> None:
+    async def cancel_task(self, task_id: int, host_ids: Sequence[str] = ()) -> None:
         """Cancels a task: what was not sent ends at once, and the agents are told to kill the
-        rest."""
+        rest. With `host_ids` only on these hosts, and a running task goes on with the others;
+        IllegalMoveError when it has ended on all of these, InvalidInputError("host_ids") for a
+        host that the task does not have."""
         ...
 
     async def pause_task(self, task_id: int) -> None:
@@ -316,6 +320,7 @@ class ForwardingOperator(ABC):
     cancel_task = _forwarded(Operator.cancel_task)
     pause_task = _forwarded(Operator.pause_task)
     resume_task = _forwarded(Operator.resume_task)
+    get_task_file = _forwarded(Operator.get_task_file)
     save_template = _forwarded(Operator.save_template)
     list_templates = _forwarded(Operator.list_templates)
     get_template = _forwarded(Operator.get_template)

@@ -267,17 +267,23 @@ class InProcessOperator:
         classes: Sequence[HostClass] = (),
         secrets: Mapping[str, str] | None = None,
         request_id: str = "",
+        host_ids: Sequence[str] = (),
     ) -> Rerun:
-        return await self.tasks.rerun_task(task_id, classes, secrets, _actor(), request_id)
+        return await self.tasks.rerun_task(
+            task_id, classes, secrets, _actor(), request_id, host_ids
+        )
 
-    async def cancel_task(self, task_id: int) -> None:
-        await self.tasks.cancel_task(task_id, _actor())
+    async def cancel_task(self, task_id: int, host_ids: Sequence[str] = ()) -> None:
+        await self.tasks.cancel_task(task_id, _actor(), host_ids)
 
     async def pause_task(self, task_id: int) -> None:
         await self.tasks.pause_task(task_id, _actor())
 
     async def resume_task(self, task_id: int) -> None:
         await self.tasks.resume_task(task_id, _actor())
+
+    async def get_task_file(self, task_id: int) -> str:
+        return await self.templates.text_of_task(task_id)
 
     async def save_template(
         self, name: str, text: str = "", task_id: int = 0, request_id: str = ""

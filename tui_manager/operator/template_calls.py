@@ -1,4 +1,4 @@
-"""The part of the operator's API that is about templates; see `api.py`."""
+"""The part of the operator's API that is about task files and templates; see `api.py`."""
 
 from typing import Protocol
 
@@ -7,7 +7,13 @@ from tui_manager.domain.template import Template, TemplateDetail
 
 
 class TemplateCalls(Protocol):
-    """What an operator can see of templates and do with them."""
+    """What an operator can see of task files and templates, and do with them."""
+
+    async def get_task_file(self, task_id: int) -> str:
+        """A task as the text of a task file (TOML) with its scripts in it, which makes the same
+        task again. Its parameters have their values as defaults; its secrets are named only.
+        InvalidInputError if a task file cannot say what is in the task; NotFoundError."""
+        ...
 
     async def save_template(
         self, name: str, text: str = "", task_id: int = 0, request_id: str = ""

@@ -119,9 +119,19 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskResponse.FromString,
                 _registered_method=True)
+        self.CancelTaskOnHosts = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/CancelTaskOnHosts',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskOnHostsRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskOnHostsResponse.FromString,
+                _registered_method=True)
         self.RerunTask = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/RerunTask',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskResponse.FromString,
+                _registered_method=True)
+        self.RerunTaskOnHosts = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/RerunTaskOnHosts',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskOnHostsRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskResponse.FromString,
                 _registered_method=True)
         self.PauseTask = channel.unary_unary(
@@ -183,6 +193,11 @@ class OperatorServiceStub:
                 '/tui_manager.v1.OperatorService/ListTemplates',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesResponse.FromString,
+                _registered_method=True)
+        self.GetTaskFile = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/GetTaskFile',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskFileRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskFileResponse.FromString,
                 _registered_method=True)
         self.GetTemplate = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/GetTemplate',
@@ -412,11 +427,29 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelTaskOnHosts(self, request, context):
+        """The same on some hosts of a running task, which goes on with the others. A call of its own: an
+        older manager must not cancel the whole task. NOT_FOUND; INVALID_ARGUMENT (host_ids) for a host
+        that the task does not have; FAILED_PRECONDITION when it does not run, or has ended on all of
+        these hosts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RerunTask(self, request, context):
         """Stores a new pending task with the same commands, limits and rollout, for the hosts of some
         classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
         FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
         INVALID_ARGUMENT (secret) when a secret is missing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RerunTaskOnHosts(self, request, context):
+        """The same for exactly these hosts of the task. INVALID_ARGUMENT (host_ids) for a host that the
+        task does not have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -509,6 +542,14 @@ class OperatorServiceServicer:
 
     def ListTemplates(self, request, context):
         """Templates by name. Sort: name, saved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTaskFile(self, request, context):
+        """A task as a task file (TOML) with its scripts in it, which makes the same task again; secrets are
+        named only. NOT_FOUND; INVALID_ARGUMENT when a task file cannot say what is in the task.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -744,9 +785,19 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskResponse.SerializeToString,
             ),
+            'CancelTaskOnHosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelTaskOnHosts,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskOnHostsRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskOnHostsResponse.SerializeToString,
+            ),
             'RerunTask': grpc.unary_unary_rpc_method_handler(
                     servicer.RerunTask,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskResponse.SerializeToString,
+            ),
+            'RerunTaskOnHosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.RerunTaskOnHosts,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskOnHostsRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskResponse.SerializeToString,
             ),
             'PauseTask': grpc.unary_unary_rpc_method_handler(
@@ -808,6 +859,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.ListTemplates,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesResponse.SerializeToString,
+            ),
+            'GetTaskFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaskFile,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskFileRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskFileResponse.SerializeToString,
             ),
             'GetTemplate': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTemplate,
@@ -1375,6 +1431,33 @@ class OperatorService:
             _registered_method=True)
 
     @staticmethod
+    def CancelTaskOnHosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/CancelTaskOnHosts',
+            tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskOnHostsRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.CancelTaskOnHostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RerunTask(request,
             target,
             options=(),
@@ -1390,6 +1473,33 @@ class OperatorService:
             target,
             '/tui_manager.v1.OperatorService/RerunTask',
             tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RerunTaskOnHosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/RerunTaskOnHosts',
+            tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskOnHostsRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.RerunTaskResponse.FromString,
             options,
             channel_credentials,
@@ -1715,6 +1825,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/ListTemplates',
             tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.ListTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaskFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/GetTaskFile',
+            tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskFileRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.GetTaskFileResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -111,11 +111,21 @@ class OperatorServiceStub:
     """Ends what was not sent at once and tells the agents to end the rest; the task is canceled when
     that is proven. NOT_FOUND, FAILED_PRECONDITION when it has ended.
     """
+    CancelTaskOnHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CancelTaskOnHostsRequest, _operator_pb2.CancelTaskOnHostsResponse]
+    """The same on some hosts of a running task, which goes on with the others. A call of its own: an
+    older manager must not cancel the whole task. NOT_FOUND; INVALID_ARGUMENT (host_ids) for a host
+    that the task does not have; FAILED_PRECONDITION when it does not run, or has ended on all of
+    these hosts.
+    """
     RerunTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RerunTaskRequest, _operator_pb2.RerunTaskResponse]
     """Stores a new pending task with the same commands, limits and rollout, for the hosts of some
     classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
     FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
     INVALID_ARGUMENT (secret) when a secret is missing.
+    """
+    RerunTaskOnHosts: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RerunTaskOnHostsRequest, _operator_pb2.RerunTaskResponse]
+    """The same for exactly these hosts of the task. INVALID_ARGUMENT (host_ids) for a host that the
+    task does not have.
     """
     PauseTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PauseTaskRequest, _operator_pb2.PauseTaskResponse]
     """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND; FAILED_PRECONDITION when the
@@ -156,6 +166,10 @@ class OperatorServiceStub:
     """
     ListTemplates: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTemplatesRequest, _operator_pb2.ListTemplatesResponse]
     """Templates by name. Sort: name, saved."""
+    GetTaskFile: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetTaskFileRequest, _operator_pb2.GetTaskFileResponse]
+    """A task as a task file (TOML) with its scripts in it, which makes the same task again; secrets are
+    named only. NOT_FOUND; INVALID_ARGUMENT when a task file cannot say what is in the task.
+    """
     GetTemplate: _grpc.UnaryUnaryMultiCallable[_operator_pb2.GetTemplateRequest, _operator_pb2.TemplateDetail]
     """One version of a template with its text. NOT_FOUND."""
     DeleteTemplate: _grpc.UnaryUnaryMultiCallable[_operator_pb2.DeleteTemplateRequest, _operator_pb2.DeleteTemplateResponse]
@@ -265,11 +279,21 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Ends what was not sent at once and tells the agents to end the rest; the task is canceled when
     that is proven. NOT_FOUND, FAILED_PRECONDITION when it has ended.
     """
+    CancelTaskOnHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.CancelTaskOnHostsRequest, _operator_pb2.CancelTaskOnHostsResponse]  # type: ignore[assignment]
+    """The same on some hosts of a running task, which goes on with the others. A call of its own: an
+    older manager must not cancel the whole task. NOT_FOUND; INVALID_ARGUMENT (host_ids) for a host
+    that the task does not have; FAILED_PRECONDITION when it does not run, or has ended on all of
+    these hosts.
+    """
     RerunTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.RerunTaskRequest, _operator_pb2.RerunTaskResponse]  # type: ignore[assignment]
     """Stores a new pending task with the same commands, limits and rollout, for the hosts of some
     classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
     FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
     INVALID_ARGUMENT (secret) when a secret is missing.
+    """
+    RerunTaskOnHosts: _aio.UnaryUnaryMultiCallable[_operator_pb2.RerunTaskOnHostsRequest, _operator_pb2.RerunTaskResponse]  # type: ignore[assignment]
+    """The same for exactly these hosts of the task. INVALID_ARGUMENT (host_ids) for a host that the
+    task does not have.
     """
     PauseTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.PauseTaskRequest, _operator_pb2.PauseTaskResponse]  # type: ignore[assignment]
     """Sends nothing more until ResumeTask; what runs goes on. NOT_FOUND; FAILED_PRECONDITION when the
@@ -310,6 +334,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     ListTemplates: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTemplatesRequest, _operator_pb2.ListTemplatesResponse]  # type: ignore[assignment]
     """Templates by name. Sort: name, saved."""
+    GetTaskFile: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetTaskFileRequest, _operator_pb2.GetTaskFileResponse]  # type: ignore[assignment]
+    """A task as a task file (TOML) with its scripts in it, which makes the same task again; secrets are
+    named only. NOT_FOUND; INVALID_ARGUMENT when a task file cannot say what is in the task.
+    """
     GetTemplate: _aio.UnaryUnaryMultiCallable[_operator_pb2.GetTemplateRequest, _operator_pb2.TemplateDetail]  # type: ignore[assignment]
     """One version of a template with its text. NOT_FOUND."""
     DeleteTemplate: _aio.UnaryUnaryMultiCallable[_operator_pb2.DeleteTemplateRequest, _operator_pb2.DeleteTemplateResponse]  # type: ignore[assignment]
@@ -520,6 +548,18 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def CancelTaskOnHosts(
+        self,
+        request: _operator_pb2.CancelTaskOnHostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.CancelTaskOnHostsResponse, _abc.Awaitable[_operator_pb2.CancelTaskOnHostsResponse]]:
+        """The same on some hosts of a running task, which goes on with the others. A call of its own: an
+        older manager must not cancel the whole task. NOT_FOUND; INVALID_ARGUMENT (host_ids) for a host
+        that the task does not have; FAILED_PRECONDITION when it does not run, or has ended on all of
+        these hosts.
+        """
+
+    @_abc_1.abstractmethod
     def RerunTask(
         self,
         request: _operator_pb2.RerunTaskRequest,
@@ -529,6 +569,16 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         classes of a task that has ended. The same request_id again returns the same task. NOT_FOUND;
         FAILED_PRECONDITION when it has not ended, or none of its hosts is of these classes;
         INVALID_ARGUMENT (secret) when a secret is missing.
+        """
+
+    @_abc_1.abstractmethod
+    def RerunTaskOnHosts(
+        self,
+        request: _operator_pb2.RerunTaskOnHostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.RerunTaskResponse, _abc.Awaitable[_operator_pb2.RerunTaskResponse]]:
+        """The same for exactly these hosts of the task. INVALID_ARGUMENT (host_ids) for a host that the
+        task does not have.
         """
 
     @_abc_1.abstractmethod
@@ -641,6 +691,16 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.ListTemplatesResponse, _abc.Awaitable[_operator_pb2.ListTemplatesResponse]]:
         """Templates by name. Sort: name, saved."""
+
+    @_abc_1.abstractmethod
+    def GetTaskFile(
+        self,
+        request: _operator_pb2.GetTaskFileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.GetTaskFileResponse, _abc.Awaitable[_operator_pb2.GetTaskFileResponse]]:
+        """A task as a task file (TOML) with its scripts in it, which makes the same task again; secrets are
+        named only. NOT_FOUND; INVALID_ARGUMENT when a task file cannot say what is in the task.
+        """
 
     @_abc_1.abstractmethod
     def GetTemplate(

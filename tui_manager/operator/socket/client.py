@@ -278,25 +278,46 @@ class SocketOperator(TaskOverviewClient, TemplateClient, ScheduleClient):
         classes: Sequence[HostClass] = (),
         secrets: Mapping[str, str] | None = None,
         request_id: str = "",
+        host_ids: Sequence[str] = (),
     ) -> Rerun:
-        reply = await self._call(
-            self._stub.RerunTask,
-            lambda: wire.RerunTaskRequest(
-                task_id=task_id,
-                classes=[convert_task.HOST_CLASSES[one] for one in classes],
-                request_id=request_id or new_request_id(),
-                secrets={name: value.encode() for name, value in (secrets or {}).items()},
-            ),
-            unclear="The task may have been made.",
-        )
+        sealed = {name: value.encode() for name, value in (secrets or {}).items()}
+        request_id = request_id or new_request_id()
+        unclear = "The task may have been made."
+        if host_ids:
+            reply = await self._call(
+                self._stub.RerunTaskOnHosts,
+                lambda: wire.RerunTaskOnHostsRequest(
+                    task_id=task_id, host_ids=host_ids, request_id=request_id, secrets=sealed
+                ),
+                unclear=unclear,
+            )
+        else:
+            reply = await self._call(
+                self._stub.RerunTask,
+                lambda: wire.RerunTaskRequest(
+                    task_id=task_id,
+                    classes=[convert_task.HOST_CLASSES[one] for one in classes],
+                    request_id=request_id,
+                    secrets=sealed,
+                ),
+                unclear=unclear,
+            )
         return Rerun(reply.task_id, tuple(reply.gone))
 
-    async def cancel_task(self, task_id: int) -> None:
-        await self._call(
-            self._stub.CancelTask,
-            lambda: wire.CancelTaskRequest(task_id=task_id),
-            unclear=f"Task {task_id} may have been canceled.",
-        )
+    async def cancel_task(self, task_id: int, host_ids: Sequence[str] = ()) -> None:
+        unclear = f"Task {task_id} may have been canceled."
+        if host_ids:
+            await self._call(
+                self._stub.CancelTaskOnHosts,
+                lambda: wire.CancelTaskOnHostsRequest(task_id=task_id, host_ids=host_ids),
+                unclear=unclear,
+            )
+        else:
+            await self._call(
+                self._stub.CancelTask,
+                lambda: wire.CancelTaskRequest(task_id=task_id),
+                unclear=unclear,
+            )
 
     async def pause_task(self, task_id: int) -> None:
         await self._call(

@@ -3,7 +3,7 @@ back."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tui_manager_protos.v1.operator_pb2_grpc import (
     add_OperatorServiceServicer_to_server,
 )
 
-from tui_manager.domain.errors import StorageError
+from tui_manager.domain.errors import InvalidInputError, StorageError
 from tui_manager.operator.api import Operator
 from tui_manager.operator.conversion import (
     convert_host,
@@ -301,12 +301,31 @@ class OperatorServicer(
             )
             return wire.RerunTaskResponse(task_id=rerun.task_id, gone=rerun.gone)
 
+    async def RerunTaskOnHosts(
+        self, request: wire.RerunTaskOnHostsRequest, context: Context
+    ) -> wire.RerunTaskResponse:
+        async with answering(context, "RerunTaskOnHosts", request.created_by):
+            rerun = await self._operator.rerun_task(
+                request.task_id,
+                secrets=convert_spec.secrets_from_wire(request.secrets),
+                request_id=request.request_id,
+                host_ids=_some(request.host_ids),
+            )
+            return wire.RerunTaskResponse(task_id=rerun.task_id, gone=rerun.gone)
+
     async def CancelTask(
         self, request: wire.CancelTaskRequest, context: Context
     ) -> wire.CancelTaskResponse:
         async with answering(context, "CancelTask"):
             await self._operator.cancel_task(request.task_id)
             return wire.CancelTaskResponse()
+
+    async def CancelTaskOnHosts(
+        self, request: wire.CancelTaskOnHostsRequest, context: Context
+    ) -> wire.CancelTaskOnHostsResponse:
+        async with answering(context, "CancelTaskOnHosts"):
+            await self._operator.cancel_task(request.task_id, _some(request.host_ids))
+            return wire.CancelTaskOnHostsResponse()
 
     async def PauseTask(
         self, request: wire.PauseTaskRequest, context: Context
@@ -356,3 +375,10 @@ class OperatorServicer(
         ):
             async for change in coming:
                 yield convert_manager.changes_to_wire(change)
+
+
+def _some(host_ids: Sequence[str]) -> tuple[str, ...]:
+    """Raises InvalidInputError("host_ids") if there is none: to the operator that means all."""
+    if not host_ids:
+        raise InvalidInputError("host_ids", "Name at least one host.")
+    return tuple(host_ids)

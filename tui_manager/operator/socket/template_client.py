@@ -1,4 +1,4 @@
-"""The calls of the client that are about templates."""
+"""The calls of the client that are about task files and templates."""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
@@ -11,6 +11,12 @@ from tui_manager.operator.socket.socket_calls import SocketCalls
 
 class TemplateClient(SocketCalls):
     """See TemplateCalls for each call."""
+
+    async def get_task_file(self, task_id: int) -> str:
+        reply = await self._call(
+            self._stub.GetTaskFile, lambda: wire.GetTaskFileRequest(task_id=task_id)
+        )
+        return reply.text
 
     async def save_template(
         self, name: str, text: str = "", task_id: int = 0, request_id: str = ""

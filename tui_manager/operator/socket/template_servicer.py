@@ -1,4 +1,4 @@
-"""The calls of the server that are about templates."""
+"""The calls of the server that are about task files and templates."""
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
@@ -11,6 +11,13 @@ class TemplateServicer:
     """Answers each call by one call of the operator."""
 
     _operator: Operator
+
+    async def GetTaskFile(
+        self, request: wire.GetTaskFileRequest, context: Context
+    ) -> wire.GetTaskFileResponse:
+        async with answering(context, "GetTaskFile"):
+            text = await self._operator.get_task_file(request.task_id)
+            return wire.GetTaskFileResponse(text=text)
 
     async def SaveTemplate(
         self, request: wire.SaveTemplateRequest, context: Context

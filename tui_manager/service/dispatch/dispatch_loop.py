@@ -15,7 +15,7 @@ from tui_manager.service.dispatch.claims import Claims, ReadySession
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import command_hosts, tasks
+from tui_manager.storage.tables import command_hosts
 from tui_manager.storage.views import command_delivery
 from tui_manager.storage.views.claiming import ClaimedCommand
 
@@ -178,8 +178,8 @@ class DispatchLoop:
             for item in not_sent:
                 task_id = item.command.task_id
                 command_delivery.mark_unsent(tx, item.command.row_id)
-                if tasks.get(tx, task_id).cancel_requested_at is not None:
-                    command_hosts.cancel_unsent(tx, task_id, now)
+                if command_delivery.cancel_is_requested(tx, item.command.row_id):
+                    command_hosts.cancel_unsent(tx, task_id, now, [item.command.host])
                     canceled.add(task_id)
             for task_id in canceled:
                 task_status.update_task_status(tx, task_id, now)

@@ -114,7 +114,7 @@ def _handle_missing(
     if sent.journal_id == journal_id and sent.status is CommandHostStatus.PENDING:
         command_delivery.mark_unsent(tx, sent.row_id)
         if sent.canceled:  # it never started, and never will
-            command_hosts.cancel_unsent(tx, sent.task_id, now)
+            command_hosts.cancel_unsent(tx, sent.task_id, now, [host])
         elif sent.position == 0 and (reason := rollouts.skip_reason(tx, sent.task_id)):
             command_hosts.skip(tx, [CommandOnHost(sent.task_id, host, -1, now)], reason)
         else:

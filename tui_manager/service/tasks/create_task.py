@@ -17,6 +17,8 @@ from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.tables import audit, hosts, tasks, templates
 from tui_manager.storage.views.host_classes import task_hosts
 
+_ID_SHOWN = 80  # characters of a wrong id in an error
+
 
 @dataclass(frozen=True, slots=True)
 class CreatedTask:
@@ -78,6 +80,7 @@ class RerunRequest:
         classes: of its hosts, at least one.
         secrets: values by name, for all commands that have a secret of this name.
         actor: who asks, `user@terminal`.
+        host_ids: exactly these hosts, whatever their class is; empty: those of the classes.
     """
 
     task_id: int
@@ -85,6 +88,7 @@ class RerunRequest:
     secrets: Mapping[str, str]
     actor: str
     request_id: str
+    host_ids: tuple[str, ...] = ()
 
 
 def create_rerun(
@@ -105,11 +109,11 @@ def create_rerun(
         raise IllegalMoveError(
             f"Task {asked.task_id} is {detail.task.status}: it can be run again when it has ended."
         )
-    spec = _spec(detail, asked)
-    spec.check(stored=True)
-    existing = tasks.created_by_request(tx, asked.request_id, spec) if asked.request_id else None
     of_task = task_hosts(tx, asked.task_id)
     present, gone = _chosen_hosts(tx, of_task, asked)
+    spec = _spec(detail, asked, present)
+    spec.check(stored=True)
+    existing = tasks.created_by_request(tx, asked.request_id, spec) if asked.request_id else None
     if not existing:
         moment = to_datetime(now)
         assert moment is not None
@@ -120,14 +124,14 @@ def create_rerun(
     return replace(created, gone=gone)
 
 
-def _spec(detail: TaskDetail, asked: RerunRequest) -> TaskSpec:
+def _spec(detail: TaskDetail, asked: RerunRequest, present: Sequence[TargetHost]) -> TaskSpec:
     """The task with another target, and with its secrets."""
     task_id = detail.task.task_id
     wanted = {name for command in detail.commands for name in command.spec.secrets}
     _check_secrets(task_id, wanted, asked.secrets)
     return replace(
         detail.spec,
-        target=task_target(task_id, asked.classes),
+        target=_target(asked, present),
         commands=tuple(
             replace(
                 command.spec, secrets={name: asked.secrets[name] for name in command.spec.secrets}
@@ -136,6 +140,13 @@ def _spec(detail: TaskDetail, asked: RerunRequest) -> TaskSpec:
         ),
         created_by=asked.actor,
     )
+
+
+def _target(asked: RerunRequest, present: Sequence[TargetHost]) -> str:
+    """Names of hosts that were asked for; else the classes, also if all of these hosts are gone."""
+    if asked.host_ids and present:
+        return fold_names(host.name for host in present)
+    return task_target(asked.task_id, asked.classes)
 
 
 def _check_secrets(task_id: int, wanted: Collection[str], given: Mapping[str, str]) -> None:
@@ -156,9 +167,21 @@ def _check_secrets(task_id: int, wanted: Collection[str], given: Mapping[str, st
 def _chosen_hosts(
     tx: Transaction, of_task: Sequence[TaskHost], asked: RerunRequest
 ) -> tuple[list[TargetHost], tuple[str, ...]]:
-    """The hosts of the chosen classes that are in the fleet, and the names of those that are
-    not."""
-    chosen = [host for host in of_task if host.host_class in asked.classes]
+    """The chosen hosts that are in the fleet, and the names of those that are not.
+
+    Raises InvalidInputError("host_ids"): one is not a host of the task.
+    """
+    if unknown := set(asked.host_ids) - {host.host_id for host in of_task}:
+        shown = min(unknown)[:_ID_SHOWN]
+        raise InvalidInputError(
+            "host_ids", f"Task {asked.task_id} has no host with the id {shown!r}."
+        )
+    wanted = frozenset(asked.host_ids)
+    chosen = [
+        host
+        for host in of_task
+        if (host.host_id in wanted if wanted else host.host_class in asked.classes)
+    ]
     admitted = {host.host_id: host for host in hosts.targetable(tx)[0]}
     present = [admitted[host.host_id] for host in chosen if host.host_id in admitted]
     gone = (host.name for host in chosen if host.host_id not in admitted)

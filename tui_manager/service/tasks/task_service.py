@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.errors import AgentUnavailableError
+from tui_manager.domain.errors import AgentUnavailableError, InvalidInputError
 from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
@@ -27,19 +27,18 @@ from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.service.core.core import Core, run_to_completion
-from tui_manager.service.core.task_status import update_task_status
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
 from tui_manager.service.dispatch.task_dispatcher import TaskDispatcher
 from tui_manager.service.rollout.rollout_loop import RolloutLoop
-from tui_manager.service.tasks import pause_task, start_task, target_hosts
+from tui_manager.service.tasks import cancel_task, pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.list_windows import Lists
 from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import audit, command_hosts, output, tasks
+from tui_manager.storage.tables import output, tasks
 from tui_manager.storage.tables.hosts import HostRow
 
 log = logging.getLogger(__name__)
@@ -99,19 +98,26 @@ class TaskService:
         secrets: Mapping[str, str] | None = None,
         actor: str = "",
         request_id: str = "",
+        host_ids: Sequence[str] = (),
     ) -> Rerun:
         """Stores a pending task with the same commands, parameters, limits and rollout, for the
         hosts of some classes of a task that has ended; without classes the failed and unreached.
         The same request id returns the same task.
 
+        Args:
+            host_ids: exactly these hosts of the task, instead of classes.
+
         Raises:
             NotFoundError, IllegalMoveError: there is no such task, it has not ended, or there is
                 no host to run on.
-            InvalidInputError: a secret of the task is missing, or it has none of this name.
+            InvalidInputError: a secret of the task is missing, or it has none of this name; it has
+                no such host; or both classes and hosts are given.
         """
         request_id = check_request_id(request_id)
+        if classes and host_ids:
+            raise InvalidInputError("host_ids", "Give either classes of hosts, or hosts.")
         chosen = frozenset(classes or RERUN_DEFAULT)
-        asked = RerunRequest(task_id, chosen, secrets or {}, actor, request_id)
+        asked = RerunRequest(task_id, chosen, secrets or {}, actor, request_id, tuple(host_ids))
         return await run_to_completion(self._rerun(asked))
 
     async def _rerun(self, asked: RerunRequest) -> Rerun:
@@ -155,27 +161,35 @@ class TaskService:
         self.starter.announce(task_id, started)
         return started.left_out
 
-    async def cancel_task(self, task_id: int, actor: str = "") -> None:
+    async def cancel_task(
+        self, task_id: int, actor: str = "", host_ids: Sequence[str] = ()
+    ) -> None:
         """Ends commands that were not sent at once, and tells the agents to end the others.
-        Cancelling the same task again tells the agents again.
+        Cancelling the same again tells the agents again.
+
+        Args:
+            host_ids: the hosts on which the task ends, while it goes on with the others; empty:
+                all of them.
 
         Raises:
-            NotFoundError, IllegalMoveError: there is no such task, or it has ended.
+            NotFoundError, IllegalMoveError: there is no such task, or it has ended, on these hosts.
+            InvalidInputError: the task has no such host.
         """
-        await run_to_completion(self._cancel(task_id, actor))
+        await run_to_completion(self._cancel(task_id, actor, host_ids))
 
-    async def _cancel(self, task_id: int, actor: str) -> None:
-        def work(tx: Transaction) -> list[tuple[int, str]]:
-            now = self._core.clock.stamp()
-            tasks.cancel(tx, task_id, now)
-            command_hosts.cancel_unsent(tx, task_id, now)
-            sent = command_hosts.request_cancel(tx, task_id, now)
-            update_task_status(tx, task_id, now)
-            audit.record(tx, now, actor, "cancel_task", task_id=task_id, told=len(sent))
-            return sent
-
-        sent = await self._database.write(work)
-        log.info("task canceled", extra={"task": task_id, "cancels": len(sent)})
+    async def _cancel(self, task_id: int, actor: str, host_ids: Sequence[str]) -> None:
+        now = self._core.clock.stamp
+        sent = await self._database.write(
+            lambda tx: (
+                cancel_task.cancel_on_hosts(tx, task_id, host_ids, actor, now())
+                if host_ids
+                else cancel_task.cancel(tx, task_id, actor, now())
+            )
+        )
+        log.info(
+            "task canceled",
+            extra={"task": task_id, "cancels": len(sent), "hosts": len(host_ids) or "all"},
+        )
         for number, (host, execution_id) in enumerate(sent, start=1):
             await self._send_cancel(task_id, self._core.directory.by_row_id(host).row, execution_id)
             if number % _CANCELS_A_TURN == 0:

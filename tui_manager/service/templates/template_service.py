@@ -1,4 +1,4 @@
-"""TemplateService: save, list, read and delete templates."""
+"""TemplateService: save, list, read and delete templates; tell a task as a task file."""
 
 import asyncio
 import logging
@@ -66,13 +66,22 @@ class TemplateService:
         if bool(text) == bool(task_id):
             raise InvalidInputError("text", "Give either the text of a task file or a task.")
         async with self._one_text_at_a_time:
-            text = text or await self._text_of_task(task_id)
+            text = text or await self._write_task_file(task_id)
             task_file = await asyncio.to_thread(read_task_file, text, name)
         asked = _Save(name, text, task_file.spec.description, actor, request_id)
         return await run_to_completion(self._save(asked))
 
-    async def _text_of_task(self, task_id: int) -> str:
-        """The task file of a stored task."""
+    async def text_of_task(self, task_id: int) -> str:
+        """The text of a task file that makes the same task.
+
+        Raises:
+            NotFoundError: there is no such task.
+            InvalidInputError: a task file cannot say what is in it.
+        """
+        async with self._one_text_at_a_time:
+            return await self._write_task_file(task_id)
+
+    async def _write_task_file(self, task_id: int) -> str:
         spec, origin = await self._database.read(lambda tx: _task_and_origin(tx, task_id))
         return await asyncio.to_thread(task_as_template, spec, origin)
 

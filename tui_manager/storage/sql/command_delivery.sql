@@ -67,6 +67,11 @@ FROM json_each(:rows) AS change WHERE command_hosts.id = json_extract(change.val
 -- The journal to which it was sent has never seen it: it is sent again.
 UPDATE command_hosts SET sent_at = NULL WHERE id = :id AND status = 'pending';
 
+-- name: cancel_is_requested
+-- An operator has asked for the end of this row, or of its task.
+SELECT 1 FROM command_hosts AS ch JOIN tasks AS t ON t.id = ch.task_id
+WHERE ch.id = :id AND (ch.cancel_requested_at IS NOT NULL OR t.cancel_requested_at IS NOT NULL);
+
 -- name: sent_unended
 -- Commands of which a returning agent must say what became.
 SELECT id, execution_id, task_id, position, status, sent_journal_id, cancel_requested_at

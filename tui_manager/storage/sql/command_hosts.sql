@@ -70,6 +70,27 @@ UPDATE command_hosts SET cancel_requested_at = coalesce(cancel_requested_at, :no
 WHERE task_id = :task_id AND attention IN (3, 4) AND status IN ('pending', 'running')
 RETURNING host, execution_id;
 
+-- name: hosts_of_task
+-- Which of some hosts a task has, by the rows of its first command.
+SELECT h.id, h.host_id, h.name FROM json_each(:host_ids) AS asked
+CROSS JOIN hosts AS h ON h.host_id = asked.value
+CROSS JOIN command_hosts AS ch ON ch.host = h.id AND ch.command_id = (
+    SELECT id FROM commands WHERE task_id = :task_id AND position = 0);
+
+-- name: cancel_unsent_on_hosts
+-- Guard of CANCEL_UNSENT: the same on some hosts of the task only.
+UPDATE command_hosts SET status = 'canceled', reason = 'canceled', ready = 0,
+    cancel_requested_at = :now, finished_at = :now
+WHERE host IN (SELECT value FROM json_each(:hosts)) AND task_id = :task_id
+  AND status IN ('pending', 'running') AND status = 'pending' AND sent_at IS NULL;
+
+-- name: request_cancel_on_hosts
+-- The same for rows that were sent.
+UPDATE command_hosts SET cancel_requested_at = coalesce(cancel_requested_at, :now)
+WHERE host IN (SELECT value FROM json_each(:hosts)) AND task_id = :task_id
+  AND status IN ('pending', 'running')
+RETURNING host, execution_id;
+
 -- name: give_up_sending
 -- Guard of GIVE_UP_SENDING: the command never left the manager, and its host is offline.
 UPDATE command_hosts SET status = 'failed', reason = 'undeliverable', detail = :detail,

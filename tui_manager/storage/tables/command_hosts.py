@@ -187,16 +187,42 @@ def set_output_sizes(tx: Transaction, executions: Iterable[StoredExecution]) -> 
     tx.execute(_SQL["set_output_sizes"], {"rows": pack_rows(rows)})
 
 
-def cancel_unsent(tx: Transaction, task_id: int, now: int) -> int:
-    """CANCEL_UNSENT for a whole task; returns how many rows have changed."""
-    return tx.execute(_SQL["cancel_unsent"], {"task_id": task_id, "now": now}).rowcount
+def hosts_of_task(
+    tx: Transaction, task_id: int, host_ids: Iterable[str]
+) -> dict[str, tuple[int, str]]:
+    """Row id and name of each of these hosts that the task has, by host_id."""
+    values = {"task_id": task_id, "host_ids": json.dumps(list(host_ids))}
+    rows = tx.execute(_SQL["hosts_of_task"], values)
+    return {row["host_id"]: (row["id"], row["name"]) for row in rows}
 
 
-def request_cancel(tx: Transaction, task_id: int, now: int) -> list[tuple[int, str]]:
-    """Marks the rows that were sent and have not ended; (host row id, execution_id) of each."""
-    values = {"task_id": task_id, "now": now}
-    rows = tx.execute(_SQL["request_cancel"], values).fetchall()
+def cancel_unsent(
+    tx: Transaction, task_id: int, now: int, hosts: Iterable[int] | None = None
+) -> int:
+    """CANCEL_UNSENT for a task, on these hosts (row ids) or on all; returns how many rows have
+    changed."""
+    query, values = _on_hosts("cancel_unsent", task_id, now, hosts)
+    return tx.execute(_SQL[query], values).rowcount
+
+
+def request_cancel(
+    tx: Transaction, task_id: int, now: int, hosts: Iterable[int] | None = None
+) -> list[tuple[int, str]]:
+    """Marks the rows of a task, on these hosts (row ids) or on all, that were sent and have not
+    ended; (host row id, execution_id) of each."""
+    query, values = _on_hosts("request_cancel", task_id, now, hosts)
+    rows = tx.execute(_SQL[query], values).fetchall()
     return [(row["host"], row["execution_id"]) for row in rows]
+
+
+def _on_hosts(
+    query: str, task_id: int, now: int, hosts: Iterable[int] | None
+) -> tuple[str, dict[str, object]]:
+    """The query for all hosts, or for some, which finds the rows of these by another index."""
+    values: dict[str, object] = {"task_id": task_id, "now": now}
+    if hosts is None:
+        return query, values
+    return f"{query}_on_hosts", {**values, "hosts": json.dumps(list(hosts))}
 
 
 def give_up_sending(tx: Transaction, row_id: int, detail: str, now: int) -> bool:

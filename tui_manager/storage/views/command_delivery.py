@@ -138,6 +138,11 @@ def mark_unsent(tx: Transaction, row_id: int) -> bool:
     return bool(tx.execute(_SQL["mark_unsent"], {"id": row_id}).rowcount)
 
 
+def cancel_is_requested(tx: Transaction, row_id: int) -> bool:
+    """Whether an operator has asked for the end of a command on its host, or of its task."""
+    return tx.execute(_SQL["cancel_is_requested"], {"id": row_id}).fetchone() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class HeldExecution:
     """What is stored of an execution that a returning agent holds.

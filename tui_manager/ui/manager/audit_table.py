@@ -46,6 +46,7 @@ _ACTIONS: Mapping[str, _Words] = {
     "create_task": _Words("made {task} for {target}", ("target",)),
     "start_task": _Words("started {task} on {names}", ("names",)),
     "cancel_task": _Words("canceled {task}", role=Role.CAUTION),
+    "cancel_hosts": _Words("canceled {task} on {names}", ("names",), Role.CAUTION),
     "pause_task": _Words("paused {task}", role=Role.CAUTION),
     "resume_task": _Words("resumed {task}"),
     "hold_task": _Words("holds {task} after batch {batch} of {of}", ("batch", "of"), Role.CAUTION),
