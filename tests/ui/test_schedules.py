@@ -371,7 +371,7 @@ async def test_a_filter_narrows_the_list_that_had_the_focus(
         assert "Schedules 1 of 3" in shown(pilot)
         assert "Templates 2" in shown(pilot)
         await press(pilot, "escape", "ctrl+z")
-        assert "Schedules 1 of 3  ✘ faults only" in shown(pilot)
+        assert "Schedules 1 of 3  ✘ problems only" in shown(pilot)
         await press(pilot, "tab", "tab", "ctrl+z")
         assert "Templates 2" in shown(pilot)
 

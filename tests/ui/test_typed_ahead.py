@@ -11,7 +11,6 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Label
-from textual.widgets._footer import FooterKey
 from textual.widgets.option_list import Option
 
 from tests.support.fake_operator import FakeOperator
@@ -20,9 +19,11 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
+from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.frame.help import HelpScreen
+from tui_manager.ui.frame.key_footer import KeyFooter, footer_line
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.host_table import WideHostTable
@@ -263,9 +264,9 @@ async def test_letters_behind_a_key_of_the_footer_go_where_it_leads(
     async with running(fleet) as pilot:
         for key in before:
             pilot.app.post_message(Key(key, None))
-        keys = pilot.app.screen.query("FooterKey").results(FooterKey)
-        new = next(key for key in keys if key.key == "n")
-        mouse(pilot, new.region.offset, MouseDown, MouseUp)
+        footer = pilot.app.screen.query_one(KeyFooter)
+        column = plain(footer_line(footer.keys, footer.size.width)).index("n New")
+        mouse(pilot, footer.region.offset + Offset(column, 0), MouseDown, MouseUp)
         await type_ahead(pilot, *"scq")
         form = pilot.app.screen
         assert isinstance(form, NewTaskScreen)

@@ -2,5 +2,5 @@
 
 `app` and `dashboard` use `hosts`, `tasks` and `manager`. These use `output`, then `frame` and
 `forms`, then `listing`, then `terminal`. All may use `drawing`, `key_bindings` and
-`manager_link`. An import contract keeps this order.
+`manager_link`, and these `action`. An import contract keeps this order.
 """

@@ -191,6 +191,11 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
         """Handles keys, pastes and clicks in the order in which they came."""
         await self._typed_ahead.handle(event)
 
+    def on_unbound_key(self, key: str) -> None:
+        """Says what the key does elsewhere."""
+        if isinstance(self.screen, MainScreen):
+            self.screen.say_where(key)
+
     def simulate_key(self, key: str) -> None:
         """A click in the footer presses its key. It comes before keys that were typed later."""
         self.call_later(self._typed_ahead.handle_first, Key(key, None))
@@ -270,7 +275,8 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
 
     async def action_help(self) -> None:
         """All keys."""
-        await self.push_screen(HelpScreen())
+        pane = self.screen.focused_pane if isinstance(self.screen, MainScreen) else None
+        await self.push_screen(HelpScreen(self.link.keys, pane))
 
     def action_say_how_to_quit(self) -> None:
         """Ctrl+c ends other programs. Here it shows which key quits."""

@@ -1,78 +1,22 @@
 """The table of all keys: which action each has on which screen, and its words. Bindings, footer,
 help and palette are made from it. What an action does is in `app.py`, the screens and the files
-`host_actions.py`, `task_actions.py`, `schedule_actions.py` and `output_actions.py`."""
+`host_actions.py`, `task_actions.py`, `schedule_actions.py` and `output_actions.py`. What the fields
+of an action mean is in `action.py`.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
+The settings are checked with this table before a screen is opened, so that it does not import
+Textual until bindings are made.
+"""
 
-from textual.actions import ActionParseResult
-from textual.binding import Binding, BindingType
+from typing import TYPE_CHECKING
 
 from tui_manager.domain.status import Admission
+from tui_manager.ui.action import EVERYWHERE, Action, Group, KeyMap, Pane, ScreenName
 
+if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
+    from textual.binding import BindingType
 
-class ScreenName(StrEnum):
-    """The screens that have actions."""
-
-    DASHBOARD = "dashboard"
-    HOSTS = "hosts"
-    TASKS = "tasks"
-    MANAGER = "manager"
-    SCHEDULES = "schedules"
-    TASK = "task"
-
-
-class Group(StrEnum):
-    """Under which heading the help lists an action."""
-
-    TASKS = "Tasks"
-    HOSTS = "Hosts"
-    SCHEDULES = "Templates and schedules"
-    LISTS = "Lists"
-    OUTPUT = "Output"
-    SCREENS = "Screens"
-
-
-EVERYWHERE = frozenset(ScreenName)
-NOWHERE: frozenset[ScreenName] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Something that an operator can do with a key.
-
-    Attributes:
-        id: its screen or the app has a method `action_` and this.
-        keys: as Textual names them, the one that is shown first.
-        shown: the keys as people read them.
-        label: a word or two, for the footer and the palette.
-        text: a sentence, for the help.
-        destructive: it ends or removes something, and asks first.
-        footer: the screens whose footer shows it.
-        places: the screens that have it.
-        of_app: the app has the method, and not the screen.
-        host_labels: its label for each admission of a host, if they differ.
-    """
-
-    id: str
-    keys: tuple[str, ...]
-    shown: str
-    label: str
-    text: str
-    group: Group
-    destructive: bool = False
-    footer: frozenset[ScreenName] = NOWHERE
-    screens: frozenset[ScreenName] = EVERYWHERE
-    of_app: bool = False
-    host_labels: tuple[tuple[Admission, str], ...] = ()
-
-    def label_for(self, hosts: Iterable[Admission]) -> str:
-        """What it would do to hosts with these admissions. The label if that does not say."""
-        admissions = frozenset(hosts)
-        labels = [label for admission, label in self.host_labels if admission in admissions]
-        return ", ".join(labels).capitalize() or self.label
-
+__all__ = ["ACTIONS", "BY_ID", "Action", "Group", "KeyMap", "Pane", "ScreenName"]
 
 _START = frozenset({ScreenName.DASHBOARD, ScreenName.TASKS, ScreenName.TASK})
 _HOSTS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS})
@@ -84,148 +28,193 @@ _PANES = frozenset(
     {ScreenName.DASHBOARD, ScreenName.MANAGER, ScreenName.SCHEDULES, ScreenName.TASK}
 )
 _OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK})
-_ALL_HOSTS = frozenset({ScreenName.HOSTS})
+
+# Panes in which an action is shown first.
+_OF_TASK = frozenset({Pane.TASKS, Pane.COMMAND_HOSTS})
+_OF_TASKS = frozenset({Pane.TASKS})
+_OF_HOST = frozenset({Pane.HOSTS})
+_OF_SAVED = frozenset({Pane.TEMPLATES, Pane.SCHEDULES, Pane.RUNS})
+_OF_SCHEDULE = frozenset({Pane.SCHEDULES, Pane.RUNS})
+_OF_OUTPUT = frozenset({Pane.OUTPUT})
+_OF_GROUPS = frozenset({Pane.GROUPS})
 
 ACTIONS: tuple[Action, ...] = (
     Action(
         "new_task", ("n",), "n", "New", "New task; marked hosts are its target",
-        Group.TASKS, of_app=True, footer=EVERYWHERE,
+        Group.TASKS, of_app=True, footer=EVERYWHERE, panes=_OF_TASKS | _OF_HOST,
+        words=("command", "run", "execute", "shell", "add"),
     ),
     Action(
-        "start_task", ("s",), "s", "Start", "Start the selected or marked tasks",
-        Group.TASKS, footer=_START - _TASK, screens=_START,
+        "rerun_task", ("r",), "r", "Run again", "Run an ended task again, on some hosts",
+        Group.TASKS, footer=_START, screens=_START, panes=_OF_TASK,
+        words=("again", "repeat", "rerun", "retry", "redo"),
     ),
     Action(
         "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
-        Group.TASKS, destructive=True, footer=EVERYWHERE, screens=_START,
+        Group.TASKS, destructive=True, footer=_START, screens=_START, panes=_OF_TASK,
+        words=("stop", "kill", "abort", "terminate", "end"),
     ),
     Action(
         "pause_task", ("p",), "p", "Pause", "Pause or resume the selected tasks",
-        Group.TASKS, footer=_START, screens=_START,
+        Group.TASKS, footer=_START, screens=_START, panes=_OF_TASK,
+        words=("resume", "hold", "continue", "wait", "go on"),
     ),
     Action(
-        "rerun_task", ("r",), "r", "Re-run", "Run an ended task again, on some hosts",
-        Group.TASKS, screens=_START,
+        "start_task", ("s",), "s", "Start", "Start the selected or marked tasks",
+        Group.TASKS, footer=_START - _TASK, screens=_START, panes=_OF_TASKS,
+        words=("begin", "launch", "run"),
     ),
     Action(
         "approve", ("a",), "a", "Approve", "Approve selected or marked pending hosts",
-        Group.HOSTS, footer=_ALL_HOSTS, screens=_HOSTS,
+        Group.HOSTS, screens=_HOSTS, panes=_OF_HOST,
+        words=("admit", "accept", "allow", "join"),
     ),
     Action(
         "reject", ("x",), "x", "Reject", "Reject pending, revoke admitted hosts",
-        Group.HOSTS, destructive=True, footer=_ALL_HOSTS, screens=_HOSTS,
+        Group.HOSTS, destructive=True, screens=_HOSTS, panes=_OF_HOST,
         host_labels=((Admission.PENDING, "Reject"), (Admission.ADMITTED, "Revoke")),
+        words=("revoke", "deny", "refuse", "ban", "block"),
     ),
     Action(
         "maintenance", ("m",), "m", "Maintenance", "Begin or end the maintenance of hosts",
-        Group.HOSTS, screens=_HOSTS,
+        Group.HOSTS, screens=_HOSTS, panes=_OF_HOST,
+        words=("drain", "disable", "reboot", "silence"),
     ),
     Action(
         "labels", ("l",), "l", "Labels", "Set or unset labels of hosts",
-        Group.HOSTS, screens=_HOSTS,
+        Group.HOSTS, screens=_HOSTS, panes=_OF_HOST,
+        words=("tag", "tags", "edit", "rename"),
     ),
     Action(
         "remove_host", ("D",), "D", "Remove", "Remove hosts that are offline",
-        Group.HOSTS, destructive=True, screens=_HOSTS,
+        Group.HOSTS, destructive=True, screens=_HOSTS, panes=_OF_HOST,
+        words=("delete", "forget", "drop"),
     ),
     Action(
         "join_token", ("J",), "J", "Join token", "Make a join token: the line for a new host",
         Group.HOSTS, of_app=True,
+        words=("add host", "enroll", "new host", "agent", "install"),
     ),
     Action(
         "run_saved", ("r",), "r", "Run", "Run a template, or a schedule now",
-        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES, panes=_OF_SAVED,
+        words=("start", "execute", "again", "now"),
     ),
     Action(
         "add_schedule", ("a",), "a", "Add", "Add a schedule",
-        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES, panes=_OF_SAVED,
+        words=("new schedule", "cron", "timer", "plan"),
     ),
     Action(
         "edit_schedule", ("e",), "e", "Edit", "Edit the selected schedule",
-        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES, panes=_OF_SCHEDULE,
+        words=("change", "modify", "cron"),
     ),
     Action(
         "pause_schedule", ("p",), "p", "Pause", "Pause or resume the schedule",
-        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES,
+        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES, panes=_OF_SCHEDULE,
+        words=("resume", "disable", "stop", "hold"),
     ),
     Action(
         "delete_saved", ("D",), "D", "Delete", "Delete a template or schedule",
-        Group.SCHEDULES, destructive=True, footer=_SCHEDULES, screens=_SCHEDULES,
+        Group.SCHEDULES, destructive=True, footer=_SCHEDULES, screens=_SCHEDULES, panes=_OF_SAVED,
+        words=("remove", "drop"),
     ),
     Action(
         "open", ("enter",), "enter", "Open", "Open what is selected",
         Group.LISTS, footer=EVERYWHERE, screens=_OPENS,
+        words=("show", "details", "view"),
     ),
     Action(
         "mark", ("space",), "space", "Mark", "Mark or unmark what is selected",
         Group.LISTS, screens=_MARKS,
+        words=("select", "choose"),
     ),
     Action(
         "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
         Group.LISTS, footer=EVERYWHERE,
+        words=("search", "find", "grep"),
     ),
     Action(
-        "faults_only", ("ctrl+z",), "ctrl+z", "Faults only", "Show only what is wrong, or all",
+        "faults_only", ("exclamation_mark", "ctrl+z"), "! ctrl+z", "Problems only",
+        "Show only what is wrong, or all",
         Group.LISTS,
+        words=("failed", "errors", "faults", "broken", "offline"),
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",
         Group.LISTS, screens=_PANES,
+        words=("focus", "switch"),
     ),
     Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of one",
-        Group.OUTPUT, footer=_TASK, screens=_OUTPUT,
+        Group.OUTPUT, footer=_TASK, screens=_OUTPUT, panes=_OF_OUTPUT,
+        words=("logs", "log", "stdout"),
     ),
     Action(
         "groups", ("equals_sign",), "=", "Groups", "Group hosts with the same output",
-        Group.OUTPUT, footer=EVERYWHERE, screens=_TASK,
+        Group.OUTPUT, footer=_TASK, screens=_TASK, panes=_OF_GROUPS,
+        words=("same", "gather", "clush", "dshbak"),
     ),
     Action(
         "compare", ("d",), "d", "Compare", "Compare a group with the largest",
-        Group.OUTPUT, screens=_TASK,
+        Group.OUTPUT, screens=_TASK, panes=_OF_GROUPS,
+        words=("diff", "difference"),
     ),
     Action(
         "follow", ("f",), "f", "Follow", "Stay at the newest line, or stop there",
-        Group.OUTPUT, screens=_OUTPUT,
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT,
+        words=("tail", "live", "logs"),
     ),
     Action(
         "wrap", ("w",), "w", "Wrap", "Wrap long lines, or cut them",
-        Group.OUTPUT, screens=_OUTPUT,
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT,
+        words=("long lines", "fold"),
     ),
     Action(
         "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save the shown output to a file",
-        Group.OUTPUT, screens=_OUTPUT,
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT | _OF_GROUPS,
+        words=("export", "download", "logs", "write"),
     ),
     Action(
         "show_dashboard", ("1",), "1", "Dashboard", "Hosts, tasks and live output",
-        Group.SCREENS, of_app=True,
+        Group.SCREENS, of_app=True, words=("home", "overview", "start page"),
     ),
     Action(
         "show_hosts", ("2",), "2", "Hosts", "All hosts and their facts",
-        Group.SCREENS, of_app=True,
+        Group.SCREENS, of_app=True, words=("servers", "machines", "nodes", "agents", "fleet"),
     ),
-    Action("show_tasks", ("3",), "3", "Tasks", "All tasks", Group.SCREENS, of_app=True),
     Action(
-        "show_manager", ("4",), "4", "Manager", "Attention, figures, and the audit",
+        "show_tasks", ("3",), "3", "Tasks", "All tasks",
+        Group.SCREENS, of_app=True, words=("jobs", "history", "runs"),
+    ),
+    Action(
+        "show_manager", ("4",), "4", "Manager", "Alerts, figures, and the audit",
         Group.SCREENS, of_app=True,
+        words=("audit", "health", "version", "port", "security", "who did what"),
     ),
     Action(
         "show_schedules", ("5",), "5", "Schedules", "Templates and schedules",
-        Group.SCREENS, of_app=True,
+        Group.SCREENS, of_app=True, words=("cron", "templates", "timers", "playbooks"),
     ),
     Action("back", ("escape",), "esc", "Back", "Back, or clear filter and marks", Group.SCREENS),
     Action(
-        "palette", ("colon", "ctrl+p"), ": ctrl+p", "Commands", "Find a command, host or task",
-        Group.SCREENS, of_app=True, footer=EVERYWHERE,
-    ),
-    Action("theme", ("t",), "t", "Theme", "Dark or light", Group.SCREENS, of_app=True),
-    Action(
         "help", ("question_mark",), "?", "Help", "This help",
+        Group.SCREENS, of_app=True, footer=EVERYWHERE, words=("keys", "shortcuts", "manual"),
+    ),
+    Action(
+        "palette", ("colon", "ctrl+p"), ": ctrl+p", "Commands", "Find an action or an item by name",
         Group.SCREENS, of_app=True, footer=EVERYWHERE,
     ),
     Action(
-        "quit", ("q", "ctrl+q"), "q", "Quit", "Quit",
+        "theme", ("t",), "t", "Theme", "The next colours: dark, light, …",
+        Group.SCREENS, of_app=True,
+        words=("dark", "light", "colors", "colours", "contrast", "ansi"),
+    ),
+    Action(
+        "quit", ("q", "ctrl+q"), "q ctrl+q", "Quit", "Quit",
         Group.SCREENS, of_app=True, destructive=True, footer=EVERYWHERE,
+        words=("exit", "leave", "close"),
     ),
 )  # fmt: skip
 
@@ -245,32 +234,42 @@ def actions_of(screen: ScreenName) -> tuple[Action, ...]:
     return tuple(action for action in ACTIONS if screen in action.screens)
 
 
-def bindings_of(screen: ScreenName) -> list[BindingType]:
-    """The bindings of a screen, in the form that Textual needs."""
+def footer_actions(screen: ScreenName, pane: Pane | None) -> tuple[Action, ...]:
+    """What the footer shows: first what belongs to the pane with the focus, then the rest."""
+    actions = actions_of(screen)
+    first = [action for action in actions if pane in action.panes]
+    rest = [action for action in actions if screen in action.footer and not action.pane_only]
+    return (*first, *(action for action in rest if action not in first))
+
+
+def bindings_of(screen: ScreenName, keys: KeyMap | None = None) -> "list[BindingType]":
+    """The bindings of a screen, in the form that Textual needs. What works in one pane only stands
+    first: elsewhere its key falls through to the other action that has it."""
+    from textual.binding import Binding
+
+    keys = keys or KeyMap()
     return [
         Binding(
-            ",".join(action.keys),
+            ",".join(keys.keys_of(action)),
             f"app.{action.id}" if action.of_app else action.id,
             action.label,
-            show=screen in action.footer,
-            key_display=action.shown.split()[0],
             id=action.id,
             priority=action.id == "next_pane",  # keys that are typed after it go to the next pane
         )
-        for action in actions_of(screen)
+        for action in sorted(actions_of(screen), key=lambda action: not action.pane_only)
     ]
 
 
-def open_task(task_id: int) -> ActionParseResult:
+def open_task(task_id: int) -> "ActionParseResult":
     """The screen of a task."""
     return "app", "open_task", (task_id,)
 
 
-def open_host(host_id: str) -> ActionParseResult:
+def open_host(host_id: str) -> "ActionParseResult":
     """A host, on the screen of all hosts."""
     return "app", "open_host", (host_id,)
 
 
-def open_host_output(host_id: str) -> ActionParseResult:
+def open_host_output(host_id: str) -> "ActionParseResult":
     """The output of a host, on the dashboard."""
     return "app", "open_host_output", (host_id,)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from textual.message import Message
@@ -14,6 +14,7 @@ from tui_manager.domain.errors import ManagerError, UnreachableError
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.operator.api import Operator
 from tui_manager.own_addresses import reachable_addresses
+from tui_manager.ui.action import KeyMap
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Link:
         trouble: why the manager cannot be reached; empty if it can.
         away_since: when that began; None if it can be reached.
         notice: a line that every screen shows until it is dismissed; empty for none.
+        keys: the keys of the actions.
         own_addresses: of this machine; hosts may dial them.
     """
 
@@ -37,6 +39,7 @@ class Link:
     trouble: str = ""
     away_since: datetime | None = None
     notice: str = ""
+    keys: KeyMap = field(default_factory=KeyMap)
     own_addresses: Callable[[], Sequence[str]] = reachable_addresses
 
     def set_unreachable(self, trouble: str) -> None:

@@ -1,80 +1,175 @@
-"""The help: every key of the table, and what the glyphs mean."""
+"""The help: every key of the table, those of the pane with the focus first, and what the glyphs
+mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
-from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of
 from tui_manager.ui.drawing.state_words_and_colours import LEGEND
-from tui_manager.ui.key_bindings import ACTIONS, MOVES, Group
+from tui_manager.ui.key_bindings import ACTIONS, MOVES, Action, Group, KeyMap, Pane
 from tui_manager.ui.terminal.closable import ClosableScreen
 
-_KEY = 9  # cells
+_KEY = 10  # cells
+_MARGIN = 6  # cells beside the lines
+_WIDEST = 116  # cells of the lines
+_GLYPH = 26  # cells of a glyph with its words
 
 
-def help_lines(width: int) -> tuple[Spans, ...]:
-    """In two columns if there is room for them."""
-    left = [*_group(Group.TASKS), (), *_group(Group.LISTS), (), *_group(Group.OUTPUT)]
-    left += [(), *_legend()]
-    right = [*_group(Group.HOSTS), (), *_group(Group.SCHEDULES), (), *_group(Group.SCREENS)]
-    need = 1 + max(sum(cell_len(span.text) for span in line) for line in left)
-    if width < need + max(sum(cell_len(span.text) for span in line) for line in right):
-        return (*left[: -len(_legend())], *right, (), *_legend())
+def help_lines(
+    width: int, keys: KeyMap, pane: Pane | None = None, text: str = ""
+) -> tuple[Spans, ...]:
+    """The lines of the help, in two columns if there is room for them.
+
+    Args:
+        pane: its keys stand first.
+        text: only keys whose words contain it; empty for all.
+    """
+    here = [action for action in ACTIONS if pane in action.panes]
+    sections = [_section(f"In {pane}", here, keys, text)] if here else []
+    for group in Group:
+        others = [action for action in ACTIONS if action.group is group and action not in here]
+        sections.append(_section(group, others, keys, text))
+    sections += [_moves(text), _legend(text)]
+    return _columns([section for section in sections if section], width) or (
+        (Span(f"No key or sign has “{text}” in its words.", Role.MUTED),),
+    )
+
+
+def _columns(sections: Sequence[Sequence[Spans]], width: int) -> tuple[Spans, ...]:
+    """The sections in one column, or in two of about the same height."""
+    if not sections:
+        return ()
+    one = _joined(sections)
+    heights = [len(_joined(sections[:count])) for count in range(len(sections) + 1)]
+    split = min(range(1, len(sections) + 1), key=lambda count: abs(2 * heights[count] - len(one)))
+    left, right = _joined(sections[:split]), _joined(sections[split:])
+    need = 2 + max(map(width_of, left))
+    if need + max(map(width_of, right), default=0) > width:
+        return tuple(one)
     rows = max(len(left), len(right))
-    padded = [*left, *[()] * (rows - len(left))], [*right, *[()] * (rows - len(right))]
-    return tuple((*fit(a, need), *b) for a, b in zip(*padded, strict=True))
+    sides = ([*side, *[()] * (rows - len(side))] for side in (left, right))
+    return tuple((*fit(a, need), *b) for a, b in zip(*sides, strict=True))
 
 
-def _group(group: Group) -> list[Spans]:
-    lines: list[Spans] = [(Span(group.value, Role.STRONG),)]
-    for action in ACTIONS:
-        if action.group is group:
-            asks = (Span("  asks", Role.CAUTION),) if action.destructive else ()
-            lines.append((Span(f"  {action.shown:<{_KEY}}", Role.ACTIVE), Span(action.text), *asks))
-    if group is Group.LISTS:
-        lines += [(Span(f"  {keys:<{_KEY}}", Role.ACTIVE), Span(text)) for keys, text in MOVES]
+def _joined(sections: Sequence[Sequence[Spans]]) -> list[Spans]:
+    """With an empty line between two sections."""
+    lines: list[Spans] = []
+    for section in sections:
+        lines += [*([()] if lines else []), *section]
     return lines
 
 
-def _legend() -> list[Spans]:
-    half = (len(LEGEND) + 1) // 2
-    pairs = zip(LEGEND[:half], [*LEGEND[half:], None], strict=False)
-    lines: list[Spans] = [(Span("Glyphs", Role.STRONG),)]
-    for first, second in pairs:
-        line: list[Span] = [Span("  "), *_glyph(first, 24)]
-        if second:
-            line += _glyph(second, 0)
+def _section(title: str, actions: Iterable[Action], keys: KeyMap, text: str) -> list[Spans]:
+    lines = []
+    for action in actions:
+        shown = keys.shown(action)
+        if _has(text, title, shown, action.label, action.text, *action.words):
+            asks = (Span("  asks", Role.CAUTION),) if action.destructive else ()
+            lines.append((*_key(shown), Span(action.text), *asks))
+    return [(Span(title, Role.STRONG),), *lines] if lines else []
+
+
+def _moves(text: str) -> list[Spans]:
+    title = "Moving"
+    lines = [(*_key(shown), Span(words)) for shown, words in MOVES if _has(text, title, words)]
+    return [(Span(title, Role.STRONG),), *lines] if lines else []
+
+
+def _key(shown: str) -> Spans:
+    padding = " " * max(1, _KEY - cell_len(shown))
+    return (Span(f"  {shown}{padding}", Role.ACTIVE),)
+
+
+def _legend(text: str) -> list[Spans]:
+    title = "Signs"
+    entries = [entry for entry in LEGEND if _has(text, title, entry[1])]
+    half = (len(entries) + 1) // 2
+    lines: list[Spans] = [(Span(title, Role.STRONG),)] if entries else []
+    for number in range(half):
+        line: list[Span] = [Span("  ")]
+        for glyph, words in entries[number::half]:
+            line += fit((glyph, Span(f" {words}")), _GLYPH)
         lines.append(tuple(line))
     return lines
 
 
-def _glyph(entry: tuple[Span, str], width: int) -> Iterable[Span]:
-    glyph, words = entry
-    return (glyph, Span(f" {words:<{width}}" if width else f" {words}"))
+def _has(text: str, *words: str) -> bool:
+    return any(text.casefold() in word.casefold() for word in words)
 
 
 class HelpScreen(ModalScreen[None], ClosableScreen[None]):
-    """All keys. The key that opened it closes it, and so does esc."""
+    """All keys. The key that opened it closes it, and so does esc.
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "close", "Back")]
+    Args:
+        keys: the keys of the actions.
+        pane: the pane that had the focus.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("question_mark,q", "close", "Back"),
+        Binding("slash", "search", "Search"),
+    ]
+
+    def __init__(self, keys: KeyMap | None = None, pane: Pane | None = None) -> None:
+        super().__init__()
+        self._keys, self._pane = keys or KeyMap(), pane
 
     def compose(self) -> ComposeResult:
-        """One page that scrolls if it does not fit."""
-        with TextScroll(id="help", classes="dialog") as sheet:
+        """One page that scrolls if it does not fit, and a field to search it."""
+        with Vertical(id="help", classes="dialog") as sheet:
             sheet.border_title = "Keys"
-            sheet.border_subtitle = "esc"
-            yield SpanLines(id="help-lines")
+            sheet.border_subtitle = "/ search   esc back"
+            yield Input(placeholder="a word", id="help-text", compact=True)
+            with TextScroll(id="help-page"):
+                yield SpanLines(id="help-lines")
 
-    def on_resize(self, event: Resize) -> None:
+    def on_mount(self) -> None:
+        """The field comes when it is asked for."""
+        self.query_one(Input).display = False
+        self.set_focus(self.query_one(TextScroll))
+
+    def on_resize(self) -> None:
         """Two columns or one."""
-        lines = help_lines(min(event.size.width - 6, 116))
+        self._show(self.query_one(Input).value)
+
+    @on(Input.Changed)
+    def _search(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    @on(Input.Submitted)
+    def _found(self) -> None:
+        self.set_focus(self.query_one(TextScroll))
+
+    def _show(self, text: str) -> None:
+        width = min(self.app.size.width - _MARGIN, _WIDEST)
+        lines = help_lines(width, self._keys, self._pane, text.strip())
         self.query_one(SpanLines).set_lines(lines)
+
+    def action_search(self) -> None:
+        """Shows the field."""
+        field = self.query_one(Input)
+        field.display = True
+        self.set_focus(field)
+
+    def action_back(self) -> None:
+        """Ends the search, or goes back to the screen before."""
+        field = self.query_one(Input)
+        if not field.display:
+            self.dismiss()
+            return
+        field.value = ""
+        field.display = False
+        self.set_focus(self.query_one(TextScroll))
 
     def action_close(self) -> None:
         """Goes back to the screen before."""

@@ -1,22 +1,29 @@
 """Base of the screens that show the manager: header, body, filter, footer, and what they share."""
 
 from collections.abc import Coroutine, Iterable
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding
 from textual.containers import Container
+from textual.dom import DOMNode
 from textual.events import Resize, ScreenResume
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host
 from tui_manager.ui.frame.header import HeaderLine, NoticeLine
-from tui_manager.ui.key_bindings import BY_ID, Action, ScreenName, actions_of
+from tui_manager.ui.frame.key_footer import FooterKey, KeyFooter, said_of_key
+from tui_manager.ui.key_bindings import (
+    BY_ID,
+    Action,
+    Pane,
+    ScreenName,
+    bindings_of,
+    footer_actions,
+)
 from tui_manager.ui.listing.filter_bar import FilterBar
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
@@ -35,7 +42,8 @@ class MainScreen(ClosableScreen[None]):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self.link = link
-        self._labels: list[str] = []  # of the keys, as the footer has them
+        if link.keys.changed:
+            self.rebind(bindings_of(self.SCREEN, link.keys), BY_ID)
 
     def compose(self) -> ComposeResult:
         """What every screen has around its body."""
@@ -74,7 +82,7 @@ class MainScreen(ClosableScreen[None]):
             self.query_one(HeaderLine).refresh_changed()
             for table in self.query(RowTable).results(RowTable):
                 table.refresh_changed(times=True)
-            self._label_keys()
+            self.show_keys()
 
     @on(ScreenResume)
     def _resumed(self) -> None:
@@ -104,28 +112,56 @@ class MainScreen(ClosableScreen[None]):
         if self.focused is None and self.table is not None:
             self.set_focus(self.table)
 
-    # The labels of the keys.
+    # The footer.
+
+    @property
+    def focused_pane(self) -> Pane | None:
+        """The kind of the pane that has the focus; None if no pane has it."""
+        node: DOMNode | None = self.focused
+        while node is not None:
+            if isinstance(pane := getattr(node, "PANE", None), Pane):
+                return pane
+            node = node.parent
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key does this now. What works in one pane only leaves its key to another action
+        while that pane has not the focus."""
+        found = BY_ID.get(action)
+        return found is None or not found.pane_only or self.focused_pane in found.panes
 
     def label_of(self, action: Action) -> str:
         """What an action would do now."""
         return action.label
 
-    @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The bindings with the labels that they have now. The footer shows these."""
-        bound = super().active_bindings
-        for key, active in bound.items():
-            if active.node is self and (action := BY_ID.get(active.binding.id or "")):
-                named = replace(active.binding, description=self.label_of(action))
-                bound[key] = active._replace(binding=named)
-        return bound
-
     @on(RowTable.Selected)
-    def _label_keys(self) -> None:
-        labels = [self.label_of(action) for action in actions_of(self.SCREEN)]
-        if labels != self._labels:
-            self._labels = labels
-            self.refresh_bindings()
+    def show_keys(self) -> None:
+        """Shows in the footer what the keys would do now."""
+        if not is_open(self):
+            return
+        keys = self.link.keys
+        self.query_one(KeyFooter).show_keys(
+            tuple(
+                FooterKey(
+                    action.id,
+                    keys.keys_of(action)[0],
+                    keys.first_shown(action),
+                    self.label_of(action),
+                )
+                for action in footer_actions(self.SCREEN, self.focused_pane)
+                if self.check_action(action.id, ())
+            )
+        )
+
+    def refresh_bindings(self) -> None:
+        """Textual calls this when another widget has the focus."""
+        super().refresh_bindings()
+        self.call_after_refresh(self.show_keys)
+
+    def say_where(self, key: str) -> None:
+        """Says what a key that does nothing here does elsewhere."""
+        if is_open(self) and (text := said_of_key(key, self.SCREEN, self.link.keys)):
+            self.notify(text, markup=False)
 
     # What keys do on every screen.
 
@@ -187,20 +223,3 @@ class MainScreen(ClosableScreen[None]):
         """Runs it to its end, whether or not this screen is closed meanwhile. What it acts on is
         what was chosen when the key was pressed."""
         self.app.run_worker(action, group="actions")
-
-
-class KeyFooter(Footer):
-    """A compact footer whose keys are compact from the start.
-
-    It is composed again at every change of focus. Textual styles a key twice if it becomes compact
-    after it is mounted. For 28 keys that takes a tenth of the time in which a screen opens.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(compact=True, show_command_palette=False)
-
-    def compose(self) -> ComposeResult:
-        """The keys that can be pressed now; there are no groups of keys."""
-        for key in super().compose():
-            key.set_class(True, "-compact", update=False)
-            yield key

@@ -12,6 +12,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph
@@ -146,6 +147,7 @@ def _to_paste(begin: str, end: str, width: int, role: Role) -> tuple[Spans, ...]
 class HostTable(RowTable[Host]):
     """All hosts by name."""
 
+    PANE = Pane.HOSTS
     TITLE = "Hosts"
     NOUN = "hosts"
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS

@@ -110,7 +110,7 @@ def no_match_lines(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
     """What a table shows if no row passes its filter."""
     text, faults = safe_line(window.text), window.faults_only
     what = f"contains “{text}”" if text else ""
-    what += f"{' and ' if text and faults else ''}{'is faulty' if faults else ''}"
+    what += f"{' and ' if text and faults else ''}{'has a problem' if faults else ''}"
     rows = "No row" if total == 1 else f"None of {total:,} {noun}"
     lines: list[Spans] = [(Span(f"{rows} {what}."),)]
     if faults:
@@ -145,7 +145,7 @@ def table_title(
     if window.text:
         text.append(f"  / {safe_line(window.text)}", style="not bold")
     if window.faults_only:
-        text.append("  ✘ faults only", style="not bold")
+        text.append("  ✘ problems only", style="not bold")
     if marked:
         text.append(f"  {MARKED.text} {marked:,} marked", style="not bold")
     if absent:

@@ -10,6 +10,7 @@ from tui_manager_protos.rules.duration import format_duration
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column
@@ -163,6 +164,7 @@ NO_AUDIT: tuple[Spans, ...] = ((Span("Nothing has been done yet.", Role.MUTED),)
 class AuditTable(RowTable[AuditEntry]):
     """All entries."""
 
+    PANE = Pane.AUDIT
     TITLE = "Audit"
     NOUN = "entries"
     FILTERS = "who, what, host or #12"

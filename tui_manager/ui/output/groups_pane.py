@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import count_of, size
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans
@@ -57,6 +58,8 @@ def _note(text: str) -> Spans:
 
 class GroupsPane(SpanWidget, InstantScroll, can_focus=True):
     """Groups, the largest first."""
+
+    PANE = Pane.GROUPS
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
@@ -65,6 +66,8 @@ class Source:
 
 class OutputPane(SpanWidget, InstantScroll, can_focus=True):
     """Lines of output, the newest at the end."""
+
+    PANE = Pane.OUTPUT
 
     follow: reactive[bool] = reactive(True)
     wraps: reactive[bool] = reactive(False)

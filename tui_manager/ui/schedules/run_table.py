@@ -10,6 +10,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import ScheduleRun
 from tui_manager.domain.status import TaskStatus
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import since
 from tui_manager.ui.drawing.schedule_words import moment, run_glyph, run_words
 from tui_manager.ui.drawing.spans import Role, Span, Spans, spans
@@ -60,6 +61,7 @@ def _detail(run: ScheduleRun, now: datetime) -> str:
 class RunTable(RowTable[RunRow]):
     """The history of the schedule that `show` names."""
 
+    PANE = Pane.RUNS
     TITLE = "History"
     NOUN = "due times"
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS

@@ -9,6 +9,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.status import TaskStatus
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.schedule_words import next_text, run_glyph, run_words, schedule_glyph
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.listing.row_table import RowTable
@@ -70,6 +71,7 @@ NO_SCHEDULES: tuple[Spans, ...] = (
 class ScheduleTable(RowTable[ScheduleRow]):
     """All schedules, by name."""
 
+    PANE = Pane.SCHEDULES
     TITLE = "Schedules"
     NOUN = "schedules"
     FILTERS = "name, cron, template or target"

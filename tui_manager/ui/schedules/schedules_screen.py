@@ -237,7 +237,7 @@ class SchedulesScreen(MainScreen):
         if self._on_schedules:
             super().action_faults_only()
         else:
-            self.notify("A template has no faults: go to the schedules with tab.", markup=False)
+            self.notify("A template has no problems: go to the schedules with tab.", markup=False)
 
     @on(RowTable.Opened)
     async def action_open(self) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.template import Template
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, since
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.listing.row_table import RowTable
@@ -52,6 +53,7 @@ NO_TEMPLATES: tuple[Spans, ...] = (
 class TemplateTable(RowTable[Template]):
     """All templates, by name."""
 
+    PANE = Pane.TEMPLATES
     TITLE = "Templates"
     NOUN = "templates"
     FILTERS = "name or description"

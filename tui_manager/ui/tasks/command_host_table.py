@@ -8,6 +8,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, running_time, size
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import (
@@ -94,6 +95,7 @@ NOT_STARTED: tuple[Spans, ...] = (
 class CommandHostTable(RowTable[CommandHost]):
     """One row for each command on each host."""
 
+    PANE = Pane.COMMAND_HOSTS
     TITLE = "Hosts"
     NOUN = "hosts"
 

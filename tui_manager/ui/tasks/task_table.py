@@ -10,6 +10,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import ACTOR
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import (
     count_of,
     number,
@@ -194,6 +195,7 @@ NO_TASKS: tuple[Spans, ...] = (
 class TaskTable(RowTable[Task]):
     """All tasks."""
 
+    PANE = Pane.TASKS
     TITLE = "Tasks"
     NOUN = "tasks"
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS

@@ -5,8 +5,10 @@ tested, and tests/ui/test_textual_internals.py says for each part what to do if 
 """
 
 import inspect
+from collections.abc import Container, Sequence
 
 from textual.app import App
+from textual.binding import BindingsMap, BindingType
 from textual.command import CommandPalette
 from textual.driver import Driver
 from textual.message import Message
@@ -34,6 +36,12 @@ class HookedScreen(Screen[ScreenResultType]):
         if self.accepts(message):
             await super()._on_message(message)
 
+    def rebind(self, bindings: Sequence[BindingType], replaced: Container[str]) -> None:
+        """Gives this screen other bindings in place of those with the ids in `replaced`. Textual's
+        keymap is no use: to change the key of one action, it removes others with the same key."""
+        others = [binding for _, binding in self._bindings if binding.id not in replaced]
+        self._bindings = BindingsMap([*bindings, *others])
+
 
 class HookedApp(App[None], inherit_bindings=False):
     """An app that decides what happens after an error that nothing has caught."""
@@ -45,6 +53,15 @@ class HookedApp(App[None], inherit_bindings=False):
     def end_after_error(self) -> None:
         """Ends the app. Textual would print a traceback on the terminal."""
         raise NotImplementedError
+
+    def on_unbound_key(self, key: str) -> None:
+        """Nothing is bound to a key that was pressed."""
+
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        bound = await super()._check_bindings(key, priority)
+        if not bound and not priority:
+            self.on_unbound_key(key)
+        return bound
 
     def _handle_exception(self, error: Exception) -> None:
         self.report_error(error)

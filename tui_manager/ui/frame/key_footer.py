@@ -1,0 +1,132 @@
+"""The footer: the keys that are of use in the pane with the focus. And what a key that does nothing
+on a screen does elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.strip import Strip
+
+from tui_manager.ui.action import key_text
+from tui_manager.ui.drawing.span_widgets import SpanWidget
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of
+from tui_manager.ui.key_bindings import ACTIONS, BY_ID, Action, KeyMap, ScreenName
+
+_ALWAYS = "help"  # the action that has room however narrow the screen is
+_SHOWS = {
+    ScreenName.DASHBOARD: "show_dashboard",
+    ScreenName.HOSTS: "show_hosts",
+    ScreenName.TASKS: "show_tasks",
+    ScreenName.MANAGER: "show_manager",
+    ScreenName.SCHEDULES: "show_schedules",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FooterKey:
+    """A key with what it would do now.
+
+    Attributes:
+        action_id: of the action in the table.
+        key: as Textual names it.
+        shown: the key as people read it.
+        label: what it would do.
+    """
+
+    action_id: str
+    key: str
+    shown: str
+    label: str
+
+    @property
+    def spans(self) -> Spans:
+        """The key and its label."""
+        return (Span(self.shown, Role.ACTIVE), Span(f" {self.label}"))
+
+
+def fitting_keys(keys: Sequence[FooterKey], width: int) -> tuple[Sequence[FooterKey], int]:
+    """The keys that fit a line of `width` cells, and the number of cells between two of them. The
+    last ones are left out first, but never the help."""
+    kept = list(keys)
+    while True:
+        for gap in (3, 2):
+            if 1 + sum(width_of(key.spans) + gap for key in kept) - gap <= width:
+                return kept, gap
+        last = next((key for key in reversed(kept) if key.action_id != _ALWAYS), None)
+        if last is None:
+            return kept, gap
+        kept.remove(last)
+
+
+def footer_line(keys: Sequence[FooterKey], width: int) -> Spans:
+    """The line of the footer."""
+    kept, gap = fitting_keys(keys, width)
+    line: list[Span] = [Span(" ")]
+    for number, key in enumerate(kept):
+        line += [Span(" " * gap if number else ""), *key.spans]
+    return fit(tuple(line), width)
+
+
+def key_at(keys: Sequence[FooterKey], width: int, x: int) -> FooterKey | None:
+    """The key whose words are in the column `x` of the footer."""
+    kept, gap = fitting_keys(keys, width)
+    left = 1
+    for key in kept:
+        right = left + width_of(key.spans)
+        if left <= x < right:
+            return key
+        left = right + gap
+    return None
+
+
+def said_of_key(key: str, screen: ScreenName, keys: KeyMap) -> str:
+    """What a key that does nothing on a screen does elsewhere. Empty if it does nothing at all."""
+    found = [
+        action
+        for action in ACTIONS
+        if key in keys.keys_of(action) and (screen not in action.screens or action.pane_only)
+    ]
+    said = [f"{action.label} in {_places(action, screen, keys)}" for action in found]
+    return f"{key_text(key)} works elsewhere: {', '.join(said)}." if said else ""
+
+
+def _places(action: Action, screen: ScreenName, keys: KeyMap) -> str:
+    if screen in action.screens:
+        return f"the pane {_joined(sorted(action.panes))}"
+    return _joined([_place(place, keys) for place in ScreenName if place in action.screens])
+
+
+def _place(screen: ScreenName, keys: KeyMap) -> str:
+    if (shows := _SHOWS.get(screen)) is None:
+        return f"the screen of a {screen}"
+    action = BY_ID[shows]
+    return f"{action.label} ({keys.first_shown(action)})"
+
+
+def _joined(places: Sequence[str]) -> str:
+    *others, last = places
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+class KeyFooter(SpanWidget):
+    """One line. A click on a key presses it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: Sequence[FooterKey] = ()
+
+    def show_keys(self, keys: Sequence[FooterKey]) -> None:
+        """Shows other keys; the same ones are not drawn again."""
+        if keys != self.keys:
+            self.keys = keys
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The one line."""
+        width, base = self.size.width, self.rich_style
+        return self.strip(self.paint(footer_line(self.keys, width), base), width, base)
+
+    def on_click(self, event: events.Click) -> None:
+        """Presses the key that was clicked."""
+        if (key := key_at(self.keys, self.size.width, event.x)) is not None:
+            self.app.simulate_key(key.key)
