@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from tui_manager_agent.supervisor.cgroup import CgroupRoot
 # No test asserts on wall time, and so no example has a deadline.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Each app and each database of a test leaves thousands of objects in cycles. With Python's own
+# thresholds the collections take a third of the time of a test of the screen.
+gc.set_threshold(50_000, 20, 100)
 
 _LONG = 30  # characters; a UUID has 36
 
