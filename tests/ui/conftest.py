@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import textual.app
 import textual.pilot
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -54,6 +56,25 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (textual.app, textual.pilot):
         monkeypatch.setattr(module, "wait_for_idle", loop_at_rest)
     monkeypatch.setattr(Pilot, "_wait_for_screen", loop_at_rest)
+
+
+_PARSED: dict[object, list[RuleSet]] = {}
+_parse_rules = Stylesheet._parse_rules
+
+
+@pytest.fixture(autouse=True)
+def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each app and each change of its theme parses the same style sheets. All apps of a process
+    share the result, as the screens of one app do."""
+
+    def parse(stylesheet: Stylesheet, css: str, *arguments: Any, **keywords: Any) -> list[RuleSet]:
+        variables = tuple(stylesheet._variables.items())
+        key = (css, variables, repr((arguments, keywords)))
+        if key not in _PARSED:
+            _PARSED[key] = _parse_rules(stylesheet, css, *arguments, **keywords)
+        return _PARSED[key]
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse)
 
 
 @pytest.fixture(autouse=True)
