@@ -120,10 +120,17 @@ class FakeOperator(Manager):
         return await super().read_output(execution_id, stream, offset, 1)
 
     async def follow_output(
-        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
+        self,
+        task_id: int,
+        after: int = 0,
+        host_id: str = "",
+        limit: int = 1 << 18,
+        before: int = 0,
+        execution_id: str = "",
     ) -> Sequence[OutputChunk]:
         """Two chunks at most."""
-        return (await super().follow_output(task_id, after, host_id, limit))[:2]
+        found = await super().follow_output(task_id, after, host_id, limit, before, execution_id)
+        return found[-2:] if before else found[:2]
 
 
 def _short(window: Window) -> Window:

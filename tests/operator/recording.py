@@ -14,6 +14,7 @@ from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.manager_status import Health, ManagerStatus
+from tui_manager.domain.output_search import OutputMatch, OutputMatches
 from tui_manager.domain.rollout_spec import HoldRule, Order, RolloutSpec
 from tui_manager.domain.schedule import (
     Overlap,
@@ -105,8 +106,9 @@ PLAN = TaskPlan((PlannedHost("web01", 1, True), PlannedHost("web02", 2, False, T
     (1, 1), 5, 0)  # fmt: skip
 CHUNKS = (
     OutputChunk(3, "e-1", "web01", 0, Stream.STDOUT, 0, b"\xff\0x"),
-    OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10),
+    OutputChunk(4, "e-1", "web01", 0, Stream.STDERR, 3, b"", 10, AT),
 )
+MATCHES = OutputMatches((OutputMatch(4, "e-1", "web01", 1, Stream.STDERR, 7, 3),), 5, 1 << 22, True)
 TOKEN_SPEC = TokenSpec(timedelta(hours=1), 3, True, {"env": "prod"})
 TOKEN = NewToken("tm1.pin.secret", AT, 4)
 LISTED = Token(4, TokenState.USED_UP, "ann@tty1", AT, AT, 3, 3, True, {"env": "prod"})
@@ -192,7 +194,10 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("run_schedule", ("nightly", REQUEST), 8),
     ("delete_schedule", ("nightly",), None),
     ("read_output", ("e-1", Stream.STDERR, 5, 100), CHUNKS),
-    ("follow_output", (7, -3, "h-1", 100), CHUNKS),
+    ("follow_output", (7, -3, "h-1", 100, 0, ""), CHUNKS),
+    ("follow_output", (7, 0, "", 100, 9, "e-1"), CHUNKS),
+    ("search_output", (7, "/a.b/", 3, 0, "h-1", "", True), MATCHES),
+    ("search_output", (7, "é", 0, 9, "", "e-1", False), MATCHES),
 ]
 EVERYTHING = Changes(hosts=True, all_tasks=True, manager=True, templates=True, schedules=True)
 

@@ -21,7 +21,13 @@ from tui_manager.operator.socket.client import connect
 from tui_manager.operator.socket.server import serve_operator
 from tui_manager.operator.socket.socket_file import socket_path
 
-FOLLOWING = ("get_task_status", "get_task_progress", "read_output", "follow_output")
+FOLLOWING = (
+    "get_task_status",
+    "get_task_progress",
+    "read_output",
+    "follow_output",
+    "search_output",
+)
 UNCLEAR = {
     "create_task": "The task may have been made.",
     "rerun_task": "The task may have been made.",

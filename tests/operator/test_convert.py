@@ -21,6 +21,7 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.output_search import OutputMatches
 from tui_manager.domain.schedule import (
     MISFIRE_DEFAULT,
     Overlap,
@@ -40,6 +41,7 @@ from tui_manager.operator.api import OutputChunk, TargetPreview
 from tui_manager.operator.conversion import (
     convert_host,
     convert_manager,
+    convert_output,
     convert_schedule,
     convert_security,
     convert_spec,
@@ -56,7 +58,8 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (Token, convert_security.token_to_wire, convert_security.token_from_wire),
     (AuditEntry, convert_security.entry_to_wire, convert_security.entry_from_wire),
     (TargetPreview, convert_manager.preview_to_wire, convert_manager.preview_from_wire),
-    (OutputChunk, convert_manager.chunk_to_wire, convert_manager.chunk_from_wire),
+    (OutputChunk, convert_output.chunk_to_wire, convert_output.chunk_from_wire),
+    (OutputMatches, convert_output.matches_to_wire, convert_output.matches_from_wire),
     (Changes, convert_manager.changes_to_wire, convert_manager.changes_from_wire),
     (TaskSpec, convert_spec.spec_to_wire, convert_spec.spec_from_wire),
     (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
@@ -136,11 +139,11 @@ def test_absent_fields_mean_the_defaults() -> None:
     assert (schedule.overlap, schedule.misfire) == (Overlap.SKIP, MISFIRE_DEFAULT)
     no_misfire = wire.ScheduleSpec(misfire=Duration())
     assert convert_schedule.spec_from_wire(no_misfire).misfire == timedelta(0)
-    assert convert_manager.output_limit(wire.ReadOutputRequest(), 7) == 7
-    assert convert_manager.output_limit(wire.ReadOutputRequest(limit=0), 7) == 0
+    assert convert_output.output_limit(wire.ReadOutputRequest(), 7) == 7
+    assert convert_output.output_limit(wire.ReadOutputRequest(limit=0), 7) == 0
     assert (
-        convert_manager.output_limit(wire.FollowOutputRequest(limit=1 << 40), 7)
-        == convert_manager.OUTPUT_MAX
+        convert_output.output_limit(wire.FollowOutputRequest(limit=1 << 40), 7)
+        == convert_output.OUTPUT_MAX
     )
 
 

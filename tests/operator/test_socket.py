@@ -29,7 +29,7 @@ from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.token import NewToken, TokenSpec
 from tui_manager.operator.actor import CURRENT_ACTOR, this_actor
 from tui_manager.operator.api import Operator, OutputChunk
-from tui_manager.operator.conversion.convert_manager import OUTPUT_MAX
+from tui_manager.operator.conversion.convert_output import OUTPUT_MAX
 from tui_manager.operator.socket.client import connect
 from tui_manager.operator.socket.convert_errors import FIELD, MESSAGE_MAX
 from tui_manager.operator.socket.server import serve_operator
@@ -115,7 +115,7 @@ async def test_defaults_are_those_of_the_protocol(
     await stub.PreviewSchedule(wire.PreviewScheduleRequest(cron="@daily", zone="UTC"))
     assert recording.calls == [
         ("read_output", "e-1", Stream.STDOUT, 0, 1 << 20),
-        ("follow_output", 7, 0, "", 1 << 18),
+        ("follow_output", 7, 0, "", 1 << 18, 0, ""),
         ("list_command_hosts", 7, Window(), None),
         ("preview_schedule", "@daily", "UTC", 5),
         ("preview_schedule", "@daily", "UTC", 5),

@@ -58,7 +58,7 @@ async def test_the_part_of_a_piece_within_the_limit_is_stored(parts: Parts) -> N
     assert outcome.over_limit == {execution_id}
     assert outcome.acknowledged[0].offsets[Stream.STDOUT] == LIMIT
     assert await _sizes(parts, execution_id, task_id) == (10, 0, 5)
-    (chunk,) = await parts.tasks.read_output(execution_id, Stream.STDOUT, 0, 100)
+    (chunk,) = await parts.tasks.output.read(execution_id, Stream.STDOUT, 0, 100)
     assert chunk.data == b"123456789a"
 
 

@@ -103,7 +103,7 @@ async def test_two_reports_of_one_host_are_stored_in_order(parts: Parts) -> None
             result(execution_id, totals=totals(6)),
         ),
     )
-    chunks = await parts.tasks.read_output(execution_id, Stream.STDOUT, 0, 100)
+    chunks = await parts.tasks.output.read(execution_id, Stream.STDOUT, 0, 100)
     assert b"".join(chunk.data for chunk in chunks) == b"onetwo"
 
 

@@ -8,6 +8,7 @@ from tui_manager.domain.host import Vitals
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.report import Held, HeldState, Output, Started
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
+from tui_manager.storage.tables.output import OutputOf
 
 
 async def _running(parts: Parts) -> tuple[str, str, int]:
@@ -24,7 +25,7 @@ def _piece(execution_id: str, offset: int, data: bytes, gap: int = 0) -> Output:
 
 
 async def _stdout(parts: Parts, execution_id: str, offset: int = 0) -> bytes:
-    chunks = await parts.tasks.read_output(execution_id, Stream.STDOUT, offset, 1 << 30)
+    chunks = await parts.tasks.output.read(execution_id, Stream.STDOUT, offset, 1 << 30)
     return b"".join(chunk.data or b"\0" * chunk.gap for chunk in chunks)
 
 
@@ -146,20 +147,20 @@ async def test_output_is_followed_in_the_order_of_storing(parts: Parts) -> None:
         for host in hosts:
             execution_id = runs[host.host_id].execution_id
             await parts.report(host.host_id, _piece(execution_id, 2 * number, b"%d\n" % number))
-    chunks = await parts.tasks.follow_output(task_id, 0, "", 1 << 20)
+    chunks = await parts.tasks.output.follow(OutputOf(task_id), 0, 1 << 20)
     assert [(chunk.host, chunk.data) for chunk in chunks] == [
         (name, b"%d\n" % number) for number in range(3) for name in ("web01", "web02")
     ]
     after = chunks[3].position
-    chunks = await parts.tasks.follow_output(task_id, after, hosts[0].host_id, 1 << 20)
+    chunks = await parts.tasks.output.follow(OutputOf(task_id, hosts[0].host_id), after, 1 << 20)
     assert [chunk.data for chunk in chunks] == [b"2\n"]
-    chunks = await parts.tasks.follow_output(task_id, -3, "", 1 << 20)
+    chunks = await parts.tasks.output.follow(OutputOf(task_id), -3, 1 << 20)
     assert [(chunk.host, chunk.data) for chunk in chunks] == [
         ("web02", b"1\n"),
         ("web01", b"2\n"),
         ("web02", b"2\n"),
     ]
-    assert len(await parts.tasks.follow_output(task_id, 0, "", 3)) == 2
+    assert len(await parts.tasks.output.follow(OutputOf(task_id), 0, 3)) == 2
     assert await parts.database.read(counters_differ) == []
 
 

@@ -354,7 +354,7 @@ class TaskMachine(RuleBasedStateMachine):
             row.status is CommandHostStatus.COMPLETED or not row.status.ended
         )
         chunks = self._loop.run_until_complete(
-            self.parts.tasks.read_output(row.execution_id, Stream.STDOUT, 0, 1 << 20)
+            self.parts.tasks.output.read(row.execution_id, Stream.STDOUT, 0, 1 << 20)
         )
         stored = b"".join(chunk.data for chunk in chunks)
         assert stored == bytes(range(row.stdout_bytes))

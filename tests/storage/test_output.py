@@ -13,10 +13,13 @@ from tui_manager.domain.status import Stream
 from tui_manager.domain.task import OutputChunk
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.engine.migrations import migrate
+from tui_manager.storage.engine.statements import to_datetime
 from tui_manager.storage.tables import output
+from tui_manager.storage.tables.output import OutputOf
 
 COMMANDS, HOSTS = 3, 2
 EVERYTHING = 1 << 30
+AT = 1_790_000_000_000_000  # microseconds
 
 # (task 1 or 2, command, host, stream, bytes); a command of a host begins when the one before ended.
 PIECES = st.lists(
@@ -33,7 +36,7 @@ Piece = tuple[int, int, int, Stream, int]
 
 
 @contextmanager
-def _database() -> Iterator[Transaction]:
+def output_database() -> Iterator[Transaction]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as tx:
         tx.row_factory = sqlite3.Row
         migrate(tx)
@@ -59,8 +62,8 @@ def _database() -> Iterator[Transaction]:
                     " host, status) VALUES (?, ?, ?, ?, ?, ?, 'running')",
                     [
                         (
-                            _row(task, command, host),
-                            f"e{_row(task, command, host)}",
+                            row_id(task, command, host),
+                            f"e{row_id(task, command, host)}",
                             task,
                             10 * task + command,
                             command,
@@ -72,7 +75,7 @@ def _database() -> Iterator[Transaction]:
         yield tx
 
 
-def _row(task: int, command: int, host: int) -> int:
+def row_id(task: int, command: int, host: int) -> int:
     return 100 * task + 10 * command + host
 
 
@@ -81,47 +84,78 @@ def _store(tx: Transaction, pieces: list[Piece]) -> list[OutputChunk]:
     ends: dict[tuple[int, Stream], int] = {}
     stored: list[OutputChunk] = []
     for task, command, host, stream, size in sorted(pieces, key=lambda piece: piece[1]):
-        row = _row(task, command, host)
+        row = row_id(task, command, host)
         offset = ends.get((row, stream), 0)
         ends[row, stream] = offset + size
         data = bytes([65 + len(stored) % 26]) * size
-        piece = output.OutputPiece(task, row, Output(f"e{row}", stream, offset, data))
+        piece = output.OutputPiece(task, row, Output(f"e{row}", stream, offset, data), AT)
         output.insert(tx, [piece])
         position: int = tx.execute("SELECT max(id) FROM output_chunks").fetchone()[0]
         stored.append(
-            OutputChunk(position, f"e{row}", f"web{host}", command, stream, offset, data, 0)
+            OutputChunk(
+                position, f"e{row}", f"web{host}", command, stream, offset, data, 0, to_datetime(AT)
+            )
         )
     return stored
 
 
 @given(pieces=PIECES, data=st.data())
 def test_a_task_is_followed_from_any_position(pieces: list[Piece], data: st.DataObject) -> None:
-    with _database() as tx:
+    with output_database() as tx:
         stored = _store(tx, pieces)
         task = data.draw(st.integers(1, 2))
         host = data.draw(st.sampled_from([0, *range(1, HOSTS + 1)]))
         after = data.draw(st.integers(-12, len(stored) + 1))
-        host_id = f"id-{host}" if host else ""
-        of_it = [
-            chunk
-            for chunk in stored
-            if int(chunk.execution_id[1]) == task and (not host or chunk.host == f"web{host}")
-        ]
+        of = _drawn(data, task, host)
+        of_it = _of(stored, of)
         behind = (
             [chunk for chunk in of_it if chunk.position > after] if after >= 0 else of_it[after:]
         )
-        assert output.follow(tx, task, after, host_id, EVERYTHING) == behind
-        cut = output.follow(tx, task, after, host_id, 4)
+        assert output.follow(tx, of, after, EVERYTHING) == behind
+        cut = output.follow(tx, of, after, 4)
         assert cut == behind[: len(cut)]
         assert sum(len(chunk.data) for chunk in cut[:-1]) < 4
         assert len(cut) == len(behind) or sum(len(chunk.data) for chunk in cut) >= 4
 
 
 @given(pieces=PIECES, data=st.data())
-def test_a_stream_is_read_from_any_offset(pieces: list[Piece], data: st.DataObject) -> None:
-    with _database() as tx:
+def test_a_task_is_read_backwards_from_any_position(
+    pieces: list[Piece], data: st.DataObject
+) -> None:
+    with output_database() as tx:
         stored = _store(tx, pieces)
-        row = _row(1, data.draw(st.integers(0, COMMANDS - 1)), data.draw(st.integers(1, HOSTS)))
+        of = _drawn(data, data.draw(st.integers(1, 2)), data.draw(st.integers(0, HOSTS)))
+        before = data.draw(st.integers(1, len(stored) + 1))
+        ahead = [chunk for chunk in _of(stored, of) if chunk.position < before]
+        assert output.follow(tx, of, 0, EVERYTHING, before) == ahead
+        cut = output.follow(tx, of, 0, 4, before)
+        assert cut == ahead[len(ahead) - len(cut) :]
+        assert sum(len(chunk.data) for chunk in cut[1:]) < 4
+
+
+def _drawn(data: st.DataObject, task: int, host: int) -> OutputOf:
+    """Of a task, of one of its hosts, or of a command host."""
+    command = data.draw(st.integers(0, COMMANDS)) if host else COMMANDS
+    if command < COMMANDS:
+        return OutputOf(task, execution_id=f"e{row_id(task, command, host)}")
+    return OutputOf(task, f"id-{host}" if host else "")
+
+
+def _of(stored: list[OutputChunk], of: OutputOf) -> list[OutputChunk]:
+    return [
+        chunk
+        for chunk in stored
+        if int(chunk.execution_id[1]) == of.task_id
+        and of.host_id in ("", chunk.host.replace("web", "id-"))
+        and of.execution_id in ("", chunk.execution_id)
+    ]
+
+
+@given(pieces=PIECES, data=st.data())
+def test_a_stream_is_read_from_any_offset(pieces: list[Piece], data: st.DataObject) -> None:
+    with output_database() as tx:
+        stored = _store(tx, pieces)
+        row = row_id(1, data.draw(st.integers(0, COMMANDS - 1)), data.draw(st.integers(1, HOSTS)))
         stream = data.draw(st.sampled_from(list(Stream)))
         of_it = [
             chunk for chunk in stored if (chunk.execution_id, chunk.stream) == (f"e{row}", stream)
@@ -138,12 +172,12 @@ def test_many_small_pieces_come_in_more_than_one_answer(
     host_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(output, "PIECES_MAX", 3)
-    with _database() as tx:
+    with output_database() as tx:
         stored = _store(tx, [(1, 0, 1, Stream.STDOUT, 1)] * 8)
         found: list[OutputChunk] = []
         answers = []
         while chunks := output.follow(
-            tx, 1, found[-1].position if found else 0, host_id, EVERYTHING
+            tx, OutputOf(1, host_id), found[-1].position if found else 0, EVERYTHING
         ):
             answers.append(len(chunks))
             found += chunks
@@ -151,7 +185,7 @@ def test_many_small_pieces_come_in_more_than_one_answer(
 
 
 def test_an_unknown_execution_has_no_output() -> None:
-    with _database() as tx:
+    with output_database() as tx:
         assert output.read(tx, "nobody", Stream.STDOUT, 0, EVERYTHING) == []
-        assert output.follow(tx, 7, 0, "", EVERYTHING) == []
-        assert output.follow(tx, 1, -5, "nobody", EVERYTHING) == []
+        assert output.follow(tx, OutputOf(7), 0, EVERYTHING) == []
+        assert output.follow(tx, OutputOf(1, "nobody"), -5, EVERYTHING) == []

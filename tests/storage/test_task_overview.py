@@ -114,7 +114,7 @@ def test_the_last_line_is_put_together_from_small_pieces(tx: Transaction) -> Non
 
     def printed(data: bytes, stream: Stream = Stream.STDOUT) -> None:
         piece = Output("0/0", stream, at[stream], data)
-        output.insert(tx, [output.OutputPiece(1, row, piece)])
+        output.insert(tx, [output.OutputPiece(1, row, piece, 0)])
         at[stream] += len(data)
 
     def last() -> tuple[str, bool, int | None]:

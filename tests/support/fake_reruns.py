@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tests.support.fake_output import FakeOutput
 from tests.support.fake_overview import FakeOverview
 from tests.support.fake_target import fold
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
@@ -10,7 +11,7 @@ from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
 from tui_manager.domain.task import Rerun
 
 
-class FakeReruns(FakeOverview):
+class FakeReruns(FakeOverview, FakeOutput):
     """Tasks that repeat others."""
 
     async def rerun_task(

@@ -1,6 +1,5 @@
 """The tasks of the fake operator, their command hosts and their output."""
 
-import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +13,6 @@ from tests.support.fake_rows import (
     FakeTask,
     classes_of,
     count,
-    limited,
     sort_key,
     waiting_row,
     with_hosts,
@@ -65,7 +63,15 @@ class FakeTasks(FakeHosts):
         self._position += 1
         task.output.append(
             OutputChunk(
-                self._position, execution_id, row.host, row.command, stream, offset, data, 0
+                self._position,
+                execution_id,
+                row.host,
+                row.command,
+                stream,
+                offset,
+                data,
+                0,
+                self.now(),
             )
         )
         if stream is Stream.STDOUT:
@@ -331,30 +337,6 @@ class FakeTasks(FakeHosts):
         task.row = replace(task.row, paused=False, hold=None)
         self.record("resume_task", task_id=task_id)
         self._recount(task)
-
-    async def read_output(
-        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
-    ) -> Sequence[OutputChunk]:
-        self._check("read_output")
-        chunks = [
-            chunk
-            for chunk in self.task_of(execution_id).output
-            if chunk.execution_id == execution_id
-            and chunk.stream is stream
-            and chunk.offset >= offset
-        ]
-        return limited(chunks, limit)
-
-    async def follow_output(
-        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
-    ) -> Sequence[OutputChunk]:
-        self._check("follow_output")
-        task = self._task(task_id)
-        start = bisect.bisect_right(task.output, max(after, 0), key=lambda chunk: chunk.position)
-        chunks = task.output[start:]
-        if host_id:
-            chunks = [chunk for chunk in chunks if f"host-{chunk.host}" == host_id]
-        return limited(chunks[after:] if after < 0 else chunks, limit)
 
     # How it keeps its word.
 

@@ -310,6 +310,7 @@ class OutputChunk:
         command: the index of the command in its task, from 0.
         offset: of its first byte in its stream.
         gap: instead of data, so many bytes are gone.
+        stored_at: by the manager; None if it was stored before the manager noted this.
     """
 
     position: int
@@ -320,6 +321,7 @@ class OutputChunk:
     offset: int
     data: bytes
     gap: int = 0
+    stored_at: datetime | None = None
 
     def part_from(self, offset: int) -> "OutputChunk | None":
         """The part from `offset` (bytes in the stream) on; None if there is none."""

@@ -16,7 +16,7 @@ from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.target import TargetPreview as TargetPreview
 from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task import OutputChunk as OutputChunk
@@ -24,6 +24,7 @@ from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.operator.output_calls import OutputCalls
 from tui_manager.operator.schedule_calls import ScheduleCalls
 from tui_manager.operator.task_overview_calls import TaskOverviewCalls
 from tui_manager.operator.template_calls import TemplateCalls
@@ -32,7 +33,7 @@ _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")
 
 
-class Operator(TaskOverviewCalls, TemplateCalls, ScheduleCalls, Protocol):
+class Operator(TaskOverviewCalls, TemplateCalls, ScheduleCalls, OutputCalls, Protocol):
     """Everything an operator can see and do."""
 
     async def manager_status(self) -> ManagerStatus:
@@ -224,21 +225,6 @@ class Operator(TaskOverviewCalls, TemplateCalls, ScheduleCalls, Protocol):
         """Ends a pause, and a hold after a batch. IllegalMoveError if there is neither."""
         ...
 
-    async def read_output(
-        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
-    ) -> Sequence[OutputChunk]:
-        """Stored output of one stream from `offset` (bytes) on, at most about `limit` bytes;
-        empty at the end of what is stored."""
-        ...
-
-    async def follow_output(
-        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
-    ) -> Sequence[OutputChunk]:
-        """Output of a task in the order in which it was stored, after position `after`, at most
-        about `limit` bytes; of one host when `host_id` is given. A negative `after` asks for the
-        newest `-after` chunks."""
-        ...
-
     def watch(self) -> AsyncIterator[Changes]:
         """Merged changes, at most 10 a second, until the iterator is closed. The first comes at
         once and asks to read everything. Raises UnreachableError when the manager ends."""
@@ -337,3 +323,4 @@ class ForwardingOperator(ABC):
     delete_schedule = _forwarded(Operator.delete_schedule)
     read_output = _forwarded(Operator.read_output)
     follow_output = _forwarded(Operator.follow_output)
+    search_output = _forwarded(Operator.search_output)

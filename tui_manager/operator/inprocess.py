@@ -16,6 +16,7 @@ from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
+from tui_manager.domain.output_search import OutputMatches
 from tui_manager.domain.schedule import (
     DUES_SHOWN,
     Schedule,
@@ -40,6 +41,7 @@ from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.schedules.schedule_service import ScheduleService
+from tui_manager.service.tasks.stored_output import OutputOf
 from tui_manager.service.tasks.task_service import TaskService
 from tui_manager.service.templates.template_service import TemplateService
 
@@ -335,12 +337,32 @@ class InProcessOperator:
     async def read_output(
         self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
     ) -> Sequence[OutputChunk]:
-        return await self.tasks.read_output(execution_id, stream, offset, limit)
+        return await self.tasks.output.read(execution_id, stream, offset, limit)
 
     async def follow_output(
-        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
+        self,
+        task_id: int,
+        after: int = 0,
+        host_id: str = "",
+        limit: int = 1 << 18,
+        before: int = 0,
+        execution_id: str = "",
     ) -> Sequence[OutputChunk]:
-        return await self.tasks.follow_output(task_id, after, host_id, limit)
+        of = OutputOf(task_id, host_id, execution_id)
+        return await self.tasks.output.follow(of, after, limit, before)
+
+    async def search_output(
+        self,
+        task_id: int,
+        text: str,
+        after: int = 0,
+        before: int = 0,
+        host_id: str = "",
+        execution_id: str = "",
+        stderr_only: bool = False,
+    ) -> OutputMatches:
+        of = OutputOf(task_id, host_id, execution_id)
+        return await self.tasks.output.search(of, text, after, before, stderr_only=stderr_only)
 
     def watch(self) -> AsyncIterator[Changes]:
         return self.core.feed.watch()

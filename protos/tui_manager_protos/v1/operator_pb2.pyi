@@ -4304,6 +4304,7 @@ class OutputChunk(_message.Message):
     OFFSET_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
+    STORED_AT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """grows in the order in which output was stored"""
     execution_id: _builtins.str
@@ -4317,6 +4318,10 @@ class OutputChunk(_message.Message):
     data: _builtins.bytes
     gap: _builtins.int
     """instead of data: so many bytes are gone"""
+    @_builtins.property
+    def stored_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: stored before the manager noted it"""
+
     def __init__(
         self,
         *,
@@ -4328,10 +4333,11 @@ class OutputChunk(_message.Message):
         offset: _builtins.int = ...,
         data: _builtins.bytes = ...,
         gap: _builtins.int = ...,
+        stored_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "data", b"data", "execution_id", b"execution_id", "gap", b"gap", "host", b"host", "offset", b"offset", "position", b"position", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "data", b"data", "execution_id", b"execution_id", "gap", b"gap", "host", b"host", "offset", b"offset", "position", b"position", "stored_at", b"stored_at", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -4377,6 +4383,8 @@ class FollowOutputRequest(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     HOST_ID_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     after: _builtins.int
     """behind this position; negative: the newest so many chunks"""
@@ -4384,6 +4392,10 @@ class FollowOutputRequest(_message.Message):
     """empty: all hosts"""
     limit: _builtins.int
     """at most about so many bytes, up to 2 MiB; absent: 256 KiB"""
+    before: _builtins.int
+    """not 0: the newest chunks before this position"""
+    execution_id: _builtins.str
+    """not empty: of this command host"""
     def __init__(
         self,
         *,
@@ -4391,10 +4403,12 @@ class FollowOutputRequest(_message.Message):
         after: _builtins.int = ...,
         host_id: _builtins.str = ...,
         limit: _builtins.int | None = ...,
+        before: _builtins.int = ...,
+        execution_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "after", b"after", "host_id", b"host_id", "limit", b"limit", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "after", b"after", "before", b"before", "execution_id", b"execution_id", "host_id", b"host_id", "limit", b"limit", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -4423,6 +4437,126 @@ class OutputResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OutputResponse: _TypeAlias = OutputResponse  # noqa: Y015
+
+@_typing.final
+class SearchOutputRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    STDERR_ONLY_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.int
+    text: _builtins.str
+    """ignores case; /text/ is a regular expression of RE2"""
+    after: _builtins.int
+    """behind this position"""
+    before: _builtins.int
+    """not 0: before this position, the newest first"""
+    host_id: _builtins.str
+    """empty: all hosts"""
+    execution_id: _builtins.str
+    """not empty: of this command host"""
+    stderr_only: _builtins.bool
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.int = ...,
+        text: _builtins.str = ...,
+        after: _builtins.int = ...,
+        before: _builtins.int = ...,
+        host_id: _builtins.str = ...,
+        execution_id: _builtins.str = ...,
+        stderr_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "execution_id", b"execution_id", "host_id", b"host_id", "stderr_only", b"stderr_only", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchOutputRequest: _TypeAlias = SearchOutputRequest  # noqa: Y015
+
+@_typing.final
+class OutputMatch(_message.Message):
+    """A line of output with the text, or the part of a long line that is in one chunk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    EXECUTION_ID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """of the chunk in which the match ends"""
+    execution_id: _builtins.str
+    host: _builtins.str
+    """its name"""
+    command: _builtins.int
+    """index of the command in its task, from 0"""
+    stream: _agent_pb2.Stream.ValueType
+    offset: _builtins.int
+    """of the first byte of the match in its stream"""
+    size: _builtins.int
+    """bytes of the match"""
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        execution_id: _builtins.str = ...,
+        host: _builtins.str = ...,
+        command: _builtins.int = ...,
+        stream: _agent_pb2.Stream.ValueType = ...,
+        offset: _builtins.int = ...,
+        size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "execution_id", b"execution_id", "host", b"host", "offset", b"offset", "position", b"position", "size", b"size", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutputMatch: _TypeAlias = OutputMatch  # noqa: Y015
+
+@_typing.final
+class SearchOutputResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SEARCHED_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """of the last chunk that was searched; the next call continues there"""
+    searched: _builtins.int
+    """bytes"""
+    ended: _builtins.bool
+    """nothing is left to search"""
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutputMatch]:
+        """in the direction of the search"""
+
+    def __init__(
+        self,
+        *,
+        matches: _abc.Iterable[Global___OutputMatch] | None = ...,
+        position: _builtins.int = ...,
+        searched: _builtins.int = ...,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "matches", b"matches", "position", b"position", "searched", b"searched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchOutputResponse: _TypeAlias = SearchOutputResponse  # noqa: Y015
 
 @_typing.final
 class WatchChangesRequest(_message.Message):

@@ -289,6 +289,11 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.FromString,
                 _registered_method=True)
+        self.SearchOutput = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/SearchOutput',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputResponse.FromString,
+                _registered_method=True)
         self.WatchChanges = channel.unary_stream(
                 '/tui_manager.v1.OperatorService/WatchChanges',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.WatchChangesRequest.SerializeToString,
@@ -689,6 +694,13 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchOutput(self, request, context):
+        """Searches a bounded part of the output of a task. INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchChanges(self, request, context):
         """What changed, coalesced, at most 10 a second. The first comes at once and says to read
         everything. Ends with UNAVAILABLE when the manager ends.
@@ -954,6 +966,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.FollowOutput,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.SerializeToString,
+            ),
+            'SearchOutput': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchOutput,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputResponse.SerializeToString,
             ),
             'WatchChanges': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchChanges,
@@ -2338,6 +2355,33 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/FollowOutput',
             tui__manager__protos_dot_v1_dot_operator__pb2.FollowOutputRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.OutputResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/SearchOutput',
+            tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.SearchOutputResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -221,6 +221,8 @@ class OperatorServiceStub:
     """Output of a task in the order in which it was stored. Returns at once, empty when there is
     nothing new: WatchChanges says when to ask again. NOT_FOUND.
     """
+    SearchOutput: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SearchOutputRequest, _operator_pb2.SearchOutputResponse]
+    """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
     WatchChanges: _grpc.UnaryStreamMultiCallable[_operator_pb2.WatchChangesRequest, _operator_pb2.Changes]
     """What changed, coalesced, at most 10 a second. The first comes at once and says to read
     everything. Ends with UNAVAILABLE when the manager ends.
@@ -389,6 +391,8 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Output of a task in the order in which it was stored. Returns at once, empty when there is
     nothing new: WatchChanges says when to ask again. NOT_FOUND.
     """
+    SearchOutput: _aio.UnaryUnaryMultiCallable[_operator_pb2.SearchOutputRequest, _operator_pb2.SearchOutputResponse]  # type: ignore[assignment]
+    """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
     WatchChanges: _aio.UnaryStreamMultiCallable[_operator_pb2.WatchChangesRequest, _operator_pb2.Changes]  # type: ignore[assignment]
     """What changed, coalesced, at most 10 a second. The first comes at once and says to read
     everything. Ends with UNAVAILABLE when the manager ends.
@@ -860,6 +864,14 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Output of a task in the order in which it was stored. Returns at once, empty when there is
         nothing new: WatchChanges says when to ask again. NOT_FOUND.
         """
+
+    @_abc_1.abstractmethod
+    def SearchOutput(
+        self,
+        request: _operator_pb2.SearchOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SearchOutputResponse, _abc.Awaitable[_operator_pb2.SearchOutputResponse]]:
+        """Searches a bounded part of the output of a task. INVALID_ARGUMENT."""
 
     @_abc_1.abstractmethod
     def WatchChanges(

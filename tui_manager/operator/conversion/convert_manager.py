@@ -1,8 +1,8 @@
-"""Manager, windows, output and changes between the wire and the domain.
+"""Manager, windows and changes between the wire and the domain.
 
-Tasks are in `convert_task.py`, hosts in `convert_host.py`, tokens and the audit in
-`convert_security.py`. Fields of the same name mean the same. What a peer of another
-version sends and this one does not know raises InvalidInputError.
+Tasks are in `convert_task.py`, hosts in `convert_host.py`, output in `convert_output.py`, tokens
+and the audit in `convert_security.py`. Fields of the same name mean the same. What a peer of
+another version sends and this one does not know raises InvalidInputError.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,13 +20,11 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Stream
-from tui_manager.operator.api import OutputChunk, TargetPreview
+from tui_manager.operator.api import TargetPreview
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _Number = TypeVar("_Number", bound=int)
 _Row = TypeVar("_Row")
-
-OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, far below the limit of a message
 
 STREAMS = {Stream.STDOUT: agent.STREAM_STDOUT, Stream.STDERR: agent.STREAM_STDERR}
 
@@ -217,37 +215,6 @@ def preview_to_wire(preview: TargetPreview) -> wire.TargetPreview:
 def preview_from_wire(message: wire.TargetPreview) -> TargetPreview:
     return TargetPreview(
         tuple(message.hosts), tuple(message.offline), message.folded, tuple(message.left_out)
-    )
-
-
-def output_limit(request: wire.ReadOutputRequest | wire.FollowOutputRequest, default: int) -> int:
-    """The limit of bytes of a reply."""
-    return min(request.limit, OUTPUT_MAX) if request.HasField("limit") else default
-
-
-def chunk_to_wire(chunk: OutputChunk) -> wire.OutputChunk:
-    return wire.OutputChunk(
-        position=chunk.position,
-        execution_id=chunk.execution_id,
-        host=chunk.host,
-        command=chunk.command,
-        stream=STREAMS[chunk.stream],
-        offset=chunk.offset,
-        data=chunk.data,
-        gap=chunk.gap,
-    )
-
-
-def chunk_from_wire(message: wire.OutputChunk) -> OutputChunk:
-    return OutputChunk(
-        position=message.position,
-        execution_id=message.execution_id,
-        host=message.host,
-        command=message.command,
-        stream=word(STREAMS, message.stream),
-        offset=message.offset,
-        data=message.data,
-        gap=message.gap,
     )
 
 

@@ -16,13 +16,13 @@ from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
-from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import CommandHost, Progress, Rerun, Task, TaskDetail
 from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
-from tui_manager.operator.api import Operator, OutputChunk, TargetPreview
+from tui_manager.operator.api import Operator, TargetPreview
 from tui_manager.operator.conversion import (
     convert_host,
     convert_manager,
@@ -33,6 +33,7 @@ from tui_manager.operator.conversion import (
 )
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.find_manager import find_manager
+from tui_manager.operator.socket.output_client import OutputClient
 from tui_manager.operator.socket.schedule_client import ScheduleClient
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
 from tui_manager.operator.socket.task_overview_client import TaskOverviewClient
@@ -58,7 +59,7 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
         yield SocketOperator(channel, str(state_dir))
 
 
-class SocketOperator(TaskOverviewClient, TemplateClient, ScheduleClient):
+class SocketOperator(TaskOverviewClient, TemplateClient, ScheduleClient, OutputClient):
     """An Operator whose calls go over a gRPC channel; see Operator for each call."""
 
     async def manager_status(self) -> ManagerStatus:
@@ -332,35 +333,6 @@ class SocketOperator(TaskOverviewClient, TemplateClient, ScheduleClient):
             lambda: wire.ResumeTaskRequest(task_id=task_id),
             unclear=f"Task {task_id} may have been resumed.",
         )
-
-    async def read_output(
-        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
-    ) -> Sequence[OutputChunk]:
-        """A limit above 2 MiB counts as 2 MiB."""
-        reply = await self._call(
-            self._stub.ReadOutput,
-            lambda: wire.ReadOutputRequest(
-                execution_id=execution_id,
-                stream=convert_manager.STREAMS[stream],
-                offset=offset,
-                limit=limit,
-            ),
-            follows=True,
-        )
-        return tuple(map(convert_manager.chunk_from_wire, reply.chunks))
-
-    async def follow_output(
-        self, task_id: int, after: int = 0, host_id: str = "", limit: int = 1 << 18
-    ) -> Sequence[OutputChunk]:
-        """A limit above 2 MiB counts as 2 MiB."""
-        reply = await self._call(
-            self._stub.FollowOutput,
-            lambda: wire.FollowOutputRequest(
-                task_id=task_id, after=after, host_id=host_id, limit=limit
-            ),
-            follows=True,
-        )
-        return tuple(map(convert_manager.chunk_from_wire, reply.chunks))
 
     async def watch(self) -> AsyncIterator[Changes]:
         stream = self._stub.WatchChanges(wire.WatchChangesRequest())

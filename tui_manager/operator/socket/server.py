@@ -25,6 +25,7 @@ from tui_manager.operator.conversion import (
     convert_task,
 )
 from tui_manager.operator.socket.convert_errors import Context, answering
+from tui_manager.operator.socket.output_servicer import OutputServicer
 from tui_manager.operator.socket.schedule_servicer import ScheduleServicer
 from tui_manager.operator.socket.socket_file import (
     OPTIONS,
@@ -87,7 +88,11 @@ def _private_files() -> Iterator[None]:
 
 
 class OperatorServicer(
-    TaskOverviewServicer, TemplateServicer, ScheduleServicer, OperatorServiceServicer
+    TaskOverviewServicer,
+    TemplateServicer,
+    ScheduleServicer,
+    OutputServicer,
+    OperatorServiceServicer,
 ):
     """Answers each call by one call of the operator."""
 
@@ -340,30 +345,6 @@ class OperatorServicer(
         async with answering(context, "ResumeTask"):
             await self._operator.resume_task(request.task_id)
             return wire.ResumeTaskResponse()
-
-    async def ReadOutput(
-        self, request: wire.ReadOutputRequest, context: Context
-    ) -> wire.OutputResponse:
-        async with answering(context, "ReadOutput"):
-            chunks = await self._operator.read_output(
-                request.execution_id,
-                convert_manager.word(convert_manager.STREAMS, request.stream),
-                request.offset,
-                convert_manager.output_limit(request, 1 << 20),
-            )
-            return wire.OutputResponse(chunks=map(convert_manager.chunk_to_wire, chunks))
-
-    async def FollowOutput(
-        self, request: wire.FollowOutputRequest, context: Context
-    ) -> wire.OutputResponse:
-        async with answering(context, "FollowOutput"):
-            chunks = await self._operator.follow_output(
-                request.task_id,
-                request.after,
-                request.host_id,
-                convert_manager.output_limit(request, 1 << 18),
-            )
-            return wire.OutputResponse(chunks=map(convert_manager.chunk_to_wire, chunks))
 
     async def WatchChanges(
         self, request: wire.WatchChangesRequest, context: Context

@@ -189,7 +189,7 @@ class _ReportApplier:
             self._writes.count_over_limit(execution, over_limit)
             self._outcome.over_limit.add(execution.execution_id)
         if allowed:
-            self._writes.add_output(execution, allowed)
+            self._writes.add_output(execution, allowed, self._now)
             self._outcome.output.add(execution.task_id)
             self._outcome.output_bytes += len(allowed.data)
 

@@ -42,9 +42,9 @@ class ReportWrites:
         self.tasks[execution.task_id] = None
         execution.status, execution.reason = CommandHostStatus.RUNNING, Reason.NONE
 
-    def add_output(self, execution: StoredExecution, piece: Output) -> None:
-        """A piece of its output is stored."""
-        self._pieces.append(OutputPiece(execution.task_id, execution.row_id, piece))
+    def add_output(self, execution: StoredExecution, piece: Output, now: int) -> None:
+        """A piece of its output is stored `now`."""
+        self._pieces.append(OutputPiece(execution.task_id, execution.row_id, piece, now))
         self._grown[execution.row_id] = execution
         execution.stored[piece.stream] = piece.end
 

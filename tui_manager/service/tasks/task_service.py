@@ -12,11 +12,10 @@ from tui_manager.domain.errors import AgentUnavailableError, InvalidInputError
 from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass
 from tui_manager.domain.ids import check_request_id
 from tui_manager.domain.list_window import Page, Window
-from tui_manager.domain.status import Stream, TaskStatus
+from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import (
     CommandHost,
-    OutputChunk,
     Progress,
     Rerun,
     Task,
@@ -34,11 +33,12 @@ from tui_manager.service.rollout.rollout_loop import RolloutLoop
 from tui_manager.service.tasks import cancel_task, pause_task, start_task, target_hosts
 from tui_manager.service.tasks.create_task import CreatedTask, RerunRequest, create, create_rerun
 from tui_manager.service.tasks.list_windows import Lists
+from tui_manager.service.tasks.stored_output import StoredOutput
 from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.task_starter import TaskStarter
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.tables import output, tasks
+from tui_manager.storage.tables import tasks
 from tui_manager.storage.tables.hosts import HostRow
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class TaskService:
         self.lists = Lists(core)
         self.overview = TaskOverview(core.database)
         self._work_summary = WorkSummaryReader(core)
+        self.output = StoredOutput(core)
 
     async def create_task(self, spec: TaskSpec, request_id: str = "") -> int:
         """Stores a pending task and returns its task_id. The same request id returns the same task.
@@ -303,20 +304,4 @@ class TaskService:
             offline={host.name for host in found.hosts if not is_online(host.host_id)},
             maintenance={host.name for host in found.hosts if host.in_maintenance(now)},
             left_out=found.left_out,
-        )
-
-    async def read_output(
-        self, execution_id: str, stream: Stream, offset: int, limit: int
-    ) -> Sequence[OutputChunk]:
-        """Stored output of one stream from `offset` on, about `limit` bytes at most."""
-        return await self._database.read(
-            lambda tx: output.read(tx, execution_id, stream, offset, limit)
-        )
-
-    async def follow_output(
-        self, task_id: int, after: int, host_id: str, limit: int
-    ) -> Sequence[OutputChunk]:
-        """Output of a task that was stored after position `after`, in the order of storing."""
-        return await self._database.read(
-            lambda tx: output.follow(tx, task_id, after, host_id, limit)
         )

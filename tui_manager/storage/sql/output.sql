@@ -1,9 +1,10 @@
 -- name: insert
 -- Bytes of streams, or gaps, with their offsets; `:data` has all the bytes, one piece after another.
-INSERT INTO output_chunks (task_id, command_host_id, stream, "offset", gap, data)
+INSERT INTO output_chunks (task_id, command_host_id, stream, "offset", gap, data, stored_at)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]'),
-       coalesce(substr(:data, json_extract(value, '$[5]'), json_extract(value, '$[6]')), x'')
+       coalesce(substr(:data, json_extract(value, '$[5]'), json_extract(value, '$[6]')), x''),
+       json_extract(value, '$[7]')
 FROM json_each(:rows);
 
 -- name: begin
@@ -15,7 +16,8 @@ FROM command_hosts AS ch WHERE ch.execution_id = :execution_id;
 
 -- name: of_stream
 -- Pieces of one stream from an offset on.
-SELECT o.id, o.stream, o."offset", o.gap, o.data, ch.execution_id, ch.position, h.name AS host_name
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
 FROM output_chunks AS o
 JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
 WHERE o.command_host_id = :command_host_id AND o.stream = :stream AND o."offset" >= :offset
@@ -23,11 +25,36 @@ ORDER BY o."offset" LIMIT :pieces;
 
 -- name: of_task
 -- Pieces of a task in the order of storing.
-SELECT o.id, o.stream, o."offset", o.gap, o.data, ch.execution_id, ch.position, h.name AS host_name
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
 FROM output_chunks AS o
 JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
 WHERE o.task_id = :task_id AND o.id > :after
 ORDER BY o.id LIMIT :pieces;
+
+-- name: of_stream_backwards
+-- Pieces of one stream before an offset, the newest first.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM output_chunks AS o
+JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
+WHERE o.command_host_id = :command_host_id AND o.stream = :stream AND o."offset" < :offset
+ORDER BY o."offset" DESC LIMIT :pieces;
+
+-- name: of_task_backwards
+-- Pieces of a task before a position, the newest first.
+SELECT o.id, o.command_host_id, o.stream, o."offset", o.gap, o.data, o.stored_at,
+       ch.execution_id, ch.position, h.name AS host_name
+FROM output_chunks AS o
+JOIN command_hosts AS ch ON ch.id = o.command_host_id JOIN hosts AS h ON h.id = ch.host
+WHERE o.task_id = :task_id AND o.id < :before
+ORDER BY o.id DESC LIMIT :pieces;
+
+-- name: data_before
+-- The bytes of one stream before an offset, piece by piece, the newest first.
+SELECT gap, data FROM output_chunks
+WHERE command_host_id = :command_host_id AND stream = :stream AND "offset" < :offset
+ORDER BY "offset" DESC LIMIT :pieces;
 
 -- name: newest_of_task
 -- The piece before the newest pieces of a task.
@@ -38,6 +65,10 @@ SELECT id FROM output_chunks WHERE task_id = :task_id ORDER BY id DESC LIMIT 1 O
 SELECT ch.id FROM commands AS k JOIN command_hosts AS ch ON ch.command_id = k.id
 WHERE k.task_id = :task_id AND ch.host = (SELECT id FROM hosts WHERE host_id = :host_id)
 ORDER BY k.position;
+
+-- name: command_host
+-- The command host of an execution of a task.
+SELECT id FROM command_hosts WHERE execution_id = :execution_id AND task_id = :task_id;
 
 -- name: newest_of_stream
 -- The newest pieces of one stream.

@@ -10,23 +10,35 @@ from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
 from tui_manager.domain.task import OutputChunk
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import load_queries, pack_rows
+from tui_manager.storage.engine.statements import load_queries, pack_rows, to_datetime
 
 _SQL = load_queries("output.sql")
 _NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
-_STREAM = {number: stream for stream, number in _NUMBER.items()}
+STREAM = {number: stream for stream, number in _NUMBER.items()}
 _STATEMENT_BYTES = 1 << 20  # of output that one statement stores
 PIECES_MAX = 1000  # of one answer: many small pieces cost more than their bytes
 _NEWEST_MAX = 1 << 40  # pieces from the end that can be asked for; there are never so many
+_BEYOND = (1 << 63) - 1  # an offset behind all others
 
 
 @dataclass(frozen=True, slots=True)
 class OutputPiece:
-    """Output of one stream of a command host, with its offset."""
+    """Output of one stream of a command host, with its offset, and when it is stored
+    (microseconds since 1970 UTC)."""
 
     task_id: int
     row_id: int
     output: Output
+    stored_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOf:
+    """Whose output is read: of a task, of one of its hosts, or of one command host."""
+
+    task_id: int
+    host_id: str = ""
+    execution_id: str = ""
 
 
 def insert(tx: Transaction, pieces: Iterable[OutputPiece]) -> None:
@@ -39,7 +51,7 @@ def insert(tx: Transaction, pieces: Iterable[OutputPiece]) -> None:
             _insert(tx, rows, data)
             rows, data, size = [], [], 0
         place = (piece.task_id, piece.row_id, _NUMBER[output.stream], output.offset, output.gap)
-        rows.append((*place, size + 1, len(output.data)))
+        rows.append((*place, size + 1, len(output.data), piece.stored_at))
         data.append(output.data)
         size += len(output.data)
     _insert(tx, rows, data)
@@ -60,10 +72,11 @@ def _take(rows: Iterable[sqlite3.Row], limit: int) -> list[OutputChunk]:
                 execution_id=row["execution_id"],
                 host=row["host_name"],
                 command=row["position"],
-                stream=_STREAM[row["stream"]],
+                stream=STREAM[row["stream"]],
                 offset=row["offset"],
                 data=row["data"],
                 gap=row["gap"],
+                stored_at=to_datetime(row["stored_at"]),
             )
         )
         size += len(row["data"])
@@ -81,27 +94,69 @@ def read(
     begin = tx.execute(_SQL["begin"], values).fetchone()
     if begin is None:
         return []
-    chunks = _take(_StoredStream(begin["id"], number).rows(tx, begin["begins"]), limit)
+    chunks = _take(_StoredStream(begin["id"], number).rows(tx, begin["begins"], PIECES_MAX), limit)
     return [cut for chunk in chunks if (cut := chunk.part_from(offset)) is not None]
 
 
 def follow(
-    tx: Transaction, task_id: int, after: int, host_id: str, limit: int
+    tx: Transaction, of: OutputOf, after: int, limit: int, before: int = 0
 ) -> list[OutputChunk]:
-    """Output of a task after position `after`, of all hosts or of one: about `limit` bytes and
-    `PIECES_MAX` at most. A negative position asks for the newest pieces."""
+    """Output after position `after`, in the order of storing: about `limit` bytes and `PIECES_MAX`
+    at most. A negative position asks for the newest pieces. With `before`, the newest pieces
+    between the two positions."""
+    if before:
+        found = _take(pieces_before(tx, of, before, PIECES_MAX), limit)
+        return [chunk for chunk in reversed(found) if chunk.position > after]
     after = max(after, -_NEWEST_MAX)
-    if host_id:
-        of_host = {"task_id": task_id, "host_id": host_id}
-        found = tx.execute(_SQL["command_hosts_of"], of_host).fetchall()
-        streams = [_StoredStream(row["id"], number) for row in found for number in _STREAM]
-        position = after if after >= 0 else _before_newest(tx, streams, -after)
-        return _take(_merge_after(tx, streams, position), limit)
     if after < 0:
-        row = tx.execute(_SQL["newest_of_task"], {"task_id": task_id, "count": -after}).fetchone()
-        after = row["id"] if row else 0
-    values = {"task_id": task_id, "after": after, "pieces": PIECES_MAX}
-    return _take(tx.execute(_SQL["of_task"], values), limit)
+        after = _before_newest(tx, of, -after)
+    return _take(pieces_after(tx, of, after, PIECES_MAX), limit)
+
+
+def pieces_after(tx: Transaction, of: OutputOf, after: int, pieces: int) -> Iterator[sqlite3.Row]:
+    """At most `pieces` rows after a position, in the order of storing."""
+    if of.host_id or of.execution_id:
+        found = [stream.after(tx, after, pieces) for stream in _streams(tx, of)]
+        yield from itertools.islice(heapq.merge(*found, key=lambda row: row["id"]), pieces)
+    else:
+        values = {"task_id": of.task_id, "after": after, "pieces": pieces}
+        yield from tx.execute(_SQL["of_task"], values)
+
+
+def pieces_before(tx: Transaction, of: OutputOf, before: int, pieces: int) -> Iterator[sqlite3.Row]:
+    """At most `pieces` rows before a position, the newest first."""
+    if of.host_id or of.execution_id:
+        found = [stream.before(tx, before, pieces) for stream in _streams(tx, of)]
+        merged = heapq.merge(*found, key=lambda row: row["id"], reverse=True)
+        yield from itertools.islice(merged, pieces)
+    else:
+        values = {"task_id": of.task_id, "before": before, "pieces": pieces}
+        yield from tx.execute(_SQL["of_task_backwards"], values)
+
+
+def data_before(tx: Transaction, row: sqlite3.Row, pieces: int) -> Iterator[bytes]:
+    """The bytes of the stream of a row before its offset, piece by piece, the newest first. They
+    end at a gap."""
+    values = {
+        "command_host_id": row["command_host_id"],
+        "stream": row["stream"],
+        "offset": row["offset"],
+        "pieces": pieces,
+    }
+    for found in tx.execute(_SQL["data_before"], values):
+        if found["gap"]:
+            return
+        yield found["data"]
+
+
+def _streams(tx: Transaction, of: OutputOf) -> list["_StoredStream"]:
+    """In the order of their commands."""
+    values = {"task_id": of.task_id}
+    if of.execution_id:
+        found = tx.execute(_SQL["command_host"], {**values, "execution_id": of.execution_id})
+    else:
+        found = tx.execute(_SQL["command_hosts_of"], {**values, "host_id": of.host_id})
+    return [_StoredStream(row["id"], number) for row in found.fetchall() for number in STREAM]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +170,32 @@ class _StoredStream:
     def _values(self, **more: int) -> dict[str, int]:
         return {"command_host_id": self.command_host_id, "stream": self.number, **more}
 
-    def rows(self, tx: Transaction, offset: int) -> Iterator[sqlite3.Row]:
-        """Pieces from an offset on, at most `PIECES_MAX`."""
-        yield from tx.execute(_SQL["of_stream"], self._values(offset=offset, pieces=PIECES_MAX))
+    def rows(self, tx: Transaction, offset: int, pieces: int) -> Iterator[sqlite3.Row]:
+        """Pieces from an offset on."""
+        yield from tx.execute(_SQL["of_stream"], self._values(offset=offset, pieces=pieces))
 
     def newest(self, tx: Transaction, count: int) -> list[int]:
         """Positions of the newest pieces."""
         rows = tx.execute(_SQL["newest_of_stream"], self._values(count=count))
         return [row["id"] for row in rows]
 
-    def after(self, tx: Transaction, position: int) -> Iterator[sqlite3.Row]:
-        """Pieces after a position. The offset of the first is found by binary search."""
+    def after(self, tx: Transaction, position: int, pieces: int) -> Iterator[sqlite3.Row]:
+        """Pieces after a position."""
+        first = self._first_after(tx, position)
+        if first is not None:
+            yield from self.rows(tx, first, pieces)
+
+    def before(self, tx: Transaction, position: int, pieces: int) -> Iterator[sqlite3.Row]:
+        """Pieces before a position, the newest first."""
+        first = self._first_after(tx, position - 1)
+        values = self._values(offset=_BEYOND if first is None else first, pieces=pieces)
+        yield from tx.execute(_SQL["of_stream_backwards"], values)
+
+    def _first_after(self, tx: Transaction, position: int) -> int | None:
+        """The offset of the first piece after a position, found by binary search."""
         last = tx.execute(_SQL["last_of_stream"], self._values()).fetchone()
         if last is None or last["id"] <= position:
-            return
+            return None
         low, high = 0, last["offset"]
         while low < high:
             middle = (low + high) // 2
@@ -137,23 +204,18 @@ class _StoredStream:
                 high = middle
             else:
                 low = at["offset"] + 1
-        yield from self.rows(tx, low)
+        return int(low)
 
 
-def _before_newest(tx: Transaction, streams: list[_StoredStream], count: int) -> int:
-    """The position before the newest pieces of some streams. Later streams have newer pieces."""
+def _before_newest(tx: Transaction, of: OutputOf, count: int) -> int:
+    """The position before the newest pieces. Later streams have newer pieces."""
+    if not of.host_id and not of.execution_id:
+        values = {"task_id": of.task_id, "count": count}
+        row = tx.execute(_SQL["newest_of_task"], values).fetchone()
+        return row["id"] if row else 0
     newest: list[int] = []
-    for stream in reversed(streams):
+    for stream in reversed(_streams(tx, of)):
         newest += stream.newest(tx, count + 1)
-        if stream.number == min(_STREAM) and len(newest) > count:
+        if stream.number == min(STREAM) and len(newest) > count:
             break
     return sorted(newest, reverse=True)[count] if len(newest) > count else 0
-
-
-def _merge_after(
-    tx: Transaction, streams: list[_StoredStream], position: int
-) -> Iterator[sqlite3.Row]:
-    """Pieces of some streams after a position, in the order of storing."""
-    return heapq.merge(
-        *(stream.after(tx, position) for stream in streams), key=lambda row: row["id"]
-    )

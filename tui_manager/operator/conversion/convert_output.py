@@ -1,0 +1,78 @@
+"""Output and what was found in it, between the wire and the domain."""
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.output_search import OutputMatch, OutputMatches
+from tui_manager.operator.api import OutputChunk
+from tui_manager.operator.conversion.convert_manager import STREAMS, instant, timestamp, word
+
+OUTPUT_MAX = 2 * 1024 * 1024  # bytes of one reply, far below the limit of a message
+
+
+def output_limit(request: wire.ReadOutputRequest | wire.FollowOutputRequest, default: int) -> int:
+    """The limit of bytes of a reply."""
+    return min(request.limit, OUTPUT_MAX) if request.HasField("limit") else default
+
+
+def chunk_to_wire(chunk: OutputChunk) -> wire.OutputChunk:
+    return wire.OutputChunk(
+        position=chunk.position,
+        execution_id=chunk.execution_id,
+        host=chunk.host,
+        command=chunk.command,
+        stream=STREAMS[chunk.stream],
+        offset=chunk.offset,
+        data=chunk.data,
+        gap=chunk.gap,
+        stored_at=timestamp(chunk.stored_at),
+    )
+
+
+def chunk_from_wire(message: wire.OutputChunk) -> OutputChunk:
+    return OutputChunk(
+        position=message.position,
+        execution_id=message.execution_id,
+        host=message.host,
+        command=message.command,
+        stream=word(STREAMS, message.stream),
+        offset=message.offset,
+        data=message.data,
+        gap=message.gap,
+        stored_at=instant(message.stored_at) if message.HasField("stored_at") else None,
+    )
+
+
+def matches_to_wire(found: OutputMatches) -> wire.SearchOutputResponse:
+    return wire.SearchOutputResponse(
+        matches=[
+            wire.OutputMatch(
+                position=match.position,
+                execution_id=match.execution_id,
+                host=match.host,
+                command=match.command,
+                stream=STREAMS[match.stream],
+                offset=match.offset,
+                size=match.size,
+            )
+            for match in found.matches
+        ],
+        position=found.position,
+        searched=found.searched,
+        ended=found.ended,
+    )
+
+
+def matches_from_wire(message: wire.SearchOutputResponse) -> OutputMatches:
+    matches = tuple(
+        OutputMatch(
+            position=match.position,
+            execution_id=match.execution_id,
+            host=match.host,
+            command=match.command,
+            stream=word(STREAMS, match.stream),
+            offset=match.offset,
+            size=match.size,
+        )
+        for match in message.matches
+    )
+    return OutputMatches(matches, message.position, message.searched, message.ended)

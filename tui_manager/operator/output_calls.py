@@ -1,0 +1,49 @@
+"""The part of the operator's API that is about output; see `api.py`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tui_manager.domain.output_search import OutputMatches
+from tui_manager.domain.status import Stream
+from tui_manager.domain.task import OutputChunk
+
+
+class OutputCalls(Protocol):
+    """How an operator reads and searches stored output."""
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> Sequence[OutputChunk]:
+        """Stored output of one stream from `offset` (bytes) on, at most about `limit` bytes;
+        empty at the end of what is stored."""
+        ...
+
+    async def follow_output(
+        self,
+        task_id: int,
+        after: int = 0,
+        host_id: str = "",
+        limit: int = 1 << 18,
+        before: int = 0,
+        execution_id: str = "",
+    ) -> Sequence[OutputChunk]:
+        """Output of a task in the order in which it was stored, after position `after`, at most
+        about `limit` bytes; of one host when `host_id` is given, of one command host when
+        `execution_id` is. A negative `after` asks for the newest `-after` chunks. When `before` is
+        given: the newest chunks before that position, and after `after`."""
+        ...
+
+    async def search_output(
+        self,
+        task_id: int,
+        text: str,
+        after: int = 0,
+        before: int = 0,
+        host_id: str = "",
+        execution_id: str = "",
+        stderr_only: bool = False,
+    ) -> OutputMatches:
+        """Searches a part of the output after position `after`, or of that before position
+        `before`, the newest first. The next call continues at `OutputMatches.position`. `text`
+        ignores case; `/text/` is a regular expression of RE2. InvalidInputError("text")."""
+        ...

@@ -1,0 +1,80 @@
+"""The calls of the client that are about output."""
+
+from collections.abc import Sequence
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.output_search import OutputMatches
+from tui_manager.domain.status import Stream
+from tui_manager.operator.api import OutputChunk
+from tui_manager.operator.conversion import convert_manager, convert_output
+from tui_manager.operator.socket.socket_calls import SocketCalls
+
+
+class OutputClient(SocketCalls):
+    """See OutputCalls for each call."""
+
+    async def read_output(
+        self, execution_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> Sequence[OutputChunk]:
+        """A limit above 2 MiB counts as 2 MiB."""
+        reply = await self._call(
+            self._stub.ReadOutput,
+            lambda: wire.ReadOutputRequest(
+                execution_id=execution_id,
+                stream=convert_manager.STREAMS[stream],
+                offset=offset,
+                limit=limit,
+            ),
+            follows=True,
+        )
+        return tuple(map(convert_output.chunk_from_wire, reply.chunks))
+
+    async def follow_output(
+        self,
+        task_id: int,
+        after: int = 0,
+        host_id: str = "",
+        limit: int = 1 << 18,
+        before: int = 0,
+        execution_id: str = "",
+    ) -> Sequence[OutputChunk]:
+        """A limit above 2 MiB counts as 2 MiB."""
+        reply = await self._call(
+            self._stub.FollowOutput,
+            lambda: wire.FollowOutputRequest(
+                task_id=task_id,
+                after=after,
+                host_id=host_id,
+                limit=limit,
+                before=before,
+                execution_id=execution_id,
+            ),
+            follows=True,
+        )
+        return tuple(map(convert_output.chunk_from_wire, reply.chunks))
+
+    async def search_output(
+        self,
+        task_id: int,
+        text: str,
+        after: int = 0,
+        before: int = 0,
+        host_id: str = "",
+        execution_id: str = "",
+        stderr_only: bool = False,
+    ) -> OutputMatches:
+        reply = await self._call(
+            self._stub.SearchOutput,
+            lambda: wire.SearchOutputRequest(
+                task_id=task_id,
+                text=text,
+                after=after,
+                before=before,
+                host_id=host_id,
+                execution_id=execution_id,
+                stderr_only=stderr_only,
+            ),
+            follows=True,
+        )
+        return convert_output.matches_from_wire(reply)
