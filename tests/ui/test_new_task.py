@@ -1,7 +1,9 @@
 """The form: what it says while it is typed in, and what it makes."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -10,15 +12,17 @@ from textual.widgets import Label
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import A_DAY, Running, press, settle, shown
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.content import content_of
 from tui_manager.domain.errors import InvalidInputError, NoAnswerError, StorageError
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task_spec import DELIVERY_TIMEOUT, Offline, TaskSpec
+from tui_manager.domain.task_spec import CommandSpec, Offline, TaskSpec
 from tui_manager.operator.api import TargetPreview
+from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms import task_form
 from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.new_task_fields import FormFields, parse_offline, parse_timeout
+from tui_manager.ui.forms.new_task_fields import FormFields, parse_timeout
 from tui_manager.ui.manager_link import ManagerChanged
 
 
@@ -103,7 +107,7 @@ async def test_hosts_in_maintenance_are_counted_apart(
 
 async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", *("tab",) * 5, "enter")
+        await press(pilot, "n", *"db1", "tab", *"true", *("tab",) * 9, "enter")
     assert fleet.tasks[7].row.status is TaskStatus.PENDING
 
 
@@ -113,7 +117,7 @@ async def test_what_is_wrong_stands_below_its_field(fleet: FakeOperator, running
         screen = pilot.app.screen
         assert isinstance(screen, NewTaskScreen)
         assert str(screen.query_one("#target-hint", Label).content) == "No host matches 'rolx=web'."
-        assert "like 90s" in str(screen.query_one("#timeout-hint", Label).content)
+        assert "like 90s" in str(screen.query_one("#name-hint", Label).content)
         await press(pilot, "f5")
         assert screen.focused is not None
         assert screen.focused.id == "timeout"
@@ -133,7 +137,7 @@ async def test_keys_that_come_before_the_preview_are_not_lost(
 
     monkeypatch.setattr(fleet, "preview_target", slow)
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", *["tab"] * 6, "enter")
+        await press(pilot, "n", *"db1", "tab", *"true", *["tab"] * 10, "enter")
         await press(pilot, "enter")
         answered.set()
         await settle(pilot)
@@ -142,36 +146,58 @@ async def test_keys_that_come_before_the_preview_are_not_lost(
     assert fleet.tasks[7].row.status is TaskStatus.RUNNING
 
 
-@pytest.mark.parametrize(
-    ("text", "offline", "within"),
-    [
-        ("", Offline.FAIL, DELIVERY_TIMEOUT),
-        (" fail ", Offline.FAIL, DELIVERY_TIMEOUT),
-        ("wait", Offline.WAIT, DELIVERY_TIMEOUT),
-        ("wait  1h 30m", Offline.WAIT, timedelta(minutes=90)),
-    ],
-)
-def test_what_becomes_of_hosts_that_are_offline(
-    text: str, offline: Offline, within: timedelta
-) -> None:
-    assert parse_offline(text) == (offline, within)
-
-
-@pytest.mark.parametrize("text", ["fail 1h", "waits", "wait 5x", "wait 31d", "wait 0"])
-def test_what_is_no_word_for_hosts_that_are_offline(text: str) -> None:
-    with pytest.raises(InvalidInputError) as raised:
-        parse_offline(text)
-    assert raised.value.field == "offline"
-
-
 async def test_a_task_can_wait_for_its_hosts(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
-        await press(pilot, "n", *"db1", "tab", *"true", "tab", "tab", "tab", *"wair", "f5")
-        assert "fail, wait, or wait 6h" in shown(pilot)
-        await press(pilot, "backspace", *"t 2h", "f5")
+        await press(pilot, "n", *"db1", "tab", *"true", *["tab"] * 4, *"2x", "f5")
+        assert "[x] wait up to" in shown(pilot), "who types how long wants it to wait"
+        assert "Waiting takes from 1 s to 30 d" in shown(pilot)
+        await press(pilot, "backspace", *"h", "f5")
         await settle(pilot)
     spec = fleet.tasks[7].spec
     assert (spec.offline, spec.delivery_timeout) == (Offline.WAIT, timedelta(hours=2))
+
+
+async def test_a_copy_has_all_of_the_task(fleet: FakeOperator, running: Running) -> None:
+    step = CommandSpec("id [x]", parameters={"A": "[1]"}, run_as_user="deploy", secrets={"KEY": ""})
+    spec = TaskSpec("web01", (step,), "see [id]", include_maintenance=True)
+    async with running(fleet, (120, 36)) as pilot:
+        assert isinstance(pilot.app, DashboardApp)
+        form = NewTaskScreen(pilot.app.link, spec=spec)
+        await pilot.app.push_screen(form)
+        await settle(pilot)
+        text = shown(pilot)
+        assert "▸ As deploy, 1 parameter, 1 secret" in text
+        assert "[x] also in maintenance" in text
+        assert "tui-manager run web01 --name 'see [id]' --param 'A=[1]' --secret KEY" in text
+        assert "Start on 1 host" in text
+        await press(pilot, "f5")
+        assert "The secret KEY is empty" in shown(pilot), "the fold has opened"
+        await press(pilot, *"s3cret", "f5")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, DashboardScreen)
+    made = fleet.tasks[7].spec
+    assert made == replace(spec, commands=(replace(step, secrets={"KEY": "s3cret"}),))
+
+
+async def test_a_script_is_read_from_its_file(
+    fleet: FakeOperator, running: Running, tmp_path: Path
+) -> None:
+    script = tmp_path / "job"
+    script.write_bytes(b"no interpreter\n")
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "n", *"db1", *["tab"] * 8, "enter", "tab")
+        form = pilot.app.screen
+        assert form.focused is form.query_one("#script")
+        await press(pilot, *str(script))
+        await form.workers.wait_for_complete()
+        await settle(pilot)
+        hint = str(form.query_one("#script-hint", Label).content)
+        assert "must name the program that runs it" in hint
+        script.write_bytes(b"#!/bin/sh\nid\n")
+        await press(pilot, "f5")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, DashboardScreen), "it is read again"
+    assert fleet.tasks[7].spec.commands[0].script == content_of(b"#!/bin/sh\nid\n")
 
 
 async def test_f5_starts_from_any_field(fleet: FakeOperator, running: Running) -> None:

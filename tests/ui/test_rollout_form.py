@@ -59,7 +59,7 @@ def test_each_field_is_checked_alone() -> None:
     assert set(texts.problems()) == {"batches", "max_failures"}
 
 
-TO_FOLD = ("n", *"role=web", "tab", *"restart", *("tab",) * 4)
+TO_FOLD = ("n", *"role=web", "tab", *"restart", *("tab",) * 8)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
@@ -92,11 +92,14 @@ async def test_what_is_wrong_is_said_beside_its_field_while_it_is_typed(
         await press(pilot, *TO_FOLD, "enter", "tab", *"1,rest,2")
         fold = pilot.app.screen.query_one(RolloutFold)
         hint = fold.query_one("#batches-hint", Label)
-        assert str(hint.content) == "`rest` can only be the last batch."
+        assert str(hint.content) == "Batches: `rest` can only be the last batch."
         assert "Rollout: not valid yet" in shown(pilot)
-        await press(pilot, *("backspace",) * 2, "tab", *"x")
-        assert "A time is like 90s" in str(hint.content)
-        await press(pilot, "backspace")
+        await press(pilot, "tab", *"x")
+        assert str(hint.content).splitlines() == [
+            "Batches: `rest` can only be the last batch.",
+            "Delay: A time is like 90s, 5m, 1h30m or 2d.",
+        ]
+        await press(pilot, "backspace", "shift+tab", "end", *("backspace",) * 2)
         assert str(hint.content) == ""
         assert "Rollout: batches 1,rest" in shown(pilot)
 

@@ -155,12 +155,12 @@ TRICKY = """printf '%s\\n' "$HOME" '`id`' \\
 
 
 def test_a_shell_gives_the_program_these_words() -> None:
-    variables = {"A": "it's \"$HOME\"", "B": "-x\n\ttwo lines", "C": "é"}
+    variables = {"A": 'it\'s "$HOME"', "B": "-x\n\ttwo lines", "C": "é"}
     spec = TaskSpec("web[01-20],!db*", (CommandSpec(TRICKY, parameters=variables),), "na\\me $1")
     show = f"{shlex.quote(sys.executable)} -c 'import sys; print(sys.argv[1:])'"
     line = command_line(spec)
     assert line.startswith("tui-manager ")
-    shell = subprocess.run(  # noqa: S603
+    shell = subprocess.run(
         ["/bin/sh", "-c", f'tui_manager() {{ {show} "$@"; }}\n' + line.replace("-", "_", 1)],
         capture_output=True,
         text=True,

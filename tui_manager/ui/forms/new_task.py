@@ -1,59 +1,118 @@
-"""The form for a new task. Errors are shown below their fields at each key."""
+"""The form for a new task: all that `run` has. Errors are shown below their fields at each key."""
 
 from collections.abc import Iterable
+from dataclasses import fields as fields_of_class
+from typing import Any
 
 from textual import on
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Input, Label, TextArea
+from textual.widgets import Checkbox, Input, Label, TextArea
 
+from tui_manager.domain.content import Content
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task_spec import TaskSpec
-from tui_manager.ui.forms.new_task_fields import FormFields
-from tui_manager.ui.forms.rollout_fold import LAST_FIELD, RolloutFold
-from tui_manager.ui.forms.rollout_texts import FIELDS
+from tui_manager.ui.drawing.number_format import size
+from tui_manager.ui.forms.command_area import CommandArea
+from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
+from tui_manager.ui.forms.local_files import read_local_file
+from tui_manager.ui.forms.new_task_fields import SECRETS_MAX, FormFields, split_names
+from tui_manager.ui.forms.new_task_titles import input_title, process_title
+from tui_manager.ui.forms.rollout_fold import RolloutFold
+from tui_manager.ui.forms.rollout_texts import FIELDS as ROLLOUT_FIELDS
+from tui_manager.ui.forms.secret_fields import SecretFields
 from tui_manager.ui.forms.task_form import TaskForm
+from tui_manager.ui.forms.task_in_form import fields_of
 from tui_manager.ui.manager_link import Link
+from tui_manager.ui.terminal.closable import while_open
 
-_HINTS = {
-    "command": "given whole to /bin/sh; may have several lines",
-    "name": "",
-    "timeout": "",
-}
+_HINT = "given whole to /bin/sh; may have several lines"
+_NO_LINE = "The command line stands here when every field is right."
+# Enter in one of these goes to the button that starts.
+_LAST_FIELDS = ("timeout", "within", "secret", "description", ROLLOUT_FIELDS[-1])
+_FILES = ("script", "stdin")
 
 
 class NewTaskScreen(TaskForm):
-    """A task of one command."""
+    """A task of one command.
 
-    def __init__(self, link: Link, target: str = "") -> None:
-        super().__init__(link, "New task", target)
+    Args:
+        target: what the target begins with.
+        spec: a task that is copied into the fields; it fits the form, see `fits_form`.
+    """
+
+    def __init__(self, link: Link, target: str = "", spec: TaskSpec | None = None) -> None:
+        begun = FormFields(target=target) if spec is None else fields_of(spec)
+        super().__init__(link, "New task", begun.target)
+        self._begun = begun
+        self.include_maintenance = begun.include_maintenance
+        self._held: dict[str, Content] = {}
+        self._file_problems: dict[str, str] = {}
+        self._paths = dict.fromkeys(_FILES, "")  # that were read last
+
+    # The fields.
 
     def fields_below(self) -> Iterable[Widget]:
-        """Four fields, each with a line for a hint or an error, and a fold."""
+        """The command, two rows, and three folds."""
+        begun = {one.name: getattr(self._begun, one.name) for one in fields_of_class(FormFields)}
         yield Horizontal(
-            Label("Command", classes="name"),
-            TextArea(id="command", compact=True, tab_behavior="focus"),
-            classes="field",
+            Label("Command", classes="name"), CommandArea(self._begun.command), classes="field"
         )
-        yield Label(_HINTS["command"], id="command-hint", classes="hint", markup=False)
-        yield Horizontal(
-            Label("Name", classes="name"),
-            Input(id="name", compact=True, placeholder="first line of the command"),
-            classes="field",
+        yield Label(_HINT, id="command-hint", classes="hint", markup=False)
+        yield FieldRow(
+            Line("name", "Name", "the first line of it"),
+            Line("timeout", "Timeout", "1h  (90s, 5m, 2d)"),
+            begun=begun,
         )
-        yield Label("", id="name-hint", classes="hint", markup=False)
-        yield Horizontal(
-            Label("Timeout", classes="name"),
-            Input(id="timeout", compact=True, placeholder="1h  (90s, 5m, 2d)"),
-            Label("Offline", classes="name second"),
-            Input(id="offline", compact=True, placeholder="fail  (or wait 6h)"),
-            classes="field",
+        yield FieldRow(
+            Tick("waits", "If offline", "wait up to"),
+            Line("within", "", "1h"),
+            Tick("include_maintenance", "", "also in maintenance"),
+            begun=begun,
         )
-        yield Label("", id="timeout-hint", classes="hint", markup=False)
-        yield RolloutFold()
+        rows = (
+            FieldRow(
+                Line("user", "Run as", "user of the agent"),
+                Line("cwd", "Folder", "home of the user"),
+                begun=begun,
+            ),
+            FieldRow(Line("param", "Parameter", "LEVEL=high HOST='a b'"), begun=begun),
+            FieldRow(Line("env", "Variables", "the same, not called parameters"), begun=begun),
+            FieldRow(Line("secret", "Secrets", "names only: TOKEN PASSWORD"), begun=begun),
+            SecretFields(SECRETS_MAX),
+        )
+        yield Fold(process_title(self._begun), rows, "process")
+        yield Fold(input_title(self._begun), self._input_rows(begun), "input")
+        yield RolloutFold(self._begun.rollout)
+
+    def _input_rows(self, begun: dict[str, str | bool]) -> tuple[FieldRow, ...]:
+        return (
+            FieldRow(
+                Line("script", "Script", "a file here, no command"),
+                Line("arguments", "Arguments", "none"),
+                begun=begun,
+            ),
+            FieldRow(
+                Line("stdin", "Stdin", "none  (a file here)"),
+                Line("memory_max", "Memory", "no limit  (512M, 2G)"),
+                begun=begun,
+            ),
+            FieldRow(
+                Line("tasks_max", "Processes", "no limit  (100)"),
+                Line("cpu_max", "CPU", "no limit  (50%)"),
+                begun=begun,
+            ),
+            FieldRow(Line("description", "About", "a description of the task"), begun=begun),
+        )
+
+    def above_buttons(self) -> Iterable[Widget]:
+        """The equal command line."""
+        yield VerticalScroll(Label("", id="line", markup=False), id="line-box", can_focus=False)
 
     def on_mount(self) -> None:
         """The focus is on the first field that is empty."""
+        self._show_secrets()
         self.remember_fields()
         self.set_focus(self.query_one("#command" if self.target else "#target"))
         self.check()
@@ -61,43 +120,133 @@ class NewTaskScreen(TaskForm):
     @property
     def fields(self) -> FormFields:
         """What is typed."""
+        texts: dict[str, Any] = {field.id: field.value for field in self.query(Input) if field.id}
+        known = {one.name for one in fields_of_class(FormFields)}
+        ticks: dict[str, Any] = {box.id: box.value for box in self.query(Checkbox) if box.id}
         return FormFields(
-            target=self.target,
+            **{name: text for name, text in texts.items() if name in known},
+            **ticks,
             command=self.query_one("#command", TextArea).text,
-            name=self.query_one("#name", Input).value,
-            timeout=self.query_one("#timeout", Input).value,
-            offline=self.query_one("#offline", Input).value,
+            secret_values=self.query_one(SecretFields).values,
+            contents=self._held,
             rollout=self.query_one(RolloutFold).texts,
         )
+
+    # While it is typed.
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    @on(Checkbox.Changed)
+    def _typed(self) -> None:
+        self.check()
+
+    @on(Input.Changed, "#within")
+    def _tick_wait(self, event: Input.Changed) -> None:
+        """Who types how long it waits wants it to wait."""
+        if event.value and event.input.has_focus:
+            self.query_one("#waits", Checkbox).value = True
+
+    @on(Input.Changed, "#secret")
+    def _show_secrets(self) -> None:
+        names = self.query_one("#secret", Input).value
+        self.query_one(SecretFields).set_names(split_names(names))
+
+    @on(Input.Changed, "#script, #stdin")
+    def _read_named(self, event: Input.Changed) -> None:
+        self._read_typed(str(event.input.id), event.value.strip())
+
+    @while_open("file")
+    async def _read_typed(self, name: str, path: str) -> None:
+        """Reads a file as soon as it is named, so that an error is seen at once."""
+        self._paths[name] = path
+        content, problem = None, ""
+        try:
+            content = await read_local_file(name, path) if path else None
+        except InvalidInputError as error:
+            problem = str(error)
+        if self._paths[name] == path:  # no other one was typed meanwhile
+            self._keep(name, content, problem)
+            self.check()
+
+    def _keep(self, name: str, content: Content | None, problem: str = "") -> None:
+        self._held.pop(name, None)
+        self._file_problems.pop(name, None)
+        if content is not None:
+            self._held[name] = content
+        if problem:
+            self._file_problems[name] = problem
+
+    async def read_files(self) -> None:
+        """Reads the files anew: they may have changed."""
+        for name in _FILES:
+            path = self.query_one(f"#{name}", Input).value.strip()
+            self._keep(name, await read_local_file(name, path) if path else None)
+
+    def check_fields(self) -> None:
+        fields = self.fields
+        self.include_maintenance = fields.include_maintenance
+        problems = {**fields.problems(), **self._file_problems}
+        self.hint("command", problems.get("command", ""), self._command_hint(fields))
+        for row in self.query(FieldRow):
+            row.show(problems)
+        self._fold("process").show(process_title(fields), problems)
+        self._fold("input").show(input_title(fields), problems)
+        self.query_one(RolloutFold).check()
+        self._show_line(fields.command_line())
+
+    def _fold(self, name: str) -> Fold:
+        return self.query_one(f"#{name}", Fold)
+
+    def _command_hint(self, fields: FormFields) -> str:
+        if not fields.script.strip():
+            return _HINT
+        content = self._held.get("script")
+        return f"left empty: the script is run{f', {size(content.size)}' if content else ''}"
+
+    def _show_line(self, line: str) -> None:
+        label = self.query_one("#line", Label)
+        label.set_class(not line, "hint")
+        label.update("\n".join(map(safe_line, line.split("\n"))) if line else _NO_LINE)
+
+    # Making the task.
 
     def task_spec(self) -> TaskSpec:
         return self.fields.spec()
 
-    @on(Input.Changed)
-    @on(TextArea.Changed)
-    def _typed(self) -> None:
-        self.check()
-
-    def check_fields(self) -> None:
-        problems = self.fields.problems()
-        for field in ("command", "name"):
-            self.hint(field, problems.get(field, ""), _HINTS[field])
-        self.hint("timeout", problems.get("timeout") or problems.get("offline", ""))
-        self.query_one(RolloutFold).check()
-
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:
-        if event.input.id in ("timeout", "offline", LAST_FIELD):
+        if event.input.id in _LAST_FIELDS:
             self.set_focus(self.query_one("#start"))
         else:
             self.focus_next()
 
     def complain(self, error: InvalidInputError) -> None:
-        line = "timeout" if error.field == "offline" else error.field  # these two share a line
-        if line in _HINTS:
-            self.hint(line, str(error))
-            self.set_focus(self.query_one(f"#{error.field}"))
-        elif error.field in FIELDS:
-            self.query_one(RolloutFold).show_problem(error.field)
+        field, text = error.field, str(error)
+        if field == "command":
+            self.hint("command", text)
+            self.set_focus(self.query_one("#command"))
+        elif field in ROLLOUT_FIELDS:
+            self.query_one(RolloutFold).check()
+            self.query_one(RolloutFold).open_at(field)
+        elif self.query(f"#{field}"):
+            self._complain_at(field, text)
         else:
-            self.app.notify(str(error), severity="error", markup=False)
+            self.app.notify(text, severity="error", markup=False)
+
+    def _complain_at(self, field: str, text: str) -> None:
+        for row in self.query(FieldRow):
+            if any(one.field == field for one in row.fields):
+                row.show({field: text})
+        for fold in self.query(Fold):
+            if field in fold.field_ids:
+                fold.open_at(field)
+                break
+        else:
+            self.set_focus(self.query_one(f"#{field}"))
+        if field == "secret" and (lacking := self._empty_secret()) is not None:
+            lacking.focus()  # later, when the fold has opened
+
+    def _empty_secret(self) -> Input | None:
+        secrets = self.query_one(SecretFields)
+        lacking = (name for name, value in secrets.values.items() if not value)
+        return secrets.field_of(next(lacking, ""))

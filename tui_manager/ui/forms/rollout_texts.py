@@ -65,13 +65,20 @@ class RolloutTexts:
         return found
 
     @property
+    def is_valid(self) -> bool:
+        """Whether all of it together is a rollout."""
+        try:
+            self.spec()
+        except InvalidInputError:
+            return False
+        return True
+
+    @property
     def summary(self) -> str:
         """The rollout in a line."""
-        try:
-            texts = self.spec().texts
-        except InvalidInputError:
+        if not self.is_valid:
             return "not valid yet"
-        return "; ".join(texts) or "all hosts at once"
+        return "; ".join(self.spec().texts) or "all hosts at once"
 
 
 ALL_AT_ONCE = RolloutTexts()

@@ -7,7 +7,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
@@ -49,7 +49,8 @@ class TaskForm(Form[int]):
         self.link = link
         self._form_title = title
         self._target = target
-        self._looked_up = ""  # the target that `preview` is of, or will be
+        # The target that `preview` is of, or will be, and whether with hosts in maintenance.
+        self._looked_up = ("", False)
         self._lookup: Worker[None] | None = None
         self.preview: TargetPreview | None = None
         self.include_maintenance = False  # of the task
@@ -68,6 +69,13 @@ class TaskForm(Form[int]):
     def check_fields(self) -> None:
         """Shows the errors of the fields below the target."""
         raise NotImplementedError
+
+    def above_buttons(self) -> Iterable[Widget]:
+        """What is always in sight, as the buttons are."""
+        return ()
+
+    async def read_files(self) -> None:
+        """Reads what the fields name and the task holds. Raises InvalidInputError."""
 
     def task_spec(self) -> TaskSpec:
         """The task that is asked for. Raises InvalidInputError with the field."""
@@ -88,12 +96,17 @@ class TaskForm(Form[int]):
                 yield Input(self._target, id="target", compact=True)
             yield Label(TARGET_HINT, id="target-hint", classes="hint", markup=False)
             yield from self.fields_below()
-            with Horizontal(classes="buttons"):
-                back = Button("Back  esc", id="back", compact=True)
-                back.can_focus = False  # esc does it; tab goes to what makes the task
-                yield back
-                yield Button("Save", id="save", compact=True)
-                yield Button("Start  f5", id="start", compact=True, variant="primary")
+            with Vertical(id="bottom"):
+                yield from self.above_buttons()
+                yield from self._buttons()
+
+    def _buttons(self) -> ComposeResult:
+        with Horizontal(classes="buttons"):
+            back = Button("Back  esc", id="back", compact=True)
+            back.can_focus = False  # esc does it; tab goes to what makes the task
+            yield back
+            yield Button("Save", id="save", compact=True)
+            yield Button("Start  f5", id="start", compact=True, variant="primary")
 
     @property
     def busy(self) -> bool:
@@ -108,10 +121,10 @@ class TaskForm(Form[int]):
     def check(self) -> None:
         """Shows what is wrong, and the hosts of the target."""
         self.check_fields()
-        target = self.target
-        if target != self._looked_up:
-            self._looked_up = target
-            self._lookup = self._look_up(target)
+        asked = (self.target, self.include_maintenance)
+        if asked != self._looked_up:
+            self._looked_up = asked
+            self._lookup = self._look_up(*asked)
         elif self.preview is not None:  # in place of an error of an earlier try
             self._show_hosts(self.preview)
 
@@ -133,7 +146,7 @@ class TaskForm(Form[int]):
         if not isinstance(self._target_error, InvalidInputError):
             return changes.hosts or changes.manager
         try:
-            check_notation(self._looked_up)
+            check_notation(self._looked_up[0])
         except InvalidInputError:
             return False  # only another text ends this error
         return changes.hosts
@@ -141,17 +154,17 @@ class TaskForm(Form[int]):
     def _look_up_now(self) -> None:
         self._next_lookup = None
         if self._target_error is not None and (self._lookup is None or self._lookup.is_finished):
-            self._lookup = self._look_up(self._looked_up)
+            self._lookup = self._look_up(*self._looked_up)
 
     @while_open("preview", exclusive=True)
-    async def _look_up(self, target: str) -> None:
+    async def _look_up(self, target: str, include_maintenance: bool) -> None:
         """Shows which hosts the target stands for now."""
         self.preview = self._target_error = None
         self._label_start()
         if target.strip():
             try:
                 self.preview = await self.link.operator.preview_target(
-                    target, include_maintenance=self.include_maintenance
+                    target, include_maintenance=include_maintenance
                 )
             except ManagerError as error:
                 self._target_error = error
@@ -215,6 +228,7 @@ class TaskForm(Form[int]):
 
     async def _try_to_create(self, *, start: bool) -> None:
         try:
+            await self.read_files()
             spec = self.task_spec()
             if start:
                 preview = await self.link.operator.preview_target(

@@ -1,0 +1,110 @@
+"""Rows of fields with their errors below them, and folds of such rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Collapsible, Input, Label
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.ui.forms.form import TickBox
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A field to type in.
+
+    Attributes:
+        field: its id.
+        placeholder: what an empty one means.
+    """
+
+    field: str
+    label: str
+    placeholder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A box to tick.
+
+    Attributes:
+        text: behind the box.
+    """
+
+    field: str
+    label: str
+    text: str
+
+
+class FieldRow(Vertical):
+    """One or two fields side by side. The errors of all of them stand below."""
+
+    def __init__(self, *fields: Line | Tick, begun: Mapping[str, str | bool]) -> None:
+        """`begun` has what stands in the fields at first, by their ids."""
+        super().__init__(classes="row")
+        self.fields = fields
+        self._begun = begun
+
+    def compose(self) -> ComposeResult:
+        """The fields with their labels, and the errors."""
+        with Horizontal(classes="field"):
+            for number, one in enumerate(self.fields):
+                if one.label:
+                    yield Label(one.label, classes="name second" if number else "name")
+                yield self._make(one)
+        label = Label("", id=f"{self.fields[0].field}-hint", classes="hint problem", markup=False)
+        label.display = False
+        yield label
+
+    def _make(self, field: Line | Tick) -> Widget:
+        begun = self._begun.get(field.field, "")
+        if isinstance(field, Tick):
+            return TickBox(field.text, bool(begun), id=field.field, compact=True)
+        return Input(str(begun), id=field.field, compact=True, placeholder=field.placeholder)
+
+    def show(self, problems: Mapping[str, str]) -> None:
+        """Shows the problems of its fields, each in a line of its own."""
+        wrong = [one for one in self.fields if one.field in problems]
+        names = len(self.fields) > 1
+        lines = [
+            f"{one.label}: {problems[one.field]}" if names and one.label else problems[one.field]
+            for one in wrong
+        ]
+        label = self.query_one(".hint", Label)
+        label.display = bool(lines)
+        label.update("\n".join(map(safe_line, lines)))
+
+
+class Fold(Collapsible):
+    """Rows that open with enter or a click. Closed, the title says what is set in them."""
+
+    def __init__(self, title: str, rows: Sequence[Widget], id: str) -> None:  # noqa: A002 (Textual's)
+        super().__init__(
+            *rows, title=_as_text(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
+            classes="fold",
+        )  # fmt: skip
+
+    @property
+    def field_ids(self) -> Iterable[str]:
+        """The ids of its fields."""
+        return [one.field for row in self.query(FieldRow) for one in row.fields]
+
+    def show(self, title: str, problems: Mapping[str, str]) -> None:
+        """Shows what is set, and the problems of its fields."""
+        for row in self.query(FieldRow):
+            row.show(problems)
+        self.title = _as_text(title)
+
+    def open_at(self, field: str) -> None:
+        """Opens, with the focus on a field."""
+        self.collapsed = False
+        self.query_one(f"#{field}").focus()
+
+
+def _as_text(title: str) -> str:
+    """A title that is shown as it is: Textual reads a plain one as markup."""
+    return Content(safe_line(title)).markup

@@ -1,0 +1,137 @@
+"""The texts of the form for a new task that stand for a task that is there already. Pure."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from tui_manager_protos.rules.duration import format_duration
+
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.rollout_spec import HOLD_TIMEOUT, HoldRule, Order, RolloutSpec
+from tui_manager.domain.step_and_task_options import LIMIT_OPTIONS
+from tui_manager.domain.task_spec import (
+    DELIVERY_TIMEOUT,
+    TIMEOUT_DEFAULT,
+    Offline,
+    OnFailure,
+    TaskSpec,
+)
+from tui_manager.ui.forms.new_task_fields import FormFields
+from tui_manager.ui.forms.rollout_texts import RolloutTexts
+
+
+def fits_form(spec: TaskSpec) -> bool:
+    """Whether the form can hold all of a task: it has one command, and nothing that a line of the
+    form cannot show. The template and the author of a task are not part of a copy, and the values
+    of its secrets are typed again."""
+    if len(spec.commands) != 1 or spec.commands[0].contents:
+        return False
+    fields = fields_of(spec)
+    if any(not text.isprintable() for text in _lines(fields)):
+        return False
+    values = dict.fromkeys(spec.commands[0].secrets, "x")
+    try:
+        made = replace(fields, secret_values=values).spec()
+    except InvalidInputError:
+        return False
+    return made == _copied(spec, values)
+
+
+def fields_of(spec: TaskSpec) -> FormFields:
+    """What is typed for a task that fits."""
+    step = spec.commands[0]
+    limits: dict[str, Any] = {
+        name: option.write(value)
+        for name, option in LIMIT_OPTIONS.items()
+        if (value := getattr(step.limits, option.field))
+    }
+    waits = spec.offline is Offline.WAIT
+    return FormFields(
+        target=spec.target,
+        command=step.text,
+        name=spec.name or step.name,
+        timeout=_duration(step.timeout, TIMEOUT_DEFAULT),
+        waits=waits,
+        within=_duration(spec.delivery_timeout, DELIVERY_TIMEOUT) if waits else "",
+        include_maintenance=spec.include_maintenance,
+        user=step.run_as_user,
+        cwd=step.cwd,
+        param=_values(step.parameters),
+        env=_values(step.environment),
+        secret=" ".join(step.secrets),
+        description=spec.description,
+        rollout=_rollout_texts(spec.rollout),
+        **limits,
+    )
+
+
+def _copied(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
+    """What the form makes of a task that fits: no step of it has a name or rules of its own, which
+    mean nothing where there is only one."""
+    step = spec.commands[0]
+    step = replace(
+        step,
+        text=step.text.strip("\n"),
+        name="",
+        secrets=secrets,
+        on_failure=OnFailure.STOP,
+        always=False,
+        barrier=False,
+    )
+    return replace(
+        spec,
+        target=spec.target.strip(),
+        commands=(step,),
+        name=(spec.name or spec.commands[0].name).strip(),
+        description=spec.description.strip(),
+        created_by="",
+        template=None,
+        delivery_timeout=_used(
+            spec.offline is Offline.WAIT, spec.delivery_timeout, DELIVERY_TIMEOUT
+        ),
+        rollout=replace(
+            spec.rollout,
+            hold_timeout=_used(bool(spec.rollout.hold), spec.rollout.hold_timeout, HOLD_TIMEOUT),
+        ),
+    )
+
+
+def _used(is_used: bool, value: timedelta, default: timedelta) -> timedelta:
+    return value if is_used else default
+
+
+def _lines(fields: FormFields) -> tuple[str, ...]:
+    """The texts that stand in one line each."""
+    return (
+        fields.target,
+        fields.name,
+        fields.user,
+        fields.cwd,
+        fields.param,
+        fields.env,
+        fields.description,
+    )
+
+
+def _duration(value: timedelta, default: timedelta) -> str:
+    return "" if value == default else format_duration(value)
+
+
+def _values(values: Mapping[str, str]) -> str:
+    """As `parse_values` reads them."""
+    return " ".join(f"{key}={shlex.quote(value)}" for key, value in values.items())
+
+
+def _rollout_texts(spec: RolloutSpec) -> RolloutTexts:
+    strict = " strict" if spec.strict else ""
+    limit = "" if spec.hold_timeout == HOLD_TIMEOUT else f" {format_duration(spec.hold_timeout)}"
+    return RolloutTexts(
+        batches=spec.batches,
+        delay=format_duration(spec.delay) if spec.delay else "",
+        max_concurrency=spec.max_concurrency,
+        order="" if spec.order is Order.NAME else str(spec.order),
+        max_failures=f"{spec.max_failures}{strict}",
+        hold="" if spec.hold is HoldRule.NEVER else f"{spec.hold}{limit}",
+    )
