@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.host import Disk, Host, HostDetail, HostRun, Vitals, VitalsPoint
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.last_line import LastLine
@@ -166,6 +167,8 @@ CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("find_task_host", (7, 3), COMMAND_HOST),
     ("summarize_failures", (7,), FAILURES),
     ("preview_target", ("web*",), PREVIEW),
+    ("list_command_history", ("nginx", 5), (PastCommand("systemctl restart nginx", TASK),)),
+    ("complete_target", ("role=w", 5), ("role=web",)),
     ("plan_task", (SPEC,), PLAN),
     ("create_task", (SPEC, REQUEST), 8),
     ("start_task", (7, REQUEST), ("web03",)),

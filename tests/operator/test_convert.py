@@ -16,6 +16,7 @@ from tui_manager_protos.v1 import operator_pb2 as wire
 from tests.operator.examples import made
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
@@ -64,6 +65,7 @@ WAYS: list[tuple[type, Callable[[Any], Message], Callable[[Any], Any]]] = [
     (TaskSpec, convert_spec.spec_to_wire, convert_spec.spec_from_wire),
     (Counts, convert_task.counts_to_wire, convert_task.counts_from_wire),
     (TaskMap, convert_task_overview.task_map_to_wire, convert_task_overview.task_map_from_wire),
+    (PastCommand, convert_task.past_command_to_wire, convert_task.past_command_from_wire),
     (Task, convert_task.task_to_wire, convert_task.task_from_wire),
     (TaskDetail, convert_task.detail_to_wire, convert_task.detail_from_wire),
     (Template, convert_template.template_to_wire, convert_template.template_from_wire),

@@ -24,6 +24,7 @@ WALKS = {
     ("pruning.sql", "marked"),
     ("command_delivery.sql", "hosts_to_give_up"),
     ("task_list.sql", "count"),
+    ("command_history.sql", "newest"),
     ("task_list.sql", "window"),
     ("task_list.sql", "window_from_the_end"),
 }

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from tests.support.fake_core import EVERYTHING as EVERYTHING
 from tests.support.fake_core import START as START
+from tests.support.fake_new_task import FakeNewTask
 from tests.support.fake_reruns import FakeReruns
 from tests.support.fake_rows import FakeTask, run_of_host
 from tests.support.fake_security import FakeSecurity
@@ -16,7 +17,7 @@ from tui_manager.domain.manager_status import Health, ManagerStatus
 from tui_manager.domain.status import Admission, TaskStatus
 
 
-class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns):
+class FakeOperator(FakeSecurity, FakeTemplates, FakeReruns, FakeNewTask):
     """Implements the Operator Protocol over dicts.
 
     Args:

@@ -24,6 +24,7 @@ from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
 from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.token import NewToken, Token, TokenSpec
+from tui_manager.operator.new_task_calls import NewTaskCalls
 from tui_manager.operator.output_calls import OutputCalls
 from tui_manager.operator.schedule_calls import ScheduleCalls
 from tui_manager.operator.task_overview_calls import TaskOverviewCalls
@@ -33,7 +34,9 @@ _Parameters = ParamSpec("_Parameters")
 _Reply = TypeVar("_Reply")
 
 
-class Operator(TaskOverviewCalls, TemplateCalls, ScheduleCalls, OutputCalls, Protocol):
+class Operator(
+    TaskOverviewCalls, NewTaskCalls, TemplateCalls, ScheduleCalls, OutputCalls, Protocol
+):
     """Everything an operator can see and do."""
 
     async def manager_status(self) -> ManagerStatus:
@@ -299,6 +302,8 @@ class ForwardingOperator(ABC):
     find_task_host = _forwarded(Operator.find_task_host)
     summarize_failures = _forwarded(Operator.summarize_failures)
     preview_target = _forwarded(Operator.preview_target)
+    list_command_history = _forwarded(Operator.list_command_history)
+    complete_target = _forwarded(Operator.complete_target)
     plan_task = _forwarded(Operator.plan_task)
     create_task = _forwarded(Operator.create_task)
     start_task = _forwarded(Operator.start_task)

@@ -10,6 +10,7 @@ from typing import Protocol
 import tui_manager
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.host_class import HostClass
@@ -252,6 +253,12 @@ class InProcessOperator:
         self, target: str, *, include_maintenance: bool = False
     ) -> TargetPreview:
         return await self.tasks.preview_target(target, include_maintenance=include_maintenance)
+
+    async def list_command_history(self, text: str, limit: int) -> Sequence[PastCommand]:
+        return await self.tasks.typing_help.command_history(text, limit)
+
+    async def complete_target(self, target: str, limit: int) -> Sequence[str]:
+        return self.tasks.typing_help.complete_target(target, limit)
 
     async def plan_task(self, spec: TaskSpec) -> TaskPlan:
         return await self.tasks.plan_task(spec)

@@ -99,6 +99,16 @@ class OperatorServiceStub:
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewTargetRequest.SerializeToString,
                 response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.TargetPreview.FromString,
                 _registered_method=True)
+        self.ListCommandHistory = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/ListCommandHistory',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListCommandHistoryRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListCommandHistoryResponse.FromString,
+                _registered_method=True)
+        self.CompleteTarget = channel.unary_unary(
+                '/tui_manager.v1.OperatorService/CompleteTarget',
+                request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CompleteTargetRequest.SerializeToString,
+                response_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CompleteTargetResponse.FromString,
+                _registered_method=True)
         self.PlanTask = channel.unary_unary(
                 '/tui_manager.v1.OperatorService/PlanTask',
                 request_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.PlanTaskRequest.SerializeToString,
@@ -393,6 +403,20 @@ class OperatorServiceServicer:
 
     def PreviewTarget(self, request, context):
         """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCommandHistory(self, request, context):
+        """Commands of earlier tasks that contain a text, each once, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteTarget(self, request, context):
+        """What the last term of a target that is being typed can become.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -776,6 +800,16 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.PreviewTarget,
                     request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.PreviewTargetRequest.FromString,
                     response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.TargetPreview.SerializeToString,
+            ),
+            'ListCommandHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCommandHistory,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListCommandHistoryRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.ListCommandHistoryResponse.SerializeToString,
+            ),
+            'CompleteTarget': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteTarget,
+                    request_deserializer=tui__manager__protos_dot_v1_dot_operator__pb2.CompleteTargetRequest.FromString,
+                    response_serializer=tui__manager__protos_dot_v1_dot_operator__pb2.CompleteTargetResponse.SerializeToString,
             ),
             'PlanTask': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanTask,
@@ -1329,6 +1363,60 @@ class OperatorService:
             '/tui_manager.v1.OperatorService/PreviewTarget',
             tui__manager__protos_dot_v1_dot_operator__pb2.PreviewTargetRequest.SerializeToString,
             tui__manager__protos_dot_v1_dot_operator__pb2.TargetPreview.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCommandHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/ListCommandHistory',
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListCommandHistoryRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.ListCommandHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteTarget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tui_manager.v1.OperatorService/CompleteTarget',
+            tui__manager__protos_dot_v1_dot_operator__pb2.CompleteTargetRequest.SerializeToString,
+            tui__manager__protos_dot_v1_dot_operator__pb2.CompleteTargetResponse.FromString,
             options,
             channel_credentials,
             insecure,

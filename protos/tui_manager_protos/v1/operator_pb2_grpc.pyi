@@ -93,6 +93,10 @@ class OperatorServiceStub:
     """
     PreviewTarget: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
+    ListCommandHistory: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListCommandHistoryRequest, _operator_pb2.ListCommandHistoryResponse]
+    """Commands of earlier tasks that contain a text, each once, the newest first."""
+    CompleteTarget: _grpc.UnaryUnaryMultiCallable[_operator_pb2.CompleteTargetRequest, _operator_pb2.CompleteTargetResponse]
+    """What the last term of a target that is being typed can become."""
     PlanTask: _grpc.UnaryUnaryMultiCallable[_operator_pb2.PlanTaskRequest, _operator_pb2.TaskPlan]
     """Which hosts a task would run on, in which batches, without storing or starting anything.
     INVALID_ARGUMENT.
@@ -263,6 +267,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     PreviewTarget: _aio.UnaryUnaryMultiCallable[_operator_pb2.PreviewTargetRequest, _operator_pb2.TargetPreview]  # type: ignore[assignment]
     """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
+    ListCommandHistory: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListCommandHistoryRequest, _operator_pb2.ListCommandHistoryResponse]  # type: ignore[assignment]
+    """Commands of earlier tasks that contain a text, each once, the newest first."""
+    CompleteTarget: _aio.UnaryUnaryMultiCallable[_operator_pb2.CompleteTargetRequest, _operator_pb2.CompleteTargetResponse]  # type: ignore[assignment]
+    """What the last term of a target that is being typed can become."""
     PlanTask: _aio.UnaryUnaryMultiCallable[_operator_pb2.PlanTaskRequest, _operator_pb2.TaskPlan]  # type: ignore[assignment]
     """Which hosts a task would run on, in which batches, without storing or starting anything.
     INVALID_ARGUMENT.
@@ -508,6 +516,22 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.TargetPreview, _abc.Awaitable[_operator_pb2.TargetPreview]]:
         """What a target would resolve to now. INVALID_ARGUMENT (target) says what did not match."""
+
+    @_abc_1.abstractmethod
+    def ListCommandHistory(
+        self,
+        request: _operator_pb2.ListCommandHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListCommandHistoryResponse, _abc.Awaitable[_operator_pb2.ListCommandHistoryResponse]]:
+        """Commands of earlier tasks that contain a text, each once, the newest first."""
+
+    @_abc_1.abstractmethod
+    def CompleteTarget(
+        self,
+        request: _operator_pb2.CompleteTargetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.CompleteTargetResponse, _abc.Awaitable[_operator_pb2.CompleteTargetResponse]]:
+        """What the last term of a target that is being typed can become."""
 
     @_abc_1.abstractmethod
     def PlanTask(

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tui_manager_protos.v1 import operator_pb2 as wire
 
+from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host_class import HostClass
 from tui_manager.domain.list_window import Window
@@ -154,6 +155,14 @@ def task_from_wire(message: wire.Task) -> Task:
         hosts_ended=message.hosts_ended,
         hosts_failed=message.hosts_failed,
     )
+
+
+def past_command_to_wire(command: PastCommand) -> wire.PastCommand:
+    return wire.PastCommand(text=command.text, task=task_to_wire(command.task))
+
+
+def past_command_from_wire(message: wire.PastCommand) -> PastCommand:
+    return PastCommand(message.text, task_from_wire(message.task))
 
 
 def list_request_to_wire(window: Window, wanted: TaskFilter) -> wire.ListTasksRequest:

@@ -33,6 +33,7 @@ from tui_manager.operator.conversion import (
 )
 from tui_manager.operator.socket.answer_timeout import ANSWER_TIMEOUT
 from tui_manager.operator.socket.find_manager import find_manager
+from tui_manager.operator.socket.new_task_client import NewTaskClient
 from tui_manager.operator.socket.output_client import OutputClient
 from tui_manager.operator.socket.schedule_client import ScheduleClient
 from tui_manager.operator.socket.socket_file import OPTIONS, socket_address
@@ -59,7 +60,9 @@ async def connect(state_dir: Path) -> AsyncIterator[Operator]:
         yield SocketOperator(channel, str(state_dir))
 
 
-class SocketOperator(TaskOverviewClient, TemplateClient, ScheduleClient, OutputClient):
+class SocketOperator(
+    NewTaskClient, TaskOverviewClient, TemplateClient, ScheduleClient, OutputClient
+):
     """An Operator whose calls go over a gRPC channel; see Operator for each call."""
 
     async def manager_status(self) -> ManagerStatus:

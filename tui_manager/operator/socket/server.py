@@ -25,6 +25,7 @@ from tui_manager.operator.conversion import (
     convert_task,
 )
 from tui_manager.operator.socket.convert_errors import Context, answering
+from tui_manager.operator.socket.new_task_servicer import NewTaskServicer
 from tui_manager.operator.socket.output_servicer import OutputServicer
 from tui_manager.operator.socket.schedule_servicer import ScheduleServicer
 from tui_manager.operator.socket.socket_file import (
@@ -88,6 +89,7 @@ def _private_files() -> Iterator[None]:
 
 
 class OperatorServicer(
+    NewTaskServicer,
     TaskOverviewServicer,
     TemplateServicer,
     ScheduleServicer,

@@ -36,6 +36,7 @@ from tui_manager.service.tasks.list_windows import Lists
 from tui_manager.service.tasks.stored_output import StoredOutput
 from tui_manager.service.tasks.task_overview import TaskOverview
 from tui_manager.service.tasks.task_starter import TaskStarter
+from tui_manager.service.tasks.typing_help import TypingHelp
 from tui_manager.service.tasks.work_summary import WorkSummary, WorkSummaryReader
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import tasks
@@ -64,6 +65,7 @@ class TaskService:
         self.starter = TaskStarter(core, dispatch, secrets, rollout_loop)
         self.lists = Lists(core)
         self.overview = TaskOverview(core.database)
+        self.typing_help = TypingHelp(core)
         self._work_summary = WorkSummaryReader(core)
         self.output = StoredOutput(core)
 

@@ -1,0 +1,67 @@
+"""What the last term of a target can become."""
+
+import pytest
+
+from tui_manager.domain.target_completion import completions, last_term
+from tui_manager.domain.target_matching import TargetHost
+
+HOSTS = [
+    TargetHost("1", "db1", {"role": "db", "env": "prod"}, {"os": "debian", "cores": "8"}),
+    TargetHost("2", "web02", {"role": "web", "env": "prod"}, {"os": "alpine"}),
+    TargetHost("3", "web10", {"role": "web"}),
+]
+GROUPS = ("west", "old")
+
+
+def found(target: str, limit: int = 50) -> list[str]:
+    return list(completions(target, HOSTS, GROUPS, limit))
+
+
+@pytest.mark.parametrize(
+    ("target", "before", "term"),
+    [
+        ("", "", ""),
+        ("we", "", "we"),
+        ("role=web,db", "role=web,", "db"),
+        ("role=web & en", "role=web & ", "en"),
+        ("@all,!we", "@all,!", "we"),
+        ("web[01,02],d", "web[01,02],", "d"),
+        ("web[01,0", "web[01,0", ""),
+    ],
+)
+def test_the_last_term(target: str, before: str, term: str) -> None:
+    assert last_term(target) == (before, term)
+
+
+@pytest.mark.parametrize(
+    ("target", "terms"),
+    [
+        ("@", ["@all", "@maintenance", "@offline", "@old", "@online", "@west"]),
+        ("db1,@o", ["@offline", "@old", "@online"]),
+        ("we", ["web02", "web10"]),
+        ("e", ["env="]),
+        ("role=", ["role=db", "role=web"]),
+        ("env=prod&role!=w", ["role!=web"]),
+        ("f", ["fact."]),
+        ("fact.", ["fact.cores=", "fact.os="]),
+        ("fact.os=d", ["fact.os=debian"]),
+        ("nothing=", []),
+        ("web02", []),  # whole already
+        ("web[01,0", []),
+        ("task:6", []),
+    ],
+)
+def test_what_begins_as_the_term(target: str, terms: list[str]) -> None:
+    assert found(target) == terms
+
+
+def test_an_empty_term_offers_groups_and_keys_and_no_names() -> None:
+    assert found("role=db,")[:2] == ["@all", "@maintenance"]
+    assert found("")[-3:] == ["env=", "fact.", "role="]
+    assert found("", 2) == ["@all", "@maintenance"]
+
+
+def test_no_more_than_asked_for() -> None:
+    many = [TargetHost(str(n), f"h{n:03}") for n in range(200)]
+    assert len(completions("h", many, (), 1000)) == 50
+    assert completions("h", many, (), -1) == ()

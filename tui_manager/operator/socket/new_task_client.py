@@ -1,0 +1,27 @@
+"""The calls of the client that help to type a new task."""
+
+from collections.abc import Sequence
+
+from tui_manager_protos.v1 import operator_pb2 as wire
+
+from tui_manager.domain.command_history import PastCommand
+from tui_manager.operator.conversion import convert_task
+from tui_manager.operator.socket.socket_calls import SocketCalls
+
+
+class NewTaskClient(SocketCalls):
+    """See NewTaskCalls for each call."""
+
+    async def list_command_history(self, text: str, limit: int) -> Sequence[PastCommand]:
+        reply = await self._call(
+            self._stub.ListCommandHistory,
+            lambda: wire.ListCommandHistoryRequest(text=text, limit=limit),
+        )
+        return tuple(map(convert_task.past_command_from_wire, reply.commands))
+
+    async def complete_target(self, target: str, limit: int) -> Sequence[str]:
+        reply = await self._call(
+            self._stub.CompleteTarget,
+            lambda: wire.CompleteTargetRequest(target=target, limit=limit),
+        )
+        return tuple(reply.terms)

@@ -1,0 +1,28 @@
+"""The commands of the newest tasks, each once."""
+
+from collections.abc import Sequence
+
+from tui_manager.domain.command_history import (
+    COMMAND_LENGTH,
+    HISTORY_LIMIT,
+    HISTORY_TASKS,
+    PastCommand,
+)
+from tui_manager.storage.engine.connection import Transaction
+from tui_manager.storage.engine.statements import load_queries
+from tui_manager.storage.tables.tasks import task_of, with_hosts
+
+_SQL = load_queries("command_history.sql")
+
+
+def newest_commands(tx: Transaction, text: str, limit: int) -> Sequence[PastCommand]:
+    """Commands of tasks of one step that contain `text`, the newest first."""
+    values = {
+        "text": text,
+        "tasks": HISTORY_TASKS,
+        "length": COMMAND_LENGTH,
+        "limit": max(0, min(limit, HISTORY_LIMIT)),
+    }
+    rows = tx.execute(_SQL["newest"], values).fetchall()
+    tasks = with_hosts(tx, [task_of(row) for row in rows])
+    return tuple(PastCommand(row["text"], task) for row, task in zip(rows, tasks, strict=True))
