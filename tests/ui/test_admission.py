@@ -254,7 +254,7 @@ def test_the_odd_ones_of_many_are_named_first() -> None:
     lines = approve_question(hosts).lines
     assert lines[0].startswith("odd")
     assert lines[1].startswith("  ▲ The name web01")
-    assert "and 4 more" in lines
+    assert "and 4 more: n[5-8]" in lines
 
 
 def test_a_question_fits_whatever_is_turned_away() -> None:

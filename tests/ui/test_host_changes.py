@@ -225,4 +225,4 @@ def test_the_questions_name_what_they_are_about() -> None:
     assert remove_question(one).destructive
     assert (remove_question(many).typed, remove_question(many).title) == ("25", "Remove 25 hosts?")
     lines = end_maintenance_question(many).lines
-    assert (lines[0], lines[6]) == ("web01: new disks", "and 19 more")
+    assert (lines[0], lines[6]) == ("web01: new disks", "and 19 more: web01")

@@ -2,8 +2,9 @@
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Label
+from textual.widgets import Button, Label
 
+from tests.operator.recording import DETAIL
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.errors import StorageError
@@ -16,7 +17,9 @@ from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.form import TickBox
+from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice
 from tui_manager.ui.forms.rerun_task import RerunScreen
+from tui_manager.ui.key_bindings import BY_ID
 from tui_manager.ui.tasks.task_screen import TaskScreen
 
 SIZES = [(80, 24), (160, 48)]
@@ -67,13 +70,15 @@ async def test_the_failed_and_unreached_hosts_are_the_default(
         await settle(pilot)
         screen = shown(pilot)
         assert "Run #1 deploy again" in screen
-        assert "[ ] unknown          1 host   may have run, or may still run" in screen
-        assert "[x] failed           1 host" in screen
-        assert "[ ] completed       3 hosts" in screen
+        assert "[x] failed          1 host   h1" in screen
+        assert "[x] unreached       1 host   h2" in screen
+        assert "[ ] unknown         1 host   may still run: h3" in screen
+        assert "[ ] completed      3 hosts   h[4-6]" in screen
+        assert "[ ] all            6 hosts   h[1-6]" in screen
         assert "2 hosts   h[1-2]" in screen
         assert "Run on 2 hosts  f5" in screen
         assert ticked(pilot) == ["failed", "unreached"]
-        await press(pilot, "f5")
+        await press(pilot, "enter")
         await settle(pilot)
         dashboard = pilot.app.screen
         assert isinstance(dashboard, DashboardScreen)
@@ -88,9 +93,11 @@ async def test_classes_are_chosen_with_the_keys(running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "r")
         await settle(pilot)
-        assert isinstance(pilot.app.focused, TickBox)
-        assert pilot.app.focused.id == "failed"
-        await press(pilot, "space", "down", "space", "up", "up", "space")
+        await press(pilot, "a")
+        assert ticked(pilot) == ["failed", "unreached", "unknown", "completed", "all"]
+        await press(pilot, "c")
+        assert ticked(pilot) == ["failed", "unreached", "unknown"]
+        await press(pilot, "f", "u", "k", *["up"] * 3, "space")
         assert ticked(pilot) == ["unknown"]
         assert "1 host   h3" in shown(pilot)
         await press(pilot, "f5")
@@ -103,7 +110,7 @@ async def test_without_a_class_nothing_runs(running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "r")
         await settle(pilot)
-        await press(pilot, "space", "down", "space", "f5")
+        await press(pilot, "f", "u", "f5")
         assert "Tick which hosts it is to run on." in shown(pilot)
         assert ticked(pilot) == []
         await press(pilot, "escape")
@@ -130,8 +137,6 @@ async def test_secrets_are_asked_for(running: Running) -> None:
         await press(pilot, "r")
         await settle(pilot)
         assert "Secret KEY" in shown(pilot)
-        first = question(pilot).query_one("#secret-0", Input)
-        first.focus()
         await press(pilot, *"k1", "tab", *"t2")
         assert "k1" not in shown(pilot)
         await press(pilot, "f5")
@@ -146,13 +151,12 @@ async def test_above_20_hosts_the_number_is_typed(running: Running) -> None:
         await press(pilot, "r")
         await settle(pilot)
         assert not question(pilot).query_one("#number").display
-        question(pilot).query_one("#completed", TickBox).value = True
-        await settle(pilot)
+        await press(pilot, "c")
         assert "Type 29, the number of hosts, to go on:" in shown(pilot)
         await press(pilot, "f5")
         assert "29 is not what is typed." in shown(pilot)
         assert list(fleet.tasks) == [1]
-        await press(pilot, *"29", "f5")
+        await press(pilot, *"29", "enter")
         await settle(pilot)
     assert len(hosts_of(fleet, 2)) == 29
 
@@ -209,3 +213,41 @@ async def test_on_its_own_screen_the_new_task_is_opened(running: Running) -> Non
         screen = pilot.app.screen
         assert isinstance(screen, TaskScreen)
         assert screen.task_id == 2
+
+
+async def test_marked_hosts_are_what_runs_again(running: Running) -> None:
+    fleet = await ended_fleet()
+    async with running(fleet, (120, 36)) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await app.action_open_task(1)
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TaskScreen)
+        screen.rows.toggle_mark()
+        await press(pilot, "end")
+        screen.rows.toggle_mark()
+        await settle(pilot)
+        assert screen.label_of(BY_ID["rerun_task"]).endswith(" on 2")
+        await press(pilot, "r")
+        await settle(pilot)
+        assert ticked(pilot) == ["marked"]
+        await press(pilot, "f")
+        assert ticked(pilot) == ["failed"]
+        await press(pilot, "m")
+        assert ticked(pilot) == ["marked"]
+        await press(pilot, "f5")
+        await settle(pilot)
+    assert hosts_of(fleet, 2) == ["h1", "h6"]
+
+
+def test_what_is_ticked_at_first() -> None:
+    def preset(*counts: int, marked: bool = False) -> list[str]:
+        hosts = {one: ["h1"] * count for one, count in zip(KEYS, counts, strict=True)}
+        return list(RerunChoice(DETAIL, hosts, {"id": "h1"} if marked else {}).preset)
+
+    assert preset(1, 1, 1, 1) == ["failed", "unreached"]
+    assert preset(0, 1, 1, 1) == ["unreached"]
+    assert preset(0, 0, 0, 3) == ["completed"]
+    assert preset(0, 0, 1, 3) == [], "it may still run there"
+    assert preset(1, 1, 1, 1, marked=True) == []

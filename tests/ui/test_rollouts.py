@@ -72,7 +72,8 @@ async def test_p_on_a_task_that_does_not_run_says_why_not(
     async with running(fleet) as pilot:
         await press(pilot, "home", "p")
         (said,) = [notice.message for notice in pilot.app._notifications]
-        assert said == "#6 restart web is pending: only a running task can be paused."
+        only = "only a running task can be paused; start it first."
+        assert said == f"#6 restart web is pending: {only}"
     assert not fleet.tasks[6].row.paused
 
 

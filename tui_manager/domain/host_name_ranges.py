@@ -1,7 +1,7 @@
 """Sets of host names: expands ranges, folds names into ranges, sorts names naturally."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, product
@@ -13,6 +13,7 @@ from ClusterShell.RangeSet import RangeSet, RangeSetException
 from tui_manager.domain.errors import InvalidInputError
 
 NAMES_MAX = 100_000  # names that one target may contain after its ranges are expanded
+_FOLDED_MAX = 2_000  # names that a summary tries to fold
 _NAMES_KEPT = 1 << 16  # names whose sort keys are cached
 _DIGITS_MAX = 18  # digits of a number in a range
 _BRACKETS_MAX = 8  # ranges of one name
@@ -91,6 +92,35 @@ def _runs(numbers: Sequence[str]) -> Iterator[str]:
 def _join(texts: Sequence[str], numbers: Sequence[str], axis: int, folded: str) -> str:
     spelled = [*numbers[:axis], folded, *numbers[axis + 1 :], ""]
     return "".join(text + number for text, number in zip(texts, spelled, strict=True))
+
+
+def summarize_names(names: Iterable[str], width: int) -> str:
+    """Host names in at most `width` characters: folded if they fit, else counted by the text before
+    the first number, `web 1,200, db 40, 12 others`, the most frequent first."""
+    names = list(dict.fromkeys(names))
+    # Folding takes time, and at most two characters a name are saved by it.
+    if len(names) <= _FOLDED_MAX and len(folded := fold_names(names)) <= width:
+        return folded
+    counts = Counter(map(_prefix, names))
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], natural_key(item[0])))
+    parts: list[str] = []
+    left = len(names)
+    for prefix, count in ordered:
+        part = prefix if count == 1 else f"{prefix} {count:,}"
+        rest = f", {left - count:,} others" if left > count else ""
+        if len(", ".join([*parts, part])) + len(rest) > width:
+            break
+        parts.append(part)
+        left -= count
+    if not parts:
+        return f"{left:,} hosts"
+    return ", ".join([*parts, *([f"{left:,} others"] if left else [])])
+
+
+def _prefix(name: str) -> str:
+    """The text before the first number, without what separates the two; `10-0-0-1` has `*`."""
+    texts, numbers = _split(name)
+    return (texts[0].rstrip("-._") or "*") if numbers else name
 
 
 def unfold_names(text: str, limit: int = NAMES_MAX) -> tuple[str, ...]:

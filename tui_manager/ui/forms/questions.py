@@ -1,8 +1,9 @@
 """The questions before an action that cannot be undone. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tui_manager.domain.host import Host
+from tui_manager.domain.host_name_ranges import summarize_names
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule
 from tui_manager.domain.target import TargetPreview
@@ -18,6 +19,8 @@ from tui_manager.ui.manager_link import Link
 _NAMED = 6  # hosts that have a line of their own
 _NAME_WIDTH = 40  # cells
 _FOLDED_WIDTH = 120
+_MORE_WIDTH = 70
+_TASKS = 8
 _STEPS = 5
 _STEP_WIDTH = 160
 _NOTE_WIDTH = 1200
@@ -86,8 +89,7 @@ def end_maintenance_question(hosts: Sequence[Host]) -> Question:
         for host in hosts[:_NAMED]
         if host.maintenance
     ]
-    if (more := len(hosts) - _NAMED) > 0:
-        lines.append(f"and {more:,} more")
+    lines += _more_lines(hosts)
     return Question(
         f"End the maintenance of {what}?",
         (*lines, "", f"Tasks run on {'it' if len(hosts) == 1 else 'them'} again."),
@@ -106,6 +108,11 @@ def _work_lines(running: int) -> tuple[str, ...]:
     )
 
 
+def names_text(names: Iterable[str], width: int = _FOLDED_WIDTH) -> str:
+    """Names of hosts in a line: `web[01-14]`; of too many, counts: `web 1,200, db 40`."""
+    return safe_line(summarize_names(names, width))
+
+
 def hosts_text(hosts: Sequence[Host]) -> str:
     """`web01`, `3 hosts`."""
     if len(hosts) > 1:
@@ -119,14 +126,18 @@ def _host_lines(hosts: Sequence[Host]) -> list[str]:
         note = hosts[0].note
         flags = [f"{REVIEW_MARK} {shorten(safe_line(note), _NOTE_WIDTH)}"] if note else []
         return [_identity(hosts[0]), *flags]
-    lines = []
-    for host in sorted(hosts, key=lambda host: not host.note)[:_NAMED]:
+    lines, ordered = [], sorted(hosts, key=lambda host: not host.note)
+    for host in ordered[:_NAMED]:
         lines.append(_identity(host))
         if host.note:
             lines.append(f"  {REVIEW_MARK} {shorten(safe_line(host.note), _NOTE_WIDTH_OF_MANY)}")
-    if (more := len(hosts) - _NAMED) > 0:
-        lines.append(f"and {more:,} more")
-    return lines
+    return lines + _more_lines(ordered)
+
+
+def _more_lines(hosts: Sequence[Host]) -> list[str]:
+    """Those without a line of their own: `and 14 more: web[07-20]`."""
+    more = [host.name for host in hosts[_NAMED:]]
+    return [f"and {len(more):,} more: {names_text(more, _MORE_WIDTH)}"] if more else []
 
 
 def _identity(host: Host) -> str:
@@ -144,8 +155,7 @@ def start_question(
         steps: that the question names; empty: the operator has just typed or seen them.
     """
     hosts = len(preview.hosts)
-    names = preview.folded if len(preview.folded) < _FOLDED_WIDTH else "many names."
-    lines = [f"It runs on {count_of(hosts, 'host')}:", names]
+    lines = [f"It runs on {count_of(hosts, 'host')}:", names_text(preview.hosts)]
     if preview.left_out:
         lines.append(f"It leaves out {left_out_text(target, preview)}.")
     lines += _step_lines(steps)
@@ -184,8 +194,24 @@ def cancel_question(tasks: Sequence[Task]) -> Question:
     if not hosts:
         lines = ["Not started yet: it will never run."]
     if len(tasks) > 1:
-        lines += [f"  {task_title(task)}" for task in tasks[:8]]
+        lines += [f"  {task_title(task)}" for task in tasks[:_TASKS]]
+    if (more := len(tasks) - _TASKS) > 0:
+        lines.append(f"  and {count_of(more, 'more task')}")
     return Question(f"Cancel {what}?", lines, "Cancel the task" + "s" * (len(tasks) > 1), hosts)
+
+
+def cancel_on_hosts_question(task: Task, names: Sequence[str]) -> Question:
+    """What is asked before a task is cancelled on some of its hosts."""
+    hosts = count_of(len(names), "host")
+    it = "it" if len(names) == 1 else "them"
+    lines = [
+        names_text(names),
+        f"What runs there gets SIGTERM, then SIGKILL, and nothing more of the task runs on {it}.",
+        "The task goes on with its other hosts. What has ended stays as it is.",
+    ]
+    return Question(
+        f"Cancel {task_title(task)} on {hosts}?", lines, f"Cancel on {hosts}", len(names)
+    )
 
 
 def delete_template_question(template: Template) -> Question:

@@ -1,7 +1,6 @@
 """The question before a task runs again: on which of its hosts, and with which secrets."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on
@@ -10,56 +9,24 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label
 
-from tui_manager.domain.errors import InvalidInputError, ManagerError
-from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.host_class import HostClass, task_target
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.task import TaskDetail
-from tui_manager.operator.api import Operator, TargetPreview
+from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE
 from tui_manager.ui.forms.form import Form, TickBox
-from tui_manager.ui.forms.questions import left_out_text, task_title
+from tui_manager.ui.forms.questions import left_out_text, names_text, task_title
+from tui_manager.ui.forms.rerun_choice import KEYS, RerunChoice, hosts_line
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 
-_MEANINGS = {
-    HostClass.UNKNOWN: "may have run, or may still run",
-    HostClass.FAILED: "",
-    HostClass.UNREACHED: "offline, or their turn never came",
-    HostClass.COMPLETED: "",
-}
+_ALL, _MARKED = "all", "marked"
 _FOLDED_WIDTH = 120  # cells of the names of hosts
 _SECRET_WIDTH = 30  # of the name of a secret
-
-
-@dataclass(frozen=True, slots=True)
-class RerunChoice:
-    """A task that has ended, and how many of its hosts are of each class."""
-
-    detail: TaskDetail
-    hosts: Mapping[HostClass, int]
-
-    @property
-    def secrets(self) -> list[str]:
-        """Names of the secrets that must be given again."""
-        return sorted({name for one in self.detail.commands for name in one.spec.secrets})
-
-
-async def look_up_choice(operator: Operator, task_id: int) -> RerunChoice:
-    """Raises ManagerError."""
-    detail = await operator.get_task(task_id)
-    hosts = {}
-    for one in HostClass:
-        try:
-            found = await operator.preview_target(
-                task_target(task_id, [one]), include_maintenance=True
-            )
-            hosts[one] = len(found.hosts)
-        except InvalidInputError:  # no host is of this class, or all of them are gone
-            hosts[one] = 0
-    return RerunChoice(detail, hosts)
 
 
 class RerunScreen(Form[int]):
@@ -69,6 +36,9 @@ class RerunScreen(Form[int]):
         Binding("f5", "run", show=False, priority=True),  # as in the form of a new task
         Binding("tab,down", "app.focus_next", show=False, priority=True),
         Binding("shift+tab,up", "app.focus_previous", show=False, priority=True),
+        *(Binding(key, f"tick('{one}')", show=False) for one, key in KEYS.items()),
+        Binding("a", f"tick('{_ALL}')", show=False),
+        Binding("m", f"tick('{_MARKED}')", show=False),
     ]
 
     def __init__(self, link: Link, choice: RerunChoice) -> None:
@@ -85,12 +55,9 @@ class RerunScreen(Form[int]):
         """A line for each class, the hosts, the secrets, and the buttons."""
         with VerticalScroll(id="rerun", classes="dialog form", can_focus=False) as dialog:
             dialog.border_title = f"Run {task_title(self._repeated)} again".replace("[", r"\[")
+            dialog.border_subtitle = "f u k c a m: tick"
             yield Label("All its commands, from the first one, on hosts that were:", markup=False)
-            for one in HostClass:
-                hosts = self._choice.hosts[one]
-                text = f"{one:<10} {count_of(hosts, 'host'):>12}   {_MEANINGS[one]}".rstrip()
-                ticked = hosts > 0 and one in RERUN_DEFAULT
-                yield TickBox(text, ticked, id=one, compact=True, disabled=not hosts)
+            yield from self._boxes()
             yield Label("", id="hosts", classes="hint", markup=False)
             for number, name in enumerate(self._choice.secrets):
                 yield Label(f"Secret {shorten(name, _SECRET_WIDTH)}", markup=False)
@@ -104,13 +71,33 @@ class RerunScreen(Form[int]):
                 yield back
                 yield Button("Run  f5", id="run", compact=True, variant="primary")
 
+    def _boxes(self) -> Iterable[TickBox]:
+        """The classes, then all of them, then the marked hosts."""
+        choice = self._choice
+        for one, names in choice.hosts.items():
+            text = hosts_line(one, names)
+            ticked = one in choice.preset
+            yield TickBox(text, ticked, id=one, compact=True, disabled=not names)
+        every = [name for names in choice.hosts.values() for name in names]
+        ticked = bool(every) and choice.filled == set(choice.preset)
+        yield TickBox(hosts_line(_ALL, every), ticked, id=_ALL, compact=True, disabled=not every)
+        if choice.marked:
+            text = hosts_line(_MARKED, list(choice.marked.values()))
+            yield TickBox(text, value=True, id=_MARKED, compact=True)
+
     def on_mount(self) -> None:
-        """f5 runs it on the failed and unreached hosts."""
+        """`enter` runs it on the marked hosts, else on the failed and unreached ones, if nothing
+        else is needed."""
         self.remember_fields()
         self._show_hosts()
         self._look_up()
-        boxes = [box for box in self.query(TickBox) if not box.disabled]
-        self.set_focus(next((box for box in boxes if box.value), boxes[0] if boxes else None))
+        if self._choice.secrets:
+            self.set_focus(self.query_one("#secret-0"))
+        elif self.classes_chosen or self.marked_chosen:
+            self.set_focus(self.query_one("#run"))
+        else:
+            boxes = (box for box in self.query(TickBox) if not box.disabled)
+            self.set_focus(next(boxes, None))
 
     @property
     def busy(self) -> bool:
@@ -123,6 +110,11 @@ class RerunScreen(Form[int]):
         return tuple(one for one in HostClass if self.query_one(f"#{one}", TickBox).value)
 
     @property
+    def marked_chosen(self) -> bool:
+        """Whether it runs on the marked hosts, and not by classes."""
+        return bool(self._choice.marked) and self.query_one(f"#{_MARKED}", TickBox).value
+
+    @property
     def secrets(self) -> dict[str, str]:
         """What is typed."""
         return {
@@ -130,15 +122,37 @@ class RerunScreen(Form[int]):
             for number, name in enumerate(self._choice.secrets)
         }
 
+    def action_tick(self, line: str) -> None:
+        """Ticks or unticks a line."""
+        for box in self.query(f"#{line}").results(TickBox):
+            if not box.disabled:
+                box.toggle()
+
     @on(TickBox.Changed)
-    def _look_up_again(self) -> None:
+    def _look_up_again(self, event: TickBox.Changed) -> None:
+        """All classes are ticked together by `all`, and none beside `marked`."""
+        changed, ticked = event.checkbox.id, event.checkbox.value
+        with self.prevent(TickBox.Changed):
+            if changed == _ALL:
+                self._tick_classes(ticked)
+            if changed == _MARKED and ticked:
+                self._tick_classes(False)
+            elif changed != _MARKED and ticked and self._choice.marked:
+                self.query_one(f"#{_MARKED}", TickBox).value = False
+            every = self._choice.filled == set(self.classes_chosen)
+            self.query_one(f"#{_ALL}", TickBox).value = every
         self._look_up()
+
+    def _tick_classes(self, ticked: bool) -> None:
+        for one in self._choice.hosts:
+            self.query_one(f"#{one}", TickBox).value = ticked and one in self._choice.filled
 
     @while_open("hosts", exclusive=True)
     async def _look_up(self) -> None:
         """Shows the hosts on which it would run now."""
         self._preview = None
-        problem = "" if self.classes_chosen else "Tick which hosts it is to run on."
+        chosen = self.classes_chosen or self.marked_chosen
+        problem = "" if chosen else "Tick which hosts it is to run on."
         if not problem:
             try:
                 self._preview = await self.link.operator.preview_target(
@@ -148,10 +162,19 @@ class RerunScreen(Form[int]):
                 problem = safe_line(str(error))
         self.query_one("#problem", Label).update(problem)
         self._show_hosts()
+        if self._needs_number and self.focused is self.query_one("#run"):
+            self.set_focus(self.query_one("#number"))
 
     @property
     def _target(self) -> str:
+        if self.marked_chosen:
+            return fold_names(self._choice.marked.values())
         return task_target(self._repeated.task_id, self.classes_chosen)
+
+    @property
+    def _needs_number(self) -> bool:
+        """Whether the number of hosts must be typed."""
+        return self._preview is not None and len(self._preview.hosts) > TYPED_ABOVE
 
     def _show_hosts(self) -> None:
         preview, text = self._preview, ""
@@ -160,9 +183,9 @@ class RerunScreen(Form[int]):
             parts = [count_of(hosts, "host")]
             parts += [f"{len(preview.offline):,} offline"] if preview.offline else []
             parts += [left_out_text(self._target, preview)] if preview.left_out else []
-            text = f"{', '.join(parts)}   {shorten(safe_line(preview.folded), _FOLDED_WIDTH)}"
+            text = f"{', '.join(parts)}   {names_text(preview.hosts, _FOLDED_WIDTH)}"
         self.query_one("#hosts", Label).update(text)
-        typed = hosts > TYPED_ABOVE
+        typed = self._needs_number
         self.query_one("#ask", Label).update(
             f"Type {hosts}, the number of hosts, to go on:" if typed else ""
         )
@@ -173,8 +196,12 @@ class RerunScreen(Form[int]):
         run.refresh(layout=True)
 
     @on(Input.Submitted)
-    def _next(self) -> None:
-        self.focus_next()
+    def _next(self, event: Input.Submitted) -> None:
+        """`enter` behind the number runs the task."""
+        if event.input.id == "number":
+            self.action_run()
+        else:
+            self.focus_next()
 
     @on(Button.Pressed, "#back")
     async def _back(self) -> None:
@@ -192,7 +219,7 @@ class RerunScreen(Form[int]):
         if self._preview is None:
             return False
         hosts, number = len(self._preview.hosts), self.query_one("#number", Input)
-        if hosts > TYPED_ABOVE and number.value.strip() != str(hosts):
+        if self._needs_number and number.value.strip() != str(hosts):
             self.query_one("#problem", Label).update(f"{hosts} is not what is typed.")
             self.set_focus(number)
             return False
@@ -201,10 +228,14 @@ class RerunScreen(Form[int]):
     @while_open("run")
     async def _run(self) -> None:
         try:
-            asked = (self._repeated.task_id, self.classes_chosen, self.secrets)
+            marked = tuple(self._choice.marked) if self.marked_chosen else ()
+            task_id, classes = self._repeated.task_id, () if marked else self.classes_chosen
+            asked = (task_id, classes, self.secrets, marked)
             if asked != self._asked_for:  # a second try for the same makes no second task
                 self._asked_for, self._request_id = asked, new_request_id()
-            rerun = await self.link.operator.rerun_task(*asked, self._request_id)
+            rerun = await self.link.operator.rerun_task(
+                task_id, classes, self.secrets, self._request_id, marked
+            )
         except ManagerError as error:
             self.query_one("#problem", Label).update(safe_line(str(error)))
         else:

@@ -1,6 +1,6 @@
 """Base of the screens that show the manager: header, body, filter, footer, and what they share."""
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, ClassVar
 
 from textual import on
@@ -206,6 +206,10 @@ class MainScreen(ClosableScreen[None]):
     def marked_hosts(self) -> list[Host]:
         """The hosts that a new task is for."""
         return []
+
+    def marked_task_hosts(self) -> Mapping[str, str]:
+        """The names of the marked hosts of the task that the screen shows, by their ids."""
+        return {}
 
     async def find_marks(self) -> bool:
         """Looks up the marked rows, as some may have left their lists. False if the manager does

@@ -1,7 +1,7 @@
 """What the keys of a screen do to tasks: start, cancel, pause, resume and run again, with the
 questions before. Which key does it is in `key_bindings.py`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual.app import App
@@ -10,9 +10,16 @@ from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
-from tui_manager.ui.forms.questions import cancel_question, start_question, task_title
-from tui_manager.ui.forms.rerun_task import RerunScreen, look_up_choice
+from tui_manager.ui.forms.questions import (
+    cancel_on_hosts_question,
+    cancel_question,
+    start_question,
+    task_title,
+)
+from tui_manager.ui.forms.rerun_choice import look_up_choice
+from tui_manager.ui.forms.rerun_task import RerunScreen
 from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.key_bindings import Action
 from tui_manager.ui.manager_link import CallFailed, Link
 
 
@@ -29,9 +36,13 @@ class TaskActions(MainScreen):
             self.run_to_end(start_tasks(self.app, self.link, self.chosen_tasks()))
 
     async def action_cancel_task(self) -> None:
-        """Cancels the chosen tasks, after asking."""
+        """Cancels the chosen tasks, or one on its marked hosts, after asking."""
         if await self.find_marks():
-            self.run_to_end(cancel_tasks(self.app, self.link, self.chosen_tasks()))
+            tasks, hosts = self.chosen_tasks(), self.marked_task_hosts()
+            if hosts and tasks:
+                self.run_to_end(cancel_on_hosts(self.app, self.link, tasks[0], hosts))
+            else:
+                self.run_to_end(cancel_tasks(self.app, self.link, tasks))
 
     async def action_pause_task(self) -> None:
         """Pauses the chosen tasks, or resumes them."""
@@ -41,8 +52,15 @@ class TaskActions(MainScreen):
     async def action_rerun_task(self) -> None:
         """Runs the chosen task again, after asking on which hosts."""
         if await self.find_marks():
-            tasks = self.chosen_tasks()
-            self.run_to_end(rerun_task(self.app, self.link, tasks, self.task_created))
+            tasks, hosts = self.chosen_tasks(), self.marked_task_hosts()
+            self.run_to_end(rerun_task(self.app, self.link, tasks, hosts, self.task_created))
+
+    def label_of(self, action: Action) -> str:
+        """With marked hosts of a task, some keys act on these."""
+        marked = len(self.marked_task_hosts())
+        if marked and action.id in ("cancel_task", "rerun_task"):
+            return f"{action.label} on {marked:,}"
+        return super().label_of(action)
 
 
 async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
@@ -73,8 +91,7 @@ async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None
     open_tasks = [task for task in tasks if not task.status.ended and not task.canceling]
     for task in tasks:
         if task not in open_tasks:
-            state = "being cancelled already" if task.canceling else task.status
-            _notify_warning(app, f"{task_title(task)} is {state}: there is nothing to cancel.")
+            _notify_warning(app, f"{_state_text(task)}: there is nothing to cancel.")
     if not tasks:
         app.notify("Select a task to cancel.", markup=False)
     if not open_tasks or not await app.push_screen_wait(ConfirmScreen(cancel_question(open_tasks))):
@@ -82,6 +99,23 @@ async def cancel_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None
     for task in open_tasks:
         try:
             await link.operator.cancel_task(task.task_id)
+        except ManagerError as error:
+            app.post_message(CallFailed(error))
+
+
+async def cancel_on_hosts(app: App[Any], link: Link, task: Task, hosts: Mapping[str, str]) -> None:
+    """Asks, then cancels the task on these hosts; it goes on with the others.
+
+    Args:
+        hosts: names by host_id.
+    """
+    if task.status is not TaskStatus.RUNNING or task.canceling:
+        _notify_warning(app, f"{_state_text(task)}: there is nothing to cancel.")
+        return
+    question = cancel_on_hosts_question(task, list(hosts.values()))
+    if await app.push_screen_wait(ConfirmScreen(question)):
+        try:
+            await link.operator.cancel_task(task.task_id, tuple(hosts))
         except ManagerError as error:
             app.post_message(CallFailed(error))
 
@@ -97,8 +131,7 @@ async def pause_or_resume_tasks(app: App[Any], link: Link, tasks: Sequence[Task]
     running = [task for task in open_tasks if not task.waits]
     for task in tasks:
         if task not in open_tasks:
-            text = f"{task_title(task)} is {task.state}: only a running task can be paused."
-            _notify_warning(app, text)
+            _notify_warning(app, f"{_state_text(task)}: {_why_no_pause(task)}")
     call = link.operator.pause_task if running else link.operator.resume_task
     for task in running or waiting:
         try:
@@ -107,13 +140,40 @@ async def pause_or_resume_tasks(app: App[Any], link: Link, tasks: Sequence[Task]
             app.post_message(CallFailed(error))
 
 
+def _why_no_pause(task: Task) -> str:
+    if task.status is TaskStatus.PENDING:
+        return "only a running task can be paused; start it first."
+    if task.canceling:
+        return "it cannot be paused any more."
+    return "there is nothing to pause."
+
+
+def _state_text(task: Task) -> str:
+    """`#62 uptime has completed`."""
+    title = task_title(task)
+    if task.canceling:
+        return f"{title} is being canceled already"
+    match task.status:
+        case TaskStatus.COMPLETED | TaskStatus.FAILED:
+            return f"{title} has {task.status}"
+        case TaskStatus.CANCELED:
+            return f"{title} was canceled"
+        case _:
+            return f"{title} is {task.state}"
+
+
 async def rerun_task(
-    app: App[Any], link: Link, tasks: Sequence[Task], created: Callable[[int], None]
+    app: App[Any],
+    link: Link,
+    tasks: Sequence[Task],
+    marked: Mapping[str, str],
+    created: Callable[[int], None],
 ) -> None:
     """Asks on which hosts a task that has ended is to run again, and makes that task.
 
     Args:
         tasks: one; for several, it says that each has a question of its own.
+        marked: names of hosts of the task that are marked, by host_id.
         created: called with the id of the new task, which is started.
     """
     if len(tasks) != 1:
@@ -122,15 +182,14 @@ async def rerun_task(
         return
     (task,) = tasks
     if not task.status.ended:
-        state = f"{task_title(task)} is {task.status}"
-        _notify_warning(app, f"{state}: it can be run again when it has ended.")
+        _notify_warning(app, f"{_state_text(task)}: it can be run again when it has ended.")
         return
     try:
-        choice = await look_up_choice(link.operator, task.task_id)
+        choice = await look_up_choice(link.operator, task.task_id, marked)
     except ManagerError as error:
         app.post_message(CallFailed(error))
         return
-    if not any(choice.hosts.values()):
+    if not (marked or any(choice.hosts.values())):
         _notify_warning(app, f"{task_title(task)} has no hosts to run on again.")
         return
     task_id = await app.push_screen_wait(RerunScreen(link, choice))

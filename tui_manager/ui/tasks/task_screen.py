@@ -1,6 +1,6 @@
 """One task: its command hosts with status and reason, and the output of one or of all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from textual import on
 from textual.containers import Container
@@ -138,6 +138,9 @@ class TaskScreen(OutputActions, TaskActions):
 
     def chosen_tasks(self) -> list[Task]:
         return [self.detail.task] if self.detail else []
+
+    def marked_task_hosts(self) -> Mapping[str, str]:
+        return {row.host_id: row.host for row in self.rows.marked}
 
     def task_created(self, task_id: int) -> None:
         """Shows the new task in place of this one."""

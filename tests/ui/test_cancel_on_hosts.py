@@ -1,0 +1,80 @@
+"""`c` on marked hosts of a task: the question, and the call."""
+
+import pytest
+from textual.widgets import Label
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle
+from tui_manager.domain.status import Reason
+from tui_manager.domain.task import Task
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.domain.transitions import Operation
+from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.questions import cancel_on_hosts_question
+from tui_manager.ui.key_bindings import BY_ID
+from tui_manager.ui.tasks.task_screen import TaskScreen
+
+
+async def running_fleet(hosts: int = 3) -> FakeOperator:
+    """Task 1 runs on some hosts."""
+    fleet = FakeOperator()
+    for number in range(1, hosts + 1):
+        fleet.add_host(f"h{number}")
+    task_id = await fleet.create_task(TaskSpec("@all", (CommandSpec("sleep 9"),), "deploy"))
+    await fleet.start_task(task_id)
+    for number in range(1, hosts + 1):
+        fleet.apply(fleet.execution(task_id, f"h{number}"), Operation.START)
+    return fleet
+
+
+async def test_marked_hosts_are_canceled_and_the_others_go_on(running: Running) -> None:
+    fleet = await running_fleet()
+    async with running(fleet, (120, 36)) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await app.action_open_task(1)
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TaskScreen)
+        screen.rows.toggle_mark()
+        screen.rows.toggle_mark()
+        await settle(pilot)
+        assert screen.label_of(BY_ID["cancel_task"]) == "Cancel on 2"
+        await press(pilot, "c")
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.screen.question.title == "Cancel #1 deploy on 2 hosts?"
+        assert "h[1-2]" in [str(label.content) for label in app.screen.query(Label)]
+        await press(pilot, "y")
+        await settle(pilot)
+    rows = fleet.tasks[1].rows.values()
+    assert [row.host for row in rows if row.canceling] == ["h1", "h2"]
+    assert not fleet.tasks[1].row.canceling
+
+
+async def test_it_says_why_there_is_nothing_to_cancel_or_pause(running: Running) -> None:
+    fleet = await running_fleet(1)
+    fleet.apply(fleet.execution(1, "h1"), Operation.FAIL, Reason.EXIT_CODE, exit_code=1)
+    async with running(fleet, (120, 36)) as pilot:
+        app = pilot.app
+        assert isinstance(app, DashboardApp)
+        await app.action_open_task(1)
+        await settle(pilot)
+        assert isinstance(app.screen, TaskScreen)
+        app.screen.rows.toggle_mark()
+        await settle(pilot)
+        await press(pilot, "c", "p")
+        said = [one.message for one in app._notifications]
+    assert said == [
+        "#1 deploy has failed: there is nothing to cancel.",
+        "#1 deploy has failed: there is nothing to pause.",
+    ]
+
+
+@pytest.mark.parametrize(("count", "typed", "names"), [(3, "", "h[1-3]"), (300, "300", "h[1-300]")])
+async def test_the_question_names_the_hosts(count: int, typed: str, names: str) -> None:
+    fleet = await running_fleet(1)
+    task: Task = fleet.tasks[1].row
+    question = cancel_on_hosts_question(task, [f"h{number}" for number in range(1, count + 1)])
+    assert (question.typed, question.lines[0]) == (typed, names)
+    assert question.destructive
