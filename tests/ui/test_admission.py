@@ -304,7 +304,7 @@ async def test_the_key_says_what_it_would_do(fleet: FakeOperator, running: Runni
         async def label() -> str:
             await settle(pilot)
             foot = shown(pilot).splitlines()[-1]
-            return foot.partition(" x ")[2].partition(" enter ")[0].strip()
+            return foot.partition(" x ")[2].partition("  ")[0]
 
         await press(pilot, "2")
         assert await label() == "Reject"

@@ -13,12 +13,13 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
-from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm
+from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, RenameForm
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.schedule_form import ScheduleForm
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import ACTIONS, Pane, ScreenName, actions_of
 from tui_manager.ui.manager.manager_screen import ManagerScreen
@@ -34,6 +35,7 @@ OPENS = {
     "new_task": NewTaskScreen,
     "cancel_task": ConfirmScreen,
     "open": TaskScreen,
+    "rename_host": RenameForm,
     "palette": CommandPalette,
     "help": HelpScreen,
     "join_token": JoinTokenScreen,
@@ -53,14 +55,18 @@ OPENS = {
 OPENS_HERE = {
     # The hosts have the focus there since the key before.
     (ScreenName.DASHBOARD, "reject"): ConfirmScreen,
-    (ScreenName.DASHBOARD, "open"): HostsScreen,
+    (ScreenName.DASHBOARD, "open"): HostScreen,
     (ScreenName.DASHBOARD, "maintenance"): MaintenanceForm,
     (ScreenName.DASHBOARD, "labels"): LabelsForm,
     (ScreenName.DASHBOARD, "remove_host"): ConfirmScreen,
     (ScreenName.HOSTS, "maintenance"): MaintenanceForm,
     (ScreenName.HOSTS, "labels"): LabelsForm,
     (ScreenName.HOSTS, "remove_host"): ConfirmScreen,
-    (ScreenName.HOSTS, "open"): DashboardScreen,
+    (ScreenName.HOSTS, "open"): HostScreen,
+    (ScreenName.HOST, "reject"): ConfirmScreen,
+    (ScreenName.HOST, "maintenance"): MaintenanceForm,
+    (ScreenName.HOST, "labels"): LabelsForm,
+    (ScreenName.HOST, "remove_host"): ConfirmScreen,
     (ScreenName.HOSTS, "approve"): ConfirmScreen,
     (ScreenName.HOSTS, "reject"): ConfirmScreen,
     (ScreenName.SCHEDULES, "open"): SchedulesScreen,  # the history gets the focus
@@ -72,6 +78,7 @@ WAY = {
     ScreenName.MANAGER: ("4",),
     ScreenName.SCHEDULES: ("5",),
     ScreenName.TASK: ("home", "down", "enter"),
+    ScreenName.HOST: ("2", "down", "enter"),
 }
 
 
@@ -259,12 +266,15 @@ async def test_follow_and_wrap(fleet: FakeOperator, running: Running) -> None:
         assert pane.virtual_size.height > rows
 
 
-async def test_enter_on_a_host_shows_its_facts(fleet: FakeOperator, running: Running) -> None:
+@pytest.mark.parametrize("keys", [("tab", "tab"), ("2", "home")])
+async def test_enter_on_a_host_opens_it(
+    fleet: FakeOperator, running: Running, keys: tuple[str, ...]
+) -> None:
     async with running(fleet) as pilot:
-        await press(pilot, "tab", "tab", "down", "down", "down", "enter")
-        assert isinstance(pilot.app.screen, HostsScreen)
+        await press(pilot, *keys, "down", "down", "down", "enter")
+        assert isinstance(pilot.app.screen, HostScreen)
         text = shown(pilot)
-        assert "▸ ● db3" in text
+        assert "● db3   online" in text
         assert "193 GB of 537 GB" in text
 
 
@@ -275,20 +285,6 @@ async def test_esc_goes_back_to_the_dashboard(
     async with running(fleet) as pilot:
         await press(pilot, key, "escape")
         assert isinstance(pilot.app.screen, DashboardScreen)
-
-
-async def test_enter_on_a_host_of_the_fleet_shows_its_output(
-    fleet: FakeOperator, running: Running
-) -> None:
-    async with running(fleet) as pilot:
-        await press(pilot, "down", "2", *["down"] * 6, "enter")
-        await settle(pilot)
-        screen = pilot.app.screen
-        assert isinstance(screen, DashboardScreen)
-        assert screen.focused is screen.hosts
-        assert screen.hosts.selected is not None
-        assert f"on {screen.hosts.selected.name}" in shown(pilot)
-        assert screen.hosts.list.cursor == 6
 
 
 async def test_the_palette_jumps_to_a_task(fleet: FakeOperator, running: Running) -> None:
@@ -321,5 +317,5 @@ async def test_a_host_that_is_gone_to_is_seen_at_once(running: Running) -> None:
     async with running(fleet, SMALL) as pilot:
         await press(pilot, "colon", *"n150", "enter")
         await settle(pilot)
-        assert isinstance(pilot.app.screen, HostsScreen)
-        assert "▸ ● n150" in shown(pilot)
+        assert isinstance(pilot.app.screen, HostScreen)
+        assert "● n150   online" in shown(pilot)

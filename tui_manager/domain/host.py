@@ -1,7 +1,7 @@
 """Hosts: names, labels, identity, vitals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tui_manager_protos.rules import names_and_labels
@@ -119,6 +119,11 @@ class Host:
     def running(self) -> int:
         """Executions of this manager that run on the host; 0 when it is offline."""
         return self.vitals.running if self.vitals else 0
+
+    def at(self, now: datetime) -> "Host":
+        """The host at a time after it was read: its maintenance may have ended since."""
+        ended = self.maintenance is not None and not self.maintenance.active(now)
+        return replace(self, maintenance=None) if ended else self
 
 
 @dataclass(frozen=True, slots=True)

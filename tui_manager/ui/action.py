@@ -17,6 +17,7 @@ class ScreenName(StrEnum):
     MANAGER = "manager"
     SCHEDULES = "schedules"
     TASK = "task"
+    HOST = "host"
 
 
 class Pane(StrEnum):
@@ -24,6 +25,7 @@ class Pane(StrEnum):
 
     TASKS = "Tasks"
     HOSTS = "Hosts"
+    HOST = "Host"
     COMMAND_HOSTS = "Hosts of a task"
     OUTPUT = "Output"
     GROUPS = "Groups"

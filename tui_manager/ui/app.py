@@ -27,6 +27,7 @@ from tui_manager.ui.forms.questions import GOES_ON, quit_question
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
+from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import ScreenName
 from tui_manager.ui.manager.manager_screen import ManagerScreen
@@ -234,16 +235,8 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
         await self.push_screen(TaskScreen(self.link, task_id))
 
     async def action_open_host(self, host_id: str) -> None:
-        """A host, on the screen of all hosts."""
-        screen = await self._show(ScreenName.HOSTS)
-        if isinstance(screen, HostsScreen):
-            screen.go_to(host_id)
-
-    async def action_open_host_output(self, host_id: str) -> None:
-        """The output of a host, on the dashboard."""
-        screen = await self._show(ScreenName.DASHBOARD)
-        if isinstance(screen, DashboardScreen):
-            screen.show_host(host_id)
+        """The screen of a host."""
+        await self.push_screen(HostScreen(self.link, host_id))
 
     # Actions.
 

@@ -19,20 +19,27 @@ if TYPE_CHECKING:
 __all__ = ["ACTIONS", "BY_ID", "Action", "Group", "KeyMap", "Pane", "ScreenName"]
 
 _START = frozenset({ScreenName.DASHBOARD, ScreenName.TASKS, ScreenName.TASK})
-_HOSTS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS})
+_HOST = frozenset({ScreenName.HOST})
+_HOSTS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.HOST})
 _SCHEDULES = frozenset({ScreenName.SCHEDULES})
 _TASK = frozenset({ScreenName.TASK})
 _OPENS = EVERYWHERE - _TASK
 _MARKS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS})
 _PANES = frozenset(
-    {ScreenName.DASHBOARD, ScreenName.MANAGER, ScreenName.SCHEDULES, ScreenName.TASK}
+    {
+        ScreenName.DASHBOARD,
+        ScreenName.MANAGER,
+        ScreenName.SCHEDULES,
+        ScreenName.TASK,
+        ScreenName.HOST,
+    }
 )
-_OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK})
+_OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK, ScreenName.HOST})
 
 # Panes in which an action is shown first.
 _OF_TASK = frozenset({Pane.TASKS, Pane.COMMAND_HOSTS})
 _OF_TASKS = frozenset({Pane.TASKS})
-_OF_HOST = frozenset({Pane.HOSTS})
+_OF_HOST = frozenset({Pane.HOSTS, Pane.HOST})
 _OF_SAVED = frozenset({Pane.TEMPLATES, Pane.SCHEDULES, Pane.RUNS})
 _OF_SCHEDULE = frozenset({Pane.SCHEDULES, Pane.RUNS})
 _OF_OUTPUT = frozenset({Pane.OUTPUT})
@@ -83,7 +90,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "labels", ("l",), "l", "Labels", "Set or unset labels of hosts",
         Group.HOSTS, screens=_HOSTS, panes=_OF_HOST,
-        words=("tag", "tags", "edit", "rename"),
+        words=("tag", "tags", "edit"),
+    ),
+    Action(
+        "rename_host", ("R",), "R", "Rename", "Give a host another name",
+        Group.HOSTS, screens=_HOSTS, panes=_OF_HOST,
+        words=("name", "call", "edit"),
     ),
     Action(
         "remove_host", ("D",), "D", "Remove", "Remove hosts that are offline",
@@ -148,7 +160,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "all_output", ("o",), "o", "All hosts", "Output of all hosts, or of one",
-        Group.OUTPUT, footer=_TASK, screens=_OUTPUT, panes=_OF_OUTPUT,
+        Group.OUTPUT, footer=_TASK, screens=_OUTPUT - _HOST, panes=_OF_OUTPUT,
         words=("logs", "log", "stdout"),
     ),
     Action(
@@ -266,10 +278,5 @@ def open_task(task_id: int) -> "ActionParseResult":
 
 
 def open_host(host_id: str) -> "ActionParseResult":
-    """A host, on the screen of all hosts."""
+    """The screen of a host."""
     return "app", "open_host", (host_id,)
-
-
-def open_host_output(host_id: str) -> "ActionParseResult":
-    """The output of a host, on the dashboard."""
-    return "app", "open_host_output", (host_id,)

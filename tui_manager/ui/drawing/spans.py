@@ -66,6 +66,19 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
     return (*lines, line)
 
 
+def flow(parts: Iterable[Spans], width: int, gap: str = "   ") -> tuple[Spans, ...]:
+    """`parts` in as few lines as they need, `gap` between two. A part is never broken: it goes to
+    the next line, and is cut there if it is too long."""
+    lines: list[Spans] = []
+    for part in parts:
+        joined = (*lines[-1], Span(gap), *part) if lines else part
+        if lines and width_of(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return tuple(line if width_of(line) <= width else fit(line, width) for line in lines)
+
+
 def fit(line: Spans, width: int, *, right: bool = False) -> Spans:
     """Exactly `width` cells: cut with an ellipsis, or padded on one side."""
     left = width

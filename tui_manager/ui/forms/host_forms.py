@@ -1,4 +1,5 @@
-"""The forms that change hosts: why and until when they are in maintenance, and their labels."""
+"""The forms that change hosts: why and until when they are in maintenance, their labels, and the
+name of one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
@@ -176,6 +177,29 @@ class LabelsForm(HostForm):
         to_set = parse_labels(self.text_of("label"))
         to_unset = self.text_of("unset").replace(",", " ").split()
         return await self.link.operator.label_hosts(names_with_ids(self.hosts), to_set, to_unset)
+
+
+class RenameForm(HostForm):
+    """Gives a host another name."""
+
+    TITLE_BEGIN = "Rename"
+    VERB = "Rename"
+
+    def fields(self) -> Iterable[Widget]:
+        """The name. It begins with the one that the host has."""
+        name = Input(self.hosts[0].name, id="name", compact=True, select_on_focus=False)
+        yield _field("Name", name)
+        what = "It keeps its identity, labels and history, and has the name from now on."
+        yield Label(what, classes="hint", markup=False)
+
+    async def change(self) -> Sequence[str]:
+        """Renames the host."""
+        (host,) = self.hosts
+        name = self.text_of("name")
+        if name == host.name:
+            raise InvalidInputError("name", "Type another name than it has.")
+        (old,) = names_with_ids([host])
+        return [await self.link.operator.rename_host(old, name)]
 
 
 def _field(name: str, value: Widget) -> Horizontal:

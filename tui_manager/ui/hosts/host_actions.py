@@ -14,7 +14,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
-from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, names_with_ids
+from tui_manager.ui.forms.host_forms import LabelsForm, MaintenanceForm, RenameForm, names_with_ids
 from tui_manager.ui.forms.questions import (
     approve_question,
     end_maintenance_question,
@@ -42,8 +42,8 @@ class HostActions(MainScreen):
         return self.chosen_hosts()
 
     @property
-    def host_rows(self) -> RowList[Host]:
-        """The list that hosts are chosen from."""
+    def host_rows(self) -> RowList[Host] | None:
+        """The list that hosts are chosen from; None on the screen of one host."""
         raise NotImplementedError
 
     def label_of(self, action: Action) -> str:
@@ -73,6 +73,11 @@ class HostActions(MainScreen):
         if await self.find_marks():
             self.run_to_end(label_hosts(self.app, self.link, self.find_hosts(), self.host_rows))
 
+    async def action_rename_host(self) -> None:
+        """Gives the chosen host another name."""
+        if await self.find_marks():
+            self.run_to_end(rename_host(self.app, self.link, self.find_hosts(), self.host_rows))
+
     async def action_remove_host(self) -> None:
         """Forgets the chosen hosts, after asking."""
         if await self.find_marks():
@@ -80,7 +85,7 @@ class HostActions(MainScreen):
 
 
 async def approve_hosts(
-    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host] | None
 ) -> None:
     """Asks, then admits those that are pending."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
@@ -101,7 +106,7 @@ async def approve_hosts(
 
 
 async def reject_or_revoke_hosts(
-    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host] | None
 ) -> None:
     """Asks, then rejects those that are pending and revokes those that are admitted."""
     pending = [host for host in hosts if host.admission is Admission.PENDING]
@@ -129,7 +134,7 @@ async def reject_or_revoke_hosts(
 
 
 async def maintain_hosts(
-    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host] | None
 ) -> None:
     """Asks why and until when, then puts hosts into maintenance. If all of them are, it asks, then
     ends that."""
@@ -151,7 +156,7 @@ async def maintain_hosts(
 
 
 async def label_hosts(
-    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host] | None
 ) -> None:
     """Asks which labels to set and unset, then does it."""
     if not hosts:
@@ -170,8 +175,22 @@ async def label_hosts(
         _reveal_hosts(rows)
 
 
+async def rename_host(
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host] | None
+) -> None:
+    """Asks for another name, then gives it to the host."""
+    if len(hosts) != 1:
+        which = "Two hosts cannot have one name: mark" if hosts else "Rename which? Select or mark"
+        _notify_warning(app, f"{which} one host, then press R.")
+        return
+    names = await app.push_screen_wait(RenameForm(link, hosts))
+    if names is not None:
+        app.notify(f"{safe_line(hosts[0].name)} is now {_names_text(names)}.", markup=False)
+        _reveal_hosts(rows)
+
+
 async def remove_hosts(
-    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host]
+    app: App[Any], link: Link, hosts: Sequence[Host], rows: RowList[Host] | None
 ) -> None:
     """Asks, then forgets hosts. The manager refuses hosts that are online or have work."""
     if not hosts:
@@ -192,10 +211,10 @@ async def _confirmed(app: App[Any], question: Question) -> bool:
     return await app.push_screen_wait(ConfirmScreen(question))
 
 
-def _reveal_hosts(rows: RowList[Host]) -> None:
+def _reveal_hosts(rows: RowList[Host] | None) -> None:
     """Moves the cursor with its host, which has moved in the list: the next key acts on the same
     host."""
-    if not is_open(rows):
+    if rows is None or not is_open(rows):
         return
     if rows.list.marks:
         rows.clear_marks()

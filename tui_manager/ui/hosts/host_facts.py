@@ -1,4 +1,5 @@
-"""What is known of one host, a line each. Pure."""
+"""What is known of one host, a line each: in short below the list of hosts, and whole on the screen
+of the host. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,10 +8,11 @@ from tui_manager.domain.agent_features import Feature
 from tui_manager.domain.host import Host, HostDetail, labels_text
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.number_format import age, short_duration, since, size
-from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
+from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, wrap
 from tui_manager.ui.drawing.state_words_and_colours import MAINTENANCE, host_glyph, host_state
 
 _NAME = 9  # cells of the name of a fact
+_FACT_WIDTH = 24  # cells of the name of one that its agent tells
 _LIMITS = {
     Feature.MEMORY_MAX: "memory",
     Feature.TASKS_MAX: "processes",
@@ -20,6 +22,7 @@ _LIMITS = {
 
 def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> tuple[Spans, ...]:
     """What is known of a host, one line each. Its note may take several lines."""
+    host = host.at(now)
     state = f"{host_state(host)} for {since(host.since, now)}" if host.since else host_state(host)
     state += f" at {now:%H:%M:%S}, not known since" if away else ""
     note = wrap(f"▲ {safe_line(host.note)}", width) if host.note else ()
@@ -31,7 +34,7 @@ def host_facts(host: Host, now: datetime, width: int, *, away: bool = False) -> 
             Span(f"  {state}"),
         ),
         *((Span(line, Role.FAULT),) for line in note),
-        *((Span(line, Role.CAUTION),) for line in _maintenance(host, now, width)),
+        *((Span(line, Role.CAUTION),) for line in maintenance_lines(host, now, width)),
         _fact("identity", f"{words}, {safe_line(host.host_id)}"),
         _fact("labels", safe_line(labels_text(host.labels)) or "none"),
         _fact("address", safe_line(host.address)),
@@ -65,7 +68,43 @@ def machine_facts(detail: HostDetail, now: datetime, width: int) -> tuple[Spans,
     return tuple(_fact_lines("facts", text, width))
 
 
-def _maintenance(host: Host, now: datetime, width: int) -> Sequence[str]:
+def all_facts(detail: HostDetail, now: datetime, width: int) -> tuple[Spans, ...]:
+    """Everything that the head of its screen does not say: identity, limits, sizes, and the facts
+    that its agent tells, a line each."""
+    host = detail.host
+    words = safe_line(host.fingerprint) or "no certificate"
+    lines = [
+        *_fact_lines("identity", f"{words}, {safe_line(host.host_id)}", width),
+        *(_fact_lines("killing", kept_in, width) if (kept_in := _cgroups(host)) else ()),
+        *_sizes(host, width),
+    ]
+    if detail.facts_at is None:
+        lines.append(_fact("facts", "its agent has told none yet"))
+        return tuple(lines)
+    lines += [(), _fact("facts", f"told {since(detail.facts_at, now)} ago")]
+    column = min(max(map(len, detail.facts), default=0), _FACT_WIDTH)
+    for name in sorted(detail.facts):
+        value = wrap(safe_line(detail.facts[name]), width - column - 2)
+        for number, line in enumerate(value):
+            label = shorten(safe_line(name), column) if not number else ""
+            lines.append((Span(f"{label:<{column}}  ", Role.MUTED), Span(line)))
+    return tuple(lines)
+
+
+def _sizes(host: Host, width: int) -> list[Spans]:
+    """What runs there and how many may, memory and disks."""
+    if (vitals := host.vitals) is None:
+        return []
+    busy = f"{vitals.running} running, {vitals.queued} queued, {host.capacity} at a time"
+    memory = f"{size(vitals.memory_used)} of {size(vitals.memory_total)}"
+    lines = [*_fact_lines("commands", busy, width), *_fact_lines("memory", memory, width)]
+    for disk in vitals.disks:
+        used = f"{safe_line(disk.mount)}  {size(disk.used)} of {size(disk.total)}"
+        lines += _fact_lines("disk", used, width)
+    return lines
+
+
+def maintenance_lines(host: Host, now: datetime, width: int) -> Sequence[str]:
     """Why it is in maintenance, who said so, and until when."""
     if (found := host.maintenance) is None:
         return ()

@@ -12,7 +12,7 @@ from tui_manager.ui.drawing.span_widgets import SpanLines
 from tui_manager.ui.hosts.host_actions import HostActions
 from tui_manager.ui.hosts.host_facts import host_facts, machine_facts
 from tui_manager.ui.hosts.host_table import WideHostTable
-from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host_output
+from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_host
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
@@ -98,14 +98,10 @@ class HostsScreen(HostActions):
     def host_rows(self) -> RowList[Host]:
         return self.hosts
 
-    def go_to(self, host_id: str) -> None:
-        """Selects a host, whatever its number."""
-        self.hosts.find(host_id)
-
     @on(RowTable.Opened)
     async def action_open(self) -> None:
-        """Goes to the output of the selected host."""
+        """Opens the selected host."""
         if (host := self.hosts.selected) is not None:
-            await self.app.run_action(open_host_output(host.host_id))
+            await self.app.run_action(open_host(host.host_id))
         else:
             self.hosts.open_when_read()

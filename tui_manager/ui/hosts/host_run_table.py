@@ -1,0 +1,147 @@
+"""What ran and runs on one host, as a table: its own outcome of each task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from textual.message import Message
+
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.host import HostDetail, HostRun
+from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import CommandHostStatus
+from tui_manager.domain.task import CommandHost
+from tui_manager.ui.drawing.number_format import number, running_time
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.state_words_and_colours import command_host_glyph, command_host_text
+from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.listing.table_layout import Column
+from tui_manager.ui.manager_link import Link
+
+_MOMENT = len("26 Nov 23:00")
+COLUMNS = (
+    Column("state", "", 1),
+    Column("task_id", "TASK", 6, right=True),
+    Column("name", "NAME", 12, grow=2, max_width=40),
+    Column("step", "STEP", 5, right=True, hide_order=3),
+    Column("result", "RESULT", 12, grow=2, max_width=60),
+    Column("when", "WHEN", 6, grow=1, max_width=_MOMENT, right=True, hide_order=2),
+    Column("time", "TIME", 7, right=True, hide_order=1),
+)
+_FAULTS = (CommandHostStatus.FAILED, CommandHostStatus.TIMEOUT, CommandHostStatus.SKIPPED)
+_ROLES = {
+    CommandHostStatus.FAILED: Role.FAULT,
+    CommandHostStatus.TIMEOUT: Role.FAULT,
+    CommandHostStatus.SKIPPED: Role.CAUTION,
+    CommandHostStatus.CANCELED: Role.CAUTION,
+    CommandHostStatus.RUNNING: Role.ACTIVE,
+}
+
+
+def run_cell(run: HostRun, key: str, width: int, now: datetime) -> Spans:
+    """The cell of a run in a column."""
+    row = run.row
+    match key:
+        case "state":
+            return (command_host_glyph(row),)
+        case "task_id":
+            return spans(f"#{number(row.task_id, width - 1)}", Role.MUTED)
+        case "name":
+            return spans(safe_line(run.task), Role.STRONG)
+        case "step":
+            return spans(f"{row.command + 1}/{run.steps}", Role.MUTED) if run.steps > 1 else BLANK
+        case "result":
+            return spans(_result(row), _ROLES.get(row.status, Role.MUTED))
+        case "when":
+            return spans(_when(run, now, width), Role.MUTED)
+        case _:
+            if row.started_at is None:
+                return BLANK
+            return spans(running_time((row.finished_at or now) - row.started_at, width))
+
+
+def _result(row: CommandHost) -> str:
+    """How it ended: `exit 4`, which is short, as the sign before it says that it failed."""
+    text = command_host_text(row)
+    for long, short in (("failed: exit code ", "exit "), ("failed: signal ", "signal ")):
+        if text.startswith(long):
+            return short + text.removeprefix(long)
+    return text
+
+
+def _when(run: HostRun, now: datetime, width: int) -> str:
+    """When it ended or began: `23:00` today, else `26 Nov 23:00`, or `26 Nov` without room, or the
+    year if it is another one."""
+    at = run.row.finished_at or run.row.started_at or run.row.sent_at
+    if at is None:
+        return ""
+    local = at.astimezone(now.tzinfo)
+    if local.date() == now.date():
+        return f"{local:%H:%M}"
+    if local.year == now.year:
+        return f"{local.day} {local:%b %H:%M}" if width >= _MOMENT else f"{local.day} {local:%b}"
+    return f"{local:%Y-%m-%d}" if width >= _MOMENT else f"{local:%Y}"
+
+
+def in_order(runs: Sequence[HostRun]) -> list[HostRun]:
+    """What has not ended first, then the newest first."""
+    return sorted(runs, key=lambda run: run.row.status.ended)
+
+
+def passes(run: HostRun, window: Window) -> bool:
+    """Whether a run is listed."""
+    if window.faults_only and run.row.status not in _FAULTS:
+        return False
+    words = f"#{run.row.task_id} {run.task} {run.row.status} {_result(run.row)}"
+    return window.text.casefold() in words.casefold()
+
+
+class HostRunTable(RowTable[HostRun]):
+    """What runs on a host, then what ran there. It reads all that is known of the host, and gives
+    it to its screen."""
+
+    TITLE = "Runs"
+    NOUN = "runs"
+    FILTERS = "name, number or result"
+    COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
+
+    @dataclass
+    class Read(Message):
+        """The host was read; None: it is not there any more."""
+
+        detail: HostDetail | None
+
+        def can_replace(self, message: Message) -> bool:
+            """The newest is enough."""
+            return isinstance(message, HostRunTable.Read)
+
+    def __init__(self, link: Link, host_id: str, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(link, id=id)
+        self.host_id = host_id
+
+    def key_of(self, row: HostRun) -> str:
+        return str(row.row.task_id)
+
+    def cell(self, row: HostRun, key: str, width: int, now: datetime) -> Spans:
+        return run_cell(row, key, width, now)
+
+    async def fetch(self, window: Window) -> Page[HostRun]:
+        try:
+            detail = await self.link.operator.get_host(self.host_id)
+        except NotFoundError:
+            self.post_message(self.Read(None))
+            return Page((), 0, 0)
+        self.post_message(self.Read(detail))
+        runs = in_order(detail.runs)
+        found = [run for run in runs if passes(run, window)]
+        shown = found[window.offset : window.offset + window.limit]
+        return Page(shown, len(found), len(runs))
+
+    def empty_lines(self) -> Sequence[Spans]:
+        return (
+            (Span("Nothing ran here yet.", Role.MUTED),),
+            (),
+            (Span("n", Role.STRONG), Span(" runs a command on this host.")),
+        )

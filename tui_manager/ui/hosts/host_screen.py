@@ -1,0 +1,207 @@
+"""One host: its state and vitals, what runs and ran there with its output, and its facts."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from textual import on
+from textual.containers import Container, VerticalScroll
+from textual.events import DescendantFocus
+from textual.widget import Widget
+
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.host import Host, HostDetail
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import Admission
+from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.frame.pane_tabs import PaneTabs
+from tui_manager.ui.hosts.host_actions import HostActions, approve_hosts
+from tui_manager.ui.hosts.host_facts import all_facts
+from tui_manager.ui.hosts.host_head import host_head, host_vitals
+from tui_manager.ui.hosts.host_run_table import HostRunTable
+from tui_manager.ui.key_bindings import BY_ID, Action, Pane, ScreenName, bindings_of, open_task
+from tui_manager.ui.listing.row_list import RowList
+from tui_manager.ui.listing.row_table import RowTable
+from tui_manager.ui.manager_link import Link
+from tui_manager.ui.output.output_actions import OutputActions
+from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
+
+_PANES = ("Runs", "Output", "Facts")
+_THREE_COLUMNS = 160  # cells from which the panes are side by side
+_MARGINS = 2  # cells beside the lines of the head
+
+
+class HostScreen(OutputActions, HostActions):
+    """All about one host. If there is no room for the three panes, it shows one at a time."""
+
+    SCREEN = ScreenName.HOST
+    PANE = Pane.HOST
+    BINDINGS = bindings_of(ScreenName.HOST)
+
+    def __init__(self, link: Link, host_id: str) -> None:
+        super().__init__(link)
+        self.host_id = host_id
+        self.detail: HostDetail | None = None
+        self._read_at: datetime = link.now()
+        self._gone = False
+
+    def body(self) -> Iterable[Widget]:
+        yield SpanLines(id="host-head")
+        yield SpanLines(id="host-vitals")
+        yield PaneTabs(_PANES)
+        yield Container(
+            HostRunTable(self.link, self.host_id, id="runs"),
+            OutputPane(self.link, id="output"),
+            VerticalScroll(SpanLines(id="host-facts"), id="facts-pane"),
+            id="host",
+        )
+
+    @property
+    def runs(self) -> HostRunTable:
+        """What runs and ran on the host."""
+        return self.query_one("#runs", HostRunTable)
+
+    @property
+    def output(self) -> OutputPane:
+        """The output of the selected run."""
+        return self.query_one("#output", OutputPane)
+
+    @property
+    def panes(self) -> tuple[Widget, ...]:
+        """The three panes, in the order of the tabs."""
+        return self.runs, self.output, self.query_one("#facts-pane")
+
+    def on_mount(self) -> None:
+        """The runs have the focus."""
+        self.query_one("#facts-pane").border_title = "Facts"
+        self.set_focus(self.runs)
+
+    def read_again(self, changes: Changes) -> None:
+        if changes.hosts or changes.tasks or changes.all_tasks:
+            self.runs.reload()
+        source = self.output.source
+        if source is not None and changes.touches(source.task_id):
+            self.output.poll()
+
+    @on(HostRunTable.Read)
+    async def _show_detail(self, message: HostRunTable.Read) -> None:
+        if message.detail is None:
+            await self._say_gone()
+            return
+        self.detail, self._read_at = message.detail, self.link.data_time()
+        self._describe()
+        self.show_keys()
+
+    async def _say_gone(self) -> None:
+        """Closes the screen of a host that was removed, once it is the one in front."""
+        if self.is_current and not self._gone:
+            self._gone = True
+            name = safe_line(self.detail.host.name) if self.detail else "This host"
+            self.notify(f"{name} was removed.", severity="warning", markup=False)
+            await self.leave()
+
+    def tick(self) -> None:
+        super().tick()
+        if self.is_current:
+            self._describe()
+
+    def on_resize(self) -> None:
+        """The lines and the columns depend on the width."""
+        self.set_class(self.size.width >= _THREE_COLUMNS, "-three-columns")
+        self._describe()
+        self.call_after_refresh(self._describe)
+
+    def _describe(self) -> None:
+        """Shows the host as it was read last. Times go on."""
+        if (detail := self.detail) is None:
+            return
+        now, width = self.link.data_time(), max(1, self.size.width - _MARGINS)
+        away = bool(self.link.trouble)
+        self.query_one("#host-head", SpanLines).set_lines(host_head(detail, now, width, away=away))
+        vitals = host_vitals(detail, self._read_at, width)
+        self.query_one("#host-vitals", SpanLines).set_lines(vitals)
+        facts = self.query_one("#host-facts", SpanLines)
+        facts.set_lines(all_facts(detail, now, facts.size.width or width))
+
+    # Panes.
+
+    @on(DescendantFocus)
+    def _focus_moved(self) -> None:
+        for number, pane in enumerate(self.panes):
+            if pane.has_focus_within:
+                self._bring_forward(number)
+
+    def _bring_forward(self, number: int) -> None:
+        for other, pane in enumerate(self.panes):
+            pane.set_class(other == number, "-front")
+        self.query_one(PaneTabs).chosen = number
+
+    def _show_pane(self, number: int) -> None:
+        self._bring_forward(number)
+        self.set_focus(self.panes[number])
+
+    @on(PaneTabs.Chosen)
+    def _tab_chosen(self, message: PaneTabs.Chosen) -> None:
+        self._show_pane(message.number)
+
+    def action_next_pane(self) -> None:
+        """Runs, output, facts, then runs again."""
+        self._show_pane((self.query_one(PaneTabs).chosen + 1) % len(self.panes))
+
+    @on(RowTable.Selected)
+    def _show_output(self) -> None:
+        """The output of the selected run, of this host only."""
+        run = self.runs.selected
+        if run is None:
+            self.output.show(None)
+            return
+        title = f"#{run.row.task_id} {run.task}"
+        self.output.ended = run.row.status.ended
+        self.output.no_output_text = (NO_OUTPUT,)
+        source = Source(run.row.task_id, self.host_id, title=title, steps=run.steps > 1)
+        self.output.show(source)
+
+    # What the keys act on.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a pending host can be approved."""
+        pending = self.detail is not None and self.detail.host.admission is Admission.PENDING
+        return (action != "approve" or pending) and super().check_action(action, parameters)
+
+    def say_where(self, key: str) -> None:
+        """Says why a host that is not pending cannot be approved."""
+        if key in self.link.keys.keys_of(BY_ID["approve"]):
+            self.run_to_end(approve_hosts(self.app, self.link, self.chosen_hosts(), None))
+        else:
+            super().say_where(key)
+
+    def label_of(self, action: Action) -> str:
+        if action.id == "new_task":
+            return "Command here"
+        return super().label_of(action)
+
+    def marked_hosts(self) -> list[Host]:
+        """A new task is for this host."""
+        return self.chosen_hosts()
+
+    def chosen_hosts(self) -> list[Host]:
+        return [self.detail.host] if self.detail else []
+
+    @property
+    def host_rows(self) -> RowList[Host] | None:
+        return None
+
+    def task_created(self, task_id: int) -> None:
+        """Selects the new task."""
+        self.runs.select_row(str(task_id), 0)
+
+    @on(RowTable.Opened)
+    async def action_open(self) -> None:
+        """Opens the task of the selected run."""
+        if (run := self.runs.selected) is not None:
+            await self.app.run_action(open_task(run.row.task_id))
+        else:
+            self.runs.open_when_read()
+
+    async def leave(self) -> None:
+        """Back to the screen before."""
+        self.app.pop_screen()
