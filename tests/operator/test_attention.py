@@ -131,7 +131,7 @@ async def test_the_host_that_went_offline_last_is_named(parts: Parts) -> None:
     for name in ("web01", "web02", "web03"):
         await parts.connect(name)
     for name in ("web01", "web02"):
-        (host,) = parts.hosts.list_hosts(Window(text=name)).rows
+        (host,) = parts.list_hosts(Window(text=name)).rows
         generation = parts.directory.get(host.host_id).session.generation  # type: ignore[union-attr]
         await parts.hosts.close_session(host.host_id, generation, "gone")
         parts.clock.turn(150)

@@ -44,11 +44,11 @@ async def _stored(parts: Parts) -> dict[str, Admission]:
 
 async def _stays(parts: Parts, act: Awaitable[object], error: type[Exception], say: str) -> None:
     """`act` raises, and nothing is different after it."""
-    before = parts.hosts.list_hosts(Window()).rows
+    before = parts.list_hosts(Window()).rows
     audit = await parts.audited()
     with pytest.raises(error, match=say):
         await act
-    assert parts.hosts.list_hosts(Window()).rows == before
+    assert parts.list_hosts(Window()).rows == before
     assert await parts.audited() == audit
     assert parts.sessions.turned_away == []
     assert await _stored(parts) == {host.host_id: host.admission for host in before}

@@ -143,13 +143,13 @@ async def test_the_newest_session_says_what_a_host_can(parts: Parts) -> None:
     host = await parts.connect("web01")
     await start(parts, limited("@all"))
     assert await parts.send() == []
-    shown = parts.hosts.list_hosts(Window()).rows
+    shown = parts.list_hosts(Window()).rows
     assert [one.features for one in shown] == [frozenset()]
     await parts.connect("web01", features=(*ALL, "of-a-later-version"))
-    shown = parts.hosts.list_hosts(Window()).rows
+    shown = parts.list_hosts(Window()).rows
     assert [one.features for one in shown] == [frozenset(ALL)]
     await parts.hosts.close_session(host.host_id, host.generation + 1, "it left")
-    shown = parts.hosts.list_hosts(Window()).rows
+    shown = parts.list_hosts(Window()).rows
     assert [one.features for one in shown] == [frozenset()]
 
 

@@ -15,7 +15,7 @@ from tui_manager.storage.maintenance.check import contradictions
 
 
 def _hosts(parts: Parts) -> list[Host]:
-    return list(parts.hosts.list_hosts(Window()).rows)
+    return list(parts.list_hosts(Window()).rows)
 
 
 async def _refused(parts: Parts, token: str, name: str, **given: Any) -> RefusedError:

@@ -27,16 +27,16 @@ ANA = "ana@pts/3"
 
 def shown(parts: Parts) -> dict[str, Host]:
     """The hosts of the list by name."""
-    return {host.name: host for host in parts.hosts.list_hosts(Window()).rows}
+    return {host.name: host for host in parts.list_hosts(Window()).rows}
 
 
 async def stays(parts: Parts, act: Awaitable[object], error: type[ManagerError], say: str) -> None:
     """`act` raises, and nothing is different after it."""
-    before, audit = parts.hosts.list_hosts(Window()).rows, await parts.audited()
+    before, audit = parts.list_hosts(Window()).rows, await parts.audited()
     stored = await parts.database.read(hosts.all_hosts)
     with pytest.raises(error, match=say):
         await act
-    assert parts.hosts.list_hosts(Window()).rows == before
+    assert parts.list_hosts(Window()).rows == before
     assert await parts.audited() == audit
     assert await parts.database.read(hosts.all_hosts) == stored
 
@@ -233,7 +233,7 @@ async def test_a_host_is_in_maintenance_until_its_end(parts: Parts) -> None:
     assert (entry.detail["reason"], entry.detail["until"]) == ("new disks", "2026-01-02T05:04:05Z")
 
     def found(text: str) -> list[str]:
-        return [host.name for host in parts.hosts.list_hosts(Window(text=text)).rows]
+        return [host.name for host in parts.list_hosts(Window(text=text)).rows]
 
     assert found("maintenance") == ["web01"]
     assert parts.directory.in_maintenance(parts.clock.instant) == (1, 0)
@@ -288,8 +288,8 @@ async def test_an_offline_host_in_maintenance_is_no_fault(parts: Parts) -> None:
         if name != "web01":
             await parts.hosts.close_session(opened.host_id, opened.generation, "gone")
     await parts.fleet.set_maintenance(["kept"], "new disks", None, ANA)
-    faults = parts.hosts.list_hosts(Window(faults_only=True)).rows
+    faults = parts.list_hosts(Window(faults_only=True)).rows
     assert [host.name for host in faults] == ["away"]
     assert parts.directory.in_maintenance(parts.clock.instant) == (1, 1)
-    by_state = parts.hosts.list_hosts(Window(sort="state")).rows
+    by_state = parts.list_hosts(Window(sort="state")).rows
     assert [host.name for host in by_state] == ["away", "kept", "web01"]

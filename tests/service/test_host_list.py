@@ -8,6 +8,7 @@ from tui_manager.domain.status import Admission
 from tui_manager.service.core.heartbeat import SessionHeartbeat
 from tui_manager.service.core.host_directory import Directory
 from tui_manager.service.core.host_entry import LiveSession
+from tui_manager.service.core.host_search import search
 from tui_manager.storage.tables.hosts import HostRow
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -22,7 +23,7 @@ def row(number: int, name: str, admission: Admission = Admission.ADMITTED) -> Ho
 
 
 def names(directory: Directory, window: Window | None = None) -> list[str]:
-    return [host.name for host in directory.window(window or Window(), NOW).rows]
+    return [host.name for host in search(directory, window or Window(), NOW, {}).rows]
 
 
 def test_pending_hosts_are_listed_first_and_turned_away_ones_last() -> None:
@@ -55,11 +56,12 @@ def test_targets_and_searches_follow_every_change_of_a_host() -> None:
         return [(host.name, host.labels.get("env", "")) for host in directory.targets()]
 
     assert meant() == [("web1", "")]
-    assert names(directory, Window(text="ENV=Prod")) == []
+    assert names(directory, Window(text="env=prod")) == []
     directory.put(replace(rows[0], labels={"env": "prod"}), NOW, 0.0)
     assert meant() == [("web1", "prod")]
     assert names(directory, Window(sort="name")) == ["web1", "web2"]
-    assert names(directory, Window(text="ENV=Prod")) == ["web1"]
+    for text in ('"ENV=Prod"', "env=prod", "env=p*"):
+        assert names(directory, Window(text=text)) == ["web1"]
     directory.open_session(replace(rows[1], admission=Admission.ADMITTED), SESSION, NOW)
     directory.put(replace(rows[0], name="db1"), NOW, 0.0)
     assert meant() == [("db1", ""), ("web2", "")]

@@ -17,7 +17,7 @@ from tui_manager.service.reports.report_violations import report_violations
 
 
 def _hosts(parts: Parts) -> dict[str, Host]:
-    return {host.host_id: host for host in parts.hosts.list_hosts(Window(limit=1000)).rows}
+    return {host.host_id: host for host in parts.list_hosts(Window(limit=1000)).rows}
 
 
 async def _refused(

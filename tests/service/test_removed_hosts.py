@@ -130,7 +130,7 @@ async def test_of_several_hosts_with_a_name_one_is_removed_by_its_id(parts: Part
     await stays(parts, act, IllegalMoveError, f"{gone.host_id} .revoked., {here.host_id} .admitted")
     await leave(parts, gone)
     assert await parts.fleet.remove([f"web01/{gone.host_id}"], ANA) == ("web01",)
-    assert [host.host_id for host in parts.hosts.list_hosts(Window()).rows] == [here.host_id]
+    assert [host.host_id for host in parts.list_hosts(Window()).rows] == [here.host_id]
 
 
 async def test_a_lost_state_folder_without_tls_has_its_way_out(parts: Parts) -> None:
@@ -147,7 +147,7 @@ async def test_a_lost_state_folder_without_tls_has_its_way_out(parts: Parts) -> 
     with pytest.raises(RefusedError, match=r"web01 was removed.*new --state-dir") as caught:
         await parts.connect("web01", host_id=host.host_id)
     assert caught.value.refusal is Refusal.REVOKED
-    assert [host.host_id for host in parts.hosts.list_hosts(Window()).rows] == [other.host_id]
+    assert [host.host_id for host in parts.list_hosts(Window()).rows] == [other.host_id]
 
 
 async def test_a_removed_pending_host_counts_no_more_for_its_token(parts: Parts) -> None:

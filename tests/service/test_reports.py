@@ -166,7 +166,7 @@ async def test_output_is_followed_in_the_order_of_storing(parts: Parts) -> None:
 
 async def running(parts: Parts) -> int:
     """How many commands run on the one host, as lists show it."""
-    (host,) = parts.hosts.list_hosts(Window()).rows
+    (host,) = parts.list_hosts(Window()).rows
     return host.running
 
 

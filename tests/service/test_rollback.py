@@ -119,7 +119,7 @@ async def _enroll_again(parts: Parts, _host_id: str, _execution_id: str) -> None
 
 
 async def _dial_renamed(parts: Parts, _host_id: str, _execution_id: str) -> None:
-    (waiting,) = parts.hosts.list_hosts(Window(text="waiting")).rows
+    (waiting,) = parts.list_hosts(Window(text="waiting")).rows
     await parts.dial(waiting.host_id, "renamed", key="waiting", machine_id="another")
 
 
@@ -138,7 +138,7 @@ async def _revoke(parts: Parts, host_id: str, _execution_id: str) -> None:
 
 
 async def _renew(parts: Parts, _host_id: str, _execution_id: str) -> None:
-    (waiting,) = parts.hosts.list_hosts(Window(text="waiting")).rows
+    (waiting,) = parts.list_hosts(Window(text="waiting")).rows
     await parts.enrollment.renew_certificate(waiting.host_id, csr("waiting"))
 
 

@@ -188,10 +188,10 @@ async def test_the_end_of_an_old_session_never_touches_a_newer_one(parts: Parts)
     new = await _back(parts, old)
     assert new.generation == old.generation + 1
     await parts.hosts.close_session(old.host_id, old.generation, "test")
-    (host,) = parts.hosts.list_hosts(Window()).rows
+    (host,) = parts.list_hosts(Window()).rows
     assert host.online
     await parts.hosts.close_session(new.host_id, new.generation, "test")
-    (host,) = parts.hosts.list_hosts(Window()).rows
+    (host,) = parts.list_hosts(Window()).rows
     assert not host.online
 
 
@@ -218,7 +218,7 @@ async def test_invalid_hellos_are_refused(
     with pytest.raises(RefusedError) as caught:
         await parts.connect(values.pop("name"), **values)
     assert caught.value.refusal is refusal
-    assert parts.hosts.list_hosts(Window()).total == 1
+    assert parts.list_hosts(Window()).total == 1
     assert parts.statistics.counters.refusals == 1
 
 
@@ -237,11 +237,11 @@ async def test_vitals_show_while_a_host_is_online(parts: Parts) -> None:
         parts.hosts.record_vitals(
             host.host_id, host.generation, Vitals(cpu_percent=percent, queued=2)
         )
-    (shown,) = parts.hosts.list_hosts(Window(text="role=w")).rows
+    (shown,) = parts.list_hosts(Window(text="role=w")).rows
     assert (shown.cpu_history, shown.labels) == ((10.0, 20.0), {"role": "web"})
     assert shown.vitals == Vitals(cpu_percent=20.0, queued=2)
     await parts.hosts.close_session(host.host_id, host.generation, "test")
-    (shown,) = parts.hosts.list_hosts(Window(faults_only=True)).rows
+    (shown,) = parts.list_hosts(Window(faults_only=True)).rows
     assert (shown.vitals, shown.online) == (None, False)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.list_filter import quote
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Admission
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
@@ -133,7 +134,7 @@ async def test_a_row_keeps_the_name_of_its_task(database: Database) -> None:
         ("old", 1): 'größe "x"',  # a row of an older manager
     }
     assert all("task_name" not in row.detail for row in rows)
-    found = await _window(database, text='größe "X')
+    found = await _window(database, text=quote('größe "X'))
     assert [row.task_id for row in found.rows] == [2, 1]
 
 

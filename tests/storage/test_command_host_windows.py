@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.list_filter import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost
 from tui_manager.storage.engine.connection import Transaction
@@ -124,7 +125,8 @@ def test_a_text_is_looked_for_a_few_rows_at_a_time(
     monkeypatch.setattr(command_host_list, "ROWS_A_STEP", looks)
     window = Window(text=text, sort=sort, faults_only=faults_only, limit=1000)
     expected = _expected(tx, window, command)
-    scan = CommandHostScan(TASK, window, command)
+    passes = command_host_list.passes(parse_filter(text), None)
+    scan = CommandHostScan(TASK, window, command, passes)
     questions = 0
     while True:
         page = command_host_list.scanned(tx, scan, window, 99)
@@ -137,7 +139,7 @@ def test_a_text_is_looked_for_a_few_rows_at_a_time(
 
 
 def test_a_scan_begins_anew_when_its_task_changes() -> None:
-    scan = CommandHostScan(TASK, Window(text="x"), None)
+    scan = CommandHostScan(TASK, Window(text="x"), None, lambda row: True)
     assert scan.accept_changes(Changes(tasks=frozenset({OTHER}), hosts=True, manager=True))
     assert not scan.accept_changes(Changes(tasks=frozenset({TASK})))
     assert not scan.accept_changes(Changes(all_tasks=True))

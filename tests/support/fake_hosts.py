@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.support.fake_core import FakeCore, page
+from tests.support.fake_filters import filter_hosts
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.host import Host, Vitals
@@ -88,15 +89,8 @@ class FakeHosts(FakeCore):
         if self._order is None:
             self._order = sorted(self.hosts, key=lambda key: _place(self.hosts[key]))
         hosts = [self.hosts[key] for key in self._order]
-        text = window.text.lower()
-        if text:
-            hosts = [
-                host
-                for host in hosts
-                if text in _words(host)
-                or text == host.admission
-                or (text == "maintenance" and host.maintenance)
-            ]
+        if window.text:
+            hosts = filter_hosts(window.text, hosts, self.now())
         if window.faults_only:
             hosts = [
                 host
@@ -189,11 +183,6 @@ def _place(host: Host) -> tuple[int, str]:
     """Those that wait for an operator first, those that were turned away last."""
     waits, out = host.admission is Admission.PENDING, host.admission not in WAYS_OUT
     return (0 if waits else 2 if out else 1, host.name)
-
-
-def _words(host: Host) -> str:
-    labels = " ".join(f"{key}={value}" for key, value in host.labels.items())
-    return f"{host.name} {labels}".lower()
 
 
 _SORT_KEYS: dict[str, Callable[[Host], tuple[float, str]]] = {

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
+from tests.support.fake_filters import passes_audit
 from tests.support.fake_fleet import FakeFleet
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import IllegalMoveError, NotFoundError
@@ -89,14 +90,7 @@ class FakeSecurity(FakeFleet):
 
     async def list_audit(self, window: Window) -> Page[AuditEntry]:
         self._check("list_audit")
-        text = window.text.lower()
-        entries = [entry for entry in reversed(self.audit) if text in _words(entry)]
+        entries = [*filter(passes_audit(window.text), reversed(self.audit))]
         if window.faults_only:
             entries = [entry for entry in entries if entry.action in ("refuse_host", "violation")]
         return page(entries, window, len(self.audit))
-
-
-def _words(entry: AuditEntry) -> str:
-    detail = " ".join(f"{key} {value}" for key, value in entry.detail.items())
-    task = f"#{entry.task_id}" if entry.task_id else ""
-    return f"{entry.actor} {entry.action} {entry.host} {task} {detail}".lower()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tests.support.fake_core import ACTOR, page
+from tests.support.fake_filters import filter_command_hosts, passes_tasks
 from tests.support.fake_hosts import FakeHosts
 from tests.support.fake_rollout import advance
 from tests.support.fake_rows import (
@@ -21,6 +22,7 @@ from tests.support.fake_target import fold, resolve
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.host_class import HostClass
+from tui_manager.domain.list_filter import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.rollout_spec import ALL_AT_ONCE
 from tui_manager.domain.status import CommandHostStatus, Reason, Stream, TaskStatus
@@ -35,7 +37,12 @@ from tui_manager.domain.task import (
     ended_task_status,
     estimate_remaining,
 )
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TASK_SORT_COLUMNS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import (
+    ALL_TASKS,
+    TASK_SORT_COLUMNS,
+    TaskFilter,
+    narrow,
+)
 from tui_manager.domain.task_plan import TaskPlan, make_plan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
@@ -138,9 +145,8 @@ class FakeTasks(FakeHosts):
         self._check("list_tasks")
         window.check("tasks", TASK_SORT_COLUMNS)
         tasks = [self.tasks[task_id].row for task_id in sorted(self.tasks, reverse=True)]
-        text = window.text.lower()
-        if text:
-            tasks = [t for t in tasks if text in f"{t.task_id} {t.name} {t.target}".lower()]
+        wanted, terms = narrow(wanted, parse_filter(window.text), self.now())
+        tasks = [*filter(passes_tasks(terms), tasks)]
         if window.faults_only:
             tasks = [t for t in tasks if t.counts.faults]
         tasks = [t for t in tasks if self._is_wanted(t, wanted)]
@@ -215,8 +221,8 @@ class FakeTasks(FakeHosts):
         if command is not None:
             rows = [row for row in rows if row.command == command]
         if window.text:
-            text = window.text.lower()
-            rows = [row for row in rows if text in f"{row.host} {row.status} {row.reason}".lower()]
+            hosts = self.hosts.values()
+            rows = filter_command_hosts(window.text, rows, hosts, self.now())
         if window.faults_only:
             rows = [row for row in rows if row.status in FAULTS]
         if window.sort == "host":

@@ -10,7 +10,8 @@ from typing import Any
 from tests.support.enrolled_hosts import NotingAuthority, RecordingSessions, enrollment, peer
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.errors import AgentUnavailableError
-from tui_manager.domain.list_window import Window
+from tui_manager.domain.host import Host
+from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.report import (
     ExecutionReport,
     Greeting,
@@ -29,6 +30,7 @@ from tui_manager.security.secret_box import SecretBox
 from tui_manager.service.core.change_feed import ChangeFeed
 from tui_manager.service.core.clock import Clock, ClockWatch
 from tui_manager.service.core.core import Core, load_core
+from tui_manager.service.core.host_search import search
 from tui_manager.service.core.statistics import Statistics
 from tui_manager.service.dispatch.command_secrets import CommandSecrets
 from tui_manager.service.dispatch.dispatch_loop import DispatchLoop
@@ -149,6 +151,10 @@ class Parts:
         who = key or name
         ids = {part: f"{part.removesuffix('_id')}-{who}" for part in _IDS}
         return await self.hosts.open_session(greeting(name, **{**ids, **given}), peer(host_id, who))
+
+    def list_hosts(self, window: Window) -> Page[Host]:
+        """Hosts as lists show them."""
+        return search(self.directory, window, self.core.clock.now(), self.limits.groups)
 
     def fall_silent(self) -> None:
         """No agent is heard for so long that it may have died. The sessions stay open."""

@@ -163,7 +163,7 @@ async def test_a_filter_narrows_and_says_so(fleet: FakeOperator, running: Runnin
         await press(pilot, "escape")
         assert "web01" in shown(pilot)
         await press(pilot, "slash", *"zz", "enter")
-        assert "None of 18 hosts contains “zz”." in shown(pilot)
+        assert "None of 18 hosts fits “zz”." in shown(pilot)
 
 
 async def test_faults_only_shows_what_is_wrong(fleet: FakeOperator, running: Running) -> None:

@@ -354,7 +354,7 @@ async def test_labels_are_in_one_order_whatever_order_they_came_in() -> None:
 def test_a_filter_is_shown_as_safely_as_a_name() -> None:
     window = Window(text="a\tb")
     (sentence, *_) = no_match_lines("hosts", 7, window)
-    assert plain(sentence) == "None of 7 hosts contains “a␉b”."
+    assert plain(sentence) == "None of 7 hosts fits “a␉b”."
     (sentence, *_) = no_match_lines("tasks", 1, Window(faults_only=True))
     assert plain(sentence) == "No row has a problem."
     assert "/ a␉b" in table_title("Hosts", window, matching=0, total=7, marked=0).plain

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tui_manager.domain.audit import AuditEntry
 from tui_manager.domain.host import Host
+from tui_manager.domain.list_filter import quote
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.schedule import Schedule, ScheduleRun
 from tui_manager.domain.task import CommandHost, Task
@@ -64,7 +65,7 @@ async def all_command_hosts(operator: Operator, task_id: int) -> list[CommandHos
 
 async def newest_audit(operator: Operator, text: str, limit: int) -> list[AuditEntry]:
     """The newest `limit` entries of the audit that have `text`, the newest last."""
-    window = Window(text=text)
+    window = Window(text=quote(text))
     entries = await _all(operator.list_audit, window, lambda entry: entry.audit_id, limit)
     return sorted(entries, key=lambda entry: entry.audit_id)[-limit:]
 

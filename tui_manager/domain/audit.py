@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+AUDIT_KEYS = ("actor", "action", "host", "task")  # of the filter of a list
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:

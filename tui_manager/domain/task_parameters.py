@@ -4,17 +4,15 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.patterns import compile_pattern
 from tui_manager.domain.task_spec import check_variable
 
 PARAMETERS_MAX = 100  # of one task file
 CHOICES_MAX = 100
 CHOICE_LENGTH = 200  # characters
-PATTERN_LENGTH = 1000  # characters
 HELP_LENGTH = 1000  # characters
-_PATTERN_MEMORY = 1 << 20  # bytes of a compiled pattern
 _SHOWN = 80  # characters of a wrong value in an error
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 # As TOML and JSON write numbers.
@@ -81,7 +79,7 @@ class Parameter:
         if self.pattern:
             if self.type in _WITHOUT_PATTERN:
                 raise InvalidInputError("pattern", f"A {self.type} has no pattern.")
-            _compiled(self.pattern)
+            compile_pattern(self.pattern)
         if self.default is None:
             return
         if self.secret:
@@ -120,7 +118,7 @@ class Parameter:
         if self.secret and not text:
             raise InvalidInputError("param", f"The secret {self.name} is empty.")
         value = self._typed(text)
-        if self.pattern and _compiled(self.pattern).fullmatch(value) is None:
+        if self.pattern and compile_pattern(self.pattern).fullmatch(value) is None:
             raise self._refusal(text, f"a value that matches {self.pattern}")
         return value
 
@@ -148,24 +146,3 @@ class Parameter:
             return InvalidInputError("param", f"The secret {self.name} is wrong: give {expected}.")
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         return InvalidInputError("param", f"{self.name} cannot be {shown!r}: give {expected}.")
-
-
-def _compiled(pattern: str) -> Any:
-    """The pattern, which takes time linear in the length of a value. Raises
-    InvalidInputError("pattern")."""
-    import re2  # a large library, and most tasks have no pattern
-
-    if len(pattern) > PATTERN_LENGTH:
-        raise InvalidInputError("pattern", f"A pattern has at most {PATTERN_LENGTH} characters.")
-    options = re2.Options()
-    options.max_mem = _PATTERN_MEMORY
-    options.log_errors = False
-    options.never_capture = True
-    try:
-        return re2.compile(pattern, options)
-    except (re2.error, UnicodeEncodeError) as error:
-        reason = error.args[0]
-        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(error)
-        raise InvalidInputError(
-            "pattern", f"{pattern[:_SHOWN]!r} is not a regular expression of RE2: {text}."
-        ) from None

@@ -39,6 +39,7 @@ from tui_manager.operator.attention import HostCounts, attention
 from tui_manager.service.core.clock import ClockWatch
 from tui_manager.service.core.core import Core
 from tui_manager.service.core.host_directory import HOST_SORT_COLUMNS
+from tui_manager.service.core.host_search import list_hosts
 from tui_manager.service.enrollment.fleet_service import FleetService
 from tui_manager.service.hosts.host_service import HostService
 from tui_manager.service.schedules.schedule_service import ScheduleService
@@ -148,7 +149,7 @@ class InProcessOperator:
 
     async def list_hosts(self, window: Window) -> Page[Host]:
         window.check("hosts", HOST_SORT_COLUMNS)
-        return self.hosts.list_hosts(window)
+        return await list_hosts(self.core, window)
 
     async def get_host(self, name: str) -> HostDetail:
         return await self.fleet.get_host(name)

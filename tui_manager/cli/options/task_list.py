@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from tui_manager.cli.options.parser import row_limit
 from tui_manager.cli.options.values import read_moment
+from tui_manager.domain.list_filter import quote
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.moments import MOMENT_FORMS
 from tui_manager.domain.status import TaskStatus
@@ -63,7 +64,7 @@ def _not_empty(text: str) -> str:
 
 def task_list_window(options: argparse.Namespace) -> Window:
     """The order of the list, and the text that its tasks contain."""
-    return Window(text=options.text, sort=options.sort or "", descending=bool(options.sort))
+    return Window(text=quote(options.text), sort=options.sort or "", descending=bool(options.sort))
 
 
 def task_filter(options: argparse.Namespace) -> TaskFilter:

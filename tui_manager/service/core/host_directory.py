@@ -42,6 +42,10 @@ _ORDERS: dict[str, Callable[[HostEntry, datetime], Any]] = {
 HOST_SORT_COLUMNS = ("name", *_ORDERS)  # that hosts can be sorted by
 
 
+def _as_target(row: HostRow) -> TargetHost:
+    return TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance)
+
+
 EXPECTED_FOR = 60.0  # seconds after a start, for hosts that were online when the manager stopped
 
 
@@ -68,7 +72,8 @@ class Directory:
         self._by_row_id: dict[int, HostEntry] = {}
         self._by_admission: list[HostEntry] | None = None  # then by name
         self._by_name: list[HostEntry] | None = None
-        self._targets: list[TargetHost] | None = None
+        self._targets: list[TargetHost] | None = None  # that are admitted
+        self._all_as_targets: list[TargetHost] | None = None
         self._online: set[int] = set()  # row ids
         self._moved: set[int] = set()  # row ids, see `take_moved`
         self._expected: list[HostEntry] = []  # were online when the manager stopped
@@ -110,7 +115,7 @@ class Directory:
     def _add(self, entry: HostEntry) -> None:
         self._entries[entry.row.host_id] = entry
         self._by_row_id[entry.row.row_id] = entry
-        self._by_admission = self._by_name = self._targets = None
+        self._by_admission = self._by_name = self._targets = self._all_as_targets = None
 
     def get(self, host_id: str) -> HostEntry | None:
         """One host."""
@@ -151,7 +156,7 @@ class Directory:
         """A host was removed; it was offline. It is still found by its row, which may have been
         read from the database before."""
         del self._entries[host_id]
-        self._by_admission = self._by_name = self._targets = None
+        self._by_admission = self._by_name = self._targets = self._all_as_targets = None
 
     def _replace_row(self, entry: HostEntry, row: HostRow) -> None:
         """Takes the new row, after which the host may have another place in the lists."""
@@ -159,13 +164,13 @@ class Directory:
         if before.name != row.name:
             entry.sort_key = ""
         if (before.name, before.admission) != (row.name, row.admission):
-            self._by_admission = self._by_name = self._targets = None
+            self._by_admission = self._by_name = self._targets = self._all_as_targets = None
         if (before.labels, before.maintenance, before.facts) != (
             row.labels,
             row.maintenance,
             row.facts,
         ):
-            self._targets = None
+            self._targets = self._all_as_targets = None
         entry.search_text = entry.kept_variables = None
 
     def close_session(self, host_id: str, generation: int, now: datetime, monotonic: float) -> bool:
@@ -203,12 +208,15 @@ class Directory:
         """What a target may resolve to now, in natural order."""
         if self._targets is None:
             rows = (entry.row for entry in self._sorted_by_name())
-            self._targets = [
-                TargetHost(row.host_id, row.name, row.labels, row.facts, row.maintenance)
-                for row in rows
-                if row.admission is Admission.ADMITTED
-            ]
+            admitted = Admission.ADMITTED
+            self._targets = [_as_target(row) for row in rows if row.admission is admitted]
         return self._targets
+
+    def all_as_targets(self) -> list[TargetHost]:
+        """All hosts, also those that are not admitted, for the filter of a list."""
+        if self._all_as_targets is None:
+            self._all_as_targets = [_as_target(entry.row) for entry in self]
+        return self._all_as_targets
 
     def admission_of(self, name: str) -> Admission | None:
         """The admission of the host with this name; None: there is none. See `best_admission`."""
@@ -293,17 +301,24 @@ class Directory:
                     newest = entry
         return Load(offline, newest, busy)
 
-    def window(self, window: Window, now: datetime) -> Page[Host]:
+    def window(
+        self,
+        window: Window,
+        now: datetime,
+        passes: Callable[[HostEntry], bool] | None = None,
+    ) -> Page[Host]:
         """A window of the list. Unless it names a column, hosts that wait for approval come first,
         and hosts that were turned away last; each group is ordered by name.
 
         Args:
             now: the time by which a maintenance has ended.
+            passes: whether a host passes the text of the window; see `host_search.py`.
         """
         entries = self._ordered(window, now)
-        text = window.text.casefold()
-        if text or window.faults_only:
-            entries = [entry for entry in entries if _passes(entry, text, window.faults_only, now)]
+        if window.faults_only:
+            entries = [entry for entry in entries if _is_faulty(entry, now)]
+        if passes is not None:
+            entries = [*filter(passes, entries)]
         shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
         return Page([entry.to_host(now) for entry in shown], len(entries), len(self._entries))
 
@@ -333,19 +348,7 @@ def _went_after(entry: HostEntry, other: HostEntry) -> bool:
     return entry.since > other.since
 
 
-def _passes(entry: HostEntry, text: str, faults_only: bool, now: datetime) -> bool:
-    """Whether a host is listed. That a host in maintenance is offline is no fault."""
-    row = entry.row
-    maintained = entry.maintenance(now) is not None
-    fine = (entry.online or maintained) and row.admission is Admission.ADMITTED
-    if faults_only and fine:
-        return False
-    if entry.search_text is None:
-        labels = (f"{key}={value}" for key, value in row.labels.items())
-        entry.search_text = "\n".join((row.name, *labels, row.fingerprint)).casefold()
-    return (
-        text in entry.search_text
-        or text == row.admission
-        or text == ("online" if entry.online else "offline")
-        or (maintained and text == "maintenance")
-    )
+def _is_faulty(entry: HostEntry, now: datetime) -> bool:
+    """Whether a host needs attention. That a host in maintenance is offline is no fault."""
+    fine = entry.online or entry.maintenance(now) is not None
+    return not (fine and entry.row.admission is Admission.ADMITTED)

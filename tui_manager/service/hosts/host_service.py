@@ -12,8 +12,7 @@ from tui_manager.domain import agent_features
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import RefusedError, StorageError
 from tui_manager.domain.facts import PackedFacts
-from tui_manager.domain.host import Host, Vitals
-from tui_manager.domain.list_window import Page, Window
+from tui_manager.domain.host import Vitals
 from tui_manager.domain.report import Greeting, Resume
 from tui_manager.domain.status import Admission
 from tui_manager.security.client_certificate import PeerCertificate
@@ -275,10 +274,6 @@ class HostService:
             for entry in self._directory
             if entry.session and entry.session.is_silent(monotonic)
         ]
-
-    def list_hosts(self, window: Window) -> Page[Host]:
-        """A window of the hosts; see `Directory.window`."""
-        return self._directory.window(window, self._core.clock.now())
 
 
 def _log_opened(row: HostRow, reconciled: resume.Reconciled) -> None:

@@ -7,15 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.host_terms import COMMAND_HOST_KEYS, read_host_terms
+from tui_manager.domain.list_filter import parse_filter
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.task import CommandHost, Task
-from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter
+from tui_manager.domain.task_filter_and_sort import ALL_TASKS, TaskFilter, narrow
 from tui_manager.service.core.core import Core
+from tui_manager.service.core.host_search import matching_hosts
 from tui_manager.storage.engine.connection import Transaction
 from tui_manager.storage.tables import tasks
 from tui_manager.storage.views import audit_list, command_host_list, task_list
 from tui_manager.storage.views.command_host_list import CommandHostScan
 from tui_manager.storage.views.filtered_scan import Scan
+from tui_manager.storage.views.task_list import LookedUp
 
 AnyScan = TypeVar("AnyScan", bound=Scan[Any])
 Row = TypeVar("Row")
@@ -34,35 +39,44 @@ class Lists:
     """Windows onto long lists, each at a bounded cost."""
 
     def __init__(self, core: Core) -> None:
+        self._core = core
         self._database = core.database
         self._clock = core.clock
         self._changes = core.feed.subscribe()
         self._scans: dict[Hashable, _CachedScan] = {}
 
-    async def tasks(self, window: Window, wanted: TaskFilter = ALL_TASKS) -> Page[Task]:
-        """Tasks, the newest first unless the window names a column. `text` is looked for in name,
-        target, status and id.
+    async def tasks(self, window: Window, given: TaskFilter = ALL_TASKS) -> Page[Task]:
+        """Tasks, the newest first unless the window names a column.
 
         Raises:
-            InvalidInputError: there is no host as the filter wants.
+            InvalidInputError: the filter is wrong, or there is no host as it wants.
         """
-        if not task_list.needs_scan(window, wanted):
+        wanted, terms = narrow(given, parse_filter(window.text), self._clock.now())
+        if not task_list.needs_scan(window, wanted, terms):
             return await self._database.read(lambda tx: task_list.window(tx, window, wanted))
-        found = await self._database.read(lambda tx: task_list.look_up(tx, wanted))
+        found = await self._look_up(wanted, by_text=wanted.host != given.host)
         return await self._scanned(
             ("tasks", replace(window, offset=0, limit=0), wanted, found),
-            lambda: task_list.scan(window, wanted, found),
+            lambda: task_list.scan(window, wanted, terms, found),
             lambda tx, scan: task_list.scanned(tx, scan, window),
         )
+
+    async def _look_up(self, wanted: TaskFilter, *, by_text: bool) -> LookedUp:
+        """See `task_list.look_up`. An error names the text if the host came from there."""
+        try:
+            return await self._database.read(lambda tx: task_list.look_up(tx, wanted))
+        except InvalidInputError as error:
+            raise InvalidInputError("text", str(error)) if by_text else error from None
 
     async def command_hosts(
         self, task_id: int, window: Window, command: int | None
     ) -> Page[CommandHost]:
         """Command hosts of a task, of all commands or of one, in the order of attention or of
-        hosts. `text` is looked for in host name, status and reason.
+        hosts.
 
         Raises:
             NotFoundError: there is no such task.
+            InvalidInputError: the filter is wrong.
         """
 
         def plain(tx: Transaction) -> Page[CommandHost]:
@@ -75,11 +89,20 @@ class Lists:
 
         if not window.text:
             return await self._database.read(plain)
-        key = (task_id, command, replace(window, offset=0, limit=0))
-        return await self._scanned(key, lambda: CommandHostScan(task_id, window, command), scanned)
+        terms = read_host_terms(window.text, COMMAND_HOST_KEYS, self._core.limits.groups)
+        hosts = await matching_hosts(self._core, terms)
+        key = (task_id, command, replace(window, offset=0, limit=0), hosts)
+        passes = command_host_list.passes(terms.own, hosts)
+        return await self._scanned(
+            key, lambda: CommandHostScan(task_id, window, command, passes), scanned
+        )
 
     async def audit(self, window: Window) -> Page[AuditEntry]:
-        """Who did what to whom, the newest first."""
+        """Who did what to whom, the newest first.
+
+        Raises:
+            InvalidInputError: the filter is wrong.
+        """
         if not audit_list.needs_scan(window):
             return await self._database.read(lambda tx: audit_list.window(tx, window))
         return await self._scanned(

@@ -38,26 +38,29 @@ SELECT 0 AS attention, position, id FROM command_hosts
 WHERE task_id = :task_id AND (position, id) > (:position, :id)
 ORDER BY position, id LIMIT 1 OFFSET :count - 1;
 
--- name: passing_by_attention
--- The rows between two positions in the order of attention that contain a text. `statuses` are the
--- numbers of the statuses that contain it. The index has all columns that are read.
+-- name: between_by_attention
+-- The rows between two positions in the order of attention.
 SELECT id FROM command_hosts
 WHERE task_id = :task_id AND (attention, position, id) > (:attention, :position, :id)
   AND (attention, position, id) <= (:last_attention, :last_position, :last_id)
   AND (:command IS NULL OR position = :command) AND attention < :end
-  AND (attention IN (SELECT value FROM json_each(:statuses)) OR reason LIKE :pattern ESCAPE '\'
-       OR host IN (SELECT id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
 ORDER BY attention, position, id;
 
--- name: passing_by_host
+-- name: between_by_host
 -- The same in the order of commands and hosts.
 SELECT id FROM command_hosts
 WHERE task_id = :task_id AND (position, id) > (:position, :id)
   AND (position, id) <= (:last_position, :last_id)
   AND (:command IS NULL OR position = :command) AND attention < :end
-  AND (attention IN (SELECT value FROM json_each(:statuses)) OR reason LIKE :pattern ESCAPE '\'
-       OR host IN (SELECT id FROM hosts WHERE name LIKE :pattern ESCAPE '\'))
 ORDER BY position, id;
+
+-- name: fields
+-- What the text of a filter looks at, in rows by their ids, a JSON array, in its order.
+SELECT ch.id, ch.status, ch.reason, ch.exit_code, ch.signal, ch.batch, ch.position, h.host_id,
+    h.name AS host_name
+FROM json_each(:ids) AS wanted
+JOIN command_hosts AS ch ON ch.id = wanted.value JOIN hosts AS h ON h.id = ch.host
+ORDER BY wanted.key;
 
 -- name: by_ids
 -- Rows by their ids, a JSON array, in its order.

@@ -33,6 +33,14 @@ SELECT t.*, r.* FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.
 LEFT JOIN rollouts AS r ON r.task_id = t.id
 WHERE t.pruned_at IS NULL ORDER BY wanted.key;
 
+-- name: fields
+-- What the text of a filter looks at, in rows by their ids, a JSON array. The commands are a JSON
+-- array, and only if they are wanted.
+SELECT t.id, t.name, t.target, t.status, t.created_by, t.template_name,
+    CASE WHEN :commands THEN (
+        SELECT json_group_array(substr(text, 1, 4000)) FROM commands WHERE task_id = t.id) END AS commands
+FROM json_each(:ids) AS wanted JOIN tasks AS t ON t.id = wanted.value;
+
 -- name: of_host
 -- The newest tasks that ran on a host.
 SELECT t.*, r.* FROM (
@@ -61,7 +69,7 @@ FROM (SELECT id FROM tasks INDEXED BY tasks_by_creation
 -- Looks at some tasks, and says which of them pass a filter: their keys and ids. These tasks are
 -- `ids`, a JSON array, or so many behind a place in an order; then `last` is the place of the last,
 -- null if there are fewer. Only the part of the order is run. `statuses` and `hosts` are JSON arrays.
--- An empty pattern and null let all tasks pass. A creator is an actor, or a user at any terminal.
+-- Null lets all tasks pass. A creator is an actor, or a user at any terminal.
 WITH looked_at (key, id) AS MATERIALIZED (
     SELECT CASE :sort WHEN 'started' THEN start_order WHEN 'finished' THEN finish_order
         WHEN 'duration' THEN duration ELSE 0 END, tasks.id
@@ -124,8 +132,6 @@ WITH looked_at (key, id) AS MATERIALIZED (
            SELECT 1 FROM command_hosts AS ch INDEXED BY command_hosts_of_host
            WHERE ch.host IN (SELECT value FROM json_each(:hosts)) AND ch.task_id = t.id
              AND ch.position = 0))
-      AND (:pattern = '' OR t.name LIKE :pattern ESCAPE '\' OR t.target LIKE :pattern ESCAPE '\'
-           OR t.status LIKE :pattern ESCAPE '\' OR CAST(t.id AS TEXT) = :exact)
 )
 SELECT json_group_array(key) AS keys, json_group_array(id) AS ids,
     (SELECT json_array(key, id) FROM looked_at LIMIT 1 OFFSET :count - 1) AS last

@@ -5,45 +5,77 @@ import re
 import sqlite3
 
 from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.list_filter import FilteredFields, fits, parse_filter
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
-from tui_manager.storage.tables.audit import TASK_NAME, pack_detail
+from tui_manager.storage.engine.statements import load_queries, to_datetime
+from tui_manager.storage.tables.audit import TASK_NAME
 from tui_manager.storage.views.filtered_scan import SortedScan, StoredRows
 
 _SQL = load_queries("audit_list.sql")
-_TASK = re.compile(r"#(\d{1,18})")
+_TASK = re.compile(r"(?:#|task=)(\d{1,18})", re.ASCII)
 _HOST = "host"  # the key of the detail that keeps the host's name of that time
+
+
+def _task_of(text: str) -> int | None:
+    """The task of a filter that is only `#12` or `task=12`, for which there is an index."""
+    terms = parse_filter(text)
+    if len(terms) != 1 or terms[0].negated or terms[0].absent:
+        return None
+    prefix = terms[0].key and f"{terms[0].key}="
+    found = _TASK.fullmatch(f"{prefix}{terms[0].value}")
+    return int(found[1]) if found else None
 
 
 def needs_scan(window: Window) -> bool:
     """Whether no index serves the filter of a window, so that it has to be read with `scan`."""
-    return bool(window.text or window.faults_only) and not _TASK.fullmatch(window.text)
+    return bool(window.text or window.faults_only) and _task_of(window.text) is None
+
+
+def _text(row: sqlite3.Row) -> str:
+    detail = (f"{key} {value}" for key, value in json.loads(row["detail"]).items())
+    return "\n".join((row["actor"], row["action"], row["host_name"] or "", *detail))
+
+
+def _hosts(row: sqlite3.Row) -> tuple[str, ...]:
+    """The host's name of that time, and its present one."""
+    return json.loads(row["detail"]).get(_HOST, ""), row["host_name"] or ""
+
+
+_FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
+    noun="audit entries",
+    text=_text,
+    exact=lambda row: (f"#{row['task_id']}", row["host_id"] or ""),
+    values={
+        "actor": lambda row: (row["actor"], row["actor"].partition("@")[0]),
+        "action": lambda row: (row["action"],),
+        "host": _hosts,
+        "task": lambda row: (str(row["task_id"] or ""),),
+    },
+)
 
 
 def window(tx: Transaction, window: Window) -> Page[AuditEntry]:
-    """All entries, or with `#12` as the text those of task 12."""
+    """All entries, or with `#12` or `task=12` as the text those of task 12."""
     values: dict[str, int] = {"limit": min(window.limit, LIMIT_MAX), "offset": window.offset}
     total = matching = _total(tx)
     query = "window"
-    if task := _TASK.fullmatch(window.text):
-        query, values["task_id"] = "of_task", int(task[1])
+    if (task := _task_of(window.text)) is not None:
+        query, values["task_id"] = "of_task", task
         matching = tx.execute(_SQL["count_of_task"], values).fetchone()["total"]
     rows = tx.execute(_SQL[query], values)
     return Page([_entry(row) for row in rows], matching, total)
 
 
 def scan(window: Window) -> SortedScan:
-    """The entries that pass the filter of a window. Its text is looked for in actor, action, host
-    and detail. `faults_only` keeps refusals and violations."""
+    """The entries that pass the filter of a window. `faults_only` keeps refusals and violations.
+
+    Raises InvalidInputError("text"): the filter is wrong.
+    """
     order = "faults_descending" if window.faults_only else "descending"
-    values = {
-        "faults_only": window.faults_only,
-        "text": window.text,
-        "pattern": like_pattern(window.text),
-        "detail_pattern": like_pattern(pack_detail(window.text)[1:-1]),
-    }
-    return SortedScan(StoredRows(_SQL, order, values), changes=False)
+    passes = fits(parse_filter(window.text), _FIELDS) if window.text else None
+    values = {"faults_only": window.faults_only}
+    return SortedScan(StoredRows(_SQL, order, values, passes=passes), changes=False)
 
 
 def scanned(tx: Transaction, scan: SortedScan, window: Window) -> Page[AuditEntry]:

@@ -8,15 +8,16 @@ host.
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.list_filter import FilteredFields, FilterTerm, fits
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import like_pattern, load_queries, to_datetime
+from tui_manager.storage.engine.statements import load_queries, to_datetime
 from tui_manager.storage.views.filtered_scan import ROWS_A_STEP, Scan, ScanStep, ids_of
 
 _SQL = load_queries("command_host_list.sql")
@@ -99,21 +100,63 @@ class _Position:
 _BEFORE_ALL, _AFTER_ALL = _Position(0, -1, 0), _Position(len(_ATTENTION), sys.maxsize, 0)
 
 
-class CommandHostScan(Scan[_Position]):
-    """The command hosts of a task that contain the text of a window, in its order."""
+_FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
+    noun="command hosts",
+    text=lambda row: f"{row['host_name']}\n{row['status']}\n{row['reason']}",
+    values={
+        "status": lambda row: (row["status"],),
+        "reason": lambda row: (row["reason"],),
+        "exit": lambda row: _number(row["exit_code"]),
+        "signal": lambda row: _number(row["signal"]),
+        "host": lambda row: (row["host_name"],),
+        "batch": lambda row: _number(row["batch"]),
+        "step": lambda row: (str(row["position"] + 1),),
+    },
+)
 
-    def __init__(self, task_id: int, window: Window, command: int | None) -> None:
+
+def _number(value: int | None) -> tuple[str, ...]:
+    return () if value is None else (str(value),)
+
+
+def passes(
+    terms: Collection[FilterTerm], hosts: Collection[str] | None
+) -> Callable[[sqlite3.Row], bool]:
+    """Whether a row of `fields` passes a filter.
+
+    Args:
+        hosts: the host_ids that fit the targets in the filter; None: there are none.
+
+    Raises InvalidInputError("text"): a term has a key that command hosts do not have.
+    """
+    check = fits(terms, _FIELDS)
+    if hosts is None:
+        return check
+    return lambda row: row["host_id"] in hosts and check(row)
+
+
+class CommandHostScan(Scan[_Position]):
+    """The command hosts of a task that pass a filter, in the order of a window.
+
+    Args:
+        passes: see the function of this name.
+    """
+
+    def __init__(
+        self,
+        task_id: int,
+        window: Window,
+        command: int | None,
+        passes: Callable[[sqlite3.Row], bool],
+    ) -> None:
         super().__init__(_BEFORE_ALL)
         self._task_id = task_id
+        self._passes = passes
         self._order = "by_host" if window.sort == "host" else "by_attention"
         self._values = {
             "task_id": task_id,
             "command": command,
             "end": _FAULTS if window.faults_only else len(_ATTENTION),
-            "pattern": like_pattern(window.text),
-            "statuses": json.dumps(
-                [n for n, status in enumerate(_ATTENTION) if window.text.casefold() in status]
-            ),
         }
 
     def accept_changes(self, changes: Changes) -> bool:
@@ -127,7 +170,9 @@ class CommandHostScan(Scan[_Position]):
         row = tx.execute(query, {**values, "count": ROWS_A_STEP}).fetchone()
         last = _Position(*row) if row else _AFTER_ALL
         values |= {f"last_{name}": value for name, value in asdict(last).items()}
-        passed = ids_of(tx, _SQL[f"passing_{self._order}"], values)
+        ids = json.dumps(ids_of(tx, _SQL[f"between_{self._order}"], values))
+        fields = tx.execute(_SQL["fields"], {"ids": ids})
+        passed = [found["id"] for found in filter(self._passes, fields)]
         return ScanStep(passed, last if row else None)
 
 

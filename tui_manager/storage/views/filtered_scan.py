@@ -2,10 +2,11 @@
 question, remembers which of them passed the filter, and continues there at the next question."""
 
 import json
+import sqlite3
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -128,9 +129,10 @@ class StoredRows:
     """Rows that the database has; implements FilteredRows.
 
     Attributes:
-        queries: with `newest` and `scan`.
+        queries: with `newest`, `scan` and `fields`.
         order: what `scan` calls the order of the list.
-        values: of `scan`, for the filter.
+        values: of `scan` and `fields`, for the filter.
+        passes: whether a row of `fields` passes what `scan` does not look at; None: all do.
     """
 
     queries: Mapping[str, str]
@@ -138,6 +140,7 @@ class StoredRows:
     values: Mapping[str, object]
     by_id: bool = True
     descending: bool = True
+    passes: Callable[[sqlite3.Row], bool] | None = None
 
     def newest(self, tx: Transaction) -> int:
         """See FilteredRows."""
@@ -158,6 +161,12 @@ class StoredRows:
         row = tx.execute(self.queries["scan"], values).fetchone()
         ids = json.loads(row["ids"])
         keys = [0] * len(ids) if self.by_id else json.loads(row["keys"])
+        if self.passes is not None and ids:
+            given = {**self.values, "ids": row["ids"]}
+            fields = tx.execute(self.queries["fields"], given)
+            passing = {found["id"] for found in filter(self.passes, fields)}
+            keys = [key for key, id_ in zip(keys, ids, strict=True) if id_ in passing]
+            ids = [id_ for id_ in ids if id_ in passing]
         return Looked(keys, ids, row["last"] and Place(*json.loads(row["last"])))
 
 

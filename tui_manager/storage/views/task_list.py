@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.list_filter import FilteredFields, FilterTerm, fits
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.task import Task
 from tui_manager.domain.task_filter_and_sort import (
@@ -17,7 +18,7 @@ from tui_manager.domain.task_filter_and_sort import (
     TaskFilter,
 )
 from tui_manager.storage.engine.connection import Transaction
-from tui_manager.storage.engine.statements import from_datetime, like_pattern, load_queries
+from tui_manager.storage.engine.statements import from_datetime, load_queries
 from tui_manager.storage.tables.tasks import task_of, with_hosts
 from tui_manager.storage.views.filtered_scan import Looked, Place, SortedScan, StoredRows, ids_of
 
@@ -114,24 +115,57 @@ class _RowsOfGroups(StoredRows):
         return Looked([0] * len(ids), sorted(ids, reverse=True), last)
 
 
-def needs_scan(window: Window, wanted: TaskFilter) -> bool:
+def needs_scan(window: Window, wanted: TaskFilter, terms: Collection[FilterTerm]) -> bool:
     """Whether the list has to be read with `scan`."""
     plain = wanted in (ALL_TASKS, RUNNING_TASKS, OTHER_TASKS)
-    return bool(window.text or window.faults_only or window.sort) or not plain
+    return bool(terms or window.faults_only or window.sort) or not plain
 
 
-def scan(window: Window, wanted: TaskFilter, found: LookedUp) -> SortedScan:
+def _text(row: sqlite3.Row) -> str:
+    return f"{row['name']}\n{row['target']}\n{row['status']}"
+
+
+def _creators(row: sqlite3.Row) -> tuple[str, ...]:
+    """The actor, and the user whatever the terminal was."""
+    actor: str = row["created_by"]
+    return actor, actor.partition("@")[0]
+
+
+_FIELDS: FilteredFields[sqlite3.Row] = FilteredFields(
+    noun="tasks",
+    text=_text,
+    exact=lambda row: (str(row["id"]), f"#{row['id']}"),
+    values={
+        "status": lambda row: (row["status"],),
+        "by": _creators,
+        "target": lambda row: (row["target"],),
+        "name": lambda row: (row["name"],),
+        "host": lambda row: (),  # see `narrow`
+        "id": lambda row: (str(row["id"]),),
+        "template": lambda row: (row["template_name"] or "",),
+        "command": lambda row: json.loads(row["commands"]),
+        "since": lambda row: (),  # see `narrow`
+    },
+)
+
+
+def scan(
+    window: Window, wanted: TaskFilter, terms: Collection[FilterTerm], found: LookedUp
+) -> SortedScan:
     """The tasks that pass the filters, in the order of a window.
 
     Args:
+        wanted, terms: from `narrow`.
         found: what `look_up` says of the filter.
+
+    Raises InvalidInputError("text"): a term has a key that tasks do not have.
     """
+    passes = fits(terms, _FIELDS) if terms else None
     sort = window.sort or TASK_SORT_COLUMNS[0]
     by_id = sort == TASK_SORT_COLUMNS[0]
     descending = window.descending or not window.sort
     values = {
-        "pattern": like_pattern(window.text),
-        "exact": window.text.lstrip("#"),
+        "commands": any(term.key == "command" for term in terms),
         "faults_only": window.faults_only,
         "statuses": json.dumps(wanted.statuses) if wanted.statuses else None,
         "created_by": wanted.created_by or None,
@@ -144,10 +178,10 @@ def scan(window: Window, wanted: TaskFilter, found: LookedUp) -> SortedScan:
     }
     rows: StoredRows
     if by_id and descending:
-        rows = _newest_first(values, window, wanted, found)
+        rows = replace(_newest_first(values, window, wanted, found), passes=passes)
     else:
         order = f"{sort}_{'descending' if descending else 'ascending'}"
-        rows = StoredRows(_SQL, order, values, by_id, descending)
+        rows = StoredRows(_SQL, order, values, by_id, descending, passes)
     return SortedScan(rows, changes=True)
 
 

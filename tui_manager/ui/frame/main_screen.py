@@ -170,6 +170,15 @@ class MainScreen(ClosableScreen[None]):
         if self.table is not None:
             self.query_one(FilterBar).open(self.table)
 
+    @on(RowTable.FilterRefused)
+    def _filter_refused(self, message: RowTable.FilterRefused) -> None:
+        """Says why: below the filter that is typed, or as a notice."""
+        if isinstance(message.rows, RowTable):
+            bar = self.query_one(FilterBar)
+            if bar.refuse(message.rows, message.text, str(message.error)):
+                return
+        self.post_message(CallFailed(message.error))
+
     def action_faults_only(self) -> None:
         """Shows only what is wrong, or all."""
         if self.table is not None:

@@ -11,6 +11,7 @@ from textual.widgets import Input
 from textual.worker import Worker, WorkerCancelled
 
 from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.list_filter import quote
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph, task_glyph
@@ -90,8 +91,8 @@ class ManagerProvider(Provider):
             return
         link: Link = self.screen.link
         try:
-            hosts = await link.operator.list_hosts(Window(text=query, limit=_FOUND))
-            tasks = await link.operator.list_tasks(Window(text=query, limit=_FOUND))
+            hosts = await link.operator.list_hosts(Window(text=quote(query), limit=_FOUND))
+            tasks = await link.operator.list_tasks(Window(text=quote(query), limit=_FOUND))
         except ManagerError:
             return  # the header shows it
         for host in hosts.rows:

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from tui_manager.domain.address import join_parts
 from tui_manager.domain.host import Host, labels_text
+from tui_manager.domain.host_terms import HOST_KEYS
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line
@@ -17,7 +18,12 @@ from tui_manager.ui.drawing.number_format import number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column, ColumnWidths, merge_columns_after
+from tui_manager.ui.listing.table_layout import (
+    Column,
+    ColumnWidths,
+    filter_words,
+    merge_columns_after,
+)
 
 HIGH = 90.0  # percent from which a figure deserves a look
 
@@ -150,6 +156,8 @@ class HostTable(RowTable[Host]):
     PANE = Pane.HOSTS
     TITLE = "Hosts"
     NOUN = "hosts"
+    FILTER_KEYS = HOST_KEYS
+    FILTERS = filter_words(HOST_KEYS, "role=web web[01-20] @offline")
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     def key_of(self, row: Host) -> str:

@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_window import Page, Row, Window
 from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget, half_of
 from tui_manager.ui.listing.row_reader import RowReader
@@ -56,9 +57,18 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
             """The list."""
             return self.rows
 
+    @dataclass
+    class FilterRefused(Message):
+        """The manager did not take a filter, and the list has the one before again."""
+
+        rows: "RowList[Any]"
+        text: str
+        error: InvalidInputError
+
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.link = link
+        self._taken_text = ""  # the filter of the last page
         self.list: RowWindow[Row] = RowWindow(self.key_of)
         self._reader = RowReader(self.list, self.fetch)
         self.loaded = False
@@ -114,7 +124,7 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
         return [self.selected] if self.selected is not None else []
 
     def filter_by(self, text: str) -> None:
-        """Shows only the rows that contain `text`."""
+        """Shows only the rows that pass the filter `text`; see `list_filter.py`."""
         if text != self.window.text:
             self.restart(replace(self.window, text=text), search_all=False)
 
@@ -188,15 +198,34 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
 
     @while_open("load")
     async def _load(self) -> None:
+        text = self.window.text
         try:
             async with self._reader.lock:
                 while self._stale:
-                    self._stale = False
+                    self._stale, text = False, self.window.text
                     read = await self._reader.read(self.first, max(self.size.height, 1))
                     if read is not None:
+                        self._taken_text = text
                         await self._take(*read)
+        except InvalidInputError as error:
+            if error.field != "text":
+                raise
+            self._refuse_filter(text, error)
         finally:
             self._loading = False
+
+    def _refuse_filter(self, text: str, error: InvalidInputError) -> None:
+        """Goes back to the filter before. If it is this one, which was right before, to none."""
+        if self._taken_text == text:
+            self._taken_text = ""
+        self.post_message(self.FilterRefused(self, text, error))
+        self.call_later(self._leave_filter, text)
+
+    def _leave_filter(self, text: str) -> None:
+        if self.window.text == text:
+            self.filter_by(self._taken_text)
+        else:  # it was replaced meanwhile
+            self.reload()
 
     async def _take(self, offset: int, page: Page[Row]) -> None:
         # In a sorted list rows move at each read: the view stays where the operator has put it.

@@ -44,7 +44,8 @@ class RowTable(RowList[Row]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor", "row--header"}
     TITLE: ClassVar[str]
     NOUN: ClassVar[str]  # what its rows are
-    FILTERS: ClassVar[str] = "name, label or status"  # where a filter is looked for
+    FILTER_KEYS: ClassVar[Sequence[str]] = ()  # of `key=value` in its filter; else it is one text
+    FILTERS: ClassVar[str] = "a text"  # what can be filtered by, as the filter bar says it
     COLUMNS: ClassVar[Sequence[Column]] = ()
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002

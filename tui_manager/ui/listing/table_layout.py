@@ -106,10 +106,20 @@ def sort_key_at(widths: ColumnWidths, x: int) -> str:
     return ""
 
 
+def filter_words(keys: Sequence[str], examples: str = "") -> str:
+    """What a list can be filtered by, in one line.
+
+    Args:
+        examples: of terms that only this list has.
+    """
+    known = " ".join(f"{key}=" for key in keys)
+    return f"word  /regex/  !not  {examples}{'  ' if examples else ''}{known}"
+
+
 def no_match_lines(noun: str, total: int, window: Window) -> tuple[Spans, ...]:
     """What a table shows if no row passes its filter."""
     text, faults = safe_line(window.text), window.faults_only
-    what = f"contains “{text}”" if text else ""
+    what = f"fits “{text}”" if text else ""
     what += f"{' and ' if text and faults else ''}{'has a problem' if faults else ''}"
     rows = "No row" if total == 1 else f"None of {total:,} {noun}"
     lines: list[Spans] = [(Span(f"{rows} {what}."),)]

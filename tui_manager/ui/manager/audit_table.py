@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from tui_manager_protos.rules.duration import format_duration
 
-from tui_manager.domain.audit import AuditEntry
+from tui_manager.domain.audit import AUDIT_KEYS, AuditEntry
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column
+from tui_manager.ui.listing.table_layout import Column, filter_words
 
 COLUMNS = (
     Column("when", "WHEN", 11),
@@ -167,7 +167,8 @@ class AuditTable(RowTable[AuditEntry]):
     PANE = Pane.AUDIT
     TITLE = "Audit"
     NOUN = "entries"
-    FILTERS = "who, what, host or #12"
+    FILTER_KEYS = AUDIT_KEYS
+    FILTERS = filter_words(AUDIT_KEYS, "#12")
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     def key_of(self, row: AuditEntry) -> str:

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
+from tui_manager.domain.host_terms import COMMAND_HOST_KEYS
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
@@ -17,7 +18,7 @@ from tui_manager.ui.drawing.state_words_and_colours import (
     command_host_text,
 )
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column
+from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
 
 COLUMNS = (
@@ -97,6 +98,8 @@ class CommandHostTable(RowTable[CommandHost]):
 
     PANE = Pane.COMMAND_HOSTS
     TITLE = "Hosts"
+    FILTER_KEYS = COMMAND_HOST_KEYS
+    FILTERS = filter_words(COMMAND_HOST_KEYS, "role=web web* @offline")
     NOUN = "hosts"
 
     def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002

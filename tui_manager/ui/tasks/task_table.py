@@ -10,6 +10,7 @@ from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import ACTOR
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task, estimate_remaining
+from tui_manager.domain.task_filter_and_sort import TASK_KEYS
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import (
     count_of,
@@ -22,7 +23,7 @@ from tui_manager.ui.drawing.number_format import (
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans, width_of
 from tui_manager.ui.drawing.state_words_and_colours import glyph_of, task_glyph, task_state
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.listing.table_layout import Column
+from tui_manager.ui.listing.table_layout import Column, filter_words
 
 ID, DONE, BATCH = "id", "done", "batch"
 _DONE_MOST = 11  # cells: 10000/10000
@@ -198,6 +199,8 @@ class TaskTable(RowTable[Task]):
     PANE = Pane.TASKS
     TITLE = "Tasks"
     NOUN = "tasks"
+    FILTER_KEYS = TASK_KEYS
+    FILTERS = filter_words(TASK_KEYS)
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
 
     @property
