@@ -2,8 +2,9 @@
 services obey, for example `lost_after`, are in `service/service_settings.py`; `Settings` inherits
 them. `cli/config.py` reads the values from the command line, the environment and the file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from platformdirs import user_log_path, user_state_path
@@ -29,6 +30,10 @@ class Settings(ServiceSettings):
             authority; both or none.
         server_certificate, server_key: the same for the certificate of the command port.
         server_names: more addresses and DNS names by which hosts dial the manager.
+        theme: the colours of the dashboard.
+        notify: what the terminal gets when a long task has ended.
+        notify_after: a task that ran longer is a long one.
+        keys: of the actions of the dashboard, by their ids.
     """
 
     state_dir: Path = field(default_factory=lambda: user_state_path(APP))
@@ -41,6 +46,10 @@ class Settings(ServiceSettings):
     server_certificate: Path | None = None
     server_key: Path | None = None
     server_names: Sequence[str] = ()
+    theme: str = "dark"
+    notify: str = "bell"
+    notify_after: timedelta = timedelta(seconds=30)
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def _same_port(one: str, other: str) -> bool:

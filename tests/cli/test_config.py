@@ -41,7 +41,9 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         "free_disk = 4096\nhistory_days = 2048\n"
         'enroll_listen = "[::]:0"\nauthority_certificate = "/ca.pem"\n'
         'authority_key = "/ca.key"\nserver_certificate = "~/s.pem"\nserver_key = "~/s.key"\n'
-        'server_names = ["192.0.2.7", "manager.example.org"]\n[groups]\nweb = "role=web"\n'
+        'server_names = ["192.0.2.7", "manager.example.org"]\n'
+        'theme = "contrast"\nnotify = "terminal"\nnotify_after = "2m"\n'
+        '[groups]\nweb = "role=web"\n[keys]\nnew_task = "N"\nquit = ["Q", "ctrl+q"]\n'
     )
     config = load({}, {}, path)
     assert set(config.sources.values()) == {f"file {path}"}
@@ -63,6 +65,10 @@ def test_every_setting_can_stand_in_the_file(tmp_path: Path) -> None:
         server_key=Path.home() / "s.key",
         server_names=("192.0.2.7", "manager.example.org"),
         groups={"web": "role=web"},
+        theme="contrast",
+        notify="terminal",
+        notify_after=timedelta(minutes=2),
+        keys={"new_task": ("N",), "quit": ("Q", "ctrl+q")},
     )
 
 
@@ -97,6 +103,19 @@ def test_a_relative_state_dir_on_the_line_is_meant_from_here(
         ("authority_key = 'ca.key'", "authority_key", "absolute path"),
         ("server_certificate = 7", "server_certificate", "absolute path"),
         ("authority_certificate = '/a'", "authority_key", "needs authority_key as well"),
+        ("theme = 'pink'", "theme", "must be one of dark, light, terminal, contrast"),
+        ("notify = true", "notify", "must be one of off, bell, terminal"),
+        ("notify_after = '8d'", "notify_after", "from 0s to 7d"),
+        ("keys = 'n'", "keys", "[keys]"),
+        ("keys = {new = 'N'}", "keys", "there is no action 'new'; there are add_schedule, "),
+        ("keys = {help = []}", "keys", "help needs a key"),
+        ("keys = {help = 'ctrl+1'}", "keys", "help = 'ctrl+1' is not a key; take a character"),
+        ("keys = {help = 'alt+h'}", "keys", "help = 'alt+h' is not a key"),
+        ("keys = {help = ['h', 7]}", "keys", "help = 7 is not a key"),
+        ("keys = {help = 'ctrl+i'}", "keys", "a terminal sends tab for it"),
+        ("keys = {help = 'G'}", "keys", "this key moves the cursor in every list"),
+        ("keys = {help = 'ctrl+c'}", "keys", "this key says how to quit"),
+        ("keys = {help = 'n'}", "keys", "'n' would be the key of both new_task and help on the"),
         ("server_key = '/a'", "server_certificate", "needs server_certificate as well"),
         ("server_names = 'web01'", "server_names", "expected a list"),
         ("server_names = ['web01:7443']", "server_names", "without a port"),
@@ -148,7 +167,7 @@ def test_a_bad_variable_is_named(
 
 
 def test_config_prints_every_setting(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config_file.write_text('kill_grace = "90s"\n[groups]\nweb = "role=web"')
+    config_file.write_text('kill_grace = "90s"\n[groups]\nweb = "role=web"\n[keys]\nhelp = "h"')
     assert main(["config", "--listen", "127.0.0.1:0"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["SETTING", "VALUE", "FROM"]
@@ -157,6 +176,7 @@ def test_config_prints_every_setting(config_file: Path, capsys: pytest.CaptureFi
     assert found["kill_grace"].split(maxsplit=1) == ["90s", f"file {config_file}"]
     assert found["listen"].split(maxsplit=1) == ["127.0.0.1:0", "command line"]
     assert found["groups"].startswith("web = 'role=web'")
+    assert found["keys"].startswith("help = ['h']")
     assert found["enroll_listen"].split() == ["-", "default"]
     assert found["server_key"].split() == ["-", "default"]
     assert found["server_names"].split() == ["-", "default"]

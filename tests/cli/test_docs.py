@@ -153,6 +153,14 @@ def test_the_table_of_variables_is_that_of_the_program() -> None:
     assert dict(rows) == dict(config.ENVIRONMENT)
 
 
+def test_the_page_of_settings_has_every_action_with_its_keys() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", section(SETTINGS, "Keys"), re.MULTILINE)
+    assert rows == [
+        (action.id, " ".join(f"`{key}`" for key in action.shown.split()), action.text)
+        for action in ACTIONS
+    ]
+
+
 def test_the_table_of_keys_is_the_table_of_actions() -> None:
     rows = first_cells(section(PAGES["dashboard.md"], "Keys"))
     documented = [key for row in rows for key in re.findall("`(.+?)`", row)]

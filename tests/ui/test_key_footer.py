@@ -18,6 +18,10 @@ KEYS = [
     FooterKey("help", "question_mark", "?", "Help"),
     FooterKey("quit", "q", "q", "Quit"),
 ]
+A_ELSEWHERE = (
+    "a works elsewhere: Approve in Dashboard (1), Hosts (2) or the screen of a host, "
+    "Add in Schedules (5)."
+)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +65,12 @@ async def test_the_footer_follows_the_focus(fleet: FakeOperator, running: Runnin
         await press(pilot, "tab")
         assert " a Approve  x Reject " in shown(pilot).splitlines()[-1]
         await press(pilot, "3", "a")
-        assert [note.message for note in pilot.app._notifications] == [
-            "a works elsewhere: Approve in Dashboard (1) or Hosts (2), Add in Schedules (5)."
-        ]
+        assert [note.message for note in pilot.app._notifications] == [A_ELSEWHERE]
 
 
 def test_a_key_that_works_elsewhere_says_where() -> None:
     said = said_of_key("a", ScreenName.TASKS, KeyMap())
-    assert said == "a works elsewhere: Approve in Dashboard (1) or Hosts (2), Add in Schedules (5)."
+    assert said == A_ELSEWHERE
     assert said_of_key("equals_sign", ScreenName.HOSTS, KeyMap()) == (
         "= works elsewhere: Groups in the screen of a task."
     )

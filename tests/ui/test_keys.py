@@ -19,6 +19,7 @@ from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.schedule_form import ScheduleForm
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import MainScreen
+from tui_manager.ui.frame.notices import NoticesScreen
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import ACTIONS, Pane, ScreenName, actions_of
@@ -38,6 +39,7 @@ OPENS = {
     "rename_host": RenameForm,
     "palette": CommandPalette,
     "help": HelpScreen,
+    "notices": NoticesScreen,
     "join_token": JoinTokenScreen,
     "quit": ConfirmScreen,
     "save_output": SaveOutputScreen,
@@ -300,14 +302,6 @@ async def test_an_empty_fleet_shows_the_line_to_paste(running: Running) -> None:
     async with running(FakeOperator(), (80, 24)) as pilot:
         line = "tui-manager-agent run --manager 127.0.0.1:7443 --insecure --name NAME"
         assert line in shown(pilot)
-
-
-async def test_the_theme_changes(fleet: FakeOperator, running: Running) -> None:
-    async with running(fleet) as pilot:
-        await press(pilot, "t")
-        assert not pilot.app.current_theme.dark
-        await press(pilot, "t")
-        assert pilot.app.current_theme.dark
 
 
 async def test_a_host_that_is_gone_to_is_seen_at_once(running: Running) -> None:

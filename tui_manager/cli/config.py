@@ -3,7 +3,7 @@ of these wins. Keeps the source of each setting for `tui-manager config`."""
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
@@ -100,7 +100,7 @@ def show_value(name: str, value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
-        return dict(value)
+        return {key: show_value("", item) for key, item in value.items()}
     if isinstance(value, tuple):
         return list(value)
     if name in BOUNDS and BOUNDS[name].size and isinstance(value, int):
@@ -146,6 +146,8 @@ def _read(name: str, value: object, source: str) -> object:
             return _boolean(value)
         if name == "server_names":
             return _server_names(value)
+        if name in ("theme", "notify", "notify_after", "keys"):
+            return _of_dashboard(name, value)
         return _address(value) if name.endswith("listen") else _path(value)
     except ValueError as error:
         raise InvalidInputError(name, f"{source}: {name} = {value!r}: {error}.") from error
@@ -225,6 +227,27 @@ def _server_names(value: object) -> tuple[str, ...]:
         if not isinstance(name, str) or not is_server_name(name):
             raise ValueError(f"{name!r} is neither an address nor a DNS name, without a port")
     return tuple(value)
+
+
+def _of_dashboard(name: str, value: object) -> object:
+    """Imports the table of keys only for a file with such a setting: every command reads it."""
+    from tui_manager.ui.preferences import Call, ThemeName, read_keys
+
+    match name:
+        case "theme":
+            return _one_of(value, tuple(ThemeName))
+        case "notify":
+            return _one_of(value, tuple(Call))
+        case "notify_after":
+            return _duration(value, timedelta(0), timedelta(days=7))
+        case _:
+            return read_keys(value)
+
+
+def _one_of(value: object, names: Sequence[str]) -> str:
+    if value not in names:
+        raise ValueError(f"must be one of {', '.join(names)}")
+    return str(value)
 
 
 def _path(value: object) -> Path:

@@ -18,7 +18,6 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
 from tui_manager.domain.status import Admission
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.drawing.theme import DARK, LIGHT
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.join_token import ask_for_join_token
 from tui_manager.ui.forms.new_task import NewTaskScreen
@@ -26,16 +25,17 @@ from tui_manager.ui.forms.new_task_fields import marked_target
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
+from tui_manager.ui.frame.notifying_app import NotifyingApp
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import ScreenName
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
+from tui_manager.ui.preferences import Preferences
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.task_screen import TaskScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
-from tui_manager.ui.terminal.clean_exit_app import CleanExitApp
 from tui_manager.ui.terminal.closable import ClosableScreen, is_open
 from tui_manager.ui.terminal.terminal_driver import BackgroundError
 from tui_manager.ui.terminal.typed_ahead import TypedAhead
@@ -57,7 +57,7 @@ def local_now() -> datetime:
 REPEAT_ERROR_AFTER = 10.0  # seconds until an error that goes on is shown again
 
 
-class DashboardApp(CleanExitApp, inherit_bindings=False):
+class DashboardApp(NotifyingApp, inherit_bindings=False):
     """The dashboard.
 
     Args:
@@ -65,6 +65,7 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
         joined: the manager runs in another process, and does not end with the app.
         quit_text: a sentence that says what ends with the dashboard.
         notice: a line that the screen shows until it is dismissed.
+        preferences: what the operator has set.
         now: the clock.
     """
 
@@ -82,10 +83,12 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
         joined: bool = False,
         quit_text: str = "",
         notice: str = "",
+        preferences: Preferences | None = None,
         now: Callable[[], datetime] = local_now,
     ) -> None:
-        super().__init__()
-        self.link = Link(now=now, joined=joined, notice=notice)
+        preferences = preferences or Preferences()
+        link = Link(now=now, joined=joined, notice=notice, keys=preferences.keys)
+        super().__init__(link, preferences)
         self._quit_text = quit_text
         self.feed = Feed(open_operator, self.link, self._changes_waiting)
         self._watcher: asyncio.Task[None] | None = None
@@ -102,15 +105,9 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
         ):
             self.add_mode(place, lambda screen=screen: screen(self.link))  # type: ignore[misc]
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The variables that only our themes have. They are needed before a theme is set."""
-        return dict(DARK.variables)
-
     def on_mount(self) -> None:
         """Shows the dashboard, and opens the operator beside it."""
-        for theme in (DARK, LIGHT):
-            self.register_theme(theme)
-        self.theme = DARK.name
+        self.show_first_theme()
         self.switch_mode(ScreenName.DASHBOARD)
         # After the first paint: if the operator cannot be opened, the app ends in order.
         self.call_after_refresh(self._start_watching)
@@ -141,6 +138,8 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
     def _publish_changes(self) -> None:
         changes = self.feed.take()
         self._notify_screens(changes)
+        if changes.tasks or changes.all_tasks:
+            self.look_for_ended_tasks()
         if changes.manager or changes.hosts or changes.all_tasks:
             self._status_stale = True
             if not self._status_reading:
@@ -238,6 +237,20 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
         """The screen of a host."""
         await self.push_screen(HostScreen(self.link, host_id))
 
+    async def action_open_template(self, name: str) -> None:
+        """A template, on the screen of templates and schedules."""
+        screen = await self._show(ScreenName.SCHEDULES)
+        if isinstance(screen, SchedulesScreen):
+            screen.show_list(screen.templates)
+            screen.templates.find(name)
+
+    async def action_open_schedule(self, name: str) -> None:
+        """A schedule, on the screen of templates and schedules."""
+        screen = await self._show(ScreenName.SCHEDULES)
+        if isinstance(screen, SchedulesScreen):
+            screen.show_list(screen.schedules)
+            screen.schedules.find(name)
+
     # Actions.
 
     async def action_new_task(self) -> None:
@@ -260,11 +273,7 @@ class DashboardApp(CleanExitApp, inherit_bindings=False):
 
     async def action_palette(self) -> None:
         """Commands, hosts and tasks by name."""
-        await self.push_screen(ManagerPalette(placeholder="Find a command, a host, a task…"))
-
-    def action_theme(self) -> None:
-        """Dark or light."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        await self.push_screen(ManagerPalette(placeholder="An action, a host, a task, a template…"))
 
     async def action_help(self) -> None:
         """All keys."""

@@ -219,6 +219,10 @@ ACTIONS: tuple[Action, ...] = (
         Group.SCREENS, of_app=True, footer=EVERYWHERE,
     ),
     Action(
+        "notices", ("i",), "i", "Notices", "The notices that were shown",
+        Group.SCREENS, of_app=True, words=("messages", "errors", "log", "toasts"),
+    ),
+    Action(
         "theme", ("t",), "t", "Theme", "The next colours: dark, light, …",
         Group.SCREENS, of_app=True,
         words=("dark", "light", "colors", "colours", "contrast", "ansi"),
@@ -280,3 +284,13 @@ def open_task(task_id: int) -> "ActionParseResult":
 def open_host(host_id: str) -> "ActionParseResult":
     """The screen of a host."""
     return "app", "open_host", (host_id,)
+
+
+def open_template(name: str) -> "ActionParseResult":
+    """A template, on the screen of templates and schedules."""
+    return "app", "open_template", (name,)
+
+
+def open_schedule(name: str) -> "ActionParseResult":
+    """A schedule, on the screen of templates and schedules."""
+    return "app", "open_schedule", (name,)

@@ -64,6 +64,7 @@ def check_terminal(instead: str) -> None:
 def show(
     open_operator: OpenOperator,
     log_file: Path | None,
+    settings: Settings,
     *,
     joined: bool = False,
     quit_text: str = "",
@@ -79,11 +80,21 @@ def show(
     """
     from tui_manager.ui.app import DashboardApp
     from tui_manager.ui.forms.questions import manager_after_quit
+    from tui_manager.ui.preferences import preferences_of
     from tui_manager.ui.terminal.screen_restarter import ScreenRestarter
 
+    preferences = preferences_of(
+        settings.keys, settings.theme, settings.notify, settings.notify_after
+    )
+
     def make_app(notice: str) -> DashboardApp:
-        said = notice or first_notice
-        return DashboardApp(open_operator, joined=joined, quit_text=quit_text, notice=said)
+        return DashboardApp(
+            open_operator,
+            joined=joined,
+            quit_text=quit_text,
+            notice=notice or first_notice,
+            preferences=preferences,
+        )
 
     screens = ScreenRestarter(
         make_app, log_file, manager_after_quit(joined=joined, quit_text=quit_text)
@@ -125,12 +136,14 @@ def _start_or_join(settings: Settings, log_file: Path | None) -> int:
     with suppress(AlreadyRunningError), ExitStack() as stack:
         with starting():
             manager = stack.enter_context(manager_thread(settings))
-        return show(opened(manager.operator), log_file)
+        return show(opened(manager.operator), log_file, settings)
     return _join(settings, log_file)
 
 
 def _join(settings: Settings, log_file: Path | None, notice: str = "") -> int:
-    return show(lambda: connect(settings.state_dir), log_file, joined=True, first_notice=notice)
+    return show(
+        lambda: connect(settings.state_dir), log_file, settings, joined=True, first_notice=notice
+    )
 
 
 def _refusal(settings: Settings) -> InvalidInputError | None:

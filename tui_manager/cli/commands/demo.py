@@ -68,7 +68,7 @@ def _show_fleet(settings: Settings, folder: Path, log_file: Path, count: int) ->
         fleet = Fleet(folder, manager.address)
         try:
             asyncio.run(_prepare(manager.operator, fleet, count))
-            return show(opened(manager.operator), log_file, quit_text=QUIT_TEXT)
+            return show(opened(manager.operator), log_file, settings, quit_text=QUIT_TEXT)
         finally:
             _clean_up(manager.operator, fleet)
 

@@ -13,7 +13,8 @@ from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of
 from tui_manager.ui.key_bindings import ACTIONS, BY_ID, Action, KeyMap, ScreenName
 
 _ALWAYS = "help"  # the action that has room however narrow the screen is
-_SHOWS = {
+# The actions that show a screen.
+SHOWS = {
     ScreenName.DASHBOARD: "show_dashboard",
     ScreenName.HOSTS: "show_hosts",
     ScreenName.TASKS: "show_tasks",
@@ -97,7 +98,7 @@ def _places(action: Action, screen: ScreenName, keys: KeyMap) -> str:
 
 
 def _place(screen: ScreenName, keys: KeyMap) -> str:
-    if (shows := _SHOWS.get(screen)) is None:
+    if (shows := SHOWS.get(screen)) is None:
         return f"the screen of a {screen}"
     action = BY_ID[shows]
     return f"{action.label} ({keys.first_shown(action)})"

@@ -70,6 +70,12 @@ class TerminalDriver(LinuxDriver):
         super().stop_application_mode()
         self._in_use = False
 
+    def write_if_in_use(self, sequence: str) -> None:
+        """Writes a sequence that draws nothing. Not while another program has the terminal."""
+        if self._in_use:
+            self.write(sequence)
+            self.flush()
+
     def leave_terminal(self) -> None:
         """Gives the terminal back if the driver could not do so because of an error."""
         if not self._in_use:

@@ -1,0 +1,78 @@
+"""The palette finds actions by other words, also those of other screens, and items by name."""
+
+import pytest
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import Running, press, settle, shown
+from tui_manager.domain.list_window import Window
+from tui_manager.ui.frame.palette import words_score
+from tui_manager.ui.key_bindings import ACTIONS, BY_ID
+from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
+from tui_manager.ui.tasks.tasks_screen import TasksScreen
+
+_ALL = Window()
+
+
+@pytest.mark.parametrize(
+    ("typed", "action"),
+    [
+        ("again", "rerun_task"),
+        ("repeat", "rerun_task"),
+        ("rerun", "rerun_task"),
+        ("kill", "cancel_task"),
+        ("stop", "cancel_task"),
+        ("logs", "all_output"),
+        ("delete", "delete_saved"),
+        ("reboot", "maintenance"),
+        ("resume", "pause_task"),
+        ("diff", "compare"),
+        ("dark", "theme"),
+        ("cron", "show_schedules"),
+        ("failed", "faults_only"),
+        ("audit", "show_manager"),
+    ],
+)
+def test_an_action_is_found_by_other_words(typed: str, action: str) -> None:
+    scores = {found.id: words_score(found, found.label, typed) for found in ACTIONS}
+    assert scores[action] >= 0.9
+    assert scores["quit"] == 0
+
+
+def test_its_own_label_counts_most() -> None:
+    assert words_score(BY_ID["run_saved"], "Run", "run") == 1
+    assert words_score(BY_ID["pause_task"], "Resume", "resu") == 1
+    assert 0 < words_score(BY_ID["filter"], "Filter", "esc clears") < 0.2
+    assert words_score(BY_ID["filter"], "Filter", " ") == 0
+
+
+async def test_the_palette_goes_to_the_screen_of_an_action(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "3", "colon", *"cron")
+        await settle(pilot, 8)
+        text = shown(pilot)
+        assert "Schedules  (5)" in text
+        assert "Edit  (in Schedules: e)" in text
+        await press(pilot, "escape", "colon", *"modify", "enter")
+        await settle(pilot, 8)
+        assert isinstance(pilot.app.screen, SchedulesScreen)
+
+
+async def test_the_palette_finds_templates_and_schedules(
+    fleet: FakeOperator, running: Running
+) -> None:
+    templates = [row.name for row in (await fleet.list_templates(_ALL)).rows]
+    schedules = [row.spec.name for row in (await fleet.list_schedules(_ALL)).rows]
+    async with running(fleet) as pilot:
+        await press(pilot, "3", "colon", *templates[-1])
+        await settle(pilot, 8)
+        assert f"template {templates[-1]}" in shown(pilot)
+        await press(pilot, "escape", "colon", *schedules[-1], "enter")
+        await settle(pilot, 8)
+        screen = pilot.app.screen
+        assert isinstance(screen, SchedulesScreen)
+        assert screen.selected_schedule is not None
+        assert screen.selected_schedule.spec.name == schedules[-1]
+        await press(pilot, "3")
+        assert isinstance(pilot.app.screen, TasksScreen)

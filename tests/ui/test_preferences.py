@@ -1,0 +1,98 @@
+"""Keys, colours and calls that an operator has set."""
+
+from itertools import product
+
+import pytest
+from textual.color import Color
+
+from tests.support.fake_operator import FakeOperator
+from tests.ui.conftest import press, settle, shown
+from tui_manager.ui.action import KeyMap
+from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.drawing.theme import CONTRAST, DARK, LIGHT, TERMINAL, THEMES
+from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.preferences import Preferences, ThemeName, key_map, read_keys
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of the WCAG."""
+    channels = [value / 255 for value in Color.parse(colour).rgb]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of the WCAG, 1 to 21."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_contrast_is_that_of_the_wcag() -> None:
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize(("theme", "least"), [(DARK, 4.5), (LIGHT, 4.5), (CONTRAST, 7.0)])
+def test_every_text_can_be_read_on_every_background(theme: object, least: float) -> None:
+    assert isinstance(theme, type(DARK))
+    texts = [theme.primary, theme.warning, theme.error, theme.success, theme.foreground]
+    backgrounds = [theme.background, theme.panel, theme.variables["cursor"]]
+    for text, background in product([*texts, theme.variables["quiet"]], backgrounds):
+        assert text is not None
+        assert background is not None
+        assert contrast(text, background) >= least, (text, background)
+
+
+def test_the_theme_of_the_terminal_names_no_colour_of_its_own() -> None:
+    colours = [TERMINAL.primary, TERMINAL.background, TERMINAL.error, *TERMINAL.variables.values()]
+    for colour in colours:
+        assert colour is not None
+        assert colour.startswith("ansi_") or colour in ("reverse", "none")
+    assert list(THEMES) == list(ThemeName)
+
+
+def test_keys_of_the_settings_are_named_as_textual_does() -> None:
+    read = read_keys({"filter": ["F", "ctrl+F", "?"], "help": "F1", "back": "Esc"})
+    assert read == {"filter": ("F", "ctrl+f", "?"), "help": ("f1",), "back": ("esc",)}
+    assert key_map(read) == KeyMap(
+        {"filter": ("F", "ctrl+f", "question_mark"), "help": ("f1",), "back": ("escape",)}
+    )
+
+
+def test_a_key_may_go_to_another_action_if_its_own_has_another() -> None:
+    assert read_keys({"new_task": "c", "cancel_task": "n"})
+    with pytest.raises(ValueError, match="both new_task and cancel_task"):
+        read_keys({"new_task": "c"})
+
+
+async def test_the_keys_of_the_settings_work_and_are_shown(fleet: FakeOperator) -> None:
+    keys = key_map(read_keys({"new_task": "c", "cancel_task": ["X", "f8"], "help": "f1"}))
+    preferences = Preferences(keys=keys, theme=ThemeName.LIGHT)
+    app = DashboardApp(fleet.open, now=fleet.now, preferences=preferences)
+    async with app.run_test(size=(120, 50), notifications=True) as pilot:
+        await settle(pilot)
+        assert not app.current_theme.dark
+        footer = shown(pilot).splitlines()[-1]
+        assert " c New " in footer
+        assert " X Cancel " in footer
+        await press(pilot, "n")
+        assert not isinstance(app.screen, NewTaskScreen)
+        await press(pilot, "f1")
+        assert "X f8      Cancel the selected or marked tasks" in shown(pilot)
+        await press(pilot, "escape", "colon", *"kill")
+        await settle(pilot, 8)
+        assert "Cancel  (X f8)" in shown(pilot)
+        await press(pilot, "escape", "3", "c")
+        assert isinstance(app.screen, NewTaskScreen)
+
+
+async def test_every_theme_is_shown_in_turn(fleet: FakeOperator) -> None:
+    app = DashboardApp(fleet.open, now=fleet.now)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        seen = []
+        for _ in ThemeName:
+            seen.append(app.theme)
+            await press(pilot, "t")
+        assert seen == [theme.name for theme in THEMES.values()]
+        assert app.theme == seen[0]

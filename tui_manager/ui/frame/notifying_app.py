@@ -1,0 +1,114 @@
+"""The part of the app that shows the operator what has happened: notices, calls when a long task
+has ended, and the themes."""
+
+import os
+from typing import TYPE_CHECKING
+
+from textual import work
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.task import Task
+from tui_manager.ui.drawing.theme import DARK, THEMES
+from tui_manager.ui.frame.notices import Notice, Notices, NoticesScreen
+from tui_manager.ui.frame.task_ends import TaskEnds, end_text
+from tui_manager.ui.manager_link import CallFailed, Link
+from tui_manager.ui.preferences import Call, Preferences, ThemeName
+from tui_manager.ui.terminal.clean_exit_app import CleanExitApp
+from tui_manager.ui.terminal.terminal_call import BELL, notification
+from tui_manager.ui.terminal.terminal_driver import TerminalDriver
+
+if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+
+
+class NotifyingApp(CleanExitApp, inherit_bindings=False):
+    """Keeps what was shown, and says when a long task has ended.
+
+    Args:
+        link: the connection to the manager.
+        preferences: what the operator has set.
+    """
+
+    def __init__(self, link: Link, preferences: Preferences) -> None:
+        super().__init__()
+        self.link = link
+        self.preferences = preferences
+        self.shown_notices = Notices()
+        self._theme_name = preferences.theme
+        self._task_ends = TaskEnds(preferences.notify_after)
+        self._ends_stale = self._ends_reading = False
+
+    # Themes.
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The variables that only our themes have. They are needed before a theme is set."""
+        return dict(DARK.variables)
+
+    def show_first_theme(self) -> None:
+        """Shows the theme of the settings."""
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = THEMES[self._theme_name].name
+
+    def action_theme(self) -> None:
+        """The next theme."""
+        names = list(ThemeName)
+        self._theme_name = names[(names.index(self._theme_name) + 1) % len(names)]
+        self.theme = THEMES[self._theme_name].name
+
+    # Notices.
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: "SeverityLevel" = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Shows a notice, and keeps it."""
+        self.shown_notices.add(Notice(self.link.now(), severity, message))
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    async def action_notices(self) -> None:
+        """The notices that were shown."""
+        self.clear_notifications()  # they would hide the list
+        kept = self.shown_notices.newest_first()
+        await self.push_screen(NoticesScreen(kept, self.link.now()))
+
+    # Tasks that have ended.
+
+    def look_for_ended_tasks(self) -> None:
+        """Called when tasks have changed."""
+        self._ends_stale = True
+        if not self._ends_reading:
+            self._ends_reading = True
+            self._look_for_ended_tasks()
+
+    @work(group="ends")
+    async def _look_for_ended_tasks(self) -> None:
+        try:
+            while self._ends_stale:
+                self._ends_stale = False
+                for task in await self._task_ends.look(self.link.operator):
+                    self._say_end(task)
+        except ManagerError as error:
+            self.post_message(CallFailed(error))
+        finally:
+            self._ends_reading = False
+
+    def _say_end(self, task: Task) -> None:
+        text, failed = end_text(task), task.status is TaskStatus.FAILED
+        self.notify(text, severity="error" if failed else "information", markup=False)
+        match self.preferences.notify:
+            case Call.BELL:
+                self.call_operator(BELL)
+            case Call.TERMINAL:
+                self.call_operator(notification(text, os.environ))
+
+    def call_operator(self, sequence: str) -> None:
+        """Writes a sequence to the terminal, unless another program uses it now."""
+        if isinstance(self.driver, TerminalDriver):
+            self.driver.write_if_in_use(sequence)
