@@ -183,7 +183,17 @@ async def test_a_host_on_a_known_machine_is_pending(parts: Parts) -> None:
     clone = await parts.enroll("web02", machine_id="machine-web01", auto_approve=True)
     assert clone.admission is Admission.PENDING
     note = next(host.note for host in _hosts(parts) if host.name == "web02")
-    assert "The machine machine-web01 is also that of web01" in note
+    assert note.startswith("Same machine ID as web01, which is admitted (")
+    assert note.endswith("): a cloned image?")
+
+
+async def test_a_note_about_many_clones_names_one_and_counts_the_others(parts: Parts) -> None:
+    await parts.member("web01")
+    for number in range(2, 5):
+        name = f"web{number:02}"
+        await parts.enroll(name, key=name, machine_id="machine-web01", auto_approve=True)
+    note = next(host.note for host in _hosts(parts) if host.name == "web04")
+    assert note == "Same machine ID as web01 and 2 more: a cloned image?"
 
 
 async def test_several_pending_hosts_may_have_one_name(parts: Parts) -> None:

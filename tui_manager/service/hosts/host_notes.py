@@ -29,8 +29,7 @@ def describe_duplicates(tx: Transaction, host_id: str, name: str, machine_id: st
     ]
     sentences = [f"The name {name} is also that of {_list(same_name)}."] if same_name else []
     if same_machine:
-        machine = _safe_id(machine_id)
-        sentences.append(f"The machine {machine} is also that of {_list(same_machine)}.")
+        sentences.append(f"Same machine ID as {_first_of(same_machine)}: a cloned image?")
     return " ".join(sentences)
 
 
@@ -44,7 +43,7 @@ def describe_changes(known: HostRow, name: str, machine_id: str) -> str:
     if has_moved(known, machine_id):
         sentences.append(
             f"Its key was on machine {_safe_id(known.machine_id)} (last seen from "
-            f"{known.address or 'nowhere'}) and is on machine {_safe_id(machine_id)} now."
+            f"{_address(known)}) and is on machine {_safe_id(machine_id)} now."
         )
     return " ".join(sentences)
 
@@ -116,12 +115,28 @@ def _list(others: Sequence[HostRow]) -> str:
     return ", and of ".join(described)
 
 
+def _first_of(others: Sequence[HostRow]) -> str:
+    """`web03, which is admitted (lusab-babad, last seen from 10.0.0.13)`, or `web03 and 7 more`."""
+    first = others[0]
+    if len(others) > 1:
+        return f"{first.name} and {len(others) - 1:,} more"
+    key = first.fingerprint or "no key"
+    return f"{first.name}, which {_state(first)} ({key}, last seen from {_address(first)})"
+
+
+def _state(host: HostRow) -> str:
+    return "is admitted" if host.admission is Admission.ADMITTED else "waits too"
+
+
+def _address(host: HostRow) -> str:
+    return host.address or "nowhere"
+
+
 def _describe(host: HostRow) -> str:
-    state = "is admitted" if host.admission is Admission.ADMITTED else "waits too"
     key = host.fingerprint or "no key"
     return (
-        f"{host.name}, which {state} ({key}, machine {_safe_id(host.machine_id)}, last seen from "
-        f"{host.address or 'nowhere'})"
+        f"{host.name}, which {_state(host)} ({key}, machine {_safe_id(host.machine_id)}, last seen "
+        f"from {_address(host)})"
     )
 
 
