@@ -9,11 +9,13 @@ from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.host import labels_text
 from tui_manager.domain.list_window import Window
+from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus, Reason
 from tui_manager.domain.task import CommandHost, Counts
 from tui_manager.ui.drawing.number_format import (
     age,
+    day_and_time,
     divide_cells,
     progress_bar,
     running_time,
@@ -25,6 +27,7 @@ from tui_manager.ui.drawing.number_format import (
 from tui_manager.ui.drawing.spans import Role, Span, fit, plain, shorten, width_of
 from tui_manager.ui.drawing.state_words_and_colours import (
     BUSY,
+    MAINTENANCE,
     OFFLINE,
     ONLINE,
     PARTLY_ONLINE,
@@ -121,6 +124,34 @@ def test_a_host_that_is_offline_says_since_when() -> None:
     assert host_table.host_cell(host, "state", 1, START) == (OFFLINE,)
     assert host_table.host_cell(host, "since", 5, START) == (Span("42s", Role.FAULT),)
     assert host_table.host_cell(host, "cpu", 5, START) == ()
+
+
+def test_a_host_says_since_when_with_the_time_if_there_is_room() -> None:
+    host = FakeOperator().add_host("web01", ago=timedelta(days=2))
+    assert plain(host_table.host_cell(host, "since", 6, START)) == "2d"
+    wide = plain(host_table.host_cell(host, "since", 18, START))
+    assert wide == f"{day_and_time(START - timedelta(days=2), START)}    2d"
+    assert day_and_time(START, START) == f"{START:%H:%M}"
+    assert day_and_time(START - timedelta(days=400), START)[:4] == "2025"
+
+
+def test_a_maintenance_that_has_ended_is_not_shown_although_the_host_was_not_read_again() -> None:
+    ends = Maintenance("disks", START + timedelta(seconds=5), "ana@pts/3")
+    host = replace(FakeOperator().add_host("web01"), maintenance=ends)
+    assert host_table.host_cell(host, "state", 1, START) == (MAINTENANCE,)
+    assert host_table.host_cell(host, "state", 1, START + timedelta(seconds=5)) == (ONLINE,)
+
+
+def test_names_and_labels_are_whole_where_there_is_room() -> None:
+    needs = {"name": 20, "labels": 35}
+    for cells_there, wanted in (
+        (118, {"name": 20, "labels": 35}),
+        (78, {"name": 19, "labels": 14}),
+    ):
+        columns = host_table.widen_for(host_table.WIDE_COLUMNS, needs, cells_there, 64)
+        widths = {column.key: cells for column, cells in fit_columns(columns, cells_there - 2)}
+        assert all(widths[key] >= cells for key, cells in wanted.items())
+        assert sum(widths.values()) + len(widths) - 1 <= cells_there - 2
 
 
 async def test_a_task_shows_progress_faults_and_what_is_left() -> None:

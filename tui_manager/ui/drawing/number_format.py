@@ -65,6 +65,14 @@ def since(moment: datetime | None, now: datetime) -> str:
     return age(now - moment) if moment else ""
 
 
+def day_and_time(moment: datetime, now: datetime) -> str:
+    """`23:00` of the same day, `26 Nov 23:00` of the same year, else `2025-11-26`."""
+    local = moment.astimezone(now.tzinfo)
+    if local.date() == now.date():
+        return f"{local:%H:%M}"
+    return f"{local.day} {local:%b %H:%M}" if local.year == now.year else f"{local:%Y-%m-%d}"
+
+
 def short_duration(duration: timedelta | float) -> str:
     """A short time with its unit: `0.4ms`, `12ms`, `1.5s`."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration

@@ -13,7 +13,7 @@ from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import CommandHostStatus
 from tui_manager.domain.task import CommandHost
-from tui_manager.ui.drawing.number_format import number, running_time
+from tui_manager.ui.drawing.number_format import day_and_time, number, running_time
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import command_host_glyph, command_host_text
 from tui_manager.ui.listing.row_table import RowTable
@@ -77,12 +77,11 @@ def _when(run: HostRun, now: datetime, width: int) -> str:
     at = run.row.finished_at or run.row.started_at or run.row.sent_at
     if at is None:
         return ""
+    text = day_and_time(at, now)
+    if len(text) <= width:
+        return text
     local = at.astimezone(now.tzinfo)
-    if local.date() == now.date():
-        return f"{local:%H:%M}"
-    if local.year == now.year:
-        return f"{local.day} {local:%b %H:%M}" if width >= _MOMENT else f"{local.day} {local:%b}"
-    return f"{local:%Y-%m-%d}" if width >= _MOMENT else f"{local:%Y}"
+    return f"{local.day} {local:%b}" if local.year == now.year else f"{local:%Y}"
 
 
 def in_order(runs: Sequence[HostRun]) -> list[HostRun]:

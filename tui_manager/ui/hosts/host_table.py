@@ -1,6 +1,7 @@
 """The hosts of the fleet as a table. What a row shows is a pure function."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from tui_manager.domain.manager_status import ManagerStatus
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
 from tui_manager.ui.action import Pane
-from tui_manager.ui.drawing.number_format import number, since, sparkline
+from tui_manager.ui.drawing.number_format import day_and_time, number, since, sparkline
 from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
 from tui_manager.ui.drawing.state_words_and_colours import host_glyph
 from tui_manager.ui.listing.row_table import RowTable
@@ -24,23 +25,30 @@ from tui_manager.ui.listing.table_layout import (
     filter_words,
     merge_columns_after,
 )
+from tui_manager.ui.manager_link import Link
 
+_BESIDE_LABELS, _BESIDE_LABELS_WIDE = 38, 64  # cells that the other columns keep
 HIGH = 90.0  # percent from which a figure deserves a look
 
 COLUMNS = (
     Column("state", "", 1, sort="state"),
     Column("name", "NAME", 9, grow=1, max_width=28, sort="name"),
-    Column("labels", "LABELS", 10, grow=4, max_width=48, hide_order=3),
+    Column("labels", "LABELS", 10, grow=4, max_width=120, hide_order=3),
     Column("cpu", "CPU", 4, right=True, sort="cpu"),
     Column("spark", "", 6, hide_order=4),
     Column("memory", "MEM", 4, right=True, hide_order=1, sort="memory"),
     Column("running", "RUN", 3, right=True, sort="running"),
-    Column("since", "SINCE", 5, right=True, hide_order=2, sort="since"),
+    Column("since", "ONLINE", 6, right=True, hide_order=5, sort="since"),
 )
+_MOMENT = len("26 Nov 23:00   12d")
 WIDE_COLUMNS = (
-    *COLUMNS,
+    *(column for column in COLUMNS if column.key not in ("spark", "memory", "running", "since")),
+    Column("spark", "", 6, grow=2, max_width=30, hide_order=4),
+    Column("memory", "MEM", 4, right=True, hide_order=1, sort="memory"),
+    Column("running", "RUN", 3, right=True, sort="running"),
+    Column("since", "ONLINE", 6, grow=3, max_width=_MOMENT, right=True, hide_order=2, sort="since"),
     Column("load", "LOAD", 6, right=True, hide_order=5),
-    Column("capacity", "CAP", 4, right=True, hide_order=8),
+    Column("capacity", "SLOTS", 5, right=True, hide_order=8),
     Column("system", "SYSTEM", 13, hide_order=7),
     Column("agent", "AGENT", 7, hide_order=9),
     Column("address", "ADDRESS", 20, hide_order=6),
@@ -49,6 +57,7 @@ WIDE_COLUMNS = (
 
 def host_cell(host: Host, key: str, width: int, now: datetime, *, away: bool = False) -> Spans:
     """The cell of a host in a column. While the manager is `away`, its state is not known."""
+    host = host.at(now)
     if key == "state":
         return (host_glyph(host, away=away),)
     return _CELLS[key](host, width, now)
@@ -72,7 +81,11 @@ def _name(host: Host, width: int, now: datetime) -> Spans:
 
 
 def _since(host: Host, width: int, now: datetime) -> Spans:
-    return spans(since(host.since, now), Role.MUTED if host.online else Role.FAULT)
+    """How long it has been online or, as a fault, offline; with the time if there is room."""
+    text = since(host.since, now)
+    if host.since is not None and width >= _MOMENT:
+        text = f"{day_and_time(host.since, now)} {text:>5}"
+    return spans(text, Role.MUTED if host.online else Role.FAULT)
 
 
 def _running(host: Host, width: int, now: datetime) -> Spans:
@@ -150,6 +163,25 @@ def _to_paste(begin: str, end: str, width: int, role: Role) -> tuple[Spans, ...]
     return ((Span(f"{begin} \\", role),), (Span(f"  {end}", role),))
 
 
+def widen_for(
+    columns: Sequence[Column], needs: Mapping[str, int], width: int, beside: int
+) -> tuple[Column, ...]:
+    """The columns, names and labels as wide as they need, but so that the rest has room too.
+
+    Args:
+        needs: cells of the longest name and of the longest labels.
+        width: of the table, in cells.
+        beside: cells that the columns beside the labels keep.
+    """
+    most = {"name": width // 4, "labels": width - beside}
+    return tuple(
+        replace(column, width=max(column.width, min(needs[column.key], most[column.key])))
+        if column.key in most
+        else column
+        for column in columns
+    )
+
+
 class HostTable(RowTable[Host]):
     """All hosts by name."""
 
@@ -159,6 +191,15 @@ class HostTable(RowTable[Host]):
     FILTER_KEYS = HOST_KEYS
     FILTERS = filter_words(HOST_KEYS, "role=web web[01-20] @offline")
     COLUMNS: ClassVar[Sequence[Column]] = COLUMNS
+    BESIDE: ClassVar[int] = _BESIDE_LABELS
+
+    def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(link, id=id)
+        self._needs = {"name": 0, "labels": 0}  # cells; they only grow, so that nothing jumps
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return widen_for(self.COLUMNS, self._needs, self.scrollable_size.width, self.BESIDE)
 
     def key_of(self, row: Host) -> str:
         return row.host_id
@@ -173,7 +214,11 @@ class HostTable(RowTable[Host]):
         )
 
     async def fetch(self, window: Window) -> Page[Host]:
-        return await self.link.operator.list_hosts(window)
+        page = await self.link.operator.list_hosts(window)
+        for host in page.rows:
+            for key, text in (("name", host.name), ("labels", labels_text(host.labels))):
+                self._needs[key] = max(self._needs[key], cell_len(safe_line(text)))
+        return page
 
     def empty_lines(self) -> Sequence[Spans]:
         return no_hosts(self.link.status, self.link.dial_address, self.size.width - 2)
@@ -183,3 +228,4 @@ class WideHostTable(HostTable):
     """The table with more columns, for the screen of all hosts."""
 
     COLUMNS: ClassVar[Sequence[Column]] = WIDE_COLUMNS
+    BESIDE: ClassVar[int] = _BESIDE_LABELS_WIDE
