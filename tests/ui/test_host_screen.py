@@ -12,11 +12,12 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.host import HISTORY_MINUTES, Disk, HostDetail, HostRun, VitalsPoint
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.maintenance import Maintenance
-from tui_manager.domain.status import Admission
+from tui_manager.domain.status import Admission, Reason
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.domain.transitions import Operation
 from tui_manager.ui.drawing.spans import Role, Span, flow, plain, width_of
 from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.rerun_task import RerunScreen
 from tui_manager.ui.hosts.host_facts import all_facts
 from tui_manager.ui.hosts.host_head import host_head, host_vitals, minutes_of, spark_of_hour
 from tui_manager.ui.hosts.host_run_table import in_order, passes, run_cell
@@ -102,6 +103,28 @@ async def test_what_the_keys_of_a_host_act_on(two: FakeOperator, running: Runnin
         assert isinstance(pilot.app.screen, HostScreen)
         await press(pilot, "escape")
         assert isinstance(pilot.app.screen, HostsScreen)
+
+
+async def test_a_run_is_canceled_and_repeated_on_this_host_only(
+    two: FakeOperator, running: Running
+) -> None:
+    async with running(two) as pilot:
+        await press(pilot, "2", "enter", "c")
+        assert "has ended on this host" in shown(pilot)
+        await press(pilot, "escape", "down", "enter", "c")
+        assert "web02" in shown(pilot)
+        await press(pilot, "y")
+        await settle(pilot)
+        row = two.tasks[2].rows[two.execution(2, "web02")]
+        assert row.cancel_requested_at is not None
+        two.apply(row.execution_id, Operation.CONFIRM_CANCEL, Reason.CANCELED)
+        await press(pilot, "r")
+        assert isinstance(pilot.app.screen, RerunScreen)
+        await press(pilot, "f5")
+        await settle(pilot)
+        (again,) = two.tasks[3].rows.values()
+        assert again.host == "web02"
+        assert "◌     #3" in shown(pilot)
 
 
 async def test_a_host_that_is_removed_closes_its_screen(

@@ -65,6 +65,7 @@ OPENS_HERE = {
     (ScreenName.HOSTS, "labels"): LabelsForm,
     (ScreenName.HOSTS, "remove_host"): ConfirmScreen,
     (ScreenName.HOSTS, "open"): HostScreen,
+    (ScreenName.HOST, "cancel_task"): HostScreen,  # the selected run has ended there
     (ScreenName.HOST, "reject"): ConfirmScreen,
     (ScreenName.HOST, "maintenance"): MaintenanceForm,
     (ScreenName.HOST, "labels"): LabelsForm,

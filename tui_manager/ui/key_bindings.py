@@ -38,6 +38,7 @@ _OUTPUT = frozenset({ScreenName.DASHBOARD, ScreenName.TASK, ScreenName.HOST})
 
 # Panes in which an action is shown first.
 _OF_TASK = frozenset({Pane.TASKS, Pane.COMMAND_HOSTS})
+_OF_RUN = frozenset({*_OF_TASK, Pane.HOST})
 _OF_TASKS = frozenset({Pane.TASKS})
 _OF_HOST = frozenset({Pane.HOSTS, Pane.HOST})
 _OF_SAVED = frozenset({Pane.TEMPLATES, Pane.SCHEDULES, Pane.RUNS})
@@ -53,12 +54,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "rerun_task", ("r",), "r", "Run again", "Run an ended task again, on some hosts",
-        Group.TASKS, footer=_START, screens=_START, panes=_OF_TASK,
+        Group.TASKS, footer=_START, screens=_START | _HOST, panes=_OF_RUN,
         words=("again", "repeat", "rerun", "retry", "redo"),
     ),
     Action(
         "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
-        Group.TASKS, destructive=True, footer=_START, screens=_START, panes=_OF_TASK,
+        Group.TASKS, destructive=True, footer=_START, screens=_START | _HOST, panes=_OF_RUN,
         words=("stop", "kill", "abort", "terminate", "end"),
     ),
     Action(

@@ -9,10 +9,13 @@ from textual.events import DescendantFocus
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.host import Host, HostDetail
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import Admission
+from tui_manager.domain.task import Task
 from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.frame.pane_tabs import PaneTabs
 from tui_manager.ui.hosts.host_actions import HostActions, approve_hosts
 from tui_manager.ui.hosts.host_facts import all_facts
@@ -21,12 +24,15 @@ from tui_manager.ui.hosts.host_run_table import HostRunTable
 from tui_manager.ui.key_bindings import BY_ID, Action, Pane, ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.listing.row_table import RowTable
-from tui_manager.ui.manager_link import Link
+from tui_manager.ui.manager_link import CallFailed, Link
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
+from tui_manager.ui.tasks.task_actions import cancel_on_hosts, rerun_task
+from tui_manager.ui.terminal.closable import is_open
 
 _PANES = ("Runs", "Output", "Facts")
 _THREE_COLUMNS = 160  # cells from which the panes are side by side
+_TITLE_WIDTH = 40  # cells of the title of a task in a notice
 _MARGINS = 2  # cells beside the lines of the head
 
 
@@ -177,6 +183,8 @@ class HostScreen(OutputActions, HostActions):
     def label_of(self, action: Action) -> str:
         if action.id == "new_task":
             return "Command here"
+        if action.id in ("cancel_task", "rerun_task"):
+            return f"{action.label} here"
         return super().label_of(action)
 
     def marked_hosts(self) -> list[Host]:
@@ -193,6 +201,37 @@ class HostScreen(OutputActions, HostActions):
     def task_created(self, task_id: int) -> None:
         """Selects the new task."""
         self.runs.select_row(str(task_id), 0)
+
+    async def _task_of_run(self, verb: str) -> Task | None:
+        """The task of the selected run; None if there is none, or the manager does not answer."""
+        if (run := self.runs.selected) is None:
+            self.notify(f"Select a run to {verb}.", markup=False)
+            return None
+        try:
+            return (await self.link.operator.get_task(run.row.task_id)).task
+        except ManagerError as error:
+            self.post_message(CallFailed(error))
+            return None
+
+    @property
+    def _here(self) -> dict[str, str]:
+        return {self.host_id: self.detail.host.name if self.detail else self.host_id}
+
+    async def action_cancel_task(self) -> None:
+        """Cancels the selected run on this host, after asking. On other hosts it goes on."""
+        run = self.runs.selected
+        if run is not None and run.row.status.ended:
+            title = shorten(safe_line(f"#{run.row.task_id} {run.task}"), _TITLE_WIDTH)
+            text = f"{title} has ended on this host: there is nothing to cancel."
+            self.notify(text, severity="warning", markup=False)
+        elif (task := await self._task_of_run("cancel")) is not None and is_open(self):
+            self.run_to_end(cancel_on_hosts(self.app, self.link, task, self._here))
+
+    async def action_rerun_task(self) -> None:
+        """Runs the task of the selected run again, on this host unless others are ticked."""
+        if (task := await self._task_of_run("repeat")) is not None and is_open(self):
+            again = rerun_task(self.app, self.link, [task], self._here, self.task_created)
+            self.run_to_end(again)
 
     @on(RowTable.Opened)
     async def action_open(self) -> None:
