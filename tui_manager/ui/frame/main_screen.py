@@ -134,6 +134,11 @@ class MainScreen(ClosableScreen[None]):
         """What an action would do now."""
         return action.label
 
+    def is_of_use(self, action: Action) -> bool:
+        """Whether an action could do something to what is selected now. The footer shows no other.
+        Its key works all the same, and says why it cannot."""
+        return True
+
     @on(RowTable.Selected)
     def show_keys(self) -> None:
         """Shows in the footer what the keys would do now."""
@@ -149,7 +154,7 @@ class MainScreen(ClosableScreen[None]):
                     self.label_of(action),
                 )
                 for action in footer_actions(self.SCREEN, self.focused_pane)
-                if self.check_action(action.id, ())
+                if self.check_action(action.id, ()) and self.is_of_use(action)
             )
         )
 

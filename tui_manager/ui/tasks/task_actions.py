@@ -21,6 +21,7 @@ from tui_manager.ui.forms.rerun_task import RerunScreen
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.key_bindings import Action
 from tui_manager.ui.manager_link import CallFailed, Link
+from tui_manager.ui.tasks.task_labels import is_of_use, task_label
 
 
 class TaskActions(MainScreen):
@@ -60,7 +61,10 @@ class TaskActions(MainScreen):
         marked = len(self.marked_task_hosts())
         if marked and action.id in ("cancel_task", "rerun_task"):
             return f"{action.label} on {marked:,}"
-        return super().label_of(action)
+        return task_label(action.id, self.chosen_tasks()) or super().label_of(action)
+
+    def is_of_use(self, action: Action) -> bool:
+        return is_of_use(action.id, self.chosen_tasks()) and super().is_of_use(action)
 
 
 async def start_tasks(app: App[Any], link: Link, tasks: Sequence[Task]) -> None:
