@@ -13,11 +13,16 @@ import tui_manager.ui
 from tests.support.fake_operator import EVERYTHING, FakeOperator
 from tests.support.held_operator import HeldOperator
 from tests.ui.conftest import Running, press, settle
+from tui_manager.domain.rollout_spec import ALL_AT_ONCE
+from tui_manager.domain.task_plan import make_plan
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen, Question
+from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.join_token import JoinTokenScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
+from tui_manager.ui.forms.plan_screen import PlanScreen
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.palette import ManagerPalette
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
@@ -30,6 +35,7 @@ from tui_manager.ui.tasks.tasks_screen import TasksScreen
 
 STEPS = (0, 1, 2, 3, 5, 8, 13, 21)  # turns of the loop after which a screen is closed
 QUESTION = Question("Go on?", ("It is a question.",), "Go on", 30)
+UPTIME = TaskSpec("db1", (CommandSpec("uptime"),))
 SCREENS: dict[str, Callable[[Link], Screen[Any]]] = {
     "dashboard": DashboardScreen,
     "hosts": HostsScreen,
@@ -37,6 +43,8 @@ SCREENS: dict[str, Callable[[Link], Screen[Any]]] = {
     "manager": ManagerScreen,
     "task": lambda link: TaskScreen(link, 5),
     "new task": lambda link: NewTaskScreen(link, "role=web"),
+    "earlier commands": HistoryScreen,
+    "plan": lambda link: PlanScreen(UPTIME, make_plan(ALL_AT_ONCE, ["db1"], offline=())),
     "join token": JoinTokenScreen,
     "save output": lambda link: SaveOutputScreen(link, Source(5, title="all hosts")),
     "confirm": lambda link: ConfirmScreen(QUESTION),

@@ -2,20 +2,27 @@
 
 from collections.abc import Iterable
 from dataclasses import fields as fields_of_class
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, TextArea
 
-from tui_manager.domain.content import Content
+from tui_manager.domain import content
+from tui_manager.domain.command_history import HISTORY_LIMIT
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.forms.command_area import CommandArea
+from tui_manager.ui.forms.command_recall import CommandRecall, last_run
+from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
+from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.local_files import read_local_file
 from tui_manager.ui.forms.new_task_fields import SECRETS_MAX, FormFields, split_names
 from tui_manager.ui.forms.new_task_titles import input_title, process_title
@@ -26,8 +33,14 @@ from tui_manager.ui.forms.task_form import TaskForm
 from tui_manager.ui.forms.task_in_form import fields_of
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
+from tui_manager.ui.terminal.run_program import ProgramError
 
-_HINT = "given whole to /bin/sh; may have several lines"
+_HINT = Content.assemble(
+    "for /bin/sh   ↑ earlier commands   ",
+    Content("ctrl+r search them").stylize(Style.from_meta({"@click": "screen.search_history"})),
+    "   ",
+    Content("ctrl+e your editor").stylize(Style.from_meta({"@click": "screen.edit_command"})),
+)
 _NO_LINE = "The command line stands here when every field is right."
 # Enter in one of these goes to the button that starts.
 _LAST_FIELDS = ("timeout", "within", "secret", "description", ROLLOUT_FIELDS[-1])
@@ -42,13 +55,18 @@ class NewTaskScreen(TaskForm):
         spec: a task that is copied into the fields; it fits the form, see `fits_form`.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r", "search_history", show=False, priority=True),
+    ]
+
     def __init__(self, link: Link, target: str = "", spec: TaskSpec | None = None) -> None:
         begun = FormFields(target=target) if spec is None else fields_of(spec)
         super().__init__(link, "New task", begun.target)
         self._begun = begun
         self.include_maintenance = begun.include_maintenance
-        self._held: dict[str, Content] = {}
+        self._held: dict[str, content.Content] = {}
         self._file_problems: dict[str, str] = {}
+        self._recall = CommandRecall()
         self._paths = dict.fromkeys(_FILES, "")  # that were read last
 
     # The fields.
@@ -116,6 +134,7 @@ class NewTaskScreen(TaskForm):
         self.remember_fields()
         self.set_focus(self.query_one("#command" if self.target else "#target"))
         self.check()
+        self._read_history()
 
     @property
     def fields(self) -> FormFields:
@@ -159,20 +178,20 @@ class NewTaskScreen(TaskForm):
     async def _read_typed(self, name: str, path: str) -> None:
         """Reads a file as soon as it is named, so that an error is seen at once."""
         self._paths[name] = path
-        content, problem = None, ""
+        found, problem = None, ""
         try:
-            content = await read_local_file(name, path) if path else None
+            found = await read_local_file(name, path) if path else None
         except InvalidInputError as error:
             problem = str(error)
         if self._paths[name] == path:  # no other one was typed meanwhile
-            self._keep(name, content, problem)
+            self._keep(name, found, problem)
             self.check()
 
-    def _keep(self, name: str, content: Content | None, problem: str = "") -> None:
+    def _keep(self, name: str, found: content.Content | None, problem: str = "") -> None:
         self._held.pop(name, None)
         self._file_problems.pop(name, None)
-        if content is not None:
-            self._held[name] = content
+        if found is not None:
+            self._held[name] = found
         if problem:
             self._file_problems[name] = problem
 
@@ -197,16 +216,55 @@ class NewTaskScreen(TaskForm):
     def _fold(self, name: str) -> Fold:
         return self.query_one(f"#{name}", Fold)
 
-    def _command_hint(self, fields: FormFields) -> str:
+    def _command_hint(self, fields: FormFields) -> str | Content:
+        past = self._recall.find(fields.command.strip("\n"))
+        if past is not None:
+            return last_run(past.task, self.link.now(), fields.target)
         if not fields.script.strip():
             return _HINT
-        content = self._held.get("script")
-        return f"left empty: the script is run{f', {size(content.size)}' if content else ''}"
+        script = self._held.get("script")
+        return f"left empty: the script is run{f', {size(script.size)}' if script else ''}"
 
     def _show_line(self, line: str) -> None:
         label = self.query_one("#line", Label)
         label.set_class(not line, "hint")
         label.update("\n".join(map(safe_line, line.split("\n"))) if line else _NO_LINE)
+
+    # Earlier commands, and the editor.
+
+    @while_open("history")
+    async def _read_history(self) -> None:
+        self._recall.fill(await self.link.operator.list_command_history("", HISTORY_LIMIT))
+        self.check()
+
+    @property
+    def _command(self) -> CommandArea:
+        return self.query_one(CommandArea)
+
+    @on(CommandArea.Recall)
+    def _walk(self, message: CommandArea.Recall) -> None:
+        found = self._recall.move(message.step, self._command.text, self.target)
+        if found is not None:
+            self._command.put(found[0])
+            self.query_one("#target", Input).value = found[1]
+
+    @while_open("search", exclusive=True)
+    async def action_search_history(self) -> None:
+        """Finds an earlier command, which takes the place of this one."""
+        past = await self.app.push_screen_wait(HistoryScreen(self.link))
+        if past is not None:
+            self._command.put(past.text)
+            if not self.target.strip():
+                self.query_one("#target", Input).value = past.task.target
+            self._command.focus()
+
+    @on(CommandArea.EditorWanted)
+    def action_edit_command(self) -> None:
+        """Opens the operator's own editor on the command."""
+        try:
+            self._command.put(edited(self.app, self._command.text))
+        except ProgramError as error:
+            self.app.notify(str(error), severity="error", markup=False)
 
     # Making the task.
 

@@ -1,6 +1,6 @@
 """Base of the forms that make a task: the target with its hosts, Save and Start."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -16,20 +16,23 @@ from textual.worker import Worker
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
+from tui_manager.domain.host_name_ranges import summarize_names
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.target_notation import check_notation
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
-from tui_manager.ui.drawing.spans import shorten
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
+from tui_manager.ui.forms.plan_screen import PlanScreen
 from tui_manager.ui.forms.questions import left_out_text, start_question
+from tui_manager.ui.forms.target_field import TargetField, terms_line
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import while_open
 
 TARGET_HINT = "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away"
+_NAMES_WIDTH = 100  # characters of the names below the target
 LOOK_UP_AGAIN_AFTER = 1.0  # seconds after a change that may have ended the target's error
 
 
@@ -39,6 +42,7 @@ class TaskForm(Form[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # A function key: a text field has no use for it.
         Binding("f5", "start", show=False, priority=True),
+        Binding("f4", "plan", show=False, priority=True),
         # With priority, so that what is typed behind it goes to the next field already.
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
@@ -93,8 +97,9 @@ class TaskForm(Form[int]):
             form.border_title = self._form_title.replace("[", r"\[")
             with Horizontal(classes="field"):
                 yield Label("Target", classes="name")
-                yield Input(self._target, id="target", compact=True)
+                yield TargetField(self._complete_target, self._target)
             yield Label(TARGET_HINT, id="target-hint", classes="hint", markup=False)
+            yield Label("", id="target-terms", classes="hint", markup=False)
             yield from self.fields_below()
             with Vertical(id="bottom"):
                 yield from self.above_buttons()
@@ -105,6 +110,9 @@ class TaskForm(Form[int]):
             back = Button("Back  esc", id="back", compact=True)
             back.can_focus = False  # esc does it; tab goes to what makes the task
             yield back
+            plan = Button("Plan  f4", id="plan-button", compact=True)
+            plan.can_focus = False  # it makes nothing either
+            yield plan
             yield Button("Save", id="save", compact=True)
             yield Button("Start  f5", id="start", compact=True, variant="primary")
 
@@ -127,6 +135,20 @@ class TaskForm(Form[int]):
             self._lookup = self._look_up(*asked)
         elif self.preview is not None:  # in place of an error of an earlier try
             self._show_hosts(self.preview)
+
+    # What the target can become.
+
+    async def _complete_target(self, target: str, limit: int) -> Sequence[str]:
+        return await self.link.operator.complete_target(target, limit)
+
+    @on(TargetField.Offered)
+    def _show_terms(self, message: TargetField.Offered) -> None:
+        terms = terms_line(message.terms, message.chosen)
+        self.query_one("#target-terms", Label).update(terms)
+
+    def action_take_term(self, place: int) -> None:
+        """A click on a term takes it."""
+        self.query_one(TargetField).take(place)
 
     # The hosts of the target.
 
@@ -180,12 +202,13 @@ class TaskForm(Form[int]):
             text.append(f", {len(preview.offline):,} offline", style="not bold")
         if preview.left_out:
             text.append(f", {left_out_text(self.target, preview)}", style="not bold")
-        text.append(f"   {shorten(safe_line(preview.folded), 400)}", style="not bold dim")
+        names = safe_line(summarize_names(preview.hosts, _NAMES_WIDTH))
+        text.append(f"   {names}", style="not bold dim")
         label = self.query_one("#target-hint", Label)
         label.remove_class("problem")
         label.update(Content.from_rich_text(text))
 
-    def hint(self, field: str, problem: str, otherwise: str = "") -> None:
+    def hint(self, field: str, problem: str, otherwise: str | Content = "") -> None:
         """Shows a problem below a field, or what is there without one."""
         label = self.query_one(f"#{field}-hint", Label)
         label.set_class(bool(problem), "problem")
@@ -197,6 +220,25 @@ class TaskForm(Form[int]):
         start = self.query_one("#start", Button)
         start.label = f"Start on {count_of(hosts, 'host')}  f5" if hosts else "Start  f5"
         start.refresh(layout=True)
+
+    # The plan.
+
+    @on(Button.Pressed, "#plan-button")
+    def action_plan(self) -> None:
+        """Shows hosts, batches and steps. Errors are shown at their fields."""
+        if not self._creating:
+            self._plan()
+
+    @while_open("plan", exclusive=True)
+    async def _plan(self) -> None:
+        try:
+            await self.read_files()
+            spec = self.task_spec()
+            plan = await self.link.operator.plan_task(spec)
+        except InvalidInputError as error:
+            self._show_error(error)
+        else:
+            await self.app.push_screen(PlanScreen(spec, plan))
 
     # Making the task.
 

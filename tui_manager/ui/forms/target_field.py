@@ -1,0 +1,105 @@
+"""The field of a target: it offers what the last term can become."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.style import Style
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.target_completion import last_term
+
+OFFERED = 12  # terms at once
+_GOES_ON = ("=", "fact.")  # what a term ends with behind which more must be typed
+Complete = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+class TargetField(Input):
+    """A line for a target. The first term that fits stands dim behind the cursor, and `right` takes
+    it; `down` and `up` put one after the other into the field.
+
+    Args:
+        complete: finds the terms, as the operator's call does.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "take_next(1)", show=False),
+        Binding("up", "take_next(-1)", show=False),
+    ]
+
+    class Offered(Message):
+        """Other terms are offered. `chosen` is the place of the one that is in the field, or -1."""
+
+        def __init__(self, terms: Sequence[str], chosen: int) -> None:
+            super().__init__()
+            self.terms = terms
+            self.chosen = chosen
+
+    def __init__(self, complete: Complete, value: str = "") -> None:
+        super().__init__(value, id="target", compact=True, suggester=_TermSuggester(self.ask))
+        self._complete = complete
+        self._before = ""  # the target without its last term
+        self._terms: Sequence[str] = ()
+        self._chosen = -1
+        self._put = ""  # what was put into the field from these
+
+    async def ask(self, target: str) -> Sequence[str]:
+        """The terms for what is typed; none while the operator goes through those before."""
+        if target == self._put:
+            return ()
+        try:
+            terms = await self._complete(target, OFFERED)
+        except ManagerError:  # the look-up of the hosts tells it
+            terms = ()
+        if target == self.value:  # no other one was typed meanwhile
+            self._before, self._terms, self._chosen = last_term(target)[0], terms, -1
+            self.post_message(self.Offered(terms, -1))
+        return terms
+
+    def action_take_next(self, step: int) -> None:
+        """Puts the next term into the field, or the one before it."""
+        if self._terms:
+            first = 0 if step > 0 else len(self._terms) - 1
+            place = self._chosen + step if self._chosen >= 0 else first
+            self.take(place % len(self._terms))
+
+    def take(self, place: int) -> None:
+        """Puts one of the terms into the field. After a key the values are offered, and not the
+        other terms."""
+        if 0 <= place < len(self._terms):
+            term = self._terms[place]
+            self._chosen = place
+            self._put = "" if term.endswith(_GOES_ON) else self._before + term
+            self.value = self._before + term
+            self.cursor_position = len(self.value)
+            self.post_message(self.Offered(self._terms, place))
+
+
+class _TermSuggester(Suggester):
+    """The target with the first of its terms."""
+
+    def __init__(self, ask: Callable[[str], Awaitable[Sequence[str]]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._ask = ask
+
+    async def get_suggestion(self, value: str) -> str | None:
+        terms = await self._ask(value)
+        return last_term(value)[0] + terms[0] if terms else None
+
+
+def terms_line(terms: Sequence[str], chosen: int) -> Content:
+    """The terms in one line; a click takes one."""
+    if not terms:
+        return Content("")
+    line = Content("↓ ")
+    for place, term in enumerate(terms):
+        style = Style.from_meta({"@click": f"screen.take_term({place})"})
+        if place == chosen:
+            style += Style(reverse=True)
+        line = Content.assemble(line, Content(safe_line(term)).stylize(style), "  ")
+    return line
