@@ -187,8 +187,8 @@ def _place(host: Host) -> tuple[int, str]:
 
 _SORT_KEYS: dict[str, Callable[[Host], tuple[float, str]]] = {
     "state": lambda host: (float(host.online), host.name),
-    "cpu": lambda host: (-(host.vitals.cpu_percent if host.vitals else -1.0), host.name),
-    "memory": lambda host: (-(host.vitals.memory_percent if host.vitals else -1.0), host.name),
-    "running": lambda host: (-float(host.running), host.name),
-    "since": lambda host: (-(host.since.timestamp() if host.since else 0.0), host.name),
+    "cpu": lambda host: (host.vitals.cpu_percent if host.vitals else -1.0, host.name),
+    "memory": lambda host: (host.vitals.memory_percent if host.vitals else -1.0, host.name),
+    "running": lambda host: (float(host.running), host.name),
+    "since": lambda host: (host.since.timestamp() if host.since else 0.0, host.name),
 }

@@ -182,7 +182,7 @@ async def test_a_filter_that_still_looks_selects_what_is_in_its_list(running: Ru
         held.hold()
         screen.tasks.reload()
         await settle(pilot, 1)
-        pilot.app.post_message(Paste("role=db"))
+        pilot.app.post_message(Paste("target=role=db"))
         await settle(pilot, 1)
         held.release()
         await press(pilot, "enter")
@@ -312,7 +312,7 @@ async def test_tasks_are_sorted_by_how_long_they_took(running: Running) -> None:
         await press(pilot, "3")
         table = pilot.app.screen.query_one(WideTaskTable)
         (key,) = {column.sort for column in table.columns if column.key == "time"}
-        for descending in (False, True):
+        for descending in (True, False):
             table.sort_by(key)
             await settle(pilot)
             rows = [table.list.rows[number] for number in sorted(table.list.rows)]

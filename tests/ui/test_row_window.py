@@ -140,3 +140,17 @@ def test_the_rows_that_are_held_follow_a_newer_page() -> None:
     rows.learn(0, page("new", "a", "b", "c"))
     rows.move_by(0)
     assert rows.selected == "a"
+
+
+def test_the_first_rows_are_marked_or_all_of_their_marks_are_taken_away() -> None:
+    rows = window("a", "b", "c", "d")
+    rows.move_to(3)
+    rows.toggle_mark()
+    rows.mark_first(["a", "b"])
+    assert rows.marked == ["d", "a", "b"]
+    rows.mark_first(["a", "b", "c"])
+    assert rows.marked == ["d", "a", "b", "c"]
+    rows.hold_page(0, page("new", "a", "b", "c", "d"))
+    assert sorted(rows.marked) == ["a", "b", "c", "d"]
+    rows.mark_first(["a", "c"])
+    assert sorted(rows.marked) == ["b", "d"]

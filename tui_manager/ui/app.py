@@ -16,12 +16,10 @@ from textual.screen import Screen
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import ManagerError, StorageError, UnreachableError
-from tui_manager.domain.status import Admission
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.forms.confirm import ConfirmScreen
 from tui_manager.ui.forms.join_token import ask_for_join_token
 from tui_manager.ui.forms.new_task import NewTaskScreen
-from tui_manager.ui.forms.new_task_fields import marked_target
 from tui_manager.ui.forms.questions import GOES_ON, quit_question
 from tui_manager.ui.frame.help import HelpScreen
 from tui_manager.ui.frame.main_screen import EVERYTHING, MainScreen
@@ -29,6 +27,7 @@ from tui_manager.ui.frame.notifying_app import NotifyingApp
 from tui_manager.ui.frame.palette import ManagerPalette, ManagerProvider
 from tui_manager.ui.hosts.host_screen import HostScreen
 from tui_manager.ui.hosts.hosts_screen import HostsScreen
+from tui_manager.ui.hosts.target_of_new_task import target_of_new_task
 from tui_manager.ui.key_bindings import ScreenName
 from tui_manager.ui.manager.manager_screen import ManagerScreen
 from tui_manager.ui.manager_link import CallFailed, Feed, Link, ManagerChanged, OpenOperator
@@ -254,18 +253,25 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
     # Actions.
 
     async def action_new_task(self) -> None:
-        """The form, with the marked hosts as its target."""
+        """The form, with the marked or filtered hosts as its target."""
         screen = self.screen
 
         def created(task_id: int | None) -> None:
             if task_id is not None and isinstance(screen, MainScreen):
                 screen.task_created(task_id)
 
-        if isinstance(screen, MainScreen) and not await screen.find_marks():
-            return
-        hosts = screen.marked_hosts() if isinstance(screen, MainScreen) else []
-        names = (host.name for host in hosts if host.admission is Admission.ADMITTED)
-        await self.push_screen(NewTaskScreen(self.link, marked_target(names)), created)
+        target = ""
+        if isinstance(screen, MainScreen):
+            if not await screen.find_marks():
+                return
+            try:
+                target = await target_of_new_task(screen)
+            except ManagerError as error:
+                self.post_message(CallFailed(error))
+                return
+            if not is_open(screen):
+                return
+        await self.push_screen(NewTaskScreen(self.link, target), created)
 
     async def action_join_token(self) -> None:
         """The form, and then, once, the line to paste on a host."""

@@ -48,7 +48,7 @@ _OF_GROUPS = frozenset({Pane.GROUPS})
 
 ACTIONS: tuple[Action, ...] = (
     Action(
-        "new_task", ("n",), "n", "New", "New task; marked hosts are its target",
+        "new_task", ("n",), "n", "New", "New task, for marked or filtered hosts",
         Group.TASKS, of_app=True, footer=EVERYWHERE, panes=_OF_TASKS | _OF_HOST,
         words=("command", "run", "execute", "shell", "add"),
     ),
@@ -144,6 +144,11 @@ ACTIONS: tuple[Action, ...] = (
         words=("select", "choose"),
     ),
     Action(
+        "mark_shown", ("asterisk",), "*", "Mark all", "Mark all that the filter shows, or unmark",
+        Group.LISTS, screens=_MARKS,
+        words=("select all", "everything"),
+    ),
+    Action(
         "filter", ("slash",), "/", "Filter", "Filter the list; esc clears it",
         Group.LISTS, footer=EVERYWHERE,
         words=("search", "find", "grep"),
@@ -153,6 +158,18 @@ ACTIONS: tuple[Action, ...] = (
         "Show only what is wrong, or all",
         Group.LISTS,
         words=("failed", "errors", "faults", "broken", "offline"),
+    ),
+    Action(
+        "sort_left", ("less_than_sign",), "<", "Sort by previous", "Sort by the column before",
+        Group.LISTS, words=("order",),
+    ),
+    Action(
+        "sort_right", ("greater_than_sign",), ">", "Sort by next", "Sort by the next column",
+        Group.LISTS, words=("order",),
+    ),
+    Action(
+        "reverse_order", ("I",), "I", "Reverse order", "Reverse the order of that column",
+        Group.LISTS, words=("sort", "invert", "ascending", "descending"),
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",

@@ -11,6 +11,7 @@ from tui_manager_protos.rules.duration import parse_duration
 
 from tui_manager.domain.content import Content, content_of
 from tui_manager.domain.errors import InvalidInputError
+from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.resource_limits import ResourceLimits
 from tui_manager.domain.run_command_line import command_line
 from tui_manager.domain.step_and_task_options import LIMIT_OPTIONS
@@ -27,6 +28,7 @@ from tui_manager.domain.task_spec import (
 from tui_manager.ui.forms.rollout_texts import ALL_AT_ONCE, RolloutTexts
 from tui_manager.ui.forms.schedule_fields import parse_values
 
+_SPELLED_OUT = 20  # names that a target names one by one
 _EXAMPLE_SCRIPT = content_of(b"#!/bin/sh\n")
 SECRETS_MAX = 8  # that the form has a field for
 # The fields of a form by those that an error of the task names.
@@ -275,5 +277,6 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def marked_target(names: Iterable[str]) -> str:
-    """A target that names hosts one by one."""
-    return ",".join(sorted(names))
+    """A target that names hosts: one by one, or many of them folded, `web[01-40]`."""
+    ordered = sorted(names)
+    return ",".join(ordered) if len(ordered) <= _SPELLED_OUT else fold_names(ordered)

@@ -25,7 +25,7 @@ from tui_manager.ui.key_bindings import (
     footer_actions,
 )
 from tui_manager.ui.listing.filter_bar import FilterBar
-from tui_manager.ui.listing.row_list import RowList
+from tui_manager.ui.listing.row_list import MARKED_MAX, RowList
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import CallFailed, Link, ManagerChanged
 from tui_manager.ui.terminal.closable import ClosableScreen, is_open
@@ -193,6 +193,31 @@ class MainScreen(ClosableScreen[None]):
         """Marks what is selected."""
         if self.table is not None:
             self.table.toggle_mark()
+
+    async def action_mark_shown(self) -> None:
+        """Marks all rows that pass the filter of the table, or takes their marks away."""
+        if (table := self.table) is None:
+            return
+        try:
+            if not await table.mark_matching() and is_open(self):
+                self.notify(f"Only the first {MARKED_MAX:,} are marked.", markup=False)
+        except ManagerError as error:
+            self.post_message(CallFailed(error))
+
+    def action_sort_right(self) -> None:
+        """Sorts the table by the next column."""
+        if self.table is not None:
+            self.table.sort_by_next(1)
+
+    def action_sort_left(self) -> None:
+        """Sorts the table by the column before."""
+        if self.table is not None:
+            self.table.sort_by_next(-1)
+
+    def action_reverse_order(self) -> None:
+        """Reverses the order of the column that the table is sorted by."""
+        if self.table is not None:
+            self.table.reverse_order()
 
     async def action_back(self) -> None:
         """Goes one step back: hides the notice, closes the filter, clears the marks, clears the

@@ -16,6 +16,7 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 
 HEADER = 1  # lines above the rows
+MARKED_MAX = 10_000  # rows that are marked at once
 READ_ON_AFTER = 0.1  # seconds until a filter that has not looked at all rows continues
 
 
@@ -134,16 +135,6 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
             replace(self.window, faults_only=not self.window.faults_only), search_all=False
         )
 
-    def sort_by(self, key: str) -> None:
-        """Sorts by a column. A second call reverses the order, a third one ends the sorting."""
-        window = self.window
-        if window.sort != key:
-            self.restart(replace(window, sort=key, descending=False))
-        elif not window.descending:
-            self.restart(replace(window, descending=True))
-        else:
-            self.restart(replace(window, sort="", descending=False))
-
     def find(self, key: str) -> None:
         """Selects the row with this key, whatever its number. Clears a filter."""
         self.restart(Window())
@@ -165,6 +156,26 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
             self.action_move(1)
         self.post_message(self.Selected(self))
         self.retitle()
+
+    async def mark_matching(self) -> bool:
+        """Marks all rows that pass the filter, also those out of sight, up to `MARKED_MAX`; if all
+        are marked, takes the marks away. May raise ManagerError.
+
+        Returns False if there are more rows than that.
+        """
+        rows = await self._reader.read_matching(MARKED_MAX)
+        if rows is None:
+            return True
+        self.list.mark_first(rows)
+        self.post_message(self.Selected(self))
+        self.retitle()
+        self.refresh_changed()
+        return self.list.matching <= MARKED_MAX
+
+    async def read_matching(self, limit: int) -> list[Row]:
+        """The first rows that pass the filter, also those out of sight; none if the filter is
+        replaced meanwhile. May raise ManagerError."""
+        return [*(await self._reader.read_matching(limit) or ())]
 
     def clear_marks(self) -> None:
         """Takes all marks away."""

@@ -4,7 +4,7 @@ It knows no widget. What it reads goes into a `RowWindow`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import replace
 from typing import Generic
 
@@ -53,6 +53,21 @@ class RowReader(Generic[Row]):
             await self._read_all(
                 window, lambda: self._rows.missing.keys() & self._rows.marks.keys()
             )
+
+    async def read_matching(self, limit: int) -> Sequence[Row] | None:
+        """The first `limit` rows that pass the filter. None if the window was replaced meanwhile.
+        A filter that has not looked at all rows is asked until it has."""
+        async with self.lock:
+            window, rows = self.window, list[Row]()
+            while self.window is window:
+                count = min(LIMIT_MAX, limit - len(rows))
+                page = await self._fetch(replace(window, offset=len(rows), limit=count))
+                rows += page.rows
+                if len(rows) >= min(limit, page.matching) and not page.partial:
+                    return rows
+                if len(rows) >= limit:
+                    return rows
+            return None
 
     async def find_missing(self) -> bool:
         """Reads until the number of the selected row is known, or that it is not in the list. The

@@ -1,6 +1,7 @@
 """Draws a list of any length as a table: columns, header, title, and a text if it is empty."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
@@ -9,6 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from tui_manager.domain.list_window import Row
+from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit
 from tui_manager.ui.listing.row_list import HEADER, RowList
 from tui_manager.ui.listing.table_layout import (
@@ -42,6 +44,7 @@ class RowTable(RowList[Row]):
     """Base of the tables. A subclass reads the rows and draws their cells."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row--cursor", "row--header"}
+    PANE: ClassVar[Pane | None] = None
     TITLE: ClassVar[str]
     NOUN: ClassVar[str]  # what its rows are
     FILTER_KEYS: ClassVar[Sequence[str]] = ()  # of `key=value` in its filter; else it is one text
@@ -70,6 +73,36 @@ class RowTable(RowList[Row]):
     def widths_of(self, row: Row, widths: ColumnWidths) -> ColumnWidths:
         """The columns of one row. It may merge some of them."""
         return widths
+
+    # The order.
+
+    def sort_by(self, key: str) -> None:
+        """Sorts by a column. A second call reverses the order, a third one ends the sorting."""
+        window, first = self.window, self._largest_first(key)
+        if window.sort != key:
+            self.restart(replace(window, sort=key, descending=first))
+        elif window.descending is first:
+            self.restart(replace(window, descending=not first))
+        else:
+            self.restart(replace(window, sort="", descending=False))
+
+    def sort_by_next(self, step: int) -> None:
+        """Sorts by the next column in sight, or by the one before. Behind the last column comes the
+        order that the list has by itself."""
+        keys = ["", *(column.sort for column, _ in self._column_widths if column.sort)]
+        at = keys.index(self.window.sort) if self.window.sort in keys else 0
+        key = keys[(at + step) % len(keys)]
+        descending = self._largest_first(key)
+        if (key, descending) != (self.window.sort, self.window.descending):
+            self.restart(replace(self.window, sort=key, descending=descending))
+
+    def reverse_order(self) -> None:
+        """Reverses the order of the column that the list is sorted by."""
+        if self.window.sort:
+            self.restart(replace(self.window, descending=not self.window.descending))
+
+    def _largest_first(self, key: str) -> bool:
+        return any(column.largest_first for column in self.columns if column.sort == key)
 
     # The mouse.
 

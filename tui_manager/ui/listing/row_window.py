@@ -187,6 +187,19 @@ class RowWindow(Generic[Row]):
         else:
             self._mark_numbers.pop(self.key, None)
 
+    def mark_first(self, rows: Sequence[Row]) -> None:
+        """Marks the first rows of the list, or takes the marks away if all have one."""
+        by_key = {self._key_of(row): (number, row) for number, row in enumerate(rows)}
+        if by_key.keys() <= self.marks.keys():
+            for key in by_key:
+                del self.marks[key]
+                self._mark_numbers.pop(key, None)
+                self._absent.discard(key)
+            return
+        for key, (number, row) in by_key.items():
+            self.marks[key], self._mark_numbers[key] = row, number
+            self._absent.discard(key)
+
     def clear_marks(self) -> None:
         """Takes all marks away."""
         self.marks.clear()

@@ -22,6 +22,7 @@ class Column:
         right: whether it is aligned to the right.
         hide_order: without room, the column with the highest number is hidden first; 0 never is.
         sort: its name in `Window.sort`; empty if rows cannot be sorted by it.
+        largest_first: rows are sorted by it from the largest value on at first.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Column:
     right: bool = False
     hide_order: int = 0
     sort: str = ""
+    largest_first: bool = False
 
 
 GAP = 1  # cells between two columns
@@ -65,14 +67,16 @@ ColumnWidths = Sequence[tuple[Column, int]]
 
 
 def header_spans(widths: ColumnWidths, window: Window) -> Spans:
-    """The titles of the columns. The one that the rows are sorted by has an arrow."""
+    """The titles of the columns. The one that the rows are sorted by has an arrow: down if the
+    largest value comes first."""
     line: list[Span] = [Span(" " * GUTTER)]
     for column, width in widths:
-        title = column.title
-        if column.sort and column.sort == window.sort and title:
-            title += "▴" if window.descending else "▾"
+        title, gap = column.title, " " * GAP
+        if column.sort and column.sort == window.sort:
+            arrow = "▾" if window.descending else "▴"
+            title, gap = (title, arrow) if column.right else (f"{title}{arrow}", gap)
         line += fit((Span(title, Role.MUTED),), width, right=column.right)
-        line.append(Span(" " * GAP))
+        line.append(Span(gap, Role.MUTED))
     return tuple(line)
 
 

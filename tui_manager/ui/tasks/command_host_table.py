@@ -23,7 +23,7 @@ from tui_manager.ui.manager_link import Link
 
 COLUMNS = (
     Column("state", "", 1),
-    Column("host", "HOST", 10, grow=1, max_width=24),
+    Column("host", "HOST", 10, grow=1, max_width=24, sort="host"),
     Column("words", "STATUS", 14, grow=3, max_width=80),
     Column("bytes", "OUTPUT", 7, right=True, hide_order=2),
     Column("time", "TIME", 7, right=True, hide_order=1),

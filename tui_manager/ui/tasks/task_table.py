@@ -35,14 +35,14 @@ COLUMNS = (
     Column("bar", "PROGRESS", 8, grow=1, max_width=20, hide_order=2),
     Column(DONE, "DONE", 7, right=True),
     Column("faults", "", 5, right=True),
-    Column("time", "TIME", 7, right=True, hide_order=1, sort="duration"),
+    Column("time", "TIME", 7, right=True, hide_order=1, sort="duration", largest_first=True),
     Column(BATCH, "BATCH", 5, right=True, hide_order=4),
     Column("left", "LEFT", 6, right=True, hide_order=5),
 )
 WIDE_COLUMNS = (
     *COLUMNS,
     Column("by", "BY", 12, hide_order=7),
-    Column("created", "AGE", 5, right=True, hide_order=6, sort="created"),
+    Column("created", "AGE", 5, right=True, hide_order=6, sort="created", largest_first=True),
 )
 
 
