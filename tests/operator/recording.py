@@ -120,7 +120,7 @@ TEMPLATE_DETAIL = TemplateDetail(
     ("nightly",),
 )  # fmt: skip
 TASK_FILTER = TaskFilter((TaskStatus.RUNNING, TaskStatus.FAILED), "web01", "ann@tty1", AT)
-WINDOW = Window("web", "name", True, True, 20, 50)
+WINDOW = Window("web", "name", True, True, 20, 50, True)
 HOST_DETAIL = HostDetail(
     HOST, {"os": "debian"}, AT, (TASK,), {"env": "prod"}, (VitalsPoint(AT, 12.5, 40.0),),
     (HostRun("deploy", 3, COMMAND_HOST),), AT, "ann@tty1",
@@ -137,7 +137,7 @@ OWN_TASK = ScheduleSpec("nightly", "@daily", "UTC", task_file="[[steps]]\nrun = 
 CALLS: list[tuple[str, tuple[Any, ...], Any]] = [
     ("manager_status", (), STATUS),
     ("accept_clock", (), True),
-    ("list_hosts", (WINDOW,), Page((HOST,), 1, 3)),
+    ("list_hosts", (WINDOW,), Page((HOST,), 1, 3, hidden=2)),
     ("get_host", ("web01",), HOST_DETAIL),
     ("approve_hosts", (("web01", "h-2"),), ("web01", "web02")),
     ("reject_hosts", (("web01",),), ("web01",)),

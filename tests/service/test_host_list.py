@@ -69,3 +69,30 @@ def test_targets_and_searches_follow_every_change_of_a_host() -> None:
     directory.put(replace(rows[0], admission=Admission.REVOKED), NOW, 0.0)
     directory.put(row(3, "web3"), NOW, 0.0)
     assert meant() == [("web2", ""), ("web3", "")]
+
+
+def test_hosts_that_were_turned_away_are_hidden_and_counted_unless_asked_for() -> None:
+    directory = Directory()
+    directory.load(
+        [
+            row(1, "old", Admission.REVOKED),
+            row(2, "web1"),
+            row(3, "web2", Admission.REJECTED),
+            row(4, "new", Admission.PENDING),
+        ],
+        0.0,
+    )
+
+    def shown(text: str = "", *, faults_only: bool = False) -> tuple[list[str], int, int]:
+        window = Window(text=text, faults_only=faults_only, hide_turned_away=True)
+        page = search(directory, window, NOW, {})
+        assert page.matching == len(page.rows)
+        return [host.name for host in page.rows], page.total, page.hidden
+
+    assert shown() == (["new", "web1"], 2, 2)
+    assert shown("web") == (["web1"], 2, 1)
+    assert shown(faults_only=True) == (["new", "web1"], 2, 2)
+    assert shown("state=revoked") == (["old"], 4, 0)
+    assert shown("Rejected") == (["web2"], 4, 0)
+    assert shown("name=revoked") == ([], 2, 0)
+    assert names(directory) == ["new", "web1", "old", "web2"]  # as the command line shows them

@@ -10,6 +10,7 @@ from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import IllegalMoveError, InvalidInputError, NotFoundError
 from tui_manager.domain.host import Host, Vitals
 from tui_manager.domain.host_name_ranges import natural_key
+from tui_manager.domain.host_terms import asks_for_turned_away
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.status import Admission
 
@@ -99,7 +100,11 @@ class FakeHosts(FakeCore):
             ]
         if window.sort and window.sort != "name":
             hosts.sort(key=_SORT_KEYS[window.sort])
-        return page(hosts, window, len(self.hosts))
+        total, found = len(self.hosts), len(hosts)
+        if window.hide_turned_away and not asks_for_turned_away(window.text):
+            hosts = [host for host in hosts if not _turned_away(host)]
+            total -= sum(map(_turned_away, self.hosts.values()))
+        return replace(page(hosts, window, total), hidden=found - len(hosts))
 
     async def approve_hosts(
         self, names: Sequence[str] = (), *, all_pending: bool = False
@@ -177,6 +182,10 @@ class FakeHosts(FakeCore):
         self._order = None
         self.publish(Changes(hosts=True, manager=True))
         return tuple(sorted((self.hosts[key].name for key in keys), key=natural_key))
+
+
+def _turned_away(host: Host) -> bool:
+    return host.admission in WAYS_OUT.values()
 
 
 def _place(host: Host) -> tuple[int, str]:

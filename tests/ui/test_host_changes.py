@@ -226,3 +226,19 @@ def test_the_questions_name_what_they_are_about() -> None:
     assert (remove_question(many).typed, remove_question(many).title) == ("25", "Remove 25 hosts?")
     lines = end_maintenance_question(many).lines
     assert (lines[0], lines[6]) == ("web01: new disks", "and 19 more: web01")
+
+
+async def test_hosts_that_were_turned_away_are_out_of_the_way_unless_asked_for(
+    three: FakeOperator, running: Running
+) -> None:
+    three.change_host("web02", admission=Admission.REVOKED, online=False, vitals=None)
+    three._order = None
+    async with running(three, (120, 36)) as pilot:
+        await press(pilot, "2")
+        text = shown(pilot)
+        assert "Hosts 2  1 rejected or revoked hidden" in text
+        assert "web02" not in text
+        await press(pilot, "slash", *"state=revoked", "enter")
+        text = shown(pilot)
+        assert "⊘ web02" in text
+        assert "hidden" not in text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.list_filter import FilterTerm, parse_filter
+from tui_manager.domain.status import Admission
 from tui_manager.domain.target_matching import Matching, TargetContext, TargetHost
 from tui_manager.domain.target_notation import read_notation
 from tui_manager.domain.target_terms import Everything, InState, Names, Notation, Term
@@ -14,6 +15,20 @@ from tui_manager.domain.target_terms import Everything, InState, Names, Notation
 COMMAND_HOST_KEYS = ("status", "reason", "exit", "signal", "host", "batch", "step")
 HOST_KEYS = ("state", "name", "agent", "system", "address", "id")  # besides labels and facts
 _OF_TARGETS = frozenset("@*?[,&")  # a word with one of them is no plain word
+
+_TURNED_AWAY = (Admission.REJECTED, Admission.REVOKED)
+
+
+def asks_for_turned_away(text: str) -> bool:
+    """Whether a filter names the state of hosts: `state=revoked`, `rejected`. Else lists may hide
+    the hosts that were turned away.
+
+    Raises InvalidInputError("text"): the filter is wrong.
+    """
+    return any(
+        term.key == "state" or (not term.key and term.value.casefold() in _TURNED_AWAY)
+        for term in parse_filter(text)
+    )
 
 
 @dataclass(frozen=True, slots=True)

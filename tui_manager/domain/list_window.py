@@ -24,6 +24,8 @@ class Window:
         faults_only: only rows that need attention (offline hosts, failed rows).
         offset: the first row, from 0.
         limit: the most rows, up to 1000.
+        hide_turned_away: leaves out hosts that are rejected or revoked, unless the text asks for
+            their state: `state=revoked`, `rejected`.
     """
 
     text: str = ""
@@ -32,6 +34,7 @@ class Window:
     faults_only: bool = False
     offset: int = 0
     limit: int = 100
+    hide_turned_away: bool = False
 
     def check(self, rows: str, columns: Sequence[str] = ()) -> None:
         """Raises InvalidInputError, naming the field, if something is out of bounds.
@@ -66,9 +69,11 @@ class Page(Generic[Row]):
         total: number of rows without the filter.
         partial: not all rows were searched yet; `matching` counts those found so far, and the
             next call finds more.
+        hidden: number of rows that pass the filter, and that `hide_turned_away` has left out.
     """
 
     rows: Sequence[Row]
     matching: int
     total: int
     partial: bool = False
+    hidden: int = 0

@@ -395,6 +395,7 @@ class Window(_message.Message):
     FAULTS_ONLY_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    HIDE_TURNED_AWAY_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """what a row must contain, in any case, up to 1000 characters; empty: all"""
     sort: _builtins.str
@@ -407,6 +408,8 @@ class Window(_message.Message):
     """the first row, from 0"""
     limit: _builtins.int
     """at most so many rows, up to 1000; absent: 100"""
+    hide_turned_away: _builtins.bool
+    """no rejected or revoked hosts, unless `text` asks for their state"""
     def __init__(
         self,
         *,
@@ -416,10 +419,11 @@ class Window(_message.Message):
         faults_only: _builtins.bool = ...,
         offset: _builtins.int = ...,
         limit: _builtins.int | None = ...,
+        hide_turned_away: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "descending", b"descending", "faults_only", b"faults_only", "limit", b"limit", "offset", b"offset", "sort", b"sort", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "descending", b"descending", "faults_only", b"faults_only", "hide_turned_away", b"hide_turned_away", "limit", b"limit", "offset", b"offset", "sort", b"sort", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -436,22 +440,26 @@ class PageSize(_message.Message):
     MATCHING_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     PARTIAL_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
     matching: _builtins.int
     """rows that pass the filter"""
     total: _builtins.int
     """rows without it"""
     partial: _builtins.bool
     """a filter has not seen all rows yet: asked again, it finds more"""
+    hidden: _builtins.int
+    """rows that pass the filter, and that `hide_turned_away` leaves out"""
     def __init__(
         self,
         *,
         matching: _builtins.int = ...,
         total: _builtins.int = ...,
         partial: _builtins.bool = ...,
+        hidden: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["matching", b"matching", "partial", b"partial", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hidden", b"hidden", "matching", b"matching", "partial", b"partial", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -87,6 +87,7 @@ def window_to_wire(window: Window) -> wire.Window:
         faults_only=window.faults_only,
         offset=window.offset,
         limit=window.limit,
+        hide_turned_away=window.hide_turned_away,
     )
 
 
@@ -98,15 +99,18 @@ def window_from_wire(message: wire.Window) -> Window:
         faults_only=message.faults_only,
         offset=message.offset,
         limit=min(message.limit, LIMIT_MAX) if message.HasField("limit") else Window().limit,
+        hide_turned_away=message.hide_turned_away,
     )
 
 
 def size_to_wire(page: Page[_Row]) -> wire.PageSize:
-    return wire.PageSize(matching=page.matching, total=page.total, partial=page.partial)
+    return wire.PageSize(
+        matching=page.matching, total=page.total, partial=page.partial, hidden=page.hidden
+    )
 
 
 def page_from_wire(rows: Iterable[_Row], size: wire.PageSize) -> Page[_Row]:
-    return Page(tuple(rows), size.matching, size.total, size.partial)
+    return Page(tuple(rows), size.matching, size.total, size.partial, size.hidden)
 
 
 def status_to_wire(status: ManagerStatus) -> wire.ManagerStatus:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tui_manager.domain.host import Host
+from tui_manager.domain.host_terms import asks_for_turned_away
 from tui_manager.domain.list_window import LIMIT_MAX, Page, Window
 from tui_manager.domain.status import Admission, best_admission
 from tui_manager.domain.target import TargetHost, natural_key
@@ -319,8 +320,13 @@ class Directory:
             entries = [entry for entry in entries if _is_faulty(entry, now)]
         if passes is not None:
             entries = [*filter(passes, entries)]
+        total, found = len(self._entries), len(entries)
+        if window.hide_turned_away and not asks_for_turned_away(window.text):
+            entries = [entry for entry in entries if not _is_turned_away(entry)]
+            total -= sum(map(_is_turned_away, self._entries.values()))
         shown = entries[window.offset : window.offset + min(window.limit, LIMIT_MAX)]
-        return Page([entry.to_host(now) for entry in shown], len(entries), len(self._entries))
+        rows = [entry.to_host(now) for entry in shown]
+        return Page(rows, len(entries), total, hidden=found - len(entries))
 
     def _sorted_by_name(self) -> list[HostEntry]:
         if self._by_name is None:
@@ -346,6 +352,10 @@ def _went_after(entry: HostEntry, other: HostEntry) -> bool:
     if entry.since is None or other.since is None:
         return entry.since is not None
     return entry.since > other.since
+
+
+def _is_turned_away(entry: HostEntry) -> bool:
+    return entry.row.admission not in _ADMISSION_ORDER
 
 
 def _is_faulty(entry: HostEntry, now: datetime) -> bool:

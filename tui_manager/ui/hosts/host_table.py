@@ -205,6 +205,7 @@ class HostTable(RowTable[Host]):
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)
+        self._hidden = 0  # hosts that are rejected or revoked
         self._needs = {"name": 0, "labels": 0}  # cells; they only grow, so that nothing jumps
 
     @property
@@ -224,11 +225,15 @@ class HostTable(RowTable[Host]):
         )
 
     async def fetch(self, window: Window) -> Page[Host]:
-        page = await self.link.operator.list_hosts(window)
+        page = await self.link.operator.list_hosts(replace(window, hide_turned_away=True))
+        self._hidden = page.hidden
         for host in page.rows:
             for key, text in (("name", host.name), ("labels", labels_text(host.labels))):
                 self._needs[key] = max(self._needs[key], cell_len(safe_line(text)))
         return page
+
+    def title_note(self) -> str:
+        return f"{self._hidden:,} rejected or revoked hidden" if self._hidden else ""
 
     def empty_lines(self) -> Sequence[Spans]:
         return no_hosts(self.link.status, self.link.dial_address, self.size.width - 2)

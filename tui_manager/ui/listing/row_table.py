@@ -70,6 +70,10 @@ class RowTable(RowList[Row]):
         """The columns that it has now."""
         return self.COLUMNS
 
+    def title_note(self) -> str:
+        """What else the title says."""
+        return ""
+
     def widths_of(self, row: Row, widths: ColumnWidths) -> ColumnWidths:
         """The columns of one row. It may merge some of them."""
         return widths
@@ -189,5 +193,6 @@ class RowTable(RowList[Row]):
             marked=len(self.list.marks),
             absent=len(self.list.marks) - len(self.list.marked),
             partial=self.list.partial,
+            note=self.title_note(),
         )
         self.set_title(title)

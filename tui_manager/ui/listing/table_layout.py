@@ -143,12 +143,14 @@ def table_title(
     marked: int,
     absent: int = 0,
     partial: bool = False,
+    note: str = "",
 ) -> Text:
     """The title of a table: how many rows, and by what they are filtered. `12+ of 900` while more
     are looked for.
 
     Args:
         absent: marked rows that are not in the list.
+        note: what else is to be said.
     """
     filtered = window.text or window.faults_only
     text = Text(f"{title} ", style="bold")
@@ -160,6 +162,8 @@ def table_title(
         text.append(f"  / {safe_line(window.text)}", style="not bold")
     if window.faults_only:
         text.append("  ✘ problems only", style="not bold")
+    if note:
+        text.append(f"  {note}", style="not bold")
     if marked:
         text.append(f"  {MARKED.text} {marked:,} marked", style="not bold")
     if absent:
