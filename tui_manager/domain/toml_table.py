@@ -13,6 +13,8 @@ FIELD = "file"  # of the errors
 Path = tuple[str | int, ...]
 
 _POSITION = re.compile(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)")
+# What the parser says, in other words.
+_PLAIN_REASONS = {r"Illegal character '\n'": "the text in quotes does not end on its line"}
 _KINDS = {
     str: "text",
     bool: "true or false",
@@ -48,6 +50,7 @@ def parse_toml(text: str, name: str) -> "Table":
         position = _POSITION.search(str(error))
         line = f", line {position[1]}" if position and position[1] else ""
         reason = _POSITION.sub("", str(error)).rstrip(".")
+        reason = _PLAIN_REASONS.get(reason, reason)
         raise InvalidInputError(FIELD, f"{name}{line}: it is not TOML: {reason}.") from None
     return Table(Source(name, text), (), values)
 

@@ -58,6 +58,11 @@ ACTIONS: tuple[Action, ...] = (
         words=("again", "repeat", "rerun", "retry", "redo"),
     ),
     Action(
+        "edit_task", ("e",), "e", "Edit a copy", "Edit a copy of the selected task, and start it",
+        Group.TASKS, footer=_TASK, screens=_START, panes=_OF_TASK,
+        words=("copy", "change", "modify", "again", "clone", "task file"),
+    ),
+    Action(
         "cancel_task", ("c",), "c", "Cancel", "Cancel the selected or marked tasks",
         Group.TASKS, destructive=True, footer=_START, screens=_START | _HOST, panes=_OF_RUN,
         words=("stop", "kill", "abort", "terminate", "end"),

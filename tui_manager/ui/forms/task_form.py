@@ -48,6 +48,8 @@ class TaskForm(Form[int]):
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
     ]
 
+    NO_TARGET: ClassVar[str] = TARGET_HINT  # in place of the hosts
+
     def __init__(self, link: Link, title: str, target: str = "") -> None:
         super().__init__()
         self.link = link
@@ -70,6 +72,18 @@ class TaskForm(Form[int]):
         """The fields between the target and the buttons."""
         raise NotImplementedError
 
+    def target_fields(self) -> Iterable[Widget]:
+        """What the target is typed in, above its hosts."""
+        yield Horizontal(
+            Label("Target", classes="name"),
+            TargetField(self._complete_target, self._target),
+            classes="field",
+        )
+
+    def more_buttons(self) -> Iterable[Button]:
+        """Buttons beside those that every form has; a key presses each of them."""
+        return ()
+
     def check_fields(self) -> None:
         """Shows the errors of the fields below the target."""
         raise NotImplementedError
@@ -85,6 +99,15 @@ class TaskForm(Form[int]):
         """The task that is asked for. Raises InvalidInputError with the field."""
         raise NotImplementedError
 
+    def planned_spec(self) -> TaskSpec:
+        """The same for a plan, which needs no values of parameters."""
+        return self.task_spec()
+
+    @property
+    def target_widget(self) -> Widget:
+        """What the target is typed in."""
+        return self.query_one("#target")
+
     def complain(self, error: InvalidInputError) -> None:
         """Shows an error at its field, one below the target."""
         raise NotImplementedError
@@ -95,10 +118,8 @@ class TaskForm(Form[int]):
         """The target with its hosts, the other fields, and the buttons."""
         with VerticalScroll(id="form", classes="dialog form", can_focus=False) as form:
             form.border_title = self._form_title.replace("[", r"\[")
-            with Horizontal(classes="field"):
-                yield Label("Target", classes="name")
-                yield TargetField(self._complete_target, self._target)
-            yield Label(TARGET_HINT, id="target-hint", classes="hint", markup=False)
+            yield from self.target_fields()
+            yield Label(self.NO_TARGET, id="target-hint", classes="hint", markup=False)
             yield Label("", id="target-terms", classes="hint", markup=False)
             yield from self.fields_below()
             with Vertical(id="bottom"):
@@ -107,12 +128,13 @@ class TaskForm(Form[int]):
 
     def _buttons(self) -> ComposeResult:
         with Horizontal(classes="buttons"):
-            back = Button("Back  esc", id="back", compact=True)
-            back.can_focus = False  # esc does it; tab goes to what makes the task
-            yield back
-            plan = Button("Plan  f4", id="plan-button", compact=True)
-            plan.can_focus = False  # it makes nothing either
-            yield plan
+            for other in (
+                Button("Back  esc", id="back", compact=True),
+                Button("Plan  f4", id="plan-button", compact=True),
+                *self.more_buttons(),
+            ):
+                other.can_focus = False  # a key does it; tab goes to what makes the task
+                yield other
             yield Button("Save", id="save", compact=True)
             yield Button("Start  f5", id="start", compact=True, variant="primary")
 
@@ -193,7 +215,7 @@ class TaskForm(Form[int]):
         if self.preview is not None:
             self._show_hosts(self.preview)
         else:
-            self.hint("target", str(self._target_error or ""), TARGET_HINT)
+            self.hint("target", str(self._target_error or ""), self.NO_TARGET)
         self._label_start()
 
     def _show_hosts(self, preview: TargetPreview) -> None:
@@ -233,7 +255,7 @@ class TaskForm(Form[int]):
     async def _plan(self) -> None:
         try:
             await self.read_files()
-            spec = self.task_spec()
+            spec = self.planned_spec()
             plan = await self.link.operator.plan_task(spec)
         except InvalidInputError as error:
             self._show_error(error)
@@ -264,11 +286,12 @@ class TaskForm(Form[int]):
     @while_open("create")
     async def _create(self, *, start: bool) -> None:
         try:
-            await self._try_to_create(start=start)
+            await self.try_to_create(start=start)
         finally:
             self._creating = False
 
-    async def _try_to_create(self, *, start: bool) -> None:
+    async def try_to_create(self, *, start: bool) -> None:
+        """Makes the task and closes the form, or shows what is wrong."""
         try:
             await self.read_files()
             spec = self.task_spec()
@@ -313,6 +336,6 @@ class TaskForm(Form[int]):
     def _show_error(self, error: InvalidInputError) -> None:
         if error.field == "target":
             self.hint("target", str(error))
-            self.set_focus(self.query_one("#target"))
+            self.set_focus(self.target_widget)
         else:
             self.complain(error)

@@ -1,15 +1,19 @@
-"""What the keys of a screen do to tasks: start, cancel, pause, resume and run again, with the
-questions before. Which key does it is in `key_bindings.py`."""
+"""What the keys of a screen do to tasks: start, cancel, pause, resume, run again and edit a copy,
+with the questions before. Which key does it is in `key_bindings.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual.app import App
 
-from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.errors import InvalidInputError, ManagerError, NotFoundError
+from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Task
+from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.template import TemplateVersion
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.questions import (
     cancel_on_hosts_question,
     cancel_question,
@@ -18,6 +22,10 @@ from tui_manager.ui.forms.questions import (
 )
 from tui_manager.ui.forms.rerun_choice import look_up_choice
 from tui_manager.ui.forms.rerun_task import RerunScreen
+from tui_manager.ui.forms.run_template import ParameterForm
+from tui_manager.ui.forms.task_file_form import open_task_file_form
+from tui_manager.ui.forms.task_file_reader import read_beside
+from tui_manager.ui.forms.task_in_form import fits_form
 from tui_manager.ui.frame.main_screen import MainScreen
 from tui_manager.ui.key_bindings import Action
 from tui_manager.ui.manager_link import CallFailed, Link
@@ -55,6 +63,12 @@ class TaskActions(MainScreen):
         if await self.find_marks():
             tasks, hosts = self.chosen_tasks(), self.marked_task_hosts()
             self.run_to_end(rerun_task(self.app, self.link, tasks, hosts, self.task_created))
+
+    async def action_edit_task(self) -> None:
+        """Opens a form with a copy of the chosen task."""
+        if await self.find_marks():
+            tasks = self.chosen_tasks()
+            self.run_to_end(edit_copy(self.app, self.link, tasks, self.task_created))
 
     def label_of(self, action: Action) -> str:
         """With marked hosts of a task, some keys act on these."""
@@ -199,6 +213,57 @@ async def rerun_task(
     task_id = await app.push_screen_wait(RerunScreen(link, choice))
     if task_id is not None:
         created(task_id)
+
+
+async def edit_copy(
+    app: App[Any], link: Link, tasks: Sequence[Task], created: Callable[[int], None]
+) -> None:
+    """Opens a copy of a task in the form that fits: that of its template, the form for a new task,
+    or that of a task file. The values of secrets are not kept, so they are typed again.
+
+    Args:
+        tasks: one.
+        created: called with the id of the task that the form makes.
+    """
+    if len(tasks) != 1:
+        problem = "Mark one task only" if tasks else "Select a task"
+        app.notify(f"{problem}: a copy of it is edited.", markup=False)
+        return
+    task_id = tasks[0].task_id
+    try:
+        spec = (await link.operator.get_task(task_id)).spec
+        version = await _known_version(link, spec)
+        if version is None and fits_form(spec):
+            made = await app.push_screen_wait(NewTaskScreen(link, spec=spec))
+        else:
+            text = await link.operator.get_task_file(task_id)
+            made = await _edit_text(app, link, text, version)
+    except ManagerError as error:
+        app.post_message(CallFailed(error))
+        return
+    if made is not None:
+        created(made)
+
+
+async def _known_version(link: Link, spec: TaskSpec) -> TemplateVersion | None:
+    """The version of the template that a task was made from; None: of none, or it is deleted."""
+    if spec.template is None:
+        return None
+    try:
+        await link.operator.get_template(spec.template.name, spec.template.version)
+    except (InvalidInputError, NotFoundError):
+        return None
+    return spec.template
+
+
+async def _edit_text(
+    app: App[Any], link: Link, text: str, version: TemplateVersion | None
+) -> int | None:
+    if version is None:
+        return await open_task_file_form(app, link, text)
+    task_file = await read_beside(text, str(version))
+    form = ParameterForm(link, f"Run {safe_line(str(version))}", task_file, version)
+    return await app.push_screen_wait(form)
 
 
 def _notify_warning(app: App[Any], text: str) -> None:
