@@ -247,6 +247,14 @@ def _palette(random: Random) -> list[Input]:
     return _spread(random, [Key("colon"), *_word(random), Key(end)])
 
 
+def _help(random: Random) -> list[Input]:
+    """The help, searched and scrolled, and the notices."""
+    first = random.choice(("question_mark", "i"))
+    more = random.choice((["slash"], ["j", "ctrl+d"], ["G", "g"], ["end", "slash"]))
+    ends = random.choice((["escape"], ["escape", "escape"], ["q"], [first], []))
+    return _spread(random, [*_keys(first, *more), *_word(random), *_keys(*ends)])
+
+
 def _token(random: Random) -> list[Input]:
     return _spread(random, _keys("J", random.choice(("f5", "escape", "tab")), "c", "escape"))
 
@@ -288,6 +296,6 @@ def _save(random: Random) -> list[Input]:
 _SCENES: tuple[tuple[Callable[[Random], list[Input]], float], ...] = (
     (_action, 6), (_moves, 4), (_other, 3), (_noise, 2), (_paste, 1), (_raw, 0.7), (_mouse, 4),
     (_resize, 1.5), (_filter, 2), (_admission, 2), (_new_task, 1), (_tasks, 1), (_open, 2.5),
-    (_read_output, 1.5), (_open_and_close, 1), (_palette, 1), (_token, 0.4), (_save, 0.3),
-    (_schedules, 2), (_schedule_forms, 2),
+    (_read_output, 1.5), (_open_and_close, 1), (_palette, 1), (_help, 0.7), (_token, 0.4),
+    (_save, 0.3), (_schedules, 2), (_schedule_forms, 2),
 )  # fmt: skip

@@ -8,9 +8,7 @@ from tui_manager.domain.task import Task
 
 
 def is_of_use(action_id: str, tasks: Sequence[Task]) -> bool:
-    """Whether an action could do something to one of these tasks. It is, if none is known yet."""
-    if not tasks:
-        return True
+    """Whether an action could do something to one of these tasks."""
     match action_id:
         case "start_task":
             return any(task.status is TaskStatus.PENDING for task in tasks)
