@@ -377,3 +377,28 @@ async def test_a_page_key_before_the_palette_has_its_lines_does_nothing(
         commands.set_reactive(CommandList.highlighted, 0)
         await press(pilot, "pagedown")
         assert isinstance(pilot.app.screen, ManagerPalette)
+
+
+async def test_a_burst_of_moves_is_done_in_few_steps(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = FakeOperator()
+    for number in range(300):
+        fleet.add_host(f"web{number:03}")
+    steps: list[int] = []
+    move = WideHostTable.action_move
+
+    def counted(table: WideHostTable, step: int) -> None:
+        steps.append(step)
+        move(table, step)
+
+    monkeypatch.setattr(WideHostTable, "action_move", counted)
+    async with running(fleet) as pilot:
+        await press(pilot, "2")
+        await type_ahead(pilot, *["down"] * 100, *["k"] * 30, "space", *["down"] * 5)
+        screen = pilot.app.screen
+        assert isinstance(screen, HostsScreen)
+        assert [host.name for host in screen.hosts.marked] == ["web070"]
+        assert _cursor(pilot) == 76
+        assert len(steps) < 10
+        assert sum(steps) == 76

@@ -1,5 +1,6 @@
 """The widget of a list of any length: it reads the rows in sight, selects one, and scrolls."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic
 
@@ -16,6 +17,17 @@ from tui_manager.ui.manager_link import Link
 from tui_manager.ui.terminal.closable import while_open
 
 HEADER = 1  # lines above the rows
+# Keys that move the selection: the action, and its direction.
+MOVES: Mapping[str, tuple[str, int]] = {
+    "up": ("move", -1),
+    "k": ("move", -1),
+    "down": ("move", 1),
+    "j": ("move", 1),
+    "pageup": ("page", -1),
+    "pagedown": ("page", 1),
+    "ctrl+u": ("half_page", -1),
+    "ctrl+d": ("half_page", 1),
+}
 MARKED_MAX = 10_000  # rows that are marked at once
 READ_ON_AFTER = 0.1  # seconds until a filter that has not looked at all rows continues
 
@@ -24,10 +36,7 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
     """Reading, selection and scrolling. A subclass draws the rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
+        *(Binding(key, f"{name}({step})", show=False) for key, (name, step) in MOVES.items()),
         Binding("home,g", "edge(False)", show=False),
         Binding("end,G", "edge(True)", show=False),
     ]
@@ -292,6 +301,15 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
     def _cursor_in_sight(self) -> bool:
         return 0 <= self.list.cursor - self.first < self.size.height - HEADER
 
+    def repeat_key(self, key: str, times: int) -> bool:
+        """Does what a key does several times at once: a key that is held is typed faster than its
+        steps can be drawn. False if it is no key that moves."""
+        if key not in MOVES:
+            return False
+        name, step = MOVES[key]
+        getattr(self, f"action_{name}")(step * times)
+        return True
+
     def action_move(self, step: int) -> None:
         """Selects a row above or below."""
         if self.loaded:
@@ -300,7 +318,7 @@ class RowList(SpanWidget, InstantScroll, Generic[Row], can_focus=True):
             self.go_to(self.list.cursor + step)
 
     def action_page(self, direction: int) -> None:
-        """Selects a row a page above or below."""
+        """Selects a row a page above or below, or several pages."""
         self.go_to(self.list.cursor + direction * max(1, self.size.height - HEADER - 1))
 
     def action_half_page(self, direction: int) -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 from textual.app import App
 from textual.dom import DOMNode
@@ -21,6 +22,15 @@ TICKS = 6  # after so many the next key does not wait any longer
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _FOLLOWED = (Key, Paste, MouseDown, MouseUp)
 _ROUNDS = 3  # for the key, the messages that it caused, and those that these caused
+
+
+@runtime_checkable
+class RepeatsKeys(Protocol):
+    """A widget that can do at once what a key does several times."""
+
+    def repeat_key(self, key: str, times: int) -> bool:
+        """Does what `times` presses of a key do. False if it leaves that to the presses."""
+        ...
 
 
 class TypedAhead:
@@ -72,11 +82,29 @@ class TypedAhead:
                 continue  # it was removed, and is seen until the next drawing only
             self._waits_for_effect = True
             self._number += 1
+            if isinstance(event, Key) and self._repeat(event, given_to):
+                self._follow_event(given_to, self._number, _ROUNDS)
+                continue
             await self._dispatch(event)
             if event.is_forwarded and isinstance(event, _FOLLOWED):
                 self._follow_event(given_to, self._number, _ROUNDS)
             else:  # a move, a scroll, or a key of a binding with priority
                 self._waits_for_effect = False
+
+    def _repeat(self, event: Key, given_to: DOMNode) -> bool:
+        """If the same key was typed several times, and the widget can do that at once: does it."""
+        times = 1
+        for later in self._waiting:
+            if not isinstance(later, Key) or later.key != event.key:
+                break
+            times += 1
+        if times == 1 or not isinstance(given_to, RepeatsKeys):
+            return False
+        if not given_to.repeat_key(event.key, times):
+            return False
+        for _ in range(times - 1):
+            self._waiting.popleft()
+        return True
 
     def _target_of(self, event: Event) -> DOMNode:
         if isinstance(event, MouseEvent):
