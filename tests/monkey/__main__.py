@@ -69,7 +69,9 @@ def _machine() -> Iterator[Machine]:
 def _dashboard(machine: Machine, way: str) -> Iterator[Terminal]:
     columns, rows = LOOKS
     arguments = [installed("tui-manager")]
-    with on_terminal(arguments, machine.environment(), columns=columns, rows=rows) as terminal:
+    # The form opens an editor, which must end by itself.
+    environment = {**machine.environment(), "VISUAL": "", "EDITOR": "true"}
+    with on_terminal(arguments, environment, columns=columns, rows=rows) as terminal:
         if way != "joined":
             wait_for("its manager", machine.answers, explain=lambda: terminal.drawn[-4000:])
         status = machine.ask(lambda operator: operator.manager_status())

@@ -205,8 +205,18 @@ def _admission(random: Random) -> list[Input]:
 
 
 def _new_task(random: Random) -> list[Input]:
-    inputs: list[Input] = [Key("n"), Paste(random.choice(WORDS)), Key("tab"), *_word(random)]
-    return _spread(random, [*inputs, Key(random.choice(("f5", "escape", "tab")))])
+    """The form, with completion, earlier commands, folds and the plan."""
+    inputs: list[Input] = [Key("n"), Paste(random.choice(WORDS))]
+    inputs += _keys(*random.choices(("down", "up", "right"), k=random.choice((0, 0, 2))), "tab")
+    inputs += _word(random)
+    acts = (["up"], ["up", "down"], ["ctrl+r"], ["ctrl+e"], ["f4"], ["f4", "escape"])
+    for _ in range(random.choice((0, 1, 3))):
+        inputs += _keys(*random.choice(acts))
+    for _ in range(random.choice((0, 0, 4))):
+        tabs = ["tab"] * random.randint(1, 4)
+        inputs += [*_keys(*tabs, random.choice(("enter", "space"))), *_word(random)]
+    end = random.choice((["f5"], ["escape"], ["escape", "y"], ["escape", "n"], ["tab"]))
+    return _spread(random, [*inputs, *_keys(*end)])
 
 
 def _tasks(random: Random) -> list[Input]:
