@@ -6,9 +6,11 @@ import pytest
 
 from tests.support.fake_operator import FakeOperator
 from tui_manager.cli.commands import demo
+from tui_manager.cli.commands.dashboard import named_state_dir
 from tui_manager.cli.commands.demo_agents import Agent, Fleet
 from tui_manager.domain.errors import ManagerError
 from tui_manager.domain.status import Admission
+from tui_manager.settings import Settings
 
 
 class Played:
@@ -48,3 +50,8 @@ async def test_nobody_else_is_let_in(fleet: Fleet) -> None:
     with pytest.raises(ManagerError, match=r"Others ask to join: db01,web\[01,09\]"):
         await demo._approve(operator, fleet, waiting)
     assert {host.admission for host in operator.hosts.values()} == {Admission.PENDING}
+
+
+def test_command_lines_name_only_another_state_folder(tmp_path: Path) -> None:
+    assert named_state_dir(Settings()) == ""
+    assert named_state_dir(Settings(state_dir=tmp_path)) == str(tmp_path)

@@ -20,6 +20,7 @@ from tui_manager.domain.status import TaskStatus
 from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.task_plan import make_plan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
+from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.drawing.shell_colours import LENGTH_MAX, colour_shell
 from tui_manager.ui.drawing.spans import Role, plain, width_of
 from tui_manager.ui.forms import edit_command
@@ -312,6 +313,11 @@ async def test_the_editor_and_the_plan_of_a_form(
         assert [note.message for note in pilot.app._notifications] == [
             "vi ended with status 2; the command is as it was."
         ]
+        assert isinstance(pilot.app, DashboardApp)
+        pilot.app.link.state_dir = "/srv/my fleet"
+        form.check()
+        line = str(form.query_one("#line", Label).content)
+        assert line == "tui-manager --state-dir '/srv/my fleet' run @all -- uptime"
         before = fleet.calls.count("create_task")
         await press(pilot, "f4")
         assert isinstance(pilot.app.screen, PlanScreen)

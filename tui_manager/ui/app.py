@@ -65,6 +65,7 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         quit_text: a sentence that says what ends with the dashboard.
         notice: a line that the screen shows until it is dismissed.
         preferences: what the operator has set.
+        state_dir: the manager's, for command lines; empty: the one that programs use by themselves.
         now: the clock.
     """
 
@@ -83,10 +84,13 @@ class DashboardApp(NotifyingApp, inherit_bindings=False):
         quit_text: str = "",
         notice: str = "",
         preferences: Preferences | None = None,
+        state_dir: str = "",
         now: Callable[[], datetime] = local_now,
     ) -> None:
         preferences = preferences or Preferences()
-        link = Link(now=now, joined=joined, notice=notice, keys=preferences.keys)
+        link = Link(
+            now=now, joined=joined, notice=notice, keys=preferences.keys, state_dir=state_dir
+        )
         super().__init__(link, preferences)
         self._quit_text = quit_text
         self.feed = Feed(open_operator, self.link, self._changes_waiting)

@@ -29,6 +29,7 @@ class Link:
         away_since: when that began; None if it can be reached.
         notice: a line that every screen shows until it is dismissed; empty for none.
         keys: the keys of the actions.
+        state_dir: the manager's, for command lines; empty: the one that programs use by themselves.
         own_addresses: of this machine; hosts may dial them.
     """
 
@@ -40,6 +41,7 @@ class Link:
     away_since: datetime | None = None
     notice: str = ""
     keys: KeyMap = field(default_factory=KeyMap)
+    state_dir: str = ""
     own_addresses: Callable[[], Sequence[str]] = reachable_addresses
 
     def set_unreachable(self, trouble: str) -> None:

@@ -94,6 +94,7 @@ def show(
             quit_text=quit_text,
             notice=notice or first_notice,
             preferences=preferences,
+            state_dir=named_state_dir(settings),
         )
 
     screens = ScreenRestarter(
@@ -105,6 +106,11 @@ def show(
 
     with short_collections(), handled((signal.SIGTERM, signal.SIGHUP), leave):
         return screens.run()
+
+
+def named_state_dir(settings: Settings) -> str:
+    """The state folder as a command line must name it; empty for the one of this user."""
+    return "" if settings.state_dir == Settings().state_dir else str(settings.state_dir)
 
 
 @contextmanager

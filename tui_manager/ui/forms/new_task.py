@@ -211,7 +211,7 @@ class NewTaskScreen(TaskForm):
         self._fold("process").show(process_title(fields), problems)
         self._fold("input").show(input_title(fields), problems)
         self.query_one(RolloutFold).check()
-        self._show_line(fields.command_line())
+        self._show_line(fields.command_line(self.link.state_dir))
 
     def _fold(self, name: str) -> Fold:
         return self.query_one(f"#{name}", Fold)
