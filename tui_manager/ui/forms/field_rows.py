@@ -48,6 +48,9 @@ class FieldRow(Vertical):
         super().__init__(classes="row")
         self.fields = fields
         self._begun = begun
+        self._hint = Label("", id=f"{fields[0].field}-hint", classes="hint problem", markup=False)
+        self._hint.display = False
+        self._shown = ""
 
     def compose(self) -> ComposeResult:
         """The fields with their labels, and the errors."""
@@ -56,9 +59,7 @@ class FieldRow(Vertical):
                 if one.label:
                     yield Label(one.label, classes="name second" if number else "name")
                 yield self._make(one)
-        label = Label("", id=f"{self.fields[0].field}-hint", classes="hint problem", markup=False)
-        label.display = False
-        yield label
+        yield self._hint
 
     def _make(self, field: Line | Tick) -> Widget:
         begun = self._begun.get(field.field, "")
@@ -74,15 +75,18 @@ class FieldRow(Vertical):
             f"{one.label}: {problems[one.field]}" if names and one.label else problems[one.field]
             for one in wrong
         ]
-        label = self.query_one(".hint", Label)
-        label.display = bool(lines)
-        label.update("\n".join(map(safe_line, lines)))
+        shown = "\n".join(map(safe_line, lines))
+        if shown != self._shown:
+            self._shown = shown
+            self._hint.display = bool(shown)
+            self._hint.update(shown)
 
 
 class Fold(Collapsible):
     """Rows that open with enter or a click. Closed, the title says what is set in them."""
 
     def __init__(self, title: str, rows: Sequence[Widget], id: str) -> None:  # noqa: A002 (Textual's)
+        self.rows = [row for row in rows if isinstance(row, FieldRow)]
         super().__init__(
             *rows, title=_as_text(title), collapsed_symbol="▸", expanded_symbol="▾", id=id,
             classes="fold",
@@ -91,11 +95,11 @@ class Fold(Collapsible):
     @property
     def field_ids(self) -> Iterable[str]:
         """The ids of its fields."""
-        return [one.field for row in self.query(FieldRow) for one in row.fields]
+        return [one.field for row in self.rows for one in row.fields]
 
     def show(self, title: str, problems: Mapping[str, str]) -> None:
         """Shows what is set, and the problems of its fields."""
-        for row in self.query(FieldRow):
+        for row in self.rows:
             row.show(problems)
         self.title = _as_text(title)
 

@@ -67,6 +67,10 @@ class NewTaskScreen(TaskForm):
         self._held: dict[str, content.Content] = {}
         self._file_problems: dict[str, str] = {}
         self._recall = CommandRecall()
+        # All fields of FormFields that are lines or boxes; the folds, and the rows outside of them.
+        self._fields: list[Input | Checkbox] = []
+        self._folds: list[Fold] = []
+        self._rows: list[FieldRow] = []
         self._paths = dict.fromkeys(_FILES, "")  # that were read last
 
     # The fields.
@@ -130,6 +134,14 @@ class NewTaskScreen(TaskForm):
 
     def on_mount(self) -> None:
         """The focus is on the first field that is empty."""
+        known = {one.name for one in fields_of_class(FormFields)}
+        self._fields = [
+            field
+            for field in self.query("Input, Checkbox")
+            if isinstance(field, Input | Checkbox) and field.id in known
+        ]
+        self._folds = list(self.query(Fold))
+        self._rows = [row for row in self.query(FieldRow) if row.parent is self.query_one("#form")]
         self._show_secrets()
         self.remember_fields()
         self.set_focus(self.query_one("#command" if self.target else "#target"))
@@ -139,12 +151,9 @@ class NewTaskScreen(TaskForm):
     @property
     def fields(self) -> FormFields:
         """What is typed."""
-        texts: dict[str, Any] = {field.id: field.value for field in self.query(Input) if field.id}
-        known = {one.name for one in fields_of_class(FormFields)}
-        ticks: dict[str, Any] = {box.id: box.value for box in self.query(Checkbox) if box.id}
+        typed: dict[str, Any] = {field.id: field.value for field in self._fields if field.id}
         return FormFields(
-            **{name: text for name, text in texts.items() if name in known},
-            **ticks,
+            **typed,
             command=self.query_one("#command", TextArea).text,
             secret_values=self.query_one(SecretFields).values,
             contents=self._held,
@@ -206,7 +215,7 @@ class NewTaskScreen(TaskForm):
         self.include_maintenance = fields.include_maintenance
         problems = {**fields.problems(), **self._file_problems}
         self.hint("command", problems.get("command", ""), self._command_hint(fields))
-        for row in self.query(FieldRow):
+        for row in self._rows:
             row.show(problems)
         self._fold("process").show(process_title(fields), problems)
         self._fold("input").show(input_title(fields), problems)
@@ -292,10 +301,10 @@ class NewTaskScreen(TaskForm):
             self.app.notify(text, severity="error", markup=False)
 
     def _complain_at(self, field: str, text: str) -> None:
-        for row in self.query(FieldRow):
+        for row in (*self._rows, *(row for fold in self._folds for row in fold.rows)):
             if any(one.field == field for one in row.fields):
                 row.show({field: text})
-        for fold in self.query(Fold):
+        for fold in self._folds:
             if field in fold.field_ids:
                 fold.open_at(field)
                 break

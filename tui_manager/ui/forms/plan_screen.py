@@ -15,11 +15,12 @@ from tui_manager.domain.task_plan import TaskPlan
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
-from tui_manager.ui.drawing.spans import Role, Span, Spans, wrap
+from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, wrap
 from tui_manager.ui.drawing.step_words import rule_texts, step_text
 from tui_manager.ui.terminal.closable import ClosableScreen
 
 _LABEL = 13  # cells
+_STEP_WIDTH = 1000  # cells of the text of a step
 _NUMBERS = (7, 8)  # cells of the number of a batch, and of how many hosts it has
 
 
@@ -41,7 +42,9 @@ def plan_lines(spec: TaskSpec, plan: TaskPlan, width: int) -> Sequence[Spans]:
         lines += _hanging(Span(f"{name:<{_LABEL}}", role), text, width)
     lines += [(), (Span(count_of(len(spec.commands), "step"), Role.MUTED),)]
     for position, step in enumerate(spec.commands, start=1):
-        texts = "   ".join((step_text(step), *step.option_texts, *rule_texts(step)))
+        texts = "   ".join(
+            (shorten(step_text(step), _STEP_WIDTH), *step.option_texts, *rule_texts(step))
+        )
         lines += _hanging(Span(f"{position:<{_NUMBERS[0]}}"), texts, width)
     return lines
 

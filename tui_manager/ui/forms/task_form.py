@@ -155,8 +155,8 @@ class TaskForm(Form[int]):
         if asked != self._looked_up:
             self._looked_up = asked
             self._lookup = self._look_up(*asked)
-        elif self.preview is not None:  # in place of an error of an earlier try
-            self._show_hosts(self.preview)
+        elif self.preview is not None and self.query_one("#target-hint").has_class("problem"):
+            self._show_hosts(self.preview)  # in place of an error of an earlier try
 
     # What the target can become.
 
