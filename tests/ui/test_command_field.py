@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.app import App
-from textual.widgets import Input, Label, OptionList
+from textual.widgets import Input, Label, OptionList, TextArea
 
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
@@ -31,6 +31,7 @@ from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.plan_screen import PlanScreen, plan_lines
 from tui_manager.ui.forms.target_field import TargetField
+from tui_manager.ui.forms.task_file_form import TaskFileScreen
 from tui_manager.ui.terminal.run_program import ProgramError, words_of
 
 NOW = datetime(2026, 11, 27, 23, 5, tzinfo=UTC)
@@ -325,3 +326,22 @@ async def test_the_editor_and_the_plan_of_a_form(
         await press(pilot, "escape")
         assert isinstance(pilot.app.screen, NewTaskScreen)
         assert fleet.calls.count("create_task") == before
+
+
+async def test_what_is_typed_as_a_task_file(fleet: FakeOperator, running: Running) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "n", *"@all", "ctrl+t")
+        form = pilot.app.screen
+        assert isinstance(form, NewTaskScreen)
+        assert "The command is empty." in shown(pilot)
+        await press(pilot, *"id", *["tab"] * 6, "enter", *["tab"] * 5, *"KEY", "f4")
+        assert isinstance(pilot.app.screen, PlanScreen), "a plan needs no values of secrets"
+        await press(pilot, "escape", "tab", *"s3cret", "ctrl+t")
+        assert isinstance(pilot.app.screen, TaskFileScreen)
+        text = pilot.app.screen.query_one(TextArea).text
+        assert 'run = "id"' in text
+        assert "[params.KEY]" in text
+        assert "s3cret" not in text
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, NewTaskScreen)
+        assert form.fields.secret_values == {"KEY": "s3cret"}, "nothing is lost"

@@ -16,7 +16,7 @@ from tui_manager.domain.task_spec import CommandSpec, Offline, OnFailure, TaskSp
 from tui_manager.domain.template import TemplateVersion
 from tui_manager.ui.forms.local_files import read_local_file
 from tui_manager.ui.forms.new_task_fields import FormFields
-from tui_manager.ui.forms.new_task_titles import INPUT, PROCESS, input_title, process_title
+from tui_manager.ui.forms.new_task_folds import INPUT, PROCESS, input_title, process_title
 from tui_manager.ui.forms.rollout_texts import RolloutTexts
 from tui_manager.ui.forms.secret_fields import kept_values
 from tui_manager.ui.forms.task_in_form import fields_of, fits_form

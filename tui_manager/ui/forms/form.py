@@ -34,11 +34,16 @@ class Form(ModalScreen[Made | None], ClosableScreen[Made | None]):
         """What is in the fields now does not count as typed. For `on_mount` of a subclass."""
         self._untouched = self._contents()
 
+    @property
+    def is_changed(self) -> bool:
+        """Something was typed."""
+        return self._contents() != self._untouched
+
     async def action_close(self) -> None:
         """Leaves the form. Asks first if something was typed."""
         if self.busy:
             self.notify("Wait: it is being made.", markup=False)
-        elif self._contents() == self._untouched:
+        elif not self.is_changed:
             self.dismiss(None)
         else:
             await self.app.push_screen(ConfirmScreen(_QUESTION), self._answered)

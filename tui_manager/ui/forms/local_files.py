@@ -10,6 +10,44 @@ from tui_manager.domain.content import CONTENT_LENGTH, Content, content_of
 from tui_manager.domain.errors import InvalidInputError
 
 
+class NamedFiles:
+    """The files that are named in the fields of a form.
+
+    Attributes:
+        contents: what they hold, by field.
+        problems: why one could not be read.
+    """
+
+    def __init__(self) -> None:
+        self.contents: dict[str, Content] = {}
+        self.problems: dict[str, str] = {}
+        self._paths: dict[str, str] = {}  # that are read, or will be
+
+    async def read(self, field: str, path: str) -> bool:
+        """Reads the file of a field, or none; False if another one was named meanwhile."""
+        self._paths[field] = path
+        found, problem = None, ""
+        try:
+            found = await read_local_file(field, path) if path else None
+        except InvalidInputError as error:
+            problem = str(error)
+        if self._paths[field] != path:
+            return False
+        self.contents.pop(field, None)
+        self.problems.pop(field, None)
+        if found is not None:
+            self.contents[field] = found
+        if problem:
+            self.problems[field] = problem
+        return True
+
+    async def read_again(self, field: str, path: str) -> None:
+        """Reads a file that may have changed. Raises InvalidInputError."""
+        await self.read(field, path)
+        if field in self.problems:
+            raise InvalidInputError(field, self.problems[field])
+
+
 async def read_local_file(field: str, path: str) -> Content:
     """What a file holds. A slow disk does not stop the screen.
 

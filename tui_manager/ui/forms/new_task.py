@@ -12,23 +12,30 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, TextArea
 
-from tui_manager.domain import content
 from tui_manager.domain.command_history import HISTORY_LIMIT
 from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.task_file import task_file_of
 from tui_manager.domain.task_spec import TaskSpec
+from tui_manager.domain.write_task_file import write_task_file
 from tui_manager.ui.drawing.number_format import size
 from tui_manager.ui.forms.command_area import CommandArea
 from tui_manager.ui.forms.command_recall import CommandRecall, last_run
 from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
 from tui_manager.ui.forms.history_screen import HistoryScreen
-from tui_manager.ui.forms.local_files import read_local_file
-from tui_manager.ui.forms.new_task_fields import SECRETS_MAX, FormFields, split_names
-from tui_manager.ui.forms.new_task_titles import input_title, process_title
+from tui_manager.ui.forms.local_files import NamedFiles
+from tui_manager.ui.forms.new_task_fields import FormFields, split_names
+from tui_manager.ui.forms.new_task_folds import (
+    input_fold,
+    input_title,
+    process_fold,
+    process_title,
+)
 from tui_manager.ui.forms.rollout_fold import RolloutFold
 from tui_manager.ui.forms.rollout_texts import FIELDS as ROLLOUT_FIELDS
 from tui_manager.ui.forms.secret_fields import SecretFields
+from tui_manager.ui.forms.task_file_form import NEW_TASK_FILE, open_task_file_form
 from tui_manager.ui.forms.task_form import TaskForm
 from tui_manager.ui.forms.task_in_form import fields_of
 from tui_manager.ui.manager_link import Link
@@ -36,11 +43,12 @@ from tui_manager.ui.terminal.closable import while_open
 from tui_manager.ui.terminal.run_program import ProgramError
 
 _HINT = Content.assemble(
-    "for /bin/sh   ↑ earlier commands   ",
-    Content("ctrl+r search them").stylize(Style.from_meta({"@click": "screen.search_history"})),
+    "for /bin/sh   ↑ earlier   ",
+    Content("ctrl+r search").stylize(Style.from_meta({"@click": "screen.search_history"})),
     "   ",
-    Content("ctrl+e your editor").stylize(Style.from_meta({"@click": "screen.edit_command"})),
+    Content("ctrl+e $EDITOR").stylize(Style.from_meta({"@click": "screen.edit_command"})),
 )
+_AS_TEXT = "[@click=screen.open_text]ctrl+t as a task file[/]"
 _NO_LINE = "The command line stands here when every field is right."
 # Enter in one of these goes to the button that starts.
 _LAST_FIELDS = ("timeout", "within", "secret", "description", ROLLOUT_FIELDS[-1])
@@ -57,6 +65,7 @@ class NewTaskScreen(TaskForm):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "search_history", show=False, priority=True),
+        Binding("ctrl+t", "open_text", show=False, priority=True),
     ]
 
     def __init__(self, link: Link, target: str = "", spec: TaskSpec | None = None) -> None:
@@ -64,14 +73,12 @@ class NewTaskScreen(TaskForm):
         super().__init__(link, "New task", begun.target)
         self._begun = begun
         self.include_maintenance = begun.include_maintenance
-        self._held: dict[str, content.Content] = {}
-        self._file_problems: dict[str, str] = {}
+        self._files = NamedFiles()
         self._recall = CommandRecall()
         # All fields of FormFields that are lines or boxes; the folds, and the rows outside of them.
         self._fields: list[Input | Checkbox] = []
         self._folds: list[Fold] = []
         self._rows: list[FieldRow] = []
-        self._paths = dict.fromkeys(_FILES, "")  # that were read last
 
     # The fields.
 
@@ -93,40 +100,9 @@ class NewTaskScreen(TaskForm):
             Tick("include_maintenance", "", "also in maintenance"),
             begun=begun,
         )
-        rows = (
-            FieldRow(
-                Line("user", "Run as", "user of the agent"),
-                Line("cwd", "Folder", "home of the user"),
-                begun=begun,
-            ),
-            FieldRow(Line("param", "Parameter", "LEVEL=high HOST='a b'"), begun=begun),
-            FieldRow(Line("env", "Variables", "the same, not called parameters"), begun=begun),
-            FieldRow(Line("secret", "Secrets", "names only: TOKEN PASSWORD"), begun=begun),
-            SecretFields(SECRETS_MAX),
-        )
-        yield Fold(process_title(self._begun), rows, "process")
-        yield Fold(input_title(self._begun), self._input_rows(begun), "input")
+        yield process_fold(self._begun, begun)
+        yield input_fold(self._begun, begun)
         yield RolloutFold(self._begun.rollout)
-
-    def _input_rows(self, begun: dict[str, str | bool]) -> tuple[FieldRow, ...]:
-        return (
-            FieldRow(
-                Line("script", "Script", "a file here, no command"),
-                Line("arguments", "Arguments", "none"),
-                begun=begun,
-            ),
-            FieldRow(
-                Line("stdin", "Stdin", "none  (a file here)"),
-                Line("memory_max", "Memory", "no limit  (512M, 2G)"),
-                begun=begun,
-            ),
-            FieldRow(
-                Line("tasks_max", "Processes", "no limit  (100)"),
-                Line("cpu_max", "CPU", "no limit  (50%)"),
-                begun=begun,
-            ),
-            FieldRow(Line("description", "About", "a description of the task"), begun=begun),
-        )
 
     def above_buttons(self) -> Iterable[Widget]:
         """The equal command line."""
@@ -143,6 +119,7 @@ class NewTaskScreen(TaskForm):
         self._folds = list(self.query(Fold))
         self._rows = [row for row in self.query(FieldRow) if row.parent is self.query_one("#form")]
         self._show_secrets()
+        self.query_one("#form").border_subtitle = _AS_TEXT
         self.remember_fields()
         self.set_focus(self.query_one("#command" if self.target else "#target"))
         self.check()
@@ -156,7 +133,7 @@ class NewTaskScreen(TaskForm):
             **typed,
             command=self.query_one("#command", TextArea).text,
             secret_values=self.query_one(SecretFields).values,
-            contents=self._held,
+            contents=self._files.contents,
             rollout=self.query_one(RolloutFold).texts,
         )
 
@@ -186,34 +163,17 @@ class NewTaskScreen(TaskForm):
     @while_open("file")
     async def _read_typed(self, name: str, path: str) -> None:
         """Reads a file as soon as it is named, so that an error is seen at once."""
-        self._paths[name] = path
-        found, problem = None, ""
-        try:
-            found = await read_local_file(name, path) if path else None
-        except InvalidInputError as error:
-            problem = str(error)
-        if self._paths[name] == path:  # no other one was typed meanwhile
-            self._keep(name, found, problem)
+        if await self._files.read(name, path):
             self.check()
 
-    def _keep(self, name: str, found: content.Content | None, problem: str = "") -> None:
-        self._held.pop(name, None)
-        self._file_problems.pop(name, None)
-        if found is not None:
-            self._held[name] = found
-        if problem:
-            self._file_problems[name] = problem
-
     async def read_files(self) -> None:
-        """Reads the files anew: they may have changed."""
         for name in _FILES:
-            path = self.query_one(f"#{name}", Input).value.strip()
-            self._keep(name, await read_local_file(name, path) if path else None)
+            await self._files.read_again(name, self.query_one(f"#{name}", Input).value.strip())
 
     def check_fields(self) -> None:
         fields = self.fields
         self.include_maintenance = fields.include_maintenance
-        problems = {**fields.problems(), **self._file_problems}
+        problems = {**fields.problems(), **self._files.problems}
         self.hint("command", problems.get("command", ""), self._command_hint(fields))
         for row in self._rows:
             row.show(problems)
@@ -231,7 +191,7 @@ class NewTaskScreen(TaskForm):
             return last_run(past.task, self.link.now(), fields.target)
         if not fields.script.strip():
             return _HINT
-        script = self._held.get("script")
+        script = self._files.contents.get("script")
         return f"left empty: the script is run{f', {size(script.size)}' if script else ''}"
 
     def _show_line(self, line: str) -> None:
@@ -279,6 +239,26 @@ class NewTaskScreen(TaskForm):
 
     def task_spec(self) -> TaskSpec:
         return self.fields.spec()
+
+    def planned_spec(self) -> TaskSpec:
+        return self.fields.with_any_secrets().spec()
+
+    def action_open_text(self) -> None:
+        """Opens the task file of what is typed, without the values of secrets."""
+        if not self.busy:
+            self._open_text()
+
+    @while_open("text", exclusive=True)
+    async def _open_text(self) -> None:
+        try:
+            await self.read_files()
+            text = write_task_file(task_file_of(self.planned_spec())) if self.is_changed else ""
+        except InvalidInputError as error:
+            self.show_error(error)
+            return
+        made = await open_task_file_form(self.app, self.link, text or NEW_TASK_FILE)
+        if made is not None:
+            self.dismiss(made)
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:

@@ -187,6 +187,10 @@ class FormFields:
             changed["command"] = ""
         return changed
 
+    def with_any_secrets(self) -> "FormFields":
+        """The same with a value for each secret, where only the names matter."""
+        return replace(self, secret_values=_any_values(self.secret))
+
     def complete(self) -> "FormFields":
         """The same with words in place of what is not typed yet."""
         files = dict.fromkeys(("script", "stdin"), _EXAMPLE_SCRIPT)

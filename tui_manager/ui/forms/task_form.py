@@ -258,7 +258,7 @@ class TaskForm(Form[int]):
             spec = self.planned_spec()
             plan = await self.link.operator.plan_task(spec)
         except InvalidInputError as error:
-            self._show_error(error)
+            self.show_error(error)
         else:
             await self.app.push_screen(PlanScreen(spec, plan))
 
@@ -306,7 +306,7 @@ class TaskForm(Form[int]):
                     return
             task_id = await self.link.operator.create_task(spec, self._request_for(spec))
         except InvalidInputError as error:
-            self._show_error(error)
+            self.show_error(error)
             return
         except ManagerError as error:
             self.app.notify(str(error), severity="error", markup=False)
@@ -333,7 +333,8 @@ class TaskForm(Form[int]):
             text = f"Task {task_id} is saved, but did not start: {error}"
             self.app.notify(text, severity="error", markup=False)
 
-    def _show_error(self, error: InvalidInputError) -> None:
+    def show_error(self, error: InvalidInputError) -> None:
+        """Shows an error at its field."""
         if error.field == "target":
             self.hint("target", str(error))
             self.set_focus(self.target_widget)
