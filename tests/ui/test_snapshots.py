@@ -1,6 +1,7 @@
 """What the screens look like, from a seeded fleet and a fixed clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 from textual.pilot import Pilot
@@ -10,53 +11,93 @@ from tests.support.seeded_fleet import words
 from tests.ui.conftest import settle
 from tui_manager.domain.status import Admission
 from tui_manager.ui.app import DashboardApp
+from tui_manager.ui.preferences import Preferences, ThemeName
 
 Compare = Callable[..., bool]
 
-CASES = {
-    "dashboard_120x36": ((120, 36), ("down",)),
-    "dashboard_80x24": ((80, 24), ("down",)),
-    "dashboard_light": ((120, 36), ("down", "t")),
-    "hosts": ((120, 36), ("2",)),
-    "tasks": ((120, 36), ("3",)),
-    "manager": ((120, 36), ("4",)),
-    "manager_80x24": ((80, 24), ("4", "down")),
-    "schedules_80x24": ((80, 24), ("5",)),
-    "schedules_120x36": ((120, 36), ("5",)),
-    "templates_80x24": ((80, 24), ("5", "tab", "tab", "down")),
-    "templates_200x50": ((200, 50), ("5", "tab", "tab", "down")),
-    "run_template_80x24": ((80, 24), ("5", "tab", "tab", "down", "enter", *"ops")),
-    "run_template_120x36": ((120, 36), ("5", "tab", "tab", "down", "enter")),
-    "run_template_200x50": ((200, 50), ("5", "tab", "tab", "down", "enter")),
-    "schedule_form_80x24": ((80, 24), ("5", "e")),
-    "schedule_form_120x36": ((120, 36), ("5", "a")),
-    "schedule_form_200x50": ((200, 50), ("5", "tab", "tab", "down", "a")),
-    "task_120x36": ((120, 36), ("down", "enter")),
-    "task_80x24": ((80, 24), ("down", "enter")),
-    "groups": ((120, 36), ("down", "enter", "equals_sign", "down", "d")),
-    "new_task": ((80, 24), ("n", *"role=web", "tab", *"uptime", "tab", "tab", *"5x")),
-    "cancel": ((80, 24), ("down", "c")),
-    "approve": ((80, 24), ("2", "a")),
-    "revoke": ((80, 24), ("2", *["down"] * 9, "x")),
-    "join_token": ((80, 24), ("J", "tab", "0", "tab", *"env=prod", "tab", "space")),
-    "join_line_80x24": ((80, 24), ("J", "f5")),
-    "join_line_160x48": ((160, 48), ("J", "f5")),
-    "help": ((120, 36), ("question_mark",)),
-    "too_small": ((58, 14), ()),
+SMALL, USUAL, LARGE = (80, 24), (120, 36), (200, 50)
+TASK = ("3", "home", "down", "enter")
+TEMPLATE = ("5", "tab", "tab", "down")
+# The keys to each screen. Every one is drawn in three sizes, in light colours and without any.
+SCREENS: dict[str, Sequence[str]] = {
+    "dashboard": ("down",),
+    "hosts": ("2",),
+    "host": ("2", "down", "down", "down", "enter"),
+    "tasks": ("3",),
+    "task": TASK,
+    "groups": (*TASK, "equals_sign", "down", "d"),
+    "manager": ("4", "down"),
+    "schedules": ("5",),
+    "templates": TEMPLATE,
+    "new_task": ("n", *"role=web", "tab", *"uptime"),
+}
+# What opens on them, each in the sizes that matter.
+OPENED: dict[str, tuple[Sequence[str], Sequence[tuple[int, int]]]] = {
+    "run_template": ((*TEMPLATE, "enter", *"ops"), (SMALL, USUAL, LARGE)),
+    "edit_schedule": (("5", "e"), (SMALL,)),
+    "add_schedule": (("5", "a"), (USUAL,)),
+    "add_schedule_of_template": ((*TEMPLATE, "a"), (LARGE,)),
+    "new_task_wrong": (("n", *"role=web", "tab", *"uptime", "tab", "tab", *"5x"), (SMALL,)),
+    "rerun": (("3", "end", "up", "r"), (SMALL, USUAL)),
+    "cancel": ((*TASK, "c"), (SMALL,)),
+    "approve": (("2", "a"), (SMALL,)),
+    "revoke": (("2", *["down"] * 9, "x"), (SMALL,)),
+    "join_token": (("J", "tab", "0", "tab", *"env=prod", "tab", "space"), (SMALL,)),
+    "join_line": (("J", "f5"), (SMALL, (160, 48))),
+    "palette": (("colon", *"again"), (SMALL, USUAL)),
+    "help": (("question_mark",), (SMALL, USUAL, LARGE)),
+    "notices": (("3", "a", "x", "i"), (SMALL, USUAL)),
+    "filtered": (("2", "slash", *"role=web", "enter", "exclamation_mark"), (USUAL,)),
+    "too_small": ((), ((58, 14),)),
 }
 
 
+@dataclass(frozen=True)
+class Case:
+    """What is drawn."""
+
+    keys: Sequence[str]
+    size: tuple[int, int]
+    theme: ThemeName = ThemeName.DARK
+    colours: bool = True
+
+
+def cases() -> dict[str, Case]:
+    """All pictures by name."""
+    made = {}
+    for name, keys in SCREENS.items():
+        for size in (SMALL, USUAL, LARGE):
+            made[f"{name}_{size[0]}x{size[1]}"] = Case(keys, size)
+        made[f"{name}_light"] = Case(keys, USUAL, ThemeName.LIGHT)
+        made[f"{name}_no_color"] = Case(keys, SMALL, colours=False)
+    for name, (keys, sizes) in OPENED.items():
+        for size in sizes:
+            made[f"{name}_{size[0]}x{size[1]}"] = Case(keys, size)
+    for theme in (ThemeName.TERMINAL, ThemeName.CONTRAST):
+        made[f"dashboard_{theme}"] = Case(SCREENS["dashboard"], USUAL, theme)
+        made[f"cancel_{theme}"] = Case(OPENED["cancel"][0], SMALL, theme)
+    return made
+
+
+CASES = cases()
+
+
 @pytest.mark.parametrize("name", list(CASES))
-def test_screen(name: str, fleet: FakeOperator, snap_compare: Compare) -> None:
-    size, keys = CASES[name]
-    app = DashboardApp(fleet.open, now=fleet.now)
+def test_screen(
+    name: str, fleet: FakeOperator, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[name]
+    if not case.colours:
+        monkeypatch.setenv("NO_COLOR", "1")
+    preferences = Preferences(theme=case.theme)
+    app = DashboardApp(fleet.open, now=fleet.now, preferences=preferences)
 
     async def before(pilot: "Pilot[None]") -> None:
         await settle(pilot)
-        await pilot.press(*keys)
+        await pilot.press(*case.keys)
         await settle(pilot)
 
-    assert snap_compare(app, terminal_size=size, run_before=before)
+    assert snap_compare(app, terminal_size=case.size, run_before=before)
 
 
 def test_a_name_that_another_host_has(fleet: FakeOperator, snap_compare: Compare) -> None:
@@ -76,15 +117,6 @@ def test_a_name_that_another_host_has(fleet: FakeOperator, snap_compare: Compare
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=(120, 36), run_before=before)
-
-
-def test_no_color(
-    fleet: FakeOperator, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(
-        DashboardApp(fleet.open, now=fleet.now), terminal_size=(120, 36), run_before=settle
-    )
 
 
 @pytest.mark.parametrize("security", ["mTLS", "insecure"])
