@@ -125,12 +125,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "edit_schedule", ("e",), "e", "Edit", "Edit the selected schedule",
-        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES, panes=_OF_SCHEDULE,
+        Group.SCHEDULES, screens=_SCHEDULES, panes=_OF_SCHEDULE,
         words=("change", "modify", "cron"),
     ),
     Action(
         "pause_schedule", ("p",), "p", "Pause", "Pause or resume the schedule",
-        Group.SCHEDULES, footer=_SCHEDULES, screens=_SCHEDULES, panes=_OF_SCHEDULE,
+        Group.SCHEDULES, screens=_SCHEDULES, panes=_OF_SCHEDULE,
         words=("resume", "disable", "stop", "hold"),
     ),
     Action(
@@ -232,7 +232,10 @@ ACTIONS: tuple[Action, ...] = (
         "show_schedules", ("5",), "5", "Schedules", "Templates and schedules",
         Group.SCREENS, of_app=True, words=("cron", "templates", "timers", "playbooks"),
     ),
-    Action("back", ("escape",), "esc", "Back", "Back, or clear filter and marks", Group.SCREENS),
+    Action(
+        "back", ("escape",), "esc", "Back", "Back, or clear filter and marks",
+        Group.SCREENS, footer=_TASK | _HOST, words=("leave", "close", "clear"),
+    ),
     Action(
         "help", ("question_mark",), "?", "Help", "This help",
         Group.SCREENS, of_app=True, footer=EVERYWHERE, words=("keys", "shortcuts", "manual"),
