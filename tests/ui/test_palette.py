@@ -6,6 +6,7 @@ from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.list_window import Window
 from tui_manager.ui.frame.palette import words_score
+from tui_manager.ui.hosts.hosts_screen import HostsScreen
 from tui_manager.ui.key_bindings import ACTIONS, BY_ID
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.tasks.tasks_screen import TasksScreen
@@ -54,9 +55,9 @@ async def test_the_palette_goes_to_the_screen_of_an_action(
         text = shown(pilot)
         assert "Schedules  (5)" in text
         assert "Edit  (in Schedules: e)" in text
-        await press(pilot, "escape", "colon", *"modify", "enter")
+        await press(pilot, "escape", "colon", *"forget", "enter")
         await settle(pilot, 8)
-        assert isinstance(pilot.app.screen, SchedulesScreen)
+        assert isinstance(pilot.app.screen, HostsScreen)
 
 
 async def test_the_palette_finds_templates_and_schedules(
