@@ -268,6 +268,16 @@ MOVES = (
     ("g G", "First or last, as home and end"),
 )
 
+# Keys of the forms, for the help.
+FORM_KEYS = (
+    ("tab", "Next field; shift+tab: the field before"),
+    ("f5", "Do what the form is for: start, save, run"),
+    ("f4", "The plan of a new task"),
+    ("↑ ctrl+r", "An earlier command; ctrl+r searches"),
+    ("ctrl+e", "The command in $EDITOR"),
+    ("ctrl+t", "The form as a task file"),
+)
+
 BY_ID = {action.id: action for action in ACTIONS}
 
 

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
 from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, width_of
 from tui_manager.ui.drawing.state_words_and_colours import LEGEND
-from tui_manager.ui.key_bindings import ACTIONS, MOVES, Action, Group, KeyMap, Pane
+from tui_manager.ui.key_bindings import ACTIONS, FORM_KEYS, MOVES, Action, Group, KeyMap, Pane
 from tui_manager.ui.terminal.closable import ClosableScreen
 
 _KEY = 10  # cells
@@ -38,7 +38,8 @@ def help_lines(
     for group in Group:
         others = [action for action in ACTIONS if action.group is group and action not in here]
         sections.append(_section(group, others, keys, text))
-    sections += [_moves(text), _legend(text)]
+    sections += [_fixed("Moving", MOVES, text), _fixed("In forms", FORM_KEYS, text)]
+    sections.append(_legend(text))
     return _columns([section for section in sections if section], width) or (
         (Span(f"No key or sign has “{text}” in its words.", Role.MUTED),),
     )
@@ -78,9 +79,9 @@ def _section(title: str, actions: Iterable[Action], keys: KeyMap, text: str) -> 
     return [(Span(title, Role.STRONG),), *lines] if lines else []
 
 
-def _moves(text: str) -> list[Spans]:
-    title = "Moving"
-    lines = [(*_key(shown), Span(words)) for shown, words in MOVES if _has(text, title, words)]
+def _fixed(title: str, keys: Sequence[tuple[str, str]], text: str) -> list[Spans]:
+    """Keys that cannot be set."""
+    lines = [(*_key(shown), Span(words)) for shown, words in keys if _has(text, title, words)]
     return [(Span(title, Role.STRONG),), *lines] if lines else []
 
 
