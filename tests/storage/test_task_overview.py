@@ -16,8 +16,9 @@ from tui_manager.storage.engine.migrations import migrate
 from tui_manager.storage.tables import output
 from tui_manager.storage.views import task_overview
 
-PENDING, COMPLETED, FAILED = (
-    CommandHostStatus.PENDING, CommandHostStatus.COMPLETED, CommandHostStatus.FAILED
+PENDING, COMPLETED, FAILED, CANCELED = (
+    CommandHostStatus.PENDING, CommandHostStatus.COMPLETED, CommandHostStatus.FAILED,
+    CommandHostStatus.CANCELED,
 )  # fmt: skip
 End = tuple[CommandHostStatus, str, int | None]
 
@@ -95,6 +96,7 @@ def test_failures_are_counted_by_their_cause(tx: Transaction) -> None:
             [(FAILED, "exit_code", 3), (COMPLETED, "", None)],
             [(FAILED, "undeliverable", None), (CommandHostStatus.SKIPPED, "earlier_failed", None)],
             [(COMPLETED, "", None), (COMPLETED, "", None)],
+            [(CANCELED, "cancel_unconfirmed", None), (CANCELED, "canceled", None)],
         ],
     )
     most, *others = task_overview.failures(tx, 1)
@@ -103,6 +105,7 @@ def test_failures_are_counted_by_their_cause(tx: Transaction) -> None:
     assert {(group.reason, group.exit_code, group.names) for group in others} == {
         (Reason.EXIT_CODE, 3, "h061"),
         (Reason.UNDELIVERABLE, None, "h062"),
+        (Reason.CANCEL_UNCONFIRMED, None, "h064"),
     }
     assert task_overview.failures(tx, 2) == ()
 

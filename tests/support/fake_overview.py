@@ -60,7 +60,8 @@ class FakeOverview(FakeTasks):
         self._check("summarize_failures")
         found: dict[tuple[object, ...], list[CommandHost]] = defaultdict(list)
         for row in self._task(task_id).rows.values():
-            if row.status in FAULTS and row.reason is not Reason.EARLIER_FAILED:
+            failed = row.status in FAULTS or row.reason is Reason.CANCEL_UNCONFIRMED
+            if failed and row.reason is not Reason.EARLIER_FAILED:
                 found[row.status, row.reason, row.exit_code, row.signal].append(row)
         groups = []
         for rows in found.values():

@@ -19,6 +19,7 @@ from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.ui import app
 from tui_manager.ui.app import DashboardApp
 from tui_manager.ui.forms import task_form
+from tui_manager.ui.tasks import paced_reader
 from tui_manager.ui.terminal import typed_ahead
 
 A_DAY = 86_400.0  # seconds
@@ -85,6 +86,7 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DashboardApp, "NOTIFICATION_TIMEOUT", A_DAY)
     monkeypatch.setattr(app, "REPEAT_ERROR_AFTER", A_DAY)
     monkeypatch.setattr(typed_ahead, "TICK", A_DAY)
+    monkeypatch.setattr(paced_reader, "PAUSE", SOON / 5)
     monkeypatch.setattr(task_form, "LOOK_UP_AGAIN_AFTER", SOON / 5)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)

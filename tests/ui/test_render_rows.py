@@ -8,6 +8,7 @@ import pytest
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.seeded_fleet import seeded_fleet
 from tui_manager.domain.host import labels_text
+from tui_manager.domain.last_line import LastLine
 from tui_manager.domain.list_window import Window
 from tui_manager.domain.maintenance import Maintenance
 from tui_manager.domain.safe_text import safe_line
@@ -42,6 +43,7 @@ from tui_manager.ui.hosts.host_table import host_cell, no_hosts
 from tui_manager.ui.listing.table_layout import Column, fit_columns, no_match_lines, table_title
 from tui_manager.ui.tasks import command_host_table, task_table
 from tui_manager.ui.tasks.task_head import task_head
+from tui_manager.ui.tasks.task_steps import step_lines
 
 DIAL = "127.0.0.1:7443"
 
@@ -105,8 +107,9 @@ def test_a_command_that_ended_in_silence_says_how_it_ended_to_the_last_word() ->
 
 def test_output_beyond_the_limit_is_marked() -> None:
     cut = row(CommandHostStatus.COMPLETED, stdout_bytes=16_000_000, truncated_bytes=5)
-    cell = command_host_table.command_host_cell(cut, "bytes", 8, START)
-    assert plain(cell) == "16 MB✂"
+    last = LastLine("done", False, None)
+    cell = command_host_table.command_host_cell(cut, "line", 8, START, last)
+    assert plain(cell) == "✂done"
 
 
 def test_every_column_of_every_row_fits_its_width() -> None:
@@ -176,11 +179,13 @@ async def test_a_task_shows_progress_faults_and_what_is_left() -> None:
 
 async def test_the_head_of_a_task_tells_all_commands() -> None:
     fleet = await seeded_fleet()
-    lines = [plain(line) for line in task_head(await fleet.get_task(2), START, 80)]
-    assert lines[0].startswith("#2 check disk  ✘ failed after 0:02")
-    assert lines[0].endswith("by ana@pts/3 ")
-    assert "3 hosts  5 completed  1 failed" in lines[1]
-    assert lines[2:] == [
+    detail = await fleet.get_task(2)
+    hosts = (await fleet.get_task_map(2)).counts()
+    lines = [plain(line) for line in task_head(detail, START, 80, hosts)]
+    facts = "role=db by ana@pts/3 11:03:22"
+    assert lines[0] == f"#2 check disk   {facts}".ljust(61) + "✘ failed after 0:02"
+    assert lines[1].endswith("  2✔ 1✘ of 3 hosts")
+    assert [plain(line) for line in step_lines(detail.commands, 80)] == [
         "#1 ✔ 3✔     df -h /var/lib   timeout 5m",
         "#2 ✘ 2✔ 1✘  pg_isready   timeout 5m",
     ]
@@ -196,9 +201,10 @@ async def test_the_head_of_a_task_names_re_runs_and_who_is_left_out() -> None:
         left_out=("db1", "web01", "web02"),
     )
     lines = [plain(line) for line in task_head(again, START, 80)]
-    assert lines[2] == "re-run of #1   run again as #9, #8   left out: db1,web[01-02]"
-    assert len(lines) == len(task_head(detail, START, 80)) + 1
-    assert width_of(task_head(again, START, 30)[2]) <= 30
+    origin = "re-run of #1   run again as #9, #8   left out:…"
+    assert lines[1] == f"role=db by ana@pts/3 11:03:22   {origin}"
+    assert "left out: db1,web[01-02]" in plain(task_head(again, START, 140)[0])
+    assert width_of(task_head(again, START, 30)[1]) <= 30
 
 
 async def test_the_head_of_a_task_tells_as_whom_it_runs_and_no_secrets() -> None:
@@ -207,16 +213,16 @@ async def test_the_head_of_a_task_tells_as_whom_it_runs_and_no_secrets() -> None
     secrets = {"PGPASSWORD": "hunter2"}
     spec = replace(detail.commands[0].spec, run_as_user="post\x1bgres", secrets=secrets)
     command = replace(detail.commands[0], spec=spec)
-    head = task_head(replace(detail, commands=(command,)), START, 80)
     user = safe_line(spec.run_as_user)
-    assert plain(head[-1]) == f"$ df -h /var/lib   as {user}   PGPASSWORD=•••   timeout 5m"
+    (line,) = step_lines((command,), 80)
+    assert plain(line) == f"$ df -h /var/lib   as {user}   PGPASSWORD=•••   timeout 5m"
 
 
 async def test_a_long_command_yields_to_how_it_runs() -> None:
     detail = await (await seeded_fleet()).get_task(2)
     spec = replace(detail.commands[0].spec, text="x" * 500, run_as_user="ana", secrets={"K": ""})
     commands = (replace(detail.commands[0], spec=spec), *detail.commands[1:])
-    line = task_head(replace(detail, commands=commands), START, 60)[2]
+    line = step_lines(commands, 60)[0]
     assert plain(line).endswith("x…   as ana   K=•••   timeout 5m")
     assert width_of(line) == 60
 

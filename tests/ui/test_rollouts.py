@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from tui_manager.domain.task import CommandHost, Hold, RolloutProgress, Task
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.drawing.state_words_and_colours import command_host_text
-from tui_manager.ui.tasks.task_head import task_head
+from tui_manager.ui.tasks.task_head import task_head, waiting_lines
 from tui_manager.ui.tasks.task_table import COLUMNS, columns_for, task_cell
 
 HELD = RolloutSpec("1,25%,rest", max_failures="2", hold=HoldRule.EACH)
@@ -86,28 +87,34 @@ async def test_the_screen_of_a_task_says_where_its_rollout_is(
         await press(pilot, "home", "enter")
         await settle(pilot)
         text = shown(pilot)
-        assert "rolling restart  ‖ on hold 0:00" in text
-        assert "batch 1 of 3   0 hosts under way   13 waiting   0 failed of at most 2" in text
+        assert "rolling restart   role=web by ana@pts/3" in text
+        assert "‖ on hold 0:00" in text
+        assert "batch 1 of 3   budget 0 of 2 used" in text
         assert "‖ on hold after batch 1: the rest is skipped in 1d   p goes on" in text
-        assert "waits in batch 2" in text
+        assert "in batch 2" in text
         await press(pilot, "p")
         await settle(pilot)
         text = shown(pilot)
-        assert "batch 2 of 3   3 hosts under way   10 waiting" in text
+        assert "batch 2 of 3   budget 0 of 2 used" in text
         assert "on hold" not in text
 
 
 async def test_the_head_says_what_ends_a_pause(fleet: FakeOperator) -> None:
     task = replace(await held_task(fleet), paused=True, hold=Hold(1, 3, None))
-    detail = replace(await fleet.get_task(task.task_id), task=task)
-    lines = [plain(line) for line in task_head(detail, START, 80)]
-    assert lines[3] == "‖ paused and on hold after batch 1   p goes on, c cancels"
-    not_held = replace(detail, task=replace(task, hold=None))
-    lines = [plain(line) for line in task_head(not_held, START, 80)]
-    assert lines[3] == "‖ paused: nothing more is sent   p goes on, c cancels"
-    canceling = replace(task, cancel_requested_at=START)
-    lines = [plain(line) for line in task_head(replace(detail, task=canceling), START, 80)]
-    assert not any("goes on" in line for line in lines)
+    (line,) = waiting_lines(task, START, None, None)
+    assert plain(line) == "‖ paused and on hold after batch 1   p ends pause and hold, c cancels"
+    (line,) = waiting_lines(replace(task, hold=None), START, None, None)
+    assert plain(line) == "‖ paused: nothing more is sent   p goes on, c cancels"
+
+
+async def test_the_head_counts_down_to_the_kill(fleet: FakeOperator) -> None:
+    task = replace(await held_task(fleet), cancel_requested_at=START)
+    hosts = {CommandHostStatus.RUNNING: 3, CommandHostStatus.PENDING: 1}
+    grace = timedelta(seconds=10)
+    (line,) = waiting_lines(task, START + timedelta(seconds=2.5), hosts, grace)
+    assert plain(line) == "■ canceling: 4 hosts still run, SIGKILL in 0:08"
+    (line,) = waiting_lines(task, START + grace, hosts, grace)
+    assert plain(line) == ("■ canceling: 4 hosts have not proven yet that all processes are gone")
 
 
 async def test_the_head_of_an_ended_rollout_keeps_the_failures(fleet: FakeOperator) -> None:
@@ -118,7 +125,7 @@ async def test_the_head_of_an_ended_rollout_keeps_the_failures(fleet: FakeOperat
         rollout=RolloutProgress(2, 3, 0, 0, 3, 2, 0),
     )  # fmt: skip
     lines = [plain(line) for line in task_head(replace(detail, task=ended), START, 80)]
-    assert lines[2] == "batch 2 of 3   3 failed of at most 2"
+    assert lines[-1].endswith("   batch 2 of 3   budget 3 of 2 used")
 
 
 async def test_lists_have_batches_only_if_a_task_has_them(fleet: FakeOperator) -> None:

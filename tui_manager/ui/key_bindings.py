@@ -24,7 +24,7 @@ _HOSTS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.HOST})
 _SCHEDULES = frozenset({ScreenName.SCHEDULES})
 _TASK = frozenset({ScreenName.TASK})
 _OPENS = EVERYWHERE - _TASK
-_MARKS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS})
+_MARKS = frozenset({ScreenName.DASHBOARD, ScreenName.HOSTS, ScreenName.TASKS, ScreenName.TASK})
 _PANES = frozenset(
     {
         ScreenName.DASHBOARD,
@@ -175,6 +175,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "reverse_order", ("I",), "I", "Reverse order", "Reverse the order of that column",
         Group.LISTS, words=("sort", "invert", "ascending", "descending"),
+    ),
+    Action(
+        "next_failure", ("F",), "F", "Next failure", "Select the next command that failed",
+        Group.LISTS, screens=_TASK,
     ),
     Action(
         "next_pane", ("tab",), "tab", "Next pane", "Go to the next pane",

@@ -25,7 +25,7 @@ WHERE k.task_id = :task_id AND ch.host = :host ORDER BY ch.attention, k.position
 
 -- name: failures
 -- Hosts by the way in which a command failed on them: how many, and the first names. Attention 0, 1, 2
--- are failed, timeout, skipped.
+-- are failed, timeout, skipped; 5 is canceled, which counts if there is no proof of the kill.
 SELECT status, reason, exit_code, signal, count(*) AS hosts,
        json_group_array(name) FILTER (WHERE number <= :names) AS names
 FROM (SELECT f.status, f.reason, f.exit_code, f.signal, h.name,
@@ -33,7 +33,8 @@ FROM (SELECT f.status, f.reason, f.exit_code, f.signal, h.name,
                                 ORDER BY f.first) AS number
       FROM (SELECT status, reason, exit_code, signal, host, min(id) AS first
             FROM command_hosts
-            WHERE task_id = :task_id AND attention IN (0, 1, 2) AND reason <> 'earlier_failed'
+            WHERE task_id = :task_id AND attention IN (0, 1, 2, 5)
+              AND reason NOT IN ('earlier_failed', 'canceled')
             GROUP BY status, reason, exit_code, signal, host) AS f
       JOIN hosts AS h ON h.id = f.host)
 GROUP BY status, reason, exit_code, signal

@@ -53,6 +53,17 @@ def shorten(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
+def shorten_middle(text: str, width: int) -> str:
+    """`text`, cut in its middle if it does not fit `width` cells: the ends of names differ."""
+    if cell_len(text) <= width:
+        return text
+    if width < 3:
+        return shorten(text, width)
+    begin = (width - 1) // 2
+    end = next(at for at in range(len(text) + 1) if cell_len(text[at:]) <= width - 1 - begin)
+    return set_cell_size(text, begin).rstrip() + "…" + text[end:]
+
+
 def wrap(text: str, width: int) -> tuple[str, ...]:
     """`text` in lines of at most `width` cells, broken at spaces if possible."""
     lines, line = [], ""

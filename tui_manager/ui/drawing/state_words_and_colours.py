@@ -115,6 +115,11 @@ def command_host_glyph(row: CommandHost) -> Span:
     return _STATUS["canceling" if row.canceling else row.status]
 
 
+def reason_words(reason: Reason) -> str:
+    """Why a command ended, in words; its own name for one that needs none."""
+    return _REASONS.get(reason, str(reason))
+
+
 def command_host_text(row: CommandHost) -> str:
     """The state of a command host in words: `failed: exit code 100`."""
     words = _command_host_state(row)

@@ -11,8 +11,11 @@ from tui_manager.ui.listing.row_list import MARKED_MAX
 
 
 async def target_of_new_task(screen: MainScreen) -> str:
-    """The marked hosts; without marks what the filter of the list of hosts shows: the filter itself
-    if it is a target, else the names. Empty if there is neither. May raise ManagerError."""
+    """The marked hosts, also those of a task; without marks what the filter of the list of hosts
+    shows: the filter itself if it is a target, else the names. Empty if there is neither. May raise
+    ManagerError."""
+    if of_task := screen.marked_task_hosts():
+        return marked_target(of_task.values())
     if marked := screen.marked_hosts():
         return _names_of(marked)
     table = screen.table

@@ -70,6 +70,11 @@ class RowTable(RowList[Row]):
         """The columns that it has now."""
         return self.COLUMNS
 
+    @property
+    def title_words(self) -> str:
+        """What its title says before the number of rows."""
+        return self.TITLE
+
     def title_note(self) -> str:
         """What else the title says."""
         return ""
@@ -186,7 +191,7 @@ class RowTable(RowList[Row]):
 
     def retitle(self) -> None:
         title = table_title(
-            self.TITLE,
+            self.title_words,
             self.window,
             matching=self.list.matching,
             total=self.list.total,

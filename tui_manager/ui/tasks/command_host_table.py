@@ -1,17 +1,21 @@
-"""The command hosts of one task as a table: faults first, then running, waiting, completed."""
+"""The command hosts of one task as a table: faults first, then running, waiting, completed. Each
+row has the last line that its command has printed."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from tui_manager.domain.host_terms import COMMAND_HOST_KEYS
+from tui_manager.domain.last_line import IDS_MAX, LastLine
 from tui_manager.domain.list_window import Page, Window
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.status import CommandHostStatus
-from tui_manager.domain.task import CommandHost
+from tui_manager.domain.task import Command, CommandHost
 from tui_manager.ui.action import Pane
 from tui_manager.ui.drawing.number_format import number, running_time, size
-from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, shorten_middle, spans
 from tui_manager.ui.drawing.state_words_and_colours import (
     TRUNCATED,
     command_host_glyph,
@@ -20,29 +24,37 @@ from tui_manager.ui.drawing.state_words_and_colours import (
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.listing.table_layout import Column, filter_words
 from tui_manager.ui.manager_link import Link
+from tui_manager.ui.tasks.command_host_state import (
+    STATE_WIDTH,
+    KillRules,
+    line_cell,
+    state_cell,
+)
+from tui_manager.ui.tasks.paced_reader import PacedReader
+from tui_manager.ui.terminal.closable import while_open
 
+_HOST_LEAST, _HOST_MOST = 8, 44  # cells of a name
 COLUMNS = (
     Column("state", "", 1),
-    Column("host", "HOST", 10, grow=1, max_width=24, sort="host"),
-    Column("words", "STATUS", 14, grow=3, max_width=80),
-    Column("bytes", "OUTPUT", 7, right=True, hide_order=2),
+    Column("host", "HOST", _HOST_LEAST, grow=6, max_width=_HOST_MOST, sort="host"),
+    Column("words", "STATE", STATE_WIDTH),
     Column("time", "TIME", 7, right=True, hide_order=1),
+    Column("line", "LAST LINE", 8, grow=1, max_width=400, hide_order=2),
 )
 # A task of one command needs no number of the command.
-STEP_COLUMNS = (COLUMNS[0], Column("command", "#", 3, right=True), *COLUMNS[1:])
-
-_WORDS = {
-    CommandHostStatus.FAILED: Role.FAULT,
-    CommandHostStatus.TIMEOUT: Role.FAULT,
-    CommandHostStatus.SKIPPED: Role.CAUTION,
-    CommandHostStatus.CANCELED: Role.CAUTION,
-    CommandHostStatus.PENDING: Role.MUTED,
-    CommandHostStatus.COMPLETED: Role.MUTED,
-    CommandHostStatus.RUNNING: Role.PLAIN,
-}
+STEP_COLUMNS = (COLUMNS[0], Column("command", "STEP", 4, right=True), *COLUMNS[1:])
+_NO_RULES = KillRules()
+_LINES_MAX = 2_000  # last lines that are kept
 
 
-def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> Spans:
+def command_host_cell(
+    row: CommandHost,
+    key: str,
+    width: int,
+    now: datetime,
+    last: LastLine | None = None,
+    rules: KillRules = _NO_RULES,
+) -> Spans:
     """The cell of a command host in a column; commands count from 1 on the screen."""
     match key:
         case "state":
@@ -50,15 +62,11 @@ def command_host_cell(row: CommandHost, key: str, width: int, now: datetime) -> 
         case "command":
             return spans(number(row.command + 1, width), Role.MUTED)
         case "host":
-            return spans(safe_line(row.host), Role.STRONG)
+            return spans(shorten_middle(safe_line(row.host), width), Role.STRONG)
         case "words":
-            role = Role.CAUTION if row.canceling else _WORDS[row.status]
-            return spans(command_host_text(row), role)
-        case "bytes":
-            stored = row.stdout_bytes + row.stderr_bytes
-            cut = row.truncated_bytes > 0
-            text = size(stored) + (TRUNCATED.text if cut else "") if stored or cut else ""
-            return spans(text, Role.CAUTION if cut else Role.MUTED)
+            return state_cell(row, last, width, now, rules)
+        case "line":
+            return line_cell(row, last, now, rules)
         case _:
             if row.started_at is None:
                 return BLANK
@@ -93,6 +101,10 @@ NOT_STARTED: tuple[Spans, ...] = (
 )
 
 
+def _printed(row: CommandHost) -> int:
+    return row.stdout_bytes + row.stderr_bytes
+
+
 class CommandHostTable(RowTable[CommandHost]):
     """One row for each command on each host."""
 
@@ -105,20 +117,104 @@ class CommandHostTable(RowTable[CommandHost]):
     def __init__(self, link: Link, task_id: int, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(link, id=id)
         self.task_id = task_id
-        self.steps = False  # whether the task has several commands
+        self._commands: Sequence[Command] = ()
+        self._hosts = 0
+        self._longest = _HOST_LEAST  # name that was read, in cells
+        self._lines: dict[str, LastLine] = {}  # by execution_id
+        self._lines_at: dict[str, int] = {}  # bytes that each had printed when its line was read
+        self._reader_of_lines = PacedReader(self._read_lines)
+
+    def show_task(self, commands: Sequence[Command], hosts: int) -> None:
+        """What the rows belong to: so many hosts."""
+        if (commands, hosts) != (self._commands, self._hosts):
+            self._commands, self._hosts = commands, hosts
+            self.retitle()
+
+    @property
+    def steps(self) -> bool:
+        """Whether the task has several commands."""
+        return len(self._commands) > 1
 
     @property
     def columns(self) -> Sequence[Column]:
-        return STEP_COLUMNS if self.steps else COLUMNS
+        most = min(max(self._longest, _HOST_LEAST), _HOST_MOST)
+        return tuple(
+            replace(column, max_width=most) if column.key == "host" else column
+            for column in (STEP_COLUMNS if self.steps else COLUMNS)
+        )
 
     def key_of(self, row: CommandHost) -> str:
         return row.execution_id
 
     def cell(self, row: CommandHost, key: str, width: int, now: datetime) -> Spans:
-        return command_host_cell(row, key, width, now)
+        last = self._lines.get(row.execution_id)
+        return command_host_cell(row, key, width, now, last, self._rules(row.command))
+
+    def _rules(self, command: int) -> KillRules:
+        status = self.link.status
+        known = command < len(self._commands)
+        return KillRules(
+            self._commands[command].spec.timeout if known else None,
+            status.kill_grace if status is not None else None,
+        )
 
     async def fetch(self, window: Window) -> Page[CommandHost]:
         return await self.link.operator.list_command_hosts(self.task_id, window)
 
     def empty_lines(self) -> Sequence[Spans]:
         return NOT_STARTED
+
+    @property
+    def title_words(self) -> str:
+        """Says how many hosts there are, if there are several rows for each."""
+        if not self.steps:
+            return super().title_words
+        return f"Hosts {self._hosts:,}, {len(self._commands):,} steps each: rows"
+
+    # The last lines of the rows in sight.
+
+    @property
+    def last_lines(self) -> Mapping[str, LastLine]:
+        """What was read, by execution_id."""
+        return self._lines
+
+    def refresh_changed(self, *, times: bool = False) -> None:
+        super().refresh_changed(times=times)
+        self._widen_names()
+        if self._ids_to_read() and self._reader_of_lines.request():
+            self._follow_lines()
+
+    def _widen_names(self) -> None:
+        longest = max((cell_len(row.host) for row in self._in_sight()), default=0)
+        if longest > self._longest:
+            self._longest = longest
+            self.refresh()
+
+    def _in_sight(self) -> list[CommandHost]:
+        shown = range(self.first, self.first + self.size.height)
+        return [row for number in shown if (row := self.list.rows.get(number)) is not None]
+
+    def _ids_to_read(self) -> list[str]:
+        """Of rows in sight that have printed something since their lines were read."""
+        return [
+            row.execution_id
+            for row in self._in_sight()
+            if _printed(row) and _printed(row) != self._lines_at.get(row.execution_id)
+        ][:IDS_MAX]
+
+    @while_open("lines")
+    async def _follow_lines(self) -> None:
+        await self._reader_of_lines.run()
+
+    async def _read_lines(self) -> None:
+        printed = {row.execution_id: _printed(row) for row in self._in_sight()}
+        wanted = self._ids_to_read()
+        if not wanted:
+            return
+        found = await self.link.operator.read_last_lines(self.task_id, wanted)
+        if len(self._lines) > _LINES_MAX:
+            self._lines.clear()
+            self._lines_at.clear()
+        self._lines.update(found)
+        self._lines_at.update((key, printed[key]) for key in wanted)
+        super().refresh_changed(times=True)

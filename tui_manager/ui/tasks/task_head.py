@@ -1,103 +1,191 @@
-"""The head of the screen of a task: its name, state, progress and steps. Pure."""
+"""The head of the screen of a task: name, facts, state, progress, and what it waits for. Pure."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from tui_manager.domain.host_name_ranges import fold_names
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.status import TaskStatus
-from tui_manager.domain.task import Task, TaskDetail
-from tui_manager.ui.drawing.number_format import age, count_of, progress_bar, running_time
-from tui_manager.ui.drawing.spans import Role, Span, Spans, justify, shorten, width_of
-from tui_manager.ui.drawing.state_words_and_colours import task_glyph, task_state
-from tui_manager.ui.tasks.task_steps import step_lines
-from tui_manager.ui.tasks.task_table import author, counts_line, elapsed, remaining
+from tui_manager.domain.status import CommandHostStatus, TaskStatus
+from tui_manager.domain.task import RolloutProgress, Task, TaskDetail
+from tui_manager.ui.drawing.number_format import (
+    age,
+    count_of,
+    number,
+    progress_bar,
+    running_time,
+)
+from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, justify, shorten, spans, width_of
+from tui_manager.ui.drawing.state_words_and_colours import command_glyph, task_glyph, task_state
+from tui_manager.ui.tasks.task_table import author, elapsed, remaining
 
-_BAR = 24  # cells
+_BAR_MOST = 56  # cells
 _NAME_LEAST = 8  # cells of a name
-_NAME_ENOUGH = 24  # cells from which a name leaves the rest of its line to the author
+_GAP = "   "
+_ROUND_UP = timedelta(microseconds=999_999)
+HostCounts = Mapping[CommandHostStatus, int]
+_ORDER = (
+    CommandHostStatus.COMPLETED,
+    CommandHostStatus.FAILED,
+    CommandHostStatus.TIMEOUT,
+    CommandHostStatus.SKIPPED,
+    CommandHostStatus.CANCELED,
+    CommandHostStatus.RUNNING,
+    CommandHostStatus.PENDING,
+)
 
 
-def task_head(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
-    """Three lines, and one each for a rollout, for what a task waits for, for where it comes from,
-    and for further steps."""
+def task_head(
+    detail: TaskDetail, now: datetime, width: int, hosts: HostCounts | None = None
+) -> tuple[Spans, ...]:
+    """The name with state and facts, in one line if there is room for both; then how far it is.
+
+    Args:
+        hosts: how many hosts stand how; None: as the commands stand, if it is one command.
+    """
+    hosts = hosts or host_counts(detail)
+    return (*_title_and_facts(detail, now, width), _progress(detail, hosts, width))
+
+
+def host_counts(detail: TaskDetail) -> HostCounts | None:
+    """How many hosts of a task of one command stand how; None for several commands, whose counts
+    are not those of hosts."""
+    if len(detail.commands) > 1:
+        return None
+    numbers = detail.task.counts.as_dict()
+    return {status: numbers[status] for status in _ORDER if numbers[status]}
+
+
+def _title_and_facts(detail: TaskDetail, now: datetime, width: int) -> tuple[Spans, ...]:
     task = detail.task
-    cells = min(_BAR, width // 4)
-    bar = progress_bar(task.counts, cells, ended=task.status.ended) if task.started_at else ()
-    hosts = counts_line(task.counts, task.host_count, width - cells - 2)
-    how_far = (*bar, Span("  "), *hosts) if bar else (Span("target ", Role.MUTED), _target(task))
-    return (
-        _title(task, now, width),
-        how_far,
-        *_rollout(task),
-        *_waiting(task, now),
-        *_origin(detail, width),
-        *step_lines(detail.commands, width),
-    )
+    begin = (Span(f"#{task.task_id} ", Role.MUTED),)
+    state = _state(task, now)
+    name = Span(safe_line(task.name), Role.STRONG)
+    facts = _GAP.join(_facts(detail, now))
+    whole = (*begin, name, Span(_GAP + facts, Role.MUTED))
+    if width_of((*whole, *state)) < width:
+        return (justify(whole, state, width),)
+    room = max(_NAME_LEAST, width - width_of((*begin, *state)) - 1)
+    title = justify((*begin, Span(shorten(name.text, room), name.role)), state, width)
+    if width_of((*begin, *state)) + _NAME_LEAST >= width:
+        title = fit((*begin, *state, Span(" "), name), width)
+    return (title, spans(shorten(facts, width), Role.MUTED))
 
 
-def _origin(detail: TaskDetail, width: int) -> tuple[Spans, ...]:
-    """The template that it was made from, the tasks that it repeats or that repeat it, and hosts
-    that were left out; nothing if there is none of these."""
-    parts = []
-    if detail.task.template:
-        parts.append(f"template {safe_line(str(detail.task.template))}")
-    if detail.task.rerun_of:
-        parts.append(f"re-run of #{detail.task.rerun_of}")
+def _facts(detail: TaskDetail, now: datetime) -> list[str]:
+    """Target, author and start; where it comes from; the values of its parameters."""
+    task = detail.task
+    by = f"by {author(task, by_schedule='schedule ')}"
+    start = f" {clock_text(task.started_at, now)}" if task.started_at else ""
+    facts = [f"{safe_line(task.target)} {by}{start}"]
+    if task.template:
+        facts.append(f"template {safe_line(str(task.template))}")
+    if task.rerun_of:
+        facts.append(f"re-run of #{task.rerun_of}")
     if detail.reruns:
-        parts.append(f"run again as {', '.join(f'#{number}' for number in detail.reruns)}")
+        facts.append(f"run again as {', '.join(f'#{number}' for number in detail.reruns)}")
     if detail.left_out:
-        parts.append(f"left out: {safe_line(fold_names(detail.left_out))}")
-    return ((Span(shorten("   ".join(parts), width), Role.MUTED),),) if parts else ()
+        facts.append(f"left out: {safe_line(fold_names(detail.left_out))}")
+    values = {
+        name: value for step in detail.commands for name, value in step.spec.parameters.items()
+    }
+    if values:
+        facts.append(" ".join(f"{name}={safe_line(value)}" for name, value in values.items()))
+    return facts
 
 
-def _title(task: Task, now: datetime, width: int) -> Spans:
-    """A long name is shortened, and its state is not. Its author is left out without room."""
-    number = Span(f"#{task.task_id} ", Role.MUTED)
-    state = (Span("  "), task_glyph(task), Span(f" {_state(task, now)}"))
-    by = (Span(f"by {author(task, by_schedule='schedule ')} ", Role.MUTED),)
-    room = width - width_of((number, *state))
-    if room - width_of(by) > _NAME_ENOUGH:
-        room -= width_of(by) + 1
-    name = Span(shorten(safe_line(task.name), max(_NAME_LEAST, room)), Role.STRONG)
-    return justify((number, name, *state), by, width)
+def clock_text(moment: datetime, now: datetime) -> str:
+    """The time of a day here: `23:04:58`, `24 Nov 23:04` on another day, `24 Nov 2025`."""
+    there = moment.astimezone(now.tzinfo)
+    if there.date() == now.date():
+        return f"{there:%H:%M:%S}"
+    day = f"{there.day} {there:%b}"
+    return f"{day} {there:%H:%M}" if there.year == now.year else f"{day} {there.year}"
 
 
-def _state(task: Task, now: datetime) -> str:
+def _state(task: Task, now: datetime) -> Spans:
+    """`▶ 0:15, about 0:30 left`."""
+    return (task_glyph(task), Span(f" {_state_words(task, now)}", _state_role(task)))
+
+
+def _state_role(task: Task) -> Role:
+    if task.canceling or task.waits:
+        return Role.CAUTION
+    return Role.FAULT if task.status is TaskStatus.FAILED else Role.STRONG
+
+
+def _state_words(task: Task, now: datetime) -> str:
     state = task_state(task)
     passed, left = elapsed(task, now), remaining(task, now)
     if passed is None:
         return f"{state}, not started"
     if task.status is not TaskStatus.RUNNING:
         return f"{state} after {running_time(passed)}"
-    return f"{state} {running_time(passed)}" + (
-        f", about {running_time(left)} left" if left else ""
-    )
+    if task.canceling and task.cancel_requested_at is not None:
+        return f"canceling for {running_time(now - task.cancel_requested_at)}"
+    about = f", about {running_time(left)} left" if left else ""
+    return f"{state} {running_time(passed)}{about}"
 
 
-def _rollout(task: Task) -> tuple[Spans, ...]:
-    """`batch 2 of 3   4 hosts under way   8 wait   2 failed of at most 3`."""
-    rollout = task.rollout
+def _progress(detail: TaskDetail, hosts: HostCounts | None, width: int) -> Spans:
+    """`███▓▓▓░░░  2✔ 2✘ 4▶ 6◌ of 14 hosts   batch 2 of 3   budget 2 of 3 used`."""
+    task = detail.task
+    if task.started_at is None:
+        return spans("Its target is looked up when it starts.", Role.MUTED)
+    cells = min(_BAR_MOST, width // 3)
+    bar = progress_bar(task.counts, cells, ended=task.status.ended)
+    rollout = _rollout(task.rollout, ended=task.status.ended)
+    room = width - cells - 2 - width_of(rollout)
+    return (*bar, Span("  "), *_host_counts(hosts or {}, task.host_count, room), *rollout)
+
+
+def _host_counts(hosts: HostCounts, total: int, width: int) -> Spans:
+    """Counts by glyph, in larger units without room."""
+    shown = [(command_glyph(status), hosts[status]) for status in _ORDER if hosts.get(status)]
+    end = count_of(total, "host")
+    for digits in (99, 4, 3):
+        counts = tuple(
+            Span(f"{_short(amount, digits)}{glyph.text} ", glyph.role) for glyph, amount in shown
+        )
+        for words in (f"of {end}" if counts else end, ""):
+            line = (*counts, Span(words))
+            if width_of(line) <= width:
+                return line
+    return counts
+
+
+def _short(amount: int, digits: int) -> str:
+    return f"{amount:,}" if digits > 4 else number(amount, digits)
+
+
+def _rollout(rollout: RolloutProgress | None, *, ended: bool) -> Spans:
+    """`   batch 2 of 3   budget 2 of 3 used   5 at a barrier`."""
     if rollout is None:
         return ()
     parts = []
     if rollout.batches > 1:
-        parts.append(Span(f"batch {rollout.batch:,} of {rollout.batches:,}   "))
-    if not task.status.ended:
-        under_way = count_of(rollout.hosts_under_way, "host")
-        parts.append(Span(f"{under_way} under way   {rollout.hosts_waiting:,} waiting   "))
-        if rollout.hosts_at_barrier:
-            at_barrier = f"{rollout.hosts_at_barrier:,} at a barrier   "
-            parts.append(Span(at_barrier, Role.CAUTION))
-    allowed = "" if rollout.max_failures is None else f" of at most {rollout.max_failures:,}"
-    if rollout.hosts_failed or allowed:
-        role = Role.FAULT if rollout.hosts_failed else Role.PLAIN
-        parts.append(Span(f"{rollout.hosts_failed:,} failed{allowed}", role))
-    return (tuple(parts),) if parts else ()
+        parts.append(Span(f"{_GAP}batch {rollout.batch:,} of {rollout.batches:,}"))
+    if rollout.max_failures is not None:
+        used = f"budget {rollout.hosts_failed:,} of {rollout.max_failures:,} used"
+        spent = rollout.hosts_failed > rollout.max_failures
+        role = Role.FAULT if spent else Role.CAUTION if rollout.hosts_failed else Role.PLAIN
+        parts.append(Span(_GAP + used, role))
+    if rollout.hosts_at_barrier and not ended:
+        at_barrier = f"{_GAP}{rollout.hosts_at_barrier:,} at a barrier"
+        parts.append(Span(at_barrier, Role.CAUTION))
+    return tuple(parts)
 
 
-def _waiting(task: Task, now: datetime) -> tuple[Spans, ...]:
-    """What a paused or held task waits for, and what ends it."""
-    if task.canceling or not task.waits:
+def waiting_lines(
+    task: Task, now: datetime, hosts: HostCounts | None, grace: timedelta | None
+) -> tuple[Spans, ...]:
+    """What a task waits for: a cancel that is not proven, a hold, a pause. No line for none.
+
+    Args:
+        grace: from SIGTERM to SIGKILL; None: not known.
+    """
+    if task.canceling and task.cancel_requested_at is not None:
+        return (_canceling(task, task.cancel_requested_at, now, hosts or {}, grace),)
+    if not task.waits:
         return ()
     held = f"on hold after batch {task.hold.batch:,}" if task.hold else ""
     if task.paused:
@@ -106,9 +194,21 @@ def _waiting(task: Task, now: datetime) -> tuple[Spans, ...]:
         text = held
         if task.hold is not None and task.hold.expires_at is not None:
             text += f": the rest is skipped in {age(task.hold.expires_at - now)}"
-    keys = (Span("   p", Role.STRONG), Span(" goes on, "), Span("c", Role.STRONG), Span(" cancels"))
+    goes_on = " ends pause and hold, " if task.paused and held else " goes on, "
+    keys = (Span("   p", Role.STRONG), Span(goes_on), Span("c", Role.STRONG), Span(" cancels"))
     return ((task_glyph(task), Span(f" {text}", Role.CAUTION), *keys),)
 
 
-def _target(task: Task) -> Span:
-    return Span(safe_line(task.target))
+def _canceling(
+    task: Task, asked_at: datetime, now: datetime, hosts: HostCounts, grace: timedelta | None
+) -> Spans:
+    running = hosts.get(CommandHostStatus.RUNNING, 0) + hosts.get(CommandHostStatus.PENDING, 0)
+    who = count_of(running, "host") if running else "some hosts"
+    left = asked_at + grace - now if grace is not None else None
+    if left is not None and left > timedelta(0):
+        runs = "runs" if running == 1 else "run"
+        text = f"{who} still {runs}, SIGKILL in {running_time(left + _ROUND_UP)}"
+    else:
+        has = "has" if running == 1 else "have"
+        text = f"{who} {has} not proven yet that all processes are gone"
+    return (task_glyph(task), Span(f" canceling: {text}", Role.CAUTION))

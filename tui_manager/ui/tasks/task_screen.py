@@ -1,14 +1,19 @@
 """One task: its command hosts with status and reason, and the output of one or of all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from textual import on
 from textual.containers import Container
 from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import NotFoundError
+from tui_manager.domain.list_window import LIMIT_MAX
 from tui_manager.domain.task import Task, TaskDetail
+from tui_manager.domain.task_map import FailureGroup, TaskMap
 from tui_manager.ui.drawing.span_widgets import SpanLines
+from tui_manager.ui.drawing.spans import Role, Span, Spans
 from tui_manager.ui.key_bindings import ScreenName, bindings_of, open_task
 from tui_manager.ui.listing.row_table import RowTable
 from tui_manager.ui.manager_link import Link
@@ -16,11 +21,21 @@ from tui_manager.ui.output.groups_pane import GroupsPane
 from tui_manager.ui.output.output_actions import OutputActions
 from tui_manager.ui.output.output_pane import NO_OUTPUT, OutputPane, Source
 from tui_manager.ui.tasks.command_host_table import CommandHostTable, cut_note, ended_without_output
+from tui_manager.ui.tasks.failure_summary import failure_lines
+from tui_manager.ui.tasks.paced_reader import PacedReader
 from tui_manager.ui.tasks.task_actions import TaskActions
-from tui_manager.ui.tasks.task_head import task_head
+from tui_manager.ui.tasks.task_head import HostCounts, host_counts, task_head, waiting_lines
+from tui_manager.ui.tasks.task_map_strip import TaskMapStrip
+from tui_manager.ui.tasks.task_steps import step_lines
 from tui_manager.ui.terminal.closable import while_open
 
 _MARGINS = 4  # cells beside a line of an empty output pane
+_MIDDLE, _TALL = 30, 45  # lines of a terminal that has room for more of the map and the failures
+_GONE: Spans = (
+    Span("This task is not stored any more: its history was removed. ", Role.CAUTION),
+    Span("esc", Role.STRONG),
+    Span(" goes back."),
+)
 
 
 class TaskScreen(OutputActions, TaskActions):
@@ -34,9 +49,15 @@ class TaskScreen(OutputActions, TaskActions):
         self.task_id = task_id
         self.detail: TaskDetail | None = None
         self.all_hosts = False  # whether the output is of all hosts, not of the selected one
+        self.map = TaskMap()
+        self.failures: Sequence[FailureGroup] = ()
+        self._removed = False  # the manager does not have the task any more
+        self._overview = PacedReader(self._read_overview)
 
     def body(self) -> Iterable[Widget]:
         yield SpanLines(id="head")
+        yield TaskMapStrip(id="map")
+        yield SpanLines(id="below-map")
         yield Container(
             CommandHostTable(self.link, self.task_id, id="rows"),
             OutputPane(self.link, id="output"),
@@ -70,32 +91,116 @@ class TaskScreen(OutputActions, TaskActions):
         self.set_focus(self.rows)
 
     def read_again(self, changes: Changes) -> None:
-        if changes.touches(self.task_id):
-            self._read_head()
-            self.rows.reload()
-            self.output.poll()
-            self.groups.poll()
+        if self._removed or not changes.touches(self.task_id):
+            return
+        self._read_head()
+        if changes.all_tasks or self.task_id in changes.tasks:
+            self._follow_overview()
+        self.rows.reload()
+        self.output.poll()
+        self.groups.poll()
+
+    # The head.
 
     @while_open("head", exclusive=True)
     async def _read_head(self) -> None:
-        self.detail = await self.link.operator.get_task(self.task_id)
-        self.rows.steps = self.groups.steps = len(self.detail.commands) > 1
+        try:
+            self.detail = await self.link.operator.get_task(self.task_id)
+        except NotFoundError:
+            self._removed = True
+            self._show_head()
+            return
+        self.groups.steps = len(self.detail.commands) > 1
+        self.rows.show_task(self.detail.commands, self.detail.task.host_count)
         self._show_head()
         self._show_output()
 
+    def _follow_overview(self) -> None:
+        if self.link.connected is not None and self._overview.request():
+            self._run_overview()
+
+    @while_open("overview")
+    async def _run_overview(self) -> None:
+        await self._overview.run()
+
+    async def _read_overview(self) -> None:
+        operator = self.link.operator
+        try:
+            self.map = await operator.get_task_map(self.task_id)
+            self.failures = await operator.summarize_failures(self.task_id)
+        except NotFoundError:
+            return  # the head says so
+        self._show_head()
+
     def _show_head(self) -> None:
-        if self.detail is not None:
-            head = self.query_one(SpanLines)
-            width = max(1, self.size.width - 2)
-            head.set_lines(task_head(self.detail, self.link.data_time(), width))
+        if self.detail is None:
+            if self._removed:
+                self.query_one("#head", SpanLines).set_lines((_GONE,))
+            return
+        width, now = max(1, self.size.width - 2), self.link.data_time()
+        head = self.query_one("#head", SpanLines)
+        hosts = host_counts(self.detail) or self.map.counts()
+        head.set_lines(
+            ((_GONE,) if self._removed else ()) + task_head(self.detail, now, width, hosts)
+        )
+        lines = 1 if self.size.height < _MIDDLE else 2 if self.size.height < _TALL else 4
+        self.query_one(TaskMapStrip).show(self.map, width, lines)
+        self.query_one("#below-map", SpanLines).set_lines(self._below_map(hosts, width, lines))
+
+    def _below_map(self, hosts: HostCounts, width: int, lines: int) -> tuple[Spans, ...]:
+        """What the task waits for, why it failed on which hosts, and its steps."""
+        if self.detail is None:
+            return ()
+        task, status = self.detail.task, self.link.status
+        grace = status.kill_grace if status is not None else None
+        alone = task.host_count <= 1  # its row says why it failed
+        return (
+            *waiting_lines(task, self.link.data_time(), hosts, grace),
+            *(() if alone else failure_lines(self.failures, width, lines)),
+            *step_lines(self.detail.commands, width),
+        )
 
     def tick(self) -> None:
         super().tick()
         self._show_head()
 
     def on_resize(self) -> None:
-        """The head depends on the width."""
+        """The head depends on the size."""
         self._show_head()
+
+    # Hosts.
+
+    @on(TaskMapStrip.CellClicked)
+    def _cell_clicked(self, message: TaskMapStrip.CellClicked) -> None:
+        self._select_host(message.number)
+
+    @while_open("select", exclusive=True)
+    async def _select_host(self, number: int) -> None:
+        row = await self.link.operator.find_task_host(self.task_id, number)
+        self.rows.find(row.execution_id)
+        self.set_focus(self.rows)
+
+    def action_next_failure(self) -> None:
+        """Selects the next command that failed, timed out or was skipped; after the last one the
+        first."""
+        self._select_next_failure()
+
+    @while_open("select", exclusive=True)
+    async def _select_next_failure(self) -> None:
+        window = replace(self.rows.window, faults_only=True, offset=0, limit=LIMIT_MAX)
+        page = await self.rows.fetch(window)
+        if not page.matching:
+            self.notify("No command of this task has failed.", markup=False)
+            return
+        if not self.rows.window.sort:  # failures are the first rows
+            at = self.rows.list.cursor + 1
+            self.rows.go_to(at if at < page.matching else 0)
+        else:
+            keys = [row.execution_id for row in page.rows]
+            here = self.rows.list.key
+            at = keys.index(here) + 1 if here in keys else 0
+            self.rows.select_row(keys[at % len(keys)], self.rows.list.cursor)
+        self.set_focus(self.rows)
 
     @on(RowTable.Selected)
     def _show_output(self) -> None:
@@ -111,7 +216,7 @@ class TaskScreen(OutputActions, TaskActions):
         ending = ended_without_output(row, self.output.size.width - _MARGINS)
         self.output.no_output_text = ending or (NO_OUTPUT,)
         self.output.refresh()
-        step = f", command {row.command + 1}" if steps else ""
+        step = f", step {row.command + 1}" if steps else ""
         self.output.show(Source(self.task_id, row.host_id, row.execution_id, row.host, step))
 
     def action_all_output(self) -> None:

@@ -33,7 +33,7 @@ def step_lines(steps: Sequence[Command], width: int) -> tuple[Spans, ...]:
             step.spec,
             width,
             Span(f"#{step.index + 1:<{digits}} ", Role.MUTED),
-            command_glyph(step.status),
+            command_glyph(_shown_status(step)),
             Span(" "),
             *_column(_name(step, _NAME_MOST), names),
             *_column(_counts(step), counts),
@@ -43,6 +43,13 @@ def step_lines(steps: Sequence[Command], width: int) -> tuple[Spans, ...]:
     if more := _more(first, len(steps) - first - len(shown)):
         lines.append((Span(f"   and {more}", Role.MUTED),))
     return tuple(lines)
+
+
+def _shown_status(step: Command) -> CommandHostStatus:
+    """A step that no host has begun waits, also while its task runs."""
+    counts = step.counts
+    waits = counts.total and counts.pending == counts.total
+    return CommandHostStatus.PENDING if waits else step.status
 
 
 def _first_shown(steps: Sequence[Command]) -> int:

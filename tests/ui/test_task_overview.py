@@ -1,0 +1,86 @@
+"""The overview of a task on its screen: a cell a host, failures by cause."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_manager.domain.status import CommandHostStatus as Status
+from tui_manager.domain.status import Reason
+from tui_manager.domain.task_map import WORST_FIRST, FailureGroup, TaskMap
+from tui_manager.ui.drawing.spans import Span, plain, shorten_middle, width_of
+from tui_manager.ui.tasks.failure_summary import failure_lines
+from tui_manager.ui.tasks.task_map_strip import Cell, map_cells, map_lines
+
+
+def drawn(task_map: TaskMap, width: int, lines: int) -> list[str]:
+    return [plain(line) for line in map_lines(map_cells(task_map, width, lines), width)]
+
+
+def test_each_host_has_a_cell_and_batches_are_set_apart() -> None:
+    assert drawn(TaskMap(("f", "frr", "cp")), 80, 1) == ["✘ ✘▶▶ ✔◌"]
+    assert drawn(TaskMap(("xts",)), 2, 2) == ["⊘◷", "⤼"]
+
+
+def test_of_many_hosts_a_cell_shows_the_worst() -> None:
+    lines = drawn(TaskMap(("c" * 500 + "f" + "c" * 499, "p" * 1000)), 60, 1)
+    assert lines == ["✔" * 14 + "✘" + "✔" * 14 + " " + "◌" * 29]
+    cells = map_cells(TaskMap(("cccf",)), 2, 1)
+    assert cells.lines == ((Cell("c", 0), Cell("f", 3)),)  # the host that decides it
+
+
+@given(
+    st.lists(st.text(WORST_FIRST, min_size=1, max_size=60), max_size=60),
+    st.integers(1, 50),
+    st.integers(1, 4),
+)
+def test_no_host_is_lost_and_nothing_is_too_wide(
+    batches: list[str], width: int, lines: int
+) -> None:
+    task_map = TaskMap(tuple(batches))
+    cells = map_cells(task_map, width, lines)
+    drawn_lines = map_lines(cells, width)
+    assert len(drawn_lines) <= lines
+    assert all(width_of(line) <= width for line in drawn_lines)
+    letters = task_map.letters
+    shown = [cell for line in cells.lines for cell in line if cell is not None]
+    assert all(letters[cell.number] == cell.letter for cell in shown)
+    if letters:
+        worst = min(letters, key=WORST_FIRST.index)
+        assert worst in {cell.letter for cell in shown}
+
+
+def group(hosts: int, names: str, reason: Reason = Reason.EXIT_CODE, code: int = 4) -> FailureGroup:
+    exit_code = code if reason is Reason.EXIT_CODE else None
+    return FailureGroup(Status.FAILED, reason, exit_code, None, hosts, names, min(hosts, 40))
+
+
+def test_failures_are_told_by_their_cause() -> None:
+    groups = (group(120, "web[01-40]"), group(1, "db01", Reason.UNDELIVERABLE))
+    assert [plain(line) for line in failure_lines(groups, 80, 4)] == [
+        "✘ exit 4: 120 hosts web[01-40],…",
+        "✘ could not be delivered: 1 host db01",
+    ]
+    (line,) = failure_lines(groups, 80, 1)
+    assert plain(line) == (
+        "✘ exit 4: 120 hosts web[01-40],…   ✘ could not be delivered: 1 host db01"
+    )
+    assert failure_lines((), 80, 4) == ()
+
+
+def test_causes_without_room_are_counted() -> None:
+    groups = tuple(group(9 - code, f"web[01-0{9 - code}]", code=code) for code in range(1, 8))
+    lines = failure_lines(groups, 80, 3)
+    assert [plain(line) for line in lines][1:] == [
+        "✘ exit 2: 7 hosts web[01-07]", "and 5 more causes"
+    ]  # fmt: skip
+    for width in range(40, 200):
+        (line,) = failure_lines(groups, width, 1)
+        assert width_of(line) <= width
+        shown = plain(line).count("exit")
+        assert (f"and {7 - shown} more cause" in plain(line)) == (shown < 7)
+
+
+def test_a_name_is_cut_in_its_middle() -> None:
+    assert shorten_middle("batch-ap-0017.example", 12) == "batch…xample"
+    assert shorten_middle("web01", 5) == "web01"
+    for width in range(1, 12):
+        assert width_of((Span(shorten_middle("名名名名名名", width)),)) <= width

@@ -1,0 +1,169 @@
+"""How one command stands on one host: the state, the countdown to SIGKILL, and the proof. Pure."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tui_manager.domain.last_line import LastLine
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task import CommandHost
+from tui_manager.ui.drawing.number_format import running_time, timeout_text
+from tui_manager.ui.drawing.spans import BLANK, Role, Span, Spans, spans
+from tui_manager.ui.drawing.state_words_and_colours import STDERR, TRUNCATED, reason_words
+
+STATE_WIDTH = 14  # cells; the words below fit
+_SHORT = {
+    Reason.UNDELIVERABLE: "not delivered",
+    Reason.REJECTED: "refused",
+    Reason.SPAWN_FAILED: "not started",
+    Reason.AGENT_LOST: "agent lost",
+    Reason.AGENT_STATE_LOST: "agent reset",
+    Reason.INTERRUPTED: "interrupted",
+    Reason.CANCEL_UNCONFIRMED: "no proof",
+}
+_ROLES = {
+    CommandHostStatus.FAILED: Role.FAULT,
+    CommandHostStatus.TIMEOUT: Role.FAULT,
+    CommandHostStatus.SKIPPED: Role.CAUTION,
+    CommandHostStatus.CANCELED: Role.CAUTION,
+    CommandHostStatus.PENDING: Role.MUTED,
+    CommandHostStatus.COMPLETED: Role.MUTED,
+    CommandHostStatus.RUNNING: Role.PLAIN,
+}
+_BAR_MOST = 9  # cells of the bar of a command that announces its progress
+_IN_SECONDS = 100  # below this, a countdown is in seconds
+
+
+@dataclass(frozen=True, slots=True)
+class KillRules:
+    """When a command is killed.
+
+    Attributes:
+        timeout: from its start to SIGTERM; None: not known.
+        grace: from SIGTERM to SIGKILL; None: not known.
+    """
+
+    timeout: timedelta | None = None
+    grace: timedelta | None = None
+
+
+def kill_left(row: CommandHost, now: datetime, rules: KillRules) -> timedelta | None:
+    """How long until SIGKILL, zero or less once it is due; None while nothing ends the command, or
+    if it is not known."""
+    term_at = _term_at(row, now, rules)
+    if term_at is None or rules.grace is None:
+        return None
+    return term_at + rules.grace - now
+
+
+def _term_at(row: CommandHost, now: datetime, rules: KillRules) -> datetime | None:
+    """When SIGTERM was due."""
+    if row.status is not CommandHostStatus.RUNNING or row.started_at is None:
+        return None
+    if row.cancel_requested_at is not None:
+        return max(row.cancel_requested_at, row.started_at)
+    timeout_at = row.started_at + rules.timeout if rules.timeout is not None else None
+    return timeout_at if timeout_at is not None and timeout_at <= now else None
+
+
+def state_cell(
+    row: CommandHost, last: LastLine | None, width: int, now: datetime, rules: KillRules
+) -> Spans:
+    """The state in a word or two: `exit 3`, `SIGKILL in 7s`, or a bar for announced progress."""
+    if (left := kill_left(row, now, rules)) is not None:
+        return spans(f"SIGKILL {_in(left)}", Role.CAUTION)
+    if row.canceling:
+        return spans("canceling", Role.CAUTION)
+    if row.status is CommandHostStatus.RUNNING and last is not None and last.percent is not None:
+        return percent_bar(last.percent, width)
+    return spans(_state_words(row), _ROLES[row.status])
+
+
+def _in(left: timedelta) -> str:
+    seconds = math.ceil(left.total_seconds())
+    if seconds <= 0:
+        return "due"
+    return f"in {seconds}s" if seconds < _IN_SECONDS else f"in {running_time(left, 5)}"
+
+
+def percent_bar(percent: int, width: int) -> Spans:
+    """`▇▇▇▇▁▁ 61%`; only the number without room."""
+    cells = min(_BAR_MOST, width - len(" 100%"))
+    number = f"{percent:>3}%"
+    if cells < 2:
+        return spans(number.strip(), Role.ACTIVE)
+    full = min(cells, percent * cells // 100)
+    bar = (Span("▇" * full, Role.ACTIVE), Span("▁" * (cells - full), Role.MUTED))
+    return (*(span for span in bar if span.text), Span(f" {number}"))
+
+
+def _state_words(row: CommandHost) -> str:
+    match row.reason:
+        case Reason.EXIT_CODE:
+            return f"exit {row.exit_code}"
+        case Reason.SIGNAL:
+            return f"signal {row.signal}"
+        case reason if reason in _SHORT:
+            return _SHORT[reason]
+    if row.status is CommandHostStatus.PENDING:
+        return "sent" if row.sent_at else "waiting"
+    return str(row.status)
+
+
+def line_cell(row: CommandHost, last: LastLine | None, now: datetime, rules: KillRules) -> Spans:
+    """What its row says of a command last: why it ended, if the state does not say it, and the last
+    line of its output, marked if that went to stderr."""
+    note = _note(row, now, rules)
+    mark = (TRUNCATED,) if row.truncated_bytes else BLANK
+    if last is None:
+        return (*mark, *note)
+    stderr = (Span(STDERR.text, STDERR.role),) if last.stderr else BLANK
+    gap = (Span("   "),) if note else BLANK
+    role = Role.MUTED if note else Role.PLAIN
+    return (*mark, *note, *gap, *stderr, Span(safe_line(last.text), role))
+
+
+def _note(row: CommandHost, now: datetime, rules: KillRules) -> Spans:
+    if not row.status.ended:
+        return _open_note(row, now, rules)
+    words = _ended_words(row)
+    if row.late:
+        words = f"{words}, corrected late" if words else "corrected late"
+    role = Role.CAUTION if row.kill_incomplete else Role.PLAIN
+    return spans(words, role)
+
+
+def _open_note(row: CommandHost, now: datetime, rules: KillRules) -> Spans:
+    """Of a command that has not ended."""
+    left = kill_left(row, now, rules)
+    if left is not None:
+        gone = "waits for proof that its processes are gone"
+        does = gone if left <= timedelta(0) else "SIGTERM was sent"
+        timeout = None if row.canceling else rules.timeout
+        why = f"timeout of {timeout_text(timeout)}: " if timeout is not None else ""
+        return spans(f"{why}{does}", Role.CAUTION)
+    if row.canceling:
+        return spans("waits for the answer of its host", Role.CAUTION)
+    if row.status is CommandHostStatus.PENDING:
+        batch = f"in batch {row.batch}" if row.batch else "to be sent"
+        return spans("to be started" if row.sent_at else batch, Role.MUTED)
+    return BLANK
+
+
+def _ended_words(row: CommandHost) -> str:
+    """What the word for the state leaves open."""
+    detail = safe_line(row.detail)
+    if row.kill_incomplete:
+        return f"processes survive: {detail}" if detail else "some of its processes survive"
+    if row.reason in (Reason.NONE, Reason.EXIT_CODE, Reason.SIGNAL):
+        return detail
+    if row.reason is Reason.CANCELED and row.started_at is None:
+        return f"before it started{_in_brackets(detail)}"
+    if row.reason in (Reason.CANCELED, Reason.TIMEOUT):
+        return f"all processes gone{_in_brackets(detail)}"
+    return reason_words(row.reason) + _in_brackets(detail)
+
+
+def _in_brackets(detail: str) -> str:
+    return f" ({detail})" if detail else ""

@@ -1,0 +1,80 @@
+"""The failures of a task by their cause, in a few lines. Pure."""
+
+from collections.abc import Sequence
+
+from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.status import CommandHostStatus, Reason
+from tui_manager.domain.task_map import FailureGroup
+from tui_manager.ui.drawing.number_format import count_of
+from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, width_of
+from tui_manager.ui.drawing.state_words_and_colours import command_glyph, reason_words
+
+_NAMES_LEAST = 12  # cells
+_GAP = "   "
+
+
+def failure_lines(groups: Sequence[FailureGroup], width: int, lines: int) -> tuple[Spans, ...]:
+    """`✘ exit 4: 12 hosts web[01-12]`, a cause a line, or all in one line. What has no room is
+    counted.
+
+    Args:
+        lines: at most so many.
+    """
+    if not groups or lines < 1:
+        return ()
+    if lines == 1:
+        return (_in_one_line(groups, width),)
+    shown = groups if len(groups) <= lines else groups[: lines - 1]
+    drawn = [_group(group, width) for group in shown]
+    if more := groups[len(shown) :]:
+        drawn.append((Span(_more(more), Role.MUTED),))
+    return tuple(drawn)
+
+
+def _in_one_line(groups: Sequence[FailureGroup], width: int) -> Spans:
+    line: Spans = ()
+    for place, group in enumerate(groups):
+        gap = (Span(_GAP),) if line else ()
+        rest = groups[place + 1 :]
+        kept = width_of((*line, *gap)) + (len(_GAP + _more(rest)) if rest else 0)
+        room = width - kept
+        if line and room < width_of(_cause(group)):
+            return (*line, *gap, Span(_more(groups[place:]), Role.MUTED))
+        line = (*line, *gap, *_group(group, room))
+    return line
+
+
+def _more(groups: Sequence[FailureGroup]) -> str:
+    return f"and {count_of(len(groups), 'more cause')}"
+
+
+def _cause(group: FailureGroup) -> Spans:
+    glyph = command_glyph(group.status)
+    role = Role.CAUTION if group.status is CommandHostStatus.SKIPPED else Role.FAULT
+    return (
+        Span(glyph.text, glyph.role),
+        Span(f" {cause_words(group)}: ", role),
+        Span(count_of(group.hosts, "host")),
+    )
+
+
+def _group(group: FailureGroup, width: int) -> Spans:
+    cause = _cause(group)
+    names = safe_line(group.names) + (",…" if group.hosts > group.named else "")
+    room = width - width_of(cause) - 1
+    if room < min(_NAMES_LEAST, len(names)):
+        return cause
+    return (*cause, Span(f" {shorten(names, room)}", Role.MUTED))
+
+
+def cause_words(group: FailureGroup) -> str:
+    """`exit 4`, `signal 9`, `timeout`, `could not be delivered`."""
+    match group.reason:
+        case Reason.EXIT_CODE:
+            return f"exit {group.exit_code}"
+        case Reason.SIGNAL:
+            return f"signal {group.signal}"
+        case Reason.TIMEOUT | Reason.NONE:
+            return str(group.status)
+        case _:
+            return reason_words(group.reason)
