@@ -88,7 +88,8 @@ class Checks:
             self._expect(f" {arguments[0]}" in said, f"{name} {arguments}: {question}")
         if name == "cancel_task":
             said = "" if question is None else f"{question.title} {question.lines}"
-            self._expect(f"#{arguments[0]} " in said, f"{name} {arguments}: {question}")
+            on = f" on {len(arguments[1])} host" if arguments[1:] and arguments[1] else ""
+            self._expect(f"#{arguments[0]} " in said and on in said, f"{name} {arguments}: {said}")
 
     def _expect(self, holds: object, problem: str) -> None:
         if not holds:

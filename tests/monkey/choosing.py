@@ -225,6 +225,20 @@ def _tasks(random: Random) -> list[Input]:
     return _spread(random, _keys(place, *keys))
 
 
+def _again(random: Random) -> list[Input]:
+    """Tasks that run again, are copied and edited, or canceled on marked hosts."""
+    place = random.choice((["1"], ["3"], ["3", "enter"], ["3", "enter", "space", "space"]))
+    inputs = _keys(*place, random.choice(("r", "e", "e", "c")))
+    for _ in range(random.randrange(4)):
+        inputs += random.choice((_word, _moves, _ticks))(random)
+    end = random.choice((["enter"], ["f5"], ["f5", "f5"], ["y"], ["escape", "y"], ["ctrl+s"]))
+    return _spread(random, [*inputs, *_keys(*end)])
+
+
+def _ticks(random: Random) -> list[Input]:
+    return _keys(random.choice(("f", "u", "k", "c", "a", "m", "space", "tab", "ctrl+t", "f4")))
+
+
 def _open(random: Random) -> list[Input]:
     keys = random.choices((*MOVES, "tab", "o", "equals_sign", "d", "w", "f"), k=4)
     leave = ["escape"] if random.random() < 0.6 else []
@@ -305,7 +319,8 @@ def _save(random: Random) -> list[Input]:
 
 _SCENES: tuple[tuple[Callable[[Random], list[Input]], float], ...] = (
     (_action, 6), (_moves, 4), (_other, 3), (_noise, 2), (_paste, 1), (_raw, 0.7), (_mouse, 4),
-    (_resize, 1.5), (_filter, 2), (_admission, 2), (_new_task, 1), (_tasks, 1), (_open, 2.5),
-    (_read_output, 1.5), (_open_and_close, 1), (_palette, 1), (_help, 0.7), (_token, 0.4),
+    (_resize, 1.5), (_filter, 2), (_admission, 2), (_new_task, 1), (_tasks, 1), (_again, 2),
+    (_open, 2.5), (_read_output, 1.5), (_open_and_close, 1), (_palette, 1), (_help, 0.7),
+    (_token, 0.4),
     (_save, 0.3), (_schedules, 2), (_schedule_forms, 2),
 )  # fmt: skip

@@ -61,7 +61,7 @@ def reject_or_revoke_question(pending: Sequence[Host], admitted: Sequence[Host])
         lines.append("The key of a rejected host is never accepted again.")
     running = sum(host.running for host in hosts)
     if admitted or running:
-        lines += _work_lines(running)
+        lines += _work_lines(running, len(hosts))
     return Question(f"{verb}?", lines, verb, len(hosts))
 
 
@@ -99,12 +99,12 @@ def end_maintenance_question(hosts: Sequence[Host]) -> Question:
     )
 
 
-def _work_lines(running: int) -> tuple[str, ...]:
+def _work_lines(running: int, hosts: int) -> tuple[str, ...]:
     runs = f"{count_of(running, 'command')} {'runs' if running == 1 else 'run'} there now. "
+    whose = "Its" if hosts == 1 else "Their"
     return (
-        f"{runs if running else ''}What was sent becomes failed (agent lost), the rest failed "
-        "(undeliverable).",
-        "Its processes are not killed: cancel the task first if they must end.",
+        f"{runs if running else ''}{whose} unfinished commands will show as failed.",
+        f"{whose} processes are not killed: cancel the task first if they must end.",
     )
 
 
@@ -189,7 +189,8 @@ def cancel_question(tasks: Sequence[Task]) -> Question:
     lines = [
         f"{left:,} of {count_of(total, 'command')} on {count_of(hosts, 'host')} "
         f"{'has' if left == 1 else 'have'} not ended.",
-        "They get SIGTERM, then SIGKILL. What has ended stays as it is.",
+        f"{'It gets' if left == 1 else 'They get'} SIGTERM, then SIGKILL. "
+        "What has ended stays as it is.",
     ]
     if not hosts:
         lines = ["Not started yet: it will never run."]
