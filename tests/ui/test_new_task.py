@@ -103,6 +103,9 @@ async def test_hosts_in_maintenance_are_counted_apart(
         await settle(pilot)
         text = str(pilot.app.screen.query_one("#target-hint", Label).content)
         assert "13 hosts, 1 offline, 1 in maintenance   web[01-02,04-14]" in text
+        await press(pilot, *["tab"] * 6, "space")
+        text = str(pilot.app.screen.query_one("#target-hint", Label).content)
+        assert "14 hosts, 1 offline   web[01-14]" in text
 
 
 async def test_save_makes_a_pending_task(fleet: FakeOperator, running: Running) -> None:

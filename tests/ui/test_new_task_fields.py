@@ -177,6 +177,9 @@ def test_what_a_copy_does_not_have() -> None:
     )
     assert fits_form(spec)
     assert fields_of(spec).name == "restart it"
+    named = replace(SPEC, name="systemctl restart $UNIT")  # as a task is stored without a name
+    assert fits_form(named)
+    assert fields_of(named).name == "", "it is another one after an edit"
 
 
 @pytest.mark.parametrize(

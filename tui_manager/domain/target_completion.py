@@ -54,18 +54,21 @@ def _candidates(term: str, hosts: Iterable[TargetHost], groups: Iterable[str]) -
     if not term.startswith("@"):
         yield from _keys(term, hosts)
     if term and not term.startswith("@"):
-        yield from (host.name for host in hosts)
+        yield from (host.name for host in hosts if host.name.startswith(term))
 
 
 def _keys(term: str, hosts: Iterable[TargetHost]) -> Sequence[str]:
     """`role=`, and when `fact.` is typed `fact.os=`."""
-    keys: set[str] = set()
-    for host in hosts:
-        keys.update(f"{key}=" for key in host.labels)
-        if term.startswith(_FACT):
-            keys.update(f"{_FACT}{key}=" for key in host.facts)
-        elif host.facts:
-            keys.add(_FACT)
+    labels: set[str] = set()
+    facts: set[str] = set()
+    for host in hosts:  # of which there may be thousands: formatted is what is left of them
+        labels.update(host.labels)
+        facts.update(host.facts)
+    keys = [f"{key}=" for key in labels]
+    if term.startswith(_FACT):
+        keys += [f"{_FACT}{key}=" for key in facts]
+    elif facts:
+        keys.append(_FACT)
     return sorted(keys)
 
 

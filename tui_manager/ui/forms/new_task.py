@@ -43,7 +43,7 @@ from tui_manager.ui.terminal.closable import while_open
 from tui_manager.ui.terminal.run_program import ProgramError
 
 _HINT = Content.assemble(
-    "for /bin/sh   ↑ earlier   ",
+    "/bin/sh   ↑ earlier   ",
     Content("ctrl+r search").stylize(Style.from_meta({"@click": "screen.search_history"})),
     "   ",
     Content("ctrl+e $EDITOR").stylize(Style.from_meta({"@click": "screen.edit_command"})),

@@ -51,7 +51,7 @@ def fields_of(spec: TaskSpec) -> FormFields:
     return FormFields(
         target=spec.target,
         command=step.text,
-        name=spec.name or step.name,
+        name=_own_name(spec),
         timeout=_duration(step.timeout, TIMEOUT_DEFAULT),
         waits=waits,
         within=_duration(spec.delivery_timeout, DELIVERY_TIMEOUT) if waits else "",
@@ -84,7 +84,7 @@ def _copied(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
         spec,
         target=spec.target.strip(),
         commands=(step,),
-        name=(spec.name or spec.commands[0].name).strip(),
+        name=_own_name(spec),
         description=spec.description.strip(),
         created_by="",
         template=None,
@@ -96,6 +96,13 @@ def _copied(spec: TaskSpec, secrets: Mapping[str, str]) -> TaskSpec:
             hold_timeout=_used(bool(spec.rollout.hold), spec.rollout.hold_timeout, HOLD_TIMEOUT),
         ),
     )
+
+
+def _own_name(spec: TaskSpec) -> str:
+    """Its name. One that is only the first line of the command would be wrong after an edit."""
+    step = spec.commands[0]
+    name = (spec.name or step.name).strip()
+    return "" if name == replace(step, name="").title else name
 
 
 def _used(is_used: bool, value: timedelta, default: timedelta) -> timedelta:
