@@ -189,3 +189,13 @@ def test_an_unknown_execution_has_no_output() -> None:
         assert output.read(tx, "nobody", Stream.STDOUT, 0, EVERYTHING) == []
         assert output.follow(tx, OutputOf(7), 0, EVERYTHING) == []
         assert output.follow(tx, OutputOf(1, "nobody"), -5, EVERYTHING) == []
+
+
+def test_a_large_piece_is_stored_in_small_ones() -> None:
+    with output_database() as tx:
+        row, data = row_id(1, 0, 1), bytes(range(256)) * 600
+        piece = Output(f"e{row}", Stream.STDERR, 7, data)
+        output.insert(tx, [output.OutputPiece(1, row, piece, AT)])
+        chunks = output.follow(tx, OutputOf(1), 0, EVERYTHING)
+        assert b"".join(chunk.data for chunk in chunks) == data
+        assert [chunk.offset for chunk in chunks] == [7, 7 + (1 << 16), 7 + (2 << 16)]

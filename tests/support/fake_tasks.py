@@ -48,6 +48,8 @@ from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.transitions import TASK_TRANSITIONS, Operation, TaskOperation, move
 from tui_manager.operator.api import OutputChunk, TargetPreview
 
+CHUNK = 64 * 1024  # bytes of one piece of output, as agents send it
+
 
 class FakeTasks(FakeHosts):
     """Tasks by number."""
@@ -67,20 +69,21 @@ class FakeTasks(FakeHosts):
             self.apply(execution_id, Operation.START)
             row = task.rows[execution_id]
         offset = row.stdout_bytes if stream is Stream.STDOUT else row.stderr_bytes
-        self._position += 1
-        task.output.append(
-            OutputChunk(
-                self._position,
-                execution_id,
-                row.host,
-                row.command,
-                stream,
-                offset,
-                data,
-                0,
-                self.now(),
+        for at in range(0, max(len(data), 1), CHUNK):
+            self._position += 1
+            task.output.append(
+                OutputChunk(
+                    self._position,
+                    execution_id,
+                    row.host,
+                    row.command,
+                    stream,
+                    offset + at,
+                    data[at : at + CHUNK],
+                    0,
+                    self.now(),
+                )
             )
-        )
         if stream is Stream.STDOUT:
             row = replace(row, stdout_bytes=offset + len(data))
         else:

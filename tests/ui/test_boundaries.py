@@ -99,7 +99,7 @@ async def test_a_hundred_thousand_lines_and_characters_do_not_stall(running: Run
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
         assert "line 99999" in shown(pilot)
-        assert len(screen.output.buffer.lines) == 10_000
+        assert len(screen.output.lines) < 30_000
         await press(pilot, "w")
         assert "line 99999" in shown(pilot)
 

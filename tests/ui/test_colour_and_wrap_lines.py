@@ -3,11 +3,14 @@
 from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
+from rich.style import Style
 
+from tui_manager.domain.output_search import OutputPattern
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
-from tui_manager.ui.output.colour_and_wrap_lines import LineRows, crop, segments, wrap
-from tui_manager.ui.output.output_buffer import LINE_MAX, OutputBuffer
+from tui_manager.ui.output.colour_and_wrap_lines import crop, highlight, row_count, segments, wrap
+from tui_manager.ui.output.line_rows import LineRows
+from tui_manager.ui.output.output_buffer import PART, OutputBuffer
 
 
 class Host:
@@ -68,33 +71,30 @@ def test_characters_cut_between_chunks_come_out_whole() -> None:
 
 def test_what_is_missing_is_said() -> None:
     host, lines = Host(), OutputBuffer()
-    host.offset = 2048
     lines.feed([host.chunk(b"tail\n"), host.chunk(b"", gap=1000), host.chunk(b"after\n")])
-    assert texts(lines) == ["… 2.0 kB before this", "tail", "… 1.0 kB are gone", "after"]
+    assert texts(lines) == ["tail", "… 1.0 kB are gone", "after"]
 
 
-def test_memory_is_bounded() -> None:
-    host, lines = Host(), OutputBuffer(lines_max=100, characters_max=1000)
-    lines.feed([host.chunk(b"x\n" * 5000)])
-    assert len(lines.lines) == 100
-    assert lines.dropped == 4900
-    lines.feed([host.chunk(b"y" * 600 + b"\n" + b"z" * 600 + b"\n")])
-    assert texts(lines) == ["z" * 600]
-
-
-def test_a_line_let_go_while_it_grew_starts_anew() -> None:
-    slow, fast = Host("slow"), Host("fast")
-    lines = OutputBuffer(lines_max=3)
-    lines.feed([slow.chunk(b"begun"), fast.chunk(b"1\n2\n3\n4\n")])
-    lines.feed([slow.chunk(b" and ended\n"), slow.chunk(b"next\n")])
-    assert texts(lines) == ["4", " and ended", "next"]
-
-
-def test_a_very_long_line_is_kept_up_to_a_limit() -> None:
+def test_a_very_long_line_has_parts_that_keep_its_colour() -> None:
     host, lines = Host(), OutputBuffer()
-    lines.feed([host.chunk(b"x" * 60_000), host.chunk(b"y" * 60_000)])
-    assert len(lines.lines[0].text) == LINE_MAX
-    assert lines.lines[0].cut == 20_000
+    lines.feed([host.chunk(b"\x1b[31m" + b"x" * 2 * PART), host.chunk(b"y" * PART + b"\n1\n")])
+    assert "".join(
+        segment.text for line in lines.lines[:-1] for segment in segments(line.text)
+    ) == ("x" * 2 * PART + "y" * PART)
+    parts = [line.continues for line in lines.lines]
+    assert parts == [False, *[True] * (len(parts) - 2), False]
+    assert all(
+        segments(line.text)[0].style == segments("\x1b[31mx")[0].style for line in lines.lines[:-1]
+    )
+    assert lines.lines[-1].offset == 5 + 3 * PART + 1
+
+
+def test_a_rewritten_long_line_has_no_parts_left() -> None:
+    host, lines, rows = Host(), OutputBuffer(), LineRows()
+    rows.wraps = True
+    lines.feed([host.chunk(b"x" * 3 * PART), host.chunk(b"\rdone\n")])
+    assert rows.place(lines.lines, 80) == 1
+    assert lines.lines[rows.line_at(0)[0]].text == "done"
 
 
 def row_texts(rows: list[list[Segment]]) -> list[str]:
@@ -152,5 +152,27 @@ def test_a_line_that_grew_takes_more_rows_and_another_width_too() -> None:
     assert rows.place(lines.lines, 4) == 1
     lines.feed([host.chunk(b"ef")])
     assert rows.place(lines.lines, 4) == 2
-    rows.forget()
     assert rows.place(lines.lines, 2) == 3
+
+
+def test_rows_are_counted_as_they_are_drawn() -> None:
+    for text in ("", "abc", "abcd", "a\tb" * 9, "\x1b[31mab\x1b[0mcde", "工程师x", "é" * 9):
+        for width in (1, 3, 4, 80):
+            assert row_count(text, width) == len(wrap(segments(text), width))
+
+
+def test_what_was_searched_for_is_highlighted_across_colours() -> None:
+    style = Style(reverse=True)
+    runs = highlight(segments("one \x1b[31mtw\x1b[0mo two"), [(4, 7), (8, 11)], style)
+    assert [run.text for run in runs if run.style and run.style.reverse] == ["tw", "o", "two"]
+    assert "".join(run.text for run in runs) == "one two two"
+
+
+def test_a_match_in_a_long_line_is_found_in_its_row() -> None:
+    host, lines, rows = Host(), OutputBuffer(), LineRows()
+    rows.wraps, rows.pattern = True, OutputPattern("needle")
+    lines.feed([host.chunk("ü".encode() * 50 + b"needle")])
+    rows.place(lines.lines, 20)
+    assert rows.part_of(lines.lines[0], 100) == 2
+    (found,) = [run.text for run in rows.runs(lines.lines[0], 2) if run.style and run.style.reverse]
+    assert found == "needle"

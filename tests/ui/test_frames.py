@@ -7,8 +7,7 @@ import pytest
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.changes import Changes
-from tui_manager.domain.status import Stream
-from tui_manager.domain.task import OutputChunk
+from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
 from tui_manager.ui.frame.header import HeaderLine
 from tui_manager.ui.frame.main_screen import MainScreen
@@ -47,19 +46,18 @@ async def test_the_header_is_drawn_when_it_says_something_else(
 async def test_a_line_of_output_needs_no_other_layout(
     fleet: FakeOperator, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def chunk(number: int) -> OutputChunk:
-        data = b"line %d\n" % number
-        return OutputChunk(number, "run", "web01", 0, Stream.STDOUT, number * 100, data)
-
+    task = await fleet.create_task(TaskSpec("web01", (CommandSpec("print"),)))
+    await fleet.start_task(task)
+    execution = fleet.execution(task, "web01")
     async with running(fleet) as pilot:
         screen = pilot.app.screen
         assert isinstance(screen, DashboardScreen)
         pane = screen.output
-        pane._feed([chunk(number) for number in range(100)])
+        fleet.emit(execution, b"line\n" * 100)
         await settle(pilot)
         before = pane.virtual_size.height
         asked = noted(monkeypatch, OutputPane)
-        pane._feed([chunk(100)])
+        fleet.emit(execution, b"line 100\n")
         await settle(pilot)
         assert asked
         assert not any(given.get("layout") for given in asked)

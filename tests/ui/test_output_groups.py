@@ -4,7 +4,6 @@ from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.output.groups_pane import comparison_notes, group_notes
-from tui_manager.ui.output.output_buffer import LINES_MAX
 from tui_manager.ui.output.output_groups import COMPARED, KEPT, OutputGroup, OutputGroups, compare
 
 
@@ -41,11 +40,6 @@ def test_a_group_says_how_much_it_does_not_show() -> None:
     one, other = groups_of({"web01": pieces, "web02": [*pieces, b"z"]})
     assert notes(one) == ["… 5.0 MB more not shown here; hosts of a group have the same"]
     assert one.hosts != other.hosts, "what is not shown is compared all the same"
-
-
-def test_a_group_says_how_many_lines_it_dropped() -> None:
-    (group,) = groups_of({"web01": [b"x\n" * (LINES_MAX + 12)]})
-    assert notes(group) == ["… 12 earlier lines not kept here"]
 
 
 def test_a_comparison_says_what_it_did_not_compare() -> None:

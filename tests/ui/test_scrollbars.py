@@ -77,7 +77,7 @@ async def test_the_scrollbar_takes_nothing_from_a_line(
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "enter", *keys)
         pane = output_of(pilot)
-        width = pane._text_width
+        width = pane.text_width
 
         def line() -> str:
             return pane.render_line(0).text
@@ -90,7 +90,7 @@ async def test_the_scrollbar_takes_nothing_from_a_line(
         pane.scroll_home(animate=False)
         await settle(pilot)
         assert pane.show_vertical_scrollbar
-        assert (pane._text_width, line()) == (width, before)
+        assert (pane.text_width, line()) == (width, before)
         seen = sum(row.count("x") for row in shown(pilot).splitlines() if "│ x" in row)
         assert seen == (300 if keys else width - 1)
 

@@ -2,11 +2,14 @@
 
 import re
 
+import pytest
+from textual.pilot import Pilot
+
 from tests.support.fake_operator import FakeOperator
 from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
 from tui_manager.ui.dashboard import DashboardScreen
-from tui_manager.ui.output.output_buffer import LINES_MAX
+from tui_manager.ui.output.output_pane import OutputPane
 
 
 async def two_tasks() -> FakeOperator:
@@ -90,39 +93,119 @@ def line_numbers(text: str) -> list[str]:
     return re.findall(r"│ line (\d+)", text)
 
 
-async def test_the_pane_says_how_many_lines_it_dropped(running: Running) -> None:
+def lines_of(first: int, last: int) -> bytes:
+    return b"".join(b"line %d\n" % number for number in range(first, last))
+
+
+async def long_output(count: int = 400) -> tuple[FakeOperator, str]:
+    """A task that printed so many chunks of 1,000 lines each, and its execution."""
     fleet = FakeOperator()
     fleet.add_host("web01")
     task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
     await fleet.start_task(task)
     execution = fleet.execution(task, "web01")
-    fleet.emit(execution, b"".join(b"line %d\n" % number for number in range(LINES_MAX)))
+    for number in range(count):
+        fleet.emit(execution, lines_of(1000 * number, 1000 * (number + 1)))
+    return fleet, execution
+
+
+def pane_of(pilot: "Pilot[None]") -> OutputPane:
+    return pilot.app.screen.query_one(OutputPane)
+
+
+async def test_all_that_is_stored_is_shown_wherever_one_scrolls(running: Running) -> None:
+    fleet, _ = await long_output()
     async with running(fleet) as pilot:
-        await press(pilot, "tab", "home")
-        assert "not kept here" not in shown(pilot)
-        await press(pilot, "end")
-        fleet.emit(execution, b"".join(b"more %d\n" % number for number in range(1234)))
-        await settle(pilot)
-        assert "more 1233" in shown(pilot)
+        await press(pilot, "enter", "tab")
+        assert line_numbers(shown(pilot))[-1] == "399999"
         await press(pilot, "home")
-        text = shown(pilot)
-        assert "… 1,234 earlier lines not kept here: ctrl+s saves all output" in text
-        assert line_numbers(text)[0] == "1234"
-        await press(pilot, "w")
-        assert "… 1,234 earlier lines not kept here" in shown(pilot)
+        numbers = line_numbers(shown(pilot))
+        assert numbers[0] == "0"
+        assert "at 0%" in shown(pilot)
+        for page in range(40):
+            await press(pilot, "pagedown")
+            after = line_numbers(shown(pilot))
+            assert int(after[0]) == int(numbers[-1]) + 1, page
+            numbers = after
+        pane = pane_of(pilot)
+        assert pane.reader is not None
+        assert pane.reader.window.size <= 2 << 20
+        await press(pilot, "end")
+        assert line_numbers(shown(pilot))[-1] == "399999"
+        for page in range(40):
+            numbers = line_numbers(shown(pilot))
+            await press(pilot, "pageup")
+            assert int(line_numbers(shown(pilot))[-1]) == int(numbers[0]) - 1, page
 
 
-async def test_what_is_read_stays_in_place_while_lines_are_dropped(running: Running) -> None:
-    fleet = FakeOperator()
-    fleet.add_host("web01")
-    task = await fleet.create_task(TaskSpec("@all", (CommandSpec("true"),)))
-    await fleet.start_task(task)
-    execution = fleet.execution(task, "web01")
-    fleet.emit(execution, b"".join(b"line %d\n" % number for number in range(LINES_MAX)))
+async def test_the_scrollbar_goes_about_to_its_place(running: Running) -> None:
+    fleet, _ = await long_output()
     async with running(fleet) as pilot:
-        await press(pilot, "tab", "pageup", "pageup", "pageup")
+        await press(pilot, "enter")
+        pane = pane_of(pilot)
+        pane.scroll_to(y=pane.max_scroll_y // 2, animate=False)
+        await settle(pilot)
+        (middle, *_), (percent,) = (
+            line_numbers(shown(pilot)),
+            re.findall(r"at (\d+)%", shown(pilot)),
+        )
+        assert 150_000 < int(middle) < 250_000
+        assert 45 < int(percent) < 55
+        assert pane.scroll_y == pytest.approx(pane.max_scroll_y / 2, rel=0.1)
+
+
+async def test_what_is_read_stays_in_place_while_lines_come_and_are_dropped(
+    running: Running,
+) -> None:
+    fleet, execution = await long_output(20)
+    async with running(fleet) as pilot:
+        await press(pilot, "enter", "tab", "pageup", "pageup", "pageup")
         before = line_numbers(shown(pilot))
-        for _ in range(2):
-            fleet.emit(execution, b"more\n" * 50)
-            await settle(pilot)
+        for number in range(300):
+            fleet.emit(execution, lines_of(20_000 + 1000 * number, 20_000 + 1000 * (number + 1)))
+        await settle(pilot)
         assert line_numbers(shown(pilot)) == before
+        await press(pilot, "f")
+        assert line_numbers(shown(pilot))[-1] == "319999"
+
+
+async def test_following_does_not_read_all_of_a_flood(running: Running) -> None:
+    fleet, execution = await long_output(2)
+    async with running(fleet) as pilot:
+        await press(pilot, "enter")
+        fleet.emit(execution, b"")
+        for number in range(2, 1000):
+            fleet.emit(execution, lines_of(1000 * number, 1000 * (number + 1)))
+        reads = fleet.calls.count("follow_output")
+        await settle(pilot)
+        assert line_numbers(shown(pilot))[-1] == "999999"
+        assert fleet.calls.count("follow_output") - reads < 10
+
+
+async def test_a_line_of_megabytes_is_shown_to_its_end(running: Running) -> None:
+    fleet, execution = await long_output(1)
+    for number in range(48):
+        fleet.emit(execution, b"".join(b"%07d " % (8192 * number + at) for at in range(8192)))
+    fleet.emit(execution, b"\nafter\n")
+    async with running(fleet) as pilot:
+        await press(pilot, "enter", "tab")
+        assert "after" in shown(pilot)
+        assert "line 999" in shown(pilot)  # the long line takes one row
+        assert fleet.calls.count("follow_output") < 30
+        await press(pilot, "w", "end")
+        assert "0393215" in shown(pilot)
+        await press(pilot, "home", "pagedown", "pagedown")
+        await press(pilot, *["pagedown"] * 60)
+        pane = pane_of(pilot)
+        rows = [pane.render_line(y).text[2:].replace(" ", "") for y in range(pane.size.height)]
+        assert len("".join(rows)) > 1000
+        assert "".join(rows) in "".join(f"{number:07}" for number in range(48 * 8192))
+
+
+async def test_times_are_shown_on_request(running: Running) -> None:
+    fleet = await two_tasks()
+    async with running(fleet) as pilot:
+        line = rf"{fleet.now():%H:%M:%S} web02 +│ web02 of task 2"
+        assert not re.search(line, shown(pilot))
+        await press(pilot, "tab", "T")
+        assert re.search(line, shown(pilot))

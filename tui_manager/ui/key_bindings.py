@@ -211,6 +211,11 @@ ACTIONS: tuple[Action, ...] = (
         words=("long lines", "fold"),
     ),
     Action(
+        "times", ("T",), "T", "Times", "Show when each line was stored, or hide it",
+        Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT,
+        words=("time stamps", "timestamps", "when", "clock", "date"),
+    ),
+    Action(
         "save_output", ("ctrl+s",), "ctrl+s", "Save output", "Save the shown output to a file",
         Group.OUTPUT, screens=_OUTPUT, panes=_OF_OUTPUT | _OF_GROUPS,
         words=("export", "download", "logs", "write"),

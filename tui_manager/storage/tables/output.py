@@ -4,7 +4,7 @@ import heapq
 import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui_manager.domain.report import Output
 from tui_manager.domain.status import Stream
@@ -16,6 +16,7 @@ _SQL = load_queries("output.sql")
 _NUMBER = {Stream.STDOUT: 1, Stream.STDERR: 2}
 STREAM = {number: stream for stream, number in _NUMBER.items()}
 _STATEMENT_BYTES = 1 << 20  # of output that one statement stores
+_PIECE_BYTES = 64 * 1024  # of one piece; our agents send no larger ones
 PIECES_MAX = 1000  # of one answer: many small pieces cost more than their bytes
 _NEWEST_MAX = 1 << 40  # pieces from the end that can be asked for; there are never so many
 _BEYOND = (1 << 63) - 1  # an offset behind all others
@@ -45,7 +46,7 @@ def insert(tx: Transaction, pieces: Iterable[OutputPiece]) -> None:
     """Stores pieces."""
     rows: list[tuple[int, ...]] = []
     data, size = list[bytes](), 0
-    for piece in pieces:
+    for piece in itertools.chain.from_iterable(map(_split, pieces)):
         output = piece.output
         if size + len(output.data) > _STATEMENT_BYTES and rows:
             _insert(tx, rows, data)
@@ -55,6 +56,23 @@ def insert(tx: Transaction, pieces: Iterable[OutputPiece]) -> None:
         data.append(output.data)
         size += len(output.data)
     _insert(tx, rows, data)
+
+
+def _split(piece: OutputPiece) -> Iterable[OutputPiece]:
+    """The same in pieces that are small enough for whoever reads a few of them."""
+    output = piece.output
+    if len(output.data) <= _PIECE_BYTES:
+        return (piece,)
+    parts = range(0, len(output.data), _PIECE_BYTES)
+    return (
+        replace(
+            piece,
+            output=replace(
+                output, offset=output.offset + at, data=output.data[at : at + _PIECE_BYTES]
+            ),
+        )
+        for at in parts
+    )
 
 
 def _insert(tx: Transaction, rows: Sequence[tuple[int, ...]], data: Iterable[bytes]) -> None:

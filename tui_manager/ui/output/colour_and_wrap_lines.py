@@ -1,19 +1,15 @@
 """Draws lines of output as rows of cells: the host's own colours, long lines wrapped or cut.
-Pure. Which lines are kept is in `output_buffer.py`."""
+Pure. Which row shows which line is in `line_rows.py`."""
 
 import re
-from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate
 
 from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from tui_manager.ui.output.output_buffer import OutputLine
-
-_SGR = re.compile("\x1b\\[([0-9;]*)m")
+SGR = re.compile("\x1b\\[([0-9;]*)m")
 _TAB = 8
 _CUT_MARK = "…"
 
@@ -52,7 +48,7 @@ def segments(text: str) -> list[Segment]:
     runs: list[Segment] = []
     style = Style.null()
     column = at = 0
-    for match in _SGR.finditer(text):
+    for match in SGR.finditer(text):
         column = _run(runs, text[at : match.start()], style, column)
         style = style_of(match.group(1)) if match.group(1) not in ("", "0") else Style.null()
         at = match.end()
@@ -125,47 +121,30 @@ def _fitting(text: str, at: int, width: int) -> tuple[int, int]:
     return end, used
 
 
-class LineRows:
-    """Which rows of a pane show which line. A line that is not wrapped takes one row."""
+def highlight(
+    runs: Iterable[Segment], places: Sequence[tuple[int, int]], style: Style
+) -> list[Segment]:
+    """The runs with another style at some places, which are counted in characters."""
+    marked: list[Segment] = []
+    at, number = 0, 0
+    for text, own, _ in runs:
+        end, begin = at + len(text), at
+        while begin < end:
+            while number < len(places) and places[number][1] <= begin:
+                number += 1
+            first, last = places[number] if number < len(places) else (end, end)
+            inside = first <= begin
+            stop = min(end, last if inside else first)
+            part = text[begin - at : stop - at]
+            marked.append(Segment(part, (own or Style.null()) + style if inside else own))
+            begin = stop
+        at = end
+    return marked
 
-    def __init__(self) -> None:
-        self.wraps = False
-        self._width = 1
-        self._ends: list[int] = []  # rows up to and with each line
-        self._heights: dict[OutputLine, tuple[int, int]] = {}  # revision and rows
 
-    def forget(self) -> None:
-        """The width has changed, or other lines are shown."""
-        self._heights.clear()
-
-    def place(self, lines: Collection[OutputLine], width: int) -> int:
-        """Places lines in rows of `width` cells. Returns how many rows they take."""
-        self._width = width
-        if not self.wraps:
-            return len(lines)
-        self._ends = list(accumulate(self._height(line) for line in lines))
-        if len(self._heights) > 2 * len(lines) + 100:
-            self._heights = {line: self._heights[line] for line in lines}
-        return self._ends[-1] if self._ends else 0
-
-    def line_at(self, row: int) -> tuple[int, int]:
-        """The number of the line that a row shows, and which part of it."""
-        if not self.wraps:
-            return row, 0
-        number = bisect_right(self._ends, row)
-        return number, row - (self._ends[number - 1] if number else 0)
-
-    def runs(self, line: OutputLine, part: int) -> list[Segment]:
-        """What a row shows of a line."""
-        runs = segments(line.text)
-        if not self.wraps:
-            return crop(runs, self._width)
-        rows = wrap(runs, self._width, limit=part + 1)
-        return rows[part] if part < len(rows) else []
-
-    def _height(self, line: OutputLine) -> int:
-        known = self._heights.get(line)
-        if known is None or known[0] != line.revision:
-            rows = len(wrap(segments(line.text), self._width))
-            known = self._heights[line] = (line.revision, max(rows, 1))
-        return known[1]
+def row_count(text: str, width: int) -> int:
+    """How many rows a safe line takes when it is wrapped; counted, and not drawn, if possible."""
+    plain = SGR.sub("", text) if "\x1b" in text else text
+    if plain.isascii() and "\t" not in plain:
+        return max(1, -(-len(plain) // width))
+    return max(1, len(wrap(segments(text), width)))

@@ -20,6 +20,11 @@ class OutputActions(MainScreen):
         pane = self.query_one(OutputPane)
         pane.wraps = not pane.wraps
 
+    def action_times(self) -> None:
+        """Says when each line was stored, or not."""
+        pane = self.query_one(OutputPane)
+        pane.times = not pane.times
+
     async def action_save_output(self) -> None:
         """Asks for a file, and saves the stored output of what is shown."""
         source = self.query_one(OutputPane).source

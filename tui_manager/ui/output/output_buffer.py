@@ -1,130 +1,156 @@
-"""The lines that an output pane keeps: makes a bounded list of lines from chunks of bytes. They
-are drawn in `colour_and_wrap_lines.py`.
+"""Makes lines from chunks of bytes. `output_window.py` decides which chunks are held, and
+`colour_and_wrap_lines.py` draws the lines.
 
 Pure: no widget. Every (execution, stream) has a decoder and a line of its own that grows until its
 end. A carriage return clears that line, so that the last rewrite is seen.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from tui_manager.domain.output_colours import RESET
 from tui_manager.domain.safe_text import SafeTextDecoder
 from tui_manager.domain.status import Stream
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.drawing.number_format import size
 
-LINES_MAX = 10_000  # that a pane keeps
-CHARACTERS_MAX = 4_000_000  # of all lines together
-LINE_MAX = 100_000  # characters of one line that are kept
+PART = 8192  # characters of a line that are drawn as one; a longer line has several parts
 
 
 @dataclass(slots=True, eq=False)
 class OutputLine:
-    """One line of one stream of one command host.
+    """One line of one stream of one command host, or a part of a long line.
 
     Attributes:
+        offset: of its first byte in its stream.
+        position: of the chunk in which it begins.
+        end: of the chunk in which it ends so far.
+        stored_at: when its beginning was stored; None if that is not known.
         text: safe text with colours. It resets them at its end.
         revision: grows when the text changes. A cache of its rows compares it.
-        cut: characters after LINE_MAX that are not kept.
         note: it comes from the manager, and not from the host.
-        dropped: it was dropped while it still grew.
+        continues: a part of the line before it in the same stream.
+        rewritten: a part of a line that was rewritten since: nothing of it is shown.
+        rows: how many rows it took at a revision and a width, and these two.
     """
 
+    execution_id: str
     host: str
     command: int
     stream: Stream
+    offset: int
+    position: int
+    end: int
+    stored_at: datetime | None = None
     text: str = ""
     revision: int = 0
-    cut: int = 0
     note: bool = False
-    dropped: bool = False
-
-    def add(self, piece: str) -> None:
-        """Appends what fits."""
-        room = LINE_MAX - len(self.text)
-        if piece.startswith("\x1b") or len(piece) <= room:
-            self.text += piece
-        else:
-            self.text += piece[: max(room, 0)]
-            self.cut += len(piece) - max(room, 0)
-        self.revision += 1
-
-    def clear(self) -> None:
-        """Empties the line for a rewrite."""
-        self.text, self.cut = "", 0
-        self.revision += 1
+    continues: bool = False
+    rewritten: bool = False
+    rows: tuple[int, int, int] = (0, -1, -1)
 
 
 @dataclass(slots=True)
 class _Source:
-    """One stream of one execution."""
+    """One stream of one execution.
+
+    Attributes:
+        line: the one that grows; None at the beginning of a line.
+        parts: the parts of this line before `line`.
+        colour: the sequence of the colours that are set.
+        rewrite: a carriage return was printed: the next text replaces the line.
+    """
 
     decoder: SafeTextDecoder = field(default_factory=lambda: SafeTextDecoder(rewrites=True))
     line: OutputLine | None = None
+    parts: list[OutputLine] = field(default_factory=list)
+    colour: str = ""
     rewrite: bool = False
-    end: int = 0
 
 
 class OutputBuffer:
-    """A bounded list of lines. It drops the oldest."""
+    """The lines of some chunks that follow each other."""
 
-    def __init__(self, lines_max: int = LINES_MAX, characters_max: int = CHARACTERS_MAX) -> None:
-        self.lines: deque[OutputLine] = deque()
-        self.dropped = 0  # lines that were dropped at the beginning
-        self._lines_max = lines_max
-        self._characters_max = characters_max
-        self._characters = 0
+    def __init__(self) -> None:
+        self.lines: list[OutputLine] = []
         self._sources: dict[tuple[str, Stream], _Source] = {}
 
     def feed(self, chunks: Iterable[OutputChunk]) -> None:
         """Appends chunks in the order in which they were stored."""
         for chunk in chunks:
-            self._feed(chunk)
-        while len(self.lines) > self._lines_max or (
-            self._characters > self._characters_max and len(self.lines) > 1
-        ):
-            line = self.lines.popleft()
-            line.dropped = True
-            self._characters -= len(line.text)
-            self.dropped += 1
+            key = (chunk.execution_id, chunk.stream)
+            source = self._sources.get(key)
+            if source is None:
+                source = self._sources[key] = _Source()
+            self._feed(source, chunk)
 
-    def _feed(self, chunk: OutputChunk) -> None:
-        key = (chunk.execution_id, chunk.stream)
-        source = self._sources.get(key)
-        if source is None:
-            source = self._sources[key] = _Source(end=chunk.offset)
-            if chunk.offset:
-                self._note(chunk, f"… {size(chunk.offset)} before this")
+    def _feed(self, source: _Source, chunk: OutputChunk) -> None:
         if chunk.gap:
             source.line = None
-            self._note(chunk, f"… {size(chunk.gap)} are gone")
-        for piece in source.decoder.feed(chunk.data):
+            note = self._add_line(source, chunk, chunk.offset)
+            note.text, note.note = f"… {size(chunk.gap)} are gone", True
+            source.line = None
+        data, at = chunk.data, 0
+        while at < len(data):
+            newline = data.find(b"\n", at, at + PART)
+            end = newline + 1 if newline >= 0 else min(at + PART, len(data))
+            self._feed_slice(source, chunk, data[at:end], chunk.offset + at)
+            at = end
+
+    def _feed_slice(self, source: _Source, chunk: OutputChunk, data: bytes, offset: int) -> None:
+        """A line, or a part of one."""
+        for piece in source.decoder.feed(data):
             if piece == "\n":
-                self._line(source, chunk)
+                if source.line is None:
+                    self._add_line(source, chunk, offset)
                 source.line, source.rewrite = None, False
+                source.parts.clear()
             elif piece == "\r":
                 source.rewrite = True
             else:
-                self._add(source, chunk, piece)
+                self._add_text(source, chunk, piece, offset)
 
-    def _add(self, source: _Source, chunk: OutputChunk, piece: str) -> None:
-        line = self._line(source, chunk)
-        before = len(line.text)
-        if source.rewrite:
-            line.clear()
-            source.rewrite = False
-        line.add(piece)
-        self._characters += len(line.text) - before
+    def _add_text(self, source: _Source, chunk: OutputChunk, piece: str, offset: int) -> None:
+        line = source.line
+        if source.rewrite and line is not None:
+            line = self._clear(source, line)
+        source.rewrite = False
+        if piece.startswith("\x1b"):
+            source.colour = "" if piece == RESET else piece
+        if line is None:
+            line = self._add_line(source, chunk, offset)
+        elif len(line.text) >= PART and piece != RESET:
+            source.parts.append(line)
+            line = self._add_line(source, chunk, offset)
+            line.continues = True
+            line.text = "" if piece.startswith("\x1b") else source.colour
+        line.text += piece
+        line.revision += 1
+        line.end = chunk.position
 
-    def _line(self, source: _Source, chunk: OutputChunk) -> OutputLine:
-        if source.line is None or source.line.dropped:
-            source.line = OutputLine(chunk.host, chunk.command, chunk.stream)
-            self.lines.append(source.line)
+    @staticmethod
+    def _clear(source: _Source, line: OutputLine) -> OutputLine:
+        """Empties a line for a rewrite: its first part is used again."""
+        for part in (*source.parts, line):
+            part.text = ""
+            part.revision += 1
+            part.rewritten = True
+        source.line = source.parts[0] if source.parts else line
+        source.line.rewritten = False
+        source.parts.clear()
         return source.line
 
-    def _note(self, chunk: OutputChunk, text: str) -> None:
-        line = OutputLine(chunk.host, chunk.command, chunk.stream, note=True)
-        line.add(text)
-        self._characters += len(text)
-        self.lines.append(line)
+    def _add_line(self, source: _Source, chunk: OutputChunk, offset: int) -> OutputLine:
+        source.line = OutputLine(
+            chunk.execution_id,
+            chunk.host,
+            chunk.command,
+            chunk.stream,
+            offset,
+            chunk.position,
+            chunk.position,
+            chunk.stored_at,
+        )
+        self.lines.append(source.line)
+        return source.line

@@ -97,7 +97,7 @@ class OutputGroups:
         hosts = tuple(sorted(output.host for output in outputs))
         folded = str(NodeSet.fromlist(list(hosts)))
         texts = tuple(line.text for line in buffer.lines)
-        return OutputGroup(first.command, hosts, folded, texts, buffer.dropped, first.unshown)
+        return OutputGroup(first.command, hosts, folded, texts, 0, first.unshown)
 
 
 @dataclass(frozen=True, slots=True)

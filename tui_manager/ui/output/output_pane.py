@@ -1,106 +1,50 @@
-"""The live output of a task, of one of its hosts, or of one command host."""
+"""The live output of a task, of one of its hosts, or of one command host. The pane holds the part
+of the stored output around what is seen, and reads more when it is scrolled."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
-from rich.text import Text
-from textual.geometry import Size
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.status import Stream
+from tui_manager.domain.output_search import OutputPattern
 from tui_manager.operator.api import OutputChunk
 from tui_manager.ui.action import Pane
-from tui_manager.ui.drawing.number_format import count_of
-from tui_manager.ui.drawing.span_widgets import InstantScroll, SpanWidget
-from tui_manager.ui.drawing.spans import Role, Span, Spans, fit, shorten
-from tui_manager.ui.drawing.state_words_and_colours import STDERR, STDOUT
+from tui_manager.ui.drawing.spans import Spans
 from tui_manager.ui.manager_link import Link
-from tui_manager.ui.output.colour_and_wrap_lines import LineRows
-from tui_manager.ui.output.output_buffer import OutputBuffer, OutputLine
+from tui_manager.ui.output.output_reader import Kind, OutputReader, Step, View
+from tui_manager.ui.output.output_reader import Source as Source
+from tui_manager.ui.output.output_view import NO_OUTPUT as NO_OUTPUT
+from tui_manager.ui.output.output_view import OutputView, Place
+from tui_manager.ui.output.output_window import HELD_MAX
 from tui_manager.ui.terminal.closable import while_open
 
-NEWEST = 400  # chunks that are read when a source is shown
-NO_OUTPUT: Spans = (Span("No output yet.", Role.MUTED),)
-ENDED_WITHOUT_OUTPUT: Spans = (Span("No output.", Role.MUTED),)  # of a task that has ended
-HOST_WIDTH = 16  # cells of a host's name at most
-_TITLE_LEAST = 8  # cells of a title
-_FRAME = 6  # cells of the frame and its spaces beside a title
-ROUNDS = 8  # reads in a row before other messages are handled
+_STEPS_MAX = 64  # reads in a row; more are never needed to fill a pane
 
 
-def dropped_note(lines: int) -> Spans:
-    """The row above the first line that is kept."""
-    text = f"… {count_of(lines, 'earlier line')} not kept here: ctrl+s saves all output"
-    return (Span(text, Role.CAUTION),)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Whose output is shown.
-
-    Attributes:
-        host_id: of one host only; empty for all.
-        execution_id: of one command host only; empty for all.
-        title: in the frame; shortened if space is short.
-        title_end: after the title; never shortened.
-        steps: whether lines show the number of their command.
-    """
-
-    task_id: int
-    host_id: str = ""
-    execution_id: str = ""
-    title: str = ""
-    title_end: str = ""
-    steps: bool = False
-
-    @property
-    def full_title(self) -> str:
-        """The title as it is if there is space."""
-        return self.title + self.title_end
-
-
-class OutputPane(SpanWidget, InstantScroll, can_focus=True):
+class OutputPane(OutputView, can_focus=True):
     """Lines of output, the newest at the end."""
 
     PANE = Pane.OUTPUT
 
-    follow: reactive[bool] = reactive(True)
     wraps: reactive[bool] = reactive(False)
-    ended: reactive[bool] = reactive(False)  # nothing more will be printed
+    times: reactive[bool] = reactive(False)  # whether lines say when they were stored
 
     def __init__(self, link: Link, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.link = link
-        self.source: Source | None = None
-        self.buffer = OutputBuffer()
-        self.hint: tuple[Spans, ...] = ()  # shown without a source
-        self.no_output_text: tuple[Spans, ...] = (NO_OUTPUT,)  # shown without output
-        self.end_note: Spans = ()  # a note of the manager below the last line
-        self._after = 0
-        self._stale = False
-        self._reading = False
-        self._read_once = False
-        self._from_start = False
-        self._rows = LineRows()
-        self._host_width = 0
-        self._dropped = 0
+        self._stale = self._reading = False
+        self._jump: Step | None = None
 
     def show(self, source: Source | None) -> None:
         """Shows another source, from its newest output on. Does nothing for the same source."""
         if source == self.source:
             return
-        self.source = source
-        self.buffer = OutputBuffer()
-        self._after, self._dropped, self._host_width = 0, 0, 0
-        self._read_once = self._from_start = False
-        self._rows.forget()
+        self.reader = OutputReader(source) if source else None
+        self.prefix = replace(self.prefix, host_width=0, steps=bool(source and source.steps))
+        self._jump = self.target = None
+        self.search_for(None)
         self.follow = True
-        self._lay_out()
+        self.lay_out()
         self.poll()
 
     def set_hint(self, lines: tuple[Spans, ...]) -> None:
@@ -113,116 +57,109 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
         """Sets the note below the last line."""
         if note != self.end_note:
             self.end_note = note
-            self._lay_out()
+            self.lay_out(self.line_at_top())
+
+    def search_for(self, pattern: OutputPattern | None, state: str = "") -> None:
+        """Highlights what was searched for, and says in the title what became of it."""
+        if (pattern, state) != (self.rows.pattern, self.search_state):
+            self.rows.pattern, self.search_state = pattern, state
+            self.retitle()
+            self.refresh()
+
+    def go_to(self, position: int, place: Place) -> None:
+        """Shows a byte of a stream, which is in the chunk at a position or before it."""
+        self.follow = False
+        self.target = place
+        self._jump = Step(Kind.AROUND, position)
+        self._read_on()
 
     def poll(self) -> None:
         """Reads new output. Several calls during a read lead to one more read."""
         self._stale = True
-        if not self._reading and self.source is not None and self.is_mounted:
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not self._reading and self.reader is not None and self.is_mounted:
             self._reading = True
             self._read()
 
     @while_open("read")
     async def _read(self) -> None:
         try:
-            while self._stale and self.source is not None:
-                self._stale = False
-                await self._read_source(self.source)
+            for _ in range(_STEPS_MAX):
+                reader = self.reader
+                if reader is None or (step := self._next_step(reader)) is None:
+                    return
+                before, after = await reader.fetch(self.link.operator, step)
+                if reader is self.reader:
+                    self._take(step, before, after)
         finally:
             self._reading = False
 
-    async def _read_source(self, source: Source) -> None:
-        operator = self.link.operator
-        for _ in range(ROUNDS):
-            start = self._after or (0 if self._from_start else -NEWEST)
-            chunks = await operator.follow_output(source.task_id, start, source.host_id)
-            if self.source is not source:
-                self._stale = True
-                return
-            first, self._read_once = not self._read_once, True
-            if not chunks:
-                if first:
-                    self._lay_out()
-                return
-            wanted = [chunk for chunk in chunks if self._belongs(chunk, source)]
-            if start < 0 and not wanted:
-                # The newest output is all of other commands on this host: read from the start.
-                self._from_start = True
-                continue
-            self._after = chunks[-1].position
-            self._feed(wanted)
-        self._stale = True
+    def _next_step(self, reader: OutputReader) -> Step | None:
+        if reader.window.size >= HELD_MAX:
+            self._drop_far(margin=0)
+        step, self._jump = self._jump, None
+        if step is None:
+            view = View(
+                top=self.top,
+                height=max(1, self.size.height),
+                rows=self.rows.total,
+                share=self.scroll_y / self.max_scroll_y if self.max_scroll_y else 0,
+                follow=self.follow,
+                stale=self._stale,
+            )
+            step = reader.next_step(view)
+        if step is not None and step.kind in (Kind.NEWEST, Kind.LATER, Kind.EXTENT):
+            self._stale = False
+        return step
 
-    @staticmethod
-    def _belongs(chunk: OutputChunk, source: Source) -> bool:
-        return not source.execution_id or chunk.execution_id == source.execution_id
+    def _take(
+        self, step: Step, before: Sequence[OutputChunk], after: Sequence[OutputChunk]
+    ) -> None:
+        """Holds what was read, and shows it."""
+        assert self.reader is not None  # the caller has read with it
+        anchor, from_end = self.line_at_top(), self.max_scroll_y - self.scroll_y
+        self.reader.take(step, before, after)
+        self.widen_names()
+        self.lay_out(anchor, step, from_end)
+        self._drop_far(margin=self.size.height)
 
-    def _feed(self, chunks: list[OutputChunk]) -> None:
-        self.buffer.feed(chunks)
-        if not self._shows_one_host:
-            names = {chunk.host for chunk in chunks}
-            longest = max((cell_len(safe_line(name)) for name in names), default=0)
-            self._host_width = max(self._host_width, min(longest, HOST_WIDTH))
-        self._lay_out()
-
-    # Layout: how many rows each line takes.
-
-    @property
-    def _shows_one_host(self) -> bool:
-        return bool(self.source and (self.source.host_id or self.source.execution_id))
-
-    @property
-    def _prefix_width(self) -> int:
-        steps = 3 if self.source and self.source.steps else 0
-        return self._host_width + steps + (3 if self._host_width else 2)
-
-    @property
-    def _text_width(self) -> int:
-        return max(1, self.scrollable_size.width - self._prefix_width)
-
-    def _lay_out(self) -> None:
-        rows = self._rows.place(self.buffer.lines, self._text_width)
-        before, self._dropped = self._dropped, self.buffer.dropped
-        gone = self._dropped - before - (not before)  # the note about them takes one row
-        self._set_rows(bool(self._dropped) + rows + bool(self.end_note))
-        if self.follow:
-            self.scroll_end(force=True)
-        elif self._dropped > before:
-            self.scroll_to(y=max(0, self.scroll_y - gone), force=True)
-        self.retitle()
-        self.refresh()
-
-    def _set_rows(self, rows: int) -> None:
-        """Only a scrollbar that appears or disappears needs another layout of the screen."""
-        size = Size(self.scrollable_size.width, rows)
-        if self.size.height and self.show_vertical_scrollbar != (rows > self.size.height):
-            self.virtual_size = size
-            return
-        self.set_reactive(Widget.virtual_size, size)
-        if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.window_virtual_size = rows
-
-    def watch_show_vertical_scrollbar(self, shows: bool) -> None:
-        """A new scrollbar begins at the position of the lines."""
-        if shows:
-            self.vertical_scrollbar.position = self.scroll_y
+    def _drop_far(self, margin: int) -> None:
+        """Drops what is far from what is seen, if too much is held."""
+        assert self.reader is not None  # the caller reads with it
+        first, _ = self.rows.line_at(self.top - margin)
+        last, _ = self.rows.line_at(self.top + self.size.height + margin)
+        anchor = self.line_at_top()
+        if self.reader.window.drop(first, last):
+            self.lay_out(anchor)
 
     def on_resize(self) -> None:
-        """Wrapped lines take other heights."""
-        self._rows.forget()
-        self._lay_out()
-        self.poll()
+        """Wrapped lines take other heights, and there may be room for more lines."""
+        self.lay_out(self.line_at_top())
+        self._read_on()
 
     def watch_wraps(self) -> None:
         """Lines are cut, or wrapped."""
-        self._rows.wraps = self.wraps
-        self._rows.forget()
-        self._lay_out()
+        anchor = self.line_at_top()
+        self.rows.wraps = self.wraps
+        self.lay_out(anchor)
+        self._read_on()
+
+    def watch_times(self) -> None:
+        """Lines say when they were stored, or do not."""
+        anchor = self.line_at_top()
+        zone = self.link.now().tzinfo if self.times else None
+        self.prefix = replace(self.prefix, zone=zone)
+        self.lay_out(anchor)
 
     def watch_follow(self) -> None:
         """Scrolls to the end, or stays."""
         if self.follow:
+            self.placing = True
             self.scroll_end(force=True)
+            self.placing = False
+            self._read_on()
         self.retitle()
 
     def watch_ended(self) -> None:
@@ -232,70 +169,12 @@ class OutputPane(SpanWidget, InstantScroll, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolling up stops following. Scrolling to the end starts it again."""
         super().watch_scroll_y(old_value, new_value)
+        if self.placing:
+            return
         if new_value < old_value and new_value < self.max_scroll_y:
             self.follow = False
         elif new_value >= self.max_scroll_y:
             self.follow = True
-
-    def retitle(self) -> None:
-        """The title says what is shown and how."""
-        title = Text("Output", style="bold")
-        if self.source is not None:
-            state = "" if self.ended else "  ▼ following" if self.follow else "  ‖ not following"
-            state += "  wrapped" if self.wraps else ""
-            end = safe_line(self.source.title_end) + state
-            room = self.size.width - _FRAME - title.cell_len - cell_len(end)
-            name = shorten(safe_line(self.source.title), max(_TITLE_LEAST, room))
-            title.append(f"  {name}{end}", style="not bold")
-        self.set_title(title)
-
-    # Drawing.
-
-    def render_line(self, y: int) -> Strip:
-        """A row of a line, a note, or the text of an empty pane."""
-        base = self.rich_style
-        width = self.size.width
-        if not self.buffer.lines:
-            line = self._empty_line(y)
-            return self.strip(self.paint(line, base), width, base)
-        row = int(self.scroll_offset.y) + y
-        if self._dropped and row == 0:
-            note = (Span("  "), *dropped_note(self._dropped))
-            return self.strip(self.paint(note, base), width, base)
-        number, part = self._rows.line_at(row - bool(self._dropped))
-        if number >= len(self.buffer.lines):
-            last = row == self.virtual_size.height - 1
-            note = (Span("  "), *self.end_note) if last else ()
-            return self.strip(self.paint(note, base), width, base)
-        line_ = self.buffer.lines[number]
-        return self.strip(self._row(line_, part, base), width, base)
-
-    def _row(self, line: OutputLine, part: int, base: Style) -> list[Segment]:
-        prefix = self.paint(self._prefix(line, part), base)
-        if line.note:
-            return prefix + self.paint((Span(line.text, Role.CAUTION),), base)
-        runs = self._rows.runs(line, part)
-        return prefix + [Segment(run.text, base + (run.style or Style.null())) for run in runs]
-
-    def _prefix(self, line: OutputLine, part: int) -> Spans:
-        bar = STDERR if line.stream is Stream.STDERR else STDOUT
-        parts: list[Span] = []
-        if self._host_width:
-            name = safe_line(line.host) if not part else ""
-            parts += [*fit((Span(name, Role.MUTED),), self._host_width), Span(" ")]
-        if self.source and self.source.steps:
-            step = f"#{line.command + 1}" if not part else ""
-            parts.append(Span(f"{step:<3}", Role.MUTED))
-        return (*parts, Span(f"{bar.text} ", bar.role))
-
-    def _empty_line(self, y: int) -> Spans:
-        if self.source is None:
-            lines = self.hint
-        elif not self._read_once:
-            lines = ((Span("…", Role.MUTED),),)
-        else:
-            nothing = self.no_output_text
-            if self.ended and nothing == (NO_OUTPUT,):
-                nothing = (ENDED_WITHOUT_OUTPUT,)
-            lines = (self.end_note,) if self.end_note else nothing
-        return (Span("  "), *lines[y - 1]) if 0 < y <= len(lines) else ()
+        if self.reader is not None and not self.reader.window.is_whole:
+            self.retitle()
+            self._read_on()

@@ -1,0 +1,213 @@
+"""What an output pane reads next, and how: at the end, at a place, earlier, later."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from tui_manager.operator.api import Operator, OutputChunk
+from tui_manager.ui.output.output_window import HELD_MAX, KEPT, OutputWindow
+
+READ = 128 * 1024  # bytes of one answer, about
+_READ_MAX = 1 << 20  # of one answer, if the ones before did not fill the pane
+_PIECES = 500  # an answer with fewer chunks, and with fewer bytes than asked for, is the last
+_END = (1 << 63) - 1  # a position behind all output
+_LATERS = 2  # answers in a row that did not reach the end; then the newest output is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose output is shown.
+
+    Attributes:
+        host_id: of one host only; empty for all.
+        execution_id: of one command host only; empty for all.
+        title: in the frame; shortened if space is short.
+        title_end: after the title; never shortened.
+        steps: whether lines show the number of their command.
+    """
+
+    task_id: int
+    host_id: str = ""
+    execution_id: str = ""
+    title: str = ""
+    title_end: str = ""
+    steps: bool = False
+
+    @property
+    def full_title(self) -> str:
+        """The title as it is if there is space."""
+        return self.title + self.title_end
+
+    async def read(
+        self, operator: Operator, *, after: int = 0, before: int = 0, limit: int = READ
+    ) -> Sequence[OutputChunk]:
+        """Chunks after a position, or the newest before one."""
+        return await operator.follow_output(
+            self.task_id, after, self.host_id, limit, before, self.execution_id
+        )
+
+
+class Kind(Enum):
+    """Which part is read."""
+
+    NEWEST = auto()
+    FIRST = auto()
+    AROUND = auto()
+    EARLIER = auto()
+    LATER = auto()
+    EXTENT = auto()  # only how far the stored output goes
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One read, with the position around which it is."""
+
+    kind: Kind
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of the window is seen, in rows.
+
+    Attributes:
+        top: the first row that is seen, counted from the first row of the window.
+        height: of the pane.
+        rows: of the window.
+        share: how far the pane is scrolled: 0 at the beginning, 1 at the end.
+        follow: whether the end is shown.
+        stale: there may be new output.
+    """
+
+    top: int
+    height: int
+    rows: int
+    share: float
+    follow: bool
+    stale: bool
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether nothing of the window is seen."""
+        return self.top >= self.rows or self.top + self.height <= 0
+
+
+class OutputReader:
+    """Holds a part of the output of a source.
+
+    Attributes:
+        first, last: positions of the first and last chunk that are stored, as far as is known.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.window = OutputWindow()
+        self.first = self.last = 0
+        self.has_read = False
+        self._laters = 0
+        self._limit = READ  # it grows while one answer after the other is needed
+
+    def next_step(self, view: View) -> Step | None:
+        """What is read next; None if nothing is needed."""
+        step = self._needed(view)
+        if step is None or step.kind not in (Kind.EARLIER, Kind.LATER):
+            self._limit = READ
+        return step
+
+    def _needed(self, view: View) -> Step | None:
+        window = self.window
+        if not self.has_read:
+            return Step(Kind.NEWEST)
+        if view.follow and not window.at_end:
+            if self._laters < _LATERS and not view.is_outside:
+                return Step(Kind.LATER)
+            return Step(Kind.NEWEST)
+        if view.is_outside and not window.is_whole and not view.follow:
+            return self._jump(view.share)
+        if window.size < HELD_MAX:
+            ahead = view.height if window.size < KEPT else 0  # rows that are read before their time
+            if not window.at_start and view.top < ahead:
+                return Step(Kind.EARLIER)
+            if not window.at_end and view.top + view.height + ahead > view.rows:
+                return Step(Kind.LATER)
+        if view.stale:
+            return Step(Kind.LATER if window.at_end else Kind.EXTENT)
+        return None
+
+    def _jump(self, share: float) -> Step:
+        if share <= 0:
+            return Step(Kind.FIRST)
+        if share >= 1:
+            return Step(Kind.NEWEST)
+        return Step(Kind.AROUND, self.first + int(share * (self.last - self.first)))
+
+    async def fetch(
+        self, operator: Operator, step: Step
+    ) -> tuple[Sequence[OutputChunk], Sequence[OutputChunk]]:
+        """The chunks before a place, and those behind it."""
+        source, window = self.source, self.window
+        match step.kind:
+            case Kind.NEWEST:
+                before = await source.read(operator, before=_END)
+                if _is_full(before, READ):
+                    await self._read_first(operator)
+                return before, ()
+            case Kind.FIRST:
+                return (), await source.read(operator)
+            case Kind.AROUND:
+                before = await source.read(operator, before=step.position, limit=READ // 2)
+                await self._read_first(operator)
+                return before, await source.read(operator, after=step.position - 1)
+            case Kind.EARLIER:
+                return await source.read(operator, before=window.first, limit=self._limit), ()
+            case Kind.LATER:
+                return (), await source.read(operator, after=window.last, limit=self._limit)
+            case Kind.EXTENT:
+                return (), await source.read(operator, before=_END, limit=1)
+
+    async def _read_first(self, operator: Operator) -> None:
+        if not self.first:
+            for chunk in await self.source.read(operator, limit=1):
+                self.first = chunk.position
+
+    def take(self, step: Step, before: Sequence[OutputChunk], after: Sequence[OutputChunk]) -> None:
+        """Holds what was read."""
+        window = self.window
+        limit = self._limit if step.kind in (Kind.EARLIER, Kind.LATER) else READ
+        starts, ends = not _is_full(before, limit), not _is_full(after, limit)
+        match step.kind:
+            case Kind.NEWEST:
+                window.replace(before, at_start=starts, at_end=True)
+            case Kind.FIRST:
+                window.replace(after, at_start=True, at_end=ends)
+            case Kind.AROUND:
+                starts = not _is_full(before, READ // 2)
+                window.replace((*before, *after), at_start=starts, at_end=ends)
+            case Kind.EARLIER:
+                window.prepend(before, at_start=starts)
+            case Kind.LATER:
+                window.append(after, at_end=ends)
+        self.has_read = True
+        if step.kind in (Kind.EARLIER, Kind.LATER):
+            self._limit = min(2 * limit, _READ_MAX)
+        self._laters = self._laters + 1 if step.kind is Kind.LATER and not ends else 0
+        if window.at_start:
+            self.first = window.first
+        self.last = max(self.last, window.last, *(chunk.position for chunk in after[-1:]))
+
+    def rows_around(self, rows: int) -> tuple[int, int]:
+        """About how many rows are before the window and behind it, if it has so many."""
+        window = self.window
+        each = rows / max(1, window.last - window.first + 1)
+        before = 0 if window.at_start else max(1, int(each * (window.first - self.first)))
+        after = 0 if window.at_end else max(1, int(each * (self.last - window.last)))
+        return before, after
+
+    def share_of(self, position: int) -> float:
+        """How far into the stored output a position is: from 0 to 1."""
+        return (position - self.first) / max(1, self.last - self.first)
+
+
+def _is_full(chunks: Sequence[OutputChunk], limit: int) -> bool:
+    """Whether there may be more in this direction."""
+    return len(chunks) >= _PIECES or sum(len(chunk.data) for chunk in chunks) >= limit
