@@ -17,6 +17,7 @@ class Role(StrEnum):
     ACTIVE = "active"
     CAUTION = "caution"
     FAULT = "fault"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
