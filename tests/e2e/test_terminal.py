@@ -144,3 +144,31 @@ def test_no_escape_sequence_of_a_host_reaches_the_terminal(busy: Machine) -> Non
     assert terminal.process.returncode == 0
     assert drawn.count("[b]x[/b]") == 2
     assert not set(drawn) & set("\x1b\x07\x9b")
+
+
+def test_an_editor_has_the_terminal_while_the_manager_goes_on(machine: Machine) -> None:
+    machine.folder.mkdir(exist_ok=True)
+    editor, signals = machine.folder / "editor", machine.folder / "signals"
+    # It asks the manager of the dashboard that waits for it. Ctrl+c is for the editor alone.
+    editor.write_text(
+        "#!/bin/sh\n"
+        f"trap 'echo int >> {signals}' INT\n"
+        f"kill -INT 0; hosts=$({installed('tui-manager')} hosts --json)\n"
+        'echo "echo manager-says-$hosts" > "$1"; echo editor-was-here > /dev/tty\n'
+    )
+    editor.chmod(0o700)
+    environment = {**machine.environment(), "VISUAL": str(editor)}
+    arguments = [installed("tui-manager"), "--insecure", "--listen", "127.0.0.1:0"]
+    with on_terminal(arguments, environment) as terminal:
+        wait_until_drawn(machine, terminal)
+        machine.wait_for("it to answer", machine.answers)
+        terminal.press("n\t")
+        machine.wait_for("the form", lambda: terminal.drawn, lambda seen: "ctrl+r search" in seen)
+        terminal.press("\x05")
+        machine.wait_for(
+            "the command from the editor",
+            lambda: terminal.drawn.rpartition("editor-was-here")[2],
+            lambda seen: "manager-says-[]" in seen and ENTER in seen,
+        )
+        assert signals.read_text() == "int\n"
+        leave(machine, terminal)
