@@ -17,6 +17,7 @@ from tests.ui.conftest import Running, press, settle, shown
 from tui_manager.domain.command_history import PastCommand
 from tui_manager.domain.rollout_spec import Order, RolloutSpec
 from tui_manager.domain.status import TaskStatus
+from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.task import Counts, Task
 from tui_manager.domain.task_plan import make_plan
 from tui_manager.domain.task_spec import CommandSpec, TaskSpec
@@ -30,7 +31,7 @@ from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.plan_screen import PlanScreen, plan_lines
-from tui_manager.ui.forms.target_field import TargetField
+from tui_manager.ui.forms.target_field import TargetField, hosts_line
 from tui_manager.ui.forms.task_file_form import TaskFileScreen
 from tui_manager.ui.terminal.run_program import ProgramError, words_of
 
@@ -319,6 +320,8 @@ async def test_the_editor_and_the_plan_of_a_form(
         form.check()
         line = str(form.query_one("#line", Label).content)
         assert line == "tui-manager --state-dir '/srv/my fleet' run @all -- uptime"
+        await press(pilot, "f6")
+        assert pilot.app.clipboard == line
         before = fleet.calls.count("create_task")
         await press(pilot, "f4")
         assert isinstance(pilot.app.screen, PlanScreen)
@@ -345,3 +348,12 @@ async def test_what_is_typed_as_a_task_file(fleet: FakeOperator, running: Runnin
         await press(pilot, "escape")
         assert isinstance(pilot.app.screen, NewTaskScreen)
         assert form.fields.secret_values == {"KEY": "s3cret"}, "nothing is lost"
+
+
+def test_the_hosts_of_a_target_in_a_line() -> None:
+    names = tuple(f"batch-ap-{n:04}" for n in range(0, 4000, 2))
+    preview = TargetPreview(names, names[:1], "", ("db1",))
+    line = hosts_line("task:7:failed", preview)
+    assert line.plain == ("2,000 hosts, 1 offline, 1 in maintenance or gone   batch-ap 2,000"), (
+        "a count a prefix"
+    )

@@ -11,6 +11,7 @@ from tui_manager.ui.terminal.closable import ClosableScreen
 
 Made = TypeVar("Made")
 
+COPIED = "Copied, if this terminal lets a program do that."  # to its clipboard
 _QUESTION = Question(
     "Leave the form?", ("What is typed in it is lost.",), "Leave", destructive=True
 )

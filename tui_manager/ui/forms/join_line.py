@@ -17,6 +17,7 @@ from tui_manager.domain.address import is_local, other_addresses
 from tui_manager.domain.host import labels_text
 from tui_manager.domain.token import TokenSpec
 from tui_manager.ui.drawing.number_format import count_of
+from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.terminal.closable import ClosableScreen
 
 _BREAK = "\\"
@@ -104,7 +105,7 @@ class JoinLineScreen(ModalScreen[None], ClosableScreen[None]):
     def action_copy(self) -> None:
         """Asks the terminal to put the line into its clipboard."""
         self._copy(self._line)
-        self.notify("Copied, if this terminal lets a program do that.", markup=False)
+        self.notify(COPIED, markup=False)
 
     @on(Button.Pressed, "#close")
     def action_close(self) -> None:

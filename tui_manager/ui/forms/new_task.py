@@ -23,6 +23,7 @@ from tui_manager.ui.forms.command_area import CommandArea
 from tui_manager.ui.forms.command_recall import CommandRecall, last_run
 from tui_manager.ui.forms.edit_command import edited
 from tui_manager.ui.forms.field_rows import FieldRow, Fold, Line, Tick
+from tui_manager.ui.forms.form import COPIED
 from tui_manager.ui.forms.history_screen import HistoryScreen
 from tui_manager.ui.forms.local_files import NamedFiles
 from tui_manager.ui.forms.new_task_fields import FormFields, split_names
@@ -48,7 +49,10 @@ _HINT = Content.assemble(
     "   ",
     Content("ctrl+e $EDITOR").stylize(Style.from_meta({"@click": "screen.edit_command"})),
 )
-_AS_TEXT = "[@click=screen.open_text]ctrl+t as a task file[/]"
+_KEYS = (
+    "[@click=screen.copy_line]f6 copy the command line[/]   "
+    "[@click=screen.open_text]ctrl+t as a task file[/]"
+)
 _NO_LINE = "The command line stands here when every field is right."
 # Enter in one of these goes to the button that starts.
 _LAST_FIELDS = ("timeout", "within", "secret", "description", ROLLOUT_FIELDS[-1])
@@ -66,6 +70,7 @@ class NewTaskScreen(TaskForm):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "search_history", show=False, priority=True),
         Binding("ctrl+t", "open_text", show=False, priority=True),
+        Binding("f6", "copy_line", show=False, priority=True),
     ]
 
     def __init__(self, link: Link, target: str = "", spec: TaskSpec | None = None) -> None:
@@ -119,7 +124,7 @@ class NewTaskScreen(TaskForm):
         self._folds = list(self.query(Fold))
         self._rows = [row for row in self.query(FieldRow) if row.parent is self.query_one("#form")]
         self._show_secrets()
-        self.query_one("#form").border_subtitle = _AS_TEXT
+        self.query_one("#form").border_subtitle = _KEYS
         self.remember_fields()
         self.set_focus(self.query_one("#command" if self.target else "#target"))
         self.check()
@@ -193,6 +198,14 @@ class NewTaskScreen(TaskForm):
             return _HINT
         script = self._files.contents.get("script")
         return f"left empty: the script is run{f', {size(script.size)}' if script else ''}"
+
+    def action_copy_line(self) -> None:
+        """Gives the command line to the clipboard of the terminal."""
+        if line := self.fields.command_line(self.link.state_dir):
+            self.app.copy_to_clipboard(line)
+            self.notify(COPIED, markup=False)
+        else:
+            self.notify(_NO_LINE, severity="warning", markup=False)
 
     def _show_line(self, line: str) -> None:
         label = self.query_one("#line", Label)

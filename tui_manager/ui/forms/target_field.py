@@ -1,4 +1,4 @@
-"""The field of a target: it offers what the last term can become."""
+"""The field of a target, which offers what the last term can become, and what is said below it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
@@ -10,11 +10,18 @@ from textual.style import Style
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from tui_manager.domain.errors import ManagerError
+from tui_manager.domain.changes import Changes
+from tui_manager.domain.errors import InvalidInputError, ManagerError
+from tui_manager.domain.host_name_ranges import summarize_names
 from tui_manager.domain.safe_text import safe_line
+from tui_manager.domain.target import TargetPreview
 from tui_manager.domain.target_completion import last_term
+from tui_manager.domain.target_notation import check_notation
+from tui_manager.ui.drawing.number_format import count_of
+from tui_manager.ui.forms.questions import left_out_text
 
 OFFERED = 12  # terms at once
+_NAMES_WIDTH = 100  # characters of the names below the target
 _GOES_ON = ("=", "fact.")  # what a term ends with behind which more must be typed
 Complete = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -90,6 +97,27 @@ class _TermSuggester(Suggester):
     async def get_suggestion(self, value: str) -> str | None:
         terms = await self._ask(value)
         return last_term(value)[0] + terms[0] if terms else None
+
+
+def hosts_line(target: str, preview: TargetPreview) -> Content:
+    """`14 hosts, 1 offline, 1 in maintenance   web[01-14]`."""
+    counts = [f", {len(preview.offline):,} offline"] if preview.offline else []
+    if preview.left_out:
+        counts.append(f", {left_out_text(target, preview)}")
+    names = safe_line(summarize_names(preview.hosts, _NAMES_WIDTH))
+    hosts = Content(count_of(len(preview.hosts), "host")).stylize("bold")
+    return Content.assemble(hosts, *counts, Content(f"   {names}").stylize("dim"))
+
+
+def may_end(error: ManagerError, target: str, changes: Changes) -> bool:
+    """Whether the look-up of a target that failed may succeed after these changes."""
+    if not isinstance(error, InvalidInputError):
+        return changes.hosts or changes.manager
+    try:
+        check_notation(target)
+    except InvalidInputError:
+        return False  # only another text ends this error
+    return changes.hosts
 
 
 def terms_line(terms: Sequence[str], chosen: int) -> Content:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,25 +13,21 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 from textual.worker import Worker
 
-from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import InvalidInputError, ManagerError, UnreachableError
-from tui_manager.domain.host_name_ranges import summarize_names
 from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.target_notation import check_notation
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.operator.api import TargetPreview
 from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.forms.confirm import TYPED_ABOVE, ConfirmScreen
 from tui_manager.ui.forms.form import Form
 from tui_manager.ui.forms.plan_screen import PlanScreen
-from tui_manager.ui.forms.questions import left_out_text, start_question
-from tui_manager.ui.forms.target_field import TargetField, terms_line
+from tui_manager.ui.forms.questions import start_question
+from tui_manager.ui.forms.target_field import TargetField, hosts_line, may_end, terms_line
 from tui_manager.ui.manager_link import Link, ManagerChanged
 from tui_manager.ui.terminal.closable import while_open
 
 TARGET_HINT = "web[01-20],db1   web*   env=prod&role=web   @group   @all   !name takes away"
-_NAMES_WIDTH = 100  # characters of the names below the target
 LOOK_UP_AGAIN_AFTER = 1.0  # seconds after a change that may have ended the target's error
 
 
@@ -181,19 +176,9 @@ class TaskForm(Form[int]):
         Hosts change several times a second in a large fleet, so the changes of a second lead to one
         look-up.
         """
-        if self._next_lookup is None and self._may_end_error(message.changes):
+        target, error = self._looked_up[0], self._target_error
+        if self._next_lookup is None and error and may_end(error, target, message.changes):
             self._next_lookup = self.set_timer(LOOK_UP_AGAIN_AFTER, self._look_up_now)
-
-    def _may_end_error(self, changes: Changes) -> bool:
-        if self._target_error is None:
-            return False
-        if not isinstance(self._target_error, InvalidInputError):
-            return changes.hosts or changes.manager
-        try:
-            check_notation(self._looked_up[0])
-        except InvalidInputError:
-            return False  # only another text ends this error
-        return changes.hosts
 
     def _look_up_now(self) -> None:
         self._next_lookup = None
@@ -219,16 +204,9 @@ class TaskForm(Form[int]):
         self._label_start()
 
     def _show_hosts(self, preview: TargetPreview) -> None:
-        text = Text(count_of(len(preview.hosts), "host"), style="bold")
-        if preview.offline:
-            text.append(f", {len(preview.offline):,} offline", style="not bold")
-        if preview.left_out:
-            text.append(f", {left_out_text(self.target, preview)}", style="not bold")
-        names = safe_line(summarize_names(preview.hosts, _NAMES_WIDTH))
-        text.append(f"   {names}", style="not bold dim")
         label = self.query_one("#target-hint", Label)
         label.remove_class("problem")
-        label.update(Content.from_rich_text(text))
+        label.update(hosts_line(self.target, preview))
 
     def hint(self, field: str, problem: str, otherwise: str | Content = "") -> None:
         """Shows a problem below a field, or what is there without one."""
