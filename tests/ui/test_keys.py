@@ -72,6 +72,7 @@ OPENS_HERE = {
     (ScreenName.HOST, "remove_host"): ConfirmScreen,
     (ScreenName.HOSTS, "approve"): ConfirmScreen,
     (ScreenName.HOSTS, "reject"): ConfirmScreen,
+    (ScreenName.SCHEDULES, "new_template"): NewTaskScreen,  # the schedules have the focus
     (ScreenName.SCHEDULES, "open"): SchedulesScreen,  # the history gets the focus
 }
 WAY = {

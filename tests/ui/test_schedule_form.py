@@ -112,7 +112,7 @@ def test_a_template_with_its_values() -> None:
 )
 def test_what_is_wrong_names_its_field(changed: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidInputError) as raised:
-        replace(NIGHTLY, **changed).spec()
+        replace(NIGHTLY, **changed).spec()  # type: ignore[arg-type]
     assert raised.value.field == field
 
 
@@ -223,7 +223,7 @@ async def test_a_template_is_scheduled_with_its_values(
 async def test_a_command_is_scheduled(fleet: FakeOperator, running: Running) -> None:
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "5", "a", *"up", "tab", "tab", "tab", *"uptime", "tab", *"db1")
-        await press(pilot, "tab", *"@hourly", "f5")
+        await press(pilot, "tab", "tab", *"@hourly", "f5")
         assert "The zone is missing" in hint(pilot, "cron")
         assert pilot.app.focused is form(pilot).query_one("#zone")
         await press(pilot, *"UTC")
@@ -282,26 +282,79 @@ async def test_another_operator_edits_it_meanwhile(fleet: FakeOperator, running:
         await type_into(pilot, cron="5 5 * * *")
         spec = fleet.schedules["backup"].spec
         await fleet.edit_schedule(replace(spec, cron="9 9 * * *"), 1)
-        await press(pilot, "f5")
-        assert problem(pilot) == (
-            "Another operator edited it: now 9 9 * * * in Europe/Berlin, template backup with "
-            "BUCKET=weekly. f5 saves yours over it."
-        )
-        assert form(pilot).query_one("#cron", Input).value == "5 5 * * *"
-        await press(pilot, "f5")
+        for _ in range(2):  # after a no it is asked again: nothing is saved over it in silence
+            await press(pilot, "f5")
+            text = shown(pilot)
+            assert "Save over another edit of backup?" in text
+            assert "9 9 * * * in Europe/Berlin, template backup with BUCKET=weekly" in text
+            await press(pilot, "n")
+            assert form(pilot).query_one("#cron", Input).value == "5 5 * * *"
+            await press(pilot, "escape", "n")  # the form is not left
+        assert fleet.schedules["backup"].spec.cron == "9 9 * * *"
+        await press(pilot, "f5", "y")
         assert isinstance(pilot.app.screen, SchedulesScreen)
     assert fleet.schedules["backup"].spec.cron == "5 5 * * *"
 
 
-async def test_another_operator_deletes_it_meanwhile(fleet: FakeOperator, running: Running) -> None:
+@pytest.mark.parametrize("paused", [False, True])
+async def test_another_operator_deletes_it_meanwhile(
+    fleet: FakeOperator, running: Running, paused: bool
+) -> None:
+    if paused:
+        await fleet.pause_schedule("disk")
     async with running(fleet) as pilot:
         await press(pilot, "5", "down", "e")
         await fleet.delete_schedule("disk")
         await press(pilot, "f5")
-        assert problem(pilot) == "It was deleted meanwhile. f5 adds it again."
-        await press(pilot, "f5")
+        text = shown(pilot)
+        assert "Add disk again?" in text
+        assert ("It is paused again, as it was." in text) is paused
+        await press(pilot, "n")
+        assert "disk" not in fleet.schedules
+        await press(pilot, "f5", "y")
         assert isinstance(pilot.app.screen, SchedulesScreen)
     assert fleet.schedules["disk"].spec.cron == "*/15 * * * *"
+    assert fleet.schedules["disk"].paused is paused
+
+
+async def test_the_hosts_of_the_target_are_counted_while_it_is_typed(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "a")
+        await type_into(pilot, command="uptime", target="web0[1-4]")
+        assert hint(pilot, "target") == "now 4 hosts: web[01-04], 1 offline"
+        fleet.change_host("web04", online=True)
+        fleet.publish(Changes(hosts=True))
+        await settle(pilot)
+        assert hint(pilot, "target") == "now 4 hosts: web[01-04]"
+        await type_into(pilot, target="nowhere")
+        assert "nowhere" in hint(pilot, "target")
+        await type_into(pilot, command="", target="", template="backup")
+        assert hint(pilot, "target") == "empty: the target of the template: now 3 hosts: db[1-3]"
+
+
+async def test_both_errors_of_two_fields_in_one_line_are_shown(
+    fleet: FakeOperator, running: Running
+) -> None:
+    async with running(fleet) as pilot:
+        await press(pilot, "5", "a")
+        await type_into(pilot, cron="x", zone="Nowhere", overlap="both", misfire="soon")
+        assert hint(pilot, "cron").count("\n") == 1
+        assert "Nowhere" in hint(pilot, "cron")
+        assert hint(pilot, "overlap").splitlines() == [
+            "While the task before runs: skip, or wait.",
+            "A time is like 90s, 5m, 1h30m or 2d.",
+        ]
+
+
+def test_an_own_task_may_run_on_hosts_in_maintenance_too() -> None:
+    fields = replace(NIGHTLY, include_maintenance=True)
+    spec = fields.spec()
+    assert read_task_file(spec.task_file, "nightly").spec.include_maintenance
+    assert fields_of(spec).include_maintenance
+    back = replace(fields_of(spec), include_maintenance=False).spec()
+    assert not read_task_file(back.task_file, "nightly").spec.include_maintenance
 
 
 async def test_nothing_typed_is_lost_while_the_manager_is_away(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import TextArea
 
 from tests.support.fake_operator import START, FakeOperator
 from tests.support.waiting import wait_until
@@ -23,11 +24,13 @@ from tui_manager.ui.drawing.span_widgets import TextScroll
 from tui_manager.ui.drawing.spans import plain
 from tui_manager.ui.forms import task_file_reader
 from tui_manager.ui.forms.confirm import ConfirmScreen
+from tui_manager.ui.forms.new_task import NewTaskScreen
 from tui_manager.ui.forms.run_template import RunTemplateScreen
 from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.forms.task_file_form import TaskFileScreen
 from tui_manager.ui.manager_link import Link
 from tui_manager.ui.schedules.run_table import RunRow, RunTable, run_cell
-from tui_manager.ui.schedules.saved_detail import schedule_lines, template_lines
+from tui_manager.ui.schedules.saved_detail import day_line, schedule_lines, template_lines
 from tui_manager.ui.schedules.schedule_table import ScheduleTable
 from tui_manager.ui.schedules.schedules_screen import SchedulesScreen
 from tui_manager.ui.schedules.task_statuses import TaskStatuses
@@ -118,16 +121,44 @@ async def test_a_schedule_tells_its_own_task(fleet: FakeOperator) -> None:
     own = read_task_file(detail.schedule.spec.task_file, "disk")
     lines = [plain(line) for line in schedule_lines(detail, own, START, 100)]
     assert lines[0] == "◌ disk   */15 * * * *   UTC   overlap wait   misfire 5m   by ana@pts/3"
-    assert lines[1:4] == [
-        "runs        a task of its own",
-        "            on @all",
-        "            df -h /var/lib",
-    ]
-    assert lines[4].startswith("next        Mon  2 Mar 14:15")
+    assert lines[1].startswith("next        Mon  2 Mar 14:15")
+    assert lines[2:4] == ["on          @all", "command     df -h /var/lib   timeout 1h"]
     never = replace(detail, due=())
     assert any("never" in plain(line) for line in schedule_lines(never, own, START, 100))
     unread = [plain(line) for line in schedule_lines(detail, None, START, 100)]
-    assert unread[1] == "runs        a task of its own"
+    assert unread[2] == "runs        a task of its own"
+
+
+async def test_a_schedule_tells_the_task_of_its_template(fleet: FakeOperator) -> None:
+    detail = await fleet.get_schedule("backup")
+    text = (await fleet.get_template("backup")).text
+    task = read_task_file(f'{text}\n[rollout]\nmax_failures = "2"\n', "backup")
+    lines = [plain(line) for line in schedule_lines(detail, task, START, 100)]
+    assert "runs        template backup with BUCKET=weekly" in lines
+    assert "on          role=db" in lines
+    assert "rollout     at most 2 may fail" in lines
+    use = replace(detail.schedule.spec.template or TemplateUse("backup"), target="db1")
+    spec = replace(detail.schedule.spec, template=use)
+    there = replace(detail, schedule=replace(detail.schedule, spec=spec))
+    lines = [plain(line) for line in schedule_lines(there, task, START, 100)]
+    assert "on          db1" in lines
+
+
+async def test_the_next_day_is_a_line_with_a_mark_at_each_due_time(fleet: FakeOperator) -> None:
+    detail = await fleet.get_schedule("disk")
+
+    def line(cron: str, cells: int = 96) -> str:
+        spec = replace(detail.schedule.spec, cron=cron, zone="UTC")
+        given = replace(detail, schedule=replace(detail.schedule, spec=spec))
+        drawn = day_line(given, START.replace(hour=0, minute=0, second=0), 12 + cells)
+        return plain(drawn[0])[12:] if drawn else ""
+
+    assert line("0 * * * *").count("╋") == 23  # the one at the begin is not due any more
+    assert line("*/5 * * * *", 24) == "╋" * 24
+    assert line("0 6,18 * * *", 24) == f"{'─' * 6}╋{'─' * 11}╋{'─' * 5}"
+    assert line("0 6,18 * * *", 20) == ""
+    paused = replace(detail, schedule=replace(detail.schedule, paused=True))
+    assert day_line(paused, START, 100) == ()
 
 
 # The screen.
@@ -189,7 +220,7 @@ async def test_p_pauses_and_resumes(fleet: FakeOperator, running: Running) -> No
         assert "p Pause" in shown(pilot)
 
 
-async def test_a_small_screen_shows_the_steps_before_the_due_times(
+async def test_a_small_screen_shows_when_it_is_due_and_the_first_steps(
     fleet: FakeOperator, running: Running
 ) -> None:
     steps = "".join(f"[[steps]]\nrun = 'step {number}'\n" for number in range(9))
@@ -199,8 +230,9 @@ async def test_a_small_screen_shows_the_steps_before_the_due_times(
     async with running(fleet, (80, 24)) as pilot:
         await press(pilot, "5", "down")
         text = shown(pilot)
-        assert "a task of its own" in text
-        assert "step 0" in text
+        assert "Mon  2 Mar 14:15" in text
+        assert "steps       step 0   timeout 1h" in text
+        assert "step 2" in text
         await press(pilot, "r")
         question = pilot.app.screen
         assert isinstance(question, ConfirmScreen)
@@ -237,7 +269,11 @@ async def test_d_deletes_what_its_question_names(
         assert "Delete the schedule disk?" in shown(pilot)
         await press(pilot, "y")
         assert sorted(fleet.schedules) == ["backup", "report"]
-        await press(pilot, "tab", "D")  # none is selected now, so that no pane is between
+        screen = pilot.app.screen
+        assert isinstance(screen, SchedulesScreen)
+        assert screen.selected_schedule is not None  # the next one is selected
+        assert screen.selected_schedule.spec.name == "report"
+        await press(pilot, "tab", "tab", "D")
         assert "Delete the template backup?" in shown(pilot)
         await press(pilot, "y")
         assert "The template backup cannot be deleted: backup uses it." in said(pilot)
@@ -274,7 +310,29 @@ async def test_keys_open_the_forms(fleet: FakeOperator, running: Running) -> Non
             assert isinstance(pilot.app.screen, form), keys
             await press(pilot, "escape")
         await press(pilot, "e")
-        assert said(pilot)[-1].startswith("Edit a template as a file: tui-manager template export")
+        screen = pilot.app.screen
+        assert isinstance(screen, TaskFileScreen)
+        text = (await fleet.get_template("backup")).text
+        assert screen.query_one("#file", TextArea).text == text
+        await press(pilot, "escape", "n")
+        assert isinstance(pilot.app.screen, TaskFileScreen)
+        assert "Template backup" not in shown(pilot)
+        await press(pilot, "escape", "tab", "n")  # elsewhere it is the form of a new task
+        assert isinstance(pilot.app.screen, NewTaskScreen)
+
+
+async def test_the_text_of_another_template_begins_with_its_first_line(
+    fleet: FakeOperator, running: Running
+) -> None:
+    long = (await fleet.get_template("backup")).text + "\n" * 60
+    for name in ("backup", "restart"):
+        await fleet.save_template(name, long)
+    async with running(fleet, (80, 24)) as pilot:
+        await press(pilot, "5", "tab", "tab", "tab", "end")
+        pane = pilot.app.screen.query_one("#template-text", TextScroll)
+        assert pane.scroll_y > 0
+        await press(pilot, "tab", "tab", "tab", "down")
+        assert pane.scroll_y == 0
 
 
 async def test_changes_of_others_are_shown(fleet: FakeOperator, running: Running) -> None:

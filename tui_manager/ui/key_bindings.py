@@ -42,6 +42,7 @@ _OF_RUN = frozenset({*_OF_TASK, Pane.HOST})
 _OF_TASKS = frozenset({Pane.TASKS})
 _OF_HOST = frozenset({Pane.HOSTS, Pane.HOST})
 _OF_SAVED = frozenset({Pane.TEMPLATES, Pane.SCHEDULES, Pane.RUNS})
+_OF_TEMPLATE = frozenset({Pane.TEMPLATES})
 _OF_SCHEDULE = frozenset({Pane.SCHEDULES, Pane.RUNS})
 _OF_OUTPUT = frozenset({Pane.OUTPUT})
 _OF_GROUPS = frozenset({Pane.GROUPS})
@@ -124,9 +125,14 @@ ACTIONS: tuple[Action, ...] = (
         words=("new schedule", "cron", "timer", "plan"),
     ),
     Action(
-        "edit_schedule", ("e",), "e", "Edit", "Edit the selected schedule",
-        Group.SCHEDULES, screens=_SCHEDULES, panes=_OF_SCHEDULE,
-        words=("change", "modify", "cron"),
+        "edit_schedule", ("e",), "e", "Edit", "Edit the selected template or schedule",
+        Group.SCHEDULES, screens=_SCHEDULES, panes=_OF_SAVED,
+        words=("change", "modify", "cron", "task file"),
+    ),
+    Action(
+        "new_template", ("n",), "n", "New template", "Write a task file; ctrl+s saves it",
+        Group.SCHEDULES, screens=_SCHEDULES, panes=_OF_TEMPLATE, pane_only=True,
+        words=("task file", "toml", "save", "create"),
     ),
     Action(
         "pause_schedule", ("p",), "p", "Pause", "Pause or resume the schedule",

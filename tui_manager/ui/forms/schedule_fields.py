@@ -27,6 +27,7 @@ class ScheduleFields:
         values: of its parameters, `LEVEL=high HOST='a b'`.
         target: with a template instead of its own.
         task_file: the own task of a schedule that is edited; empty: it has none yet.
+        include_maintenance: its own task runs on hosts in maintenance too.
     """
 
     name: str = ""
@@ -39,6 +40,7 @@ class ScheduleFields:
     overlap: str = ""
     misfire: str = ""
     task_file: str = ""
+    include_maintenance: bool = False
 
     def spec(self) -> ScheduleSpec:
         """The schedule that is asked for. Raises InvalidInputError with the field."""
@@ -98,15 +100,18 @@ class ScheduleFields:
             raise InvalidInputError("target", "The target is missing; name hosts, or @all.")
         own = self._read_own()
         if own is None:
-            spec = TaskSpec(target, (CommandSpec(command),), name)
+            spec = TaskSpec(target, (CommandSpec(command),), name,
+                            include_maintenance=self.include_maintenance)  # fmt: skip
             spec.check()
             return write_task_file(TaskFile(spec))
         steps = own.spec.commands
         if (before := _command_of(own.spec)) is not None:
             steps = (replace(steps[0], text=command),)
-        if (target, command) == (own.spec.target, before or ""):
+        include = self.include_maintenance
+        known = (own.spec.target, before or "", own.spec.include_maintenance)
+        if (target, command, include) == known:
             return self.task_file
-        spec = replace(own.spec, target=target, commands=steps)
+        spec = replace(own.spec, target=target, commands=steps, include_maintenance=include)
         spec.check()
         return write_task_file(replace(own, spec=spec))
 
@@ -149,7 +154,12 @@ def fields_of(spec: ScheduleSpec) -> ScheduleFields:
     own = fields._read_own()
     if own is None:
         return fields
-    return replace(fields, target=own.spec.target, command=_command_of(own.spec) or "")
+    return replace(
+        fields,
+        target=own.spec.target,
+        command=_command_of(own.spec) or "",
+        include_maintenance=own.spec.include_maintenance,
+    )
 
 
 def value_problem(task_file: TaskFile, values: Mapping[str, str]) -> str:

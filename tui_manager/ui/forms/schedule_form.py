@@ -1,6 +1,7 @@
 """The form of a schedule. It shows the next due times while the cron expression is typed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -21,8 +22,12 @@ from tui_manager.domain.ids import new_request_id
 from tui_manager.domain.safe_text import safe_line
 from tui_manager.domain.schedule import Schedule, ScheduleSpec
 from tui_manager.domain.task_file import TaskFile
-from tui_manager.ui.drawing.schedule_words import due_texts, source_text, wrap_parts
-from tui_manager.ui.forms.form import Form
+from tui_manager.operator.api import TargetPreview
+from tui_manager.ui.drawing.number_format import count_of
+from tui_manager.ui.drawing.schedule_words import due_texts, wrap_parts
+from tui_manager.ui.forms.form import Form, TickBox
+from tui_manager.ui.forms.questions import left_out_text, names_text
+from tui_manager.ui.forms.schedule_conflict import agreed_revision
 from tui_manager.ui.forms.schedule_fields import ScheduleFields, fields_of, value_problem
 from tui_manager.ui.forms.task_file_reader import read_beside
 from tui_manager.ui.manager_link import Link, ManagerChanged
@@ -38,9 +43,10 @@ _HINTS = {
     "command": "given whole to /bin/sh",
     "target": "",
     "cron": "minute hour day month weekday, like 0 2 * * * or 30 6 * * mon-fri",
-    "overlap": "while the task before runs: skip, or wait; how late it may start",
+    "overlap": "skip, or wait for the task before; how late it may start",
 }
 _HINT_WIDTH = 56  # cells, before it is laid out
+_NAMES_WIDTH = 40  # cells of the names of hosts
 _STEPS_STAY = "it has several steps or a script, which stay"
 _WITH_TEMPLATE = "empty: the target of the template"
 
@@ -62,12 +68,13 @@ class ScheduleForm(Form[str]):
     def __init__(self, link: Link, schedule: Schedule | None = None, *, template: str = "") -> None:
         super().__init__()
         self.link = link
+        self._schedule = schedule  # None: it is added
         self._edited = schedule is not None
-        self._revision = schedule.revision if schedule else 0  # 0: it is added
         self._begun = fields_of(schedule.spec) if schedule else ScheduleFields(template=template)
         self._has_steps = self._begun.has_steps  # to read a large task takes seconds
         self._template = ""  # whose parameters are known, or asked for
         self._task_file: TaskFile | None = None  # of that template
+        self._target = ("", False)  # that is looked up, and whether with hosts in maintenance
         self._looked_up = ("", "")  # cron and zone, whose due times are shown, or asked for
         self._unanswered = False  # the manager could not be asked
         self._saving = False
@@ -92,7 +99,13 @@ class ScheduleForm(Form[str]):
                 yield Label("Command", classes="name")
                 yield command
             yield _hint("command")
-            yield _line("Target", Input(begun.target, id="target", compact=True))
+            maintenance = TickBox(
+                "also in maintenance",
+                begun.include_maintenance,
+                id="include_maintenance",
+                compact=True,
+            )
+            yield _line("Target", Input(begun.target, id="target", compact=True), maintenance)
             yield _hint("target")
             yield _line(
                 "Cron", Input(begun.cron, id="cron", compact=True, placeholder="0 2 * * *"),
@@ -129,11 +142,16 @@ class ScheduleForm(Form[str]):
     def fields(self) -> ScheduleFields:
         """What is typed."""
         texts = {field: self.query_one(f"#{field}", Input).value for field in _INPUTS}
-        command = self.query_one("#command", TextArea).text
-        return ScheduleFields(**texts, command=command, task_file=self._begun.task_file)
+        return ScheduleFields(
+            **texts,
+            command=self.query_one("#command", TextArea).text,
+            include_maintenance=self.query_one("#include_maintenance", TickBox).value,
+            task_file=self._begun.task_file,
+        )
 
     @on(Input.Changed)
     @on(TextArea.Changed)
+    @on(TickBox.Changed)
     def _check(self) -> None:
         self.query_one("#problem", Label).update("")
         fields = self.fields
@@ -141,10 +159,10 @@ class ScheduleForm(Form[str]):
         self._show("name", problems.get("name", ""))
         self._show("command", problems.get("command", ""), _STEPS_STAY if self._has_steps else "")
         by_template = bool(fields.template.strip()) and not fields.command.strip()
-        for part in ("#command-line", "#command-hint"):
+        for part in ("#command-line", "#command-hint", "#include_maintenance"):
             self.query_one(part).display = not by_template
-        self._show("overlap", problems.get("overlap") or problems.get("misfire", ""))
-        self._show("target", "", _WITH_TEMPLATE if fields.template.strip() else "")
+        self._show("overlap", _both(problems.get("overlap", ""), problems.get("misfire", "")))
+        self._look_up_target(fields)
         self._check_template(fields, problems.get("template", ""), problems.get("param", ""))
         self._look_up_due(fields)
 
@@ -179,6 +197,7 @@ class ScheduleForm(Form[str]):
             target = self._task_file.spec.target
             self._show("template", "", f"runs on {safe_line(target)}" if target else "")
             self._show_values(self.fields, "")
+            self._look_up_target(self.fields)
 
     def _show_values(self, fields: ScheduleFields, wrong_value: str) -> None:
         """Which parameters there are, or what is wrong with the values."""
@@ -191,6 +210,38 @@ class ScheduleForm(Form[str]):
         if use is not None and self._task_file is not None:
             wrong_value = value_problem(self._task_file, use.parameters)
         self._show("values", wrong_value, known)
+
+    # The target.
+
+    def _look_up_target(self, fields: ScheduleFields) -> None:
+        """Looks up on which hosts it would run now: those of the target that is typed, else of the
+        template's."""
+        template = self._task_file.spec if self._task_file else None
+        target = fields.target.strip() or (template.target if template else "")
+        include = template.include_maintenance if template else fields.include_maintenance
+        if (target, include) != self._target:
+            self._target = target, include
+            self._preview_target(target, include)
+
+    @while_open("target", exclusive=True)
+    async def _preview_target(self, target: str, include_maintenance: bool) -> None:
+        by_template = bool(self.fields.template.strip())
+        otherwise = _WITH_TEMPLATE if by_template and not self.fields.target.strip() else ""
+        if not target:
+            self._show("target", "", otherwise)
+            return
+        try:
+            preview = await self.link.operator.preview_target(
+                target, include_maintenance=include_maintenance
+            )
+        except InvalidInputError as error:
+            self._show("target", str(error))
+        except ManagerError as error:
+            self._unanswered = True
+            self._show("target", str(error))
+        else:
+            text = hosts_now(target, preview)
+            self._show("target", "", f"{otherwise}: {text}" if otherwise else text)
 
     # The due times.
 
@@ -211,19 +262,33 @@ class ScheduleForm(Form[str]):
                 problem = "" if due else "It is never due: there is no such date."
             except InvalidInputError as error:
                 problem = str(error)
+                if error.field == "cron":
+                    problem = _both(problem, await self._zone_problem(zone))
             except ManagerError as error:
                 self._unanswered, problem = True, str(error)
         width = self.query_one("#cron-hint").content_size.width or _HINT_WIDTH
         texts = due_texts(due, zone, self.link.data_time())
         self._show("cron", problem, "\n".join(wrap_parts(texts, width)))
 
+    async def _zone_problem(self, zone: str) -> str:
+        """What is wrong with a zone beside a wrong expression; empty if nothing is."""
+        try:
+            await self.link.operator.preview_schedule("0 0 * * *", zone)
+        except InvalidInputError as error:
+            return str(error)
+        return ""
+
     @on(ManagerChanged)
     def _ask_again(self, message: ManagerChanged) -> None:
         """The manager answers again, or templates have changed: what failed is asked for again."""
         if self._unanswered and message.changes.manager and not self.link.trouble:
             self._unanswered, self._looked_up, self._template = False, ("", ""), ""
+            self._target = ("", False)
             self._check()
-        elif message.changes.templates and self._template and self._task_file is None:
+        elif message.changes.hosts:
+            self._target = ("", False)
+            self._look_up_target(self.fields)
+        if message.changes.templates and self._template and self._task_file is None:
             self._template = ""
             self._check()
 
@@ -255,48 +320,45 @@ class ScheduleForm(Form[str]):
     async def _save(self) -> None:
         try:
             spec = self.fields.spec()
-            if self._revision:
-                await self.link.operator.edit_schedule(spec, self._revision)
-            else:
-                await self.link.operator.add_schedule(spec, self._request_for(spec))
+            if await self._store(spec):
+                self.dismiss(spec.name)
         except InvalidInputError as error:
             self._complain(error)
-        except (IllegalMoveError, NotFoundError) as error:
-            await self._say_what_changed(error)
         except ManagerError as error:
             self._problem(str(error))
-        else:
-            self.dismiss(spec.name)
         finally:
             self._saving = False
+
+    async def _store(self, spec: ScheduleSpec) -> bool:
+        """Saves it, and asks first whenever another operator has changed it meanwhile. False: the
+        operator goes back to the form, where the same is asked again."""
+        if (begun := self._schedule) is None:
+            await self.link.operator.add_schedule(spec, self._request_for(spec))
+            return True
+        while True:
+            try:
+                await self._replace(spec, begun)
+            except (IllegalMoveError, NotFoundError) as error:
+                revision = await agreed_revision(self.app, self.link.operator, begun, error)
+                if revision is None:
+                    return False
+                begun = replace(begun, revision=revision)
+            else:
+                return True
+
+    async def _replace(self, spec: ScheduleSpec, begun: Schedule) -> None:
+        if begun.revision:
+            await self.link.operator.edit_schedule(spec, begun.revision)
+            return
+        await self.link.operator.add_schedule(spec, self._request_for(spec))
+        if begun.paused:
+            await self.link.operator.pause_schedule(spec.name)
 
     def _request_for(self, spec: ScheduleSpec) -> str:
         """The same id for the same schedule: a second try after no answer adds no second one."""
         if spec != self._asked_for:
             self._asked_for, self._request_id = spec, new_request_id()
         return self._request_id
-
-    async def _say_what_changed(self, error: ManagerError) -> None:
-        """Another operator has edited or deleted the schedule. What is typed stays; the next f5
-        overwrites what the other one did."""
-        if not self._revision:
-            self._problem(str(error))
-            return
-        try:
-            schedule = (await self.link.operator.get_schedule(self._begun.name)).schedule
-        except NotFoundError:
-            self._revision = 0
-            self._problem("It was deleted meanwhile. f5 adds it again.")
-        except ManagerError as other:
-            self._problem(str(other))
-        else:
-            if schedule.revision == self._revision:
-                self._problem(str(error))
-                return
-            self._revision = schedule.revision
-            spec = schedule.spec
-            now_is = f"{spec.cron} in {spec.zone}, {source_text(spec)}"
-            self._problem(f"Another operator edited it: now {now_is}. f5 saves yours over it.")
 
     def _complain(self, error: InvalidInputError) -> None:
         field = "values" if error.field == "param" else error.field
@@ -309,6 +371,22 @@ class ScheduleForm(Form[str]):
 
     def _problem(self, text: str) -> None:
         self.query_one("#problem", Label).update(safe_line(text))
+
+
+def hosts_now(target: str, preview: TargetPreview) -> str:
+    """`now 14 hosts: web[01-14], 1 offline`: they are looked up again whenever it is due."""
+    names = names_text(preview.hosts, _NAMES_WIDTH)
+    text = f"now {count_of(len(preview.hosts), 'host')}{': ' if names else ''}{names}"
+    if preview.offline:
+        text += f", {len(preview.offline):,} offline"
+    if preview.left_out:
+        text += f", {left_out_text(target, preview)}"
+    return text
+
+
+def _both(first: str, second: str) -> str:
+    """Two errors, or one."""
+    return "\n".join(filter(None, (first, second)))
 
 
 def _line(name: str, *fields: Widget) -> Horizontal:

@@ -1,27 +1,32 @@
 """What the screen shows of the selected template or schedule. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 
 from tui_manager_protos.rules.duration import format_duration
 
+from tui_manager.domain.cron_and_zone import read_cron
+from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import ScheduleDetail
+from tui_manager.domain.schedule import ScheduleDetail, ScheduleSpec
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.task_parameters import Parameter
 from tui_manager.domain.task_spec import TaskSpec
 from tui_manager.domain.template import TemplateDetail
-from tui_manager.ui.drawing.number_format import since
+from tui_manager.ui.drawing.number_format import count_of, since
 from tui_manager.ui.drawing.schedule_words import due_texts, head_line, source_text, wrap_parts
 from tui_manager.ui.drawing.spans import Role, Span, Spans, shorten, spans, wrap
 from tui_manager.ui.drawing.step_words import rule_texts, step_text
 
 _TEXT_LINES = 400  # of a task file that are shown
 _LINE_WIDTH = 1000  # characters of one of its lines
-_STEPS = 3  # of a schedule's own task
+_STEPS = 3  # of the task of a schedule
 _VERSIONS = 5
 _NAME_WIDTH = 24  # cells of the name of a parameter
 _LABEL = 12  # cells
+_DAY = timedelta(hours=24)
+_HOURS, _DAY_CELLS = 24, 96  # cells of a day: one an hour, at most one a quarter of an hour
 
 
 def template_lines(
@@ -75,12 +80,13 @@ def _parameter(parameter: Parameter) -> Spans:
 
 
 def schedule_lines(
-    detail: ScheduleDetail, own: TaskFile | None, now: datetime, width: int
+    detail: ScheduleDetail, task: TaskFile | None, now: datetime, width: int
 ) -> tuple[Spans, ...]:
-    """Its rule, its problem, what it runs, and when it is due next, which may be cut off.
+    """Its rule, its problem, when it is due next, and what it runs; then a line of the next day,
+    which may be cut off.
 
     Args:
-        own: its own task; None: it has a template, or the task cannot be read.
+        task: its own task, or that of its template; None: it cannot be read.
     """
     schedule = detail.schedule
     spec = schedule.spec
@@ -91,23 +97,73 @@ def schedule_lines(
         (*head_line(schedule), Span(rules, Role.MUTED)),
         *((Span("✘ " if not number else "  ", Role.FAULT), Span(line, Role.FAULT))
           for number, line in enumerate(problem)),
-        _labelled("runs", Span(shorten(source_text(spec), width - _LABEL))),
-        *(_own_steps(own.spec, width) if own else ()),
         *_next(detail, now, width),
+        *_source(spec, task, width),
+        *(_task_lines(task.spec, spec, width) if task else ()),
+        *day_line(detail, now, width),
     )  # fmt: skip
 
 
-def _own_steps(spec: TaskSpec, width: int) -> tuple[Spans, ...]:
-    """The target and the first steps of a task of its own."""
-    target = shorten(safe_line(spec.target), width - _LABEL - len("on "))
-    lines = [_labelled("", Span(f"on {target}"))]
-    for step in spec.commands[:_STEPS]:
-        rules = "".join(f"   {rule}" for rule in rule_texts(step))
-        text = shorten(step_text(step), width - _LABEL - len(rules))
-        lines.append(_labelled("", Span(text), Span(rules, Role.MUTED)))
-    if (more := len(spec.commands) - _STEPS) > 0:
-        lines.append(_labelled("", Span(f"and {more} more steps", Role.MUTED)))
+def _source(spec: ScheduleSpec, task: TaskFile | None, width: int) -> tuple[Spans, ...]:
+    """Its template with values. A task of its own shows its commands instead."""
+    if spec.template is None and task is not None:
+        return ()
+    return (_labelled("runs", Span(shorten(source_text(spec), width - _LABEL))),)
+
+
+def _task_lines(task: TaskSpec, schedule: ScheduleSpec, width: int) -> tuple[Spans, ...]:
+    """Target, rollout, and the first steps with their timeouts."""
+    target = (schedule.template.target if schedule.template else "") or task.target
+    rollout = "; ".join(task.rollout.texts)
+    more = ", also in maintenance" if task.include_maintenance else ""
+    room = width - _LABEL
+    lines = [
+        _labelled("on", Span(shorten(f"{safe_line(target)}{more}", room))),
+        *((_labelled("rollout", Span(shorten(safe_line(rollout), room))),) if rollout else ()),
+    ]
+    for number, step in enumerate(task.commands[:_STEPS]):
+        rules = f"   timeout {format_duration(step.timeout)}"
+        rules += "".join(f"   {rule}" for rule in rule_texts(step))
+        text = shorten(step_text(step), room - len(rules))
+        label = "" if number else "steps" if len(task.commands) > 1 else "command"
+        lines.append(_labelled(label, Span(text), Span(rules, Role.MUTED)))
+    if (left := len(task.commands) - _STEPS) > 0:
+        lines.append(_labelled("", Span(f"and {count_of(left, 'more step')}", Role.MUTED)))
     return tuple(lines)
+
+
+def day_line(detail: ScheduleDetail, now: datetime, width: int) -> tuple[Spans, ...]:
+    """The next 24 hours with a mark at each due time, and the clock below. Nothing if it is not due
+    in that time."""
+    cells = min(_DAY_CELLS, width - _LABEL)
+    spec = detail.schedule.spec
+    if detail.schedule.paused or not detail.due or detail.due[0] >= now + _DAY or cells < _HOURS:
+        return ()
+    try:
+        line = _marks(spec.cron, spec.zone, now.replace(second=0, microsecond=0), cells)
+    except InvalidInputError:  # a zone that only the manager's machine knows
+        return ()
+    clock = [" "] * (cells + len("00:00"))
+    for part in range(4):
+        at_hour = f"{(now + _DAY * part / 4).astimezone(now.tzinfo):%H:%M}"
+        place = cells * part // 4
+        clock[place : place + len(at_hour)] = at_hour
+    return (
+        _labelled("24 hours", Span(line, Role.ACTIVE)),
+        _labelled("", Span("".join(clock).rstrip(), Role.MUTED)),
+    )
+
+
+@lru_cache(maxsize=16)  # it is drawn each second, and is another one each minute
+def _marks(expression: str, zone: str, begin: datetime, cells: int) -> str:
+    """A day from `begin` on, `╋` for a cell in which it is due. Raises InvalidInputError."""
+    cron, line = read_cron(expression, zone), ["─"] * cells
+    at = cron.next_due(begin)
+    while at is not None and at < begin + _DAY:
+        cell = int((at - begin) / _DAY * cells)
+        line[cell] = "╋"
+        at = cron.next_due(begin + _DAY * (cell + 1) / cells - timedelta(microseconds=1))
+    return "".join(line)
 
 
 def _next(detail: ScheduleDetail, now: datetime, width: int) -> tuple[Spans, ...]:
@@ -118,10 +174,7 @@ def _next(detail: ScheduleDetail, now: datetime, width: int) -> tuple[Spans, ...
     if not detail.due:
         return (_labelled("next", Span("never: this date does not come", Role.CAUTION)),)
     texts = due_texts(detail.due, detail.schedule.spec.zone, now)
-    return tuple(
-        _labelled("" if number else "next", Span(line))
-        for number, line in enumerate(wrap_parts(texts, width - _LABEL))
-    )
+    return (_labelled("next", Span(wrap_parts(texts, width - _LABEL)[0])),)
 
 
 def _labelled(label: str, *line: Span) -> Spans:

@@ -22,8 +22,11 @@ from tui_manager.ui.forms.questions import (
 )
 from tui_manager.ui.forms.run_template import RunTemplateScreen
 from tui_manager.ui.forms.schedule_form import ScheduleForm
+from tui_manager.ui.forms.task_file_form import NEW_TASK_FILE, open_task_file_form
 from tui_manager.ui.forms.task_file_reader import read_beside
+from tui_manager.ui.listing.row_list import RowList
 from tui_manager.ui.manager_link import CallFailed, Link
+from tui_manager.ui.terminal.closable import is_open
 
 
 async def run_template(
@@ -108,7 +111,31 @@ async def edit_schedule(app: App[Any], link: Link, name: str) -> None:
     await app.push_screen_wait(ScheduleForm(link, detail.schedule))
 
 
-async def delete_template(app: App[Any], link: Link, template: Template) -> None:
+async def edit_template(
+    app: App[Any], link: Link, name: str, created: Callable[[int], None]
+) -> None:
+    """Opens the form of a task file with the text of a template, which is saved as its next
+    version.
+
+    Args:
+        name: empty: the form begins with an example.
+        created: called with the id of the task that the form has made.
+    """
+    text = NEW_TASK_FILE
+    try:
+        if name:
+            text = (await link.operator.get_template(name)).text
+    except ManagerError as error:
+        app.post_message(CallFailed(error))
+        return
+    task_id = await open_task_file_form(app, link, text, template=name)
+    if task_id is not None:
+        created(task_id)
+
+
+async def delete_template(
+    app: App[Any], link: Link, template: Template, rows: RowList[Any]
+) -> None:
     """Asks, then deletes all its versions."""
     if not await app.push_screen_wait(ConfirmScreen(delete_template_question(template))):
         return
@@ -117,10 +144,13 @@ async def delete_template(app: App[Any], link: Link, template: Template) -> None
     except ManagerError as error:
         app.notify(safe_line(str(error)), severity="error", markup=False)
     else:
+        _select_next(rows)
         app.notify(f"Template {safe_line(template.name)} deleted.", markup=False)
 
 
-async def delete_schedule(app: App[Any], link: Link, schedule: Schedule) -> None:
+async def delete_schedule(
+    app: App[Any], link: Link, schedule: Schedule, rows: RowList[Any]
+) -> None:
     """Asks, then deletes a schedule with its history."""
     if not await app.push_screen_wait(ConfirmScreen(delete_schedule_question(schedule))):
         return
@@ -129,4 +159,11 @@ async def delete_schedule(app: App[Any], link: Link, schedule: Schedule) -> None
     except ManagerError as error:
         app.notify(safe_line(str(error)), severity="error", markup=False)
     else:
+        _select_next(rows)
         app.notify(f"Schedule {safe_line(schedule.spec.name)} deleted.", markup=False)
+
+
+def _select_next(rows: RowList[Any]) -> None:
+    """Selects what has the place of the row that was deleted."""
+    if is_open(rows):
+        rows.select_row("", rows.list.cursor)

@@ -10,8 +10,7 @@ from textual.widget import Widget
 
 from tui_manager.domain.changes import Changes
 from tui_manager.domain.errors import NotFoundError
-from tui_manager.domain.safe_text import safe_line
-from tui_manager.domain.schedule import Schedule, ScheduleDetail
+from tui_manager.domain.schedule import Schedule, ScheduleDetail, ScheduleSpec
 from tui_manager.domain.task_file import TaskFile
 from tui_manager.domain.template import TemplateDetail
 from tui_manager.ui.drawing.span_widgets import SpanLines, TextScroll
@@ -28,6 +27,7 @@ from tui_manager.ui.schedules.schedule_actions import (
     delete_schedule,
     delete_template,
     edit_schedule,
+    edit_template,
     pause_or_resume_schedule,
     run_schedule,
     run_template,
@@ -50,6 +50,7 @@ class SchedulesScreen(MainScreen):
         self._statuses = TaskStatuses(link)
         self._on_schedules = False  # the list that had the focus last
         self._task_files = TaskFileReader()
+        self._shown_template = ""  # its name
         # As they were read last, with what their task files say.
         self._template: tuple[TemplateDetail, TaskFile | None] | None = None
         self._schedule: tuple[ScheduleDetail, TaskFile | None] | None = None
@@ -121,7 +122,16 @@ class SchedulesScreen(MainScreen):
     @on(RowTable.Selected)
     def _on_selected(self, message: RowTable.Selected) -> None:
         if message.rows is self.table:
+            self._scroll_up_for_another()
             self._read_detail()
+
+    def _scroll_up_for_another(self) -> None:
+        """The text of another template begins with its first line."""
+        template = self.templates.selected
+        name = template.name if template else ""
+        if name != self._shown_template:
+            self._shown_template = name
+            self.query_one("#template-text").scroll_home(animate=False)
 
     @while_open("detail", exclusive=True)
     async def _read_detail(self) -> None:
@@ -144,10 +154,21 @@ class SchedulesScreen(MainScreen):
             return
         detail = await self.link.operator.get_schedule(schedule.spec.name)
         spec = detail.schedule.spec
-        self._schedule = detail, self._task_files.known(spec.task_file)
-        if spec.task_file:
+        text = await self._task_text(spec)
+        self._schedule = detail, self._task_files.known(text)
+        if text:
             self._describe()
-            self._schedule = detail, await self._task_files.read(spec.task_file, spec.name)
+            self._schedule = detail, await self._task_files.read(text, spec.name)
+
+    async def _task_text(self, spec: ScheduleSpec) -> str:
+        """The task file of a schedule or of its template; empty if the template is gone."""
+        if spec.template is None:
+            return spec.task_file
+        try:
+            use = spec.template
+            return (await self.link.operator.get_template(use.name, use.version)).text
+        except NotFoundError:
+            return ""
 
     async def _read_template(self) -> None:
         if (template := self.templates.selected) is None:
@@ -274,21 +295,23 @@ class SchedulesScreen(MainScreen):
         self.run_to_end(add_schedule(self.app, self.link, name, self._schedule_added))
 
     def action_edit_schedule(self) -> None:
-        """Opens the form of the selected schedule."""
+        """Opens the form of the selected template or schedule."""
         if not self._on_schedules and (template := self.templates.selected) is not None:
-            name = safe_line(template.name)
-            text = f"Edit a template as a file: tui-manager template export {name}, then save it."
-            self.notify(text, markup=False)
+            self.run_to_end(edit_template(self.app, self.link, template.name, self.task_created))
         elif (schedule := self._schedule_or_notice("edit")) is not None:
             self.run_to_end(edit_schedule(self.app, self.link, schedule.spec.name))
+
+    def action_new_template(self) -> None:
+        """Opens the form of a task file, which can be saved as a template."""
+        self.run_to_end(edit_template(self.app, self.link, "", self.task_created))
 
     def action_delete_saved(self) -> None:
         """Deletes the selected template or schedule after asking."""
         template, schedule = self.templates.selected, self.selected_schedule
         if self._on_schedules and schedule is not None:
-            self.run_to_end(delete_schedule(self.app, self.link, schedule))
+            self.run_to_end(delete_schedule(self.app, self.link, schedule, self.schedules))
         elif not self._on_schedules and template is not None:
-            self.run_to_end(delete_template(self.app, self.link, template))
+            self.run_to_end(delete_template(self.app, self.link, template, self.templates))
         else:
             self.notify("Select a template or a schedule to delete.", markup=False)
 
