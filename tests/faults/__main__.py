@@ -15,6 +15,7 @@ from tests.faults.scenarios import NEED_ROOT, SCENARIOS
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
     CANCEL_POINTS,
+    cancel_on_host_outlives,
     cancel_outlives,
     canceled_at,
 )
@@ -51,6 +52,7 @@ async def _all(seed: str, runs: int, tally: Tally) -> None:
         await _counted(tally, RACE, canceled_at(seed, point))
     for who, point in CANCEL_DEATHS:
         await _counted(tally, AT_A_FAILPOINT, cancel_outlives(seed, who, point))
+        await _counted(tally, AT_A_FAILPOINT, cancel_on_host_outlives(seed, who, point))
     for who, point in NAMED:
         await _counted(tally, AT_A_FAILPOINT, dies_at(seed, who, point))
     _say(f"{len(NAMED)} failpoints by name", tally)

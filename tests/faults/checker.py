@@ -97,7 +97,7 @@ def _status(
         good = begun == ended == 1 and code == planned.code
     elif status == "canceled" and reason == "canceled":
         # A signal may reach a shell that has said that it ends, and even one that is in its exit.
-        good = bool(row["task_canceled"]) and begun >= ended
+        good = bool(row["canceled_at"]) and begun >= ended
         good &= not ended or row["exit_code"] in (None, planned.code)
     elif reason in _NEVER_RAN:
         good = not begun and (status == "skipped" or reason in allowed.reasons)

@@ -351,6 +351,12 @@ class Fleet:
         self.note(f"cancel task {task_id}")
         return await self._moved(lambda operator: operator.cancel_task(task_id))
 
+    async def cancel_on_host(self, task_id: int, name: str) -> bool:
+        """Cancels a task on one of its hosts unless it has just ended there; whether it did."""
+        self.note(f"cancel task {task_id} on {name}")
+        (row,) = self.rows("SELECT host_id FROM hosts WHERE name = ?", name)
+        return await self._moved(lambda operator: operator.cancel_task(task_id, (row["host_id"],)))
+
     async def pause(self, task_id: int) -> bool:
         """Pauses a task unless it is paused, being canceled, or has just ended; whether it did."""
         self.note(f"pause task {task_id}")

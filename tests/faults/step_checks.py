@@ -17,7 +17,9 @@ _ENDS = frozenset((str(status), str(reason)) for status, reason in LAST)
 _FAILURES = frozenset((str(status), str(reason)) for status, reason in KNOWN_FAILURES)
 _SUCCESSES = frozenset((str(status), str(reason)) for status, reason in COMPLETED)
 _SKIPPED = ("skipped", "earlier_failed")
-STEP_COLUMNS = "c.on_failure, c.always, c.barrier, t.cancel_requested_at AS task_canceled"
+# When an operator asked for the end of its task, or of the step on its host.
+_CANCELED_AT = "coalesce(t.cancel_requested_at, ch.cancel_requested_at) AS canceled_at"
+STEP_COLUMNS = f"c.on_failure, c.always, c.barrier, {_CANCELED_AT}"
 
 
 class _Left(Enum):
@@ -68,9 +70,9 @@ def _name(step: sqlite3.Row) -> str:
 
 
 def _after_cancel(steps: Sequence[sqlite3.Row]) -> Iterable[str]:
-    """Nothing is sent once the task is being canceled."""
+    """Nothing is sent once it is being canceled."""
     for step in steps:
-        canceled = step["task_canceled"]
+        canceled = step["canceled_at"]
         if canceled and (step["sent_at"] or 0) > canceled:
             yield f"{_name(step)} was sent after the cancel"
 

@@ -16,6 +16,7 @@ from tests.faults.scenarios import NEED_ROOT, SCENARIOS
 from tests.faults.scenarios.cancels import (
     CANCEL_DEATHS,
     CANCEL_POINTS,
+    cancel_on_host_outlives,
     cancel_outlives,
     canceled_at,
 )
@@ -41,6 +42,11 @@ async def test_cancel_races_with_what_happens_at(point: str) -> None:
 @pytest.mark.parametrize(("who", "point"), CANCEL_DEATHS[::2])
 async def test_a_cancel_outlives_death_at(who: str, point: str) -> None:
     await cancel_outlives(SEED, who, point)
+
+
+@pytest.mark.parametrize(("who", "point"), CANCEL_DEATHS[::3])
+async def test_a_cancel_on_one_host_outlives_death_at(who: str, point: str) -> None:
+    await cancel_on_host_outlives(SEED, who, point)
 
 
 @pytest.fixture(params=["cgroup", "processes"])

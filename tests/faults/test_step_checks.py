@@ -12,7 +12,7 @@ from tests.faults.step_checks import step_violations
 
 _COLUMNS = (
     "execution_id task_id host host_name batch position status reason late sent_at on_failure "
-    "always barrier task_canceled begun ended"
+    "always barrier canceled_at begun ended"
 )
 _CANCELED = 500
 _FAILED, _SKIPPED = ("failed", "exit_code"), ("skipped", "earlier_failed")
@@ -31,7 +31,7 @@ class Step:
     always: bool = False
     barrier: bool = False
     late: bool = False
-    task_canceled: int | None = None
+    canceled_at: int | None = None
     sent_at: int | None = None
 
 
@@ -44,7 +44,7 @@ def _violations(steps: Iterable[Step]) -> list[str]:
             values = [
                 *(f"{step.host}-{step.position}", 1, int(step.host[1:]), step.host, 1),
                 *(step.position, *step.end, step.late, step.sent_at, step.on_failure),
-                *(step.always, step.barrier, step.task_canceled, step.begun, step.ended),
+                *(step.always, step.barrier, step.canceled_at, step.begun, step.ended),
             ]
             connection.execute(f"INSERT INTO steps VALUES ({', '.join('?' * len(values))})", values)
         rows = connection.execute("SELECT * FROM steps").fetchall()
@@ -65,8 +65,8 @@ RIGHT: Mapping[str, list[Step]] = {
     "not reached": [Step("h1", 0, ("failed", "undeliverable")), Step("h1", 1, _SKIPPED)],
     "skipped whole": [Step("h1", place, ("skipped", "budget_spent")) for place in (0, 1)],
     "canceled": [
-        Step("h1", 0, begun=1, ended=2, task_canceled=_CANCELED, sent_at=_CANCELED - 1),
-        Step("h1", 1, ("canceled", "canceled"), always=True, task_canceled=_CANCELED),
+        Step("h1", 0, begun=1, ended=2, canceled_at=_CANCELED, sent_at=_CANCELED - 1),
+        Step("h1", 1, ("canceled", "canceled"), always=True, canceled_at=_CANCELED),
     ],
     "barrier": [
         *(Step(host, 0, begun=1, ended=2) for host in ("h1", "h2")),
@@ -86,11 +86,11 @@ WRONG: Mapping[str, list[Step]] = {
     "began at 3; NONE": [Step("h1", 0, _LOST, 1), Step("h1", 2, always=True, begun=3)],
     "began at None; NONE": [Step("h1", 0, _AWAY, 1), Step("h1", 1, _FAILED, on_failure="continue")],
     "step 1 on h1 (h1-1) is ('canceled', 'canceled'), began at 5; NONE": [
-        Step("h1", 0, ("canceled", "canceled"), 1, task_canceled=_CANCELED),
-        Step("h1", 1, ("canceled", "canceled"), 5, task_canceled=_CANCELED),
+        Step("h1", 0, ("canceled", "canceled"), 1, canceled_at=_CANCELED),
+        Step("h1", 1, ("canceled", "canceled"), 5, canceled_at=_CANCELED),
     ],
     "was sent after the cancel": [
-        Step("h1", 0, begun=1, ended=2, task_canceled=_CANCELED, sent_at=_CANCELED + 1)
+        Step("h1", 0, begun=1, ended=2, canceled_at=_CANCELED, sent_at=_CANCELED + 1)
     ],
     "step 1 on h1 (h1-1) began 2.00 s before step 0 on h2 (h2-0) had ended": [
         *(Step("h1", 0, begun=1, ended=2), Step("h1", 1, begun=3, ended=4, barrier=True)),

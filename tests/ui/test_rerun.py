@@ -70,11 +70,11 @@ async def test_the_failed_and_unreached_hosts_are_the_default(
         await settle(pilot)
         screen = shown(pilot)
         assert "Run #1 deploy again" in screen
-        assert "[x] failed          1 host   h1" in screen
-        assert "[x] unreached       1 host   h2" in screen
-        assert "[ ] unknown         1 host   may still run: h3" in screen
-        assert "[ ] completed      3 hosts   h[4-6]" in screen
-        assert "[ ] all            6 hosts   h[1-6]" in screen
+        assert "[x] failed           1 host    h1" in screen
+        assert "[x] unreached        1 host    h2" in screen
+        assert "[ ] unknown          1 host    may still run: h3" in screen
+        assert "[ ] completed        3 hosts   h[4-6]" in screen
+        assert "[ ] all              6 hosts   h[1-6]" in screen
         assert "2 hosts   h[1-2]" in screen
         assert "Run on 2 hosts  f5" in screen
         assert ticked(pilot) == ["failed", "unreached"]

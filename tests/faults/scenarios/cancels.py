@@ -46,6 +46,27 @@ CANCEL_DEATHS = (
 )
 
 
+async def cancel_on_host_outlives(seed: str, who: str, point: str) -> None:
+    """The same for a cancel on one host; the task goes on with the other one."""
+    query = "SELECT h.name, execution_id FROM command_hosts JOIN hosts AS h ON h.id = host"
+    async with new_fleet(seed, "h1", "h2") as fleet:
+        node = fleet.manager if who == "manager" else fleet.agents["h1"]
+        task_id = await fleet.run("h1,h2", command(3000))
+        execution = {row["name"]: str(row["execution_id"]) for row in fleet.rows(query)}
+        for one in execution.values():
+            await status(fleet, one, "running")
+        async with kept_alive(fleet):
+            node.arm(point)
+            fleet.note(f"{who} dies at {point}")
+            await fleet.cancel_on_host(task_id, "h1")
+            await status(fleet, execution["h1"], "canceled", "canceled")
+        assert node.hits == [point], fleet.explain()
+        await status(fleet, execution["h2"], "running")
+        await fleet.cancel_on_host(task_id, "h2")
+        await all_ended(fleet, task_id)
+        check(fleet)
+
+
 async def cancel_outlives(seed: str, who: str, point: str) -> None:
     """Manager or agent dies while a cancel is on its way, and the cancel is carried out."""
     async with new_fleet(seed, "h1") as fleet:

@@ -9,7 +9,6 @@ from tui_manager.domain.errors import InvalidInputError
 from tui_manager.domain.host_class import RERUN_DEFAULT, HostClass, task_target
 from tui_manager.domain.task import TaskDetail
 from tui_manager.operator.api import Operator
-from tui_manager.ui.drawing.number_format import count_of
 from tui_manager.ui.forms.questions import names_text
 
 _MEANINGS: Mapping[str, str] = {HostClass.UNKNOWN: "may still run: "}
@@ -75,7 +74,8 @@ async def look_up_choice(
 
 def hosts_line(word: str, names: Sequence[str]) -> Content:
     """What can be ticked: `failed      2 hosts   db02,web03`."""
-    hosts = f"{word:<10}{count_of(len(names), 'host'):>12}"
+    hosts = f"{word:<10}{len(names):>8,} {'host ' if len(names) == 1 else 'hosts'}"
     meaning = _MEANINGS.get(word, "")
     shown = names_text(names, _NAMES_WIDTH - len(meaning))
-    return Content(f"{hosts}   {meaning}{shown}" if names else hosts)  # brackets are no markup
+    # A plain string would be read as markup, and names have brackets.
+    return Content(f"{hosts}   {meaning}{shown}" if names else hosts)
